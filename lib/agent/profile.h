@@ -1,0 +1,93 @@
+/*
+ * profile - what we know of an agent: how to ask it again, how to see what it
+ * does, where its components and its logs are.
+ *
+ * A profile is an INI file, agents.d/NAME.conf, of the configuration directory
+ * or else the vendor's (base/dirs.h).  It can name programs, so it is used only
+ * if nobody but root, the caller and the agent's group could have written it.
+ * Sections and keys are described in rejoin(7).  In paths, ${config}, ${state}
+ * and ${runtime} stand for the toolkit's directories.
+ *
+ * Errors: EXIT_USAGE for a wrong name, an unknown key, a missing profile (with
+ * file and line where there is one), EXIT_DENIED for one that is not trusted.
+ */
+#ifndef AGENT_PROFILE_H
+#define AGENT_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/fail.h"
+
+enum retry_method { RETRY_NONE, RETRY_FIFO, RETRY_EXEC, RETRY_SIGNAL };
+enum retry_frame { FRAME_ADU64, FRAME_BYTE, FRAME_LINE };
+enum status_method { STATUS_NONE, STATUS_FILE, STATUS_BUSY_PATH };
+
+struct profile_retry {
+	enum retry_method method;
+	char *path;		/* fifo: the pipe */
+	enum retry_frame frame;
+	unsigned char byte;	/* of FRAME_BYTE: "byte:01" */
+	char *command;		/* what an adu64 frame or a line holds */
+	char **argv;		/* exec: the command, NULL-terminated */
+	int signo;		/* signal: which */
+	char *pid_file;		/* signal: whom; else the unit's main process */
+	char *exe;		/* signal: and that must run this program; NULL for any */
+	int64_t debounce_ms;
+	bool only_when_idle;	/* wait for idle before delivering */
+	bool send_when_unknown;	/* when-unknown = send; else hold */
+};
+
+struct profile_status {
+	enum status_method method;
+	char *path;		/* file: KEY=VALUE lines, agent/status.h */
+	char *busy_path;	/* busy-path: a glob; the agent is busy while it matches */
+};
+
+struct profile_restart {	/* as written; NULL and 0 where not */
+	char *method, *ready, *limit;
+	int64_t stable_ms, timeout_ms;
+};
+
+struct profile_log {		/* [log.NAME] */
+	char *name, *path, *format, *journal;
+};
+
+struct profile {
+	char *name;		/* by which it was chosen */
+	char *file;		/* where it stands */
+	char *description, *user, *group, *unit;	/* NULL where not set */
+	uid_t uid;		/* of USER, (uid_t)-1 where not set */
+	gid_t gid;		/* of GROUP, (gid_t)-1 where not set */
+	struct profile_retry retry;
+	struct profile_status status;
+	struct profile_restart restart;
+	char *inventory;	/* its file, or NULL */
+	struct profile_log *logs;
+	size_t n_logs;
+};
+
+/*
+ * NAME's profile; NULL for the default: REJOIN_AGENT, else the one that the
+ * link agents.d/default leads to, else "rejoin".  Free with profile_free().
+ */
+int profile_load(const char *name, struct profile **out, struct fail *f);
+void profile_free(struct profile *p);
+
+/* For a tool's main(): the profile NAME or the end of the tool. */
+struct profile *profile_load_or_die(const char *name);
+
+/* The text TEXT of a profile, called FILE in messages; owners are not looked up (for tests). */
+int profile_parse(const char *file, const char *text, size_t len, struct profile **out,
+    struct fail *f);
+
+#define _cleanup_profile_	__attribute__((cleanup(profile_freep)))
+static inline void
+profile_freep(struct profile **p)
+{
+	profile_free(*p);
+}
+
+#endif

@@ -1,0 +1,53 @@
+#include <stdio.h>
+
+#include "base/clock.h"
+
+static int64_t
+now_ms(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+int64_t
+clock_mono_ms(void)
+{
+	return now_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_wall_ms(void)
+{
+	return now_ms(CLOCK_REALTIME);
+}
+
+char *
+clock_format(struct timespec t, char text[CLOCK_TEXT])
+{
+	struct tm tm = { 0 };
+	size_t n;
+
+	gmtime_r(&t.tv_sec, &tm);
+	n = strftime(text, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, CLOCK_TEXT - n, ".%06ldZ", t.tv_nsec / 1000 % 1000000);
+	return text;
+}
+
+char *
+clock_now(char text[CLOCK_TEXT])
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return clock_format(t, text);
+}
+
+void
+clock_sleep_ms(int64_t ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}

@@ -1,0 +1,31 @@
+/*
+ * clock - what time it is, and waiting.
+ *
+ * Timeouts are measured on the monotonic clock, which does not jump; wall time
+ * is only for what people and records read.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Room for the text of a time and its NUL. */
+enum { CLOCK_TEXT = 32 };
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t clock_mono_ms(void);
+
+/* Milliseconds since 1970, UTC. */
+int64_t clock_wall_ms(void);
+
+/* RFC 3339 in UTC with microseconds, "2026-11-21T20:16:00.123456Z", into TEXT; returns TEXT. */
+char *clock_format(struct timespec t, char text[CLOCK_TEXT]);
+
+/* Now, formatted so. */
+char *clock_now(char text[CLOCK_TEXT]);
+
+/* Sleep; a signal ends it early. */
+void clock_sleep_ms(int64_t ms);
+
+#endif

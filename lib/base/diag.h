@@ -1,0 +1,64 @@
+/*
+ * diag - what a tool says on stderr, and how it ends.
+ *
+ * Every line reads "NAME: MESSAGE" or "NAME: MESSAGE: REASON", and where
+ * stderr is a terminal, bytes that would control it are shown as \xHH.  Only
+ * cmd/ may call the functions that print or end; a module of lib/ returns its
+ * error (see base/fail.h).  The one exception is lack of memory: xalloc.h ends
+ * the tool.
+ */
+#ifndef BASE_DIAG_H
+#define BASE_DIAG_H
+
+#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
+#define NORETURN	__attribute__((noreturn))
+
+/* The toolkit's exit statuses; each man page lists those its tool uses. */
+enum exit_status {
+	EXIT_OK = 0,		/* asked for, and done; the answer is yes */
+	EXIT_NO = 1,		/* ran, and the answer is no; or an operand failed */
+	EXIT_USAGE = 2,		/* command line, profile, inventory or manifest is wrong */
+	EXIT_TROUBLE = 3,	/* could not do it: file, network, device, memory */
+	EXIT_TIMEOUT = 4,	/* the outcome was not seen before the deadline */
+	EXIT_ABSENT = 5,	/* the agent or peer is not running */
+	EXIT_BUSY = 6,		/* busy, or held back, and the caller would not wait */
+	EXIT_DENIED = 7,	/* permission, ownership or signature */
+};
+
+enum diag_level {
+	DIAG_QUIET,		/* errors only */
+	DIAG_NORMAL,		/* and what the user should know */
+	DIAG_VERBOSE,		/* and what is done, step by step */
+};
+
+/* Report under the last component of argv[0], and have getopt(3) do so too. */
+void diag_init(char *argv[]);
+const char *diag_name(void);
+
+void diag_set_level(enum diag_level level);
+
+/* From here on report to syslog (facility daemon) too: udev has no terminal. */
+void diag_to_syslog(void);
+
+/* Report under TAG in syslog instead of under the tool's name. */
+void diag_set_tag(const char *tag);
+
+/* Report an error; ERR is 0 for no reason, or an errno value (either sign). */
+void diag(int err, const char *fmt, ...) PRINTF(2, 3);
+
+/* Tell what the user should know, unless quiet. */
+void diag_info(const char *fmt, ...) PRINTF(1, 2);
+
+/* Tell what is being done, when verbose. */
+void diag_note(const char *fmt, ...) PRINTF(1, 2);
+
+/* Report and end with STATUS. */
+void die(enum exit_status status, int err, const char *fmt, ...) PRINTF(3, 4) NORETURN;
+
+/*
+ * Flush stdout and end with STATUS, or, where a write failed at any time
+ * before, say so and end with EXIT_TROUBLE.  The last call of every main().
+ */
+void finish(enum exit_status status) NORETURN;
+
+#endif

@@ -1,0 +1,46 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+int
+fail_set(struct fail *f, enum exit_status status, const char *fmt, ...)
+{
+	static const int errs[] = {
+		[EXIT_OK] = 0, [EXIT_NO] = ENOENT, [EXIT_USAGE] = EBADMSG,
+		[EXIT_TROUBLE] = EIO, [EXIT_TIMEOUT] = ETIMEDOUT,
+		[EXIT_ABSENT] = ENXIO, [EXIT_BUSY] = EBUSY, [EXIT_DENIED] = EACCES,
+	};
+	va_list ap;
+
+	f->status = status;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	va_end(ap);
+	return -errs[status];
+}
+
+int
+fail_errno(struct fail *f, int err, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+
+	err = abs(err);
+	f->status = err == EACCES || err == EPERM ? EXIT_DENIED : EXIT_TROUBLE;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	va_end(ap);
+	n = strlen(f->text);
+	snprintf(f->text + n, sizeof f->text - n, ": %s", strerror(err));
+	return -err;
+}
+
+void
+fail_die(const struct fail *f)
+{
+	die(f->status, 0, "%s", f->text);
+}

@@ -1,0 +1,31 @@
+/*
+ * fail - why something of lib/ could not be done, for the tool to report.
+ *
+ * A function that takes a struct fail fills it wherever it returns an error:
+ * TEXT names the object and the reason ("FILE:LINE: key 'x' is not known"),
+ * STATUS is what the tool should end with.
+ */
+#ifndef BASE_FAIL_H
+#define BASE_FAIL_H
+
+#include "base/diag.h"
+
+struct fail {
+	enum exit_status status;
+	char text[512];
+};
+
+/* Fill F; returns a negative errno that goes with STATUS, for the caller to pass on. */
+int fail_set(struct fail *f, enum exit_status status, const char *fmt, ...) PRINTF(3, 4);
+
+/*
+ * Fill F with the text and the meaning of ERR (either sign), which also
+ * decides the status: EXIT_DENIED for EACCES and EPERM, else EXIT_TROUBLE.
+ * Returns -ERR.
+ */
+int fail_errno(struct fail *f, int err, const char *fmt, ...) PRINTF(3, 4);
+
+/* Report F and end with its status. */
+void fail_die(const struct fail *f) NORETURN;
+
+#endif

@@ -1,0 +1,228 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "base/xalloc.h"
+
+static char *
+parent(const char *path)
+{
+	_cleanup_free_ char *copy = xstrdup(path);
+
+	return xstrdup(dirname(copy));
+}
+
+/* PATH is only for the message; ST is the object itself. */
+static int
+check_owner(const struct stat *st, gid_t group, const char *path, struct fail *f)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, who is neither root nor the caller",
+		    path, (uintmax_t)st->st_uid);
+	if (st->st_mode & S_IWOTH)
+		return fail_set(f, EXIT_DENIED, "%s: writable by others (mode %04o)",
+		    path, st->st_mode & 07777);
+	if (st->st_mode & S_IWGRP && st->st_gid != 0 && st->st_gid != group)
+		return fail_set(f, EXIT_DENIED, "%s: writable by group %ju (mode %04o)",
+		    path, (uintmax_t)st->st_gid, st->st_mode & 07777);
+	return 0;
+}
+
+static int
+check_dir(const char *path, gid_t group, struct fail *f)
+{
+	_cleanup_free_ char *dir = parent(path);
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return fail_errno(f, errno, "%s", dir);
+	return check_owner(&st, group, dir, f);
+}
+
+/* A link is trusted when both the directory it is in and what it leads to are. */
+static int
+check_place(const char *path, gid_t group, struct fail *f)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	int r;
+
+	if (!real)
+		return fail_errno(f, errno, "%s", path);
+	r = check_dir(path, group, f);
+	return r < 0 ? r : check_dir(real, group, f);
+}
+
+int
+file_check_trust(const char *path, gid_t group, struct fail *f)
+{
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) < 0)
+		return fail_errno(f, errno, "%s", path);
+	r = check_owner(&st, group, path, f);
+	return r < 0 ? r : check_place(path, group, f);
+}
+
+static int
+open_regular(const char *path, int flags, struct stat *st, struct fail *f)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY |
+	    (flags & FILE_NOFOLLOW ? O_NOFOLLOW : 0));
+	int r;
+
+	if (fd < 0 && errno == ELOOP && flags & FILE_NOFOLLOW)
+		return fail_set(f, EXIT_TROUBLE, "%s: is a symbolic link", path);
+	if (fd < 0 && errno == ENXIO)
+		return fail_set(f, EXIT_TROUBLE, "%s: is not a regular file", path);
+	if (fd < 0 || fstat(fd, st) < 0)
+		return fail_errno(f, errno, "%s", path);
+	if (!S_ISREG(st->st_mode))
+		return fail_set(f, EXIT_TROUBLE, "%s: is not a regular file", path);
+	r = fd;
+	fd = -1;
+	return r;
+}
+
+static int
+load(const char *path, int flags, gid_t group, size_t max, struct buf *out, struct fail *f)
+{
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	buf_reset(out);
+	fd = open_regular(path, flags, &st, f);
+	if (fd < 0)
+		return fd;
+	if (flags & FILE_TRUSTED) {
+		r = check_owner(&st, group, path, f);
+		if (r == 0)
+			r = check_place(path, group, f);
+		if (r < 0)
+			return r;
+	}
+	if ((uintmax_t)st.st_size > max)
+		return fail_set(f, EXIT_TROUBLE, "%s: %jd bytes are too many, at most %zu",
+		    path, (intmax_t)st.st_size, max);
+	while ((n = io_read_buf(fd, out)) > 0)
+		if (out->len > max)
+			return fail_set(f, EXIT_TROUBLE, "%s: more than %zu bytes", path, max);
+	return n < 0 ? fail_errno(f, (int)n, "%s", path) : 0;
+}
+
+int
+file_load(const char *path, int flags, size_t max, struct buf *out, struct fail *f)
+{
+	return load(path, flags, (gid_t)-1, max, out, f);
+}
+
+int
+file_load_trusted(const char *path, gid_t group, size_t max, struct buf *out, struct fail *f)
+{
+	return load(path, FILE_TRUSTED, group, max, out, f);
+}
+
+int
+file_sync_dir(const char *path)
+{
+	_cleanup_free_ char *dir = parent(path);
+	_cleanup_fd_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int
+file_replace(const char *path, const void *p, size_t n, mode_t mode, int flags)
+{
+	_cleanup_free_ char *dir = parent(path);
+	_cleanup_free_ char *tmp = xasprintf("%s/.rejoin.XXXXXX", dir);
+	_cleanup_fd_ int fd = mkostemp(tmp, O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = io_write_all(fd, p, n);
+	if (r == 0 && (fchmod(fd, mode) < 0 || (flags & FILE_DURABLE && fsync(fd) < 0)))
+		r = -errno;
+	if (r == 0 && close(fd) < 0)
+		r = -errno;
+	fd = -1;
+	if (r == 0 && rename(tmp, path) < 0)
+		r = -errno;
+	if (r < 0)
+		unlink(tmp);
+	return r == 0 && flags & FILE_DURABLE ? file_sync_dir(path) : r;
+}
+
+int
+file_make_dirs(const char *path, mode_t mode)
+{
+	_cleanup_free_ char *p = xstrdup(path);
+
+	for (char *s = p + 1; ; s++) {
+		char c = *s;
+
+		if (c && c != '/')
+			continue;
+		*s = '\0';
+		if (mkdir(p, mode) == 0) {
+			if (chmod(p, mode) < 0)
+				return -errno;
+		} else if (errno != EEXIST && errno != EROFS && errno != EACCES) {
+			return -errno;
+		}
+		if (!c)
+			break;
+		*s = c;
+	}
+	return access(path, F_OK) < 0 ? -errno : 0;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+int
+file_remove_tree(const char *path)
+{
+	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 || errno == ENOENT)
+		return 0;
+	return -errno;
+}
+
+char *
+file_encode(const char *name)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+	struct buf b = BUF_INIT;
+	uint64_t hash = UINT64_C(14695981039346656037);	/* FNV-1a */
+
+	for (const char *s = name; *s; s++) {
+		hash = (hash ^ (unsigned char)*s) * UINT64_C(1099511628211);
+		if (b.len > 180)
+			continue;
+		if (strchr(plain, *s) || (*s == '.' && s > name))
+			buf_putc(&b, *s);
+		else
+			buf_printf(&b, "%%%02X", (unsigned char)*s);
+	}
+	if (b.len > 180)
+		buf_printf(&b, "%%%016jX", (uintmax_t)hash);
+	if (b.len == 0)
+		buf_putc(&b, '%');
+	return buf_steal(&b);
+}

@@ -1,0 +1,63 @@
+/*
+ * file - whole files: read safely, replaced atomically.
+ *
+ * A file from outside is opened so that it cannot hang or surprise us
+ * (O_NONBLOCK; it must be regular), is at most MAX bytes long, and where it can
+ * name a program it is trusted only if it and its directory belong to root or
+ * to the caller and nobody else can write to them.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/fail.h"
+
+enum {
+	FILE_NOFOLLOW = 1,	/* a symbolic link is refused */
+	FILE_TRUSTED = 2,	/* refuse what others could have written */
+	FILE_DURABLE = 4,	/* fsync the file, and its directory after the rename */
+};
+
+enum { FILE_DATA_MAX = 1 << 20 };	/* of a data file: 1 MiB */
+
+/*
+ * PATH into OUT, which is reset first.  Errors: -ENOENT where it is not there;
+ * EXIT_DENIED for trust and permission, EXIT_TROUBLE for the rest.
+ */
+int file_load(const char *path, int flags, size_t max, struct buf *out, struct fail *f);
+
+/*
+ * Is PATH, and the directory that holds it, owned by root or the caller and not
+ * writable by others?  GROUP may write, too ((gid_t)-1 for no group).
+ */
+int file_check_trust(const char *path, gid_t group, struct fail *f);
+
+/* As file_load(FILE_TRUSTED), where the group GROUP may write, too. */
+int file_load_trusted(const char *path, gid_t group, size_t max, struct buf *out, struct fail *f);
+
+/*
+ * Make PATH hold the N bytes of P, with MODE whatever the umask: a reader sees
+ * the old file or the new one, never a part.
+ */
+int file_replace(const char *path, const void *p, size_t n, mode_t mode, int flags);
+
+/* The directory PATH and those above it, each with MODE where it is made here. */
+int file_make_dirs(const char *path, mode_t mode);
+
+/* fsync the directory that holds PATH. */
+int file_sync_dir(const char *path);
+
+/* Delete the directory PATH and what is in it, crossing no link and no mount. */
+int file_remove_tree(const char *path);
+
+/*
+ * A file name for NAME: [A-Za-z0-9._-] stand for themselves, the rest becomes
+ * %HH, also a leading dot and the empty name, so that it is never "." or "..".
+ * What would be longer than 200 bytes is cut, and made unique by a hash.  To be freed.
+ */
+char *file_encode(const char *name);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * hlc - ids that sort by time and never repeat: hybrid logical clocks.
+ *
+ * An id is wall milliseconds * 1000 + n; the next one is
+ * max(now * 1000, last + 1), so ids go on rising when the clock jumps back.
+ * Whoever receives an id shows it to the clock, and so later ids sort after it.
+ * After Kulkarni et al., "Logical Physical Clocks" (2014).
+ */
+#ifndef BASE_HLC_H
+#define BASE_HLC_H
+
+#include <stdint.h>
+
+struct hlc {
+	int64_t last;	/* the highest id given or seen; 0 at first */
+};
+
+int64_t hlc_next(struct hlc *h, int64_t wall_ms);
+void hlc_see(struct hlc *h, int64_t id);
+
+#endif

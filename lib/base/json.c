@@ -1,0 +1,520 @@
+#include <ctype.h>
+#include <errno.h>
+#include <jq.h>
+#include <jv.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+
+enum { DEPTH_MAX = 256 };
+
+_Static_assert(sizeof(jv) == sizeof(struct json), "a jv is two words");
+_Static_assert(JV_KIND_INVALID == 0, "JSON_ABSENT is an invalid jv");
+
+static struct json
+wrap(jv v)
+{
+	struct json j;
+
+	memcpy(&j, &v, sizeof j);
+	return j;
+}
+
+static jv
+unwrap(struct json j)
+{
+	jv v;
+
+	memcpy(&v, &j, sizeof v);
+	return v;
+}
+
+/* libjq consumes its arguments; this gives it a reference of its own. */
+static jv
+lend(struct json j)
+{
+	return jv_copy(unwrap(j));
+}
+
+void
+json_release(struct json *v)
+{
+	jv_free(unwrap(*v));
+	*v = JSON_ABSENT;
+}
+
+struct json
+json_copy(struct json v)
+{
+	return wrap(lend(v));
+}
+
+enum json_kind
+json_kind(struct json v)
+{
+	switch (jv_get_kind(unwrap(v))) {
+	case JV_KIND_NULL:
+		return JSON_NULL;
+	case JV_KIND_FALSE:
+		return JSON_FALSE;
+	case JV_KIND_TRUE:
+		return JSON_TRUE;
+	case JV_KIND_NUMBER:
+		return JSON_NUMBER;
+	case JV_KIND_STRING:
+		return JSON_STRING;
+	case JV_KIND_ARRAY:
+		return JSON_ARRAY;
+	case JV_KIND_OBJECT:
+		return JSON_OBJECT;
+	default:
+		return JSON_NONE;
+	}
+}
+
+bool
+json_is_object(struct json v)
+{
+	return json_kind(v) == JSON_OBJECT;
+}
+
+const char *
+json_kind_name(struct json v)
+{
+	static const char *const names[] = {
+		[JSON_NONE] = "nothing", [JSON_NULL] = "null", [JSON_FALSE] = "false",
+		[JSON_TRUE] = "true", [JSON_NUMBER] = "a number", [JSON_STRING] = "a string",
+		[JSON_ARRAY] = "an array", [JSON_OBJECT] = "an object",
+	};
+
+	return names[json_kind(v)];
+}
+
+bool
+json_equal(struct json a, struct json b)
+{
+	return jv_equal(lend(a), lend(b));
+}
+
+/*
+ * libjq replaces invalid UTF-8 in silence, and its limit on nesting differs
+ * from release to release; so both are checked before it sees the text.
+ */
+static int
+check_text(const char *name, const char *text, size_t len, struct fail *f)
+{
+	const char *sep = name ? ": " : "";
+	size_t bad = utf8_check(text, len);
+	bool in_string = false;
+	int depth = 0;
+
+	name = name ? name : "";
+	if (bad < len)
+		return fail_set(f, EXIT_USAGE, "%s%sis not UTF-8 at byte %zu", name, sep, bad);
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > DEPTH_MAX)
+				return fail_set(f, EXIT_USAGE, "%s%snested more than %d deep",
+				    name, sep, DEPTH_MAX);
+		} else if (c == ']' || c == '}') {
+			depth--;
+		} else if (c == '\0') {
+			return fail_set(f, EXIT_USAGE, "%s%shas a NUL byte", name, sep);
+		}
+	}
+	return 0;
+}
+
+int
+json_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f)
+{
+	const char *sep = name ? ": " : "";
+	int r = check_text(name, text, len, f);
+	jv v, msg;
+
+	if (r < 0)
+		return r;
+	if (len > INT32_MAX / 2)
+		return fail_set(f, EXIT_USAGE, "%s%stoo long", name ? name : "", sep);
+	v = jv_parse_sized(text, (int)len);
+	if (jv_is_valid(v)) {
+		*out = wrap(v);
+		return 0;
+	}
+	msg = jv_invalid_get_msg(v);
+	r = fail_set(f, EXIT_USAGE, "%s%sis not JSON%s%.200s", name ? name : "", sep,
+	    jv_get_kind(msg) == JV_KIND_STRING ? ": " : "",
+	    jv_get_kind(msg) == JV_KIND_STRING ? jv_string_value(msg) : "");
+	/* libjq's message quotes the whole text: our own is short */
+	if (strstr(f->text, " (while parsing"))
+		*strstr(f->text, " (while parsing") = '\0';
+	jv_free(msg);
+	return r;
+}
+
+int
+json_load(const char *path, int file_flags, size_t max, struct json *out, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int r = file_load(path, file_flags, max, &b, f);
+
+	return r < 0 ? r : json_parse(path, b.s, b.len, out, f);
+}
+
+struct json
+json_null(void)
+{
+	return wrap(jv_null());
+}
+
+struct json
+json_bool(bool yes)
+{
+	return wrap(jv_bool(yes));
+}
+
+struct json
+json_number(double n)
+{
+	return wrap(jv_number(n));
+}
+
+struct json
+json_string(const char *s)
+{
+	return wrap(jv_string(s));
+}
+
+struct json
+json_string_n(const char *s, size_t len)
+{
+	return wrap(jv_string_sized(s, (int)len));
+}
+
+struct json
+json_array(void)
+{
+	return wrap(jv_array());
+}
+
+struct json
+json_object(void)
+{
+	return wrap(jv_object());
+}
+
+const char *
+json_get_string(struct json v)
+{
+	return json_kind(v) == JSON_STRING ? jv_string_value(unwrap(v)) : NULL;
+}
+
+size_t
+json_string_len(struct json v)
+{
+	return json_kind(v) == JSON_STRING ? (size_t)jv_string_length_bytes(lend(v)) : 0;
+}
+
+double
+json_get_number(struct json v)
+{
+	return json_kind(v) == JSON_NUMBER ? jv_number_value(unwrap(v)) : 0;
+}
+
+size_t
+json_count(struct json v)
+{
+	switch (json_kind(v)) {
+	case JSON_ARRAY:
+		return (size_t)jv_array_length(lend(v));
+	case JSON_OBJECT:
+		return (size_t)jv_object_length(lend(v));
+	default:
+		return 0;
+	}
+}
+
+struct json
+json_at(struct json array, size_t i)
+{
+	return wrap(jv_array_get(lend(array), (int)i));
+}
+
+/* A missing member is an invalid jv without a message, which owns nothing. */
+struct json
+json_get(struct json object, const char *key)
+{
+	return json_is_object(object) ? wrap(jv_object_get(lend(object), jv_string(key)))
+	    : JSON_ABSENT;
+}
+
+const char *
+json_get_text(struct json object, const char *key)
+{
+	struct json v = json_get(object, key);
+	const char *s = json_get_string(v);
+
+	json_release(&v);	/* OBJECT still holds it */
+	return s;
+}
+
+void
+json_append(struct json *array, struct json value)
+{
+	*array = wrap(jv_array_append(unwrap(*array), unwrap(value)));
+}
+
+void
+json_set(struct json *object, const char *key, struct json value)
+{
+	*object = wrap(jv_object_set(unwrap(*object), jv_string(key), unwrap(value)));
+}
+
+void
+json_set_text(struct json *object, const char *key, const char *text)
+{
+	json_set(object, key, text ? json_string(text) : json_null());
+}
+
+void
+json_remove(struct json *object, const char *key)
+{
+	*object = wrap(jv_object_delete(unwrap(*object), jv_string(key)));
+}
+
+struct json_iter
+json_begin(struct json object)
+{
+	return (struct json_iter){ .object = json_copy(object), .at = -1 };
+}
+
+void
+json_end(struct json_iter *it)
+{
+	json_release(&it->object);
+	json_release(&it->value);
+	json_release(&it->key_value);
+}
+
+bool
+json_next(struct json_iter *it)
+{
+	jv o = unwrap(it->object);
+
+	json_release(&it->value);
+	json_release(&it->key_value);
+	if (json_kind(it->object) != JSON_OBJECT) {
+		json_end(it);
+		return false;
+	}
+	it->at = it->at < 0 ? jv_object_iter(o) : jv_object_iter_next(o, it->at);
+	if (!jv_object_iter_valid(o, it->at)) {
+		json_end(it);
+		return false;
+	}
+	it->key_value = wrap(jv_object_iter_key(o, it->at));
+	it->value = wrap(jv_object_iter_value(o, it->at));
+	it->key = json_get_string(it->key_value);
+	return true;
+}
+
+static void
+format_string(const char *s, size_t len, struct buf *out)
+{
+	static const char names[] = "btnvfr";	/* of \b \t \n \v \f \r: 8 to 13 */
+	const char *begin = s, *end = s + len;
+
+	buf_putc(out, '"');
+	for (; s < end; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+			continue;
+		buf_add(out, begin, (size_t)(s - begin));
+		begin = s + 1;
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c >= 8 && c <= 13 && c != '\v')
+			buf_printf(out, "\\%c", names[c - 8]);
+		else
+			buf_printf(out, "\\u%04x", c);
+	}
+	buf_add(out, begin, (size_t)(s - begin));
+	buf_putc(out, '"');
+}
+
+/* Whole numbers are most of them, and quick; libjq knows how to print the rest. */
+static void
+format_number(jv v, struct buf *out)
+{
+	double n = jv_number_value(v);
+
+	if (n == floor(n) && fabs(n) < 1e15 && (n != 0 || !signbit(n))) {
+		buf_printf(out, "%lld", (long long)n);
+	} else {
+		jv s = jv_dump_string(jv_number(n), 0);
+
+		buf_puts(out, jv_string_value(s));
+		jv_free(s);
+	}
+}
+
+static void
+format_array(jv v, struct buf *out)
+{
+	int n = jv_array_length(jv_copy(v));
+
+	buf_putc(out, '[');
+	for (int i = 0; i < n; i++) {
+		struct json e = wrap(jv_array_get(jv_copy(v), i));
+
+		if (i > 0)
+			buf_putc(out, ',');
+		json_format(e, out);
+		json_release(&e);
+	}
+	buf_putc(out, ']');
+}
+
+static void
+format_object(jv v, struct buf *out)
+{
+	const char *sep = "";
+
+	buf_putc(out, '{');
+	for (int i = jv_object_iter(v); jv_object_iter_valid(v, i); i = jv_object_iter_next(v, i)) {
+		jv key = jv_object_iter_key(v, i);
+		struct json value = wrap(jv_object_iter_value(v, i));
+
+		buf_puts(out, sep);
+		format_string(jv_string_value(key), (size_t)jv_string_length_bytes(jv_copy(key)), out);
+		buf_putc(out, ':');
+		json_format(value, out);
+		jv_free(key);
+		json_release(&value);
+		sep = ",";
+	}
+	buf_putc(out, '}');
+}
+
+void
+json_format(struct json j, struct buf *out)
+{
+	jv v = unwrap(j);
+
+	switch (json_kind(j)) {
+	case JSON_NONE:
+	case JSON_NULL:
+		buf_puts(out, "null");
+		break;
+	case JSON_FALSE:
+		buf_puts(out, "false");
+		break;
+	case JSON_TRUE:
+		buf_puts(out, "true");
+		break;
+	case JSON_NUMBER:
+		format_number(v, out);
+		break;
+	case JSON_STRING:
+		format_string(jv_string_value(v), json_string_len(j), out);
+		break;
+	case JSON_ARRAY:
+		format_array(v, out);
+		break;
+	case JSON_OBJECT:
+		format_object(v, out);
+		break;
+	}
+}
+
+void
+json_print(struct json v)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	json_format(v, &b);
+	buf_putc(&b, '\n');
+	fwrite(b.s, 1, b.len, stdout);
+}
+
+struct json_filter {
+	jq_state *jq;
+	struct fail *fail;
+};
+
+static void
+filter_message(void *cookie, jv msg)
+{
+	struct json_filter *p = cookie;
+
+	if (p->fail && !p->fail->text[0] && jv_get_kind(msg) == JV_KIND_STRING)
+		fail_set(p->fail, EXIT_USAGE, "%s", jv_string_value(msg));
+	jv_free(msg);
+}
+
+struct json_filter *
+json_filter_new(const char *program, struct fail *f)
+{
+	struct json_filter *p = xcalloc(1, sizeof *p);
+
+	p->jq = jq_init();
+	if (!p->jq)
+		die(EXIT_TROUBLE, 0, "out of memory");
+	p->fail = f;
+	f->text[0] = '\0';
+	jq_set_error_cb(p->jq, filter_message, p);
+	if (jq_compile(p->jq, program)) {
+		p->fail = NULL;
+		return p;
+	}
+	f->text[strcspn(f->text, "\n")] = '\0';
+	f->status = EXIT_USAGE;
+	json_filter_free(p);
+	errno = EINVAL;
+	return NULL;
+}
+
+void
+json_filter_free(struct json_filter *p)
+{
+	if (!p)
+		return;
+	jq_teardown(&p->jq);
+	free(p);
+}
+
+int
+json_filter_test(struct json_filter *p, struct json v, struct fail *f)
+{
+	struct json out;
+	int r;
+
+	jq_start(p->jq, lend(v), 0);
+	out = wrap(jq_next(p->jq));
+	r = json_kind(out) > JSON_FALSE;
+	if (json_kind(out) == JSON_NONE && jv_invalid_has_msg(lend(out))) {
+		jv msg = jv_invalid_get_msg(lend(out));
+
+		r = fail_set(f, EXIT_USAGE, "%s", jv_get_kind(msg) == JV_KIND_STRING ?
+		    jv_string_value(msg) : "the filter failed");
+		jv_free(msg);
+	}
+	json_release(&out);
+	return r;
+}

@@ -1,0 +1,86 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/lock.h"
+
+static int
+set(int fd, int cmd, short type)
+{
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET };
+
+	return fcntl(fd, cmd, &l) < 0 ? -errno : 0;
+}
+
+int
+lock_open(const char *path, mode_t mode)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+
+	if (fd >= 0) {
+		fchmod(fd, mode);	/* ours, just made: cannot fail */
+		return fd;
+	}
+	if (errno == EEXIST)
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int
+lock_try(int fd)
+{
+	int r = set(fd, F_OFD_SETLK, F_WRLCK);
+
+	return r == -EACCES ? -EAGAIN : r;
+}
+
+static void
+wake(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * The kernel has no lock with a deadline, so a timer interrupts the wait; it
+ * goes on ticking, as its first signal may come just before the call.
+ */
+int
+lock_wait(int fd, int64_t timeout_ms)
+{
+	const int64_t end = clock_mono_ms() + timeout_ms;
+	struct itimerval t = { { 0, 10000 }, { timeout_ms / 1000, timeout_ms % 1000 * 1000 } };
+	struct itimerval old_t;
+	struct sigaction sa = { .sa_handler = wake }, old_sa;
+	int r = lock_try(fd);
+
+	if (r != -EAGAIN)
+		return r;
+	if (timeout_ms == 0)
+		return -ETIMEDOUT;
+	if (timeout_ms < 0)
+		return set(fd, F_OFD_SETLKW, F_WRLCK);
+	sigaction(SIGALRM, &sa, &old_sa);
+	setitimer(ITIMER_REAL, &t, &old_t);
+	r = set(fd, F_OFD_SETLKW, F_WRLCK);
+	setitimer(ITIMER_REAL, &old_t, NULL);
+	sigaction(SIGALRM, &old_sa, NULL);
+	return r == -EINTR && clock_mono_ms() >= end ? -ETIMEDOUT : r;
+}
+
+void
+lock_release(int fd)
+{
+	set(fd, F_OFD_SETLK, F_UNLCK);
+}
+
+int
+lock_is_held(int fd)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_GETLK, &l) < 0 ? -errno : l.l_type != F_UNLCK;
+}

@@ -1,0 +1,98 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "base/xalloc.h"
+
+struct table {
+	char **cells;		/* NULL ends a row */
+	size_t n, cap;
+};
+
+struct table *
+table_new(void)
+{
+	return xcalloc(1, sizeof(struct table));
+}
+
+void
+table_free(struct table *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	free(t);
+}
+
+void
+table_escape(const char *text, struct buf *out)
+{
+	for (const char *s = text; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		/* U+0080 to U+009F are controls too, and 0xc2 comes before them in UTF-8 */
+		if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0 && s > text &&
+		    (unsigned char)s[-1] == 0xc2))
+			buf_printf(out, "\\x%02x", c);
+		else
+			buf_putc(out, *s);
+	}
+}
+
+void
+table_cell(struct table *t, const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	table_escape(text ? text : "", &b);
+	t->cells = xgrow(t->cells, t->n, &t->cap, sizeof *t->cells);
+	t->cells[t->n++] = buf_steal(&b);
+}
+
+void
+table_end_row(struct table *t)
+{
+	t->cells = xgrow(t->cells, t->n, &t->cap, sizeof *t->cells);
+	t->cells[t->n++] = NULL;
+}
+
+/* In characters: bytes that do not go on with a UTF-8 sequence. */
+static size_t
+width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+void
+table_format(const struct table *t, struct buf *out)
+{
+	_cleanup_free_ size_t *widths = xcalloc(t->n + 1, sizeof *widths);
+	size_t column = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		size_t w = t->cells[i] ? width(t->cells[i]) : 0;
+
+		if (t->cells[i] && w > widths[column])
+			widths[column] = w;
+		column = t->cells[i] ? column + 1 : 0;
+	}
+	column = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		if (!t->cells[i]) {
+			buf_putc(out, '\n');
+			column = 0;
+			continue;
+		}
+		buf_puts(out, t->cells[i]);
+		if (i + 1 < t->n && t->cells[i + 1])
+			for (size_t w = width(t->cells[i]); w < widths[column] + 2; w++)
+				buf_putc(out, ' ');
+		column++;
+	}
+}

@@ -1,0 +1,31 @@
+/*
+ * table - rows in columns, for a person at a terminal.
+ *
+ * Columns are as wide as their widest cell, two blanks apart; the last is not
+ * padded.  Control characters in a cell are shown as \xHH, so that a hostile
+ * name cannot draw on the screen.
+ */
+#ifndef BASE_TABLE_H
+#define BASE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+struct table;
+
+struct table *table_new(void);
+void table_free(struct table *t);
+
+/* The next cell of the current row; NULL is an empty one. */
+void table_cell(struct table *t, const char *text);
+void table_end_row(struct table *t);
+
+/* All rows into OUT. */
+void table_format(const struct table *t, struct buf *out);
+
+/* TEXT with its controls shown as \xHH, added to OUT. */
+void table_escape(const char *text, struct buf *out);
+
+#endif

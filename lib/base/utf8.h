@@ -1,0 +1,13 @@
+/*
+ * utf8 - is this text UTF-8?  (RFC 3629: no overlong form, no surrogate,
+ * nothing above U+10FFFF.)
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+
+/* The offset of the first byte of S that is not, or LEN where all of it is. */
+size_t utf8_check(const char *s, size_t len);
+
+#endif

@@ -1,0 +1,73 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/xalloc.h"
+
+static void *
+had(void *p)
+{
+	if (!p)
+		die(EXIT_TROUBLE, 0, "out of memory");
+	return p;
+}
+
+void *
+xrealloc(void *p, size_t n, size_t size)
+{
+	return had(reallocarray(p, n ? n : 1, size));
+}
+
+void *
+xcalloc(size_t n, size_t size)
+{
+	return had(calloc(n ? n : 1, size));
+}
+
+char *
+xstrdup(const char *s)
+{
+	return had(strdup(s));
+}
+
+char *
+xstrndup(const char *s, size_t n)
+{
+	char *p = xrealloc(NULL, n + 1, 1);
+
+	memcpy(p, s, n);
+	p[n] = '\0';
+	return p;
+}
+
+char *
+xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return had(n < 0 ? NULL : s);
+}
+
+void *
+xgrow(void *p, size_t n, size_t *cap, size_t size)
+{
+	if (p && n < *cap)
+		return p;
+	*cap = n < 8 ? 8 : n + n / 2;
+	return xrealloc(p, *cap, size);
+}
+
+void
+xfree_strv(char **v)
+{
+	for (char **p = v; p && *p; p++)
+		free(*p);
+	free(v);
+}
