@@ -1,0 +1,105 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "deploy/goal.h"
+
+/* The desired property itself, out of the twin's component around it. */
+static struct json
+unfold(struct json v)
+{
+	_cleanup_json_ struct json outer = json_get(v, "deviceUpdate");
+	_cleanup_json_ struct json component = json_is_object(outer) ? json_copy(outer) : json_copy(v);
+	struct json service = json_get(component, "service");
+
+	if (json_is_object(service))
+		return service;
+	json_release(&service);
+	return json_copy(component);
+}
+
+static char *
+copy_text(struct json object, const char *key)
+{
+	const char *s = json_get_text(object, key);
+
+	return s ? xstrdup(s) : NULL;
+}
+
+static int
+parse_workflow(const char *name, struct goal *g, struct fail *f)
+{
+	_cleanup_json_ struct json action = json_get(g->workflow, "action");
+
+	if (!json_is_object(g->workflow))
+		return fail_set(f, EXIT_USAGE, "%s: workflow is %s, not an object", name,
+		    json_kind_name(g->workflow));
+	g->action = (int)json_get_number(action);
+	if (json_kind(action) != JSON_NUMBER || (g->action != GOAL_PROCESS && g->action != GOAL_CANCEL))
+		return fail_set(f, EXIT_USAGE, "%s: workflow.action is neither 3 nor 255", name);
+	g->id = copy_text(g->workflow, "id");
+	if (!g->id || !*g->id || strlen(g->id) > 255)
+		return fail_set(f, EXIT_USAGE, "%s: workflow.id is not a text of 1 to 255 bytes", name);
+	g->retry_timestamp = copy_text(g->workflow, "retryTimestamp");
+	return 0;
+}
+
+static int
+parse(const char *name, struct json service, struct goal *g, struct fail *f)
+{
+	_cleanup_json_ struct json text = json_get(service, "updateManifest");
+	int r;
+
+	g->workflow = json_get(service, "workflow");
+	r = parse_workflow(name, g, f);
+	if (r < 0 || g->action == GOAL_CANCEL)
+		return r;
+	g->signature = copy_text(service, "updateManifestSignature");
+	g->urls = json_get(service, "fileUrls");
+	if (json_kind(g->urls) == JSON_NULL)
+		json_release(&g->urls);
+	if (json_kind(g->urls) != JSON_NONE && !json_is_object(g->urls))
+		return fail_set(f, EXIT_USAGE, "%s: fileUrls is %s, not an object", name,
+		    json_kind_name(g->urls));
+	if (!json_get_string(text))
+		return fail_set(f, EXIT_USAGE, "%s: updateManifest is %s, not a string", name,
+		    json_kind_name(text));
+	return manifest_parse(name, json_get_string(text), json_string_len(text), g->urls,
+	    &g->manifest, f);
+}
+
+int
+goal_parse(const char *name, const char *text, size_t len, struct goal **out, struct fail *f)
+{
+	_cleanup_json_ struct json whole = JSON_ABSENT;
+	_cleanup_json_ struct json service = JSON_ABSENT;
+	struct goal *g;
+	int r = json_parse(name, text, len, &whole, f);
+
+	if (r < 0)
+		return r;
+	if (!json_is_object(whole))
+		return fail_set(f, EXIT_USAGE, "%s: is %s, not an object", name, json_kind_name(whole));
+	service = unfold(whole);
+	g = xcalloc(1, sizeof *g);
+	r = parse(name, service, g, f);
+	if (r < 0)
+		goal_free(g);
+	else
+		*out = g;
+	return r;
+}
+
+void
+goal_free(struct goal *g)
+{
+	if (!g)
+		return;
+	free(g->id);
+	free(g->retry_timestamp);
+	free(g->signature);
+	json_release(&g->workflow);
+	json_release(&g->urls);
+	manifest_free(g->manifest);
+	free(g);
+}

@@ -1,0 +1,37 @@
+/*
+ * goal - the deployment that the hub wants: Azure's desired property.
+ *
+ *	{"workflow":{"action":3,"id":ID,"retryTimestamp":TIME},
+ *	 "updateManifest":TEXT, "updateManifestSignature":JWS,
+ *	 "fileUrls":{ID:URL}}
+ *
+ * bare, or inside {"deviceUpdate":{"service":...}}.  Action 3 processes the
+ * deployment, 255 cancels it (no manifest then).  The manifest is text inside
+ * the JSON, because its signature is over exactly those bytes.
+ *
+ * Errors: EXIT_USAGE, naming the goal and the member.
+ */
+#ifndef DEPLOY_GOAL_H
+#define DEPLOY_GOAL_H
+
+#include "base/fail.h"
+#include "base/json.h"
+#include "deploy/manifest.h"
+
+enum { GOAL_PROCESS = 3, GOAL_CANCEL = 255 };
+
+struct goal {
+	int action;
+	char *id;			/* the workflow's */
+	char *retry_timestamp;		/* NULL for none */
+	char *signature;		/* NULL where it is not signed */
+	struct json workflow;		/* as given, to be reported */
+	struct json urls;		/* fileUrls, or JSON_ABSENT */
+	struct manifest *manifest;	/* NULL for a cancel */
+};
+
+/* NAME is for messages. */
+int goal_parse(const char *name, const char *text, size_t len, struct goal **out, struct fail *f);
+void goal_free(struct goal *g);
+
+#endif

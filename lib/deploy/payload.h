@@ -1,0 +1,45 @@
+/*
+ * payload - a file of an update: fetched, proved by its hash, handed out.
+ *
+ * The cache holds payloads by their content, CACHE/sha256/HEX, and nothing in
+ * it that was not verified: a payload is hashed while it is copied, made durable
+ * and renamed into place.  Where it comes from is not trusted, its hash is.
+ *
+ * Errors: EXIT_USAGE for a payload that is described wrongly, EXIT_TROUBLE for
+ * one that cannot be had, EXIT_DENIED for one that is not what its hash says;
+ * messages name the file's id and its name.
+ */
+#ifndef DEPLOY_PAYLOAD_H
+#define DEPLOY_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fail.h"
+
+struct payload {
+	char *id;		/* the manifest's file id */
+	char *name;		/* its fileName; one component of a path */
+	int64_t size_bytes;	/* -1 where the manifest does not say */
+	char *algorithm;	/* "sha256", "sha384" or "sha512" */
+	char *hash;		/* standard base64 */
+	char *url;		/* from fileUrls; NULL where there is none */
+};
+
+void payload_release(struct payload *p);
+
+/*
+ * P is in the cache below the directory CACHE, fetched from its URL (file:PATH,
+ * file:///PATH) if it is not there yet; what is there is hashed again.  PATH,
+ * to be freed, is where.
+ */
+int payload_fetch(const struct payload *p, const char *cache, char **path, struct fail *f);
+
+/*
+ * A copy of P, which must have been fetched, in the directory FOLDER under its
+ * name, replacing what is there; EXECUTABLE makes its mode 0750, else 0640.
+ */
+int payload_place(const struct payload *p, const char *cache, const char *folder,
+    bool executable, struct fail *f);
+
+#endif
