@@ -48,27 +48,43 @@ wake(int sig)
  * The kernel has no lock with a deadline, so a timer interrupts the wait; it
  * goes on ticking, as its first signal may come just before the call.
  */
-int
-lock_wait(int fd, int64_t timeout_ms)
+static int
+wait_for(int fd, short type, int64_t timeout_ms)
 {
 	const int64_t end = clock_mono_ms() + timeout_ms;
 	struct itimerval t = { { 0, 10000 }, { timeout_ms / 1000, timeout_ms % 1000 * 1000 } };
 	struct itimerval old_t;
 	struct sigaction sa = { .sa_handler = wake }, old_sa;
-	int r = lock_try(fd);
+	int r = set(fd, F_OFD_SETLK, type);
 
-	if (r != -EAGAIN)
+	if (r != -EAGAIN && r != -EACCES)
 		return r;
 	if (timeout_ms == 0)
 		return -ETIMEDOUT;
 	if (timeout_ms < 0)
-		return set(fd, F_OFD_SETLKW, F_WRLCK);
+		return set(fd, F_OFD_SETLKW, type);
 	sigaction(SIGALRM, &sa, &old_sa);
 	setitimer(ITIMER_REAL, &t, &old_t);
-	r = set(fd, F_OFD_SETLKW, F_WRLCK);
+	r = set(fd, F_OFD_SETLKW, type);
 	setitimer(ITIMER_REAL, &old_t, NULL);
 	sigaction(SIGALRM, &old_sa, NULL);
 	return r == -EINTR && clock_mono_ms() >= end ? -ETIMEDOUT : r;
+}
+
+int
+lock_wait(int fd, int64_t timeout_ms)
+{
+	return wait_for(fd, F_WRLCK, timeout_ms);
+}
+
+int
+lock_wait_free(int fd, int64_t timeout_ms)
+{
+	int r = wait_for(fd, F_RDLCK, timeout_ms);
+
+	if (r == 0)
+		lock_release(fd);
+	return r;
 }
 
 void

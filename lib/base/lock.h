@@ -19,6 +19,13 @@ int lock_try(int fd);
 /* Wait for it without polling; TIMEOUT_MS < 0 waits for ever.  -EINTR on a signal. */
 int lock_wait(int fd, int64_t timeout_ms);
 
+/*
+ * Wait until nobody holds it, without keeping it; FD may be open for reading
+ * alone.  Waiters do not exclude each other, but for a moment they do exclude
+ * the holder-to-be: whom others wait for so takes it with lock_wait().
+ */
+int lock_wait_free(int fd, int64_t timeout_ms);
+
 void lock_release(int fd);
 
 /* Does somebody else hold it: 1, 0, or an error. */
