@@ -4,14 +4,19 @@
  *	{"id","name","group","manufacturer","model","version","state","properties":{}}
  *
  * All but "id" and "state" are optional; "properties" is an object, the other
- * named members are strings.  Further members are passed through.  The tools
- * hand such records to each other, one a line.
+ * named members are strings of at most 4096 bytes, without a NUL.  Further
+ * members are passed through.  One that is offline or unreadable may have a
+ * "reason".  The tools hand such records to each other, one a line.
  */
 #ifndef COMPONENT_COMPONENT_H
 #define COMPONENT_COMPONENT_H
 
+#include <stdbool.h>
+
 #include "base/fail.h"
 #include "base/json.h"
+
+enum { COMPONENT_TEXT_MAX = 4096 };	/* bytes of each of the named strings */
 
 enum component_state {
 	COMPONENT_ONLINE,
@@ -32,5 +37,11 @@ void component_set_state(struct json *c, enum component_state s);
  * without a state passes (an inventory's entry has none).
  */
 int component_check(struct json c, const char *where, struct fail *f);
+
+/* The same for one member; a name that is none of ours passes. */
+int component_check_member(const char *key, struct json value, const char *where, struct fail *f);
+
+/* Is KEY one of the members that are strings? */
+bool component_is_text_member(const char *key);
 
 #endif

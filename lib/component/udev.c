@@ -1,0 +1,307 @@
+#include <errno.h>
+#include <libudev.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "component/udev.h"
+
+static const char attr[] = "attr:";
+
+enum { LISTENER_BUFFER = 16 << 20 };	/* for thousands of devices at once */
+
+struct udev_found {
+	struct udev_device *device;
+	bool is_gone;		/* what is not known of it is not asked for */
+};
+
+static bool
+is_attr(const char *key)
+{
+	return strncmp(key, attr, sizeof attr - 1) == 0;
+}
+
+const char *
+udev_found_path(const struct udev_found *d)
+{
+	return udev_device_get_syspath(d->device);
+}
+
+const char *
+udev_found_get(const struct udev_found *d, const char *name)
+{
+	return is_attr(name) ? udev_device_get_sysattr_value(d->device, name + sizeof attr - 1)
+	    : udev_device_get_property_value(d->device, name);
+}
+
+/* A file below the device's directory: libudev itself would follow "..". */
+static bool
+is_attr_name(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len > 0 && name[0] != '/' && strcmp(name, "..") != 0 &&
+	    strncmp(name, "../", 3) != 0 && !strstr(name, "/../") &&
+	    !(len > 3 && strcmp(name + len - 3, "/..") == 0);
+}
+
+bool
+udev_is_name(const char *name)
+{
+	return is_attr(name) ? is_attr_name(name + sizeof attr - 1)
+	    : *name && !strpbrk(name, "=/");
+}
+
+int
+udev_check_match(struct json match, const char *where, struct fail *f)
+{
+	struct json_iter it;
+	int r = 0;
+
+	if (!json_is_object(match))
+		return fail_set(f, EXIT_USAGE, "%s: udev is %s, not an object", where,
+		    json_kind_name(match));
+	if (json_count(match) == 0)
+		return fail_set(f, EXIT_USAGE, "%s: udev is empty, it would match any device", where);
+	for (it = json_begin(match); r == 0 && json_next(&it); ) {
+		const char *pattern = json_get_string(it.value);
+
+		if (!udev_is_name(it.key) || strlen(it.key) != json_string_len(it.key_value))
+			r = fail_set(f, EXIT_USAGE, "%s: udev: '%.100s' is neither a property's "
+			    "name nor attr:NAME", where, it.key);
+		else if (!pattern)
+			r = fail_set(f, EXIT_USAGE, "%s: udev: %.100s is %s, not a string", where,
+			    it.key, json_kind_name(it.value));
+		else if (strlen(pattern) != json_string_len(it.value))
+			r = fail_set(f, EXIT_USAGE, "%s: udev: %.100s has a NUL character", where,
+			    it.key);
+	}
+	json_end(&it);
+	return r;
+}
+
+/* Never more than length times length steps, unlike fnmatch(3). */
+static bool
+fits(const char *pattern, const char *s)
+{
+	const char *star = NULL, *from = NULL;
+
+	while (*s) {
+		const char *p = *pattern == '\\' && pattern[1] ? pattern + 1 : pattern;
+
+		if (p == pattern && *p == '*') {
+			star = ++pattern;
+			from = s;
+		} else if (*p && (*p == *s || (p == pattern && *p == '?'))) {
+			pattern = p + 1;
+			s++;
+		} else if (star) {
+			pattern = star;
+			s = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return !*pattern;
+}
+
+bool
+udev_matches(struct json match, const struct udev_found *d)
+{
+	struct json_iter it;
+	bool yes = true;
+
+	for (it = json_begin(match); yes && json_next(&it); ) {
+		const char *pattern = json_get_string(it.value), *value;
+
+		if (d->is_gone && is_attr(it.key))
+			continue;
+		value = udev_found_get(d, it.key);
+		yes = value && pattern && fits(pattern, value);
+	}
+	json_end(&it);
+	return yes;
+}
+
+/* The devices of one subsystem; of all where its name is empty. */
+struct shelf {
+	char *subsystem;
+	struct udev_device **devices;
+	size_t n, cap;
+};
+
+struct udev_look {
+	struct udev *udev;
+	struct shelf *shelves;
+	size_t n, cap;
+};
+
+static struct udev *
+library(void)
+{
+	struct udev *u = udev_new();
+
+	if (!u)
+		die(EXIT_TROUBLE, 0, "out of memory");
+	return u;
+}
+
+struct udev_look *
+udev_look_new(void)
+{
+	struct udev_look *l = xcalloc(1, sizeof *l);
+
+	l->udev = library();
+	return l;
+}
+
+void
+udev_look_free(struct udev_look *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		for (size_t j = 0; j < l->shelves[i].n; j++)
+			udev_device_unref(l->shelves[i].devices[j]);
+		free(l->shelves[i].devices);
+		free(l->shelves[i].subsystem);
+	}
+	free(l->shelves);
+	udev_unref(l->udev);
+	free(l);
+}
+
+static void
+fill(struct udev_look *l, struct shelf *s)
+{
+	struct udev_enumerate *e = udev_enumerate_new(l->udev);
+	struct udev_list_entry *entry;
+
+	if (!e)
+		die(EXIT_TROUBLE, 0, "out of memory");
+	if (*s->subsystem)
+		udev_enumerate_add_match_subsystem(e, s->subsystem);
+	udev_enumerate_scan_devices(e);
+	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(e)) {
+		struct udev_device *d = udev_device_new_from_syspath(l->udev,
+		    udev_list_entry_get_name(entry));
+
+		if (!d)
+			continue;	/* it left meanwhile */
+		s->devices = xgrow(s->devices, s->n, &s->cap, sizeof(struct udev_device *));
+		s->devices[s->n++] = d;
+	}
+	udev_enumerate_unref(e);
+}
+
+static const struct shelf *
+shelf(struct udev_look *l, const char *subsystem)
+{
+	struct shelf *s;
+
+	/* only an exact name narrows the search */
+	if (!subsystem || strpbrk(subsystem, "*?\\"))
+		subsystem = "";
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->shelves[i].subsystem, subsystem) == 0)
+			return &l->shelves[i];
+	l->shelves = xgrow(l->shelves, l->n, &l->cap, sizeof *l->shelves);
+	s = &l->shelves[l->n++];
+	*s = (struct shelf){ .subsystem = xstrdup(subsystem) };
+	fill(l, s);
+	return s;
+}
+
+int
+udev_look_match(struct udev_look *l, struct json match, udev_found_fn *fn, void *cookie)
+{
+	const struct shelf *s = shelf(l, json_get_text(match, "SUBSYSTEM"));
+	int n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct udev_found d = { .device = s->devices[i] };
+
+		if (udev_matches(match, &d)) {
+			fn(&d, cookie);
+			n++;
+		}
+	}
+	return n;
+}
+
+struct udev_listener {
+	struct udev *udev;
+	struct udev_monitor *monitor;
+};
+
+struct udev_listener *
+udev_listener_new(struct fail *f)
+{
+	struct udev_listener *l = xcalloc(1, sizeof *l);
+	int r;
+
+	l->udev = library();
+	l->monitor = udev_monitor_new_from_netlink(l->udev, "udev");
+	r = l->monitor ? 0 : -errno;
+	if (r == 0) {
+		/* only root may pass the system's limit; with less, an overflow is told */
+		(void)udev_monitor_set_receive_buffer_size(l->monitor, LISTENER_BUFFER);
+		r = udev_monitor_enable_receiving(l->monitor);
+	}
+	if (r < 0) {
+		fail_errno(f, r, "udev's monitor");
+		udev_listener_free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void
+udev_listener_free(struct udev_listener *l)
+{
+	if (!l)
+		return;
+	udev_monitor_unref(l->monitor);
+	udev_unref(l->udev);
+	free(l);
+}
+
+int
+udev_listener_fd(const struct udev_listener *l)
+{
+	return udev_monitor_get_fd(l->monitor);
+}
+
+static bool
+fits_any(struct json matches, const struct udev_found *d)
+{
+	bool yes = false;
+
+	for (size_t i = 0; !yes && i < json_count(matches); i++) {
+		struct json m = json_at(matches, i);
+
+		yes = udev_matches(m, d);
+		json_release(&m);
+	}
+	return yes;
+}
+
+int
+udev_listener_next(struct udev_listener *l, struct json matches, udev_event_fn *fn, void *cookie)
+{
+	struct udev_found d = { NULL, false };
+	const char *action;
+
+	errno = 0;
+	d.device = udev_monitor_receive_device(l->monitor);
+	if (!d.device)
+		return errno == ENOBUFS ? -ENOBUFS : 0;
+	action = udev_device_get_action(d.device);
+	d.is_gone = action && strcmp(action, "remove") == 0;
+	if (fits_any(matches, &d))
+		fn(&d, action ? action : "", cookie);
+	udev_device_unref(d.device);
+	return 1;
+}

@@ -1,0 +1,73 @@
+/*
+ * udev - the devices that udev knows, and hearing of their coming and going.
+ *
+ * A match is a JSON object of what a device must have, all of it:
+ *
+ *	{"SUBSYSTEM":"usb","ID_VENDOR_ID":"abcd","attr:bcdDevice":"*"}
+ *
+ * A key is a property of udev's (udevadm info shows them), or "attr:" and a
+ * file of the device's directory in /sys.  A value is a pattern for all of the
+ * property: "*" is any text, "?" any byte, "\" takes the next byte as it is.
+ *
+ * Only this module knows libudev.
+ */
+#ifndef COMPONENT_UDEV_H
+#define COMPONENT_UDEV_H
+
+#include <stdbool.h>
+
+#include "base/fail.h"
+#include "base/json.h"
+
+/* A device, borrowed for the call it is handed to. */
+struct udev_found;
+
+/* Its directory in /sys. */
+const char *udev_found_path(const struct udev_found *d);
+
+/* Its property or "attr:NAME", borrowed with D; NULL where it has none. */
+const char *udev_found_get(const struct udev_found *d, const char *name);
+
+/* Can NAME be a property, or "attr:" and a file below the device's directory? */
+bool udev_is_name(const char *name);
+
+/* Is MATCH one?  F, after WHERE and a colon, says why not: EXIT_USAGE. */
+int udev_check_match(struct json match, const char *where, struct fail *f);
+
+bool udev_matches(struct json match, const struct udev_found *d);
+
+/*
+ * One look at the devices: each subsystem is read when it is first asked for,
+ * and not again.
+ */
+struct udev_look;
+
+struct udev_look *udev_look_new(void);
+void udev_look_free(struct udev_look *l);
+
+typedef void udev_found_fn(const struct udev_found *d, void *cookie);
+
+/* Call FN for each device that matches, in the order of their paths; returns how many. */
+int udev_look_match(struct udev_look *l, struct json match, udev_found_fn *fn, void *cookie);
+
+/*
+ * The monitor: a descriptor that is readable when udev has processed an event.
+ */
+struct udev_listener;
+
+/* Listen; NULL with F filled where that cannot be. */
+struct udev_listener *udev_listener_new(struct fail *f);
+void udev_listener_free(struct udev_listener *l);
+int udev_listener_fd(const struct udev_listener *l);
+
+/*
+ * The next event, handed to FN with its ACTION ("add", "remove", "change", ...)
+ * unless it fits none of MATCHES, an array of matches (a device that is gone
+ * has no attributes left, so those are not asked of it).  1 after an event, 0
+ * where there is none now, -ENOBUFS where events were lost: look at everything.
+ */
+typedef void udev_event_fn(const struct udev_found *d, const char *action, void *cookie);
+int udev_listener_next(struct udev_listener *l, struct json matches, udev_event_fn *fn,
+    void *cookie);
+
+#endif
