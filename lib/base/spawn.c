@@ -26,6 +26,7 @@ struct spawn {
 	int pid_fd, in_fd, out_fd, err_fd;
 	char *in, *mark;
 	size_t in_len, in_done;
+	bool out_tail;
 	int64_t timeout_ms, grace_ms;
 	struct loop_timer deadline, grace, report;
 	struct spawn_result result;
@@ -152,13 +153,29 @@ feed(int fd, short events, void *cookie)
 		stop_fd(s, &s->in_fd);	/* a command need not read it all */
 }
 
-/* One read into OUT, or into nowhere where it is full; 0 at the end, < 0 for none now. */
+/* Forget the first half. */
+static void
+halve(struct buf *out, int64_t *lost)
+{
+	size_t n = out->len - out->len / 2;
+
+	memmove(out->s, out->s + n, out->len - n + 1);
+	out->len -= n;
+	*lost += (int64_t)n;
+}
+
+/*
+ * One read into OUT; where it is full, into nowhere, or TAIL makes room first.
+ * 0 at the end, < 0 for none now.
+ */
 static ssize_t
-drain(int fd, struct buf *out, int64_t *lost)
+drain(int fd, struct buf *out, int64_t *lost, bool tail)
 {
 	char sink[16384];
 	ssize_t n;
 
+	if (tail && out->len == out->max)
+		halve(out, lost);
 	if (out->len < out->max)
 		return io_read_buf(fd, out);
 	n = io_read(fd, sink, sizeof sink);
@@ -172,8 +189,8 @@ take(int fd, short events, void *cookie)
 {
 	struct spawn *s = cookie;
 	bool is_out = fd == s->out_fd;
-	ssize_t n = is_out ? drain(fd, &s->result.out, &s->result.out_lost)
-	    : drain(fd, &s->result.err, &s->result.err_lost);
+	ssize_t n = is_out ? drain(fd, &s->result.out, &s->result.out_lost, s->out_tail)
+	    : drain(fd, &s->result.err, &s->result.err_lost, s->out_tail);
 
 	(void)events;
 	if (n == 0 || (n < 0 && n != -EAGAIN))
@@ -185,10 +202,10 @@ drain_rest(struct spawn *s)
 {
 	/* bounded: a background child may go on writing for ever */
 	for (int i = 0; i < 64 && s->out_fd >= 0; i++)
-		if (drain(s->out_fd, &s->result.out, &s->result.out_lost) <= 0)
+		if (drain(s->out_fd, &s->result.out, &s->result.out_lost, s->out_tail) <= 0)
 			break;
 	for (int i = 0; i < 64 && s->err_fd >= 0; i++)
-		if (drain(s->err_fd, &s->result.err, &s->result.err_lost) <= 0)
+		if (drain(s->err_fd, &s->result.err, &s->result.err_lost, s->out_tail) <= 0)
 			break;
 }
 
@@ -205,7 +222,8 @@ exited(int fd, short events, void *cookie)
 		;
 	s->pid = 0;
 	drain_rest(s);
-	s->result.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	s->result.signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	s->result.status = s->result.signo ? 128 + s->result.signo : WEXITSTATUS(status);
 	report(s);
 }
 
@@ -343,6 +361,7 @@ spawn_start(struct loop *l, const struct spawn_spec *spec, spawn_done *done, voi
 		.loop = l, .done = done, .cookie = cookie,
 		.pid_fd = -1, .in_fd = -1, .out_fd = -1, .err_fd = -1,
 		.in = spec->in ? xstrndup(spec->in, spec->in_len) : NULL, .in_len = spec->in_len,
+		.out_tail = spec->out_tail,
 		.mark = spec->mark ? xstrdup(spec->mark) : NULL,
 		.timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
 		.deadline = { .fn = at_deadline, .cookie = s },
@@ -398,8 +417,10 @@ spawn_describe(const struct spawn_result *r, struct buf *out)
 		buf_puts(out, "did not end before its deadline");
 	else if (r->ended)
 		buf_puts(out, "was ended");
-	else if (r->status > 128 && sigabbrev_np(r->status - 128))
-		buf_printf(out, "was killed by SIG%s", sigabbrev_np(r->status - 128));
+	else if (r->signo && sigabbrev_np(r->signo))
+		buf_printf(out, "was killed by SIG%s", sigabbrev_np(r->signo));
+	else if (r->signo)
+		buf_printf(out, "was killed by signal %d", r->signo);
 	else
 		buf_printf(out, "exited with %d", r->status);
 }

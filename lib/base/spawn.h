@@ -29,6 +29,7 @@ struct spawn_spec {
 	int64_t timeout_ms;	/* 0 for no deadline */
 	int64_t grace_ms;	/* between SIGTERM and SIGKILL */
 	size_t out_max;		/* bytes kept of its stdout, and of its stderr; the rest is counted */
+	bool out_tail;		/* keep the last of them, at least half OUT_MAX, not the first */
 	bool out_inherit;	/* its stdout is ours */
 	bool err_inherit;	/* its stderr is ours */
 	bool err_to_out;	/* its stderr goes where its stdout goes */
@@ -36,6 +37,7 @@ struct spawn_spec {
 
 struct spawn_result {
 	int status;		/* as the shell has it: exit status, or 128 + signal */
+	int signo;		/* the signal that killed it, or 0: a shell's 130 is not a SIGINT */
 	int error;		/* errno where it could not be run (status 126, 127), else 0 */
 	bool timed_out;		/* ended at its deadline */
 	bool ended;		/* ended by spawn_end() */
