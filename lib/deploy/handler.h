@@ -6,9 +6,9 @@
  * the component, the work folder and the result file, and leaves
  * {"resultCode","extendedResultCode","resultDetails"} in that file; a status
  * other than 0 is a failure whatever the file says.  For microsoft/script:1 the
- * program is the step's scriptFileName in the work folder; any other handler is
- * an executable in handlers.d/ (configuration, else vendor), named as its id
- * with '_' for every character but [A-Za-z0-9-].
+ * program is the step's scriptFileName in the work folder, made executable where
+ * it is not; any other handler is an executable in handlers.d/ (configuration,
+ * else vendor), named as its id with '_' for every character but [A-Za-z0-9-].
  *
  * It runs with a deadline in a process group of its own, and everything it
  * started is ended with it at the deadline.  A result file left from before is
@@ -40,11 +40,15 @@ enum {
 
 /* Extended result codes of our own making follow the script handler's. */
 enum {
+	ERC_NO_HANDLER = 0x30000003,	/* no executable of its name in handlers.d/ */
+	ERC_BAD_HANDLER = 0x30000004,	/* there is one, but others could have written it */
 	ERC_NO_SCRIPT_NAME = 0x30500005,	/* no scriptFileName */
 	ERC_NO_RESULT = 0x30500205,		/* no result file, or not one */
 	ERC_SCRIPT_FAILED = 0x30500206,		/* a failure without a code of its own */
 	ERC_SCRIPT_STATUS = 0x30501000,		/* + exit status, + signal number */
 };
+
+enum { HANDLER_DETAILS_MAX = 4096 };
 
 struct handler_call {
 	const char *handler;		/* its id, "microsoft/script:1" */
@@ -53,7 +57,7 @@ struct handler_call {
 	struct json properties;		/* the step's handlerProperties, borrowed */
 	struct json component;		/* a record, or JSON_ABSENT for the host; borrowed */
 	const char *work_folder;	/* absolute; the payload files are there */
-	const char *user;		/* run as; NULL for ourselves */
+	const char *user;		/* run as, and the work folder's owner then; NULL for ourselves */
 	int64_t timeout_ms, grace_ms;
 };
 
@@ -85,8 +89,10 @@ const char *handler_action_name(enum handler_action a);
 char **handler_argv(const struct handler_call *call, const char *program, const char *result_file);
 
 /*
- * What the LEN bytes of a result file say: R's code and erc; the details into
- * DETAILS.  Returns -EBADMSG where it is no result.
+ * What the LEN bytes of a result file say: R's code and erc (a failure without
+ * one has ERC_SCRIPT_FAILED); the details, up to HANDLER_DETAILS_MAX bytes of
+ * them, into DETAILS.  Missing members read as 0 and "".  Returns -EBADMSG
+ * where it is no result.
  */
 int handler_parse_result(const char *text, size_t len, struct handler_result *r,
     struct buf *details);

@@ -1,0 +1,454 @@
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/spawn.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "deploy/handler.h"
+
+enum { OUTPUT_MAX = 32 * 1024 };
+
+static const char script_id[] = "microsoft/script:1";
+
+struct handler {
+	struct loop *loop;
+	handler_done *done;
+	void *cookie;
+	struct spawn *spawn;		/* while it runs */
+	char **argv;
+	char *name;			/* of the program, for messages */
+	char *mark, *result_file;
+	int64_t timeout_ms, grace_ms;
+	bool cancelled, by_shell;
+	struct buf details;
+	struct handler_result result;
+	struct loop_timer report;	/* where nothing could be started */
+};
+
+const char *
+handler_action_name(enum handler_action a)
+{
+	static const char *const names[] = {
+		[HANDLER_IS_INSTALLED] = "is-installed", [HANDLER_DOWNLOAD] = "download",
+		[HANDLER_INSTALL] = "install", [HANDLER_APPLY] = "apply",
+	};
+
+	return names[a];
+}
+
+struct args {
+	char **v;
+	size_t n, cap;
+};
+
+static void
+add_arg(struct args *a, char *taken)
+{
+	a->v = xgrow(a->v, a->n, &a->cap, sizeof *a->v);
+	a->v[a->n++] = taken;
+}
+
+/* The string at PATH, names joined by dots, below the component's properties; NULL for none. */
+static char *
+property(struct json component, const char *path)
+{
+	struct json v = json_get(component, "properties");
+	char *text = NULL;
+
+	while (path) {
+		size_t len = strcspn(path, ".");
+		_cleanup_free_ char *key = xstrndup(path, len);
+		struct json next = json_get(v, key);
+
+		json_release(&v);
+		v = next;
+		path = path[len] ? path + len + 1 : NULL;
+	}
+	if (json_get_string(v))
+		text = xstrdup(json_get_string(v));
+	json_release(&v);
+	return text;
+}
+
+/* The component's member that TOKEN stands for; NULL where TOKEN is no placeholder. */
+static const char *
+placeholder(const char *token)
+{
+	static const struct { const char *token, *member; } table[] = {
+		{ "--component-id-val", "id" }, { "--component-name-val", "name" },
+		{ "--component-manufacturer-val", "manufacturer" },
+		{ "--component-model-val", "model" }, { "--component-version-val", "version" },
+		{ "--component-group-val", "group" },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (strcmp(token, table[i].token) == 0)
+			return table[i].member;
+	return NULL;
+}
+
+/* The next token of *TEXT, which moves behind it; NULL after the last. */
+static char *
+next_token(const char **text)
+{
+	size_t len;
+
+	*text += strspn(*text, " ");
+	len = strcspn(*text, " ");
+	*text += len;
+	return len ? xstrndup(*text - len, len) : NULL;
+}
+
+/* Blanks separate, nothing quotes; a value put in stays one argument whatever it holds. */
+static void
+add_arguments(struct args *a, const char *text, struct json component)
+{
+	for (char *token; (token = next_token(&text)); ) {
+		const char *member = placeholder(token), *value;
+
+		if (member) {
+			value = json_get_text(component, member);
+			free(token);
+			add_arg(a, xstrdup(value ? value : "n/a"));
+		} else if (strcmp(token, "--component-prop-val") == 0) {
+			_cleanup_free_ char *path = next_token(&text);
+			char *found = path ? property(component, path) : NULL;
+
+			free(token);
+			add_arg(a, found ? found : xstrdup("n/a"));
+		} else {
+			add_arg(a, token);
+		}
+	}
+}
+
+char **
+handler_argv(const struct handler_call *call, const char *program, const char *result_file)
+{
+	const char *version = json_get_text(call->properties, "apiVersion");
+	const char *arguments = json_get_text(call->properties, "arguments");
+	const char *criteria = json_get_text(call->properties, "installedCriteria");
+	const char *action = handler_action_name(call->action);
+	struct args a = { 0 };
+
+	add_arg(&a, xstrdup(program));
+	if (!version || strcmp(version, "1.0") == 0) {
+		add_arg(&a, xasprintf("--action-%s", action));
+	} else if (strcmp(version, "1.1") == 0) {
+		add_arg(&a, xstrdup("--action"));
+		add_arg(&a, xstrdup(action));
+	}
+	if (arguments)
+		add_arguments(&a, arguments, call->component);
+	add_arg(&a, xstrdup("--work-folder"));
+	add_arg(&a, xstrdup(call->work_folder));
+	add_arg(&a, xstrdup("--result-file"));
+	add_arg(&a, xstrdup(result_file));
+	if (criteria && *criteria) {
+		add_arg(&a, xstrdup("--installed-criteria"));
+		add_arg(&a, xstrdup(criteria));
+	}
+	add_arg(&a, NULL);
+	return a.v;
+}
+
+/* A number as a 32-bit one: a code given as unsigned keeps its bits. */
+static int
+get_int32(struct json object, const char *key, int32_t *out)
+{
+	_cleanup_json_ struct json v = json_get(object, key);
+	double d = json_get_number(v);
+
+	if (!(d >= INT32_MIN && d <= UINT32_MAX))
+		return -EBADMSG;	/* NaN, too */
+	*out = (int32_t)(int64_t)d;
+	return 0;
+}
+
+static void
+add_details(struct buf *details, const char *text)
+{
+	size_t len = strnlen(text, HANDLER_DETAILS_MAX);
+
+	buf_add(details, text, utf8_check(text, len));	/* a character cut in two goes */
+}
+
+int
+handler_parse_result(const char *text, size_t len, struct handler_result *r, struct buf *details)
+{
+	_cleanup_json_ struct json v = JSON_ABSENT;
+	struct fail f;
+	const char *said;
+
+	if (json_parse(NULL, text, len, &v, &f) < 0 || !json_is_object(v) ||
+	    get_int32(v, "resultCode", &r->code) < 0 ||
+	    get_int32(v, "extendedResultCode", &r->erc) < 0)
+		return -EBADMSG;
+	if (r->code <= 0 && r->erc == 0)
+		r->erc = ERC_SCRIPT_FAILED;
+	said = json_get_text(v, "resultDetails");
+	if (said)
+		add_details(details, said);
+	return 0;
+}
+
+static void
+handler_free(struct handler *h)
+{
+	loop_timer_stop(h->loop, &h->report);
+	xfree_strv(h->argv);
+	free(h->name);
+	free(h->mark);
+	free(h->result_file);
+	buf_release(&h->details);
+	free(h);
+}
+
+static void
+report(struct handler *h, const char *output)
+{
+	if (h->cancelled) {
+		h->result.code = RESULT_CANCELLED;
+		h->result.erc = 0;
+		buf_reset(&h->details);
+		buf_puts(&h->details, "cancelled");
+	}
+	h->result.details = h->details.s;
+	h->result.output = output;
+	h->done(&h->result, h->cookie);
+	handler_free(h);
+}
+
+static void
+report_later(void *cookie)
+{
+	report(cookie, "");
+}
+
+static void
+read_result(struct handler *h)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct fail f;
+	int r = file_load(h->result_file, FILE_NOFOLLOW, FILE_DATA_MAX, &b, &f);
+
+	if (r == 0 && handler_parse_result(b.s, b.len, &h->result, &h->details) == 0)
+		return;
+	h->result.code = RESULT_FAILURE;
+	h->result.erc = ERC_NO_RESULT;
+	buf_reset(&h->details);
+	if (r == -ENOENT)
+		buf_printf(&h->details, "%s left no result file", h->name);
+	else if (r < 0)
+		buf_printf(&h->details, "no result file: %s", f.text);
+	else
+		buf_printf(&h->details, "%s left a result file that holds no result",
+		    h->name);
+}
+
+static void
+describe_deadline(struct handler *h)
+{
+	buf_printf(&h->details, "%s did not end within ", h->name);
+	if (h->timeout_ms % 1000 == 0)
+		buf_printf(&h->details, "%lld s", (long long)h->timeout_ms / 1000);
+	else
+		buf_printf(&h->details, "%lld ms", (long long)h->timeout_ms);
+}
+
+static void ended(const struct spawn_result *r, void *cookie);
+
+static void
+run(struct handler *h)
+{
+	struct spawn_spec spec = {
+		.argv = h->argv, .mark = h->mark, .timeout_ms = h->timeout_ms,
+		.grace_ms = h->grace_ms, .out_max = OUTPUT_MAX, .out_tail = true,
+		.err_to_out = true,
+	};
+	struct args sh = { 0 };
+
+	if (h->by_shell) {
+		add_arg(&sh, xstrdup("/bin/sh"));
+		for (char **p = h->argv; *p; p++)
+			add_arg(&sh, xstrdup(*p));
+		add_arg(&sh, NULL);
+		spec.argv = sh.v;
+	}
+	h->spawn = spawn_start(h->loop, &spec, ended, h);
+	xfree_strv(sh.v);
+}
+
+static void
+ended(const struct spawn_result *r, void *cookie)
+{
+	struct handler *h = cookie;
+
+	h->spawn = NULL;
+	if (r->error == ENOEXEC && !h->by_shell && !h->cancelled) {
+		h->by_shell = true;	/* a script without "#!", as execvp(3) has it */
+		run(h);
+		return;
+	}
+	h->result.code = RESULT_FAILURE;
+	h->result.timed_out = r->timed_out;
+	if (r->timed_out) {
+		h->result.erc = ERC_SCRIPT_FAILED;
+		describe_deadline(h);
+	} else if (r->status != 0) {
+		h->result.erc = ERC_SCRIPT_STATUS + (r->signo ? r->signo : r->status);
+		buf_printf(&h->details, "%s ", h->name);
+		spawn_describe(r, &h->details);
+	} else {
+		read_result(h);
+	}
+	report(h, r->out.s);
+}
+
+static int PRINTF(3, 4)
+refuse(struct handler *h, int32_t erc, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	h->result.code = RESULT_FAILURE;
+	h->result.erc = erc;
+	add_details(&h->details, text ? text : "");
+	return -EINVAL;
+}
+
+/* The script that the step names, which can only be in the work folder itself. */
+static int
+find_script(struct handler *h, const struct handler_call *call, char **program)
+{
+	const char *name = json_get_text(call->properties, "scriptFileName");
+	struct stat st;
+
+	if (!name || !*name)
+		return refuse(h, ERC_NO_SCRIPT_NAME, "no scriptFileName");
+	if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return refuse(h, ERC_NO_SCRIPT_NAME, "scriptFileName '%s' is no file name", name);
+	*program = xasprintf("%s/%s", call->work_folder, name);
+	if (lstat(*program, &st) < 0 || !S_ISREG(st.st_mode))
+		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_NOT_FOUND,
+		    "%s is no file of the work folder", name);
+	if (!(st.st_mode & S_IXUSR) && chmod(*program, 0750) < 0)
+		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s: %s", name,
+		    strerror(errno));
+	return 0;
+}
+
+static int
+find_handler(struct handler *h, const struct handler_call *call, char **program)
+{
+	_cleanup_free_ char *name = xstrdup(call->handler);
+	struct fail f;
+
+	for (char *p = name; *p; p++)
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", *p))
+			*p = '_';
+	*program = dirs_find("handlers.d", name);
+	if (!*program)
+		return refuse(h, ERC_NO_HANDLER, "no handler '%s': handlers.d/%s is not there",
+		    call->handler, name);
+	if (file_check_trust(*program, (gid_t)-1, &f) < 0)
+		return refuse(h, ERC_BAD_HANDLER, "handler '%s': %s", call->handler, f.text);
+	return 0;
+}
+
+/* Run as another: it must be able to write its result, and to read what it is. */
+static int
+become(struct handler *h, const struct handler_call *call, const char *program, struct args *a)
+{
+	const struct passwd *pw = getpwnam(call->user);
+	bool own = strncmp(program, call->work_folder, strlen(call->work_folder)) == 0;
+
+	if (!pw)
+		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "no user '%s'", call->user);
+	if (pw->pw_uid == geteuid())
+		return 0;
+	if (lchown(call->work_folder, pw->pw_uid, pw->pw_gid) < 0 ||
+	    (own && lchown(program, pw->pw_uid, pw->pw_gid) < 0))
+		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "as '%s': %s", call->user,
+		    strerror(errno));
+	add_arg(a, xstrdup("setpriv"));
+	add_arg(a, xasprintf("--reuid=%ju", (uintmax_t)pw->pw_uid));
+	add_arg(a, xasprintf("--regid=%ju", (uintmax_t)pw->pw_gid));
+	add_arg(a, xstrdup("--init-groups"));
+	add_arg(a, xstrdup("--"));
+	return 0;
+}
+
+/* The program, and H's whole argument vector. */
+static int
+prepare(struct handler *h, const struct handler_call *call)
+{
+	_cleanup_free_ char *program = call->program ? xstrdup(call->program) : NULL;
+	struct args a = { 0 };
+	char **own;
+	int r = 0;
+
+	if (!program)
+		r = strcmp(call->handler, script_id) == 0 ? find_script(h, call, &program)
+		    : find_handler(h, call, &program);
+	if (r < 0)
+		return r;
+	h->name = xstrdup(strrchr(program, '/') ? strrchr(program, '/') + 1 : program);
+	if (call->user)
+		r = become(h, call, program, &a);
+	own = handler_argv(call, program, h->result_file);
+	for (char **p = own; *p; p++)
+		add_arg(&a, *p);
+	add_arg(&a, NULL);
+	free(own);
+	h->argv = a.v;
+	if (r == 0 && unlink(h->result_file) < 0 && errno != ENOENT)
+		r = refuse(h, ERC_NO_RESULT, "%s, left from before: %s", h->result_file,
+		    strerror(errno));
+	return r;
+}
+
+struct handler *
+handler_start(struct loop *l, const struct handler_call *call, handler_done *done, void *cookie)
+{
+	struct handler *h = xcalloc(1, sizeof *h);
+	const char *action = handler_action_name(call->action);
+
+	*h = (struct handler){
+		.loop = l, .done = done, .cookie = cookie,
+		/* whole, so that no other's mark begins with it */
+		.mark = xasprintf("%s/action_%s:", call->work_folder, action),
+		.result_file = xasprintf("%s/action_%s_aduc_result.json", call->work_folder,
+		    action),
+		.timeout_ms = call->timeout_ms, .grace_ms = call->grace_ms,
+		.details = BUF_INIT,
+		.report = { .fn = report_later, .cookie = h },
+	};
+	if (prepare(h, call) == 0)
+		run(h);
+	else
+		loop_timer_set(l, &h->report, 0);
+	return h;
+}
+
+void
+handler_end(struct handler *h)
+{
+	h->cancelled = true;
+	if (h->spawn)
+		spawn_end(h->spawn);
+}
