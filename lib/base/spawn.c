@@ -21,6 +21,7 @@ static const char mark_name[] = "REJOIN_RUN=";
 struct spawn {
 	struct loop *loop;
 	spawn_done *done;
+	spawn_output *output;
 	void *cookie;
 	pid_t pid;
 	int pid_fd, in_fd, out_fd, err_fd;
@@ -165,21 +166,27 @@ halve(struct buf *out, int64_t *lost)
 }
 
 /*
- * One read into OUT; where it is full, into nowhere, or TAIL makes room first.
+ * One read from its stdout (or stderr): to whoever asked for it as it comes, or
+ * kept; where enough is, into nowhere, or OUT_TAIL makes room first.
  * 0 at the end, < 0 for none now.
  */
 static ssize_t
-drain(int fd, struct buf *out, int64_t *lost, bool tail)
+drain(struct spawn *s, bool is_out)
 {
+	struct buf *keep = is_out ? &s->result.out : &s->result.err;
+	int64_t *lost = is_out ? &s->result.out_lost : &s->result.err_lost;
+	int fd = is_out ? s->out_fd : s->err_fd;
 	char sink[16384];
 	ssize_t n;
 
-	if (tail && out->len == out->max)
-		halve(out, lost);
-	if (out->len < out->max)
-		return io_read_buf(fd, out);
+	if (s->out_tail && keep->len == keep->max)
+		halve(keep, lost);
+	if (!s->output && keep->len < keep->max)
+		return io_read_buf(fd, keep);
 	n = io_read(fd, sink, sizeof sink);
-	if (n > 0)
+	if (n > 0 && s->output)
+		s->output(is_out ? 1 : 2, sink, (size_t)n, s->cookie);
+	else if (n > 0)
 		*lost += n;
 	return n;
 }
@@ -189,8 +196,7 @@ take(int fd, short events, void *cookie)
 {
 	struct spawn *s = cookie;
 	bool is_out = fd == s->out_fd;
-	ssize_t n = is_out ? drain(fd, &s->result.out, &s->result.out_lost, s->out_tail)
-	    : drain(fd, &s->result.err, &s->result.err_lost, s->out_tail);
+	ssize_t n = drain(s, is_out);
 
 	(void)events;
 	if (n == 0 || (n < 0 && n != -EAGAIN))
@@ -202,10 +208,10 @@ drain_rest(struct spawn *s)
 {
 	/* bounded: a background child may go on writing for ever */
 	for (int i = 0; i < 64 && s->out_fd >= 0; i++)
-		if (drain(s->out_fd, &s->result.out, &s->result.out_lost, s->out_tail) <= 0)
+		if (drain(s, true) <= 0)
 			break;
 	for (int i = 0; i < 64 && s->err_fd >= 0; i++)
-		if (drain(s->err_fd, &s->result.err, &s->result.err_lost, s->out_tail) <= 0)
+		if (drain(s, false) <= 0)
 			break;
 }
 
@@ -306,13 +312,14 @@ static int
 start(struct spawn *s, const struct spawn_spec *spec)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	const bool read_it = spec->out_max || spec->output;
 	int r = 0;
 
 	if (spec->in)
 		r = our_pipe(in, 1);
-	if (r == 0 && !spec->out_inherit && spec->out_max)
+	if (r == 0 && !spec->out_inherit && read_it)
 		r = our_pipe(out, 0);
-	if (r == 0 && !spec->err_inherit && !spec->err_to_out && spec->out_max)
+	if (r == 0 && !spec->err_inherit && !spec->err_to_out && read_it)
 		r = our_pipe(err, 0);
 	s->in_fd = in[1];
 	s->out_fd = out[0];
@@ -358,7 +365,7 @@ spawn_start(struct loop *l, const struct spawn_spec *spec, spawn_done *done, voi
 	int r;
 
 	*s = (struct spawn){
-		.loop = l, .done = done, .cookie = cookie,
+		.loop = l, .done = done, .output = spec->output, .cookie = cookie,
 		.pid_fd = -1, .in_fd = -1, .out_fd = -1, .err_fd = -1,
 		.in = spec->in ? xstrndup(spec->in, spec->in_len) : NULL, .in_len = spec->in_len,
 		.out_tail = spec->out_tail,

@@ -20,6 +20,9 @@
 /* Statuses of a command that could not be run, as env(1) has them. */
 enum { SPAWN_CANNOT_RUN = 126, SPAWN_NOT_FOUND = 127 };
 
+/* N bytes that the command wrote on its stdout (FD 1) or stderr (2); gone after the call. */
+typedef void spawn_output(int fd, const char *p, size_t n, void *cookie);
+
 struct spawn_spec {
 	char *const *argv;	/* argv[0] is looked for in PATH where it has no slash */
 	const char *in;		/* for its stdin, copied; NULL for /dev/null */
@@ -33,6 +36,7 @@ struct spawn_spec {
 	bool out_inherit;	/* its stdout is ours */
 	bool err_inherit;	/* its stderr is ours */
 	bool err_to_out;	/* its stderr goes where its stdout goes */
+	spawn_output *output;	/* told of both as they come, instead of keeping them; NULL */
 };
 
 struct spawn_result {
