@@ -1,0 +1,269 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "component/component.h"
+#include "component/snapshot.h"
+#include "component/version.h"
+
+enum { SNAPSHOT_MAX = 128 << 20 };	/* bytes of its file */
+enum { SNAPSHOT_FORMAT = 1 };
+
+static const char kind[] = "rejoin-watch snapshot";
+
+/* What matters of a record, besides id and state. */
+static const char *const identity[] = { "name", "group", "manufacturer", "model", "serial" };
+static const char *const members[] = {
+	"state", "name", "group", "manufacturer", "model", "serial", "version", "properties",
+};
+
+enum { N_IDENTITY = sizeof identity / sizeof *identity };
+enum { N_MEMBERS = sizeof members / sizeof *members };
+
+enum event { NOTHING, ARRIVED, READABLE, SWAPPED, CHANGED, DEPARTED };
+
+static const char *const event_names[] = {
+	[ARRIVED] = "arrived", [READABLE] = "readable", [SWAPPED] = "swapped",
+	[CHANGED] = "changed", [DEPARTED] = "departed",
+};
+
+static struct json
+reduce(struct json record)
+{
+	struct json out = json_object();
+
+	json_set(&out, "id", json_get(record, "id"));
+	for (int i = 0; i < N_MEMBERS; i++) {
+		struct json v = json_get(record, members[i]);
+
+		if (json_kind(v) != JSON_NONE)
+			json_set(&out, members[i], v);
+	}
+	return out;
+}
+
+struct json
+snapshot_of(struct json components, struct json before)
+{
+	struct json out = json_is_object(before) ? json_copy(before) : json_object();
+
+	for (size_t i = 0; i < json_count(components); i++) {
+		_cleanup_json_ struct json c = json_at(components, i);
+
+		json_set(&out, component_id(c), reduce(c));
+	}
+	return out;
+}
+
+/* Is OBJECT's member KEY the same in A and B, also where neither has it? */
+static bool
+same(struct json a, struct json b, const char *key)
+{
+	_cleanup_json_ struct json x = json_get(a, key), y = json_get(b, key);
+
+	if (json_kind(x) == JSON_NONE || json_kind(y) == JSON_NONE)
+		return json_kind(x) == json_kind(y);
+	return json_equal(x, y);
+}
+
+static bool
+is_other_part(struct json was, struct json is)
+{
+	_cleanup_json_ struct json p = json_get(was, "properties"), q = json_get(is, "properties");
+	const char *old = json_get_text(was, "version"), *new = json_get_text(is, "version");
+
+	for (int i = 0; i < N_IDENTITY; i++)
+		if (!same(was, is, identity[i]))
+			return true;
+	if (json_is_object(p) && json_is_object(q) && !same(p, q, "serial"))
+		return true;
+	return old && new && version_compare(new, old) < 0;
+}
+
+static bool
+is_changed(struct json was, struct json is)
+{
+	for (int i = 0; i < N_MEMBERS; i++)
+		if (!same(was, is, members[i]))
+			return true;
+	return false;
+}
+
+/* A component that is not there is as one that is offline. */
+static enum component_state
+state_of(struct json record)
+{
+	return json_is_object(record) ? component_state(record) : COMPONENT_OFFLINE;
+}
+
+static enum event
+compare(struct json was, struct json is)
+{
+	enum component_state before = state_of(was), now = state_of(is);
+
+	if (now == COMPONENT_OFFLINE)
+		return before == COMPONENT_OFFLINE ? NOTHING : DEPARTED;
+	if (now == COMPONENT_ONLINE && before == COMPONENT_OFFLINE)
+		return ARRIVED;
+	if (now == COMPONENT_ONLINE && before == COMPONENT_UNREADABLE)
+		return READABLE;
+	if (now == COMPONENT_ONLINE && is_other_part(was, is))
+		return SWAPPED;
+	return is_changed(was, is) ? CHANGED : NOTHING;
+}
+
+static bool
+wakes(enum event e)
+{
+	return e == ARRIVED || e == READABLE || e == SWAPPED;
+}
+
+static struct json
+difference(struct json was, struct json is)
+{
+	struct json out = json_object();
+
+	for (int i = 0; json_is_object(was) && i < N_MEMBERS; i++)
+		if (!same(was, is, members[i])) {
+			struct json v = json_get(was, members[i]);
+
+			json_set(&out, members[i], json_kind(v) == JSON_NONE ? json_null() : v);
+		}
+	return out;
+}
+
+/* Takes RECORD. */
+static void
+add_event(struct json *events, enum event e, struct json record, struct json was,
+    const char *cause)
+{
+	char now[CLOCK_TEXT];
+
+	json_set(&record, "was", difference(was, record));
+	json_set_text(&record, "event", event_names[e]);
+	json_set_text(&record, "time", clock_now(now));
+	json_set_text(&record, "cause", cause);
+	json_append(events, record);
+}
+
+/* Those that BEFORE has and AFTER has not. */
+static void
+add_gone(struct json *events, struct json before, struct json after, const char *cause)
+{
+	for (struct json_iter it = json_begin(before); json_next(&it); ) {
+		_cleanup_json_ struct json is = json_get(after, it.key);
+		struct json record;
+
+		if (json_is_object(is) || compare(it.value, is) != DEPARTED)
+			continue;
+		record = json_copy(it.value);
+		component_set_state(&record, COMPONENT_OFFLINE);
+		add_event(events, DEPARTED, record, it.value, cause);
+	}
+}
+
+struct json
+snapshot_events(struct json before, struct json after, struct json components,
+    const char *cause, bool all)
+{
+	struct json events = json_array();
+
+	for (size_t i = 0; i < json_count(components); i++) {
+		_cleanup_json_ struct json c = json_at(components, i);
+		_cleanup_json_ struct json was = json_get(before, component_id(c));
+		enum event e = compare(was, c);
+
+		if (wakes(e) || (all && e != NOTHING))
+			add_event(&events, e, json_copy(c), was, cause);
+	}
+	if (all)
+		add_gone(&events, before, after, cause);
+	return events;
+}
+
+bool
+snapshot_wakes(struct json events)
+{
+	for (size_t i = 0; i < json_count(events); i++) {
+		_cleanup_json_ struct json e = json_at(events, i);
+		const char *name = json_get_text(e, "event");
+
+		for (enum event k = ARRIVED; name && k <= DEPARTED; k++)
+			if (wakes(k) && strcmp(name, event_names[k]) == 0)
+				return true;
+	}
+	return false;
+}
+
+static int
+bad(struct fail *f, const char *name, const char *why)
+{
+	return fail_set(f, EXIT_TROUBLE, "%s: %s; remove it to begin anew", name, why);
+}
+
+static int
+check(struct json components, const char *name, struct fail *f)
+{
+	if (!json_is_object(components))
+		return bad(f, name, "a snapshot without components");
+	for (struct json_iter it = json_begin(components); json_next(&it); ) {
+		struct fail why;
+
+		if (component_check(it.value, it.key, &why) == 0 &&
+		    json_get_text(it.value, "state") &&
+		    strcmp(component_id(it.value), it.key) == 0)
+			continue;
+		json_end(&it);
+		return bad(f, name, "a snapshot with a wrong component");
+	}
+	return 0;
+}
+
+int
+snapshot_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f)
+{
+	_cleanup_json_ struct json v = JSON_ABSENT, components = JSON_ABSENT, n = JSON_ABSENT;
+	struct fail why;
+	int r;
+
+	if (json_parse(NULL, text, len, &v, &why) < 0)
+		return bad(f, name, why.text);
+	if (!json_get_text(v, "kind") || strcmp(json_get_text(v, "kind"), kind) != 0)
+		return bad(f, name, "is not a snapshot of rejoin-watch");
+	n = json_get(v, "format");
+	if (json_get_number(n) != SNAPSHOT_FORMAT)
+		return bad(f, name, "a snapshot of a format that is not known");
+	components = json_get(v, "components");
+	r = check(components, name, f);
+	if (r == 0)
+		*out = json_copy(components);
+	return r;
+}
+
+int
+snapshot_load(const char *path, struct json *out, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int r = file_load(path, FILE_NOFOLLOW, SNAPSHOT_MAX, &b, f);
+
+	if (r < 0)
+		return r;
+	return b.len == 0 ? -ENOENT : snapshot_parse(path, b.s, b.len, out, f);
+}
+
+int
+snapshot_save(const char *path, struct json snapshot)
+{
+	_cleanup_json_ struct json v = json_object();
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	char now[CLOCK_TEXT];
+
+	json_set_text(&v, "kind", kind);
+	json_set(&v, "format", json_number(SNAPSHOT_FORMAT));
+	json_set_text(&v, "time", clock_now(now));
+	json_set(&v, "components", json_copy(snapshot));
+	json_format(v, &b);
+	buf_putc(&b, '\n');
+	return b.len > SNAPSHOT_MAX ? -EFBIG : file_replace(path, b.s, b.len, 0640, FILE_DURABLE);
+}
