@@ -1,0 +1,25 @@
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "component/snapshot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* Whatever the file holds: it is refused with a reason, or can be compared. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	_cleanup_json_ struct json v = JSON_ABSENT, none = json_array(), events = JSON_ABSENT;
+	_cleanup_json_ struct json empty = json_object();
+	struct fail f = { 0 };
+
+	if (snapshot_parse("fuzz", (const char *)data, n, &v, &f) < 0) {
+		if (f.status != EXIT_TROUBLE)
+			abort();
+		return 0;
+	}
+	events = snapshot_events(v, empty, none, "fuzz", true);
+	if (snapshot_wakes(events))
+		abort();
+	return 0;
+}

@@ -1,0 +1,194 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "component/snapshot.h"
+
+static int bad;
+
+static struct json
+parse(const char *text)
+{
+	struct json v = JSON_ABSENT;
+	struct fail f;
+
+	if (json_parse("unit", text, strlen(text), &v, &f) < 0) {
+		printf("snapshot: %s\n", f.text);
+		exit(1);
+	}
+	return v;
+}
+
+/* Before and after, as members of one component; "" where it is not there. */
+static const struct {
+	const char *before, *after;
+	const char *event;		/* "" for none */
+	const char *was;
+} cases[] = {
+	{ "", "'state':'online'", "arrived", "{}" },
+	{ "", "'state':'offline'", "", "" },
+	{ "", "'state':'unreadable'", "changed", "{}" },
+	{ "'state':'offline'", "'state':'online','version':'1'", "arrived",
+	    "{'state':'offline','version':null}" },
+	{ "'state':'offline'", "'state':'unreadable'", "changed", "{'state':'offline'}" },
+	{ "'state':'offline','name':'a'", "'state':'offline','name':'b'", "", "" },
+	{ "'state':'unreadable'", "'state':'online'", "readable", "{'state':'unreadable'}" },
+	{ "'state':'unreadable'", "'state':'offline'", "departed", "{'state':'unreadable'}" },
+	{ "'state':'unreadable'", "'state':'unreadable'", "", "" },
+	{ "'state':'online'", "'state':'online'", "", "" },
+	{ "'state':'online'", "'state':'unreadable'", "changed", "{'state':'online'}" },
+	{ "'state':'online'", "'state':'offline'", "departed", "{'state':'online'}" },
+	{ "'state':'online'", "", "departed", "{'state':'online'}" },
+	{ "'state':'offline'", "", "", "" },
+	{ "'state':'online','version':'1.9'", "'state':'online','version':'1.10'", "changed",
+	    "{'version':'1.9'}" },
+	{ "'state':'online','version':'1.10'", "'state':'online','version':'1.9'", "swapped",
+	    "{'version':'1.10'}" },
+	{ "'state':'online','version':'1.0'", "'state':'online','version':'1.00'", "changed",
+	    "{'version':'1.0'}" },
+	{ "'state':'online','version':'1'", "'state':'online'", "changed", "{'version':'1'}" },
+	{ "'state':'online','name':'a'", "'state':'online','name':'b'", "swapped", "{'name':'a'}" },
+	{ "'state':'online','group':'a'", "'state':'online','group':'A'", "swapped",
+	    "{'group':'a'}" },
+	{ "'state':'online','manufacturer':'a'", "'state':'online'", "swapped",
+	    "{'manufacturer':'a'}" },
+	{ "'state':'online','model':'a'", "'state':'online','model':'b'", "swapped",
+	    "{'model':'a'}" },
+	{ "'state':'online','serial':1", "'state':'online','serial':2", "swapped", "{'serial':1}" },
+	{ "'state':'online','properties':{'serial':'1'}",
+	    "'state':'online','properties':{'serial':'2'}", "swapped",
+	    "{'properties':{'serial':'1'}}" },
+	{ "'state':'online','properties':{'path':'1'}",
+	    "'state':'online','properties':{'path':'2'}", "changed",
+	    "{'properties':{'path':'1'}}" },
+	/* what does not matter */
+	{ "'state':'online','temperature':20", "'state':'online','temperature':21", "", "" },
+};
+
+static char *
+quoted(const char *text)
+{
+	char *s = xstrdup(text);
+
+	for (char *p = s; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	return s;
+}
+
+/* An array with the component that has MEMBERS, or with none. */
+static struct json
+components(const char *members)
+{
+	_cleanup_free_ char *s = quoted(members);
+	_cleanup_free_ char *text = *s ? xasprintf("[{\"id\":\"c\",%s}]", s) : xstrdup("[]");
+
+	return parse(text);
+}
+
+static void
+check(const char *what, const char *got, const char *want, size_t i)
+{
+	if (strcmp(got ? got : "", want) == 0)
+		return;
+	printf("snapshot: case %zu (%s -> %s): %s is '%s', want '%s'\n", i, cases[i].before,
+	    cases[i].after, what, got ? got : "", want);
+	bad = 1;
+}
+
+static void
+check_case(size_t i)
+{
+	_cleanup_json_ struct json old = components(cases[i].before);
+	_cleanup_json_ struct json new = components(cases[i].after);
+	_cleanup_json_ struct json before = snapshot_of(old, JSON_ABSENT);
+	_cleanup_json_ struct json after = snapshot_of(new, JSON_ABSENT);
+	_cleanup_json_ struct json all = snapshot_events(before, after, new, "test", true);
+	_cleanup_json_ struct json waking = snapshot_events(before, after, new, "test", false);
+	_cleanup_json_ struct json e = json_at(all, 0);
+	_cleanup_json_ struct json was = json_get(e, "was");
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	_cleanup_free_ char *want = quoted(cases[i].was);
+	const char *event = cases[i].event;
+	bool must_wake = *event && strchr("ars", *event);
+
+	check("event", json_get_text(e, "event"), event, i);
+	if (json_is_object(was))
+		json_format(was, &text);
+	check("was", text.s, want, i);
+	check("waking", json_count(waking) ? "yes" : "no", must_wake ? "yes" : "no", i);
+	check("wakes", snapshot_wakes(all) ? "yes" : "no", must_wake ? "yes" : "no", i);
+	check("count", json_count(all) == (*event ? 1 : 0) ? "right" : "wrong", "right", i);
+}
+
+/* Of a look that was not complete nothing departs. */
+static void
+check_incomplete(void)
+{
+	_cleanup_json_ struct json old = components("'state':'online'");
+	_cleanup_json_ struct json new = components("");
+	_cleanup_json_ struct json before = snapshot_of(old, JSON_ABSENT);
+	_cleanup_json_ struct json after = snapshot_of(new, before);
+	_cleanup_json_ struct json events = snapshot_events(before, after, new, "test", true);
+
+	if (json_count(events) != 0 || !json_equal(before, after)) {
+		puts("snapshot: a look that was not complete made something depart");
+		bad = 1;
+	}
+}
+
+static void
+check_file(void)
+{
+	_cleanup_json_ struct json c = components("'state':'online','version':'1','group':'\xc3\xa4'");
+	_cleanup_json_ struct json s = snapshot_of(c, JSON_ABSENT), again = JSON_ABSENT;
+	char path[] = "/tmp/rejoin-snapshot.XXXXXX";
+	struct fail f = { 0 };
+	int fd = mkstemp(path);
+
+	if (snapshot_load(path, &again, &f) != -ENOENT) {
+		puts("snapshot: an empty file is not taken for none");
+		bad = 1;
+	}
+	if (snapshot_save(path, s) < 0 || snapshot_load(path, &again, &f) < 0 ||
+	    !json_equal(s, again)) {
+		printf("snapshot: not read back: %s\n", f.text);
+		bad = 1;
+	}
+	close(fd);
+	unlink(path);
+}
+
+static const char *const wrong[] = {
+	"{", "[]", "{}", "null", "{\"kind\":\"other\"}", "{\"kind\":\"rejoin-watch snapshot\"}",
+	"{\"kind\":\"rejoin-watch snapshot\",\"format\":2,\"components\":{}}",
+	"{\"kind\":\"rejoin-watch snapshot\",\"format\":1,\"components\":[]}",
+	"{\"kind\":\"rejoin-watch snapshot\",\"format\":1,\"components\":{\"a\":1}}",
+	"{\"kind\":\"rejoin-watch snapshot\",\"format\":1,\"components\":{\"a\":{\"id\":\"a\"}}}",
+	"{\"kind\":\"rejoin-watch snapshot\",\"format\":1,\"components\":"
+	    "{\"a\":{\"id\":\"b\",\"state\":\"online\"}}}",
+	"{\"kind\":\"rejoin-watch snapshot\",\"format\":1,\"components\":"
+	    "{\"a\":{\"id\":\"a\",\"state\":\"asleep\"}}}",
+};
+
+int
+main(void)
+{
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		check_case(i);
+	check_incomplete();
+	check_file();
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		_cleanup_json_ struct json v = JSON_ABSENT;
+		struct fail f = { 0 };
+
+		if (snapshot_parse("FILE", wrong[i], strlen(wrong[i]), &v, &f) == 0 ||
+		    f.status != EXIT_TROUBLE || strncmp(f.text, "FILE: ", 6) != 0) {
+			printf("snapshot: '%s' is taken for one: %s\n", wrong[i], f.text);
+			bad = 1;
+		}
+	}
+	return bad;
+}
