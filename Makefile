@@ -4,10 +4,17 @@
 #   make demo                  the main job, end to end, on our own agent
 #   make check                 lint, unit tests, bats
 #   make SAN=1 check           the same under ASan+UBSan, objects in build-san/
+#   make lint|unit|bats        one part of check; bats with T=test/NAME.bats ...
 #   make fuzz FUZZTIME=60      each fuzz target for that many seconds (clang)
+#   make system                systemd booted in a container, and used there (root)
+#   make soak                  the same and more, for as long as it takes
+#   make bench                 print how fast the tools are; never fails on a time
 #   make install DESTDIR=... PREFIX=/usr
+#   make release               tag this version, if VERSION and NEWS agree
 #   make V=1                   show the commands
 #
+# On Debian, demo, check, fuzz, system, soak and bench first make sure of the
+# packages they need (test/deps.sh); DEPS=none turns that off.
 # Local choices go in config.mk (ignored by git); packagers pass variables.
 
 .DEFAULT_GOAL := all
@@ -21,16 +28,22 @@ VERSION    := $(shell cat VERSION)
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
+VENDORDIR  ?= $(PREFIX)/share/rejoin
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+RULESDIR   ?= $(PREFIX)/lib/udev/rules.d
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
-BATS       ?= bats
+JOBS       ?= 2
 
 # --- what the tree holds: one tool per cmd/*.c, one module per lib/ROOM/*.c
 TOOLS := $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
 UNITS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
+AIDS  := $(patsubst test/tool/%.c,%,$(wildcard test/tool/*.c))
+FUZZ  := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 CORE  := $(wildcard lib/*/*.c)
 
 # --- flags: ours first, the user's last, so that the user wins
@@ -42,6 +55,11 @@ ifdef SAN
 B    := build-san
 HARD := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LINK := -fsanitize=address,undefined
+else ifdef FUZZING
+B    := build-fuzz
+CC   := clang
+HARD := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LINK := -fsanitize=fuzzer,address,undefined
 else
 B    := build
 HARD := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
@@ -56,18 +74,25 @@ CRYPTO_LIBS ?= $(call libs,libcrypto)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
 LIBS_ALL     = $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS)
 
-CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib \
-	$(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-DVENDOR_DIR='"$(VENDORDIR)"' -Ilib $(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LD_CMD  = $(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
-.PHONY: all check lint unit bats fuzz install uninstall clean FORCE
+.PHONY: all demo check lint unit bats fuzz fuzz-targets system soak bench \
+	install uninstall release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%)
 
+# --- the packages needed, before anything is compiled for one of these goals
+DEPS_FOR := $(patsubst lint,check,$(patsubst unit,check,$(patsubst bats,check,$(filter \
+	demo check lint unit bats fuzz system soak bench,$(MAKECMDGOALS)))))
+deps:
+	$(Q)DEPS='$(DEPS)' test/deps.sh build $(sort $(patsubst soak,fuzz system check,$(DEPS_FOR)))
+
 # A change of flags rebuilds; an unchanged one does not.
-$B/flags: FORCE
+$B/flags: FORCE | $(if $(DEPS_FOR),deps)
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(CC_CMD) $(LD_CMD) $(LIBS_ALL))' >$@.new
 	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
@@ -79,40 +104,103 @@ $B/%.o: %.c $B/flags
 $B/libcore.a: $(CORE:%.c=$B/%.o)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
+define link
+@mkdir -p $(@D)
+$(call say,LD,$@)$(LD_CMD) -o $@ $^ $(LIBS_ALL)
+endef
+
 $B/bin/%: $B/cmd/%.o $B/libcore.a
-	@mkdir -p $(@D)
-	$(call say,LD,$@)$(LD_CMD) -o $@ $^ $(LIBS_ALL)
-
+	$(link)
 $B/unit/%: $B/test/unit/%.o $B/libcore.a
-	@mkdir -p $(@D)
-	$(call say,LD,$@)$(LD_CMD) -o $@ $^ $(LIBS_ALL)
+	$(link)
+$B/tool/%: $B/test/tool/%.o $B/libcore.a
+	$(link)
+$B/fuzz/%: $B/test/fuzz/%.o $B/libcore.a
+	$(link)
 
-$B/fault.so: test/fault/fault.c
+$B/fault.so: test/fault/fault.c | $(if $(DEPS_FOR),deps)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -shared -fPIC $(WARN) -o $@ $< -ldl
 
-check: lint unit bats
-lint: all
-	$(Q)B=$B test/lint.sh
-unit: $(UNITS:%=$B/unit/%)
-	$(Q)for t in $^; do $$t || exit 1; done
-bats: all $(if $(SAN),,$B/fault.so)
-	$(Q)B='$(CURDIR)/$B' $(BATS) test
+# --- the tests.  test/check.sh runs them, counts, and prints the closing line.
+check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/check.sh
+UNITS_BUILT := $(UNITS:%=$B/unit/%)
+BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(AIDS:%=$B/tool/%) $(if $(SAN),,$B/fault.so)
 
+check: deps $(BATS_BUILT) $(UNITS_BUILT)
+	$(Q)$(check_with) lint unit bats
+lint: deps all
+	$(Q)$(check_with) lint
+unit: deps $(UNITS_BUILT)
+	$(Q)$(check_with) unit
+bats: deps $(BATS_BUILT)
+	$(Q)T='$(T)' $(check_with) bats
+
+# The library is built once, instrumented, and linked with each target.
 FUZZTIME ?= 5
-fuzz: $(patsubst test/fuzz/%.c,build-fuzz/%,$(wildcard test/fuzz/*.c))
-	$(Q)for t in $^; do $$t -max_total_time=$(FUZZTIME) || exit 1; done
-build-fuzz/%: test/fuzz/%.c $(CORE) $(wildcard lib/*/*.h)
-	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 \
-		-D_GNU_SOURCE -DVERSION='"fuzz"' -Ilib -o $@ $< $(CORE) $(LIBS_ALL)
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory FUZZING=1 DEPS=none fuzz-targets
+	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME='$(FUZZTIME)' JOBS='$(JOBS)' test/check.sh fuzz
+fuzz-targets: $(FUZZ:%=$B/fuzz/%)
+
+system: deps all
+	$(Q)T='$(T)' $(check_with) system
+
+soak: deps $(BATS_BUILT) $(UNITS_BUILT)
+	$(Q)$(MAKE) --no-print-directory FUZZING=1 DEPS=none fuzz-targets
+	$(Q)SOAK=1 FUZZTIME=600 $(check_with) unit bats system
+	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME=600 JOBS='$(JOBS)' test/check.sh fuzz
+
+bench: deps $(BATS_BUILT)
+	$(Q)B='$(CURDIR)/$B' CC='$(CC)' test/bench/run.sh
+
+demo: deps all
+	$(Q)B='$(CURDIR)/$B' test/demo.sh
+
+# --- install: what is installed does not depend on the machine that builds
+# $(call put,MODE,FILES,DIRECTORY)
+put = $(if $(strip $(2)),$(INSTALL) -d '$(DESTDIR)$(strip $(3))' && \
+	$(INSTALL) -m $(1) $(2) '$(DESTDIR)$(strip $(3))')
+UNITS_IN := $(wildcard packaging/systemd/*.in)
+fill = sed -e 's|@bindir@|$(BINDIR)|g' -e 's|@vendordir@|$(VENDORDIR)|g'
+VENDOR := agents.d formats.d rules.d examples
 
 install: all
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 \
-		$(BASHDIR) $(ZSHDIR) $(FISHDIR))
-	$(INSTALL) -m 755 $(TOOLS:%=$B/bin/%) $(DESTDIR)$(BINDIR)
+	$(call put,755,$(TOOLS:%=$B/bin/%),$(BINDIR))
+	$(if $(filter rejoin-retry,$(TOOLS)),ln -sf rejoin-retry '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess')
+	$(call put,644,$(wildcard man/*.1),$(MANDIR)/man1)
+	$(call put,644,$(wildcard man/*.5),$(MANDIR)/man5)
+	$(call put,644,$(wildcard man/*.7),$(MANDIR)/man7)
+	$(call put,644,$(wildcard completions/bash/*),$(BASHDIR))
+	$(call put,644,$(wildcard completions/zsh/*),$(ZSHDIR))
+	$(call put,644,$(wildcard completions/fish/*),$(FISHDIR))
+	$(foreach d,$(VENDOR),$(call put,644,$(wildcard packaging/$d/*),$(VENDORDIR)/$d) $(if \
+		$(wildcard packaging/$d/*),&&)) :
+	$(call put,755,$(wildcard packaging/handlers.d/*),$(VENDORDIR)/handlers.d)
+	$(call put,644,$(wildcard packaging/tmpfiles.d/*),$(TMPFILESDIR))
+	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(RULESDIR)'
+	for f in $(UNITS_IN:packaging/systemd/%.in=%); do \
+		$(fill) "packaging/systemd/$$f.in" >'$(DESTDIR)$(UNITDIR)'/"$$f" || exit 1; done
+	for f in $(patsubst packaging/udev/%.in,%,$(wildcard packaging/udev/*.in)); do \
+		$(fill) "packaging/udev/$$f.in" >'$(DESTDIR)$(RULESDIR)'/"$$f" || exit 1; done
+
+uninstall:
+	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
+		$(foreach s,1 5 7,$(patsubst man/%,'$(DESTDIR)$(MANDIR)/man$s/%',$(wildcard man/*.$s))) \
+		$(patsubst completions/bash/%,'$(DESTDIR)$(BASHDIR)/%',$(wildcard completions/bash/*)) \
+		$(patsubst completions/zsh/%,'$(DESTDIR)$(ZSHDIR)/%',$(wildcard completions/zsh/*)) \
+		$(patsubst completions/fish/%,'$(DESTDIR)$(FISHDIR)/%',$(wildcard completions/fish/*)) \
+		$(patsubst packaging/tmpfiles.d/%,'$(DESTDIR)$(TMPFILESDIR)/%',$(wildcard packaging/tmpfiles.d/*)) \
+		$(patsubst packaging/systemd/%.in,'$(DESTDIR)$(UNITDIR)/%',$(UNITS_IN)) \
+		$(patsubst packaging/udev/%.in,'$(DESTDIR)$(RULESDIR)/%',$(wildcard packaging/udev/*.in)) \
+		$(foreach d,$(VENDOR) handlers.d,$(patsubst packaging/%,'$(DESTDIR)$(VENDORDIR)/%',$(wildcard packaging/$d/*)))
+	-rmdir $(foreach d,$(VENDOR) handlers.d .,'$(DESTDIR)$(VENDORDIR)/$d') 2>/dev/null
+
+# A release is a commit in which VERSION and the first line of NEWS agree, and a tag that says the same.
+release:
+	$(Q)test/release.sh '$(VERSION)'
 
 clean:
-	rm -rf build build-san build-fuzz
+	rm -rf build build-san build-fuzz build-clang build-ci
 
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,0 +1,134 @@
+#!/bin/bash
+# Run tests and count them: check.sh lint|unit|bats|fuzz|system...
+#
+# Prints a line as each piece ends, what failed in full, and last of all
+# "N passed, N failed, N skipped"; ends with 1 where something failed.
+# Counted: each rule of the lint, each unit test program, each test of a bats
+# file, each fuzz target.  Settings: B, where the programs are; JOBS, how many
+# pieces at a time; T, the bats files instead of all; FUZZTIME, seconds a
+# target; TALLY, a file to which the counts are appended, for a run of many.
+set -u
+cd "$(dirname "$0")/.." || exit
+: "${B:=$PWD/build}" "${JOBS:=2}" "${FUZZTIME:=5}"
+export B LC_ALL=C
+work=$B/check
+rm -rf "$work"
+mkdir -p "$work"
+trap 'exit 130' INT TERM
+
+# one NAME COMMAND... - a test that is one program
+one() {
+	local name=$1 log=$work/${1//\//_}.log
+	shift
+	if "$@" >"$log" 2>&1; then
+		echo "ok $name" >"$work/${name//\//_}.tap"
+	else
+		printf 'not ok %s (status %s)\n' "$name" $? >"$work/${name//\//_}.tap"
+		sed 's/^/# /' "$log" >>"$work/${name//\//_}.tap"
+	fi
+	show "$name" "$work/${name//\//_}.tap"
+}
+
+# one_bats FILE - a file of tests, each of which counts
+one_bats() {
+	local name=${1%.bats} tap status
+	name=${name#test/}
+	tap=$work/${name//\//_}.tap
+	bats --formatter tap "$1" >"$tap" 2>&1 </dev/null
+	status=$?
+	# A file that breaks off has fewer results than it planned.
+	awk -v status="$status" '/^1\.\.[0-9]+/ { plan = substr($1, 4) } /^ok / { n++ } /^not ok / { n++; bad++ }
+		END { while (n++ < plan) { print "not ok " n " was not run"; bad++ }
+		if (status && !bad) print "not ok 0 bats ended with status " status }' "$tap" >"$tap.more"
+	cat "$tap.more" >>"$tap"
+	rm "$tap.more"
+	show "$name" "$tap"
+}
+
+# show NAME TAP - one line for a piece that ended, and all of it where it failed
+show() {
+	local p f s
+	read -r p f s < <(count "$2")
+	printf '  %-7s %s (%s%s%s)\n' "$([ "$f" -eq 0 ] && echo pass || echo FAIL)" "$1" "$p passed" \
+		"$([ "$f" -eq 0 ] || echo ", $f failed")" "$([ "$s" -eq 0 ] || echo ", $s skipped")"
+	[ "$f" -eq 0 ] || sed -n '/^not ok/,/^ok/{/^ok/!p}' "$2" | sed 's/^/    /'
+}
+
+count() {
+	awk '/^ok .*# skip/ { s++; next } /^ok / { p++ } /^not ok / { f++ }
+		END { print p + 0, f + 0, s + 0 }' "$@"
+}
+
+run_fuzz() {
+	local corpus=test/fuzz/corpus/$1 found=$B/corpus/$1
+
+	mkdir -p "$found"
+	[ -d "$corpus" ] || corpus=
+	"$B/fuzz/$1" -max_total_time="$FUZZTIME" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
+		-verbosity=0 -artifact_prefix="$B/crash-$1-" "$found" ${corpus:+"$corpus"} || {
+		printf 'to see it again: %s FILE, one of\n' "$B/fuzz/$1"
+		ls "$B"/crash-"$1"-* 2>/dev/null
+		return 1
+	}
+}
+
+# A private home for a unit test, as test/helper.bash gives to the tools.
+run_unit() {
+	local dir
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/rejoin-unit.XXXXXX") || return
+	(cd "$dir" && env -u REJOIN_AGENT TMPDIR="$dir" REJOIN_CONFIG_DIR="$dir/etc" \
+		REJOIN_STATE_DIR="$dir/state" REJOIN_RUNTIME_DIR="$dir/run" \
+		timeout 300 "$B/unit/$1")
+	local status=$?
+	rm -rf "$dir"
+	return $status
+}
+
+# many FUNCTION - it for each line of stdin, JOBS at a time
+many() {
+	xargs -r -P "$JOBS" -I '{}' bash -c "$1 \"\$@\"" - '{}'
+}
+
+unit_piece() { one "unit/$1" run_unit "$1"; }
+fuzz_piece() { one "fuzz/$1" run_fuzz "$1"; }
+export -f one one_bats show count run_fuzz run_unit unit_piece fuzz_piece
+export work FUZZTIME
+
+names() { find "$1" -maxdepth 1 -name "$2" -printf '%f\n' 2>/dev/null | sed 's/\.[a-z]*$//' | LC_ALL=C sort; }
+
+for kind; do
+	echo "$kind:"
+	case $kind in
+	lint)
+		B=${B#"$PWD/"} test/lint.sh >"$work/lint.tap" 2>"$work/lint.err" ||
+			[ -s "$work/lint.tap" ] || echo "not ok lint" >"$work/lint.tap"
+		sed 's/^/# /' "$work/lint.err" >>"$work/lint.tap"
+		show lint "$work/lint.tap"
+		;;
+	unit)
+		names test/unit '*.c' | many unit_piece
+		;;
+	bats)
+		# the largest first, so that the last to end is a small one
+		# shellcheck disable=SC2012,SC2086	# names of our own; one word a file
+		ls -S ${T:-test/*.bats} | many one_bats
+		;;
+	fuzz)
+		names test/fuzz '*.c' | many fuzz_piece
+		;;
+	system)
+		bats_dir=test/system
+		# shellcheck disable=SC2012,SC2086
+		ls ${T:-$bats_dir/*.bats} | while read -r f; do one_bats "$f"; done
+		;;
+	*)
+		echo "check: no such kind: '$kind'" >&2
+		exit 2
+		;;
+	esac
+done
+
+read -r passed failed skipped < <(find "$work" -name '*.tap' -exec cat {} + | count -)
+[ -z "${TALLY-}" ] || echo "$passed $failed $skipped" >>"$TALLY"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
