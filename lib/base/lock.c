@@ -19,14 +19,18 @@ set(int fd, int cmd, short type)
 int
 lock_open(const char *path, mode_t mode)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	int fd;
 
-	if (fd >= 0) {
-		fchmod(fd, mode);	/* ours, just made: cannot fail */
-		return fd;
-	}
-	if (errno == EEXIST)
+	do {
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+		if (fd >= 0) {
+			fchmod(fd, mode);	/* ours, just made: cannot fail */
+			return fd;
+		}
+		if (errno != EEXIST)
+			break;
 		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	} while (fd < 0 && errno == ENOENT);	/* removed in between */
 	return fd < 0 ? -errno : fd;
 }
 
