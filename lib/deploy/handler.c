@@ -1,6 +1,6 @@
+#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
-#include <math.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -370,21 +370,49 @@ find_handler(struct handler *h, const struct handler_call *call, char **program)
 	return 0;
 }
 
-/* Run as another: it must be able to write its result, and to read what it is. */
+/*
+ * The work folder and our files in it become USER's: it must write its result
+ * there and read the payload.  What it put there itself before is left alone.
+ */
 static int
-become(struct handler *h, const struct handler_call *call, const char *program, struct args *a)
+give_away(const char *folder, const struct passwd *user)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	int r = 0;
+
+	if (!d)
+		return -errno;
+	while (r == 0 && (e = readdir(d))) {
+		struct stat st;
+
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
+			continue;
+		if (fchownat(dirfd(d), e->d_name, user->pw_uid, user->pw_gid,
+		    AT_SYMLINK_NOFOLLOW) < 0)
+			r = -errno;
+	}
+	if (r == 0 && fchown(dirfd(d), user->pw_uid, user->pw_gid) < 0)
+		r = -errno;
+	closedir(d);
+	return r;
+}
+
+static int
+become(struct handler *h, const struct handler_call *call, struct args *a)
 {
 	const struct passwd *pw = getpwnam(call->user);
-	bool own = strncmp(program, call->work_folder, strlen(call->work_folder)) == 0;
+	int r;
 
 	if (!pw)
 		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "no user '%s'", call->user);
 	if (pw->pw_uid == geteuid())
 		return 0;
-	if (lchown(call->work_folder, pw->pw_uid, pw->pw_gid) < 0 ||
-	    (own && lchown(program, pw->pw_uid, pw->pw_gid) < 0))
+	r = give_away(call->work_folder, pw);
+	if (r < 0)
 		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "as '%s': %s", call->user,
-		    strerror(errno));
+		    strerror(-r));
 	add_arg(a, xstrdup("setpriv"));
 	add_arg(a, xasprintf("--reuid=%ju", (uintmax_t)pw->pw_uid));
 	add_arg(a, xasprintf("--regid=%ju", (uintmax_t)pw->pw_gid));
@@ -409,7 +437,7 @@ prepare(struct handler *h, const struct handler_call *call)
 		return r;
 	h->name = xstrdup(strrchr(program, '/') ? strrchr(program, '/') + 1 : program);
 	if (call->user)
-		r = become(h, call, program, &a);
+		r = become(h, call, &a);
 	own = handler_argv(call, program, h->result_file);
 	for (char **p = own; *p; p++)
 		add_arg(&a, *p);

@@ -1,0 +1,328 @@
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/sha.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "deploy/payload.h"
+
+enum { BLOCK = 256 * 1024 };
+
+void
+payload_release(struct payload *p)
+{
+	free(p->id);
+	free(p->name);
+	free(p->algorithm);
+	free(p->hash);
+	free(p->url);
+	*p = (struct payload){ 0 };
+}
+
+/* "file ID (NAME): MESSAGE" */
+#define refuse(f, status, p, fmt, ...) \
+	fail_set(f, status, "file %s (%s): " fmt, (p)->id, (p)->name, ##__VA_ARGS__)
+#define refuse_errno(f, err, p, fmt, ...) \
+	fail_errno(f, err, "file %s (%s): " fmt, (p)->id, (p)->name, ##__VA_ARGS__)
+
+/* Is NAME one component of a path, and fit to be shown? */
+static bool
+is_file_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (const char *s = name; *s; s++)
+		if (*s == '/' || iscntrl((unsigned char)*s))
+			return false;
+	return utf8_check(name, len) == len;
+}
+
+/* P is described rightly; HEX is its hash. */
+static int
+check(const struct payload *p, char hex[SHA_HEX], struct fail *f)
+{
+	static const struct { const char *name; size_t digits; } known[] = {
+		{ "sha256", 64 }, { "sha384", 96 }, { "sha512", 128 },
+	};
+
+	if (!p->name || !is_file_name(p->name))
+		return fail_set(f, EXIT_USAGE, "file %s: fileName '%s' is no file name", p->id,
+		    p->name ? p->name : "");
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		if (!p->algorithm || strcasecmp(p->algorithm, known[i].name) != 0)
+			continue;
+		if (!p->hash || sha_hex(p->hash, hex) < 0 || strlen(hex) != known[i].digits)
+			return refuse(f, EXIT_USAGE, p, "'%s' is no %s in base64",
+			    p->hash ? p->hash : "", known[i].name);
+		return 0;
+	}
+	return refuse(f, EXIT_USAGE, p, "'%s' is no hash that is known",
+	    p->algorithm ? p->algorithm : "");
+}
+
+/* Where the cache holds the content whose hash is HEX: .../sha256/HEX, its directory made. */
+static int
+locate(const struct payload *p, const char *cache, const char *hex, char **path, struct fail *f)
+{
+	_cleanup_free_ char *dir = xasprintf("%s/%s", cache, p->algorithm);
+	int r;
+
+	for (char *s = dir + strlen(cache); *s; s++)
+		*s = (char)tolower((unsigned char)*s);
+	r = file_make_dirs(dir, 0750);
+	if (r < 0)
+		return fail_errno(f, r, "%s", dir);
+	*path = xasprintf("%s/%s", dir, hex);
+	return 0;
+}
+
+static int
+open_regular(const char *path, int flags, struct stat *st)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
+	int r;
+
+	if (fd < 0 || fstat(fd, st) < 0)
+		return -errno;
+	if (!S_ISREG(st->st_mode))
+		return -ENOTSUP;
+	r = fd;
+	fd = -1;
+	return r;
+}
+
+/* Does the cache hold it, and is it whole?  What is not is removed. */
+static bool
+is_cached(const struct payload *p, const char *path)
+{
+	char want[SHA_HEX], got[SHA_HEX], text[SHA_TEXT];
+	struct stat st;
+	_cleanup_fd_ int fd = open_regular(path, O_NOFOLLOW, &st);
+
+	if (fd == -ENOENT)
+		return false;
+	if (fd >= 0 && (p->size_bytes < 0 || st.st_size == p->size_bytes) &&
+	    sha_fd(p->algorithm, fd, text) == 0 && sha_hex(text, got) == 0 &&
+	    sha_hex(p->hash, want) == 0 && strcmp(got, want) == 0)
+		return true;
+	unlink(path);
+	return false;
+}
+
+static int
+hex_digit(char c)
+{
+	return !isxdigit((unsigned char)c) ? -1 :
+	    isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* The path of file:PATH, file:///PATH or file://localhost/PATH; NULL where it is none. */
+static char *
+url_path(const char *url)
+{
+	struct buf b = BUF_INIT;
+
+	if (strncasecmp(url, "file:", 5) != 0)
+		return NULL;
+	url += 5;
+	if (strncmp(url, "//", 2) == 0)
+		url += strncasecmp(url + 2, "localhost/", 10) == 0 ? 11 : 2;
+	for (; *url == '/' || (b.len && *url); url++) {
+		if (*url != '%') {
+			buf_putc(&b, *url);
+			continue;
+		}
+		int hi = hex_digit(url[1]), lo = hi < 0 ? -1 : hex_digit(url[2]);
+
+		if (lo < 0 || hi + lo == 0)
+			break;
+		buf_putc(&b, (char)(hi << 4 | lo));
+		url += 2;
+	}
+	if (*url || b.len == 0) {
+		buf_release(&b);
+		return NULL;
+	}
+	return buf_steal(&b);
+}
+
+static int
+open_source(const struct payload *p, struct fail *f)
+{
+	_cleanup_free_ char *path = p->url ? url_path(p->url) : NULL;
+	struct stat st;
+	int fd;
+
+	if (!p->url)
+		return refuse(f, EXIT_TROUBLE, p, "no URL is given for it");
+	if (!path)
+		return refuse(f, EXIT_TROUBLE, p, "'%s' is no file:/PATH", p->url);
+	fd = open_regular(path, 0, &st);
+	if (fd == -ENOTSUP)
+		return refuse(f, EXIT_TROUBLE, p, "%s: is not a regular file", path);
+	if (fd < 0)
+		return refuse_errno(f, fd, p, "%s", path);
+	if (p->size_bytes >= 0 && st.st_size != p->size_bytes) {
+		close(fd);
+		return refuse(f, EXIT_DENIED, p, "%s: has %jd bytes, the manifest says %jd", path,
+		    (intmax_t)st.st_size, (intmax_t)p->size_bytes);
+	}
+	return fd;
+}
+
+/* What IN still has to OUT, hashed on the way into HEX. */
+static int
+copy_hashed(const struct payload *p, int in, int out, char hex[SHA_HEX], struct fail *f)
+{
+	_cleanup_free_ char *block = xrealloc(NULL, BLOCK, 1);
+	struct sha *s = sha_new(p->algorithm);
+	char text[SHA_TEXT];
+	int64_t total = 0;
+	ssize_t n;
+
+	while ((n = io_read(in, block, BLOCK)) > 0) {
+		int r = io_write_all(out, block, (size_t)n);
+
+		sha_add(s, block, (size_t)n);
+		total += n;
+		if (r < 0)
+			n = r;
+		if (r < 0 || (p->size_bytes >= 0 && total > p->size_bytes))
+			break;	/* it grows while it is read */
+	}
+	sha_end(s, text);
+	return n < 0 ? refuse_errno(f, (int)n, p, "cannot be copied") : sha_hex(text, hex);
+}
+
+/* The file PART, locked: two that fetch the same content do it one after the other. */
+static int
+open_part(const char *part)
+{
+	for (;;) {
+		struct stat mine, there;
+		int fd = lock_open(part, 0640), r = fd < 0 ? fd : lock_wait(fd, -1);
+
+		if (r == 0 && fstat(fd, &mine) == 0 && stat(part, &there) == 0 &&
+		    mine.st_ino == there.st_ino && mine.st_dev == there.st_dev &&
+		    ftruncate(fd, 0) == 0)
+			return fd;
+		io_closep(&fd);
+		if (r < 0 && r != -EINTR)
+			return r;
+		/* another had it, and has renamed or removed it since */
+	}
+}
+
+/* Whatever goes wrong here leaves nothing behind. */
+static int
+fetch_part(const struct payload *p, int part_fd, const char *part, const char *path,
+    const char *want, struct fail *f)
+{
+	_cleanup_fd_ int in = open_source(p, f);
+	char got[SHA_HEX] = "";
+	int r = in < 0 ? in : copy_hashed(p, in, part_fd, got, f);
+
+	if (r == 0 && strcmp(got, want) != 0)
+		r = refuse(f, EXIT_DENIED, p, "%s: is not what its hash says", p->url);
+	if (r == 0 && (fsync(part_fd) < 0 || rename(part, path) < 0))
+		r = refuse_errno(f, errno, p, "%s", path);
+	if (r < 0) {
+		unlink(part);
+		return r;
+	}
+	r = file_sync_dir(path);
+	return r < 0 ? refuse_errno(f, r, p, "%s", path) : 0;
+}
+
+int
+payload_fetch(const struct payload *p, const char *cache, char **path, struct fail *f)
+{
+	_cleanup_free_ char *found = NULL, *part = NULL;
+	_cleanup_fd_ int fd = -1;
+	char hex[SHA_HEX];
+	int r = check(p, hex, f);
+
+	if (r == 0)
+		r = locate(p, cache, hex, &found, f);
+	if (r < 0)
+		return r;
+	if (!is_cached(p, found)) {
+		part = xasprintf("%.*s.%s.part", (int)(strlen(found) - strlen(hex)), found, hex);
+		fd = open_part(part);
+		if (fd < 0)
+			return refuse_errno(f, fd, p, "%s", part);
+		if (is_cached(p, found))
+			unlink(part);	/* fetched by another meanwhile */
+		else
+			r = fetch_part(p, fd, part, found, hex, f);
+	}
+	if (r == 0)
+		*path = TAKE_PTR(found);
+	return r;
+}
+
+/* Sharing the blocks where the file system can; copy_file_range(2) does not know every pair. */
+static int
+copy(int in, int out)
+{
+	_cleanup_free_ char *block = NULL;
+	ssize_t n;
+	int r = 0;
+
+	while ((n = copy_file_range(in, NULL, out, NULL, SSIZE_MAX / 2, 0)) > 0)
+		;
+	if (n == 0)
+		return 0;
+	if (errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
+		return -errno;
+	block = xrealloc(NULL, BLOCK, 1);
+	while (r == 0 && (n = io_read(in, block, BLOCK)) > 0)
+		r = io_write_all(out, block, (size_t)n);
+	return r < 0 ? r : (int)n;
+}
+
+int
+payload_place(const struct payload *p, const char *cache, const char *folder, bool executable,
+    struct fail *f)
+{
+	_cleanup_free_ char *from = NULL, *to = NULL;
+	_cleanup_fd_ int in = -1, out = -1;
+	const mode_t mode = executable ? 0750 : 0640;
+	char hex[SHA_HEX];
+	struct stat st;
+	int r = check(p, hex, f);
+
+	if (r == 0)
+		r = locate(p, cache, hex, &from, f);
+	if (r < 0)
+		return r;
+	to = xasprintf("%s/%s", folder, p->name);
+	in = open_regular(from, O_NOFOLLOW, &st);
+	if (in < 0)
+		return refuse_errno(f, in, p, "%s", from);
+	if (unlink(to) < 0 && errno != ENOENT)
+		return refuse_errno(f, errno, p, "%s", to);
+	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	r = out < 0 ? -errno : copy(in, out);
+	if (r == 0 && (fchmod(out, mode) < 0 || close(out) < 0))
+		r = -errno;
+	if (r < 0) {
+		unlink(to);
+		return refuse_errno(f, r, p, "%s", to);
+	}
+	out = -1;
+	return 0;
+}
