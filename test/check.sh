@@ -59,17 +59,21 @@ count() {
 		END { print p + 0, f + 0, s + 0 }' "$@"
 }
 
+# Fuzz quickly without looking for leaks, then look for them with all that was
+# found on the way: to tell libjq's own leaks from ours takes slow, whole stacks.
 run_fuzz() {
 	local corpus=test/fuzz/corpus/$1 found=$B/corpus/$1
 
 	mkdir -p "$found"
 	[ -d "$corpus" ] || corpus=
-	"$B/fuzz/$1" -max_total_time="$FUZZTIME" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
-		-verbosity=0 -artifact_prefix="$B/crash-$1-" "$found" ${corpus:+"$corpus"} || {
-		printf 'to see it again: %s FILE, one of\n' "$B/fuzz/$1"
-		ls "$B"/crash-"$1"-* 2>/dev/null
-		return 1
-	}
+	ASAN_OPTIONS=detect_leaks=0 "$B/fuzz/$1" -max_total_time="$FUZZTIME" -timeout=10 \
+		-rss_limit_mb=2048 -verbosity=0 -artifact_prefix="$B/crash-$1-" "$found" ${corpus:+"$corpus"} &&
+	ASAN_OPTIONS=fast_unwind_on_malloc=0 \
+		LSAN_OPTIONS=suppressions=$PWD/test/fuzz/lsan.supp:print_suppressions=0 \
+		"$B/fuzz/$1" -runs=0 -verbosity=0 -artifact_prefix="$B/crash-$1-" "$found" ${corpus:+"$corpus"} && return
+	printf 'to see it again: %s FILE, one of\n' "$B/fuzz/$1"
+	ls "$B/crash-$1"-* 2>/dev/null
+	return 1
 }
 
 # A private home for a unit test, as test/helper.bash gives to the tools.
