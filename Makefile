@@ -81,7 +81,7 @@ LD_CMD  = $(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
-.PHONY: all demo check lint unit bats fuzz fuzz-targets system soak bench \
+.PHONY: all programs demo check lint unit bats fuzz fuzz-targets system soak bench \
 	install uninstall release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%)
 
@@ -127,6 +127,9 @@ check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/check.
 UNITS_BUILT := $(UNITS:%=$B/unit/%)
 BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(AIDS:%=$B/tool/%) $(if $(SAN),,$B/fault.so)
 
+# What the tests run, built and not run.
+programs: $(BATS_BUILT) $(UNITS_BUILT)
+
 check: deps $(BATS_BUILT) $(UNITS_BUILT)
 	$(Q)$(check_with) lint unit bats
 lint: deps all
@@ -143,12 +146,17 @@ fuzz: deps
 	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME='$(FUZZTIME)' JOBS='$(JOBS)' test/check.sh fuzz
 fuzz-targets: $(FUZZ:%=$B/fuzz/%)
 
-system: deps all
-	$(Q)T='$(T)' $(check_with) system
+# What is installed in there is built for there: its vendor directory is compiled in.
+SYSTEM := B=build-system PREFIX=/usr SAN= DEPS=none
+system: deps
+	$(Q)$(MAKE) --no-print-directory $(SYSTEM) all
+	$(Q)B='$(CURDIR)/build-system' T='$(T)' test/check.sh system
 
 soak: deps $(BATS_BUILT) $(UNITS_BUILT)
 	$(Q)$(MAKE) --no-print-directory FUZZING=1 DEPS=none fuzz-targets
-	$(Q)SOAK=1 FUZZTIME=600 $(check_with) unit bats system
+	$(Q)$(MAKE) --no-print-directory $(SYSTEM) all
+	$(Q)SOAK=1 $(check_with) unit bats
+	$(Q)SOAK=1 B='$(CURDIR)/build-system' test/check.sh system
 	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME=600 JOBS='$(JOBS)' test/check.sh fuzz
 
 bench: deps $(BATS_BUILT)
@@ -201,6 +209,6 @@ release:
 	$(Q)test/release.sh '$(VERSION)'
 
 clean:
-	rm -rf build build-san build-fuzz build-clang build-ci
+	rm -rf build build-*
 
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -4,9 +4,10 @@ set -u
 no() { echo "release: $*" >&2; exit 1; }
 
 v=$1
-first=$(sed -n '1s/^rejoin \([0-9][0-9.]*\).*/\1/p' NEWS)
+first=$(sed -n '1s/^rejoin \([0-9][0-9.]*[0-9]\).*/\1/p' NEWS)
 [ "$first" = "$v" ] || no "VERSION says $v, NEWS begins with '${first:-no version}'"
-changes=$(sed -n '1s/^# *[a-z]* (\([0-9.]*\)).*/\1/p; 1s/^rejoin (\([0-9.]*\)[-)].*/\1/p' packaging/debian/changelog)
+changes=$(sed -n '1s/^rejoin (\([^)]*\)).*/\1/p' packaging/debian/changelog)
+head -1 NEWS | grep -qi 'not yet' && no "NEWS says that $v is not yet released"
 [ "$changes" = "$v" ] || no "VERSION says $v, packaging/debian/changelog '${changes:-no version}'"
 [ -z "$(git status --porcelain)" ] || no "there are changes that are not committed"
 tag=$(git describe --exact-match --match 'v*' 2>/dev/null)

@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# For the .bats files here: a machine of our own, booted once for each file,
+# with the toolkit installed in it by make install.
+load ../helper
+
+setup_file() {
+	needs_root
+	needs debootstrap systemd-nspawn nsenter
+	local tree
+	tree=$("$BATS_TEST_DIRNAME/tree.sh") || return
+	export MACHINE=$BATS_FILE_TMPDIR/machine
+	mkdir "$MACHINE"
+	setsid "$BATS_TEST_DIRNAME/machine.sh" "$tree" "$MACHINE" $$ \
+		>"$MACHINE/out" 2>&1 </dev/null 3>&- 4>&- &
+	export MACHINE_PID=$!
+	wait_for '[ -s "$MACHINE/leader" ] || ! kill -0 $MACHINE_PID 2>/dev/null' 60
+	[ -s "$MACHINE/leader" ] || { cat "$MACHINE/out"; return 1; }
+	wait_for 'up is-system-running | grep -qE "running|degraded"' 60 ||
+		{ cat "$MACHINE/console"; return 1; }
+	MACHINE_ROOT=$(cat "$MACHINE/root")
+	export MACHINE_ROOT
+}
+
+teardown_file() {
+	[ -n "${MACHINE_PID-}" ] || return 0
+	kill "$MACHINE_PID" 2>/dev/null || :
+	wait_for '! kill -0 $MACHINE_PID 2>/dev/null' 20
+}
+
+setup() { cd "$BATS_TEST_TMPDIR" || return; }
+teardown() {
+	# what a failed test left to read
+	[ -n "${BATS_TEST_COMPLETED-}" ] || in_machine journalctl -b --no-pager -o short-precise -n 60 || :
+}
+
+# in_machine CMD... - run it in there, as root, with an environment of its own
+in_machine() {
+	nsenter --target "$(cat "$MACHINE/leader")" --mount --uts --ipc --net --pid --cgroup --root --wd \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TERM=dumb "$@" 3>&- 4>&-
+}
+
+# up ARGS... - the systemctl of the machine
+up() { in_machine systemctl "$@"; }
+
+# journal UNIT - what it said
+journal() { in_machine journalctl -b --no-pager -o cat -u "$1"; }
