@@ -255,6 +255,15 @@ json_at(struct json array, size_t i)
 	return wrap(jv_array_get(lend(array), (int)i));
 }
 
+struct json
+json_take_at(struct json *array, size_t i)
+{
+	struct json v = json_at(*array, i);
+
+	*array = wrap(jv_array_set(unwrap(*array), (int)i, jv_null()));
+	return v;
+}
+
 /* A missing member is an invalid jv without a message, which owns nothing. */
 struct json
 json_get(struct json object, const char *key)

@@ -70,6 +70,9 @@ size_t json_count(struct json v);		/* of elements, of members; else 0 */
 struct json json_at(struct json array, size_t i);
 struct json json_get(struct json object, const char *key);
 
+/* The I-th element, taken out: null is left in its place.  What is alone is changed without a copy. */
+struct json json_take_at(struct json *array, size_t i);
+
 /* OBJECT's string member KEY, borrowed as long as OBJECT lives unchanged; NULL for none. */
 const char *json_get_text(struct json object, const char *key);
 

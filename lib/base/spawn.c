@@ -16,6 +16,8 @@
 #include "base/spawn.h"
 #include "base/xalloc.h"
 
+enum { KILL_WAIT_MS = 200 };
+
 static const char mark_name[] = "REJOIN_RUN=";
 
 struct spawn {
@@ -385,6 +387,20 @@ spawn_start(struct loop *l, const struct spawn_spec *spec, spawn_done *done, voi
 		loop_timer_set(l, &s->report, 0);
 	}
 	return s;
+}
+
+void
+spawn_kill(struct spawn *s)
+{
+	struct pollfd end = { .fd = s->pid_fd, .events = POLLIN };
+
+	if (s->pid > 0) {
+		kill_hard(s);
+		/* one that the kernel does not let go of is init's in the end */
+		poll(&end, 1, KILL_WAIT_MS);
+		waitpid(s->pid, NULL, WNOHANG);
+	}
+	spawn_free(s);
 }
 
 struct run {

@@ -64,6 +64,9 @@ struct spawn *spawn_start(struct loop *l, const struct spawn_spec *spec, spawn_d
 /* End it as at its deadline; DONE is still called. */
 void spawn_end(struct spawn *s);
 
+/* SIGKILL it and forget it: DONE is not called. */
+void spawn_kill(struct spawn *s);
+
 /* Run it to its end, in a loop of its own; buf_release() both buffers of R. */
 void spawn_run(const struct spawn_spec *spec, struct spawn_result *r);
 

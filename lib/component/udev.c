@@ -224,7 +224,8 @@ udev_look_match(struct udev_look *l, struct json match, udev_found_fn *fn, void 
 		const struct udev_found d = { .device = s->devices[i] };
 
 		if (udev_matches(match, &d)) {
-			fn(&d, cookie);
+			if (fn)
+				fn(&d, cookie);
 			n++;
 		}
 	}

@@ -47,7 +47,7 @@ void udev_look_free(struct udev_look *l);
 
 typedef void udev_found_fn(const struct udev_found *d, void *cookie);
 
-/* Call FN for each device that matches, in the order of their paths; returns how many. */
+/* Call FN, where it is one, for each device that matches, in the order of their paths; returns how many. */
 int udev_look_match(struct udev_look *l, struct json match, udev_found_fn *fn, void *cookie);
 
 /*

@@ -1,0 +1,258 @@
+/*
+ * rejoin-enum - list the components that are here now
+ *
+ * Reads the inventories that are its operands, or the profile's, looks anew for
+ * each component (a firmware data file, a udev device, a probe), and prints
+ * those that are here, sorted by id; with -a also those that are offline.
+ * An inventory that is wrong is reported and passed over, and its status is the
+ * tool's; EXIT_NO where a selector or filter was given and nothing matched.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/profile.h"
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/json.h"
+#include "base/loop.h"
+#include "base/opt.h"
+#include "component/component.h"
+#include "component/enumerate.h"
+#include "component/listing.h"
+#include "component/selector.h"
+
+enum { OPT_PROBE_TIMEOUT = OPT_OWN, BULK = 1 << 16 };
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ 'a', "all", NULL, "list those that are offline, too" },
+	{ 'f', "filter", "JQ", "only those for which the jq program is true" },
+	OPT_FORMAT,
+	OPT_JSON,
+	{ OPT_PROBE_TIMEOUT, "probe-timeout", "DUR", "end a probe after DUR (5s)" },
+	{ 's', "select", "SELECTOR", "only those that match; repeated: any of them" },
+	OPT_COMMON
+};
+
+static const struct listing_spec spec = {
+	.name = "components",
+	.table = (const struct listing_column[]){
+		{ "ID", "id" }, { "STATE", "state" }, { "VERSION", "version" }, { "NAME", "name" },
+		{ "GROUP", "group" }, { "MANUFACTURER", "manufacturer" }, { "MODEL", "model" },
+		{ "REASON", "reason" }, { NULL, NULL }
+	},
+	.tsv = (const struct listing_column[]){
+		{ "NAME", "name|id" }, { "VERSION", "version" }, { NULL, NULL }
+	},
+};
+
+struct enumerator {
+	const char *agent;
+	bool all;
+	enum listing_format format;
+	struct json selectors;		/* an array; empty: whatever it is */
+	struct json_filter *filter;
+	struct enumerate_spec what;
+	struct loop *loop;
+	struct enumeration *running;
+	int signo;			/* that ended it */
+	enum exit_status status;
+};
+
+static void
+tell(const struct fail *f, void *cookie)
+{
+	(void)cookie;
+	if (f->status == EXIT_OK)
+		diag_info("%s", f->text);
+	else
+		diag(0, "%s", f->text);
+}
+
+static void
+worse(struct enumerator *e, enum exit_status status)
+{
+	if (status > e->status)
+		e->status = status;
+}
+
+static bool
+is_meant(struct enumerator *e, struct json c)
+{
+	struct fail f;
+	int r = 1;
+
+	if (!e->all && component_state(c) == COMPONENT_OFFLINE)
+		return false;
+	if (json_count(e->selectors) > 0 && !selector_matches_any(e->selectors, c))
+		return false;
+	if (e->filter)
+		r = json_filter_test(e->filter, c, &f);
+	if (r < 0) {
+		diag(0, "filter: %s: %s", component_id(c), f.text);
+		worse(e, f.status);
+	}
+	return r > 0;
+}
+
+static void
+write_out(struct buf *out)
+{
+	fwrite(out->s, 1, out->len, stdout);
+	buf_reset(out);
+}
+
+static void
+list(struct json components, enum exit_status worst, void *cookie)
+{
+	struct enumerator *e = cookie;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct listing *l = listing_new(e->format, &spec, &out);
+	size_t n = 0;
+
+	e->running = NULL;
+	worse(e, worst);
+	for (size_t i = 0; i < json_count(components); i++) {
+		_cleanup_json_ struct json c = json_at(components, i);
+
+		if (!is_meant(e, c))
+			continue;
+		n++;
+		listing_add(l, c);
+		if (out.len >= BULK)
+			write_out(&out);
+	}
+	listing_end(l);
+	write_out(&out);
+	listing_free(l);
+	if (n == 0 && (json_count(e->selectors) > 0 || e->filter))
+		worse(e, EXIT_NO);
+	loop_stop(e->loop, 0);
+}
+
+static void
+interrupted(struct enumerator *e, int signo)
+{
+	enumerate_cancel(e->running);
+	e->running = NULL;
+	e->signo = signo;
+	loop_stop(e->loop, 0);
+}
+
+static void
+on_int(void *cookie)
+{
+	interrupted(cookie, SIGINT);
+}
+
+static void
+on_term(void *cookie)
+{
+	interrupted(cookie, SIGTERM);
+}
+
+/* Probes have process groups of their own: a signal to ours must end them, too. */
+static void
+run(struct enumerator *e)
+{
+	e->loop = loop_new();
+	loop_signal(e->loop, SIGINT, on_int, e);
+	loop_signal(e->loop, SIGTERM, on_term, e);
+	e->running = enumerate_start(e->loop, &e->what, list, e);
+	loop_run(e->loop);
+	loop_free(e->loop);
+	if (e->signo)
+		raise(e->signo);
+}
+
+static void
+add_selector(struct enumerator *e)
+{
+	struct json s = JSON_ABSENT;
+	struct fail f;
+
+	if (selector_parse(optarg, &s, &f) < 0)
+		opt_misused("%s: '%s'", f.text, optarg);
+	json_append(&e->selectors, s);
+}
+
+static void
+set_filter(struct enumerator *e)
+{
+	struct fail f;
+
+	json_filter_free(e->filter);
+	e->filter = json_filter_new(optarg, &f);
+	if (!e->filter)
+		opt_misused("filter: %s: '%s'", f.text, optarg);
+}
+
+static void
+set_format(struct enumerator *e, const char *name)
+{
+	struct fail f;
+
+	if (listing_parse_format(name, LISTING_COMMON | LISTING_BIT(LISTING_KV) |
+	    LISTING_BIT(LISTING_ADU), &e->format, &f) < 0)
+		opt_misused("%s", f.text);
+}
+
+static void
+read_options(struct enumerator *e, int argc, char *argv[])
+{
+	int c;
+
+	while ((c = opt_next(argc, argv, opts,
+	    "[-A NAME] [-a] [-s SELECTOR]... [-f JQ] [--format F] [INVENTORY]...")) != -1)
+		switch (c) {
+		case 'A':
+			e->agent = optarg;
+			break;
+		case 'a':
+			e->all = true;
+			break;
+		case 'f':
+			set_filter(e);
+			break;
+		case OPT_KEY_FORMAT:
+			set_format(e, optarg);
+			break;
+		case OPT_KEY_JSON:
+			set_format(e, "jsonl");
+			break;
+		case OPT_PROBE_TIMEOUT:
+			e->what.probe_timeout_ms = opt_duration("--probe-timeout");
+			break;
+		case 's':
+			add_selector(e);
+			break;
+		default:
+			abort();
+		}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct enumerator e = { .format = listing_default(), .selectors = json_array(),
+	    .what = { .group = (gid_t)-1, .problem = tell } };
+	_cleanup_profile_ struct profile *p = NULL;
+	char *of_profile[2] = { NULL, NULL };
+
+	diag_init(argv);
+	read_options(&e, argc, argv);
+	if (e.agent || optind == argc) {
+		p = profile_load_or_die(e.agent);
+		e.what.group = p->gid;
+		of_profile[0] = p->inventory;
+		if (optind == argc && !p->inventory)
+			die(EXIT_USAGE, 0, "%s: has no [inventory] file", p->file);
+	}
+	e.what.inventories = optind < argc ? argv + optind : of_profile;
+	run(&e);
+	json_release(&e.selectors);
+	json_filter_free(e.filter);
+	finish(e.status);
+}

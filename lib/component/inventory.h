@@ -1,0 +1,54 @@
+/*
+ * inventory - a file {"components":[...]} of what a device may consist of.
+ *
+ * An entry is a component's record (component.h) that may also say how it is
+ * known to be here: "properties" with both "path" and "firmwareDataFile", a
+ * "udev" match (udev.h), with "each":true for one component a device, and a
+ * "probe", an argument vector.
+ *
+ * An inventory with a probe names programs, so it is used only if nobody but
+ * root, the caller and the group GROUP could have written it; one without may
+ * be anybody's.
+ * Errors: EXIT_USAGE for what is wrong in it, naming file, entry and reason;
+ * EXIT_DENIED; EXIT_TROUBLE for what is no regular file or cannot be read.
+ */
+#ifndef COMPONENT_INVENTORY_H
+#define COMPONENT_INVENTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/fail.h"
+#include "base/json.h"
+
+enum { INVENTORY_MAX = 64 << 20 };	/* bytes */
+
+struct inventory_entry {
+	struct json component;	/* without the members that follow */
+	const char *id;		/* COMPONENT's */
+	struct json udev;	/* a match, or JSON_ABSENT */
+	struct json probe;	/* an array of strings, or JSON_ABSENT */
+	bool each;		/* with UDEV: a template */
+};
+
+struct inventory {
+	char *path;
+	struct inventory_entry *entries;
+	size_t n;
+};
+
+#define INVENTORY_INIT	{ NULL, NULL, 0 }
+
+int inventory_load(const char *path, gid_t group, struct inventory *out, struct fail *f);
+void inventory_release(struct inventory *inv);
+
+/* The LEN bytes of TEXT, called PATH; *HAS_PROBE says whether any entry has one. */
+int inventory_parse(const char *path, const char *text, size_t len, struct inventory *out,
+    bool *has_probe, struct fail *f);
+
+/* "PATH: components[I] ('ID')", for messages, added to OUT. */
+void inventory_where(const char *path, size_t i, const char *id, struct buf *out);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * listing - records as the user wants them printed.
+ *
+ *	jsonl	one object a line
+ *	json	one document, {"NAME":[...]}
+ *	table	columns with a heading, for a person; a column that is empty is left out
+ *	tsv	columns with a tab between, no heading; tab, newline, return and
+ *		backslash in a cell are \t, \n, \r and \\, other controls \xHH
+ *	kv	ID.MEMBER=VALUE for each member that is a string, as Mender's
+ *		inventory; in the key, what is not [A-Za-z0-9._-] is %HH
+ *	adu	what the Azure agent expects of GetAllComponents: {"components":[...]},
+ *		where "properties" has "status" "ok" or "unknown", and there is no "state"
+ *
+ * Each record is complete in OUT after its listing_add(), but for a table,
+ * which is there after listing_end().
+ */
+#ifndef COMPONENT_LISTING_H
+#define COMPONENT_LISTING_H
+
+#include "base/buf.h"
+#include "base/fail.h"
+#include "base/json.h"
+
+enum listing_format {
+	LISTING_JSONL, LISTING_JSON, LISTING_TABLE, LISTING_TSV, LISTING_KV, LISTING_ADU,
+	LISTING_N_FORMATS,
+};
+
+/* A bit a format: those that a tool offers. */
+#define LISTING_BIT(f)	(1u << (f))
+#define LISTING_COMMON	(LISTING_BIT(LISTING_JSONL) | LISTING_BIT(LISTING_JSON) | \
+	    LISTING_BIT(LISTING_TABLE) | LISTING_BIT(LISTING_TSV))
+
+struct listing_column {
+	const char *heading;	/* NULL ends a list of columns */
+	const char *key;	/* the member shown; alternatives have a '|' between: the first there is */
+};
+
+struct listing_spec {
+	const char *name;				/* of the array in json */
+	const struct listing_column *table, *tsv;	/* NULL where not offered */
+};
+
+/* The format called TEXT, one of OFFERED; -EINVAL where it is none, with F filled. */
+int listing_parse_format(const char *text, unsigned int offered, enum listing_format *format,
+    struct fail *f);
+
+/* Where the user did not say: a table on a terminal, else jsonl. */
+enum listing_format listing_default(void);
+
+struct listing;
+
+/* SPEC must live as long as the listing. */
+struct listing *listing_new(enum listing_format format, const struct listing_spec *spec,
+    struct buf *out);
+void listing_free(struct listing *l);
+
+void listing_add(struct listing *l, struct json record);
+void listing_end(struct listing *l);
+
+#endif
