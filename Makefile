@@ -160,7 +160,7 @@ soak: deps $(BATS_BUILT) $(UNITS_BUILT)
 	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME=600 JOBS='$(JOBS)' test/check.sh fuzz
 
 bench: deps $(BATS_BUILT)
-	$(Q)B='$(CURDIR)/$B' CC='$(CC)' test/bench/run.sh
+	$(Q)B='$(CURDIR)/$B' CC='$(CC)' test/bench/run.sh $(T)
 
 demo: deps all
 	$(Q)B='$(CURDIR)/$B' test/demo.sh

@@ -11,7 +11,8 @@ set -u
 cd "$(dirname "$0")/.." || exit
 : "${B:=$PWD/build}" "${JOBS:=2}" "${FUZZTIME:=5}"
 export B LC_ALL=C
-work=$B/check
+what=$*
+work=$B/check/${what// /-}
 rm -rf "$work"
 mkdir -p "$work"
 trap 'exit 130' INT TERM
