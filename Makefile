@@ -74,8 +74,8 @@ CRYPTO_LIBS ?= $(call libs,libcrypto)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
 LIBS_ALL     = $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS)
 
-CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
-	-DVENDOR_DIR='"$(VENDORDIR)"' -Ilib $(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib \
+	$(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LD_CMD  = $(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed
 
 Q := $(if $(V),,@)
@@ -99,7 +99,14 @@ $B/flags: FORCE | $(if $(DEPS_FOR),deps)
 
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC_CMD) -c -o $@ $<
+	$(call say,CC,$<)$(CC_CMD) $(DIRS) -c -o $@ $<
+
+# One module alone knows where things are installed.
+$B/lib/base/dirs.o: private DIRS = -DVENDOR_DIR='"$(VENDORDIR)"'
+$B/lib/base/dirs.o: $B/vendordir
+$B/vendordir: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(VENDORDIR)' | cmp -s - $@ || printf '%s\n' '$(VENDORDIR)' >$@
 
 $B/libcore.a: $(CORE:%.c=$B/%.o)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
