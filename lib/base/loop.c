@@ -175,7 +175,6 @@ delay(const struct loop *l)
 int
 loop_run(struct loop *l)
 {
-	l->stopped = false;
 	while (!l->stopped) {
 		size_t n;
 		int ready;
@@ -191,6 +190,7 @@ loop_run(struct loop *l)
 				    l->watches[i].cookie);
 		fire_timers(l);
 	}
+	l->stopped = false;
 	return l->status;
 }
 

@@ -48,7 +48,7 @@ void loop_signal(struct loop *l, int signo, loop_fn *fn, void *cookie);
 /* Run until loop_stop(); returns the status given to it. */
 int loop_run(struct loop *l);
 
-/* Have loop_run() return STATUS after the callbacks of this round. */
+/* Have loop_run() return STATUS after the callbacks of this round; or at once, where it is yet to be called. */
 void loop_stop(struct loop *l, int status);
 
 #endif
