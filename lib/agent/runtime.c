@@ -1,0 +1,162 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/runtime.h"
+#include "base/file.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/xalloc.h"
+
+enum { BUSY_WAIT_MS = 2000 };
+
+struct runtime {
+	char *dir, *status;
+	int lock_fd, pipe_fd, busy_fd;
+};
+
+static char *
+directory_of(const char *path)
+{
+	_cleanup_free_ char *copy = xstrdup(path);
+
+	return xstrdup(dirname(copy));
+}
+
+static int
+make_dir(const char *path, struct fail *f)
+{
+	int r = file_make_dirs(path, 0755);
+
+	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
+}
+
+static int
+take_lock(struct runtime *r, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s/lock", r->dir);
+	char pid[32] = "";
+	int e;
+
+	r->lock_fd = lock_open(path, 0644);
+	if (r->lock_fd < 0)
+		return fail_errno(f, r->lock_fd, "%s", path);
+	e = lock_try(r->lock_fd);
+	if (e == -EAGAIN) {
+		(void)!pread(r->lock_fd, pid, sizeof pid - 1, 0);
+		pid[strcspn(pid, "\n")] = '\0';
+		return fail_set(f, EXIT_BUSY, "%s: held by another agent, pid %s", path,
+		    *pid ? pid : "unknown");
+	}
+	if (e < 0)
+		return fail_errno(f, e, "%s", path);
+	snprintf(pid, sizeof pid, "%jd\n", (intmax_t)getpid());
+	if (ftruncate(r->lock_fd, 0) < 0 || pwrite(r->lock_fd, pid, strlen(pid), 0) < 0)
+		return fail_errno(f, errno, "%s", path);
+	return 0;
+}
+
+/* The mode is set on the descriptor: mkfifo(2) alone would leave it to the umask. */
+static int
+open_pipe(struct runtime *r, const struct profile *p, struct fail *f)
+{
+	const char *path = p->retry.path;
+	_cleanup_free_ char *dir = directory_of(path);
+	struct stat st;
+	int e = make_dir(dir, f);
+
+	if (e < 0)
+		return e;
+	if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+		return fail_errno(f, errno, "%s", path);
+	if (lstat(path, &st) == 0 && !S_ISFIFO(st.st_mode))
+		return fail_set(f, EXIT_DENIED, "%s: is not a FIFO", path);
+	r->pipe_fd = open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (r->pipe_fd < 0 || fstat(r->pipe_fd, &st) < 0)
+		return fail_errno(f, errno, "%s", path);
+	if (!S_ISFIFO(st.st_mode) || st.st_uid != geteuid())
+		return fail_set(f, EXIT_DENIED, "%s: is not a FIFO of ours (owner uid %ju)", path,
+		    (uintmax_t)st.st_uid);
+	if (p->gid != (gid_t)-1 && fchown(r->pipe_fd, (uid_t)-1, p->gid) < 0)
+		return fail_errno(f, errno, "%s: group %s", path, p->group);
+	return fchmod(r->pipe_fd, 0660) < 0 ? fail_errno(f, errno, "%s", path) : 0;
+}
+
+static int
+open_busy(struct runtime *r, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s/busy", r->dir);
+
+	r->busy_fd = lock_open(path, 0644);
+	return r->busy_fd < 0 ? fail_errno(f, r->busy_fd, "%s", path) : 0;
+}
+
+int
+runtime_open(const struct profile *p, struct runtime **out, struct fail *f)
+{
+	struct runtime *r;
+	int e;
+
+	if (p->retry.method != RETRY_FIFO || p->retry.frame != FRAME_ADU64 ||
+	    p->status.method != STATUS_FILE)
+		return fail_set(f, EXIT_USAGE, "%s: not a profile for this agent: it needs [retry]"
+		    " method = fifo with frame = adu64, and [status] method = file", p->file);
+	r = xcalloc(1, sizeof *r);
+	*r = (struct runtime){ .dir = directory_of(p->status.path), .status = xstrdup(p->status.path),
+	    .lock_fd = -1, .pipe_fd = -1, .busy_fd = -1 };
+	e = make_dir(r->dir, f);
+	if (e == 0)
+		e = take_lock(r, f);
+	if (e == 0)
+		e = open_pipe(r, p, f);
+	if (e == 0)
+		e = open_busy(r, f);
+	if (e < 0)
+		runtime_close(r);
+	else
+		*out = r;
+	return e;
+}
+
+void
+runtime_close(struct runtime *r)
+{
+	if (!r)
+		return;
+	io_closep(&r->busy_fd);
+	io_closep(&r->pipe_fd);
+	io_closep(&r->lock_fd);
+	free(r->dir);
+	free(r->status);
+	free(r);
+}
+
+int
+runtime_pipe(const struct runtime *r)
+{
+	return r->pipe_fd;
+}
+
+/* Who waits for idle holds the lock for an instant only; so a cycle never waits long for it. */
+void
+runtime_set_busy(struct runtime *r, bool busy)
+{
+	if (busy)
+		lock_wait(r->busy_fd, BUSY_WAIT_MS);
+	else
+		lock_release(r->busy_fd);
+}
+
+int
+runtime_publish(struct runtime *r, const struct status *s)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	status_format(s, &b);
+	return file_replace(r->status, b.s, b.len, 0644, 0);
+}
