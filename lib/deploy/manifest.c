@@ -309,7 +309,7 @@ manifest_update_id(const struct manifest *m)
 }
 
 int
-manifest_fetch(const struct payload *p, const char *cache, struct json urls,
+manifest_fetch_whole(const struct payload *p, const char *cache, struct json urls,
     struct manifest **out, struct fail *f)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -318,14 +318,26 @@ manifest_fetch(const struct payload *p, const char *cache, struct json urls,
 
 	if (r == 0)
 		r = file_load(path, FILE_NOFOLLOW, MANIFEST_MAX, &text, f);
-	if (r == 0)
-		r = manifest_parse(p->name, text.s, text.len, urls, out, f);
+	return r < 0 ? r : manifest_parse(p->name, text.s, text.len, urls, out, f);
+}
+
+int
+manifest_fetch(const struct payload *p, const char *cache, struct json urls,
+    struct manifest **out, struct fail *f)
+{
+	int r = manifest_fetch_whole(p, cache, urls, out, f);
+
+	if (r < 0)
+		return r;
+	if ((*out)->detached)
+		r = fail_set(f, EXIT_USAGE, "%s: names another manifest", p->name);
 	for (size_t i = 0; r == 0 && i < (*out)->n_steps; i++)
-		if ((*out)->steps[i].detached) {
-			manifest_free(*out);
-			*out = NULL;
+		if ((*out)->steps[i].detached)
 			r = fail_set(f, EXIT_USAGE, "%s: steps[%zu] is a reference inside a reference",
 			    p->name, i);
-		}
+	if (r < 0) {
+		manifest_free(*out);
+		*out = NULL;
+	}
 	return r;
 }

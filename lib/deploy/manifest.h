@@ -60,9 +60,12 @@ char *manifest_update_id(const struct manifest *m);
 
 /*
  * Fetch the manifest that P is, into and through CACHE (deploy/payload.h), and
- * parse it; a reference step in it is refused.
+ * parse it: the child of a reference step, in which a reference is refused, or
+ * the whole manifest of a goal that only names it.
  */
 int manifest_fetch(const struct payload *p, const char *cache, struct json urls,
+    struct manifest **out, struct fail *f);
+int manifest_fetch_whole(const struct payload *p, const char *cache, struct json urls,
     struct manifest **out, struct fail *f);
 
 #endif

@@ -1,0 +1,476 @@
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "component/component.h"
+#include "deploy/cycle.h"
+#include "deploy/handler.h"
+#include "deploy/payload.h"
+#include "deploy/plan.h"
+
+/* One component's steps of one stage, or the host's. */
+struct task {
+	struct cycle *c;
+	const struct plan_stage *stage;
+	struct json component;		/* JSON_ABSENT for the host */
+	const char *id;			/* of the component, "" for the host */
+	char *folder;			/* where its payloads are */
+	size_t step;			/* the one it is at */
+	enum handler_action action;
+	struct handler *handler;	/* running, or NULL */
+};
+
+struct cycle {
+	struct loop *loop;
+	struct cycle_spec spec;
+	struct plan *plan;
+	struct enumeration *enumeration;
+	struct json components;
+	struct json failed_ids;		/* an object, of ids: who has failed waits for nothing more */
+	struct task *tasks;		/* of the current stage */
+	size_t n_tasks, next_task, running;
+	size_t stage;
+	size_t done, total;		/* tasks, of all stages */
+	bool cancelled, stopping, is_working;
+	struct cycle_outcome outcome;
+	struct buf details;		/* the outcome's */
+	struct loop_timer kick;		/* so that nothing ends before cycle_start() has returned */
+};
+
+static void run_tasks(struct cycle *c);
+
+static void
+cycle_free(struct cycle *c)
+{
+	loop_timer_stop(c->loop, &c->kick);
+	plan_free(c->plan);
+	json_release(&c->components);
+	json_release(&c->failed_ids);
+	free(c->tasks);
+	buf_release(&c->details);
+	free(c);
+}
+
+/* The components that any stage waits for, each once. */
+static struct json
+all_waiting(const struct cycle *c)
+{
+	struct json out = json_array();
+	_cleanup_json_ struct json seen = json_object();
+
+	for (size_t i = 0; c->plan && i < c->plan->n_stages; i++) {
+		const struct json waiting = c->plan->stages[i].waiting;
+
+		for (size_t k = 0; k < json_count(waiting); k++) {
+			struct json w = json_at(waiting, k);
+
+			if (json_get_text(seen, component_id(w))) {
+				json_release(&w);
+				continue;
+			}
+			json_set_text(&seen, component_id(w), "");
+			json_append(&out, w);
+		}
+	}
+	return out;
+}
+
+static void
+finish_cycle(struct cycle *c)
+{
+	_cleanup_json_ struct json waiting = all_waiting(c);
+
+	c->outcome.cancelled = c->cancelled;
+	c->outcome.waiting = waiting;
+	if (c->cancelled)
+		c->outcome.code = RESULT_CANCELLED;
+	else if (!c->outcome.failed)
+		c->outcome.code = RESULT_APPLY_SUCCESS;
+	c->outcome.details = c->details.s;
+	c->spec.done(&c->outcome, c->spec.cookie);
+	cycle_free(c);
+}
+
+static void
+note_failure(struct cycle *c, int32_t code, int32_t erc, const char *component, const char *details)
+{
+	if (c->outcome.failed)
+		return;
+	c->outcome.failed = true;
+	c->outcome.code = code;
+	c->outcome.erc = erc;
+	buf_reset(&c->details);
+	buf_printf(&c->details, "%s%s%s", component, *component ? ": " : "", details);
+}
+
+static void
+record(struct cycle *c, const struct plan_stage *s, size_t step, const char *component,
+    enum handler_action action, const struct handler_result *r)
+{
+	_cleanup_free_ char *name = s->is_host ? xasprintf("step_%zu", s->number) :
+	    xasprintf("step_%zu.%zu", s->number, step);
+	const struct cycle_result result = {
+		.step = name, .component = component, .phase = handler_action_name(action),
+		.code = r->code, .erc = r->erc, .details = r->details,
+	};
+
+	c->spec.result(&result, c->spec.cookie);
+	if (r->code <= 0)
+		note_failure(c, r->code, r->erc, component, r->details);
+}
+
+static void
+report_phase(struct cycle *c, const char *phase)
+{
+	c->spec.phase(phase, c->done, c->total, c->spec.cookie);
+}
+
+static void
+end_task(struct task *t, bool failed)
+{
+	struct cycle *c = t->c;
+
+	if (failed) {
+		json_set_text(&c->failed_ids, t->id, "");
+		c->stopping |= c->spec.settings->stop_on_failure;
+	}
+	if (t->folder)
+		file_remove_tree(t->folder);
+	free(t->folder);
+	t->folder = NULL;
+	json_release(&t->component);
+	c->running--;
+	c->done++;
+	report_phase(c, NULL);
+}
+
+static void
+fail_task(struct task *t, const struct handler_result *r)
+{
+	record(t->c, t->stage, t->step, t->id, t->action, r);
+	end_task(t, true);
+}
+
+static void start_step(struct task *t);
+
+/* What could not be had is a failure of this component, with the reason as its details. */
+static void
+fail_with(struct task *t, const struct fail *f)
+{
+	const struct handler_result r = { .code = RESULT_FAILURE, .details = f->text };
+
+	fail_task(t, &r);
+}
+
+static void action_done(const struct handler_result *r, void *cookie);
+
+static void
+start_action(struct task *t, enum handler_action action)
+{
+	const struct cycle *c = t->c;
+	const struct manifest_step *step = &t->stage->steps[t->step];
+	const struct handler_call call = {
+		.handler = step->handler, .action = action, .properties = step->properties,
+		.component = t->component, .work_folder = t->folder,
+		.user = settings_user(c->spec.settings),
+		.timeout_ms = c->spec.settings->script_timeout_ms,
+		.grace_ms = c->spec.settings->stop_grace_ms,
+	};
+
+	t->action = action;
+	t->handler = handler_start(c->loop, &call, action_done, t);
+}
+
+static void
+end_step(struct task *t)
+{
+	if (++t->step < t->stage->n_steps && !t->c->cancelled)
+		start_step(t);
+	else
+		end_task(t, false);
+}
+
+/* NAME in FOLDER (or the folder, for NULL) belongs to who runs the handlers. */
+static int
+hand_over(const struct cycle_spec *spec, const char *folder, const char *name, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name ? name : ".");
+	const char *user = settings_user(spec->settings);
+	const struct passwd *pw = user ? getpwnam(user) : NULL;
+
+	if (pw && lchown(path, pw->pw_uid, pw->pw_gid) < 0)
+		return fail_errno(f, errno, "%s", path);
+	return 0;
+}
+
+/* All files of the step, into the task's folder; a failed download has changed nothing. */
+static int
+fetch(struct task *t, const char *only, struct fail *f)
+{
+	const struct cycle_spec *spec = &t->c->spec;
+	const struct manifest_step *step = &t->stage->steps[t->step];
+
+	for (const struct payload **p = step->files; *p; p++) {
+		const char *script = json_get_text(step->properties, "scriptFileName");
+		_cleanup_free_ char *path = NULL;
+		int r;
+
+		if (only && strcmp((*p)->name, only) != 0)
+			continue;
+		r = payload_fetch(*p, spec->cache, &path, f);
+		if (r == 0)
+			r = payload_place(*p, spec->cache, t->folder,
+			    script && strcmp((*p)->name, script) == 0, f);
+		if (r == 0)
+			r = hand_over(spec, t->folder, (*p)->name, f);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void
+begin_work(struct task *t)
+{
+	struct cycle *c = t->c;
+	struct fail f;
+
+	if (!c->is_working) {
+		c->is_working = true;
+		c->spec.working(c->spec.cookie);
+	}
+	t->action = HANDLER_DOWNLOAD;
+	report_phase(c, "download");
+	if (fetch(t, NULL, &f) < 0)
+		fail_with(t, &f);
+	else
+		start_action(t, HANDLER_DOWNLOAD);
+}
+
+static void
+installed_already(struct task *t, const struct handler_result *r)
+{
+	struct handler_result skipped = *r;
+
+	skipped.code = RESULT_INSTALL_SKIPPED_INSTALLED;
+	record(t->c, t->stage, t->step, t->id, t->action, &skipped);
+	end_step(t);
+}
+
+static void
+action_done(const struct handler_result *r, void *cookie)
+{
+	struct task *t = cookie;
+	struct cycle *c = t->c;
+
+	t->handler = NULL;
+	if (*r->output)
+		c->spec.log(r->output, c->spec.cookie);
+	if (c->cancelled || r->timed_out) {
+		fail_task(t, r);
+	} else if (t->action == HANDLER_IS_INSTALLED) {
+		/* as with the Azure agent, who cannot tell is taken for not installed */
+		if (r->code == RESULT_INSTALLED)
+			installed_already(t, r);
+		else
+			begin_work(t);
+	} else if (r->code <= 0) {
+		fail_task(t, r);
+	} else if (t->action == HANDLER_APPLY) {
+		record(c, t->stage, t->step, t->id, t->action, r);
+		end_step(t);
+	} else {
+		report_phase(c, handler_action_name(t->action + 1));
+		start_action(t, t->action + 1);
+	}
+	run_tasks(c);
+}
+
+static void
+start_step(struct task *t)
+{
+	const struct manifest_step *step = &t->stage->steps[t->step];
+	const char *script = json_get_text(step->properties, "scriptFileName");
+	struct fail f;
+
+	t->action = HANDLER_IS_INSTALLED;
+	if (script && fetch(t, script, &f) < 0)
+		fail_with(t, &f);
+	else
+		start_action(t, HANDLER_IS_INSTALLED);
+}
+
+/* A folder for each component, so that none sees another's files or result. */
+static void
+start_task(struct task *t)
+{
+	const struct cycle *c = t->c;
+	_cleanup_free_ char *name = file_encode(t->id);
+	struct fail f;
+	int r;
+
+	t->folder = xasprintf("%s/%zu/%s", c->spec.work, t->stage->number, *t->id ? name : "%host");
+	r = file_make_dirs(t->folder, 0755);
+	if (r < 0)
+		fail_errno(&f, r, "%s", t->folder);
+	else
+		r = hand_over(&c->spec, t->folder, NULL, &f);
+	if (r < 0)
+		fail_with(t, &f);
+	else
+		start_step(t);
+}
+
+static void
+add_task(struct cycle *c, const struct plan_stage *s, struct json component)
+{
+	struct task *t = &c->tasks[c->n_tasks++];
+
+	*t = (struct task){ .c = c, .stage = s, .component = component,
+	    .id = json_is_object(component) ? component_id(component) : "" };
+}
+
+static bool
+begin_stage(struct cycle *c)
+{
+	const struct plan_stage *s;
+
+	if (c->stage >= c->plan->n_stages || c->cancelled || c->stopping)
+		return false;
+	s = &c->plan->stages[c->stage++];
+	c->n_tasks = c->next_task = 0;
+	if (!s->is_host && !s->child) {
+		const struct handler_result r = { .code = RESULT_FAILURE, .details = s->fail.text };
+
+		record(c, s, 0, "", HANDLER_DOWNLOAD, &r);
+		return true;
+	}
+	c->tasks = xrealloc(c->tasks, s->is_host ? 1 : json_count(s->selected), sizeof *c->tasks);
+	if (s->is_host)
+		add_task(c, s, JSON_ABSENT);
+	for (size_t i = 0; !s->is_host && i < json_count(s->selected); i++)
+		add_task(c, s, json_at(s->selected, i));
+	return true;
+}
+
+/* Who failed in an earlier stage does not go on: the steps of a component are in order. */
+static bool
+has_failed(const struct cycle *c, const char *id)
+{
+	return json_get_text(c->failed_ids, id) != NULL;
+}
+
+static void
+skip_task(struct task *t)
+{
+	const struct handler_result r = { .code = RESULT_FAILURE,
+	    .details = "not tried: an earlier step failed" };
+
+	fail_task(t, &r);
+}
+
+static void
+run_tasks(struct cycle *c)
+{
+	for (;;) {
+		while (c->next_task < c->n_tasks && c->running < (size_t)c->spec.settings->jobs) {
+			struct task *t = &c->tasks[c->next_task++];
+
+			if (c->cancelled || c->stopping) {
+				json_release(&t->component);
+				continue;
+			}
+			c->running++;
+			if (has_failed(c, t->id))
+				skip_task(t);
+			else
+				start_task(t);
+		}
+		if (c->running > 0)
+			return;
+		if (!begin_stage(c)) {
+			finish_cycle(c);
+			return;
+		}
+	}
+}
+
+static void
+enumerated(struct json components, enum exit_status worst, void *cookie)
+{
+	struct cycle *c = cookie;
+	struct plan *p = c->plan;
+
+	c->enumeration = NULL;
+	(void)worst;		/* on_problem() has seen why */
+	c->components = json_copy(components);
+	plan_select(p, components);
+	for (size_t i = 0; i < p->n_stages; i++)
+		c->total += p->stages[i].is_host ? 1 : json_count(p->stages[i].selected);
+	report_phase(c, "is-installed");
+	run_tasks(c);
+}
+
+/* A wrong inventory fails the cycle, and keeps nobody of the others from their turn. */
+static void
+on_problem(const struct fail *f, void *cookie)
+{
+	struct cycle *c = cookie;
+
+	c->spec.log(f->text, c->spec.cookie);
+	if (f->status != EXIT_OK)
+		note_failure(c, RESULT_FAILURE, 0, "", f->text);
+}
+
+static void
+begin(void *cookie)
+{
+	struct cycle *c = cookie;
+	struct fail f;
+
+	if (c->cancelled) {
+		finish_cycle(c);
+		return;
+	}
+	if (plan_new(c->spec.goal, c->spec.cache, &c->plan, &f) < 0) {
+		note_failure(c, RESULT_FAILURE, 0, "", f.text);
+		finish_cycle(c);
+		return;
+	}
+	report_phase(c, "select");
+	c->enumeration = enumerate_start(c->loop, &c->spec.inventory, enumerated, c);
+}
+
+struct cycle *
+cycle_start(struct loop *l, const struct cycle_spec *spec)
+{
+	struct cycle *c = xcalloc(1, sizeof *c);
+
+	*c = (struct cycle){ .loop = l, .spec = *spec, .failed_ids = json_object(),
+	    .details = BUF_INIT, .kick = { .fn = begin, .cookie = c } };
+	c->spec.inventory.problem = on_problem;
+	c->spec.inventory.cookie = c;
+	loop_timer_set(l, &c->kick, 0);
+	return c;
+}
+
+void
+cycle_cancel(struct cycle *c)
+{
+	if (c->cancelled)
+		return;
+	c->cancelled = true;
+	if (c->enumeration) {
+		enumerate_cancel(c->enumeration);
+		c->enumeration = NULL;
+		loop_timer_set(c->loop, &c->kick, 0);
+		return;
+	}
+	for (size_t i = 0; i < c->next_task; i++)
+		if (c->tasks[i].handler)
+			handler_end(c->tasks[i].handler);
+}

@@ -1,0 +1,62 @@
+/*
+ * cycle - one evaluation of a goal, from a fresh look at the components to
+ * every one of them being where it should be, or having said why not.
+ *
+ * For each component and step, in order: IsInstalled; where it is not:
+ * download what this component needs, install, apply.  A component's failure
+ * ends its own steps and nobody else's, unless the settings say so.  What is
+ * offline is waited for: neither failed nor passed over in silence.
+ */
+#ifndef DEPLOY_CYCLE_H
+#define DEPLOY_CYCLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/loop.h"
+#include "component/enumerate.h"
+#include "deploy/goal.h"
+#include "deploy/settings.h"
+
+/* How one step went for one component. */
+struct cycle_result {
+	const char *step;		/* "step_0" of the host, "step_1.0" of a reference step's first */
+	const char *component;		/* its id; "" for the host */
+	const char *phase;		/* "is-installed", "download", "install" or "apply" */
+	int32_t code, erc;		/* deploy/handler.h */
+	const char *details;
+};
+
+struct cycle_outcome {
+	bool cancelled;
+	bool failed;
+	int32_t code, erc;		/* of the first that failed, else of a success */
+	const char *details;
+	struct json waiting;		/* array of records; borrowed for the call */
+};
+
+struct cycle_spec {
+	const struct goal *goal;
+	const struct settings *settings;
+	struct enumerate_spec inventory;	/* its PROBLEM and COOKIE are the cycle's */
+	const char *work, *cache;	/* directories; WORK is the cycle's alone */
+	/* Told as it happens: */
+	void (*working)(void *cookie);	/* the first component needs something done */
+	void (*phase)(const char *phase, size_t done, size_t total, void *cookie);
+	void (*result)(const struct cycle_result *r, void *cookie);
+	void (*log)(const char *text, void *cookie);	/* what handlers print */
+	void (*done)(const struct cycle_outcome *o, void *cookie);	/* once; the cycle is gone after it */
+	void *cookie;
+};
+
+struct cycle;
+
+/* SPEC is copied; what it points to must live until DONE. */
+struct cycle *cycle_start(struct loop *l, const struct cycle_spec *spec);
+
+/* End what runs, start nothing more; DONE is called when that is over. */
+void cycle_cancel(struct cycle *c);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * plan - which of a goal's steps are for which components.
+ *
+ * Each step of the goal's manifest is a stage.  An inline step's is for the
+ * host; a reference step's is for the components that its own manifest's
+ * compatibility selects: any of the selectors of the array (the Azure agent
+ * looks at the first one only).
+ */
+#ifndef DEPLOY_PLAN_H
+#define DEPLOY_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fail.h"
+#include "base/json.h"
+#include "deploy/goal.h"
+#include "deploy/manifest.h"
+
+struct plan_stage {
+	size_t number;			/* of the step in the goal's manifest, from 0 */
+	const struct manifest_step *steps;	/* what is done, in order, for each component */
+	size_t n_steps;
+	bool is_host;			/* an inline step: no component is selected */
+	struct manifest *child;		/* a reference step's manifest; NULL where it could not be had */
+	struct fail fail;		/* then: why */
+	struct json selected;		/* array of records: those that are here */
+	struct json waiting;		/* and those that are offline */
+};
+
+struct plan {
+	struct manifest *unfolded;	/* of a goal that only names its manifest's file; else NULL */
+	const struct manifest *manifest;
+	struct plan_stage *stages;
+	size_t n_stages;
+};
+
+/*
+ * The plan for G, which must outlive it; manifests are fetched through CACHE.
+ * A reference step whose manifest cannot be had is a stage that says so, and
+ * keeps nobody else from theirs.
+ */
+int plan_new(const struct goal *g, const char *cache, struct plan **out, struct fail *f);
+void plan_free(struct plan *p);
+
+/* Is COMPONENT one of those that S is for?  False for the host's. */
+bool plan_selects(const struct plan_stage *s, struct json component);
+
+/* Sort COMPONENTS, an array of records, into each stage's SELECTED and WAITING. */
+void plan_select(struct plan *p, struct json components);
+
+#endif

@@ -1,0 +1,85 @@
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/ini.h"
+#include "base/num.h"
+#include "base/xalloc.h"
+#include "deploy/settings.h"
+
+enum { SETTINGS_MAX = 65536, JOBS_MAX = 256 };
+
+static int
+entry(const struct ini_entry *e, void *cookie, struct fail *f)
+{
+	static const char *const on_failure[] = { "continue", "stop", NULL };
+	struct settings *s = cookie;
+	int n = 0, r;
+
+	if (strcmp(e->section, "agent") != 0 || !e->key)
+		return strcmp(e->section, "agent") == 0 ? 0 : ini_unknown(e, f);
+	if (strcmp(e->key, "goal") == 0) {
+		free(s->goal);
+		s->goal = dirs_expand(e->value);
+		return 0;
+	}
+	if (strcmp(e->key, "handler-user") == 0) {
+		free(s->handler_user);
+		s->handler_user = xstrdup(e->value);
+		return getpwnam(e->value) ? 0 : ini_bad(e, f, "there is no user '%s'", e->value);
+	}
+	if (strcmp(e->key, "allow-unsigned") == 0) {
+		r = ini_bool(e, &n, f);
+		s->allow_unsigned = n;
+		return r;
+	}
+	if (strcmp(e->key, "on-failure") == 0) {
+		r = ini_word(e, on_failure, &n, f);
+		s->stop_on_failure = n;
+		return r;
+	}
+	if (strcmp(e->key, "jobs") == 0)
+		return num_parse(e->value, 1, JOBS_MAX, &s->jobs) == 0 ? 0 :
+		    ini_bad(e, f, "jobs: not a number from 1 to %d: '%s'", JOBS_MAX, e->value);
+	if (strcmp(e->key, "script-timeout") == 0)
+		return ini_duration(e, &s->script_timeout_ms, f);
+	if (strcmp(e->key, "stop-grace") == 0)
+		return ini_duration(e, &s->stop_grace_ms, f);
+	return ini_unknown(e, f);
+}
+
+int
+settings_parse(const char *file, const char *text, size_t len, struct settings *s, struct fail *f)
+{
+	*s = (struct settings){ .jobs = 1, .script_timeout_ms = 600000, .stop_grace_ms = 10000 };
+	return ini_parse(file, text, len, entry, s, f);
+}
+
+int
+settings_load(struct settings *s, struct fail *f)
+{
+	_cleanup_free_ char *path = dirs_find(".", "agent.conf");
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r = path ? file_load_trusted(path, (gid_t)-1, SETTINGS_MAX, &text, f) : 0;
+
+	return r < 0 ? r : settings_parse(path ? path : "agent.conf", text.s, text.len, s, f);
+}
+
+void
+settings_release(struct settings *s)
+{
+	free(s->goal);
+	free(s->handler_user);
+	*s = (struct settings){ 0 };
+}
+
+const char *
+settings_user(const struct settings *s)
+{
+	const struct passwd *pw = s->handler_user ? getpwnam(s->handler_user) : NULL;
+
+	return pw && pw->pw_uid != geteuid() ? s->handler_user : NULL;
+}
