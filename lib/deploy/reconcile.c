@@ -1,0 +1,593 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hlc.h"
+#include "base/journal.h"
+#include "base/spawn.h"
+#include "base/xalloc.h"
+#include "deploy/cycle.h"
+#include "deploy/goal.h"
+#include "deploy/handler.h"
+#include "deploy/reconcile.h"
+#include "deploy/report.h"
+
+enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50 };
+
+struct reconciler {
+	struct loop *loop;
+	struct reconcile_spec spec;
+	char *desired, *current, *work, *cache;	/* paths */
+	struct goal *goal;			/* the one that is wanted; NULL for none */
+	struct buf goal_text;			/* as it was last looked at */
+	struct goal *running;			/* what the cycle works on, once GOAL is another */
+	struct journal *journal;
+	struct hlc clock;
+	struct report report;
+	struct buf written;			/* the report as it is on disk */
+	struct status status;
+	struct cycle *cycle;
+	bool started, goal_is_new, retry_wanted, refused, stopping;
+	int64_t published_ms;
+	struct loop_timer publish_later;
+};
+
+PRINTF(2, 3) static void
+say(struct reconciler *r, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	r->spec.log(text, r->spec.cookie);
+}
+
+/* What an operator should know stays in the status until it is no longer true. */
+static void
+note(struct reconciler *r, const char *text)
+{
+	if (*text && strcmp(r->status.note, text) != 0)
+		say(r, "%s", text);
+	snprintf(r->status.note, sizeof r->status.note, "%s", text);
+}
+
+static void
+publish(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	loop_timer_stop(r->loop, &r->publish_later);
+	r->published_ms = clock_mono_ms();
+	r->spec.publish(&r->status, r->spec.cookie);
+}
+
+/* A thousand components settled in a second are not a thousand files. */
+static void
+publish_soon(struct reconciler *r)
+{
+	int64_t since = clock_mono_ms() - r->published_ms;
+
+	if (since >= PUBLISH_MS)
+		publish(r);
+	else if (!r->publish_later.set)
+		loop_timer_set(r->loop, &r->publish_later, PUBLISH_MS - since);
+}
+
+static void
+set_state(struct reconciler *r, enum agent_state state)
+{
+	char now[CLOCK_TEXT];
+
+	if (r->status.state != state)
+		snprintf(r->status.state_since, sizeof r->status.state_since, "%s", clock_now(now));
+	r->status.state = state;
+	if (state != AGENT_BUSY)
+		r->status.phase[0] = r->status.progress[0] = '\0';
+	publish(r);
+}
+
+/* The twin is written when it says something new; what it speaks of is in the journal by then. */
+static void
+write_report(struct reconciler *r)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int e;
+
+	json_format(r->report.twin, &b);
+	buf_putc(&b, '\n');
+	if (b.len == r->written.len && memcmp(b.s, r->written.s, b.len) == 0)
+		return;
+	e = journal_sync(r->journal);
+	if (e == 0)
+		e = file_replace(r->current, b.s, b.len, 0644, FILE_DURABLE);
+	if (e < 0) {
+		say(r, "%s: %s", r->current, strerror(-e));
+		return;
+	}
+	buf_reset(&r->written);
+	buf_add(&r->written, b.s, b.len);
+}
+
+/* --- what a cycle tells */
+
+static void
+on_working(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	report_set_state(&r->report, r->running, REPORT_IN_PROGRESS);
+	write_report(r);
+}
+
+static void
+on_phase(const char *phase, size_t done, size_t total, void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	if (phase)
+		snprintf(r->status.phase, sizeof r->status.phase, "%s", phase);
+	if (total > 0)
+		snprintf(r->status.progress, sizeof r->status.progress, "%zu/%zu", done, total);
+	publish_soon(r);
+}
+
+static struct json
+result_record(struct reconciler *r, const struct cycle_result *c)
+{
+	struct json v = json_object();
+	char now[CLOCK_TEXT];
+
+	json_set(&v, "id", json_number((double)hlc_next(&r->clock, clock_wall_ms())));
+	json_set_text(&v, "time", clock_now(now));
+	json_set_text(&v, "workflow", r->running->id);
+	json_set_text(&v, "step", c->step);
+	json_set_text(&v, "component", c->component);
+	json_set_text(&v, "phase", c->phase);
+	json_set(&v, "resultCode", json_number(c->code));
+	json_set(&v, "extendedResultCode", json_number(c->erc));
+	json_set_text(&v, "details", c->details);
+	return v;
+}
+
+static void
+on_result(const struct cycle_result *c, void *cookie)
+{
+	struct reconciler *r = cookie;
+	struct json record = result_record(r, c);
+	_cleanup_buf_ struct buf line = BUF_INIT;
+	int e;
+
+	json_format(record, &line);
+	if (!report_add_result(&r->report, record))
+		return;
+	e = journal_add(r->journal, line.s, line.len);
+	/* what changed the device is on disk before anything else is changed */
+	if (e == 0 && c->code != RESULT_INSTALL_SKIPPED_INSTALLED)
+		e = journal_sync(r->journal);
+	if (e < 0)
+		say(r, "journal: %s", strerror(-e));
+	say(r, "%s%s%s: %s: %d%s%s", c->step, *c->component ? ": " : "", c->component, c->phase,
+	    c->code, *c->details ? ": " : "", c->details);
+}
+
+static void
+on_log(const char *text, void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	r->spec.log(text, r->spec.cookie);
+}
+
+static void look(struct reconciler *r);
+static void decide(struct reconciler *r);
+
+static void
+end_cycle(struct reconciler *r, const struct cycle_outcome *o)
+{
+	char now[CLOCK_TEXT];
+
+	if (!o->cancelled) {
+		report_end(&r->report, r->running, o, clock_now(now));
+		if (!o->failed && !o->cancelled)
+			report_set_completed(&r->report, r->running->id);
+		write_report(r);
+		r->status.settled = r->status.covered;
+		r->status.settled_cycle = r->status.cycle;
+		r->status.result = o->code;
+		r->status.waiting = (int64_t)report_waiting(&r->report);
+	}
+	if (o->failed)
+		note(r, o->details);
+	say(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
+	    o->cancelled ? "cancelled" : o->failed ? "failed" : "at its goal",
+	    *o->details ? ": " : "", o->details, json_count(o->waiting));
+}
+
+static void
+on_done(const struct cycle_outcome *o, void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	r->cycle = NULL;
+	end_cycle(r, o);
+	if (r->running != r->goal)
+		goal_free(r->running);
+	r->running = NULL;
+	file_remove_tree(r->work);
+	r->spec.busy(false, r->spec.cookie);
+	decide(r);
+}
+
+/* --- what to do next */
+
+static void
+begin_cycle(struct reconciler *r)
+{
+	const struct cycle_spec spec = {
+		.goal = r->goal, .settings = r->spec.settings, .inventory = r->spec.inventory,
+		.work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
+		.result = on_result, .log = on_log, .done = on_done, .cookie = r,
+	};
+
+	r->spec.busy(true, r->spec.cookie);
+	r->status.cycle++;
+	r->status.covered = r->status.retries;
+	r->status.pending = r->retry_wanted = r->goal_is_new = false;
+	note(r, "");
+	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
+	set_state(r, AGENT_BUSY);
+	report_begin(&r->report, r->goal);
+	r->running = r->goal;
+	r->cycle = cycle_start(r->loop, &spec);
+}
+
+/* Nothing to do: say how things stand, and that every retry so far has had its answer. */
+static void
+settle(struct reconciler *r)
+{
+	bool failed = r->refused || (r->goal && report_has_failed(&r->report) == 1);
+
+	r->status.settled = r->status.covered = r->status.retries;
+	r->status.pending = r->retry_wanted = r->goal_is_new = false;
+	set_state(r, failed ? AGENT_FAILED : AGENT_IDLE);
+	r->spec.settled(failed, r->spec.cookie);
+}
+
+/* A deployment taken back: there is nothing to run, only to say. */
+static void
+take_back(struct reconciler *r)
+{
+	const struct cycle_outcome o = { .code = RESULT_CANCELLED, .details = "",
+	    .waiting = JSON_ABSENT };
+	struct cycle_outcome cancelled = o;
+	char now[CLOCK_TEXT];
+
+	cancelled.cancelled = true;
+	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
+	report_begin(&r->report, r->goal);
+	report_end(&r->report, r->goal, &cancelled, clock_now(now));
+	write_report(r);
+	r->status.waiting = 0;
+	say(r, "workflow %s: taken back", r->goal->id);
+}
+
+static bool
+is_completed(const struct reconciler *r)
+{
+	const char *id = report_completed(&r->report);
+
+	return id && strcmp(id, r->goal->id) == 0;
+}
+
+static void
+decide(struct reconciler *r)
+{
+	if (r->stopping) {
+		set_state(r, AGENT_STOPPED);
+		r->spec.stopped(r->spec.cookie);
+		return;
+	}
+	if (r->cycle)
+		return;
+	if (r->retry_wanted)
+		look(r);	/* the hub first */
+	if (r->goal && r->goal->action == GOAL_CANCEL) {
+		if (r->goal_is_new)
+			take_back(r);
+		settle(r);
+	} else if (!r->goal) {
+		settle(r);
+	} else if (!r->started || r->retry_wanted) {
+		r->started = true;
+		begin_cycle(r);
+	} else if (r->goal_is_new && is_completed(r)) {
+		say(r, "workflow %s: completed already, not run again", r->goal->id);
+		settle(r);
+	} else if (r->goal_is_new) {
+		begin_cycle(r);
+	} else {
+		settle(r);
+	}
+}
+
+/* --- the goal */
+
+/* Is G the one that is wanted already?  A new retryTimestamp asks for it once more. */
+static bool
+is_wanted(const struct reconciler *r, const struct goal *g)
+{
+	const struct goal *is = r->goal;
+	const char *a = g->retry_timestamp ? g->retry_timestamp : "";
+	const char *b = is && is->retry_timestamp ? is->retry_timestamp : "";
+
+	return is && is->action == g->action && strcmp(is->id, g->id) == 0 && strcmp(a, b) == 0;
+}
+
+static int
+accept_goal(const struct reconciler *r, const struct goal *g, struct fail *f)
+{
+	if (g->action == GOAL_CANCEL || r->spec.settings->allow_unsigned)
+		return 0;
+	return fail_set(f, EXIT_DENIED, "goal %s: %s, and allow-unsigned is not set in agent.conf",
+	    g->id, g->signature ? "its signature cannot be verified" : "is not signed");
+}
+
+/* G takes the place of the goal; a running cycle keeps the old one until it has ended. */
+static void
+adopt(struct reconciler *r, struct goal *g)
+{
+	bool asked_again = r->goal && r->goal->action == g->action && strcmp(r->goal->id, g->id) == 0;
+
+	if (r->goal != r->running)
+		goal_free(r->goal);
+	r->goal = g;
+	r->goal_is_new = true;
+	r->retry_wanted |= asked_again;
+	r->status.pending |= asked_again;
+	if (r->cycle && !asked_again)
+		cycle_cancel(r->cycle);
+}
+
+/*
+ * Without a signature the file alone says what is to be run, so it must be
+ * one that nobody else could have written.
+ */
+static int
+load_text(const struct reconciler *r, const char *path, struct buf *text, struct fail *f)
+{
+	return r->spec.settings->allow_unsigned ?
+	    file_load_trusted(path, (gid_t)-1, MANIFEST_MAX, text, f) :
+	    file_load(path, 0, MANIFEST_MAX, text, f);
+}
+
+static int
+parse_goal(const struct reconciler *r, const char *path, const struct buf *text, struct goal **g,
+    struct fail *f)
+{
+	int e = goal_parse(path, text->s, text->len, g, f);
+
+	if (e < 0)
+		return e;
+	e = accept_goal(r, *g, f);
+	if (e < 0)
+		goal_free(*g);
+	return e;
+}
+
+/* TEXT is new: adopt it if it is another goal; kept on disk first, so that a crash forgets nothing. */
+static int
+take_goal(struct reconciler *r, const struct buf *text, struct fail *f)
+{
+	struct goal *g = NULL;
+	int e = parse_goal(r, r->spec.goal, text, &g, f);
+
+	if (e < 0)
+		return e;
+	e = file_replace(r->desired, text->s, text->len, 0640, FILE_DURABLE);
+	if (e < 0 || is_wanted(r, g))
+		goal_free(g);
+	else
+		adopt(r, g);
+	return e < 0 ? fail_errno(f, e, "%s", r->desired) : 0;
+}
+
+/* Look at the goal file; where it is gone, what was wanted last still is. */
+static void
+look(struct reconciler *r)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct fail f;
+	int e;
+
+	if (!r->spec.goal)
+		return;
+	e = load_text(r, r->spec.goal, &text, &f);
+	if (e == -ENOENT || (e == 0 && !r->refused && text.len == r->goal_text.len &&
+	    memcmp(text.s, r->goal_text.s, text.len) == 0))
+		return;
+	if (e == 0)
+		e = take_goal(r, &text, &f);
+	r->refused = e < 0;
+	if (e < 0) {
+		note(r, f.text);
+		return;
+	}
+	buf_reset(&r->goal_text);
+	buf_add(&r->goal_text, text.s, text.len);
+}
+
+static void
+load_kept_goal(struct reconciler *r)
+{
+	struct fail f;
+	int e = load_text(r, r->desired, &r->goal_text, &f);
+
+	if (e == 0)
+		e = parse_goal(r, r->desired, &r->goal_text, &r->goal, &f);
+	if (e < 0)
+		buf_reset(&r->goal_text);
+	if (e < 0 && e != -ENOENT)
+		note(r, f.text);
+}
+
+static int
+load_report(struct reconciler *r, struct fail *f)
+{
+	_cleanup_json_ struct json twin = JSON_ABSENT;
+	int e = file_load(r->current, FILE_NOFOLLOW, 64 << 20, &r->written, f);
+
+	if (e == 0)
+		e = json_parse(r->current, r->written.s, r->written.len, &twin, f);
+	if (e < 0 && e != -ENOENT) {
+		/* half a file cannot be: it is replaced whole.  What was known is in the journal. */
+		note(r, f->text);
+		buf_reset(&r->written);
+	}
+	report_init(&r->report, twin);
+	r->status.waiting = (int64_t)report_waiting(&r->report);
+	return 0;
+}
+
+/* Ids go on after the last one that was given, whatever the clock says now. */
+static int
+open_journal(struct reconciler *r, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s/journal.jsonl", r->spec.state);
+	_cleanup_buf_ struct buf line = BUF_INIT;
+	_cleanup_json_ struct json last = JSON_ABSENT;
+	_cleanup_json_ struct json id = JSON_ABSENT;
+	struct fail ignored;
+
+	r->journal = journal_open(path, JOURNAL_MAX);
+	if (!r->journal)
+		return fail_errno(f, errno, "%s", path);
+	if (journal_last(path, &line) == 0 && line.len > 0 &&
+	    json_parse(NULL, line.s, line.len, &last, &ignored) == 0) {
+		id = json_get(last, "id");
+		hlc_see(&r->clock, (int64_t)json_get_number(id));
+	}
+	return 0;
+}
+
+static int
+make_state(struct reconciler *r, struct fail *f)
+{
+	_cleanup_free_ char *twins = xasprintf("%s/twins", r->spec.state);
+	const char *const dirs[] = { r->spec.state, twins, r->cache };
+
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+		int e = file_make_dirs(dirs[i], 0755);
+
+		if (e < 0)
+			return fail_errno(f, e, "%s", dirs[i]);
+	}
+	return 0;
+}
+
+int
+reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconciler **out,
+    struct fail *f)
+{
+	struct reconciler *r = xcalloc(1, sizeof *r);
+	int e;
+
+	*r = (struct reconciler){
+		.loop = l, .spec = *spec, .goal_text = BUF_INIT, .written = BUF_INIT,
+		.desired = xasprintf("%s/twins/desired.json", spec->state),
+		.current = xasprintf("%s/twins/current.json", spec->state),
+		.work = xasprintf("%s/work", spec->state),
+		.cache = xasprintf("%s/cache", spec->state),
+		.publish_later = { .fn = publish, .cookie = r },
+	};
+	e = make_state(r, f);
+	if (e == 0)
+		e = open_journal(r, f);
+	if (e == 0)
+		e = load_report(r, f);
+	if (e < 0)
+		reconcile_free(r);
+	else
+		*out = r;
+	return e;
+}
+
+void
+reconcile_start(struct reconciler *r, const struct status *s)
+{
+	char waiting_note[STATUS_TEXT];
+	int64_t waiting = r->status.waiting;
+
+	memcpy(waiting_note, r->status.note, sizeof waiting_note);
+	r->status = *s;
+	r->status.waiting = waiting;
+	r->status.is_unsigned = r->spec.settings->allow_unsigned;
+	memcpy(r->status.note, waiting_note, sizeof waiting_note);
+	snprintf(r->status.report, sizeof r->status.report, "%s", r->current);
+	set_state(r, AGENT_STARTING);
+	/* handlers of an agent that was killed must not go on beside ours */
+	if (spawn_kill_marked(r->work) > 0)
+		say(r, "ended what an earlier agent had left running");
+	file_remove_tree(r->work);
+	load_kept_goal(r);
+	if (r->goal)
+		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
+	look(r);
+	decide(r);
+}
+
+void
+reconcile_look(struct reconciler *r)
+{
+	bool was_refused = r->refused;
+
+	look(r);
+	if (r->goal_is_new || r->refused || was_refused)
+		decide(r);
+}
+
+void
+reconcile_retry(struct reconciler *r, unsigned n)
+{
+	r->status.retries += n;
+	r->retry_wanted = r->status.pending = true;
+	if (r->cycle)
+		publish(r);
+	decide(r);
+}
+
+void
+reconcile_stop(struct reconciler *r)
+{
+	if (r->stopping)
+		return;
+	r->stopping = true;
+	set_state(r, AGENT_STOPPING);
+	if (r->cycle)
+		cycle_cancel(r->cycle);
+	else
+		decide(r);
+}
+
+void
+reconcile_free(struct reconciler *r)
+{
+	if (!r)
+		return;
+	loop_timer_stop(r->loop, &r->publish_later);
+	goal_free(r->goal);
+	journal_close(r->journal);
+	report_release(&r->report);
+	buf_release(&r->goal_text);
+	buf_release(&r->written);
+	free(r->desired);
+	free(r->current);
+	free(r->work);
+	free(r->cache);
+	free(r);
+}

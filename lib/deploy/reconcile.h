@@ -1,0 +1,61 @@
+/*
+ * reconcile - bring the device to its goal, and keep it there.
+ *
+ * Level-triggered: a changed goal file, a retry request, a start only say "look
+ * again".  A cycle runs once at each start, for a new goal, and for the same
+ * one when a retry asks for it; otherwise the workflow last completed is not
+ * run again.  Any number of retries that come while a cycle runs are one more
+ * cycle afterwards.  A new goal ends the running cycle and begins with a fresh
+ * selection.
+ *
+ * In the state directory:
+ *
+ *	twins/desired.json	the goal, kept before it is acted on
+ *	twins/current.json	deploy/report.h
+ *	journal.jsonl		a result record a line
+ *	cache/, work/		payloads by their content; handlers' work folders
+ */
+#ifndef DEPLOY_RECONCILE_H
+#define DEPLOY_RECONCILE_H
+
+#include <stdbool.h>
+
+#include "agent/status.h"
+#include "base/fail.h"
+#include "base/loop.h"
+#include "component/enumerate.h"
+#include "deploy/settings.h"
+
+struct reconcile_spec {
+	const struct settings *settings;
+	const char *goal;		/* path of the goal file, or NULL */
+	const char *state;		/* the state directory */
+	struct enumerate_spec inventory;
+	/* Told as it happens: */
+	void (*publish)(const struct status *s, void *cookie);
+	void (*busy)(bool busy, void *cookie);	/* before and after a cycle */
+	void (*log)(const char *text, void *cookie);
+	void (*settled)(bool failed, void *cookie);	/* nothing is left to do */
+	void (*stopped)(void *cookie);		/* after reconcile_stop() */
+	void *cookie;
+};
+
+struct reconciler;
+
+/* SPEC is copied; what it points to must live until reconcile_free(). */
+int reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconciler **out,
+    struct fail *f);
+
+/* The first cycle; S has what the caller knows of itself (agent, pid, incarnation, since). */
+void reconcile_start(struct reconciler *r, const struct status *s);
+
+/* Hints: the goal may have changed; N retry requests came. */
+void reconcile_look(struct reconciler *r);
+void reconcile_retry(struct reconciler *r, unsigned n);
+
+/* End what runs, then STOPPED. */
+void reconcile_stop(struct reconciler *r);
+
+void reconcile_free(struct reconciler *r);
+
+#endif

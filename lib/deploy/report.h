@@ -1,0 +1,65 @@
+/*
+ * report - what the agent says of its deployment: the "current" twin.
+ *
+ * The reported property of the Azure agent, and beside it what that cannot
+ * hold, a result for each component and who is waited for:
+ *
+ *	{"deviceUpdate":{"__t":"c","agent":{
+ *	   "lastInstallResult":{"stepResults":{"step_0":{...}},"resultCode",
+ *	     "extendedResultCodes","resultDetails"},
+ *	   "state":0,"workflow":{...},"installedUpdateId":"{...}"}},
+ *	 "rejoin":{"completed":ID,"waiting":[{"id","name","since"}],"results":[RESULT...]}}
+ *
+ * States are those that the service knows: 0 idle, 6 in progress, 255 failed.
+ */
+#ifndef DEPLOY_REPORT_H
+#define DEPLOY_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/json.h"
+#include "deploy/cycle.h"
+#include "deploy/goal.h"
+
+enum { REPORT_IDLE = 0, REPORT_IN_PROGRESS = 6, REPORT_FAILED = 255 };
+
+struct report {
+	struct json twin;	/* as above */
+	struct json results;	/* object: "STEP COMPONENT" -> result record, of the current workflow */
+};
+
+/* Take up what TWIN, the last one written (JSON_ABSENT for none), says. */
+void report_init(struct report *r, struct json twin);
+void report_release(struct report *r);
+
+/* The workflow last completed, borrowed until the report changes; NULL for none. */
+const char *report_completed(const struct report *r);
+void report_set_completed(struct report *r, const char *workflow);
+
+/* The workflow the report speaks of, borrowed; NULL for none. */
+const char *report_workflow(const struct report *r);
+
+/* Begin to speak of G: results of another workflow are forgotten. */
+void report_begin(struct report *r, const struct goal *g);
+
+/*
+ * RECORD is a result record (taken).  Does it say anything that was not known?
+ * A component found as it was before is not news.
+ */
+bool report_add_result(struct report *r, struct json record);
+
+/* How the cycle ended; NOW is when, for components that are newly waited for. */
+void report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o,
+    const char *now);
+
+/* Only the state (REPORT_IN_PROGRESS at the start of work). */
+void report_set_state(struct report *r, const struct goal *g, int state);
+
+/* 1 where the last workflow failed, 0 where it did not, -1 where there was none. */
+int report_has_failed(const struct report *r);
+
+/* How many components are waited for. */
+size_t report_waiting(const struct report *r);
+
+#endif
