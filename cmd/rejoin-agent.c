@@ -1,0 +1,291 @@
+/*
+ * rejoin-agent - hold a goal, and bring the device's components to it
+ *
+ * Runs in the foreground.  Takes its goal from a file, evaluates it once at
+ * start, when it changes, and when a retry comes through its command pipe; each
+ * time with a fresh look at the components.  Ends with EXIT_OK on SIGINT and
+ * SIGTERM, with EXIT_BUSY where another agent has the seat.
+ */
+#include <sys/types.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/frame.h"
+#include "agent/incarnation.h"
+#include "agent/profile.h"
+#include "agent/runtime.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/dirs.h"
+#include "base/io.h"
+#include "base/loop.h"
+#include "base/opt.h"
+#include "base/sdnotify.h"
+#include "base/xalloc.h"
+#include "deploy/hub.h"
+#include "deploy/reconcile.h"
+#include "deploy/settings.h"
+
+enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE };
+
+enum { RESYNC_MS = 1000 };	/* a frame that has not come whole by then never will */
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ OPT_GOAL, "goal", "URL", "take the goal from URL (file:PATH)" },
+	{ 'j', "jobs", "N", "work on N components at a time" },
+	{ OPT_ONCE, "once", NULL, "end when the goal is evaluated; the status tells" },
+	{ OPT_STATE, "state", "DIR", "keep twins, journal and payloads in DIR" },
+	OPT_COMMON
+};
+
+struct agent {
+	struct loop *loop;
+	struct profile *profile;
+	struct settings settings;
+	struct runtime *runtime;
+	struct hub *hub;
+	struct reconciler *reconciler;
+	struct frame_reader frames;
+	struct loop_timer resync;
+	const char *goal;	/* as the option has it; NULL for the settings' */
+	char *state;		/* the state directory */
+	bool once;
+	enum exit_status status;	/* to end with */
+};
+
+static void
+on_publish(const struct status *s, void *cookie)
+{
+	struct agent *a = cookie;
+	int r = runtime_publish(a->runtime, s);
+
+	if (r < 0)
+		diag(r, "%s", a->profile->status.path);
+	if (s->state == AGENT_STOPPING)
+		sdnotify("STOPPING=1");
+}
+
+static void
+on_busy(bool busy, void *cookie)
+{
+	struct agent *a = cookie;
+
+	runtime_set_busy(a->runtime, busy);
+}
+
+static void
+on_log(const char *text, void *cookie)
+{
+	(void)cookie;
+	diag_info("%s", text);
+}
+
+static void
+on_settled(bool failed, void *cookie)
+{
+	struct agent *a = cookie;
+
+	if (!a->once)
+		return;
+	a->status = failed ? EXIT_NO : EXIT_OK;
+	reconcile_stop(a->reconciler);
+}
+
+static void
+on_stopped(void *cookie)
+{
+	struct agent *a = cookie;
+
+	loop_stop(a->loop, 0);
+}
+
+static void
+on_signal(void *cookie)
+{
+	struct agent *a = cookie;
+
+	reconcile_stop(a->reconciler);
+}
+
+static void
+on_goal(void *cookie)
+{
+	struct agent *a = cookie;
+
+	reconcile_look(a->reconciler);
+}
+
+/* The frame that has begun was not filled: its writer knows no frames. */
+static void
+on_resync(void *cookie)
+{
+	struct agent *a = cookie;
+	char command[FRAME_SIZE];
+	size_t n = frame_drop(&a->frames, command);
+
+	if (n > 0)
+		diag_info("%s: a frame of %zu bytes, '%s', ignored", a->profile->retry.path, n, command);
+}
+
+/* How many of the frames in the N bytes of P ask for a retry. */
+static unsigned
+count_retries(struct agent *a, const char *p, size_t n)
+{
+	const struct profile_retry *retry = &a->profile->retry;
+	char command[FRAME_SIZE];
+	unsigned retries = 0;
+	int r;
+
+	while ((r = frame_next(&a->frames, &p, &n, command)) != 0) {
+		if (r < 0)
+			diag_info("%s: bytes that are no frame, ignored", retry->path);
+		else if (frame_asks(command, retry->command))
+			retries++;
+		else
+			diag_info("%s: command '%s' is not known, ignored", retry->path, command);
+	}
+	return retries;
+}
+
+/* All that the pipe holds; any number of retries is one flag to the reconciler. */
+static void
+on_command(int fd, short events, void *cookie)
+{
+	struct agent *a = cookie;
+	unsigned retries = 0;
+	char block[4096];
+	ssize_t n;
+
+	(void)events;
+	while ((n = io_read(fd, block, sizeof block)) > 0)
+		retries += count_retries(a, block, (size_t)n);
+	if (a->frames.len > 0)
+		loop_timer_set(a->loop, &a->resync, RESYNC_MS);
+	else
+		loop_timer_stop(a->loop, &a->resync);
+	if (retries > 0) {
+		diag_note("%u retry requests", retries);
+		reconcile_retry(a->reconciler, retries);
+	}
+}
+
+/* Who decides that programs run as root says so: there is no default for it. */
+static void
+load_settings(struct agent *a, int64_t jobs)
+{
+	struct settings *s = &a->settings;
+	struct fail f;
+
+	if (settings_load(s, &f) < 0)
+		fail_die(&f);
+	if (geteuid() == 0 && !s->handler_user)
+		die(EXIT_USAGE, 0, "agent.conf: handler-user is not set: who runs an update's"
+		    " programs? (root, or another user)");
+	if (s->allow_unsigned)
+		diag_info("allow-unsigned is set: goals are taken without a signature");
+	if (jobs)
+		s->jobs = jobs;
+}
+
+static void
+open_all(struct agent *a, char *const *inventories)
+{
+	const char *goal = a->goal ? a->goal : a->settings.goal;
+	struct reconcile_spec spec = {
+		.settings = &a->settings, .state = a->state,
+		.inventory = { .inventories = inventories, .group = a->profile->gid },
+		.publish = on_publish, .busy = on_busy, .log = on_log, .settled = on_settled,
+		.stopped = on_stopped, .cookie = a,
+	};
+	struct fail f;
+
+	if (goal && hub_open(a->loop, goal, on_goal, a, &a->hub, &f) < 0)
+		fail_die(&f);
+	spec.goal = a->hub ? hub_path(a->hub) : NULL;
+	if (runtime_open(a->profile, &a->runtime, &f) < 0 ||
+	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0)
+		fail_die(&f);
+}
+
+static void
+start(struct agent *a)
+{
+	struct status s = { .running = 1, .pid = getpid() };
+	char now[CLOCK_TEXT];
+
+	snprintf(s.agent, sizeof s.agent, "%s", a->profile->name);
+	snprintf(s.since, sizeof s.since, "%s", clock_now(now));
+	incarnation_of(getpid(), s.incarnation);
+	loop_signal(a->loop, SIGINT, on_signal, a);
+	loop_signal(a->loop, SIGTERM, on_signal, a);
+	loop_watch(a->loop, runtime_pipe(a->runtime), POLLIN, on_command, a);
+	reconcile_start(a->reconciler, &s);
+	sdnotify("READY=1");
+}
+
+static void
+agent_release(struct agent *a)
+{
+	loop_timer_stop(a->loop, &a->resync);
+	hub_close(a->hub);
+	reconcile_free(a->reconciler);
+	runtime_close(a->runtime);
+	settings_release(&a->settings);
+	free(a->state);
+	profile_free(a->profile);
+	loop_free(a->loop);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct agent a = { .loop = NULL, .resync = { .fn = on_resync, .cookie = &a } };
+	const char *name = NULL;
+	int64_t jobs = 0;
+	int c;
+
+	diag_init(argv);
+	while ((c = opt_next(argc, argv, opts,
+	    "[-A NAME] [--goal URL] [--state DIR] [--jobs N] [--once]")) != -1) {
+		switch (c) {
+		case 'A':
+			name = optarg;
+			break;
+		case 'j':
+			jobs = opt_number("--jobs", 1, 256);
+			break;
+		case OPT_GOAL:
+			a.goal = optarg;
+			break;
+		case OPT_STATE:
+			free(a.state);
+			a.state = xstrdup(optarg);
+			break;
+		case OPT_ONCE:
+			a.once = true;
+			break;
+		default:
+			abort();
+		}
+	}
+	if (optind < argc)
+		opt_misused("no operand is wanted: '%s'", argv[optind]);
+	a.profile = profile_load_or_die(name);
+	load_settings(&a, jobs);
+	if (!a.state)
+		a.state = xasprintf("%s/agent", dirs_state());
+	a.loop = loop_new();
+	open_all(&a, (char *[]){ a.profile->inventory, NULL });
+	start(&a);
+	loop_run(a.loop);
+	agent_release(&a);
+	finish(a.status);
+}

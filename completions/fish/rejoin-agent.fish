@@ -1,0 +1,11 @@
+complete -c rejoin-agent -f
+complete -c rejoin-agent -s A -l agent -x -d 'use the profile NAME'
+complete -c rejoin-agent -l goal -x -d 'take the goal from URL (file:PATH)'
+complete -c rejoin-agent -s j -l jobs -x -d 'work on N components at a time'
+complete -c rejoin-agent -l once -d 'end when the goal is evaluated; the status tells'
+complete -c rejoin-agent -l state -r -d 'keep twins, journal and payloads in DIR'
+complete -c rejoin-agent -s q -l quiet -d 'report errors only'
+complete -c rejoin-agent -l syslog -d 'report to syslog too'
+complete -c rejoin-agent -s v -l verbose -d 'tell what is done'
+complete -c rejoin-agent -s h -l help -d 'print this help and exit'
+complete -c rejoin-agent -s V -l version -d 'print the version and exit'

@@ -1,0 +1,446 @@
+# shellcheck disable=SC2154	# run sets status and stderr; start sets *_pid
+load helper
+load goal
+
+# A device: a host, two motors, a camera that is there and one that is not.
+setup() {
+	begin
+	mkdir -p dev/{host,left,right,front} up
+	for c in host left right front; do fw "$c" 1.0; done
+	cat >"$REJOIN_CONFIG_DIR/inventory.json" <<-EOF
+	{"components":[
+	 $(entry host hosts), $(entry left motors), $(entry right motors),
+	 $(entry front cameras), $(entry rear cameras)]}
+	EOF
+	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOF
+	[agent]
+	goal = file:$PWD/goal.json
+	allow-unsigned = yes
+	handler-user = $(id -un)
+	script-timeout = 10s
+	stop-grace = 1s
+	EOF
+	run_dir=$REJOIN_RUNTIME_DIR/agent state=$REJOIN_STATE_DIR/agent
+}
+
+entry() { # ID GROUP
+	printf '{"id":"%s","group":"%s","properties":{"path":"%s/dev/%s","firmwareDataFile":"fw.json"}}' \
+		"$1" "$2" "$PWD" "$1"
+}
+fw() { printf '{"version":"%s"}\n' "$2" >"dev/$1/fw.json"; } # ID VERSION
+version() { sed 's/.*"version":"\([^"]*\)".*/\1/' "dev/$1/fw.json" 2>/dev/null; }
+status_of() { sed -n "s/^$1=//p" "$run_dir/status" 2>/dev/null; }
+
+# The update's script: counts its calls in calls/ID.ACTION, and installs VERSION.
+# COMMANDS are run at the start of every action.
+script() { # [COMMANDS]
+	mkdir -p calls
+	cat >up/install.sh <<-EOF
+	#!/bin/sh
+	while [ \$# -gt 0 ]; do
+		case \$1 in
+		--action-*) action=\${1#--action-} ;;
+		--id) id=\$2; shift ;;
+		--path) path=\$2; shift ;;
+		--result-file) result=\$2; shift ;;
+		--installed-criteria) want=\$2; shift ;;
+		esac
+		shift
+	done
+	say() { printf '{"resultCode":%d,"extendedResultCode":0,"resultDetails":"%s"}' \$1 "\$2" >"\$result"; exit 0; }
+	echo x >>$PWD/calls/\$id.\$action
+	${1-}
+	case \$action in
+	is-installed) grep -q "\"\$want\"" "\$path/fw.json" && say 900; say 901 ;;
+	download) say 500 ;;
+	install) printf '{"version":"%s"}' "\$want" >"\$path/fw.json"; say 600 ;;
+	apply) say 700 ;;
+	esac
+	EOF
+}
+calls() { # ID ACTION
+	local n=0
+	[ ! -f "calls/$1.$2" ] || n=$(wc -l <"calls/$1.$2")
+	echo "$n"
+}
+
+step() { # VERSION
+	printf '{"handler":"microsoft/script:1","files":["f-install.sh"],"handlerProperties":{'
+	printf '"scriptFileName":"install.sh","installedCriteria":"%s",' "$1"
+	printf '"arguments":"--id --component-id-val --path --component-prop-val path"}}'
+}
+
+# deploy ID VERSION [GROUP...] - a goal with a reference step for each group (motors, cameras)
+deploy() {
+	local id=$1 want=$2 g steps=''
+	shift 2
+	[ $# -gt 0 ] || set -- motors cameras
+	goal_forget
+	goal_file up/install.sh
+	for g; do
+		goal_manifest "$g" "{\"group\":\"$g\"}" "$(step "$want")" >"up/$g.$want.json"
+	done
+	for g; do
+		goal_file "up/$g.$want.json"
+		steps+="${steps:+,}{\"type\":\"reference\",\"detachedManifestFileId\":\"f-$g.$want.json\"}"
+	done
+	goal_manifest device '{"model":"test"}' "$steps" >up/manifest.json
+	goal "$id" up/manifest.json >goal.new
+	mv goal.new goal.json
+}
+
+agent() { start agent rejoin-agent; wait_for '[ -n "$(status_of state)" ]'; }
+frame() { printf 'retry-update%.0s' 1; head -c 52 /dev/zero; }
+retry() { frame >"$run_dir/commands.fifo"; }
+settled() { # at least N cycles, and nothing going on
+	wait_for "[ \"0\$(status_of settled_cycle)\" -ge $1 ] && case \$(status_of state) in idle|failed) ;; *) false ;; esac" 20
+}
+result() { # COMPONENT - code of its last result
+	jq -r --arg c "$1" '.rejoin.results[] | select(.component == $c) | .resultCode' "$state/twins/current.json"
+}
+
+@test "without a goal it waits, and says so" {
+	agent
+	wait_for '[ "$(status_of state)" = idle ]'
+	[ "$(status_of cycle)" = 0 ]
+	[ -p "$run_dir/commands.fifo" ]
+	end_pids "$agent_pid"
+	[ "$(status_of state)" = stopped ]
+}
+
+@test "its pipe is 0660 whatever the umask" {
+	umask 077
+	agent
+	[ "$(stat -c %a "$run_dir/commands.fifo")" = 660 ]
+}
+
+@test "a new goal is brought to all that are here; who is offline is waited for" {
+	script
+	agent
+	deploy w1 2.0
+	settled 1
+	[ "$(version left) $(version right) $(version front)" = '2.0 2.0 2.0' ]
+	[ "$(status_of state) $(status_of waiting) $(status_of result)" = 'idle 1 700' ]
+	run jq -r '.rejoin.waiting[0].id, .deviceUpdate.agent.state, .deviceUpdate.agent.workflow.id,
+		(.deviceUpdate.agent.installedUpdateId | fromjson | .name)' "$state/twins/current.json"
+	out_is $'rear\n0\nw1\ndevice'
+	[ "$(result left)" = 700 ]
+	[ "$(jq -s 'length' "$state/journal.jsonl")" = 3 ]
+	cmp goal.json "$state/twins/desired.json"
+}
+
+@test "who comes back is updated by a retry, and nobody else is touched" {
+	script
+	deploy w1 2.0
+	agent
+	settled 1
+	mkdir dev/rear
+	fw rear 1.0
+	retry
+	settled 2
+	[ "$(version rear)" = 2.0 ]
+	[ "$(calls rear install) $(calls left install) $(calls left is-installed)" = '1 1 2' ]
+	[ "$(status_of waiting)" = 0 ]
+	# another one is a no-op
+	retry
+	settled 3
+	[ "$(calls rear install)" = 1 ]
+	[ "$(result rear)" = 603 ]
+}
+
+@test "the same workflow delivered again is not run again; a retryTimestamp asks for it" {
+	script
+	deploy w1 2.0
+	agent
+	settled 1
+	sed 's/$/ /' goal.json >goal.new && mv goal.new goal.json
+	wait_for 'grep -q "completed already" agent.err || cmp -s goal.json "$state/twins/desired.json"'
+	[ "$(status_of cycle)" = 1 ]
+	sed 's/"action":3/"action":3,"retryTimestamp":"2026-01-01T00:00:00Z"/' goal.json >goal.new && mv goal.new goal.json
+	settled 2
+	[ "$(calls left install)" = 1 ]
+}
+
+@test "a start evaluates the goal once, also from what was kept" {
+	script
+	deploy w1 2.0
+	agent
+	settled 1
+	end_pids "$agent_pid"
+	rm goal.json
+	fw left 1.0
+	agent
+	wait_for '[ "$(version left)" = 2.0 ]'
+	settled 1
+}
+
+@test "retries that come during a cycle are one more cycle afterwards" {
+	script 'while [ -e '"$PWD"'/block ]; do sleep 0.02; done'
+	touch block
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ "$(calls left is-installed)" = 1 ]'
+	for _ in 1 2 3 4 5; do retry; done
+	wait_for '[ "$(status_of retries)" = 5 ]'
+	[ "$(status_of pending) $(status_of cycle)" = 'yes 1' ]
+	rm block
+	settled 2
+	[ "$(status_of cycle) $(status_of settled) $(status_of pending)" = '2 5 no' ]
+	[ "$(calls left install)" = 1 ]
+}
+
+@test "a component that fails does not keep the others from their update" {
+	script '[ "$id" = left ] && [ "$action" = install ] && say 0 "out of grease"'
+	deploy w1 2.0
+	agent
+	settled 1
+	[ "$(status_of state) $(version left) $(version right) $(version front)" = 'failed 1.0 2.0 2.0' ]
+	run jq -r '.rejoin.results[] | select(.resultCode <= 0) | [.component, .phase, .extendedResultCode, .details] | @tsv' \
+		"$state/twins/current.json"
+	out_is $'left\tinstall\t810549766\tout of grease'
+	[ "$(jq -r '.deviceUpdate.agent | .state, .installedUpdateId' "$state/twins/current.json")" = $'255\nnull' ]
+	[[ $(status_of note) == *'left: out of grease'* ]]
+}
+
+@test "with on-failure = stop the others are left alone" {
+	echo 'on-failure = stop' >>"$REJOIN_CONFIG_DIR/agent.conf"
+	script '[ "$id" = left ] && say 0 broken'
+	deploy w1 2.0
+	agent
+	settled 1
+	[ "$(version right) $(version front)" = '1.0 1.0' ]
+}
+
+@test "a script that hangs is ended with its children at the deadline" {
+	sed -i 's/^script-timeout.*/script-timeout = 500ms/' "$REJOIN_CONFIG_DIR/agent.conf"
+	script '[ "$id" = left ] && { setsid sleep 100 & sleep 100 & echo $! >'"$PWD"'/child; trap "" TERM; while :; do sleep 1; done; }'
+	deploy w1 2.0 motors
+	agent
+	settled 1
+	[ "$(version right)" = 2.0 ]
+	[ "$(result left)" -le 0 ]
+	wait_for '! alive "$(cat child)"'
+	run grep -lzs "REJOIN_RUN=$state/work" /proc/[0-9]*/environ
+	out_is ''
+}
+
+@test "a payload that is not what its hash says changes nothing" {
+	script
+	deploy w1 2.0
+	echo '# changed' >>up/install.sh
+	agent
+	settled 1
+	[ "$(status_of state) $(version left)" = 'failed 1.0' ]
+	[[ $(status_of note) == *install.sh* ]]
+	[ "$(calls left is-installed)" = 0 ]
+}
+
+@test "an unsigned goal is refused unless that is allowed, and the status says so" {
+	sed -i 's/^allow-unsigned.*/allow-unsigned = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	script
+	deploy w1 2.0
+	agent
+	wait_for '[ "$(status_of state)" = failed ]'
+	[[ $(status_of note) == *'goal w1: is not signed'* ]]
+	[ "$(status_of cycle)" = 0 ]
+	end_pids "$agent_pid"
+	sed -i 's/^allow-unsigned.*/allow-unsigned = yes/' "$REJOIN_CONFIG_DIR/agent.conf"
+	agent
+	settled 1
+	[ "$(status_of unsigned)" = yes ]
+}
+
+@test "an unsigned goal that others could have written is refused" {
+	script
+	deploy w1 2.0
+	chmod 666 goal.json
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 1
+	err_has 'goal.json: writable by others'
+	[ "$(version left)" = 1.0 ]
+}
+
+@test "a new goal ends the script of the old one and starts afresh" {
+	script '[ "$want" = 2.0 ] && [ "$action" = install ] && sleep 100'
+	deploy w1 2.0
+	agent
+	wait_for '[ "$(calls left install)" = 1 ]'
+	deploy w2 3.0
+	wait_for '[ "$(version left) $(version right) $(version front)" = "3.0 3.0 3.0" ]' 20
+	settled 2
+	[ "$(status_of workflow) $(status_of state)" = 'w2 idle' ]
+}
+
+@test "a deployment is taken back" {
+	script '[ "$action" = install ] && sleep 100'
+	deploy w1 2.0
+	agent
+	wait_for '[ "$(calls left install)" = 1 ]'
+	echo '{"workflow":{"action":255,"id":"w1"}}' >goal.new
+	mv goal.new goal.json
+	wait_for '[ "$(status_of state)" = idle ]'
+	[ "$(version left)" = 1.0 ]
+	[ "$(jq .deviceUpdate.agent.lastInstallResult.resultCode "$state/twins/current.json")" = -1 ]
+}
+
+@test "it stops in order, and what it ran is ended" {
+	script '[ "$action" = install ] && sleep 100'
+	for signal in INT TERM; do
+		deploy "w$signal" 2.0
+		agent
+		rm -f calls/*
+		wait_for '[ "$(calls left install)" = 1 ]'
+		kill -$signal "$agent_pid"
+		wait_for '! alive "$agent_pid"'
+		wait "$agent_pid"
+		[ "$(status_of state)" = stopped ]
+		run grep -lzs "REJOIN_RUN=$state/work" /proc/[0-9]*/environ
+		out_is ''
+	done
+}
+
+@test "killed in the middle of an install, the next one ends what was left and goes on" {
+	script '[ "$action$id" = installright ] && [ ! -e '"$PWD"'/again ] && { touch '"$PWD"'/again; sleep 100; }'
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ -e again ]'
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	agent
+	settled 1
+	[ "$(version left) $(version right)" = '2.0 2.0' ]
+	[ "$(calls left install) $(calls right install)" = '1 2' ]
+	grep -q 'ended what an earlier agent had left running' agent.err
+}
+
+@test "there is one agent, and a second one says who" {
+	agent
+	run --separate-stderr rejoin-agent
+	status_is 6
+	err_has "held by another agent, pid $agent_pid"
+}
+
+@test "a full disk is said, and the agent lives" {
+	needs_root
+	mkdir full
+	mount -t tmpfs -o size=256k none full || cannot 'no tmpfs can be mounted here'
+	script
+	deploy w1 2.0
+	start agent rejoin-agent --state "$PWD/full/state"
+	wait_for '[ "0$(status_of settled_cycle)" -ge 1 ]'
+	head -c 1M /dev/zero >full/fill 2>/dev/null || true
+	deploy w2 3.0
+	wait_for 'grep -q "No space left on device" agent.err'
+	alive "$agent_pid"
+	rm full/fill
+	retry
+	wait_for '[ "$(version left)" = 3.0 ]'
+	end_pids "$agent_pid"
+	umount full
+}
+
+@test "frames that are none are passed over" {
+	script
+	deploy w1 2.0
+	agent
+	settled 1
+	printf 'retry-update' >"$run_dir/commands.fifo"
+	frame >"$run_dir/commands.fifo"
+	settled 2
+	printf 'reboot-now%054d' 0 | tr 0 '\0' >"$run_dir/commands.fifo"
+	wait_for "grep -q \"command 'reboot-now' is not known\" agent.err"
+	[ "$(status_of cycle)" = 2 ]
+}
+
+@test "--once ends with how it went" {
+	script
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	[ "$(version left)" = 2.0 ]
+	script 'say 0 broken'
+	deploy w2 3.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 1
+}
+
+@test "steps for the host itself are done" {
+	goal_forget
+	fw host 1.0
+	script
+	goal_file up/install.sh
+	goal_manifest device '{}' '{"handler":"microsoft/script:1","files":["f-install.sh"],"handlerProperties":{
+		"scriptFileName":"install.sh","installedCriteria":"2.0","arguments":"--id host --path '"$PWD"'/dev/host"}}' \
+		>up/manifest.json
+	goal w1 <(tr -d '\n\t' <up/manifest.json) >goal.new
+	mv goal.new goal.json
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	[ "$(version host)" = 2.0 ]
+	[ "$(result '')" = 700 ]
+}
+
+@test "several components at a time" {
+	script '[ "$action" = install ] && { touch '"$PWD"'/in.$id; n=0; while [ ! -e '"$PWD"'/in.left ] || [ ! -e '"$PWD"'/in.right ]; do
+		sleep 0.02; n=$((n + 1)); [ $n -lt 300 ] || say 0 alone; done; }'
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once --jobs 2
+	status_is 0
+}
+
+@test "what is wrong is named" {
+	run --separate-stderr rejoin-agent operand
+	status_is 2
+	err_has "no operand is wanted: 'operand'"
+	run --separate-stderr rejoin-agent --goal ftp://x
+	status_is 2
+	err_has "not a goal's address: 'ftp://x'"
+	run --separate-stderr rejoin-agent -A adu
+	status_is 2
+	echo 'nonsense = 1' >>"$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-agent
+	status_is 2
+	err_has "agent.conf:7: key 'nonsense' is not known in [agent]"
+	sed -i '/nonsense/d; /handler-user/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	if [ "$(id -u)" = 0 ]; then
+		run --separate-stderr rejoin-agent
+		status_is 2
+		err_has 'handler-user is not set'
+	fi
+	chmod 666 "$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-agent
+	status_is 7
+	err_has 'agent.conf: writable by others'
+	rm "$REJOIN_CONFIG_DIR/agent.conf"
+	echo "handler-user = $(id -un)" | sed '1i [agent]' >"$REJOIN_CONFIG_DIR/agent.conf"
+	touch file
+	run --separate-stderr rejoin-agent --state "$PWD/file/state"
+	status_is 3
+	err_has 'file/state: Not a directory'
+	mkdir -p "$run_dir"
+	rm -f "$run_dir/commands.fifo"
+	echo >"$run_dir/commands.fifo"
+	run --separate-stderr rejoin-agent
+	status_is 7
+	err_has 'commands.fifo: is not a FIFO'
+}
+
+@test "goals and manifests that are wrong are refused, and the old goal stays" {
+	script
+	deploy w1 2.0
+	agent
+	settled 1
+	for bad in '[]' '{' '{"workflow":{"action":3}}' '{"workflow":{"action":7,"id":"x"}}' \
+		'{"workflow":{"action":3,"id":"x"},"updateManifest":{}}' \
+		'{"workflow":{"action":3,"id":"x"},"updateManifest":"{\"manifestVersion\":\"3\"}"}' \
+		'{"workflow":{"action":3,"id":"x"},"updateManifest":"{\"manifestVersion\":\"4\",\"updateId\":{},\"compatibility\":[],\"instructions\":{\"steps\":[{\"handler\":\"a\",\"files\":[\"none\"]}]}}"}' \
+		'{"workflow":{"action":3,"id":"x"},"updateManifest":"{\"manifestVersion\":\"4\",\"updateId\":{},\"compatibility\":[],\"instructions\":{\"steps\":[]},\"files\":{\"f\":{\"fileName\":\"../etc/passwd\",\"hashes\":{\"sha256\":\"Uk1vsEL/nT4btMngo0YSJjheOL2aqm6/EAFhzPb0rXs=\"}}}}"}'; do
+		echo "$bad" >goal.new
+		mv goal.new goal.json
+		wait_for '[ "$(status_of state)" = failed ]'
+		[[ $(status_of note) == *goal.json* ]]
+		deploy w1 2.0
+		wait_for '[ "$(status_of state)" = idle ]'
+	done
+	[ "$(status_of cycle)" = 1 ]
+}
