@@ -1,0 +1,335 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/ini.h"
+#include "base/num.h"
+#include "base/spawn.h"
+#include "base/xalloc.h"
+#include "component/tree.h"
+
+enum {
+	LIVED_MS = 10 * 1000,	/* who lived so long is started anew at once */
+	MISSING_MS = 10 * 1000,	/* between looks for a directory that is not there */
+	QUIET_MS = 1000,	/* longer than this apart, events are not of one burst */
+	TEXT_MAX = 8192,	/* of a record or a line */
+};
+
+struct tree {
+	struct loop *loop;
+	struct tree_hear hear;
+	char **dirs;
+	bool recursive;
+	struct spawn *spawn;		/* NULL while it does not run */
+	struct backoff backoff;
+	struct loop_timer again;	/* start, or start anew */
+	struct loop_timer missed;	/* is a missing directory there now? */
+	struct buf record, line;	/* begun on its stdout, on its stderr */
+	int64_t established_ms;		/* when it had its watches in place; 0 for not yet */
+	int64_t last_ms, n_burst;	/* the last event, how many in one go */
+	int64_t queue_max;
+	bool without_setpriv, told_ready, restart, ending;
+	char *problem;			/* last told */
+	loop_fn *done;
+	void *done_cookie;
+};
+
+static void
+tell_ready(struct tree *t)
+{
+	if (!t->told_ready)
+		t->hear.ready(t->hear.cookie);
+	t->told_ready = true;
+}
+
+/* Takes TEXT. */
+static void
+tell_problem(struct tree *t, char *text)
+{
+	if (!t->problem || strcmp(t->problem, text) != 0)
+		t->hear.problem(text, t->hear.cookie);
+	free(t->problem);
+	t->problem = text;
+}
+
+static char **
+copy_strv(char *const *v)
+{
+	char **out;
+	size_t n = 0;
+
+	while (v[n])
+		n++;
+	out = xcalloc(n + 1, sizeof *out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = xstrdup(v[i]);
+	return out;
+}
+
+static void
+tree_free(struct tree *t)
+{
+	loop_fn *done = t->done;
+	void *cookie = t->done_cookie;
+
+	loop_timer_stop(t->loop, &t->again);
+	loop_timer_stop(t->loop, &t->missed);
+	buf_release(&t->record);
+	buf_release(&t->line);
+	xfree_strv(t->dirs);
+	free(t->problem);
+	free(t);
+	done(cookie);
+}
+
+/* End it, so that it is started anew. */
+static void
+start_anew(struct tree *t)
+{
+	t->restart = true;
+	if (t->spawn)
+		spawn_end(t->spawn);
+	else
+		loop_timer_set(t->loop, &t->again, 0);
+}
+
+static bool
+is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void
+look_for_missing(void *cookie)
+{
+	struct tree *t = cookie;
+
+	for (char **d = t->dirs; *d; d++)
+		if (!is_dir(*d)) {
+			loop_timer_set(t->loop, &t->missed, MISSING_MS);
+			return;
+		}
+	start_anew(t);
+}
+
+/* The directories that are there, a line each: inotifywait does nothing where one is not. */
+static void
+list_dirs(struct tree *t, struct buf *out)
+{
+	loop_timer_stop(t->loop, &t->missed);
+	for (char **d = t->dirs; *d; d++) {
+		if (is_dir(*d)) {
+			/* a name with @ before it would be left out */
+			buf_printf(out, "%s%s\n", **d == '/' ? "" : "./", *d);
+			continue;
+		}
+		loop_timer_set(t->loop, &t->missed, MISSING_MS);
+		tell_problem(t, xasprintf("%s: no such directory; it is looked for again", *d));
+	}
+}
+
+static bool
+is_dir_of(struct tree *t, const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	for (char **d = t->dirs; *d; d++) {
+		const char *p = strncmp(path, "./", 2) == 0 && **d != '/' ? path + 2 : path;
+		size_t n = strlen(*d), m = len - (size_t)(p - path);
+
+		while (n > 1 && (*d)[n - 1] == '/')
+			n--;
+		if (n == m && strncmp(*d, p, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "EVENT,EVENT PATH" */
+static void
+take_record(struct tree *t, const char *record)
+{
+	const int64_t now = clock_mono_ms();
+	const char *path = strchr(record, ' ');
+
+	t->n_burst = now - t->last_ms > QUIET_MS ? 1 : t->n_burst + 1;
+	t->last_ms = now;
+	/* a directory of ours that went is heard no more, even if it comes again */
+	if (strstr(record, "Q_OVERFLOW") == record || t->n_burst > t->queue_max / 2 ||
+	    (path && (strncmp(record, "DELETE_SELF", 11) == 0 ||
+	    strncmp(record, "MOVE_SELF", 9) == 0 || strncmp(record, "UNMOUNT", 7) == 0) &&
+	    is_dir_of(t, path + 1))) {
+		t->n_burst = 0;
+		t->restart = true;
+		loop_timer_set(t->loop, &t->again, QUIET_MS);
+	}
+	t->hear.edge(path ? path + 1 : NULL, t->hear.cookie);
+}
+
+static void
+take_line(struct tree *t, const char *line)
+{
+	if (strncmp(line, "Setting up watches", 18) == 0)
+		return;
+	if (strncmp(line, "Watches established", 19) != 0) {
+		tell_problem(t, xasprintf("inotifywait: %s", line));
+		return;
+	}
+	t->established_ms = clock_mono_ms();
+	free(TAKE_PTR(t->problem));
+	if (t->told_ready)
+		t->hear.edge(NULL, t->hear.cookie);
+	tell_ready(t);
+}
+
+/* Hand what ends in END to FN; what is too long is cut. */
+static void
+split(struct tree *t, struct buf *b, const char *p, size_t n, char end,
+    void (*fn)(struct tree *, const char *))
+{
+	for (; n > 0; p++, n--) {
+		if (*p != end) {
+			(void)!buf_putc(b, *p);
+			continue;
+		}
+		fn(t, b->s);
+		buf_reset(b);
+	}
+}
+
+static void
+output(int fd, const char *p, size_t n, void *cookie)
+{
+	struct tree *t = cookie;
+
+	if (fd == 1)
+		split(t, &t->record, p, n, '\0', take_record);
+	else
+		split(t, &t->line, p, n, '\n', take_line);
+}
+
+static void
+ended(const struct spawn_result *r, void *cookie)
+{
+	struct tree *t = cookie;
+	const bool lived = t->established_ms && clock_mono_ms() - t->established_ms >= LIVED_MS;
+	_cleanup_buf_ struct buf why = BUF_INIT;
+
+	t->spawn = NULL;
+	if (t->ending) {
+		tree_free(t);
+		return;
+	}
+	if (r->error == ENOENT && !t->without_setpriv) {
+		t->without_setpriv = true;
+		loop_timer_set(t->loop, &t->again, 0);
+		return;
+	}
+	if (r->status == SPAWN_NOT_FOUND) {
+		loop_timer_stop(t->loop, &t->missed);
+		t->hear.missing(t->hear.cookie);
+		tell_ready(t);
+		return;
+	}
+	if (lived)
+		t->backoff.tries = 0;
+	if (!t->restart) {
+		spawn_describe(r, &why);
+		tell_problem(t, xasprintf("inotifywait %s; it is started anew", why.s));
+	}
+	loop_timer_set(t->loop, &t->again, lived || t->restart ? 0 : backoff_next(&t->backoff));
+	tell_ready(t);
+}
+
+static void
+start(void *cookie)
+{
+	/* setpriv has the kernel end inotifywait when we die without doing so */
+	static const char command[] = "setpriv --pdeathsig TERM -- inotifywait --monitor "
+	    "--fromfile - --format '%e %w%f%0' --no-newline --event close_write,create,delete,"
+	    "moved_to,moved_from,delete_self,move_self,unmount";
+	struct tree *t = cookie;
+	_cleanup_buf_ struct buf text = BUF_INIT, dirs = BUF_INIT;
+	char **argv;
+
+	if (t->spawn) {
+		start_anew(t);
+		return;
+	}
+	list_dirs(t, &dirs);
+	t->established_ms = 0;
+	t->restart = false;
+	t->n_burst = 0;
+	if (dirs.len == 0) {
+		tell_ready(t);
+		return;
+	}
+	buf_puts(&text, t->without_setpriv ? strstr(command, "inotifywait") : command);
+	buf_puts(&text, t->recursive ? " --recursive" : "");
+	argv = ini_split(text.s);
+	t->spawn = spawn_start(t->loop, &(struct spawn_spec){
+		.argv = argv, .in = dirs.s, .in_len = dirs.len, .grace_ms = 1000,
+		.output = output,
+	}, ended, t);
+	xfree_strv(argv);
+}
+
+/* How many events the kernel keeps for a reader. */
+static int64_t
+queue_max(void)
+{
+	_cleanup_buf_ struct buf b = BUF_MAX(64);
+	struct fail f;
+	int64_t n;
+
+	if (file_load("/proc/sys/fs/inotify/max_queued_events", 0, 64, &b, &f) < 0)
+		return 16384;
+	b.s[strcspn(b.s, "\n")] = '\0';
+	return num_parse(b.s, 16, INT32_MAX, &n) < 0 ? 16384 : n;
+}
+
+struct tree *
+tree_new(struct loop *l, char *const *dirs, bool recursive, const struct tree_hear *hear)
+{
+	struct tree *t = xcalloc(1, sizeof *t);
+
+	*t = (struct tree){
+		.loop = l, .hear = *hear, .dirs = copy_strv(dirs), .recursive = recursive,
+		.again = { .fn = start, .cookie = t },
+		.missed = { .fn = look_for_missing, .cookie = t },
+		.record = BUF_MAX(TEXT_MAX), .line = BUF_MAX(TEXT_MAX),
+		.queue_max = queue_max(),
+	};
+	loop_timer_set(l, &t->again, 0);
+	return t;
+}
+
+void
+tree_set_dirs(struct tree *t, char *const *dirs)
+{
+	xfree_strv(t->dirs);
+	t->dirs = copy_strv(dirs);
+	start_anew(t);
+}
+
+void
+tree_end(struct tree *t, loop_fn *done, void *cookie)
+{
+	t->ending = true;
+	t->done = done;
+	t->done_cookie = cookie;
+	loop_timer_stop(t->loop, &t->again);
+	loop_timer_stop(t->loop, &t->missed);
+	if (t->spawn)
+		spawn_end(t->spawn);
+	else
+		tree_free(t);
+}
