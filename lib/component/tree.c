@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,6 +8,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/ini.h"
+#include "base/io.h"
+#include "base/notify.h"
 #include "base/num.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
@@ -14,7 +17,7 @@
 
 enum {
 	LIVED_MS = 10 * 1000,	/* who lived so long is started anew at once */
-	MISSING_MS = 10 * 1000,	/* between looks for a directory that is not there */
+	MISSING_MS = 10 * 1000,	/* between looks for a directory that nothing tells of */
 	QUIET_MS = 1000,	/* longer than this apart, events are not of one burst */
 	TEXT_MAX = 8192,	/* of a record or a line */
 };
@@ -28,10 +31,12 @@ struct tree {
 	struct backoff backoff;
 	struct loop_timer again;	/* start, or start anew */
 	struct loop_timer missed;	/* is a missing directory there now? */
+	int missed_fd;			/* hears of what is beside it; -1 */
 	struct buf record, line;	/* begun on its stdout, on its stderr */
 	int64_t established_ms;		/* when it had its watches in place; 0 for not yet */
 	int64_t last_ms, n_burst;	/* the last event, how many in one go */
 	int64_t queue_max;
+	size_t n_missing;
 	bool without_setpriv, told_ready, restart, ending;
 	char *problem;			/* last told */
 	loop_fn *done;
@@ -71,13 +76,24 @@ copy_strv(char *const *v)
 }
 
 static void
+forget_missing(struct tree *t)
+{
+	loop_timer_stop(t->loop, &t->missed);
+	if (t->missed_fd < 0)
+		return;
+	loop_unwatch(t->loop, t->missed_fd);
+	io_closep(&t->missed_fd);
+	t->missed_fd = -1;
+}
+
+static void
 tree_free(struct tree *t)
 {
 	loop_fn *done = t->done;
 	void *cookie = t->done_cookie;
 
 	loop_timer_stop(t->loop, &t->again);
-	loop_timer_stop(t->loop, &t->missed);
+	forget_missing(t);
 	buf_release(&t->record);
 	buf_release(&t->line);
 	xfree_strv(t->dirs);
@@ -105,32 +121,60 @@ is_dir(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Start anew once one more of the directories is there. */
 static void
 look_for_missing(void *cookie)
 {
 	struct tree *t = cookie;
+	size_t n = 0;
 
 	for (char **d = t->dirs; *d; d++)
-		if (!is_dir(*d)) {
-			loop_timer_set(t->loop, &t->missed, MISSING_MS);
-			return;
-		}
-	start_anew(t);
+		n += !is_dir(*d);
+	if (n < t->n_missing)
+		start_anew(t);
+	else if (t->missed_fd < 0)
+		loop_timer_set(t->loop, &t->missed, MISSING_MS);
+}
+
+static void
+beside_missing(int fd, short events, void *cookie)
+{
+	(void)events;
+	if (notify_read(fd))
+		look_for_missing(cookie);
+}
+
+/* Wait for DIR, whose parent will tell of it; where that is missing too, time must. */
+static void
+wait_for_missing(struct tree *t, const char *dir)
+{
+	t->n_missing++;
+	tell_problem(t, xasprintf("%s: no such directory; it is waited for", dir));
+	if (t->missed.set)
+		return;
+	if (t->missed_fd < 0) {
+		t->missed_fd = notify_open();
+		if (t->missed_fd >= 0)
+			loop_watch(t->loop, t->missed_fd, POLLIN, beside_missing, t);
+	}
+	if (t->missed_fd >= 0 && notify_watch(t->missed_fd, dir) >= 0 && !is_dir(dir))
+		return;
+	forget_missing(t);
+	loop_timer_set(t->loop, &t->missed, MISSING_MS);
 }
 
 /* The directories that are there, a line each: inotifywait does nothing where one is not. */
 static void
 list_dirs(struct tree *t, struct buf *out)
 {
-	loop_timer_stop(t->loop, &t->missed);
+	forget_missing(t);
+	t->n_missing = 0;
 	for (char **d = t->dirs; *d; d++) {
-		if (is_dir(*d)) {
-			/* a name with @ before it would be left out */
+		/* a name with @ before it would be left out */
+		if (is_dir(*d))
 			buf_printf(out, "%s%s\n", **d == '/' ? "" : "./", *d);
-			continue;
-		}
-		loop_timer_set(t->loop, &t->missed, MISSING_MS);
-		tell_problem(t, xasprintf("%s: no such directory; it is looked for again", *d));
+		else
+			wait_for_missing(t, *d);
 	}
 }
 
@@ -142,12 +186,11 @@ is_dir_of(struct tree *t, const char *path)
 	while (len > 1 && path[len - 1] == '/')
 		len--;
 	for (char **d = t->dirs; *d; d++) {
-		const char *p = strncmp(path, "./", 2) == 0 && **d != '/' ? path + 2 : path;
-		size_t n = strlen(*d), m = len - (size_t)(p - path);
+		size_t n = strlen(*d);
 
 		while (n > 1 && (*d)[n - 1] == '/')
 			n--;
-		if (n == m && strncmp(*d, p, n) == 0)
+		if (n == len && strncmp(*d, path, n) == 0)
 			return true;
 	}
 	return false;
@@ -160,18 +203,20 @@ take_record(struct tree *t, const char *record)
 	const int64_t now = clock_mono_ms();
 	const char *path = strchr(record, ' ');
 
+	if (path)
+		path += strncmp(path, " ./", 3) == 0 ? 3 : 1;	/* see list_dirs() */
 	t->n_burst = now - t->last_ms > QUIET_MS ? 1 : t->n_burst + 1;
 	t->last_ms = now;
 	/* a directory of ours that went is heard no more, even if it comes again */
 	if (strstr(record, "Q_OVERFLOW") == record || t->n_burst > t->queue_max / 2 ||
 	    (path && (strncmp(record, "DELETE_SELF", 11) == 0 ||
 	    strncmp(record, "MOVE_SELF", 9) == 0 || strncmp(record, "UNMOUNT", 7) == 0) &&
-	    is_dir_of(t, path + 1))) {
+	    is_dir_of(t, path))) {
 		t->n_burst = 0;
 		t->restart = true;
 		loop_timer_set(t->loop, &t->again, QUIET_MS);
 	}
-	t->hear.edge(path ? path + 1 : NULL, t->hear.cookie);
+	t->hear.edge(path, t->hear.cookie);
 }
 
 static void
@@ -234,7 +279,7 @@ ended(const struct spawn_result *r, void *cookie)
 		return;
 	}
 	if (r->status == SPAWN_NOT_FOUND) {
-		loop_timer_stop(t->loop, &t->missed);
+		forget_missing(t);
 		t->hear.missing(t->hear.cookie);
 		tell_ready(t);
 		return;
@@ -304,7 +349,7 @@ tree_new(struct loop *l, char *const *dirs, bool recursive, const struct tree_he
 	*t = (struct tree){
 		.loop = l, .hear = *hear, .dirs = copy_strv(dirs), .recursive = recursive,
 		.again = { .fn = start, .cookie = t },
-		.missed = { .fn = look_for_missing, .cookie = t },
+		.missed = { .fn = look_for_missing, .cookie = t }, .missed_fd = -1,
 		.record = BUF_MAX(TEXT_MAX), .line = BUF_MAX(TEXT_MAX),
 		.queue_max = queue_max(),
 	};
@@ -327,7 +372,7 @@ tree_end(struct tree *t, loop_fn *done, void *cookie)
 	t->done = done;
 	t->done_cookie = cookie;
 	loop_timer_stop(t->loop, &t->again);
-	loop_timer_stop(t->loop, &t->missed);
+	forget_missing(t);
 	if (t->spawn)
 		spawn_end(t->spawn);
 	else
