@@ -1,0 +1,461 @@
+#include <errno.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/notify.h"
+#include "base/xalloc.h"
+#include "component/edge.h"
+#include "component/inventory.h"
+#include "component/tree.h"
+#include "component/udev.h"
+
+/* Of the file an inventory is in: another one, or written to. */
+struct signature {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+};
+
+enum place { ON_THE_WAY = 1, IS_PLACE };
+
+struct edges {
+	struct loop *loop;
+	struct edges_spec spec;
+	struct edges_hear hear;
+	struct json matches;		/* those in use */
+	struct udev_listener *udev;	/* NULL for none */
+	struct tree *tree;		/* NULL for none */
+	int notify_fd;			/* on the inventories */
+	struct signature *signatures;	/* of each inventory */
+	/* following: */
+	struct json places;		/* data files' directories and those above: enum place */
+	struct json watched;		/* what TREE listens to: an object, for its keys */
+	struct loop_timer start;
+	bool told_ready;
+	loop_fn *done;
+	void *done_cookie;
+};
+
+int
+edge_parse_match(const char *text, struct json *match, struct fail *f)
+{
+	_cleanup_json_ struct json out = json_object();
+	_cleanup_free_ char *copy = xstrdup(text);
+	int r;
+
+	if (strcmp(text, "any") == 0) {
+		*match = json_copy(out);
+		return 0;
+	}
+	for (char *s = copy, *end; s; s = end) {
+		char *value = strchr(s, '=');
+
+		for (end = s; *end && *end != ','; end++)
+			if (*end == '\\' && end[1])
+				end++;
+		if (*end)
+			*end++ = '\0';
+		else
+			end = NULL;
+		if (!value || (end && value >= end))
+			return fail_set(f, EXIT_USAGE, "'%.100s': '%.100s' is not KEY=VALUE",
+			    text, s);
+		*value++ = '\0';
+		json_set_text(&out, s, value);
+	}
+	r = udev_check_match(out, text, f);
+	if (r == 0)
+		*match = json_copy(out);
+	return r;
+}
+
+static void
+udev_event(const struct udev_found *d, const char *action, void *cookie)
+{
+	struct edges *e = cookie;
+	_cleanup_free_ char *cause = xasprintf("udev:%s:%s", action, udev_found_path(d));
+
+	e->hear.edge(cause, e->hear.cookie);
+}
+
+static void
+udev_readable(int fd, short events, void *cookie)
+{
+	struct edges *e = cookie;
+	int r;
+
+	(void)fd, (void)events;
+	while ((r = udev_listener_next(e->udev, e->matches, udev_event, e)) > 0)
+		;
+	if (r == -ENOBUFS)
+		e->hear.edge("udev", e->hear.cookie);
+}
+
+static void
+listen_to_devices(struct edges *e)
+{
+	struct fail f;
+
+	if (e->udev || json_count(e->matches) == 0)
+		return;
+	e->udev = udev_listener_new(&f);
+	if (!e->udev) {
+		e->hear.problem(f.text, e->hear.cookie);
+		return;
+	}
+	if (access("/run/udev/control", F_OK) < 0)
+		e->hear.problem("udev: systemd-udevd does not run; until it does, devices are "
+		    "seen only by looking", e->hear.cookie);
+	loop_watch(e->loop, udev_listener_fd(e->udev), POLLIN, udev_readable, e);
+}
+
+static char *
+parent(const char *path)
+{
+	_cleanup_free_ char *copy = xstrdup(path);
+
+	return xstrdup(dirname(copy));
+}
+
+/* Does PATH matter to those who follow: a place, something in one, or on the way to it? */
+static bool
+matters(struct edges *e, const char *path)
+{
+	_cleanup_free_ char *p = xstrdup(path), *dir = NULL;
+	size_t len = strlen(p);
+	struct json v;
+	bool yes;
+
+	while (len > 1 && p[len - 1] == '/')
+		p[--len] = '\0';
+	v = json_get(e->places, p);
+	yes = json_kind(v) == JSON_NUMBER;
+	json_release(&v);
+	if (yes)
+		return true;
+	dir = parent(p);
+	v = json_get(e->places, dir);
+	yes = json_get_number(v) == IS_PLACE;
+	json_release(&v);
+	return yes;
+}
+
+static void
+tree_edge(const char *path, void *cookie)
+{
+	struct edges *e = cookie;
+	_cleanup_free_ char *cause = path ? xasprintf("tree:%s", path) : xstrdup("tree");
+
+	if (!path || !e->spec.follow || matters(e, path))
+		e->hear.edge(cause, e->hear.cookie);
+}
+
+static void
+tell_ready(void *cookie)
+{
+	struct edges *e = cookie;
+
+	if (!e->told_ready)
+		e->hear.ready(e->hear.cookie);
+	e->told_ready = true;
+}
+
+static void
+tree_problem(const char *text, void *cookie)
+{
+	struct edges *e = cookie;
+
+	e->hear.problem(text, e->hear.cookie);
+}
+
+static void
+tree_missing(void *cookie)
+{
+	struct edges *e = cookie;
+
+	e->hear.deaf(e->hear.cookie);
+}
+
+static void
+listen_to_trees(struct edges *e, char *const *dirs)
+{
+	const struct tree_hear hear = {
+		tree_edge, tell_ready, tree_problem, tree_missing, e,
+	};
+
+	if (e->tree)
+		tree_set_dirs(e->tree, dirs);
+	else if (*dirs)
+		e->tree = tree_new(e->loop, dirs, !e->spec.follow, &hear);
+}
+
+static bool
+is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/*
+ * The directory of a data file, and where to stand to see it come and go: in
+ * it and in the one above, or in the nearest one that is there.
+ */
+static void
+add_place(struct json *places, const char *dir)
+{
+	_cleanup_free_ char *p = xstrdup(dir);
+	enum place kind = IS_PLACE;
+
+	for (;;) {
+		_cleanup_json_ struct json known = json_get(*places, p);
+		_cleanup_free_ char *up = parent(p);
+
+		if (json_get_number(known) >= kind)
+			return;
+		json_set(places, p, json_number(kind));
+		kind = ON_THE_WAY;
+		if (strcmp(up, p) == 0)
+			return;
+		free(p);
+		p = TAKE_PTR(up);
+	}
+}
+
+static void
+watch_place(struct json *watch, const char *place)
+{
+	_cleanup_free_ char *p = xstrdup(place);
+	bool is_there = is_dir(p);
+
+	if (strchr(place, '\n'))
+		return;		/* inotifywait cannot be told of it; the rescan sees it */
+	if (is_there)
+		json_set(watch, p, json_null());
+	for (;;) {
+		_cleanup_free_ char *up = parent(p);
+
+		if (strcmp(up, p) == 0)
+			return;
+		free(p);
+		p = TAKE_PTR(up);
+		if (!is_dir(p))
+			continue;
+		json_set(watch, p, json_null());
+		return;
+	}
+}
+
+/* One slash for many, as inotifywait has them. */
+static void
+squeeze(char *path)
+{
+	char *to = path;
+
+	for (const char *s = path; *s; s++)
+		if (*s != '/' || s[1] != '/')
+			*to++ = *s;
+	*to = '\0';
+}
+
+/* The directory that the data file of COMPONENT is in; NULL for none. */
+static char *
+place_of(struct json component)
+{
+	_cleanup_json_ struct json properties = json_get(component, "properties");
+	const char *path = json_get_text(properties, "path");
+	const char *file = json_get_text(properties, "firmwareDataFile");
+	_cleanup_free_ char *whole = NULL;
+
+	if (!path || !file)
+		return NULL;
+	whole = xasprintf("%s/%s", path, file);
+	squeeze(whole);
+	return parent(whole);
+}
+
+/* What INVENTORY names, added to what is listened to. */
+static void
+follow_inventory(struct edges *e, const char *path)
+{
+	struct inventory inv = INVENTORY_INIT;
+	struct fail f;		/* whoever looks will say it */
+
+	if (inventory_load(path, e->spec.group, &inv, &f) < 0)
+		return;
+	for (size_t i = 0; i < inv.n; i++) {
+		_cleanup_free_ char *place = place_of(inv.entries[i].component);
+
+		if (place)
+			add_place(&e->places, place);
+		if (json_kind(inv.entries[i].udev) != JSON_NONE)
+			json_append(&e->matches, json_copy(inv.entries[i].udev));
+	}
+	inventory_release(&inv);
+}
+
+static bool
+inventories_changed(struct edges *e)
+{
+	bool changed = false;
+
+	for (size_t i = 0; e->spec.inventories[i]; i++) {
+		struct signature *old = &e->signatures[i], new = { 0 };
+		struct stat st;
+
+		if (stat(e->spec.inventories[i], &st) == 0)
+			new = (struct signature){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
+		if (new.dev == old->dev && new.ino == old->ino && new.size == old->size &&
+		    new.mtime.tv_sec == old->mtime.tv_sec &&
+		    new.mtime.tv_nsec == old->mtime.tv_nsec)
+			continue;
+		*old = new;
+		changed = true;
+	}
+	return changed;
+}
+
+static void
+follow_inventories(struct edges *e)
+{
+	json_release(&e->matches);
+	json_release(&e->places);
+	e->matches = json_array();
+	e->places = json_object();
+	for (size_t i = 0; e->spec.inventories[i]; i++)
+		follow_inventory(e, e->spec.inventories[i]);
+	listen_to_devices(e);
+}
+
+/* Go with the places as they are there now. */
+static void
+follow_places(struct edges *e)
+{
+	_cleanup_json_ struct json watch = json_object();
+	char **dirs;
+	size_t n = 0;
+
+	for (struct json_iter it = json_begin(e->places); json_next(&it); )
+		if (json_get_number(it.value) == IS_PLACE)
+			watch_place(&watch, it.key);
+	if (json_equal(watch, e->watched))
+		return;
+	dirs = xcalloc(json_count(watch) + 1, sizeof *dirs);
+	for (struct json_iter it = json_begin(watch); json_next(&it); )
+		dirs[n++] = xstrdup(it.key);
+	listen_to_trees(e, dirs);
+	xfree_strv(dirs);
+	json_release(&e->watched);
+	e->watched = json_copy(watch);
+}
+
+void
+edges_refresh(struct edges *e)
+{
+	if (inventories_changed(e) && e->spec.follow)
+		follow_inventories(e);
+	if (e->spec.follow)
+		follow_places(e);
+}
+
+static void
+inventory_readable(int fd, short events, void *cookie)
+{
+	struct edges *e = cookie;
+
+	(void)events;
+	if (notify_read(fd) && inventories_changed(e)) {
+		if (e->spec.follow)
+			follow_inventories(e);
+		e->hear.edge("inventory", e->hear.cookie);
+	}
+}
+
+static void
+listen_to_inventories(struct edges *e)
+{
+	int r = e->notify_fd = notify_open();
+
+	for (size_t i = 0; r >= 0 && e->spec.inventories[i]; i++)
+		r = notify_watch(e->notify_fd, e->spec.inventories[i]);
+	if (r < 0) {
+		_cleanup_free_ char *text = xasprintf("the inventory's directory: %s", strerror(-r));
+
+		e->hear.problem(text, e->hear.cookie);
+	}
+	if (e->notify_fd >= 0)
+		loop_watch(e->loop, e->notify_fd, POLLIN, inventory_readable, e);
+}
+
+/* From the loop, so that whoever made us has us by then. */
+static void
+start(void *cookie)
+{
+	struct edges *e = cookie;
+
+	listen_to_inventories(e);
+	listen_to_devices(e);
+	edges_refresh(e);
+	if (!e->spec.follow)
+		listen_to_trees(e, e->spec.trees);
+	if (!e->tree)
+		tell_ready(e);
+}
+
+struct edges *
+edges_new(struct loop *l, const struct edges_spec *spec, const struct edges_hear *hear)
+{
+	struct edges *e = xcalloc(1, sizeof *e);
+	size_t n = 0;
+
+	while (spec->inventories[n])
+		n++;
+	*e = (struct edges){
+		.loop = l, .spec = *spec, .hear = *hear, .notify_fd = -1,
+		.matches = spec->follow ? json_array() : json_copy(spec->matches),
+		.signatures = xcalloc(n + 1, sizeof *e->signatures),
+		.places = json_object(), .watched = json_object(),
+		.start = { .fn = start, .cookie = e },
+	};
+	loop_timer_set(l, &e->start, 0);
+	return e;
+}
+
+static void
+edges_free(void *cookie)
+{
+	struct edges *e = cookie;
+	loop_fn *done = e->done;
+	void *done_cookie = e->done_cookie;
+
+	loop_timer_stop(e->loop, &e->start);
+	if (e->notify_fd >= 0) {
+		loop_unwatch(e->loop, e->notify_fd);
+		close(e->notify_fd);
+	}
+	if (e->udev)
+		loop_unwatch(e->loop, udev_listener_fd(e->udev));
+	udev_listener_free(e->udev);
+	json_release(&e->matches);
+	json_release(&e->places);
+	json_release(&e->watched);
+	free(e->signatures);
+	free(e);
+	done(done_cookie);
+}
+
+void
+edges_end(struct edges *e, loop_fn *done, void *cookie)
+{
+	e->done = done;
+	e->done_cookie = cookie;
+	if (e->tree)
+		tree_end(TAKE_PTR(e->tree), edges_free, e);
+	else
+		edges_free(e);
+}

@@ -1,0 +1,59 @@
+/*
+ * edge - hints that components may have come or gone.
+ *
+ * An edge says no more than "look again": it may be late, come twice, or stand
+ * for many.  Its cause is a text for people: "udev:ACTION:PATH", "tree:PATH",
+ * "inventory", or "udev" and "tree" where anything may have happened.
+ */
+#ifndef COMPONENT_EDGE_H
+#define COMPONENT_EDGE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/fail.h"
+#include "base/json.h"
+#include "base/loop.h"
+
+struct edges_spec {
+	struct json matches;		/* devices: an array of matches (component/udev.h) */
+	char *const *trees;		/* directories, with those below; NULL-terminated */
+	char *const *inventories;	/* a change of these is an edge as well; NULL-terminated */
+	gid_t group;			/* may write an inventory with probes, too */
+	/*
+	 * Instead of MATCHES and TREES listen to what the inventories name: the
+	 * directories of their data files and the devices of their udev matches.
+	 */
+	bool follow;
+};
+
+struct edges_hear {
+	void (*edge)(const char *cause, void *cookie);
+	/* All sources are listening, or have said why not: told once. */
+	void (*ready)(void *cookie);
+	/* Something that is not heard, and why. */
+	void (*problem)(const char *text, void *cookie);
+	/* inotifywait is missing: trees must be looked at from time to time. */
+	void (*deaf)(void *cookie);
+	void *cookie;
+};
+
+struct edges;
+
+/* SPEC's members must live as long. */
+struct edges *edges_new(struct loop *l, const struct edges_spec *spec,
+    const struct edges_hear *hear);
+
+/* A look begins: go with what the inventories name now. */
+void edges_refresh(struct edges *e);
+
+/* Stop; DONE is called when all have ended, and E is gone then. */
+void edges_end(struct edges *e, loop_fn *done, void *cookie);
+
+/*
+ * "KEY=VALUE,KEY=VALUE" as a match of devices ("\," is a comma within a value),
+ * "any" as the one that fits every device.  EXIT_USAGE.
+ */
+int edge_parse_match(const char *text, struct json *match, struct fail *f);
+
+#endif
