@@ -1,0 +1,35 @@
+/*
+ * outlet - where events go: to a command's stdin, or to our stdout.
+ *
+ * A command has acted on what it was given when it ends with 0.  Of a pipe no
+ * more can be known than that it took all of it.  Neither keeps the loop from
+ * going on: a pipe that is full is waited for.
+ */
+#ifndef COMPONENT_OUTLET_H
+#define COMPONENT_OUTLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/loop.h"
+
+struct outlet_tell {
+	/* What was handed out was acted on; or not, and WHY. */
+	void (*done)(bool acted, const char *why, void *cookie);
+	/* Stdout is of no use any more; ERR is why, 0 where the reader is gone. */
+	void (*broken)(int err, void *cookie);
+	void *cookie;
+};
+
+struct outlet;
+
+/* ARGV is the command, which must live as long; NULL for stdout. */
+struct outlet *outlet_new(struct loop *l, char *const *argv, const struct outlet_tell *tell);
+
+/* Hand out LEN bytes of whole lines; not again before DONE was called. */
+void outlet_hand(struct outlet *o, const char *text, size_t len);
+
+/* End the command, if it runs, and call DONE when it has; O is gone then. */
+void outlet_end(struct outlet *o, loop_fn *done, void *cookie);
+
+#endif
