@@ -1,0 +1,595 @@
+# shellcheck shell=bash
+load helper
+
+# A vacuum with a host and the cameras 1 to N, none of which is plugged in.
+inventory() {
+	local i sep='' text=''
+
+	for ((i = 1; i <= ${1:-2}; i++)); do
+		text+="$sep{\"id\":\"camera-$i\",\"group\":\"cameras\",\"model\":\"eye\",\"properties\":"
+		text+="{\"path\":\"$PWD/usb/camera-$i\",\"firmwareDataFile\":\"firmware.json\"}}"
+		sep=','
+	done
+	mkdir -p usb
+	printf '{"components":[%s]}\n' "$text" >inventory.json
+}
+
+# plug N [VERSION] [MEMBERS] - as a driver does it: the directory, then the file
+plug() {
+	mkdir -p "usb/camera-$1"
+	printf '{"version":"%s"%s}\n' "${2-1.0}" "${3-}" >"usb/camera-$1/firmware.json"
+}
+
+unplug() { rm -r "usb/camera-$1"; }
+
+# watch ARGS... - in the background, until it listens
+watch() {
+	start watch rejoin-watch -v --rescan 1h --settle 50ms "$@"
+	wait_for 'grep -q listening watch.err'
+}
+
+# again ARGS... - end it and start it again
+again() {
+	end_pids "$watch_pid"
+	watch "$@"
+}
+
+# "ID EVENT" of each event in FILE, on one line
+events() { jq -r '"\(.id) \(.event)"' "${1:-watch.out}" | paste -sd,; }
+
+# n_events N [FILE] - wait for N events
+n_events() { wait_for "[ \"\$({ wc -l <${2:-watch.out}; } 2>/dev/null || echo 0)\" -ge $1 ]"; }
+
+# devices - systemd-udevd runs, and no device of ours is left over
+devices() {
+	# one daemon for all who test with it: not ended while another needs it
+	exec 7>/tmp/rejoin-test-udevd
+	flock 7
+	if ! udevadm control --ping --timeout=1 2>/dev/null; then
+		start udevd /lib/systemd/systemd-udevd
+		wait_for 'udevadm control --ping --timeout=1'
+	fi
+	no_devices
+}
+
+no_devices() {
+	local d
+	for d in /sys/class/net/rjw*; do
+		[ ! -e "$d" ] || ip link del "${d##*/}" || :
+	done
+}
+
+teardown() {
+	no_devices
+	end
+}
+
+inotifywait_of() { pgrep -P "$1" -x inotifywait; }
+
+@test "tells what arrived, became readable and was swapped" {
+	needs inotifywait jq
+	inventory
+	plug 1
+	watch inventory.json
+	plug 2 1.0
+	n_events 1
+	printf 'broken' >usb/camera-2/firmware.json
+	wait_for 'grep -q "camera-2/firmware.json" watch.err'
+	plug 2 1.0
+	n_events 2
+	plug 1 0.9
+	n_events 3
+	plug 1 0.9 ',"model":"ear"'
+	n_events 4
+	[ "$(events)" = 'camera-2 arrived,camera-2 readable,camera-1 swapped,camera-1 swapped' ]
+	run jq -c 'select(.event == "arrived") | [.state, .version, .was, .cause]' watch.out
+	out_is "[\"online\",\"1.0\",{\"state\":\"offline\",\"version\":null},\"tree:$PWD/usb/camera-2\"]"
+	run jq -r 'select(.was.model) | .was.model, .model, .time' watch.out
+	[ "${lines[0]} ${lines[1]}" = 'eye ear' ]
+	[[ ${lines[2]} =~ ^20[0-9-]+T[0-9:]+\.[0-9]{6}Z$ ]]
+}
+
+@test "what is there at the start, a version that rises and what departs wake nobody" {
+	needs inotifywait jq
+	inventory
+	plug 1 1.9
+	watch inventory.json
+	plug 1 1.10
+	unplug 1
+	plug 2
+	n_events 1
+	[ "$(events)" = 'camera-2 arrived' ]
+}
+
+@test "with -a it tells of changes and departures, too" {
+	needs inotifywait jq
+	inventory
+	plug 1 1.9
+	watch -a inventory.json
+	plug 1 1.10
+	n_events 1
+	unplug 1
+	n_events 2
+	plug 1 1.10
+	n_events 3
+	inventory 0
+	n_events 4
+	[ "$(events)" = 'camera-1 changed,camera-1 departed,camera-1 arrived,camera-1 departed' ]
+	run jq -c '[.was, .version, .state]' watch.out
+	[ "${lines[0]}" = '[{"version":"1.9"},"1.10","online"]' ]
+	[ "${lines[3]}" = '[{"state":"online"},"1.10","offline"]' ]
+}
+
+@test "--tree hears of new directories and what is in them" {
+	needs inotifywait jq
+	inventory
+	watch -a --tree usb inventory.json
+	plug 2
+	n_events 1
+	unplug 2
+	n_events 2
+	mkdir -p tray/camera-1
+	mv tray/camera-1 usb/
+	plug 1
+	n_events 3
+	mv usb/camera-1 tray/
+	n_events 4
+	[ "$(events)" = 'camera-2 arrived,camera-2 departed,camera-1 arrived,camera-1 departed' ]
+}
+
+@test "a tree that is not there is waited for, and heard again after it was replaced" {
+	needs inotifywait jq
+	inventory
+	mv usb later
+	watch --tree usb inventory.json
+	grep -q 'usb: no such directory; it is waited for' watch.err
+	mv later usb
+	plug 1
+	n_events 1 watch.out
+	mv usb gone
+	mkdir usb
+	wait_for '[ -n "$(inotifywait_of $watch_pid)" ]'
+	plug 2
+	n_events 2
+	[ "$(events)" = 'camera-1 arrived,camera-2 arrived' ]
+}
+
+@test "a burst of changes is one batch" {
+	needs inotifywait jq
+	inventory 50
+	start watch rejoin-watch -v --settle 200ms --tree usb inventory.json -- \
+		sh -c 'echo batch >>batches; cat >>events'
+	wait_for 'grep -q listening watch.err'
+	for i in {1..50}; do
+		plug "$i" 0.1
+		plug "$i" 1.0
+	done
+	n_events 50 events
+	[ "$(wc -l <batches)" -eq 1 ]
+	[ "$(jq -r .version events | sort -u)" = 1.0 ]
+}
+
+@test "a burst that does not end is looked at after ten times the settle time" {
+	needs inotifywait jq
+	inventory
+	watch --tree usb inventory.json
+	plug 1
+	start noise sh -c 'while :; do : >usb/noise; done'
+	n_events 1
+	alive "$noise_pid"
+	[ "$(events)" = 'camera-1 arrived' ]
+}
+
+@test "an inotifywait that is killed loses nothing" {
+	needs inotifywait jq
+	inventory
+	watch --tree usb inventory.json
+	old=$(inotifywait_of "$watch_pid")
+	kill -KILL "$old"
+	plug 1
+	wait_for 'new=$(inotifywait_of $watch_pid) && [ "$new" != "$old" ]'
+	grep -q 'inotifywait was killed by SIGKILL; it is started anew' watch.err
+	n_events 1
+	plug 2
+	n_events 2
+	[ "$(events)" = 'camera-1 arrived,camera-2 arrived' ]
+}
+
+@test "without inotifywait it says so, and looks from time to time" {
+	needs jq
+	inventory
+	start watch env PATH="$B/bin" rejoin-watch -v --tree usb inventory.json
+	wait_for 'grep -q listening watch.err'
+	[ "$(cat watch.err)" = "\
+rejoin-watch: inotifywait is not installed (package inotify-tools); directories are looked at every 5 s instead
+rejoin-watch: listening" ]
+	plug 1
+	n_events 1
+	[ "$(jq -r .cause watch.out)" = poll ]
+}
+
+@test "--poll looks where no edge comes from" {
+	needs jq
+	mkdir probes
+	printf '#!/bin/sh\n[ -e %s ] && echo "{\\"version\\":\\"2\\"}"\n' "$PWD/there" >probes/look
+	chmod +x probes/look
+	printf '{"components":[{"id":"a","probe":["%s"]}]}' "$PWD/probes/look" >inventory.json
+	watch --poll 100ms inventory.json
+	[ -z "$(inotifywait_of "$watch_pid")" ]
+	: >there
+	n_events 1
+	run jq -c '[.event, .version, .cause]' watch.out
+	out_is '["arrived","2","poll"]'
+}
+
+@test "a component that comes into the inventory arrives" {
+	needs inotifywait jq
+	inventory 1
+	plug 2
+	watch inventory.json
+	inventory 2
+	n_events 1
+	plug 1
+	n_events 2
+	[ "$(events)" = 'camera-2 arrived,camera-1 arrived' ]
+	[ "$(jq -r .cause watch.out | head -1)" = inventory ]
+}
+
+@test "an inventory that is wrong for a while is said once, and nothing departs" {
+	needs inotifywait jq
+	inventory 2
+	plug 1
+	watch -a inventory.json
+	printf '{"components":[' >inventory.json
+	wait_for 'grep -q "inventory.json" watch.err'
+	printf '{"components":[' >inventory.json
+	printf '{"components":[' >inventory.json
+	inventory 2
+	plug 2
+	n_events 1
+	[ "$(events)" = 'camera-2 arrived' ]
+	[ "$(grep -c inventory.json watch.err)" -eq 1 ]
+}
+
+@test "an event whose command failed is offered again" {
+	needs inotifywait jq
+	inventory
+	start watch rejoin-watch -v --settle 50ms inventory.json -- \
+		sh -c 'cat >>offered; [ -e works ]'
+	wait_for 'grep -q listening watch.err'
+	plug 1
+	n_events 1 offered
+	plug 2
+	n_events 3 offered
+	: >works
+	n_events 5 offered
+	plug 1 0.1
+	n_events 6 offered
+	[ "$(events offered)" = 'camera-1 arrived,camera-1 arrived,camera-2 arrived,camera-1 arrived,camera-2 arrived,camera-1 swapped' ]
+	[ "$(grep -c 'exited with 1; its events are offered again' watch.err)" -eq 1 ]
+}
+
+@test "what departed before its command succeeded is not offered again" {
+	needs inotifywait jq
+	inventory
+	start watch rejoin-watch -v --settle 50ms inventory.json -- \
+		sh -c 'cat >>offered; [ -e works ]'
+	wait_for 'grep -q listening watch.err'
+	plug 1
+	n_events 1 offered
+	unplug 1
+	: >works
+	plug 2
+	n_events 2 offered
+	[ "$(events offered)" = 'camera-1 arrived,camera-2 arrived' ]
+}
+
+@test "what happens while the command runs is looked at afterwards" {
+	needs inotifywait jq
+	inventory
+	start watch rejoin-watch -v --settle 50ms inventory.json -- \
+		sh -c 'cat >>offered; until [ -e go ]; do sleep 0.05; done'
+	wait_for 'grep -q listening watch.err'
+	plug 1
+	n_events 1 offered
+	plug 2
+	: >go
+	n_events 2 offered
+	[ "$(events offered)" = 'camera-1 arrived,camera-2 arrived' ]
+}
+
+@test "a command that is not there is said" {
+	needs inotifywait
+	inventory
+	watch inventory.json -- no-such-command
+	plug 1
+	wait_for 'grep -q "no-such-command could not be run: No such file or directory" watch.err'
+}
+
+@test "--state keeps what was acted on, so what came meanwhile is told at the start" {
+	needs inotifywait jq
+	inventory
+	plug 1
+	watch --state state inventory.json
+	plug 2
+	n_events 1
+	again --state state inventory.json
+	end_pids "$watch_pid"
+	[ ! -s watch.out ]
+	plug 1 0.9
+	unplug 2
+	watch -a --state state inventory.json
+	n_events 2
+	[ "$(events)" = 'camera-1 swapped,camera-2 departed' ]
+	[ "$(jq -r .cause watch.out | sort -u)" = start ]
+	[ "$(stat -c %a state)" = 640 ]
+}
+
+@test "an event that was not acted on before the end is offered at the next start" {
+	needs inotifywait jq
+	inventory
+	watch --state state inventory.json -- sh -c 'cat >>offered; exit 3'
+	plug 1
+	n_events 1 offered
+	kill -KILL "$watch_pid"
+	watch --state state inventory.json -- sh -c 'cat >>offered'
+	n_events 2 offered
+	again --state state inventory.json -- sh -c 'cat >>offered'
+	end_pids "$watch_pid"
+	[ "$(events offered)" = 'camera-1 arrived,camera-1 arrived' ]
+}
+
+@test "a state file that is none is refused, an empty one is a first start" {
+	inventory
+	printf '{"kind":"rejoin-watch snapshot","format":1,"compo' >torn
+	printf '{"kind":"rejoin-watch snapshot","format":1,"components":{"a":{"id":1}}}' >wrong
+	printf '[%.0s' {1..10000} >deep
+	printf '\377\376' >bytes
+	ln -s torn link
+	mkfifo fifo
+	mkdir directory
+	truncate -s 1G huge
+	for f in torn wrong deep bytes link fifo directory huge; do
+		run --separate-stderr timeout 5 rejoin-watch -1 --state "$f" inventory.json
+		status_is 3
+		err_has "rejoin-watch: $f: "
+		[ -z "$output" ]
+	done
+	err_has 'bytes are too many'
+	run --separate-stderr rejoin-watch -1 --state torn inventory.json
+	err_has 'torn: is not JSON'
+	err_has '; remove it to begin anew'
+	: >empty
+	run --separate-stderr rejoin-watch -1 --state empty inventory.json
+	status_is 1
+	[ -s empty ]
+}
+
+@test "a state file that cannot be written is said" {
+	needs inotifywait
+	inventory
+	run --separate-stderr timeout 5 rejoin-watch --state none/state inventory.json
+	status_is 3
+	err_has 'none/state: No such file or directory'
+	mkdir dir
+	watch --state dir/state inventory.json
+	rm -r dir
+	plug 1
+	n_events 1
+	wait_for 'grep -q "dir/state: No such file or directory" watch.err'
+	mkdir dir
+	plug 2
+	n_events 2
+	wait_for '[ -s dir/state ]'
+}
+
+@test "-1 compares once: 0 something arrived, 1 nothing" {
+	needs jq
+	inventory
+	run --separate-stderr rejoin-watch -1 --state state inventory.json
+	status_is 1
+	plug 1
+	run --separate-stderr rejoin-watch -1 --state state inventory.json
+	status_is 0
+	[ "$(jq -r .event <<<"$output")" = arrived ]
+	run --separate-stderr rejoin-watch -1 --state state inventory.json
+	status_is 1
+	unplug 1
+	run --separate-stderr rejoin-watch -1 -a --state state inventory.json
+	status_is 1
+	[ "$(jq -r .event <<<"$output")" = departed ]
+}
+
+@test "-1 with a command that fails tries again the next time" {
+	inventory
+	rejoin-watch -1 --state state inventory.json || :
+	plug 1
+	for i in 1 2; do
+		run --separate-stderr rejoin-watch -1 --state state inventory.json -- false
+		status_is 3
+		err_has 'rejoin-watch: false exited with 1; its events are offered again'
+	done
+	run --separate-stderr rejoin-watch -1 --state state inventory.json -- cat
+	status_is 0
+	run --separate-stderr rejoin-watch -1 --state state inventory.json -- cat
+	status_is 1
+}
+
+@test "a command line that is wrong is refused" {
+	inventory
+	for args in '-1 inventory.json' '--udev x inventory.json' '--udev = inventory.json' \
+		'--udev SUBSYSTEM=net,any inventory.json' '--settle 5 inventory.json' \
+		'--poll x inventory.json' 'inventory.json --' '--' '-A none'; do
+		# shellcheck disable=SC2086	# several words
+		run --separate-stderr timeout 5 rejoin-watch $args
+		status_is 2
+		[ -z "$output" ]
+	done
+	run --separate-stderr rejoin-watch --udev 'a=b,c' inventory.json
+	err_has "--udev: 'a=b,c': 'c' is not KEY=VALUE"
+}
+
+@test "an inventory that is wrong at the start has the status of its fault" {
+	printf '{"components":[' >broken.json
+	run --separate-stderr timeout 5 rejoin-watch broken.json
+	status_is 2
+	err_has 'broken.json'
+	run --separate-stderr timeout 5 rejoin-watch none.json
+	status_is 3
+	err_has 'rejoin-watch: none.json: No such file or directory'
+	printf '{"components":[{"id":"a","probe":["true"]}]}' >open.json
+	chmod 666 open.json
+	run --separate-stderr timeout 5 rejoin-watch open.json
+	status_is 7
+	err_has 'open.json: writable by others'
+	run --separate-stderr timeout 5 rejoin-watch -1 --state state open.json
+	status_is 7
+	[ ! -e state ]
+}
+
+@test "a reader that is gone ends it, and loses nothing that --state keeps" {
+	needs inotifywait jq
+	inventory
+	mkfifo pipe
+	exec 5<>pipe 6>pipe 5<&-
+	exec 5<pipe
+	start watch bash -c 'exec rejoin-watch -v --settle 50ms --state state inventory.json >&6 5<&-'
+	exec 6>&-
+	wait_for 'grep -q listening watch.err'
+	exec 5<&-
+	wait_for '! alive $watch_pid'
+	run wait "$watch_pid"
+	status_is 3
+	grep -q 'write error: nobody reads stdout any more' watch.err
+	plug 1
+	watch --state state inventory.json
+	n_events 1
+	[ "$(events)" = 'camera-1 arrived' ]
+}
+
+@test "a full disk is an error, and what was not written is told again" {
+	inventory
+	rejoin-watch -1 --state state inventory.json || :
+	plug 1
+	run --separate-stderr bash -c 'rejoin-watch -1 --state state inventory.json >/dev/full'
+	status_is 3
+	err_has 'rejoin-watch: write error: No space left on device'
+	run --separate-stderr rejoin-watch -1 --state state inventory.json
+	status_is 0
+}
+
+@test "SIGTERM and SIGINT end it in order, what it started first" {
+	needs inotifywait
+	inventory
+	for sig in TERM INT; do
+		watch --tree usb inventory.json -- sh -c 'echo $$ >pid; exec sleep 100'
+		plug 1
+		wait_for '[ -s pid ]'
+		child=$(cat pid) listener=$(inotifywait_of "$watch_pid")
+		kill -s $sig "$watch_pid"
+		wait_for '! alive $watch_pid'
+		run wait "$watch_pid"
+		status_is 0
+		! alive "$child"
+		! alive "$listener"
+		unplug 1
+		rm pid
+	done
+}
+
+@test "SIGTERM ends it while its reader does not read" {
+	needs inotifywait
+	inventory 300
+	mv inventory.json all.json
+	inventory 0
+	for i in {1..300}; do plug "$i"; done
+	mkfifo pipe
+	exec 5<>pipe
+	start watch bash -c 'exec rejoin-watch -v inventory.json >pipe 5<&-'
+	wait_for 'grep -q listening watch.err'
+	mv all.json inventory.json
+	wait_for 'grep -q "camera-99 arrived" watch.err'
+	end_pids "$watch_pid"
+	run wait "$watch_pid"
+	status_is 0
+	exec 5<&-
+}
+
+@test "an inotifywait does not outlive a watcher that was killed" {
+	needs inotifywait setpriv
+	inventory
+	watch --tree usb inventory.json
+	listener=$(inotifywait_of "$watch_pid")
+	kill -KILL "$watch_pid"
+	wait_for '! alive $listener'
+}
+
+@test "it tells a service manager that it listens, is well, and stops" {
+	needs inotifywait
+	inventory
+	start notified notified "$PWD/socket"
+	wait_for '[ -S socket ]'
+	NOTIFY_SOCKET=$PWD/socket WATCHDOG_USEC=200000 watch inventory.json
+	wait_for '[ "$(grep -c WATCHDOG=1 notified.out)" -ge 3 ]'
+	end_pids "$watch_pid"
+	wait_for 'grep -q STOPPING=1 notified.out'
+	[ "$(grep -c READY=1 notified.out)" -eq 1 ]
+}
+
+@test "idle, it is not woken" {
+	needs inotifywait jq
+	needs_strace
+	[ -e "$B/fault.so" ] || skip 'a sanitizer is slow'
+	inventory
+	plug 1
+	mkdir elsewhere
+	watch inventory.json
+	plug 2
+	n_events 1
+	# it now listens to one directory more, and looks once more when it does
+	wait_for 'timeout 3 strace -qq -f -o elsewhere/trace -p $watch_pid
+		[ "$(wc -l <elsewhere/trace)" -eq 1 ]' 20
+	grep -q '\(restart_syscall\|poll\)(.*detached' elsewhere/trace
+}
+
+@test "--udev sees devices come and go" {
+	needs_uevents
+	needs jq
+	devices
+	printf '{"components":[{"id":"${INTERFACE}","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw*"},"each":true}]}' >net.json
+	watch -a --udev SUBSYSTEM=net net.json
+	ip link add rjw0 type veth peer name rjw1
+	n_events 2
+	ip link del rjw0
+	n_events 4
+	[ "$(events | tr , '\n' | sort | paste -sd,)" = \
+		'rjw0 arrived,rjw0 departed,rjw1 arrived,rjw1 departed' ]
+	jq -r .cause watch.out | grep -q '^udev:add:/sys/devices/virtual/net/rjw[01]$'
+	jq -r .cause watch.out | grep -q '^udev:remove:/sys/devices/virtual/net/rjw[01]$'
+}
+
+@test "without --udev it listens to the devices that the inventory names" {
+	needs_uevents
+	needs jq
+	devices
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw1"}}]}' >net.json
+	watch net.json
+	ip link add rjw0 type veth peer name rjw1
+	n_events 1
+	run jq -c '[.id, .event]' watch.out
+	out_is '["a","arrived"]'
+}
+
+@test "200 devices that appear at once lose none" {
+	needs_uevents
+	needs jq
+	devices
+	printf '{"components":[{"id":"${INTERFACE}","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw*"},"each":true}]}' >net.json
+	watch -a --udev any net.json
+	for i in {1..100}; do echo "link add rjwa$i type veth peer name rjwb$i"; done | ip -batch -
+	n_events 200
+	[ "$(jq -r 'select(.event == "arrived").id' watch.out | sort -u | wc -l)" -eq 200 ]
+	for i in {1..100}; do echo "link del rjwa$i"; done | ip -batch -
+	wait_for '[ "$(grep -c \"departed\" watch.out)" -eq 200 ]' 20
+	[ "$(wc -l <watch.out)" -eq 400 ]
+}
