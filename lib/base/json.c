@@ -509,21 +509,31 @@ json_filter_free(struct json_filter *p)
 }
 
 int
-json_filter_test(struct json_filter *p, struct json v, struct fail *f)
+json_filter_first(struct json_filter *p, struct json v, struct json *out, struct fail *f)
 {
-	struct json out;
-	int r;
+	int r = 0;
 
 	jq_start(p->jq, lend(v), 0);
-	out = wrap(jq_next(p->jq));
-	r = json_kind(out) > JSON_FALSE;
-	if (json_kind(out) == JSON_NONE && jv_invalid_has_msg(lend(out))) {
-		jv msg = jv_invalid_get_msg(lend(out));
+	*out = wrap(jq_next(p->jq));
+	if (json_kind(*out) == JSON_NONE && jv_invalid_has_msg(lend(*out))) {
+		jv msg = jv_invalid_get_msg(lend(*out));
 
 		r = fail_set(f, EXIT_USAGE, "%s", jv_get_kind(msg) == JV_KIND_STRING ?
 		    jv_string_value(msg) : "the filter failed");
 		jv_free(msg);
+		json_release(out);
 	}
+	return r;
+}
+
+int
+json_filter_test(struct json_filter *p, struct json v, struct fail *f)
+{
+	struct json out;
+	int r = json_filter_first(p, v, &out, f);
+
+	if (r == 0)
+		r = json_kind(out) > JSON_FALSE;
 	json_release(&out);
 	return r;
 }

@@ -106,6 +106,9 @@ struct json_filter;
 struct json_filter *json_filter_new(const char *program, struct fail *f);
 void json_filter_free(struct json_filter *p);
 
+/* Its first output for V, JSON_NONE where it has none; < 0 where it fails. */
+int json_filter_first(struct json_filter *p, struct json v, struct json *out, struct fail *f);
+
 /* 1 where its first output for V is neither false nor null, 0 where it is or there is none, < 0 where it fails. */
 int json_filter_test(struct json_filter *p, struct json v, struct fail *f);
 
