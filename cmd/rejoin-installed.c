@@ -1,0 +1,399 @@
+/*
+ * rejoin-installed - say of each component whether what is wanted is installed
+ *
+ * Asks one question (a version, a jq program, a manifest's steps, a script) of
+ * each component of the inventories, or of each record on stdin, and prints the
+ * record with "installed" true, false or null.  EXIT_NO where one is not, or
+ * where there is no component; EXIT_TROUBLE where one could not be told.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/profile.h"
+#include "base/dirs.h"
+#include "base/opt.h"
+#include "base/spawn.h"
+#include "base/xalloc.h"
+#include "component/component.h"
+#include "component/enumerate.h"
+#include "component/listing.h"
+#include "component/records.h"
+#include "deploy/settings.h"
+#include "deploy/survey.h"
+
+enum { OPT_MISSING = OPT_OWN, TIMEOUT_MS = 60000, GRACE_MS = 5000, JOBS_MAX = 1024 };
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ 'c', "criteria", "TEXT", "its version is TEXT; with -H: --installed-criteria" },
+	OPT_FORMAT,
+	{ 'H', "handler", "SCRIPT", "ask SCRIPT, as a step of microsoft/script:1" },
+	{ 'j', "jobs", "N", "ask N at a time (one a processor)" },
+	OPT_JSON,
+	{ 'm', "manifest", "FILE", "ask the steps of a goal or manifest" },
+	{ OPT_MISSING, "missing", NULL, "print only those on which it is not installed" },
+	{ OPT_KEY_TIMEOUT, "timeout", "DUR", "end a script after DUR (60s)" },
+	{ 'w', "where", "JQ", "a jq program says true of the record" },
+	OPT_COMMON
+};
+
+static const struct listing_spec columns = {
+	.name = "components",
+	.table = (const struct listing_column[]){
+		{ "ID", "id" }, { "VERSION", "version" }, { "INSTALLED", "installed" },
+		{ "CRITERIA", "criteria" }, { "REASON", "reason" }, { NULL, NULL }
+	},
+	.tsv = (const struct listing_column[]){
+		{ "ID", "id" }, { "INSTALLED", "installed" }, { "CRITERIA", "criteria" },
+		{ "REASON", "reason" }, { NULL, NULL }
+	},
+};
+
+struct tool {
+	const char *agent;
+	struct profile *profile;
+	struct question_spec ask;
+	bool missing, has_format, from_stdin;
+	enum listing_format format;
+	struct enumerate_spec what;
+	struct survey_spec how;
+	struct question question;
+	struct settings settings;
+	struct loop *loop;
+	struct enumeration *enumeration;
+	struct survey *survey;
+	struct json components;		/* of the inventories, the next one at AT ... */
+	size_t at;
+	struct records *records;	/* ... or those of stdin; else NULL */
+	bool complete;
+	struct buf out;
+	struct listing *listing;
+	int64_t n_yes, n_no, n_unknown, n_bad;
+	enum exit_status worst;		/* of what was to be read */
+	int signo;			/* that ended it */
+};
+
+static void
+tell(const struct fail *f, void *cookie)
+{
+	(void)cookie;
+	if (f->status == EXIT_OK)
+		diag_info("%s", f->text);
+	else
+		diag(0, "%s", f->text);
+}
+
+static void
+tell_verdict(struct json record, enum verdict_answer answer, const char *output, void *cookie)
+{
+	struct tool *t = cookie;
+
+	for (size_t n; *output; output += n + (output[n] == '\n')) {
+		n = strcspn(output, "\n");
+		diag_note("%s: %.*s", component_id(record), (int)n, output);
+	}
+	t->n_yes += answer == VERDICT_YES;
+	t->n_no += answer == VERDICT_NO;
+	t->n_unknown += answer == VERDICT_UNKNOWN;
+	if (answer == VERDICT_NO || !t->missing)
+		listing_add(t->listing, record);
+	else if (answer == VERDICT_UNKNOWN)
+		diag_info("%s: cannot be told: %s", component_id(record),
+		    json_get_text(record, "reason"));
+}
+
+static void
+show(struct tool *t)
+{
+	fwrite(t->out.s, 1, t->out.len, stdout);
+	buf_reset(&t->out);
+	if (fflush(stdout) != 0)
+		loop_stop(t->loop, 0);	/* nobody reads; finish() says so */
+}
+
+static int
+next_component(struct json *c, void *cookie)
+{
+	struct tool *t = cookie;
+	struct fail f;
+	int r;
+
+	if (!t->records) {
+		if (t->at >= json_count(t->components))
+			return 0;
+		*c = json_at(t->components, t->at++);
+		return 1;
+	}
+	while ((r = records_next(t->records, c, &f)) < 0) {
+		diag(0, "standard input: %s", f.text);
+		if (f.status == EXIT_USAGE)
+			t->n_bad++;
+		else
+			t->worst = f.status;
+	}
+	return r;
+}
+
+static void
+rest(bool wants, bool is_idle, void *cookie)
+{
+	struct tool *t = cookie;
+	bool at_end = !t->records || records_is_at_end(t->records);
+
+	if (t->records)
+		records_watch(t->records, wants && !at_end);
+	if (wants && is_idle && at_end) {
+		listing_end(t->listing);
+		t->complete = true;
+		loop_stop(t->loop, 0);
+	}
+	show(t);
+}
+
+static void
+enumerated(struct json components, enum exit_status worst, void *cookie)
+{
+	struct tool *t = cookie;
+
+	t->enumeration = NULL;
+	t->components = json_copy(components);
+	t->worst = worst;
+	survey_proceed(t->survey);
+}
+
+static void
+proceed(void *cookie)
+{
+	const struct tool *t = cookie;
+
+	survey_proceed(t->survey);
+}
+
+struct end {
+	struct tool *tool;
+	int signo;
+};
+
+static void
+interrupted(void *cookie)
+{
+	const struct end *e = cookie;
+
+	e->tool->signo = e->signo;
+	loop_stop(e->tool->loop, 0);
+}
+
+/* As nohup(1) and a shell's background commands have it. */
+static bool
+is_ignored(int signo)
+{
+	struct sigaction sa;
+
+	return sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
+}
+
+/* SIGPIPE would end us with scripts still running: it is an error of stdout instead. */
+static void
+run(struct tool *t)
+{
+	struct end ends[] = { { t, SIGINT }, { t, SIGTERM }, { t, SIGHUP } };
+
+	t->loop = loop_new();
+	t->listing = listing_new(t->format, &columns, &t->out);
+	t->survey = survey_new(t->loop, &t->how);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (!is_ignored(ends[i].signo))
+			loop_signal(t->loop, ends[i].signo, interrupted, &ends[i]);
+	signal(SIGPIPE, SIG_IGN);
+	if (t->from_stdin)
+		t->records = records_open(t->loop, STDIN_FILENO, proceed, t);
+	if (t->from_stdin)
+		records_watch(t->records, true);
+	else
+		t->enumeration = enumerate_start(t->loop, &t->what, enumerated, t);
+	loop_run(t->loop);
+	if (t->enumeration)
+		enumerate_cancel(t->enumeration);
+}
+
+/* Scripts, and what they began, carry the folder in their mark (deploy/handler.h). */
+static void
+clean_up(struct tool *t)
+{
+	if (!t->complete && t->question.folder)
+		spawn_kill_marked(t->question.folder);
+	question_release(&t->question);
+	if (t->signo) {
+		loop_free(t->loop);	/* its signals are no longer blocked */
+		raise(t->signo);
+	}
+	if (!t->complete)
+		return;		/* those that still ask hold on to the rest */
+	survey_free(t->survey);
+	listing_free(t->listing);
+	records_close(t->records);
+	json_release(&t->components);
+	buf_release(&t->out);
+	settings_release(&t->settings);
+	profile_free(t->profile);
+	loop_free(t->loop);
+}
+
+/* What the agent has fetched already need not be fetched again. */
+static void
+set_question(struct tool *t)
+{
+	_cleanup_free_ char *agents = xasprintf("%s/cache", dirs_state());
+	bool shared = t->ask.manifest && access(agents, W_OK | X_OK) == 0;
+	struct fail f;
+	int r = 0;
+
+	if (t->ask.manifest) {
+		r = settings_load(&t->settings, &f);
+		t->how.verdict.user = settings_user(&t->settings);
+	}
+	if (r == 0)
+		r = question_init(&t->question, &t->ask, shared ? agents : NULL, &f);
+	if (r < 0)
+		fail_die(&f);
+	t->how.verdict.question = &t->question;
+}
+
+static void
+set_format(struct tool *t, const char *name)
+{
+	struct fail f;
+
+	if (listing_parse_format(name, LISTING_COMMON, &t->format, &f) < 0)
+		opt_misused("%s", f.text);
+	t->has_format = true;
+}
+
+static void
+read_options(struct tool *t, int argc, char *argv[])
+{
+	int c;
+
+	while ((c = opt_next(argc, argv, opts, "[-A NAME] (-c TEXT | -w JQ | -m FILE | -H SCRIPT) "
+	    "[--missing] [-j N] [- | INVENTORY...] [-- SCRIPT-ARGS]")) != -1)
+		switch (c) {
+		case 'A':
+			t->agent = optarg;
+			break;
+		case 'c':
+			t->ask.criteria = optarg;
+			break;
+		case 'H':
+			t->ask.script = optarg;
+			break;
+		case 'j':
+			t->how.jobs = opt_number("--jobs", 1, JOBS_MAX);
+			break;
+		case 'm':
+			t->ask.manifest = optarg;
+			break;
+		case 'w':
+			t->ask.program = optarg;
+			break;
+		case OPT_KEY_FORMAT:
+			set_format(t, optarg);
+			break;
+		case OPT_KEY_JSON:
+			set_format(t, "jsonl");
+			break;
+		case OPT_KEY_TIMEOUT:
+			t->how.verdict.timeout_ms = opt_duration("--timeout");
+			break;
+		case OPT_MISSING:
+			t->missing = true;
+			break;
+		default:
+			abort();
+		}
+	if (!t->ask.script)
+		t->ask.version = t->ask.criteria;
+	if (!!t->ask.version + !!t->ask.program + !!t->ask.manifest + !!t->ask.script != 1)
+		opt_misused("one of -c, -w, -m and -H is needed");
+}
+
+/*
+ * The inventories.  SCRIPT-ARGS are behind "--", at which getopt(3) ends as it
+ * does at the first operand.
+ */
+static char **
+split_operands(struct tool *t, char *argv[])
+{
+	char **operands = argv + optind, **end = operands;
+	const char *before = argv[optind - 1];
+	bool ended = t->ask.script && strcmp(before, "--") == 0 && before != t->ask.script &&
+	    before != t->ask.criteria;
+
+	while (!ended && *end && strcmp(*end, "--") != 0)
+		end++;
+	t->ask.args = !ended && *end ? end + 1 : end;
+	if (*t->ask.args && !t->ask.script)
+		opt_misused("'%s': only a script, -H, has arguments", *t->ask.args);
+	if (!ended)
+		*end = NULL;
+	return ended ? NULL : operands;
+}
+
+/* Where the components come from: stdin, inventories, or the profile's, OF_PROFILE. */
+static void
+set_source(struct tool *t, char *inventories[], char *of_profile[])
+{
+	bool none = !inventories || !*inventories;
+
+	t->from_stdin = !none && strcmp(inventories[0], "-") == 0;
+	if (t->from_stdin && inventories[1])
+		opt_misused("'-' stands alone, without inventories");
+	if (t->from_stdin && !t->has_format)
+		t->format = LISTING_JSONL;	/* a table would wait for the end */
+	if (t->agent || none) {
+		t->profile = profile_load_or_die(t->agent);
+		t->what.group = t->profile->gid;
+		of_profile[0] = t->profile->inventory;
+	}
+	if (none && !of_profile[0])
+		die(EXIT_USAGE, 0, "%s: has no [inventory] file", t->profile->file);
+	t->what.inventories = none ? of_profile : inventories;
+}
+
+static enum exit_status
+outcome(const struct tool *t)
+{
+	if (t->worst != EXIT_OK)
+		return t->worst;
+	if (t->n_unknown > 0)
+		return EXIT_TROUBLE;
+	if (t->n_no + t->n_yes == 0)
+		diag(0, "no component");
+	return t->n_no + t->n_bad > 0 || t->n_yes == 0 ? EXIT_NO : EXIT_OK;
+}
+
+int
+main(int argc, char *argv[])
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	char *of_profile[2] = { NULL, NULL };
+	struct tool t = {
+		.format = listing_default(), .what = { .group = (gid_t)-1, .problem = tell },
+		.how = {
+			.jobs = processors > 0 ? processors : 1, .in_order = true,
+			.verdict = { .timeout_ms = TIMEOUT_MS, .grace_ms = GRACE_MS },
+			.next = next_component, .tell = tell_verdict, .rest = rest, .cookie = &t,
+		},
+	};
+
+	diag_init(argv);
+	read_options(&t, argc, argv);
+	set_source(&t, split_operands(&t, argv), of_profile);
+	t.how.in_order = !t.from_stdin;
+	set_question(&t);
+	run(&t);
+	clean_up(&t);
+	finish(outcome(&t));
+}

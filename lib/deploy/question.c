@@ -1,0 +1,250 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "base/sha.h"
+#include "base/xalloc.h"
+#include "deploy/question.h"
+
+/* file:PATH, absolute, with what has a meaning in a URL escaped. */
+static char *
+file_url(const char *path)
+{
+	struct buf b = BUF_INIT;
+
+	buf_puts(&b, "file:");
+	for (; *path; path++)
+		if (*path == '%')
+			buf_puts(&b, "%25");
+		else
+			buf_putc(&b, *path);
+	return buf_steal(&b);
+}
+
+/* fileUrls for the manifest V, the file PATH: its files are where it is. */
+static struct json
+urls_beside(const char *path, struct json v)
+{
+	_cleanup_json_ struct json files = json_get(v, "files");
+	_cleanup_free_ char *real = realpath(path, NULL);
+	const char *dir = real ? dirname(real) : "/";
+	struct json_iter it = json_begin(files);
+	struct json urls = json_object();
+
+	while (json_next(&it)) {
+		const char *name = json_get_text(it.value, "fileName");
+		_cleanup_free_ char *file = name ? xasprintf("%s/%s", dir, name) : NULL;
+		_cleanup_free_ char *url = file ? file_url(file) : NULL;
+
+		if (url)
+			json_set_text(&urls, it.key, url);
+	}
+	return urls;
+}
+
+static int
+parse_goal(const char *path, struct json v, const struct buf *text, struct goal **out,
+    struct fail *f)
+{
+	_cleanup_json_ struct json version = json_get(v, "manifestVersion");
+	_cleanup_json_ struct json inner = json_get(v, "updateManifest");
+	_cleanup_json_ struct json workflow = json_get(v, "workflow");
+	bool bare = json_kind(version) != JSON_NONE;
+	struct goal *g;
+	int r;
+
+	if (!bare && (!json_get_string(inner) || json_kind(workflow) != JSON_NONE))
+		return goal_parse(path, text->s, text->len, out, f);
+	g = xcalloc(1, sizeof *g);
+	g->action = GOAL_PROCESS;
+	g->urls = bare ? urls_beside(path, v) : json_get(v, "fileUrls");
+	r = manifest_parse(path, text->s, text->len, g->urls, &g->manifest, f);
+	if (r < 0)
+		goal_free(g);
+	else
+		*out = g;
+	return r;
+}
+
+static int
+load_goal(const char *path, struct goal **out, struct fail *f)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	_cleanup_json_ struct json v = JSON_ABSENT;
+	struct goal *g = NULL;
+	int r = file_load(path, FILE_TRUSTED, MANIFEST_MAX, &text, f);
+
+	if (r == 0)
+		r = json_parse(path, text.s, text.len, &v, f);
+	if (r == 0)
+		r = parse_goal(path, v, &text, &g, f);
+	if (r == 0 && !g->manifest) {
+		goal_free(g);
+		r = fail_set(f, EXIT_USAGE, "%s: cancels a deployment, and has no manifest", path);
+	}
+	if (r == 0)
+		*out = g;
+	return r;
+}
+
+static void
+add_stage(struct question *q, const struct plan_stage *s)
+{
+	const struct manifest *m = s->is_host ? q->plan->manifest : s->child;
+	size_t n = m ? s->n_steps : 1;
+
+	q->steps = xrealloc(q->steps, q->n_steps + n, sizeof *q->steps);
+	for (size_t i = 0; i < n; i++)
+		q->steps[q->n_steps++] = (struct question_step){
+			.name = s->is_host || !m ? xasprintf("step_%zu", s->number) :
+			    xasprintf("step_%zu.%zu", s->number, i),
+			.selectors = m ? m->compatibility : JSON_ABSENT,
+			.step = m ? &s->steps[i] : NULL,
+			.fail = m ? NULL : &s->fail,
+		};
+}
+
+static int
+init_manifest(struct question *q, const char *path, struct fail *f)
+{
+	int r = load_goal(path, &q->goal, f);
+
+	if (r == 0)
+		r = plan_new(q->goal, q->cache, &q->plan, f);
+	for (size_t i = 0; r == 0 && i < q->plan->n_stages; i++)
+		add_stage(q, &q->plan->stages[i]);
+	return r;
+}
+
+/* The script as a payload: proved like any other, and run from a copy. */
+static int
+describe_script(struct payload *p, const char *path, struct fail *f)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	_cleanup_fd_ int fd = real ? open(real, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+	char hash[SHA_TEXT];
+	struct stat st;
+	int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+
+	if (r == 0 && !S_ISREG(st.st_mode))
+		return fail_set(f, EXIT_TROUBLE, "%s: is not a regular file", path);
+	if (r == 0)
+		r = sha_fd("sha256", fd, hash);
+	if (r < 0)
+		return fail_errno(f, r, "%s", path);
+	*p = (struct payload){
+		.id = xstrdup(path), .name = xstrdup(strrchr(real, '/') + 1), .size_bytes = -1,
+		.algorithm = xstrdup("sha256"), .hash = xstrdup(hash), .url = file_url(real),
+	};
+	return 0;
+}
+
+static int
+init_script(struct question *q, const struct question_spec *spec, struct fail *f)
+{
+	_cleanup_buf_ struct buf arguments = BUF_INIT;
+	int r = describe_script(&q->payload, spec->script, f);
+
+	if (r < 0)
+		return r;
+	for (char *const *a = spec->args; *a; a++)
+		buf_printf(&arguments, "%s%s", arguments.len ? " " : "", *a);
+	q->script = xcalloc(1, sizeof *q->script);
+	q->script->handler = xstrdup("microsoft/script:1");
+	q->script->properties = json_object();
+	json_set_text(&q->script->properties, "scriptFileName", q->payload.name);
+	json_set_text(&q->script->properties, "arguments", arguments.s);
+	if (spec->criteria)
+		json_set_text(&q->script->properties, "installedCriteria", spec->criteria);
+	q->script->files = xcalloc(2, sizeof *q->script->files);
+	q->script->files[0] = &q->payload;
+	q->steps = xcalloc(1, sizeof *q->steps);
+	q->steps[q->n_steps++].step = q->script;
+	return 0;
+}
+
+static int
+init_program(struct question *q, const char *program, struct fail *f)
+{
+	char text[sizeof f->text];
+
+	q->filter = json_filter_new(program, f);
+	if (q->filter)
+		return 0;
+	snprintf(text, sizeof text, "%s", f->text);
+	return fail_set(f, EXIT_USAGE, "jq program '%s': %.400s", program, text);
+}
+
+/* Others are let through, not in: handlers may run as another user. */
+static int
+make_folder(struct question *q, const char *cache, struct fail *f)
+{
+	const char *tmp = secure_getenv("TMPDIR");
+	_cleanup_free_ char *dir = realpath(tmp && *tmp ? tmp : "/tmp", NULL);
+
+	if (!dir)
+		return fail_errno(f, errno, "%s", tmp && *tmp ? tmp : "/tmp");
+	q->folder = xasprintf("%s/rejoin-installed.XXXXXX", dir);
+	if (!mkdtemp(q->folder) || chmod(q->folder, 0711) < 0) {
+		int r = fail_errno(f, errno, "%s", q->folder);
+
+		free(TAKE_PTR(q->folder));
+		return r;
+	}
+	q->cache = cache ? xstrdup(cache) : xasprintf("%s/cache", q->folder);
+	return 0;
+}
+
+int
+question_init(struct question *q, const struct question_spec *spec, const char *cache,
+    struct fail *f)
+{
+	const char *text = spec->version ? spec->version : spec->program;
+	int r = 0;
+
+	*q = (struct question){ .kind = spec->version ? QUESTION_VERSION :
+	    spec->program ? QUESTION_PROGRAM : QUESTION_STEPS, .text = text ? xstrdup(text) : NULL };
+	if (q->kind == QUESTION_STEPS)
+		r = make_folder(q, cache, f);
+	if (r < 0)
+		;
+	else if (spec->program)
+		r = init_program(q, spec->program, f);
+	else if (spec->manifest)
+		r = init_manifest(q, spec->manifest, f);
+	else if (spec->script)
+		r = init_script(q, spec, f);
+	if (r < 0)
+		question_release(q);
+	return r;
+}
+
+void
+question_release(struct question *q)
+{
+	for (size_t i = 0; i < q->n_steps; i++)
+		free(q->steps[i].name);
+	free(q->steps);
+	free(q->text);
+	json_filter_free(q->filter);
+	plan_free(q->plan);
+	goal_free(q->goal);
+	if (q->script) {
+		free(q->script->handler);
+		json_release(&q->script->properties);
+		free(q->script->files);
+		free(q->script);
+	}
+	payload_release(&q->payload);
+	if (q->folder)
+		file_remove_tree(q->folder);
+	free(q->folder);
+	free(q->cache);
+	*q = (struct question){ 0 };
+}
