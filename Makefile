@@ -72,7 +72,7 @@ libs = $(or $(shell $(PKG_CONFIG) --libs $(1)),$(error no $(1): install its -dev
 UDEV_LIBS   ?= $(call libs,libudev)
 CRYPTO_LIBS ?= $(call libs,libcrypto)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
-LIBS_ALL     = $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS)
+LIBS_ALL     = $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) -lm
 
 CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib \
 	$(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP
