@@ -318,7 +318,7 @@ watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watche
 
 	*w = (struct watcher){
 		.loop = l, .spec = *spec, .tell = *tell,
-		.before = json_object(), .said = json_object(), .to_say = json_object(),
+		.said = json_object(), .to_say = json_object(),
 		.next_cause = xstrdup("start"), .pending = true,
 		.settle = { .fn = settled, .cookie = w },
 		.later = { .fn = settled, .cookie = w },
@@ -327,7 +327,6 @@ watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watche
 	};
 	r = spec->state ? snapshot_load(spec->state, &w->before, f) : -ENOENT;
 	if (r < 0 && r != -ENOENT) {
-		json_release(&w->before);
 		json_release(&w->said);
 		json_release(&w->to_say);
 		free(w->next_cause);
@@ -335,6 +334,8 @@ watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watche
 		return NULL;
 	}
 	w->is_known = w->is_saved = r == 0;
+	if (!w->is_known)
+		w->before = json_object();
 	if (!spec->once)
 		w->edges = edges_new(l, &spec->edges, &hear);
 	loop_timer_set(l, &w->settle, 0);
