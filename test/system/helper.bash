@@ -3,7 +3,10 @@
 # with the toolkit installed in it by make install.
 load ../helper
 
-setup_file() {
+setup_file() { boot; }
+
+# boot - what setup_file does; a file with more to prepare calls it first
+boot() {
 	needs_root
 	needs debootstrap systemd-nspawn nsenter
 	local tree
@@ -17,8 +20,11 @@ setup_file() {
 	[ -s "$MACHINE/leader" ] || { cat "$MACHINE/out"; return 1; }
 	wait_for 'up is-system-running | grep -qE "running|degraded"' 60 ||
 		{ cat "$MACHINE/console"; return 1; }
-	MACHINE_ROOT=$(cat "$MACHINE/root")
+	# as the machine sees it: its /run is mounted in there only
+	MACHINE_ROOT=/proc/$(cat "$MACHINE/leader")/root
 	export MACHINE_ROOT
+	mkdir "$MACHINE_ROOT/test"
+	cp "$TOP"/test/goal.bash "$BATS_TEST_DIRNAME"/device.bash "$MACHINE_ROOT/test/"
 }
 
 teardown_file() {
@@ -30,7 +36,7 @@ teardown_file() {
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 teardown() {
 	# what a failed test left to read
-	[ -n "${BATS_TEST_COMPLETED-}" ] || in_machine journalctl -b --no-pager -o short-precise -n 60 || :
+	[ -n "${BATS_TEST_COMPLETED-}" ] || in_machine journalctl -b --no-pager -o short-precise -n 60 -u 'rejoin*' -u try-watch || :
 }
 
 # in_machine CMD... - run it in there, as root, with an environment of its own
@@ -38,6 +44,12 @@ in_machine() {
 	nsenter --target "$(cat "$MACHINE/leader")" --mount --uts --ipc --net --pid --cgroup --root --wd \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C TERM=dumb "$@" 3>&- 4>&-
 }
+
+# on_device TEXT - shell text run in there, by the words of device.bash
+on_device() { in_machine bash -euc ". /test/device.bash; $1"; }
+
+# status_of KEY - the agent's status file
+status_of() { sed -n "s/^$1=//p" "$MACHINE_ROOT/run/rejoin/agent/status" 2>/dev/null; }
 
 # up ARGS... - the systemctl of the machine
 up() { in_machine systemctl "$@"; }

@@ -48,7 +48,6 @@ for _ in $(seq 500); do
 	kill -0 "$nspawn" 2>/dev/null || { cat "$dir/console" >&2; exit 1; }
 	sleep 0.02
 done
-echo "$root" >"$dir/root"
 echo "$leader" >"$dir/leader.new"
 mv "$dir/leader.new" "$dir/leader"
 
