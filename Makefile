@@ -130,7 +130,7 @@ $B/fault.so: test/fault/fault.c | $(if $(DEPS_FOR),deps)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -shared -fPIC $(WARN) -o $@ $< -ldl
 
 # --- the tests.  test/check.sh runs them, counts, and prints the closing line.
-check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/check.sh
+check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/proc.sh test/check.sh
 UNITS_BUILT := $(UNITS:%=$B/unit/%)
 BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(AIDS:%=$B/tool/%) $(if $(SAN),,$B/fault.so)
 
@@ -150,7 +150,7 @@ bats: deps $(BATS_BUILT)
 FUZZTIME ?= 5
 fuzz: deps
 	$(Q)$(MAKE) --no-print-directory FUZZING=1 DEPS=none fuzz-targets
-	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME='$(FUZZTIME)' JOBS='$(JOBS)' test/check.sh fuzz
+	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME='$(FUZZTIME)' JOBS='$(JOBS)' test/proc.sh test/check.sh fuzz
 fuzz-targets: $(FUZZ:%=$B/fuzz/%)
 
 # What is installed in there is built for there: its vendor directory is compiled in.
@@ -164,13 +164,13 @@ soak: deps $(BATS_BUILT) $(UNITS_BUILT)
 	$(Q)$(MAKE) --no-print-directory $(SYSTEM) all
 	$(Q)SOAK=1 $(check_with) unit bats
 	$(Q)SOAK=1 B='$(CURDIR)/build-system' test/check.sh system
-	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME=600 JOBS='$(JOBS)' test/check.sh fuzz
+	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME=600 JOBS='$(JOBS)' test/proc.sh test/check.sh fuzz
 
 bench: deps $(BATS_BUILT)
 	$(Q)B='$(CURDIR)/$B' CC='$(CC)' test/bench/run.sh $(T)
 
 demo: deps all
-	$(Q)B='$(CURDIR)/$B' test/demo.sh
+	$(Q)B='$(CURDIR)/$B' test/proc.sh test/demo.sh
 
 # --- install: what is installed does not depend on the machine that builds
 # $(call put,MODE,FILES,DIRECTORY)
