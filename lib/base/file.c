@@ -165,28 +165,28 @@ file_replace(const char *path, const void *p, size_t n, mode_t mode, int flags)
 	return r == 0 && flags & FILE_DURABLE ? file_sync_dir(path) : r;
 }
 
+static int
+make_dir(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) == 0)
+		return chmod(path, mode) < 0 ? -errno : 0;	/* whatever the umask */
+	return errno == EEXIST ? 0 : -errno;
+}
+
+/* From the end: most often only the last one is missing. */
 int
 file_make_dirs(const char *path, mode_t mode)
 {
-	_cleanup_free_ char *p = xstrdup(path);
+	_cleanup_free_ char *above = NULL;
+	int r = make_dir(path, mode);
 
-	for (char *s = p + 1; ; s++) {
-		char c = *s;
-
-		if (c && c != '/')
-			continue;
-		*s = '\0';
-		if (mkdir(p, mode) == 0) {
-			if (chmod(p, mode) < 0)
-				return -errno;
-		} else if (errno != EEXIST && errno != EROFS && errno != EACCES) {
-			return -errno;
-		}
-		if (!c)
-			break;
-		*s = c;
-	}
-	return access(path, F_OK) < 0 ? -errno : 0;
+	if (r != -ENOENT)
+		return r;
+	above = parent(path);
+	if (strcmp(above, path) == 0)
+		return r;
+	r = file_make_dirs(above, mode);
+	return r < 0 ? r : make_dir(path, mode);
 }
 
 static int
