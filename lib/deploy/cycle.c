@@ -19,6 +19,7 @@ struct task {
 	struct json component;		/* JSON_ABSENT for the host */
 	const char *id;			/* of the component, "" for the host */
 	char *folder;			/* where its payloads are */
+	bool has_payloads;		/* more than a script is in it */
 	size_t step;			/* the one it is at */
 	enum handler_action action;
 	struct handler *handler;	/* running, or NULL */
@@ -138,7 +139,8 @@ end_task(struct task *t, bool failed)
 		json_set_text(&c->failed_ids, t->id, "");
 		c->stopping |= c->spec.settings->stop_on_failure;
 	}
-	if (t->folder)
+	/* payloads take room; who had none leaves little, which goes with the cycle's whole folder */
+	if (t->has_payloads)
 		file_remove_tree(t->folder);
 	free(t->folder);
 	t->folder = NULL;
@@ -244,6 +246,7 @@ begin_work(struct task *t)
 		c->spec.working(c->spec.cookie);
 	}
 	t->action = HANDLER_DOWNLOAD;
+	t->has_payloads = true;
 	report_phase(c, "download");
 	if (fetch(t, NULL, &f) < 0)
 		fail_with(t, &f);
