@@ -1,0 +1,114 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "deploy/report.h"
+
+static struct json
+record(const char *step, const char *component, double code, const char *details)
+{
+	struct json v = json_object();
+
+	json_set_text(&v, "workflow", "w");
+	json_set_text(&v, "step", step);
+	json_set_text(&v, "component", component);
+	json_set_text(&v, "phase", "apply");
+	json_set(&v, "resultCode", json_number(code));
+	json_set(&v, "extendedResultCode", json_number(0));
+	json_set_text(&v, "details", details);
+	return v;
+}
+
+static struct json
+waiting(const char *id)
+{
+	struct json list = json_array(), c = json_object();
+
+	json_set_text(&c, "id", id);
+	json_append(&list, c);
+	return list;
+}
+
+static struct goal
+goal(const char *id)
+{
+	struct goal g = { .action = GOAL_PROCESS, .id = strdup(id), .workflow = json_object() };
+
+	json_set_text(&g.workflow, "id", id);
+	return g;
+}
+
+static void
+release(struct goal *g)
+{
+	free(g->id);
+	json_release(&g->workflow);
+}
+
+/* Only what was not known is news; another workflow begins anew. */
+static void
+check_news(void)
+{
+	struct goal g = goal("w"), other = goal("x");
+	struct report r;
+
+	report_init(&r, JSON_ABSENT);
+	assert(report_has_failed(&r) == -1 && !report_completed(&r) && !report_workflow(&r));
+	report_begin(&r, &g);
+	assert(report_add_result(&r, record("step_0.0", "a", 700, "")));
+	assert(!report_add_result(&r, record("step_0.0", "a", 700, "")));
+	assert(report_add_result(&r, record("step_0.0", "b", 700, "")));
+	assert(report_add_result(&r, record("step_0.0", "a", 0, "broken")));
+	report_set_state(&r, &g, REPORT_IN_PROGRESS);
+	report_begin(&r, &g);
+	assert(!report_add_result(&r, record("step_0.0", "b", 700, "")));
+	report_begin(&r, &other);
+	assert(report_add_result(&r, record("step_0.0", "b", 700, "")));
+	report_release(&r);
+	release(&g);
+	release(&other);
+}
+
+/* What is written is what is taken up again; who waits keeps the time since when. */
+static void
+check_round(void)
+{
+	struct goal g = goal("w");
+	_cleanup_json_ struct json who = waiting("cam");
+	const struct cycle_outcome o = { .failed = true, .code = 0, .erc = 0x30501003,
+	    .details = "a: broken", .waiting = who };
+	_cleanup_json_ struct json twin = JSON_ABSENT;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct report r;
+
+	report_init(&r, JSON_ABSENT);
+	report_begin(&r, &g);
+	report_add_result(&r, record("step_0.0", "a", 0, "broken"));
+	report_add_result(&r, record("step_0.1", "b", 700, ""));
+	report_end(&r, &g, &o, "T1");
+	report_set_completed(&r, "before");
+	assert(report_has_failed(&r) == 1 && report_waiting(&r) == 1);
+	report_end(&r, &g, &o, "T2");
+	json_format(r.twin, &text);
+	assert(strstr(text.s, "\"since\":\"T1\"") && !strstr(text.s, "T2"));
+	assert(strstr(text.s, "\"extendedResultCodes\":\"30501003\""));
+	/* a step is as its first failure, whoever comes later */
+	assert(strstr(text.s, "\"stepResults\":{\"step_0\":{\"resultCode\":0"));
+	twin = json_copy(r.twin);
+	report_release(&r);
+
+	report_init(&r, twin);
+	assert(strcmp(report_completed(&r), "before") == 0 && strcmp(report_workflow(&r), "w") == 0);
+	report_begin(&r, &g);
+	assert(!report_add_result(&r, record("step_0.1", "b", 700, "")));
+	report_release(&r);
+	release(&g);
+}
+
+int
+main(void)
+{
+	check_news();
+	check_round();
+	return 0;
+}
