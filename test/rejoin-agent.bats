@@ -287,8 +287,8 @@ result() { # COMPONENT - code of its last result
 	script '[ "$action" = install ] && sleep 100'
 	for signal in INT TERM; do
 		deploy "w$signal" 2.0
-		agent
 		rm -f calls/*
+		agent
 		wait_for '[ "$(calls left install)" = 1 ]'
 		kill -$signal "$agent_pid"
 		wait_for '! alive "$agent_pid"'

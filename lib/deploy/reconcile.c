@@ -11,6 +11,7 @@
 #include "base/spawn.h"
 #include "base/xalloc.h"
 #include "deploy/cycle.h"
+#include "deploy/desired.h"
 #include "deploy/goal.h"
 #include "deploy/handler.h"
 #include "deploy/reconcile.h"
@@ -21,9 +22,9 @@ enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50 };
 struct reconciler {
 	struct loop *loop;
 	struct reconcile_spec spec;
-	char *desired, *current, *work, *cache;	/* paths */
+	char *current, *work, *cache;		/* paths */
+	struct desired desired;
 	struct goal *goal;			/* the one that is wanted; NULL for none */
-	struct buf goal_text;			/* as it was last looked at */
 	struct goal *running;			/* what the cycle works on, once GOAL is another */
 	struct journal *journal;
 	struct hlc clock;
@@ -31,7 +32,7 @@ struct reconciler {
 	struct buf written;			/* the report as it is on disk */
 	struct status status;
 	struct cycle *cycle;
-	bool started, goal_is_new, retry_wanted, refused, stopping;
+	bool started, goal_is_new, retry_wanted, stopping;
 	int64_t published_ms;
 	struct loop_timer publish_later;
 };
@@ -251,7 +252,7 @@ begin_cycle(struct reconciler *r)
 static void
 settle(struct reconciler *r)
 {
-	bool failed = r->refused || (r->goal && report_has_failed(&r->report) == 1);
+	bool failed = r->desired.refused || (r->goal && report_has_failed(&r->report) == 1);
 
 	r->status.settled = r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
@@ -282,7 +283,7 @@ is_completed(const struct reconciler *r)
 {
 	const char *id = report_completed(&r->report);
 
-	return id && strcmp(id, r->goal->id) == 0;
+	return id && strcmp(id, r->goal->id) == 0 && report_has_failed(&r->report) != 1;
 }
 
 static void
@@ -318,120 +319,63 @@ decide(struct reconciler *r)
 
 /* --- the goal */
 
-/* Is G the one that is wanted already?  A new retryTimestamp asks for it once more. */
+/* Is G the deployment that is wanted already, whatever else it says now? */
 static bool
-is_wanted(const struct reconciler *r, const struct goal *g)
+is_same(const struct goal *a, const struct goal *b)
 {
-	const struct goal *is = r->goal;
-	const char *a = g->retry_timestamp ? g->retry_timestamp : "";
-	const char *b = is && is->retry_timestamp ? is->retry_timestamp : "";
-
-	return is && is->action == g->action && strcmp(is->id, g->id) == 0 && strcmp(a, b) == 0;
+	return a && b && a->action == b->action && strcmp(a->id, b->id) == 0;
 }
 
-static int
-accept_goal(const struct reconciler *r, const struct goal *g, struct fail *f)
+static bool
+asks_again(const struct goal *g, const struct goal *was)
 {
-	if (g->action == GOAL_CANCEL || r->spec.settings->allow_unsigned)
-		return 0;
-	return fail_set(f, EXIT_DENIED, "goal %s: %s, and allow-unsigned is not set in agent.conf",
-	    g->id, g->signature ? "its signature cannot be verified" : "is not signed");
-}
-
-/* G takes the place of the goal; a running cycle keeps the old one until it has ended. */
-static void
-adopt(struct reconciler *r, struct goal *g)
-{
-	bool asked_again = r->goal && r->goal->action == g->action && strcmp(r->goal->id, g->id) == 0;
-
-	if (r->goal != r->running)
-		goal_free(r->goal);
-	r->goal = g;
-	r->goal_is_new = true;
-	r->retry_wanted |= asked_again;
-	r->status.pending |= asked_again;
-	if (r->cycle && !asked_again)
-		cycle_cancel(r->cycle);
+	return g->retry_timestamp && (!was->retry_timestamp ||
+	    strcmp(g->retry_timestamp, was->retry_timestamp) != 0);
 }
 
 /*
- * Without a signature the file alone says what is to be run, so it must be
- * one that nobody else could have written.
+ * G takes the place of the goal; a running cycle keeps the old one until it has
+ * ended.  The same deployment once more may come with other addresses: it is
+ * taken, and run again only where it is not completed, or a new retryTimestamp
+ * asks for it.
  */
-static int
-load_text(const struct reconciler *r, const char *path, struct buf *text, struct fail *f)
+static void
+adopt(struct reconciler *r, struct goal *g)
 {
-	return r->spec.settings->allow_unsigned ?
-	    file_load_trusted(path, (gid_t)-1, MANIFEST_MAX, text, f) :
-	    file_load(path, 0, MANIFEST_MAX, text, f);
+	struct goal *was = r->goal;
+	bool same = is_same(g, was);
+	bool again = same && asks_again(g, was);
+
+	r->goal = g;
+	r->goal_is_new = true;
+	r->retry_wanted |= again;
+	r->status.pending |= again;
+	if (r->cycle && !same)
+		cycle_cancel(r->cycle);
+	if (was != r->running)
+		goal_free(was);
 }
 
-static int
-parse_goal(const struct reconciler *r, const char *path, const struct buf *text, struct goal **g,
-    struct fail *f)
-{
-	int e = goal_parse(path, text->s, text->len, g, f);
-
-	if (e < 0)
-		return e;
-	e = accept_goal(r, *g, f);
-	if (e < 0)
-		goal_free(*g);
-	return e;
-}
-
-/* TEXT is new: adopt it if it is another goal; kept on disk first, so that a crash forgets nothing. */
-static int
-take_goal(struct reconciler *r, const struct buf *text, struct fail *f)
-{
-	struct goal *g = NULL;
-	int e = parse_goal(r, r->spec.goal, text, &g, f);
-
-	if (e < 0)
-		return e;
-	e = file_replace(r->desired, text->s, text->len, 0640, FILE_DURABLE);
-	if (e < 0 || is_wanted(r, g))
-		goal_free(g);
-	else
-		adopt(r, g);
-	return e < 0 ? fail_errno(f, e, "%s", r->desired) : 0;
-}
-
-/* Look at the goal file; where it is gone, what was wanted last still is. */
+/* Look at the hub's goal; what is wrong with it stays in the status, and the old one stays the goal. */
 static void
 look(struct reconciler *r)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct goal *g = NULL;
 	struct fail f;
-	int e;
+	int e = desired_look(&r->desired, &g, &f);
 
-	if (!r->spec.goal)
-		return;
-	e = load_text(r, r->spec.goal, &text, &f);
-	if (e == -ENOENT || (e == 0 && !r->refused && text.len == r->goal_text.len &&
-	    memcmp(text.s, r->goal_text.s, text.len) == 0))
-		return;
-	if (e == 0)
-		e = take_goal(r, &text, &f);
-	r->refused = e < 0;
-	if (e < 0) {
+	if (e > 0)
+		adopt(r, g);
+	else if (e < 0)
 		note(r, f.text);
-		return;
-	}
-	buf_reset(&r->goal_text);
-	buf_add(&r->goal_text, text.s, text.len);
 }
 
 static void
 load_kept_goal(struct reconciler *r)
 {
 	struct fail f;
-	int e = load_text(r, r->desired, &r->goal_text, &f);
+	int e = desired_load(&r->desired, &r->goal, &f);
 
-	if (e == 0)
-		e = parse_goal(r, r->desired, &r->goal_text, &r->goal, &f);
-	if (e < 0)
-		buf_reset(&r->goal_text);
 	if (e < 0 && e != -ENOENT)
 		note(r, f.text);
 }
@@ -498,13 +442,13 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	int e;
 
 	*r = (struct reconciler){
-		.loop = l, .spec = *spec, .goal_text = BUF_INIT, .written = BUF_INIT,
-		.desired = xasprintf("%s/twins/desired.json", spec->state),
+		.loop = l, .spec = *spec, .written = BUF_INIT,
 		.current = xasprintf("%s/twins/current.json", spec->state),
 		.work = xasprintf("%s/work", spec->state),
 		.cache = xasprintf("%s/cache", spec->state),
 		.publish_later = { .fn = publish, .cookie = r },
 	};
+	desired_init(&r->desired, spec->goal, spec->state, spec->settings->allow_unsigned);
 	e = make_state(r, f);
 	if (e == 0)
 		e = open_journal(r, f);
@@ -544,10 +488,10 @@ reconcile_start(struct reconciler *r, const struct status *s)
 void
 reconcile_look(struct reconciler *r)
 {
-	bool was_refused = r->refused;
+	bool was_refused = r->desired.refused;
 
 	look(r);
-	if (r->goal_is_new || r->refused || was_refused)
+	if (r->goal_is_new || r->desired.refused || was_refused)
 		decide(r);
 }
 
@@ -583,9 +527,8 @@ reconcile_free(struct reconciler *r)
 	goal_free(r->goal);
 	journal_close(r->journal);
 	report_release(&r->report);
-	buf_release(&r->goal_text);
+	desired_release(&r->desired);
 	buf_release(&r->written);
-	free(r->desired);
 	free(r->current);
 	free(r->work);
 	free(r->cache);

@@ -1,0 +1,108 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "deploy/desired.h"
+
+void
+desired_init(struct desired *d, const char *source, const char *state, bool allow_unsigned)
+{
+	*d = (struct desired){
+		.source = source ? xstrdup(source) : NULL,
+		.kept = xasprintf("%s/twins/desired.json", state),
+		.allow_unsigned = allow_unsigned, .text = BUF_INIT,
+	};
+}
+
+void
+desired_release(struct desired *d)
+{
+	free(d->source);
+	free(d->kept);
+	buf_release(&d->text);
+}
+
+static int
+load_text(const struct desired *d, const char *path, struct buf *text, struct fail *f)
+{
+	return d->allow_unsigned ? file_load_trusted(path, (gid_t)-1, MANIFEST_MAX, text, f) :
+	    file_load(path, 0, MANIFEST_MAX, text, f);
+}
+
+static int
+accept_goal(const struct desired *d, const struct goal *g, struct fail *f)
+{
+	if (g->action == GOAL_CANCEL || d->allow_unsigned)
+		return 0;
+	return fail_set(f, EXIT_DENIED, "goal %s: %s, and allow-unsigned is not set in agent.conf",
+	    g->id, g->signature ? "its signature cannot be verified" : "is not signed");
+}
+
+static int
+parse(const struct desired *d, const char *path, const struct buf *text, struct goal **out,
+    struct fail *f)
+{
+	int r = goal_parse(path, text->s, text->len, out, f);
+
+	if (r < 0)
+		return r;
+	r = accept_goal(d, *out, f);
+	if (r < 0) {
+		goal_free(*out);
+		*out = NULL;
+	}
+	return r;
+}
+
+int
+desired_load(struct desired *d, struct goal **out, struct fail *f)
+{
+	int r = load_text(d, d->kept, &d->text, f);
+
+	if (r == 0)
+		r = parse(d, d->kept, &d->text, out, f);
+	if (r < 0)
+		buf_reset(&d->text);
+	return r;
+}
+
+static int
+keep(struct desired *d, const struct buf *text, struct fail *f)
+{
+	int r = file_replace(d->kept, text->s, text->len, 0640, FILE_DURABLE);
+
+	if (r < 0)
+		return fail_errno(f, r, "%s", d->kept);
+	buf_reset(&d->text);
+	buf_add(&d->text, text->s, text->len);
+	return 1;
+}
+
+int
+desired_look(struct desired *d, struct goal **out, struct fail *f)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r;
+
+	if (!d->source)
+		return 0;
+	r = load_text(d, d->source, &text, f);
+	if (r == -ENOENT)
+		return 0;	/* what was wanted last still is */
+	if (r == 0 && text.len == d->text.len && memcmp(text.s, d->text.s, text.len) == 0) {
+		d->refused = false;
+		return 0;
+	}
+	if (r == 0)
+		r = parse(d, d->source, &text, out, f);
+	if (r == 0)
+		r = keep(d, &text, f);
+	if (r < 0) {
+		goal_free(*out);
+		*out = NULL;
+	}
+	d->refused = r < 0;
+	return r;
+}
