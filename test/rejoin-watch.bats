@@ -195,6 +195,25 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 	[ "$(events)" = 'camera-1 arrived,camera-2 arrived' ]
 }
 
+@test "a queue of events that overflows loses nothing" {
+	needs inotifywait jq
+	inventory
+	mkdir usb/noise
+	watch --tree usb inventory.json
+	listener=$(inotifywait_of "$watch_pid")
+	kill -STOP "$listener"
+	# not in here, where bats traces each command
+	bash -c 'for ((i = $(cat /proc/sys/fs/inotify/max_queued_events) + 1000; i > 0; i--)); do
+		: >usb/noise/$((i % 2))
+	done'
+	mkdir usb/camera-1	# inotifywait will never know
+	kill -CONT "$listener"
+	wait_for 'new=$(inotifywait_of $watch_pid) && [ "$new" != "$listener" ]'
+	plug 1
+	n_events 1
+	[ "$(events)" = 'camera-1 arrived' ]
+}
+
 @test "without inotifywait it says so, and looks from time to time" {
 	needs jq
 	inventory
@@ -592,4 +611,20 @@ rejoin-watch: listening" ]
 	for i in {1..100}; do echo "link del rjwa$i"; done | ip -batch -
 	wait_for '[ "$(grep -c \"departed\" watch.out)" -eq 200 ]' 20
 	[ "$(wc -l <watch.out)" -eq 400 ]
+}
+
+@test "events of udev's that were lost cost no more than a look" {
+	needs_uevents
+	needs_strace
+	needs jq
+	[ -e "$B/fault.so" ] || skip 'a sanitizer is not traced'
+	devices
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw1"}}]}' >net.json
+	start watch strace -D -qq -o trace -e trace=recvmsg -e inject=recvmsg:error=ENOBUFS:when=1 \
+		rejoin-watch -v --rescan 1h net.json
+	wait_for 'grep -q listening watch.err'
+	ip link add rjw0 type veth peer name rjw1
+	n_events 1
+	run jq -c '[.id, .event, .cause]' watch.out
+	out_is '["a","arrived","udev"]'
 }
