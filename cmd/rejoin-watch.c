@@ -7,10 +7,13 @@
  * offered again until it has succeeded.  Ends at SIGINT and SIGTERM with
  * EXIT_OK, with -1 after one look, and when nobody reads its output any more.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/profile.h"
 #include "base/buf.h"
@@ -159,6 +162,8 @@ run(struct watch *w)
 	struct fail f;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		die(EXIT_TROUBLE, errno, "stdout");	/* before another file gets its number */
 	w->loop = loop_new();
 	w->stop = (struct loop_timer){ .fn = stop, .cookie = w };
 	w->watcher = watcher_new(w->loop, &w->spec, &tell, &f);

@@ -497,6 +497,13 @@ rejoin-watch: listening" ]
 	status_is 0
 }
 
+@test "without a stdout it does not begin" {
+	inventory
+	run --separate-stderr bash -c 'timeout 5 rejoin-watch inventory.json >&-'
+	status_is 3
+	err_has 'rejoin-watch: stdout: Bad file descriptor'
+}
+
 @test "SIGTERM and SIGINT end it in order, what it started first" {
 	needs inotifywait
 	inventory

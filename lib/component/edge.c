@@ -379,14 +379,14 @@ inventory_readable(int fd, short events, void *cookie)
 static void
 listen_to_inventories(struct edges *e)
 {
-	int r = e->notify_fd = notify_open();
+	e->notify_fd = notify_open();
+	for (char *const *i = e->spec.inventories; *i; i++) {
+		int r = e->notify_fd < 0 ? e->notify_fd : notify_watch(e->notify_fd, *i);
+		_cleanup_free_ char *text = r < 0 ? xasprintf("%s: a change of it will not be "
+		    "heard: %s", *i, strerror(-r)) : NULL;
 
-	for (size_t i = 0; r >= 0 && e->spec.inventories[i]; i++)
-		r = notify_watch(e->notify_fd, e->spec.inventories[i]);
-	if (r < 0) {
-		_cleanup_free_ char *text = xasprintf("the inventory's directory: %s", strerror(-r));
-
-		e->hear.problem(text, e->hear.cookie);
+		if (text)
+			e->hear.problem(text, e->hear.cookie);
 	}
 	if (e->notify_fd >= 0)
 		loop_watch(e->loop, e->notify_fd, POLLIN, inventory_readable, e);

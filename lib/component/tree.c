@@ -37,7 +37,7 @@ struct tree {
 	int64_t last_ms, n_burst;	/* the last event, how many in one go */
 	int64_t queue_max;
 	size_t n_missing;
-	bool without_setpriv, told_ready, restart, ending;
+	bool without_setpriv, is_missing, told_ready, restart, ending;
 	char *problem;			/* last told */
 	loop_fn *done;
 	void *done_cookie;
@@ -280,6 +280,7 @@ ended(const struct spawn_result *r, void *cookie)
 	}
 	if (r->status == SPAWN_NOT_FOUND) {
 		forget_missing(t);
+		t->is_missing = true;
 		t->hear.missing(t->hear.cookie);
 		tell_ready(t);
 		return;
@@ -305,6 +306,8 @@ start(void *cookie)
 	_cleanup_buf_ struct buf text = BUF_INIT, dirs = BUF_INIT;
 	char **argv;
 
+	if (t->is_missing)
+		return;
 	if (t->spawn) {
 		start_anew(t);
 		return;
