@@ -380,6 +380,7 @@ main(int argc, char *argv[])
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	char *of_profile[2] = { NULL, NULL };
 	struct tool t = {
+		.out = BUF_INIT,
 		.format = listing_default(), .what = { .group = (gid_t)-1, .problem = tell },
 		.how = {
 			.jobs = processors > 0 ? processors : 1, .in_order = true,
