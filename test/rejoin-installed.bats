@@ -521,3 +521,18 @@ manifest() {
 	run --separate-stderr timeout 20 bash -c 'rejoin-installed -j 2 -H s.sh - <in >/dev/full'
 	status_is 3
 }
+
+@test "each run finds its folder as new" {
+	printf '{"id":"%s"}\n' a b c >in
+	# what is left there: a file and a link, a directory, another script
+	for left in ':' 'mkdir $w/d' 'sed -i "1i exit 5" $0' 'chmod 0600 $0'; do
+		answers 'ls $w >'"$PWD"'/listing.$id; echo x >$w/left; ln -s /etc $w/link; '"$left"'
+			echo "{\"resultCode\":900,\"resultDetails\":\"$w\"}" >$r'
+		for jobs in 1 3; do
+			run --separate-stderr rejoin-installed -j $jobs -H s.sh - -- --component --component-id-val <in
+			status_is 0
+			[ "$(jq -r .reason <<<"$output" | sort -u | wc -l)" -eq 3 ]
+			[ "$(cat listing.a listing.b listing.c | sort -u)" = s.sh ]
+		done
+	done
+}

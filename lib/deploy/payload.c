@@ -104,19 +104,23 @@ open_regular(const char *path, int flags, struct stat *st)
 	return r;
 }
 
-/* Does the cache hold it, and is it whole?  What is not is removed. */
-static bool
-is_cached(const struct payload *p, const char *path)
+bool
+payload_is_at(const struct payload *p, const char *path)
 {
 	char want[SHA_HEX], got[SHA_HEX], text[SHA_TEXT];
 	struct stat st;
 	_cleanup_fd_ int fd = open_regular(path, O_NOFOLLOW, &st);
 
-	if (fd == -ENOENT)
-		return false;
-	if (fd >= 0 && (p->size_bytes < 0 || st.st_size == p->size_bytes) &&
+	return fd >= 0 && (p->size_bytes < 0 || st.st_size == p->size_bytes) &&
 	    sha_fd(p->algorithm, fd, text) == 0 && sha_hex(text, got) == 0 &&
-	    sha_hex(p->hash, want) == 0 && strcmp(got, want) == 0)
+	    sha_hex(p->hash, want) == 0 && strcmp(got, want) == 0;
+}
+
+/* What the cache holds under P's name and is not P is removed. */
+static bool
+is_cached(const struct payload *p, const char *path)
+{
+	if (payload_is_at(p, path))
 		return true;
 	unlink(path);
 	return false;

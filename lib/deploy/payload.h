@@ -35,6 +35,9 @@ void payload_release(struct payload *p);
  */
 int payload_fetch(const struct payload *p, const char *cache, char **path, struct fail *f);
 
+/* Is the file PATH, no link, what P's hash and size say? */
+bool payload_is_at(const struct payload *p, const char *path);
+
 /*
  * A copy of P, which must have been fetched, in the directory FOLDER under its
  * name, replacing what is there; EXECUTABLE makes its mode 0750, else 0640.

@@ -197,6 +197,7 @@ make_folder(struct question *q, const char *cache, struct fail *f)
 		free(TAKE_PTR(q->folder));
 		return r;
 	}
+	q->folders = folders_new(q->folder);
 	q->cache = cache ? xstrdup(cache) : xasprintf("%s/cache", q->folder);
 	return 0;
 }
@@ -244,6 +245,7 @@ question_release(struct question *q)
 	payload_release(&q->payload);
 	if (q->folder)
 		file_remove_tree(q->folder);
+	folders_free(q->folders);
 	free(q->folder);
 	free(q->cache);
 	*q = (struct question){ 0 };

@@ -16,6 +16,7 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "deploy/folder.h"
 #include "deploy/goal.h"
 #include "deploy/plan.h"
 
@@ -33,6 +34,7 @@ struct question {
 	char *text;			/* the version, the program; else NULL */
 	char *folder;			/* its own, below TMPDIR, while it has steps: for work folders */
 	char *cache;			/* of payloads, deploy/payload.h */
+	struct folders *folders;	/* in FOLDER */
 	struct json_filter *filter;	/* the program */
 	struct question_step *steps;	/* in their order */
 	size_t n_steps;

@@ -1,14 +1,11 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "component/selector.h"
+#include "deploy/folder.h"
 #include "deploy/handler.h"
-#include "deploy/payload.h"
 #include "deploy/verdict.h"
 
 /* One component before the steps. */
@@ -19,7 +16,8 @@ struct hearing {
 	verdict_done *done;
 	void *cookie;
 	size_t at;		/* the step whose turn it is */
-	char *folder;		/* of the step that runs */
+	char *folder;		/* of the step that runs, and its script */
+	const struct payload *script;
 	enum verdict_answer answer;
 	char *criteria;
 	struct buf reason, output;
@@ -137,7 +135,9 @@ answered(const struct handler_result *r, void *cookie)
 	struct hearing *h = cookie;
 	_cleanup_free_ char *why = NULL;
 
-	file_remove_tree(h->folder);
+	/* one that another user could write is used once, and so is one that may be in use still */
+	folders_give(h->spec->question->folders, h->script, h->folder,
+	    !h->spec->user && !r->timed_out);
 	free(TAKE_PTR(h->folder));
 	buf_reset(&h->output);
 	buf_puts(&h->output, r->output);
@@ -154,49 +154,39 @@ answered(const struct handler_result *r, void *cookie)
 	hear(h);
 }
 
-/* The script that the step names, in the folder; a handler of ours needs no file to be asked. */
+/* The script that the step names; a handler of ours needs no file to be asked: NULL. */
 static int
-place_script(const struct verdict_spec *spec, const struct manifest_step *step,
-    const char *folder, struct fail *f)
+find_script(const struct manifest_step *step, const struct payload **script, struct fail *f)
 {
-	const char *script = json_get_text(step->properties, "scriptFileName");
-	_cleanup_free_ char *path = NULL;
-	int r;
+	const char *name = json_get_text(step->properties, "scriptFileName");
 
-	if (!script)
+	*script = NULL;
+	if (!name)
 		return 0;
-	for (const struct payload **p = step->files; *p; p++) {
-		if (strcmp((*p)->name, script) != 0)
-			continue;
-		r = payload_fetch(*p, spec->question->cache, &path, f);
-		return r < 0 ? r : payload_place(*p, spec->question->cache, folder, true, f);
-	}
-	return fail_set(f, EXIT_USAGE, "scriptFileName '%s' is none of the step's files", script);
+	for (const struct payload **p = step->files; *p; p++)
+		if (strcmp((*p)->name, name) == 0) {
+			*script = *p;
+			return 0;
+		}
+	return fail_set(f, EXIT_USAGE, "scriptFileName '%s' is none of the step's files", name);
 }
 
 static int
 start_step(struct hearing *h, const struct manifest_step *step, struct fail *f)
 {
 	const struct verdict_spec *spec = h->spec;
+	const struct question *q = spec->question;
 	struct handler_call call = {
 		.handler = step->handler, .action = HANDLER_IS_INSTALLED,
 		.properties = step->properties, .component = h->component, .user = spec->user,
 		.timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
 	};
-	int r;
+	int r = find_script(step, &h->script, f);
 
-	h->folder = xasprintf("%s/work.XXXXXX", spec->question->folder);
-	if (!mkdtemp(h->folder)) {
-		r = fail_errno(f, errno, "%s", h->folder);
-		free(TAKE_PTR(h->folder));
+	if (r == 0)
+		r = folders_take(q->folders, h->script, q->cache, &h->folder, f);
+	if (r < 0)
 		return r;
-	}
-	r = place_script(spec, step, h->folder, f);
-	if (r < 0) {
-		file_remove_tree(h->folder);
-		free(TAKE_PTR(h->folder));
-		return r;
-	}
 	call.work_folder = h->folder;
 	handler_start(h->loop, &call, answered, h);
 	return 0;

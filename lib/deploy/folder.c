@@ -1,0 +1,140 @@
+#include <dirent.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "deploy/folder.h"
+
+struct idle {
+	char *path;
+	const struct payload *script;	/* what it holds; NULL for nothing */
+	struct idle *next;
+};
+
+struct folders {
+	char *root;
+	uintmax_t n;		/* names given */
+	struct idle *idle;
+};
+
+struct folders *
+folders_new(const char *root)
+{
+	struct folders *s = xcalloc(1, sizeof *s);
+
+	s->root = xstrdup(root);
+	return s;
+}
+
+static void
+idle_free(struct idle *i)
+{
+	free(i->path);
+	free(i);
+}
+
+void
+folders_free(struct folders *s)
+{
+	if (!s)
+		return;
+	for (struct idle *i = s->idle, *next; i; i = next) {
+		next = i->next;
+		idle_free(i);
+	}
+	free(s->root);
+	free(s);
+}
+
+static struct idle *
+find_idle(struct folders *s, const struct payload *script)
+{
+	for (struct idle **p = &s->idle, *i; (i = *p); p = &i->next)
+		if (i->script == script) {
+			*p = i->next;
+			return i;
+		}
+	return NULL;
+}
+
+/* An idle one for SCRIPT under the new name PATH, if it is still right. */
+static bool
+use_again(struct folders *s, const struct payload *script, const char *path)
+{
+	struct idle *i = find_idle(s, script);
+	_cleanup_free_ char *file = script ? xasprintf("%s/%s", path, script->name) : NULL;
+	bool ok;
+
+	if (!i)
+		return false;
+	ok = rename(i->path, path) == 0;
+	idle_free(i);
+	if (ok && file && (!payload_is_at(script, file) || access(file, X_OK) < 0)) {
+		file_remove_tree(path);
+		ok = false;
+	}
+	return ok;
+}
+
+int
+folders_take(struct folders *s, const struct payload *script, const char *cache, char **path,
+    struct fail *f)
+{
+	_cleanup_free_ char *new = xasprintf("%s/work.%ju", s->root, ++s->n);
+	_cleanup_free_ char *cached = NULL;
+	int r = 0;
+
+	if (!use_again(s, script, new)) {
+		if (mkdir(new, 0700) < 0)
+			return fail_errno(f, errno, "%s", new);
+		if (script)
+			r = payload_fetch(script, cache, &cached, f);
+		if (script && r == 0)
+			r = payload_place(script, cache, new, true, f);
+		if (r < 0) {
+			file_remove_tree(new);
+			return r;
+		}
+	}
+	*path = TAKE_PTR(new);
+	return 0;
+}
+
+/* All but the file KEEP (NULL for none) is removed, unless there is a directory among it. */
+static bool
+empty(const char *path, const char *keep)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	bool ok = d != NULL;
+
+	while (ok && (e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		    (keep && strcmp(e->d_name, keep) == 0))
+			continue;
+		ok = unlinkat(dirfd(d), e->d_name, 0) == 0;
+	}
+	if (d)
+		closedir(d);
+	return ok;
+}
+
+void
+folders_give(struct folders *s, const struct payload *script, const char *path, bool keep)
+{
+	struct idle *i;
+
+	if (!keep || !empty(path, script ? script->name : NULL)) {
+		file_remove_tree(path);
+		return;
+	}
+	i = xcalloc(1, sizeof *i);
+	*i = (struct idle){ .path = xstrdup(path), .script = script, .next = s->idle };
+	s->idle = i;
+}
