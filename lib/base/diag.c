@@ -62,18 +62,20 @@ print(const char *s, bool escape)
 	}
 }
 
-PRINTF(3, 0) static void
-vdiag(int priority, int err, const char *fmt, va_list ap)
+PRINTF(4, 0) static void
+vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 {
 	char line[2048];
 	int n = vsnprintf(line, sizeof line, fmt, ap);
 
 	if (n >= 0 && (size_t)n < sizeof line && err)
 		snprintf(line + n, sizeof line - (size_t)n, ": %s", strerror(abs(err)));
-	fflush(stdout);
-	fprintf(stderr, "%s: ", name);
-	print(line, isatty(STDERR_FILENO));
-	putc('\n', stderr);
+	if (shown) {
+		fflush(stdout);
+		fprintf(stderr, "%s: ", name);
+		print(line, isatty(STDERR_FILENO));
+		putc('\n', stderr);
+	}
 	if (syslogged)
 		syslog(priority, "%s", line);
 }
@@ -84,7 +86,7 @@ diag(int err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vdiag(LOG_ERR, err, fmt, ap);
+	vdiag(LOG_ERR, true, err, fmt, ap);
 	va_end(ap);
 }
 
@@ -96,7 +98,7 @@ diag_info(const char *fmt, ...)
 	if (level < DIAG_NORMAL)
 		return;
 	va_start(ap, fmt);
-	vdiag(LOG_INFO, 0, fmt, ap);
+	vdiag(LOG_INFO, true, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -105,10 +107,10 @@ diag_note(const char *fmt, ...)
 {
 	va_list ap;
 
-	if (level < DIAG_VERBOSE)
+	if (level < DIAG_VERBOSE && !syslogged)
 		return;
 	va_start(ap, fmt);
-	vdiag(LOG_DEBUG, 0, fmt, ap);
+	vdiag(LOG_INFO, level >= DIAG_VERBOSE, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -118,7 +120,7 @@ die(enum exit_status status, int err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vdiag(LOG_ERR, err, fmt, ap);
+	vdiag(LOG_ERR, true, err, fmt, ap);
 	va_end(ap);
 	exit(status);
 }

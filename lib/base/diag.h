@@ -49,7 +49,7 @@ void diag(int err, const char *fmt, ...) PRINTF(2, 3);
 /* Tell what the user should know, unless quiet. */
 void diag_info(const char *fmt, ...) PRINTF(1, 2);
 
-/* Tell what is being done, when verbose. */
+/* Tell what is being done: on stderr when verbose, and in syslog anyway. */
 void diag_note(const char *fmt, ...) PRINTF(1, 2);
 
 /* Report and end with STATUS. */
