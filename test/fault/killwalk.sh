@@ -1,0 +1,41 @@
+#!/bin/bash
+# Kill a command at each of its system calls that change something, one run a
+# call, and see each time that what comes after makes it good.
+#
+#	killwalk.sh CALLS BEFORE COMMAND AFTER
+#
+# CALLS are strace's, by commas; the process dies before the call.  COMMAND is
+# words, BEFORE and AFTER are shell text; AFTER must succeed.  KILLWALK_MAX
+# evenly spaced points at most (50), all of them with SOAK=1.
+set -u
+walk_calls=$1 walk_before=$2 walk_command=$3 walk_after=$4
+: "${KILLWALK_MAX:=50}"
+log=$(mktemp) || exit
+trap 'rm -f "$log"' EXIT
+
+eval "$walk_before"
+# shellcheck disable=SC2086	# the command is words
+strace -f -qq -e trace="$walk_calls" -o "$log" $walk_command || exit
+eval "$walk_after" || { echo "killwalk: fails without a kill"; exit 1; }
+
+# "NAME N": its Nth call of that name, as strace counts them
+points=$(sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' "$log" | awk '{ print $1, ++n[$1] }')
+total=$(wc -l <<<"$points")
+step=1
+[ -n "${SOAK-}" ] || [ "$total" -le "$KILLWALK_MAX" ] || step=$(((total + KILLWALK_MAX - 1) / KILLWALK_MAX))
+
+killed=0
+for ((i = 1; i <= total; i += step)); do
+	read -r name n < <(sed -n "${i}p" <<<"$points")
+	eval "$walk_before"
+	# shellcheck disable=SC2086
+	{ strace -f -qq -o /dev/null -e trace="$name" -e inject="$name:signal=KILL:when=$n" \
+		$walk_command; } 2>/dev/null
+	# strace dies of what its tracee died of; an earlier end means fewer calls this time
+	[ $? -ne 137 ] || killed=$((killed + 1))
+	eval "$walk_after" && continue
+	echo "killwalk: not made good after the kill at call $i of $total, $name number $n"
+	exit 1
+done
+echo "killwalk: killed $killed times, at $total calls"
+[ "$killed" -ge $((total / step / 2)) ] && [ "$killed" -gt 0 ]
