@@ -87,6 +87,12 @@ dirs_runtime(void)
 	return locate(&p);
 }
 
+const char *
+dirs_runtime_system(void)
+{
+	return "/run/rejoin";
+}
+
 char *
 dirs_find(const char *subdir, const char *name)
 {

@@ -19,6 +19,9 @@ const char *dirs_vendor(void);
 const char *dirs_state(void);
 const char *dirs_runtime(void);
 
+/* The system's runtime directory, whoever asks. */
+const char *dirs_runtime_system(void);
+
 /*
  * SUBDIR/NAME in the configuration directory, else in the vendor's; NULL where
  * neither has it.  To be freed.

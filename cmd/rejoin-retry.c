@@ -1,0 +1,303 @@
+/*
+ * rejoin-retry - ask an agent to evaluate its deployment again.
+ *
+ * Marks the request as pending, then delivers it when the agent is idle: one
+ * request for any number of marks.  As adu-trigger-reprocess it is the bridge
+ * script of the Azure agent's documentation.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/mark.h"
+#include "agent/profile.h"
+#include "agent/reason.h"
+#include "agent/retry.h"
+#include "agent/status.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/lines.h"
+#include "base/opt.h"
+#include "base/xalloc.h"
+
+enum {
+	KEY_REASON = OPT_OWN, KEY_QUEUE, KEY_DRAIN, KEY_STDIN, KEY_DEBOUNCE, KEY_FORCE, KEY_DRY_RUN,
+};
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ KEY_DEBOUNCE, "debounce", "DUR", "let a burst end for DUR before delivering" },
+	{ KEY_DRAIN, "drain", NULL, "deliver what is marked; mark nothing" },
+	{ KEY_DRY_RUN, "dry-run", NULL, "print what would be done; do nothing" },
+	{ KEY_FORCE, "force", NULL, "deliver even if the agent is not idle" },
+	{ KEY_QUEUE, "queue", NULL, "mark only, and return at once" },
+	{ KEY_REASON, "reason", "TEXT", "log TEXT as what this is for" },
+	{ KEY_STDIN, "stdin", NULL, "mark for each line read, deliver when quiet" },
+	OPT_TIMEOUT,
+	{ OPT_KEY_WAIT, "wait", NULL, "wait for the end of the evaluation; its result is ours" },
+	OPT_COMMON
+};
+
+static const char synopsis[] = "[-A NAME] [--reason TEXT] [--queue | --drain | --stdin]\n"
+	"       [--debounce DUR] [--wait] [--timeout DUR] [--force] [--dry-run]";
+
+/* A burst that never ends is delivered after BURSTS_MAX times the debounce. */
+enum { TIMEOUT_MS = 30000, BURSTS_MAX = 10 };
+
+enum mode { MARK_AND_DRAIN, QUEUE, DRAIN, STDIN };
+
+struct retry {
+	enum mode mode;
+	const char *agent;		/* NULL for the default */
+	char reason[REASON_MAX + 1];	/* empty for none */
+	int64_t debounce_ms;		/* -1: the profile's */
+	int64_t timeout_ms;
+	bool wait, force, dry_run;
+	bool bridge;			/* called as adu-trigger-reprocess */
+	struct profile *profile;
+	struct marks marks;
+};
+
+/* Report F; its status. */
+static enum exit_status
+failed(const struct fail *f)
+{
+	diag(0, "%s", f->text);
+	return f->status;
+}
+
+static enum exit_status
+mark(const struct retry *r, const char *reason)
+{
+	struct fail f;
+
+	if (mark_open(&r->marks, &f) < 0 || mark_set(&r->marks, reason, &f) < 0)
+		return failed(&f);
+	diag_note("%s: marked%s%s", r->profile->name, *reason ? ": " : "", reason);
+	return EXIT_OK;
+}
+
+static void
+tell(const struct retry *r, const struct retry_outcome *o)
+{
+	const char *name = r->profile->name;
+
+	if (o->delivered > 0)
+		diag_note("%s: delivered%s%s", name, *o->reason ? ": " : "", o->reason);
+	if (o->folded)
+		diag_note("%s: folded: another process delivers", name);
+	if (!o->delivered && !o->folded)
+		diag_note("%s: delivered by another process", name);
+}
+
+/* Deliver what is marked, after DEBOUNCE_MS; the status says what came of it. */
+static enum exit_status
+drain(const struct retry *r, int64_t debounce_ms)
+{
+	const struct retry_spec spec = {
+		.debounce_ms = debounce_ms, .end_ms = clock_mono_ms() + r->timeout_ms,
+		/* a path unit would start its drainer over and over while the mark is there */
+		.wait_lock = r->wait || r->mode == DRAIN, .force = r->force,
+	};
+	struct retry_outcome o = { 0 };
+	struct fail f;
+
+	if (mark_open(&r->marks, &f) < 0 ||
+	    retry_drain(r->profile, &r->marks, &spec, &o, &f) < 0) {
+		failed(&f);
+		/* the bridge passes on what its command ended with, as the script did */
+		return r->bridge && o.last.status ? (enum exit_status)o.last.status : f.status;
+	}
+	tell(r, &o);
+	if (r->wait && retry_follow(r->profile, &o.last, spec.end_ms, &f) < 0)
+		return failed(&f);
+	return EXIT_OK;
+}
+
+/* How long to wait for more lines: for ever without a mark, else until it is quiet. */
+static int
+quiet_ms(const struct retry *r, bool marked, int64_t since_ms)
+{
+	int64_t left = since_ms + BURSTS_MAX * r->debounce_ms - clock_mono_ms();
+
+	if (!marked)
+		return -1;
+	return (int)(left < 0 ? 0 : left < r->debounce_ms ? left : r->debounce_ms);
+}
+
+static enum exit_status
+drain_stdin(const struct retry *r)
+{
+	_cleanup_free_ struct lines *l = xcalloc(1, sizeof *l);
+	enum exit_status status = EXIT_OK;
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	char reason[REASON_MAX + 1];
+	const char *line;
+	int64_t since_ms = 0;
+	bool marked = false;
+	size_t len;
+	ssize_t n = 1;
+
+	while (n > 0) {
+		if (poll(&in, 1, quiet_ms(r, marked, since_ms)) == 0) {
+			status = drain(r, 0);
+			marked = false;
+			continue;
+		}
+		n = lines_read(l, STDIN_FILENO);
+		if (n < 0)
+			die(EXIT_TROUBLE, (int)n, "standard input");
+		while (lines_next(l, &line, &len)) {
+			reason_of_line(line, len, reason);
+			if (mark(r, reason) != EXIT_OK) {
+				status = EXIT_TROUBLE;
+				continue;
+			}
+			if (!marked)
+				since_ms = clock_mono_ms();
+			marked = true;
+		}
+	}
+	return mark_is_set(&r->marks) ? drain(r, 0) : status;
+}
+
+/* One look at everything; an agent that reads a pipe sees a writer come and go. */
+static enum exit_status
+dry_run(const struct retry *r)
+{
+	_cleanup_buf_ struct buf how = BUF_INIT;
+	const struct profile *p = r->profile;
+	enum exit_status status = EXIT_OK;
+	struct status s;
+	struct fail f;
+
+	if (deliver_describe(p, &how, &f) < 0)
+		status = f.status;
+	printf("agent\t%s\nprofile\t%s\n%s", p->name, p->file, how.s);
+	printf("when\t%s\n", p->retry.only_when_idle && !r->force ? "idle" : "at once");
+	printf("state\t%s\n", status_read(p, &s, &f) < 0 ? f.text : status_state_name(s.state));
+	printf("debounce\t%" PRId64 "ms\n", r->debounce_ms);
+	printf("mark\t%s is %s\n", r->marks.pending, mark_is_set(&r->marks) ? "set" : "not set");
+	return status;
+}
+
+static void
+set_mode(struct retry *r, enum mode mode)
+{
+	if (r->mode != MARK_AND_DRAIN && r->mode != mode)
+		opt_misused("--queue, --drain and --stdin exclude each other");
+	r->mode = mode;
+}
+
+static void
+parse_options(int argc, char *argv[], struct retry *r)
+{
+	int key;
+
+	while ((key = opt_next(argc, argv, opts, synopsis)) != -1) {
+		switch (key) {
+		case 'A':
+			r->agent = optarg;
+			break;
+		case KEY_REASON:
+			reason_clean(optarg, strlen(optarg), r->reason);
+			break;
+		case KEY_QUEUE:
+		case KEY_DRAIN:
+		case KEY_STDIN:
+			set_mode(r, key == KEY_QUEUE ? QUEUE : key == KEY_DRAIN ? DRAIN : STDIN);
+			break;
+		case KEY_DRY_RUN:
+			r->dry_run = true;
+			break;
+		case KEY_DEBOUNCE:
+			r->debounce_ms = opt_duration("--debounce");
+			break;
+		case KEY_FORCE:
+			r->force = true;
+			break;
+		case OPT_KEY_WAIT:
+			r->wait = true;
+			break;
+		case OPT_KEY_TIMEOUT:
+			r->timeout_ms = opt_duration("--timeout");
+			break;
+		}
+	}
+}
+
+/* As adu-trigger-reprocess: the script's agent, tag and operand, and its ADU_AGENT_BIN. */
+static void
+be_bridge(int argc, char *argv[], struct retry *r)
+{
+	const char *reason = optind < argc ? argv[optind++] : "unspecified";
+	const char *bin = secure_getenv("ADU_AGENT_BIN");
+	struct profile_retry *how;
+
+	diag_set_tag("adu-trigger-reprocess");
+	diag_to_syslog();
+	reason_clean(reason, strlen(reason), r->reason);
+	r->profile = profile_load_or_die(r->agent ? r->agent : "adu");
+	diag_note("Requesting deployment re-evaluation (reason: %s)", r->reason);
+	if (!bin || access(bin, X_OK) < 0)
+		return;
+	how = &r->profile->retry;
+	xfree_strv(how->argv);
+	how->method = RETRY_EXEC;
+	how->argv = xcalloc(4, sizeof *how->argv);
+	how->argv[0] = xstrdup(bin);
+	how->argv[1] = xstrdup("--command");
+	how->argv[2] = xstrdup("retry-update");
+}
+
+static enum exit_status
+run(const struct retry *r)
+{
+	enum exit_status status;
+
+	if (r->dry_run)
+		return dry_run(r);
+	switch (r->mode) {
+	case STDIN:
+		return drain_stdin(r);
+	case DRAIN:
+		return mark_is_set(&r->marks) ? drain(r, r->debounce_ms) : EXIT_OK;
+	case QUEUE:
+		return mark(r, r->reason);
+	case MARK_AND_DRAIN:
+		break;
+	}
+	status = mark(r, r->reason);
+	return status == EXIT_OK ? drain(r, r->debounce_ms) : status;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct retry r = { .debounce_ms = -1, .timeout_ms = TIMEOUT_MS };
+	enum exit_status status;
+
+	diag_init(argv);
+	signal(SIGPIPE, SIG_IGN);
+	r.bridge = strncmp(diag_name(), "adu-trigger-reprocess", 21) == 0;
+	parse_options(argc, argv, &r);
+	if (r.bridge)
+		be_bridge(argc, argv, &r);
+	if (optind < argc)
+		opt_misused("an operand is not expected: '%s'", argv[optind]);
+	if (!r.profile)
+		r.profile = profile_load_or_die(r.agent);
+	if (r.debounce_ms < 0)
+		r.debounce_ms = r.profile->retry.debounce_ms;
+	mark_init(&r.marks, r.profile);
+	status = run(&r);
+	if (r.bridge && status != EXIT_OK)
+		diag(0, "retry-update failed (rc=%d)", status);
+	mark_release(&r.marks);
+	profile_free(r.profile);
+	finish(status);
+}

@@ -1,0 +1,260 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "agent/deliver.h"
+#include "agent/fifo.h"
+#include "agent/frame.h"
+#include "agent/unit.h"
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/io.h"
+#include "base/num.h"
+#include "base/spawn.h"
+#include "base/xalloc.h"
+
+enum { PID_FILE_MAX = 64, GRACE_MS = 2000 };
+
+/* Requests that the agent has taken before ours, those waiting in its pipe included. */
+static void
+note_before(const struct profile *p, int unread, struct delivery *d)
+{
+	struct status s;
+	struct fail f;
+
+	*d = (struct delivery){ 0 };
+	if (p->status.method != STATUS_FILE || status_read(p, &s, &f) < 0 || s.running != 1)
+		return;
+	strcpy(d->incarnation, s.incarnation);
+	d->target = s.retries + (unread > 0 ? unread / FRAME_SIZE : 0) + 1;
+}
+
+/* One try; -EPIPE: the reader went between our open and our write. */
+static int
+try_fifo(const struct profile *p, const struct buf *frame, int64_t end_ms, struct delivery *d,
+    struct fail *f)
+{
+	_cleanup_fd_ int fd = fifo_open(p, f);
+
+	if (fd < 0)
+		return fd;
+	note_before(p, fifo_unread(fd), d);
+	return fifo_send(fd, p, frame, end_ms, f);
+}
+
+static int
+deliver_fifo(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail *f)
+{
+	_cleanup_buf_ struct buf frame = BUF_INIT;
+	struct backoff again = { 0 };
+	int64_t left, pause = 0;	/* at first at once: the agent reopens within the same ms */
+	int r;
+
+	frame_format(&p->retry, &frame);
+	for (;;) {
+		r = try_fifo(p, &frame, end_ms, d, f);
+		if (r != -EPIPE)
+			return r;
+		left = end_ms - clock_mono_ms();
+		if (left <= 0)
+			return fail_set(f, EXIT_TIMEOUT, "%s: its reader left each time",
+			    p->retry.path);
+		clock_sleep_ms(pause < left ? pause : left);
+		pause = backoff_next(&again);
+	}
+}
+
+static int
+deliver_exec(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail *f)
+{
+	const int64_t left = end_ms - clock_mono_ms();
+	const struct spawn_spec spec = { .argv = p->retry.argv, .timeout_ms = left > 0 ? left : 1,
+	    .grace_ms = GRACE_MS, .err_inherit = true };
+	_cleanup_buf_ struct buf what = BUF_INIT;
+	struct spawn_result r;
+	int e = 0;
+
+	note_before(p, 0, d);
+	spawn_run(&spec, &r);
+	d->status = r.status;
+	if (r.status != 0) {
+		spawn_describe(&r, &what);
+		e = fail_set(f, r.timed_out ? EXIT_TIMEOUT : r.error ? EXIT_TROUBLE : EXIT_NO,
+		    "%s: %s", p->retry.argv[0], what.s);
+	}
+	buf_release(&r.out);
+	buf_release(&r.err);
+	return e;
+}
+
+/* A PID file says whom to signal, so it is trusted or not used. */
+static int
+pid_of_file(const struct profile *p, pid_t *pid, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int64_t n;
+	int r = file_load_trusted(p->retry.pid_file, p->gid, PID_FILE_MAX, &b, f);
+
+	if (r == -ENOENT)
+		return fail_set(f, EXIT_ABSENT, "%s: not running: %s: is not there", p->name,
+		    p->retry.pid_file);
+	if (r < 0)
+		return r;
+	b.s[strcspn(b.s, " \t\r\n")] = '\0';
+	if (num_parse(b.s, 2, INT32_MAX, &n) < 0)
+		return fail_set(f, EXIT_TROUBLE, "%s: holds no process id: '%s'", p->retry.pid_file,
+		    b.s);
+	*pid = (pid_t)n;
+	return 0;
+}
+
+static int
+pid_of_unit(const struct profile *p, pid_t *pid, struct fail *f)
+{
+	switch (unit_main_pid(NULL, p->unit, pid)) {
+	case 0:
+		return 0;
+	case -ESRCH:
+		return fail_set(f, EXIT_ABSENT, "%s: not running: %s has no process", p->name,
+		    p->unit);
+	default:
+		return fail_set(f, EXIT_TROUBLE, "%s: its process cannot be found: control groups"
+		    " do not show it", p->unit);
+	}
+}
+
+/* Does PID run EXE, or did it before an upgrade replaced the file? */
+static int
+check_exe(pid_t pid, const char *exe, struct fail *f)
+{
+	_cleanup_free_ char *link = xasprintf("/proc/%jd/exe", (intmax_t)pid);
+	char at[PATH_MAX];
+	ssize_t n = readlink(link, at, sizeof at - 1);
+	char *deleted;
+
+	if (n < 0)
+		return fail_errno(f, errno, "%s", link);
+	at[n] = '\0';
+	deleted = strstr(at, " (deleted)");
+	if (deleted && deleted[strlen(" (deleted)")] == '\0')
+		*deleted = '\0';
+	return strcmp(at, exe) == 0 ? 0 : fail_set(f, EXIT_DENIED,
+	    "process %jd runs %s, not %s", (intmax_t)pid, at, exe);
+}
+
+/* The pidfd comes first: what is looked at afterwards is then what is signalled. */
+static int
+deliver_signal(const struct profile *p, struct delivery *d, struct fail *f)
+{
+	_cleanup_fd_ int fd = -1;
+	pid_t pid = 0;
+	int r = p->retry.pid_file ? pid_of_file(p, &pid, f) : pid_of_unit(p, &pid, f);
+
+	if (r < 0)
+		return r;
+	fd = pidfd_open(pid, 0);
+	if (fd < 0 && errno != ESRCH)
+		return fail_errno(f, errno, "process %jd", (intmax_t)pid);
+	if (fd >= 0 && p->retry.exe) {
+		r = check_exe(pid, p->retry.exe, f);
+		if (r < 0 && r != -ENOENT && r != -ESRCH)
+			return r;
+	}
+	note_before(p, 0, d);
+	if (fd >= 0 && r == 0 && pidfd_send_signal(fd, p->retry.signo, NULL, 0) == 0)
+		return 0;
+	if (fd < 0 || r < 0 || errno == ESRCH)
+		return fail_set(f, EXIT_ABSENT, "%s: not running: there is no process %jd", p->name,
+		    (intmax_t)pid);
+	return fail_errno(f, errno, "%s: process %jd", p->name, (intmax_t)pid);
+}
+
+int
+deliver(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail *f)
+{
+	*d = (struct delivery){ 0 };
+	switch (p->retry.method) {
+	case RETRY_FIFO:
+		return deliver_fifo(p, end_ms, d, f);
+	case RETRY_EXEC:
+		return deliver_exec(p, end_ms, d, f);
+	case RETRY_SIGNAL:
+		return deliver_signal(p, d, f);
+	case RETRY_NONE:
+		break;
+	}
+	return fail_set(f, EXIT_USAGE, "%s: its profile has no [retry]", p->file);
+}
+
+static int
+describe_fifo(const struct profile *p, struct buf *out, struct fail *f)
+{
+	const struct profile_retry *how = &p->retry;
+	int fd = fifo_open(p, f);
+
+	buf_printf(out, "method\tfifo\npath\t%s\nframe\t", how->path);
+	if (how->frame == FRAME_BYTE)
+		buf_printf(out, "byte %02x\n", how->byte);
+	else
+		buf_printf(out, "%s %s\n", how->frame == FRAME_LINE ? "line" : "adu64", how->command);
+	buf_printf(out, "reader\t%s\n", fd < 0 ? f->text : "yes");
+	io_closep(&fd);
+	return fd < 0 ? fd : 0;
+}
+
+int
+deliver_describe(const struct profile *p, struct buf *out, struct fail *f)
+{
+	switch (p->retry.method) {
+	case RETRY_FIFO:
+		return describe_fifo(p, out, f);
+	case RETRY_EXEC:
+		buf_puts(out, "method\texec\n");
+		for (char **a = p->retry.argv; *a; a++)
+			buf_printf(out, "argv\t%s\n", *a);
+		return 0;
+	case RETRY_SIGNAL:
+		buf_printf(out, "method\tsignal\nsignal\tSIG%s\nprocess\t%s\n",
+		    sigabbrev_np(p->retry.signo), p->retry.pid_file ? p->retry.pid_file : p->unit);
+		return 0;
+	case RETRY_NONE:
+		break;
+	}
+	buf_puts(out, "method\tnone\n");
+	return fail_set(f, EXIT_USAGE, "%s: its profile has no [retry]", p->file);
+}
+
+void
+deliver_format(const struct delivery *d, struct buf *out)
+{
+	char now[CLOCK_TEXT];
+
+	buf_printf(out, "time=%s\nincarnation=%s\ntarget=%" PRId64 "\n", clock_now(now),
+	    d->incarnation, d->target);
+}
+
+void
+deliver_parse(const char *text, size_t len, struct delivery *d)
+{
+	_cleanup_free_ char *copy = xstrndup(text, len);
+	char *rest = copy, *line, *value;
+
+	*d = (struct delivery){ 0 };
+	while ((line = strsep(&rest, "\n"))) {
+		value = strchr(line, '=');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		if (strcmp(line, "incarnation") == 0)
+			snprintf(d->incarnation, sizeof d->incarnation, "%s", value);
+		else if (strcmp(line, "target") == 0)
+			(void)num_parse(value, 0, INT64_MAX, &d->target);
+	}
+}

@@ -1,0 +1,206 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/retry.h"
+#include "agent/status.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/notify.h"
+
+/* Between two looks at an agent that tells nobody of its changes; and in case it is not told. */
+enum { LOOK_MS = 20, RELOOK_MS = 500 };
+
+static int64_t
+left_ms(int64_t end_ms)
+{
+	int64_t left = end_ms - clock_mono_ms();
+
+	return left > 0 ? left : 0;
+}
+
+/* Time for the rest of a burst, and for the agent to end what it is at. */
+static int
+wait_turn(const struct profile *p, const struct retry_spec *spec, struct fail *f)
+{
+	int64_t left = left_ms(spec->end_ms);
+	int r;
+
+	if (spec->debounce_ms > 0)
+		clock_sleep_ms(spec->debounce_ms < left ? spec->debounce_ms : left);
+	if (!p->retry.only_when_idle || spec->force)
+		return 0;
+	r = status_wait_idle(p, left_ms(spec->end_ms), f);
+	if (r == -ETIMEDOUT)
+		return fail_set(f, EXIT_BUSY, "%s: is busy; the request is kept", p->name);
+	return r == -ENODATA && p->retry.send_when_unknown ? 0 : r;
+}
+
+static int
+deliver_one(const struct profile *p, const struct marks *m, const struct retry_spec *spec,
+    struct retry_outcome *o, struct fail *f)
+{
+	_cleanup_buf_ struct buf record = BUF_INIT;
+	struct fail ignored;
+	int r = wait_turn(p, spec, f);
+
+	if (r == 0)
+		r = mark_take(m, f);
+	if (r < 0)
+		return r;
+	mark_reason(m, o->reason, sizeof o->reason);
+	r = deliver(p, spec->end_ms, &o->last, f);
+	if (r < 0) {
+		mark_put_back(m);
+		return r;
+	}
+	o->delivered++;
+	/* only who waits misses the record, and then follows any cycle */
+	deliver_format(&o->last, &record);
+	(void)mark_write_record(m, record.s, record.len, &ignored);
+	return mark_clear(m, f);
+}
+
+/* With the lock held: all there is. */
+static int
+deliver_all(const struct profile *p, const struct marks *m, const struct retry_spec *spec,
+    struct retry_outcome *o, struct fail *f)
+{
+	_cleanup_buf_ struct buf record = BUF_INIT;
+	struct fail ignored;
+	int r = 0;
+
+	while (r == 0 && mark_is_set(m))
+		r = deliver_one(p, m, spec, o, f);
+	/* nothing was left to us: another has delivered it, and noted how */
+	if (r == 0 && o->delivered == 0 && spec->wait_lock &&
+	    mark_read_record(m, &record, &ignored) == 0)
+		deliver_parse(record.s, record.len, &o->last);
+	return r;
+}
+
+static int
+take_lock(int fd, const struct profile *p, const struct retry_spec *spec, struct fail *f)
+{
+	int r = spec->wait_lock ? lock_wait(fd, left_ms(spec->end_ms)) : lock_try(fd);
+
+	if (r == -ETIMEDOUT)
+		return fail_set(f, EXIT_TIMEOUT, "%s: another process delivers and does not end",
+		    p->name);
+	return r == 0 || r == -EAGAIN ? r : fail_errno(f, r, "the lock of %s", p->name);
+}
+
+int
+retry_drain(const struct profile *p, const struct marks *m, const struct retry_spec *spec,
+    struct retry_outcome *o, struct fail *f)
+{
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	*o = (struct retry_outcome){ 0 };
+	fd = mark_open_lock(m, f);
+	if (fd < 0)
+		return fd;
+	do {
+		r = take_lock(fd, p, spec, f);
+		if (r == -EAGAIN) {
+			o->folded = true;
+			return 0;
+		}
+		if (r == 0)
+			r = deliver_all(p, m, spec, o, f);
+		if (r < 0)
+			return r;
+		lock_release(fd);
+		/* who marked after our last look found the lock held, and left it to us */
+	} while (mark_is_pending(m));
+	return 0;
+}
+
+/* 1 where S shows the end of a cycle that took D in, with its verdict in *R. */
+static bool
+is_settled(const struct status *s, const struct delivery *d, int *r, struct fail *f)
+{
+	if (strcmp(s->incarnation, d->incarnation) == 0 ? s->settled < d->target :
+	    s->settled_cycle < 1)
+		return false;	/* a new incarnation evaluates its goal when it starts */
+	/* an agent without a goal has nothing to fail at */
+	*r = s->result > 0 || (s->result == 0 && !*s->workflow) ? 0 :
+	    fail_set(f, EXIT_NO, "%s: the deployment %s failed: result %d", s->agent, s->workflow,
+	    s->result);
+	return true;
+}
+
+static int
+not_seen(const struct profile *p, const struct status *s, struct fail *f)
+{
+	if (s->running == 0)
+		return fail_set(f, EXIT_ABSENT, "%s: ended before it evaluated its deployment",
+		    p->name);
+	return fail_set(f, EXIT_TIMEOUT, "%s: the end of the evaluation was not seen in time",
+	    p->name);
+}
+
+/* Our agent: its status file is replaced at each change. */
+static int
+follow_file(const struct profile *p, const struct delivery *d, int64_t end_ms, struct fail *f)
+{
+	_cleanup_fd_ int notify = notify_open();
+	bool watched = notify >= 0 && notify_watch(notify, p->status.path) >= 0;
+	struct pollfd pfd = { .fd = watched ? notify : -1, .events = POLLIN };
+	struct status s;
+	int r;
+
+	for (;;) {
+		int64_t left = left_ms(end_ms), pause = watched ? RELOOK_MS : LOOK_MS;
+
+		r = status_read(p, &s, f);
+		if (r < 0 || is_settled(&s, d, &r, f))
+			return r;
+		if (left == 0)
+			return not_seen(p, &s, f);
+		poll(&pfd, 1, (int)(left < pause ? left : pause));
+		if (watched)
+			notify_read(notify);
+	}
+}
+
+/* An agent of which only "busy" can be seen. */
+static int
+follow_busy(const struct profile *p, int64_t end_ms, struct fail *f)
+{
+	bool was_busy = false;
+	struct status s;
+
+	for (;;) {
+		int64_t left = left_ms(end_ms);
+		int r = status_read(p, &s, f);
+
+		if (r < 0)
+			return r;
+		if (was_busy && s.state == AGENT_IDLE)
+			return fail_set(f, EXIT_TROUBLE, "%s: the evaluation has ended; how it went "
+			    "cannot be seen from outside", p->name);
+		was_busy = was_busy || s.state == AGENT_BUSY;
+		if (left == 0)
+			return not_seen(p, &s, f);
+		clock_sleep_ms(left < LOOK_MS ? left : LOOK_MS);
+	}
+}
+
+int
+retry_follow(const struct profile *p, const struct delivery *d, int64_t end_ms, struct fail *f)
+{
+	switch (p->status.method) {
+	case STATUS_FILE:
+		return follow_file(p, d, end_ms, f);
+	case STATUS_BUSY_PATH:
+		return follow_busy(p, end_ms, f);
+	case STATUS_NONE:
+		break;
+	}
+	return fail_set(f, EXIT_TROUBLE, "%s: delivered; what comes of it cannot be seen, as its "
+	    "profile has no [status]", p->name);
+}
