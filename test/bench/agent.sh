@@ -3,7 +3,7 @@
 # IsInstalled scripts run by xargs.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
-# shellcheck source=test/goal.bash
+# shellcheck source=test/goal.bash disable=SC1091
 . "$here/goal.bash"
 
 n=1000 jobs=2
