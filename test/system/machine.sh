@@ -7,17 +7,17 @@
 set -eu
 tree=$1 dir=$2 owner=$3
 root=$(mktemp -d "$(dirname "$tree")/run.XXXXXX")
-nspawn='' tail='' bus=''
+nspawn='' leader='' tail='' bus=''
 
 finish() {
 	trap '' TERM INT HUP
 	for p in $tail $bus; do kill "$p" 2>/dev/null || :; done
 	if [ -n "$nspawn" ] && kill -0 "$nspawn" 2>/dev/null; then
 		# its init first: it takes everything in there with it
-		[ ! -s "$dir/leader" ] || kill -KILL "$(cat "$dir/leader")" 2>/dev/null || :
+		[ -z "$leader" ] || kill -KILL "$leader" 2>/dev/null || :
 		timeout 10 tail --pid="$nspawn" -f /dev/null || kill -KILL "$nspawn" 2>/dev/null || :
 	fi
-	rm -rf "$root"
+	rm -rf "$root" "${root%/*}/.#${root##*/}.lck"
 }
 trap finish EXIT
 trap 'exit 143' TERM INT HUP

@@ -25,12 +25,19 @@ for p in $depends $libraries; do packages=$packages,$p; done
 # shellcheck source=/dev/null
 . /etc/os-release
 id=$(printf '%s' "$packages" | cksum | cut -d ' ' -f 1)
-tree=$cache/$VERSION_CODENAME-$(date +%Y%m%d)-$id
+today=$VERSION_CODENAME-$(date +%Y%m%d)
+tree=$cache/$today-$id
 exec 9>"$cache/lock"
 flock 9
 if [ ! -d "$tree" ]; then
-	# yesterday's are of no use any more
-	rm -rf "$cache/$VERSION_CODENAME"-*
+	# yesterday's are of no use any more, nor is one that was not finished
+	for old in "$cache/$VERSION_CODENAME"-*; do
+		case $old in
+		"$cache/$today"-*[0-9]) continue ;;
+		esac
+		sed -n "s|^[^ ]* \($old/[^ ]*\) .*|\1|p" /proc/mounts | sort -r | xargs -r umount
+		rm -rf --one-file-system "$old"
+	done
 	# shellcheck disable=SC2016	# apt's variables, not ours
 	mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 2>/dev/null |
 		sed -n "s/ $VERSION_CODENAME\$//p" | head -1)

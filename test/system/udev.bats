@@ -20,6 +20,14 @@ events() { # NAME
 	jq -r "select(.event == \"$1\").id" "$MACHINE_ROOT/run/events" | sort -u
 }
 
+# whatever became of the test before
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	up stop try-watch 2>/dev/null || :
+	up reset-failed try-watch 2>/dev/null || :
+	in_machine ip link del cam0 2>/dev/null || :
+}
+
 @test "a rule that runs rejoin-retry --queue: a veth pair appears, one frame" {
 	# both ends are within one quiet period
 	sed '/^debounce/s/=.*/= 500ms/' "$TOP/packaging/agents.d/rejoin.conf" >"$MACHINE_ROOT/etc/rejoin/agents.d.conf"
