@@ -11,7 +11,8 @@ inventory() {
 		sep=','
 	done
 	mkdir -p usb
-	printf '{"components":[%s]}\n' "$text" >inventory.json
+	printf '{"components":[%s]}\n' "$text" >new.json
+	mv new.json inventory.json
 }
 
 # plug N [VERSION] [MEMBERS] - as a driver does it: the directory, then the file
@@ -259,10 +260,11 @@ rejoin-watch: listening" ]
 	inventory 2
 	plug 1
 	watch -a inventory.json
-	printf '{"components":[' >inventory.json
-	wait_for 'grep -q "inventory.json" watch.err'
-	printf '{"components":[' >inventory.json
-	printf '{"components":[' >inventory.json
+	for i in 1 2 3; do
+		printf '{"components":[' >new.json
+		mv new.json inventory.json
+		wait_for 'grep -q "inventory.json" watch.err'
+	done
 	inventory 2
 	plug 2
 	n_events 1
@@ -560,6 +562,19 @@ rejoin-watch: listening" ]
 	end_pids "$watch_pid"
 	wait_for 'grep -q STOPPING=1 notified.out'
 	[ "$(grep -c READY=1 notified.out)" -eq 1 ]
+}
+
+@test "who starts it does not wait for the command" {
+	needs inotifywait
+	inventory
+	rejoin-watch -1 --state state inventory.json || :
+	plug 1
+	start notified notified "$PWD/socket"
+	wait_for '[ -S socket ]'
+	NOTIFY_SOCKET=$PWD/socket WATCHDOG_USEC=200000 watch --state state inventory.json -- \
+		sh -c ': >begun; exec sleep 100'
+	wait_for '[ -e begun ]'
+	wait_for '[ "$(grep -c WATCHDOG=1 notified.out)" -ge 3 ]'
 }
 
 @test "idle, it is not woken" {

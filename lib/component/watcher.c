@@ -64,16 +64,6 @@ refused(const struct fail *f, void *cookie)
 	say(cookie, f->text);
 }
 
-static void
-tell_ready(struct watcher *w)
-{
-	if (w->told_ready || !w->edges_ready || !w->looked || w->unheard)
-		return;
-	w->told_ready = true;
-	sdnotify("READY=1");
-	w->tell.ready(w->tell.cookie);
-}
-
 /* With a watchdog: we are well.  At each look, so that it needs no waking of its own. */
 static void
 pat_watchdog(void *cookie)
@@ -85,6 +75,22 @@ pat_watchdog(void *cookie)
 		return;
 	sdnotify("WATCHDOG=1");
 	loop_timer_set(w->loop, &w->watchdog, ms);
+}
+
+/*
+ * A second look, for what came before we were listening, is part of the start;
+ * but nobody who starts us waits for what a command does with the first.
+ */
+static void
+tell_ready(struct watcher *w)
+{
+	if (w->told_ready || !w->edges_ready || !w->looked ||
+	    (w->unheard && (w->stage == WAITING || w->stage == LOOKING)))
+		return;
+	w->told_ready = true;
+	sdnotify("READY=1");
+	pat_watchdog(w);
+	w->tell.ready(w->tell.cookie);
 }
 
 static void
@@ -166,7 +172,7 @@ commit(struct watcher *w)
 	return save(w);
 }
 
-/* A look is over, and what was to be done about it is done. */
+/* A look is over, and what was to be done about it is done: commit() returned R. */
 static void
 over(struct watcher *w, int r)
 {
@@ -174,16 +180,13 @@ over(struct watcher *w, int r)
 	w->said = json_copy(w->to_say);
 	json_release(&w->to_say);
 	w->to_say = json_object();
-	if (r < 0 && !w->looked)
-		w->tell.end(EXIT_TROUBLE, w->tell.cookie);
-	else if (w->spec.once)
+	if (w->spec.once)
 		w->tell.end(r < 0 ? EXIT_TROUBLE : w->worst != EXIT_OK ? w->worst :
 		    w->woke ? EXIT_OK : EXIT_NO, w->tell.cookie);
-	w->looked = true;
 	w->woke = false;
 	pat_watchdog(w);
-	tell_ready(w);
 	wait_for_edge(w);
+	tell_ready(w);
 }
 
 void
@@ -199,12 +202,25 @@ watcher_acted(struct watcher *w, bool acted, const char *why)
 	w->held = xstrdup(why);
 	json_release(&w->after);
 	w->stage = HELD_BACK;
-	w->looked = true;
 	if (w->spec.once)
 		w->tell.end(EXIT_TROUBLE, w->tell.cookie);
 	else if (!w->ending)
 		loop_timer_set(w->loop, &w->later, backoff_next(&w->backoff));
 	tell_ready(w);
+}
+
+/* There is nothing yet to compare with: this is it. */
+static void
+begin_with(struct watcher *w)
+{
+	int r = w->worst == EXIT_OK ? commit(w) : 0;
+
+	if (w->worst != EXIT_OK || r < 0) {
+		json_release(&w->after);
+		w->tell.end(r < 0 ? EXIT_TROUBLE : w->worst, w->tell.cookie);
+		return;
+	}
+	over(w, r);
 }
 
 static void
@@ -214,21 +230,22 @@ looked(struct json components, enum exit_status worst, void *cookie)
 	_cleanup_json_ struct json events = JSON_ABSENT;
 
 	w->look = NULL;
+	w->looked = true;
 	w->worst = worst;
-	if (worst != EXIT_OK && !w->looked && !w->is_known) {
-		w->tell.end(worst, w->tell.cookie);
+	w->after = snapshot_of(components, worst == EXIT_OK ? JSON_ABSENT : w->before);
+	if (!w->is_known) {
+		begin_with(w);
 		return;
 	}
-	w->after = snapshot_of(components, worst == EXIT_OK ? JSON_ABSENT : w->before);
-	events = w->is_known ? snapshot_events(w->before, w->after, components, w->cause,
-	    w->spec.all) : json_array();
-	w->woke = snapshot_wakes(events);
+	events = snapshot_events(w->before, w->after, components, w->cause, w->spec.all);
 	if (json_count(events) == 0) {
 		over(w, commit(w));
 		return;
 	}
+	w->woke = snapshot_wakes(events);
 	w->stage = OFFERED;
 	w->tell.offer(events, w->tell.cookie);
+	tell_ready(w);
 }
 
 static void
@@ -284,6 +301,7 @@ edges_ready(void *cookie)
 		w->next_cause = xstrdup("start");
 	if (w->stage == WAITING)
 		wait_until_quiet(w);
+	tell_ready(w);
 }
 
 static void
