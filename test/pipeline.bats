@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# The tools in a pipe, as an operator types them.
+load helper
+load goal
+
+plug() {
+	mkdir -p "usb/$1"
+	printf '{"version":"%s"}\n' "$2" >"usb/$1/new"
+	mv "usb/$1/new" "usb/$1/firmware.json"
+}
+
+frames() { cut -d' ' -f1 counts 2>/dev/null || echo 0; }
+
+@test "an arrival that is up to date causes no frame, the next one does" {
+	needs inotifywait jq
+	mkdir -p usb "$REJOIN_RUNTIME_DIR/agent"
+	mkfifo -m 660 "$REJOIN_RUNTIME_DIR/agent/commands.fifo"
+	start reader adu-reader "$REJOIN_RUNTIME_DIR/agent/commands.fifo" counts
+	printf '%s\n' camera-1 camera-2 camera-3 | jq -Rn --arg d "$PWD/usb/" '{components: [inputs |
+		{id: ., group: "cameras", properties: {path: ($d + .), firmwareDataFile: "firmware.json"}}]}' \
+		>"$REJOIN_CONFIG_DIR/inventory.json"
+	echo '{"version":"2.0"}' >camera-2.0.json
+	goal_file camera-2.0.json
+	goal_manifest cameras '{"group":"cameras"}' '{"handler":"rejoin/copy:1","files":["f-camera-2.0.json"],'"\
+"'"handlerProperties":{"installedCriteria":"2.0","arguments":"--file camera-2.0.json --to --component-prop-val path --as firmware.json"}}' >manifest
+	goal w1 manifest >goal.json
+
+	start pipe bash -c 'rejoin-watch -v | tee events | rejoin-installed -m goal.json --missing - |
+		tee missing | rejoin-retry --stdin'
+	wait_for 'grep -q listening pipe.err'
+	plug camera-1 2.0
+	wait_for 'grep -q camera-1 events'
+	# the second comes behind the first in the pipe: what the first causes would be seen by then
+	begin=${EPOCHREALTIME/./}
+	plug camera-2 1.0
+	wait_for '[ "$(frames)" -ge 1 ]'
+	took=$((${EPOCHREALTIME/./} - begin))
+	[ "$(jq -r .id events | paste -sd,)" = camera-1,camera-2 ]
+	[ "$(jq -r .id missing)" = camera-2 ]
+	[ "$(frames)" -eq 1 ]
+	# the settle time is 250 ms; the rest is for a machine that is busy
+	[ "$took" -ge 250000 ]
+	[ "$took" -lt 1250000 ]
+	plug camera-3 1.0
+	wait_for '[ "$(frames)" -eq 2 ]'
+}
