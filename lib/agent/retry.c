@@ -1,17 +1,13 @@
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/change.h"
 #include "agent/retry.h"
 #include "agent/status.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/lock.h"
-#include "base/notify.h"
-
-/* Between two looks at an agent that tells nobody of its changes; and in case it is not told. */
-enum { LOOK_MS = 20, RELOOK_MS = 500 };
 
 static int64_t
 left_ms(int64_t end_ms)
@@ -119,17 +115,21 @@ retry_drain(const struct profile *p, const struct marks *m, const struct retry_s
 	return 0;
 }
 
-/* 1 where S shows the end of a cycle that took D in, with its verdict in *R. */
+/*
+ * Does S show the end of a cycle that took D in?  Its verdict is then in *R.  A
+ * new incarnation evaluates its goal when it starts; without a goal there is
+ * nothing to evaluate, and nothing to fail at.
+ */
 static bool
 is_settled(const struct status *s, const struct delivery *d, int *r, struct fail *f)
 {
-	if (strcmp(s->incarnation, d->incarnation) == 0 ? s->settled < d->target :
-	    s->settled_cycle < 1)
-		return false;	/* a new incarnation evaluates its goal when it starts */
-	/* an agent without a goal has nothing to fail at */
-	*r = s->result > 0 || (s->result == 0 && !*s->workflow) ? 0 :
-	    fail_set(f, EXIT_NO, "%s: the deployment %s failed: result %d", s->agent, s->workflow,
-	    s->result);
+	bool same = strcmp(s->incarnation, d->incarnation) == 0;
+	bool aimless = s->state == AGENT_IDLE && !*s->workflow;
+
+	if (same ? s->settled < d->target : s->settled_cycle < 1 && !aimless)
+		return false;
+	*r = s->result > 0 || (s->result == 0 && aimless) ? 0 : fail_set(f, EXIT_NO,
+	    "%s: the deployment %s failed: result %d", s->agent, s->workflow, s->result);
 	return true;
 }
 
@@ -147,23 +147,20 @@ not_seen(const struct profile *p, const struct status *s, struct fail *f)
 static int
 follow_file(const struct profile *p, const struct delivery *d, int64_t end_ms, struct fail *f)
 {
-	_cleanup_fd_ int notify = notify_open();
-	bool watched = notify >= 0 && notify_watch(notify, p->status.path) >= 0;
-	struct pollfd pfd = { .fd = watched ? notify : -1, .events = POLLIN };
+	_cleanup_change_ struct change change;
 	struct status s;
 	int r;
 
+	change_open(&change, p);
 	for (;;) {
-		int64_t left = left_ms(end_ms), pause = watched ? RELOOK_MS : LOOK_MS;
+		int64_t left = left_ms(end_ms);
 
 		r = status_read(p, &s, f);
 		if (r < 0 || is_settled(&s, d, &r, f))
 			return r;
 		if (left == 0)
 			return not_seen(p, &s, f);
-		poll(&pfd, 1, (int)(left < pause ? left : pause));
-		if (watched)
-			notify_read(notify);
+		change_wait(&change, left);
 	}
 }
 
@@ -171,9 +168,11 @@ follow_file(const struct profile *p, const struct delivery *d, int64_t end_ms, s
 static int
 follow_busy(const struct profile *p, int64_t end_ms, struct fail *f)
 {
+	_cleanup_change_ struct change change;
 	bool was_busy = false;
 	struct status s;
 
+	change_open(&change, p);
 	for (;;) {
 		int64_t left = left_ms(end_ms);
 		int r = status_read(p, &s, f);
@@ -186,7 +185,7 @@ follow_busy(const struct profile *p, int64_t end_ms, struct fail *f)
 		was_busy = was_busy || s.state == AGENT_BUSY;
 		if (left == 0)
 			return not_seen(p, &s, f);
-		clock_sleep_ms(left < LOOK_MS ? left : LOOK_MS);
+		change_wait(&change, left);
 	}
 }
 

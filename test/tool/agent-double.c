@@ -144,6 +144,8 @@ main(int argc, char *argv[])
 	if (lock_fd < 0 || lock_try(lock_fd) < 0 || a.busy_fd < 0 || fd < 0)
 		return EXIT_TROUBLE;
 	strcpy(a.status.agent, "rejoin");
+	snprintf(a.status.report, STATUS_PATH, "%s/report.json", a.dir);
+	a.status.is_unsigned = true;
 	a.status.pid = getpid();
 	incarnation_of(getpid(), a.status.incarnation);
 	clock_now(a.status.since);

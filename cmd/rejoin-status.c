@@ -1,0 +1,194 @@
+/*
+ * rejoin-status - tell what an agent is doing.
+ *
+ * Prints one record: whether it runs and since when, what it is at, whom it
+ * waits for, and how each component's last update ended.  With --until it
+ * waits for a state and prints that.  The exit status tells as well.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/change.h"
+#include "agent/mark.h"
+#include "agent/overview.h"
+#include "agent/profile.h"
+#include "agent/status.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/json.h"
+#include "base/opt.h"
+
+enum { KEY_UNTIL = OPT_OWN };
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ OPT_KEY_FORMAT, "format", "F", "print as F: jsonl, json, table or kv" },
+	OPT_JSON,
+	OPT_TIMEOUT,
+	{ KEY_UNTIL, "until", "STATE", "wait for it to be idle, busy, ready or settled" },
+	OPT_COMMON
+};
+
+enum format { JSONL, JSON, TABLE, KV };
+enum until { NOW, IDLE, BUSY, READY, SETTLED };
+
+struct viewer {
+	const char *agent;	/* NULL for the default */
+	enum format format;
+	enum until until;
+	int64_t timeout_ms;	/* -1 for none */
+	struct profile *profile;
+	struct marks marks;
+};
+
+/* The index of the option's argument among WORDS, or the end of the tool. */
+static int
+choose(const char *option, const char *const *words)
+{
+	for (int i = 0; words[i]; i++)
+		if (strcmp(words[i], optarg) == 0)
+			return i;
+	opt_misused("%s: not known: '%s'", option, optarg);
+}
+
+static void
+parse_options(int argc, char *argv[], struct viewer *v)
+{
+	static const char *const formats[] = { "jsonl", "json", "table", "kv", NULL };
+	static const char *const states[] = { "idle", "busy", "ready", "settled", NULL };
+	int key;
+
+	while ((key = opt_next(argc, argv, opts,
+	    "[-A NAME] [--until idle|busy|ready|settled] [--timeout DUR] [--format F]")) != -1) {
+		switch (key) {
+		case 'A':
+			v->agent = optarg;
+			break;
+		case OPT_KEY_FORMAT:
+			v->format = (enum format)choose("--format", formats);
+			break;
+		case OPT_KEY_JSON:
+			v->format = JSONL;
+			break;
+		case OPT_KEY_TIMEOUT:
+			v->timeout_ms = opt_duration("--timeout");
+			break;
+		case KEY_UNTIL:
+			v->until = (enum until)(choose("--until", states) + 1);
+			break;
+		}
+	}
+	if (optind < argc)
+		opt_misused("an operand is not expected: '%s'", argv[optind]);
+}
+
+static bool
+is_at_rest(const struct status *s)
+{
+	return s->state == AGENT_IDLE || s->state == AGENT_FAILED;
+}
+
+static bool
+is_reached(const struct viewer *v, const struct status *s)
+{
+	switch (v->until) {
+	case IDLE:
+		return is_at_rest(s);
+	case BUSY:
+		return s->state == AGENT_BUSY;
+	case READY:
+		return is_at_rest(s) || s->state == AGENT_BUSY;
+	case SETTLED:
+		/* nothing is asked for that it has not seen to */
+		return is_at_rest(s) && !s->pending && s->settled >= s->retries &&
+		    !mark_is_set(&v->marks);
+	case NOW:
+		break;
+	}
+	return true;
+}
+
+/* Its status when it is as wanted, or at the deadline; false then. */
+static bool
+look(const struct viewer *v, struct status *s)
+{
+	const int64_t end = clock_mono_ms() + v->timeout_ms;
+	_cleanup_change_ struct change change;
+	struct fail f;
+
+	change_open(&change, v->profile);
+	for (;;) {
+		int64_t left = v->timeout_ms < 0 ? -1 : end - clock_mono_ms();
+
+		if (status_read(v->profile, s, &f) < 0)
+			fail_die(&f);
+		if (is_reached(v, s))
+			return true;
+		if (v->timeout_ms >= 0 && left <= 0)
+			return false;
+		change_wait(&change, left);
+	}
+}
+
+static void
+print(const struct viewer *v, const struct status *s)
+{
+	_cleanup_json_ struct json record = overview_of(v->profile, s);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	switch (v->format) {
+	case JSON:	/* one record is one document */
+	case JSONL:
+		json_print(record);
+		break;
+	case TABLE:
+		overview_format(record, &b);
+		break;
+	case KV:
+		overview_format_kv(record, &b);
+		break;
+	}
+	fputs(b.s, stdout);
+}
+
+static enum exit_status
+verdict(const struct viewer *v, const struct status *s)
+{
+	switch (s->state) {
+	case AGENT_STOPPED:
+		return EXIT_ABSENT;
+	case AGENT_FAILED:
+		return EXIT_NO;
+	case AGENT_IDLE:
+		return EXIT_OK;
+	case AGENT_STARTING:
+	case AGENT_STOPPING:
+	case AGENT_BUSY:	/* and that may be what was waited for */
+		return v->until == NOW ? EXIT_BUSY : EXIT_OK;
+	case AGENT_UNKNOWN:
+		break;
+	}
+	return EXIT_TROUBLE;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct viewer v = { .timeout_ms = -1, .format = isatty(STDOUT_FILENO) ? TABLE : JSONL };
+	enum exit_status status;
+	struct status s;
+	bool reached;
+
+	diag_init(argv);
+	parse_options(argc, argv, &v);
+	v.profile = profile_load_or_die(v.agent);
+	mark_init(&v.marks, v.profile);
+	reached = look(&v, &s);
+	print(&v, &s);
+	status = reached || s.running == 0 ? verdict(&v, &s) : EXIT_TIMEOUT;
+	if (!reached)
+		diag(0, "%s: not so in time: it is %s", v.profile->name, status_state_name(s.state));
+	mark_release(&v.marks);
+	profile_free(v.profile);
+	finish(status);
+}

@@ -1,0 +1,40 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include "agent/change.h"
+#include "base/notify.h"
+
+/* Nobody tells of a death, so an agent that tells of its changes is looked at now and then, too. */
+enum { LOOK_MS = 20, RELOOK_MS = 500 };
+
+void
+change_open(struct change *c, const struct profile *p)
+{
+	*c = (struct change){ .profile = p, .fd = -1 };
+	if (p->status.method != STATUS_FILE)
+		return;
+	c->fd = notify_open();
+	if (c->fd >= 0 && notify_watch(c->fd, p->status.path) < 0)
+		change_close(c);
+}
+
+void
+change_close(struct change *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+void
+change_wait(struct change *c, int64_t timeout_ms)
+{
+	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+	int64_t ms = c->fd >= 0 ? RELOOK_MS : LOOK_MS;
+
+	poll(&pfd, 1, (int)(timeout_ms >= 0 && timeout_ms < ms ? timeout_ms : ms));
+	if (c->fd >= 0)
+		notify_read(c->fd);
+	else
+		change_open(c, c->profile);	/* its directory may be there by now */
+}

@@ -1,0 +1,204 @@
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/mark.h"
+#include "agent/overview.h"
+#include "base/file.h"
+#include "base/table.h"
+
+enum { REPORT_MAX = 16 << 20 };
+
+static struct json
+text_or_null(const char *text)
+{
+	return *text ? json_string(text) : json_null();
+}
+
+/* Of several results of a component the one with the latest time. */
+static struct json
+last_results(struct json results)
+{
+	_cleanup_json_ struct json last = json_object();
+	struct json list = json_array();
+
+	for (size_t i = 0; i < json_count(results); i++) {
+		_cleanup_json_ struct json r = json_at(results, i);
+		const char *component = json_get_text(r, "component");
+		const char *time = json_get_text(r, "time"), *before_time;
+		_cleanup_json_ struct json before = JSON_ABSENT;
+
+		if (!component)
+			component = "";
+		before = json_get(last, component);
+		before_time = json_is_object(before) ? json_get_text(before, "time") : NULL;
+		if (before_time && time && strcmp(time, before_time) < 0)
+			continue;
+		json_set(&last, component, json_copy(r));
+	}
+	for (struct json_iter it = json_begin(last); json_next(&it); )
+		json_append(&list, json_copy(it.value));
+	return list;
+}
+
+/* OBJECT's array KEY; an empty one where it has none. */
+static struct json
+list_of(struct json object, const char *key)
+{
+	struct json v = json_is_object(object) ? json_get(object, key) : JSON_ABSENT;
+
+	if (json_kind(v) == JSON_ARRAY)
+		return v;
+	json_release(&v);
+	return json_array();
+}
+
+/* The agent's report's own member, absent where there is no report yet. */
+static struct json
+report_of(const struct status *s, struct buf *note)
+{
+	_cleanup_json_ struct json report = JSON_ABSENT;
+	struct fail f;
+
+	if (!*s->report)
+		return JSON_ABSENT;
+	if (json_load(s->report, FILE_NOFOLLOW, REPORT_MAX, &report, &f) < 0) {
+		if (access(s->report, F_OK) == 0)
+			buf_printf(note, "%s%s", note->len ? "; " : "", f.text);
+		return JSON_ABSENT;
+	}
+	return json_is_object(report) ? json_get(report, "rejoin") : JSON_ABSENT;
+}
+
+struct json
+overview_of(const struct profile *p, const struct status *s)
+{
+	_cleanup_buf_ struct buf note = BUF_INIT;
+	_cleanup_json_ struct json report = JSON_ABSENT, results = JSON_ABSENT;
+	_cleanup_marks_ struct marks m = { 0 };
+	struct json v = json_object();
+
+	buf_puts(&note, s->note);
+	report = report_of(s, &note);
+	results = list_of(report, "results");
+	mark_init(&m, p);
+	json_set_text(&v, "agent", p->name);
+	json_set(&v, "running", s->running < 0 ? json_null() : json_bool(s->running));
+	json_set(&v, "incarnation", text_or_null(s->incarnation));
+	json_set(&v, "since", text_or_null(s->since));
+	json_set_text(&v, "state", status_state_name(s->state));
+	json_set(&v, "workflow", text_or_null(s->workflow));
+	json_set(&v, "phase", text_or_null(s->phase));
+	json_set(&v, "progress", text_or_null(s->progress));
+	json_set(&v, "waiting", list_of(report, "waiting"));
+	json_set(&v, "pending", json_bool(s->pending || mark_is_set(&m)));
+	json_set(&v, "results", last_results(results));
+	json_set(&v, "restarts", json_array());
+	if (s->is_unsigned)
+		json_set(&v, "unsigned", json_bool(true));
+	if (note.len)
+		json_set_text(&v, "note", note.s);
+	return v;
+}
+
+static void
+row(struct table *t, const char *a, const char *b)
+{
+	table_cell(t, a);
+	table_cell(t, b);
+	table_end_row(t);
+}
+
+/* RECORD's member KEY as a person reads it, into OUT. */
+static const char *
+words(struct json record, const char *key, struct buf *out)
+{
+	_cleanup_json_ struct json v = json_get(record, key);
+
+	buf_reset(out);
+	switch (json_kind(v)) {
+	case JSON_TRUE:
+		buf_puts(out, "yes");
+		break;
+	case JSON_FALSE:
+		buf_puts(out, "no");
+		break;
+	case JSON_NULL:
+	case JSON_NONE:
+		break;
+	case JSON_STRING:
+		buf_puts(out, json_get_string(v));
+		break;
+	case JSON_ARRAY:
+		buf_printf(out, "%zu", json_count(v));
+		break;
+	default:
+		json_format(v, out);
+		break;
+	}
+	return out->s;
+}
+
+static void
+format_heads(struct json record, struct buf *out)
+{
+	static const char *const shown[] = { "agent", "running", "incarnation", "since", "state",
+	    "workflow", "phase", "progress", "waiting", "pending", "unsigned", "note" };
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct table *t = table_new();
+
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+		if (*words(record, shown[i], &b) || strcmp(shown[i], "running") == 0)
+			row(t, shown[i], b.len ? b.s : "unknown");
+	table_format(t, out);
+	table_free(t);
+}
+
+/* The array KEY of RECORD: its members KEYS (NULL-terminated) under HEADINGS. */
+static void
+format_list(struct json record, const char *key, const char *const *headings,
+    const char *const *keys, struct buf *out)
+{
+	_cleanup_json_ struct json list = json_get(record, key);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct table *t;
+
+	if (json_count(list) == 0)
+		return;
+	t = table_new();
+	for (const char *const *h = headings; *h; h++)
+		table_cell(t, *h);
+	table_end_row(t);
+	for (size_t i = 0; i < json_count(list); i++) {
+		_cleanup_json_ struct json v = json_at(list, i);
+
+		for (const char *const *k = keys; *k && json_is_object(v); k++)
+			table_cell(t, words(v, *k, &b));
+		table_end_row(t);
+	}
+	buf_putc(out, '\n');
+	table_format(t, out);
+	table_free(t);
+}
+
+void
+overview_format(struct json record, struct buf *out)
+{
+	format_heads(record, out);
+	format_list(record, "waiting", (const char *const[]){ "WAITING FOR", "NAME", "SINCE", NULL },
+	    (const char *const[]){ "id", "name", "since", NULL }, out);
+	format_list(record, "results", (const char *const[]){ "COMPONENT", "PHASE", "RESULT", "TIME",
+	    "DETAILS", NULL }, (const char *const[]){ "component", "phase", "resultCode", "time",
+	    "details", NULL }, out);
+}
+
+void
+overview_format_kv(struct json record, struct buf *out)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (struct json_iter it = json_begin(record); json_next(&it); ) {
+		buf_printf(out, "%s=", it.key);
+		table_escape(words(record, it.key, &b), out);
+		buf_putc(out, '\n');
+	}
+}

@@ -1,0 +1,195 @@
+# rejoin-status as its users see it; agent-double looks as our agent does.
+load helper
+
+# double [OPTION...] - an agent that looks as ours, and its profile t
+double() {
+	start double agent-double "$@" "$PWD/agent"
+	wait_for 'grep -q ready double.out'
+	profile '[status]' 'method = file' "path = $PWD/agent/status"
+}
+
+profile() {
+	printf '%s\n' "$@" >"$REJOIN_CONFIG_DIR/agents.d/t.conf"
+}
+
+view() { run --separate-stderr rejoin-status -A t "$@"; }
+
+# member FILTER VALUE - of the record
+member() {
+	local got
+	got=$(jq -c "$1" <<<"$output")
+	[ "$got" = "$2" ] || { echo "$1 is $got, not $2"; return 1; }
+}
+
+report() {
+	cat >agent/report.json <<-'END'
+	{"deviceUpdate":{},"rejoin":{"waiting":[{"id":"cam-2","name":"rear \u001b[2J","since":"2026-11-21T20:00:00.000000Z"}],
+	"results":[
+	{"component":"cam-1","time":"2026-11-21T20:00:03.000000Z","phase":"apply","resultCode":700,"details":"new"},
+	{"component":"cam-1","time":"2026-11-21T20:00:01.000000Z","phase":"install","resultCode":600,"details":"old"},
+	{"component":"motor","time":"2026-11-21T20:00:02.000000Z","phase":"install","resultCode":0,"details":"no"}]}}
+	END
+}
+
+@test "idle and well" {
+	double --workflow w-1
+	report
+	view
+	status_is 0
+	member '[.agent,.running,.state,.workflow,.phase,.progress,.pending,.unsigned,.restarts]' \
+		'["t",true,"idle","w-1",null,null,false,true,[]]'
+	member '.waiting|map(.id)' '["cam-2"]'
+	member '.results|map([.component,.details])' '[["cam-1","new"],["motor","no"]]'
+	member '.incarnation|test("^[0-9a-f]{8}-'"$double_pid"'-[0-9]+$")' true
+	member '.since|test("^20..-.*Z$")' true
+	[ "$(wc -l <<<"$output")" = 1 ]
+}
+
+@test "a table for a person, with controls shown" {
+	double --workflow w-1
+	report
+	view --format table
+	status_is 0
+	[[ $output =~ 'state        idle' ]]
+	[[ $output =~ 'WAITING FOR'[\ ]+NAME[\ ]+SINCE ]]
+	[[ $output =~ 'cam-2'[\ ]+'rear \x1b[2J'[\ ]+2026 ]]
+	[[ $output =~ COMPONENT[\ ]+PHASE[\ ]+RESULT ]]
+	[[ $output =~ cam-1[\ ]+apply[\ ]+700[\ ]+2026.*new ]]
+	view --format kv
+	status_is 0
+	out_has $'\nstate=idle\n'
+	out_has $'\nwaiting=1\n'
+	view --format json
+	member .state '"idle"'
+	needs script
+	run script -qec "rejoin-status -A t" /dev/null
+	out_has 'running      yes'
+}
+
+@test "a failed deployment, an agent that stopped, and one that was killed" {
+	double --result 0 --workflow w-1
+	view
+	status_is 1
+	member .state '"failed"'
+	kill -KILL "$double_pid"
+	wait_for '! alive "$double_pid"'
+	view
+	status_is 5
+	member '[.running,.state,.note]' '[false,"stopped","ended without a word while failed"]'
+	rm agent/status
+	view
+	status_is 5
+}
+
+@test "busy, and until it is not" {
+	double --busy 300 --workflow w-1
+	profile '[retry]' 'method = fifo' "path = $PWD/agent/commands.fifo" 'frame = adu64' \
+		'command = retry-update' '[status]' 'method = file' "path = $PWD/agent/status"
+	rejoin-retry -A t
+	view --until busy --timeout 10s
+	status_is 0
+	member '[.state,.phase,.progress]' '["busy","install","1/2"]'
+	view
+	status_is 6
+	view --until idle --timeout 10ms
+	status_is 4
+	err_has 'it is busy'
+	view --until settled --timeout 10s
+	status_is 0
+	member .state '"idle"'
+	rejoin-retry -A t --queue
+	view
+	member .pending true
+	view --until settled --timeout 50ms
+	status_is 4
+	view --until ready --timeout 1s
+	status_is 0
+}
+
+@test "until ready waits for an agent that is not there yet" {
+	profile '[status]' 'method = file' "path = $PWD/agent/status"
+	view --until ready --timeout 50ms
+	status_is 5
+	rejoin-status -A t --until ready --timeout 20s >ready.json &
+	local pid=$!
+	start double agent-double "$PWD/agent"
+	wait $pid
+	grep -q '"running":true' ready.json
+}
+
+@test "an agent of which only a path is seen" {
+	mkdir downloads
+	profile '[status]' 'method = busy-path' "busy-path = $PWD/downloads/*"
+	view
+	status_is 0
+	member '[.running,.incarnation,.state]' '[null,null,"idle"]'
+	mkdir downloads/1
+	view
+	status_is 6
+	rejoin-status -A t --until idle --timeout 10s >idle.json &
+	local pid=$!
+	rmdir downloads/1
+	wait $pid
+	profile '[status]' 'method = busy-path' "busy-path = $PWD/none/*"
+	view
+	status_is 3
+	member .state '"unknown"'
+	member '.note|test("No such file")' true
+	profile '[agent]' 'description = x'
+	view
+	status_is 3
+}
+
+@test "hostile status files and reports" {
+	double
+	printf 'not json' >agent/report.json
+	view
+	status_is 0
+	member '.results' '[]'
+	member '.note|test("report.json")' true
+	printf '{"rejoin":{"waiting":7,"results":[1,{"component":3},{"time":1}]}}' >agent/report.json
+	view
+	status_is 0
+	view --format table
+	status_is 0
+	rm agent/report.json
+	mkfifo agent/report.json
+	view
+	status_is 0
+	rm agent/status
+	mkfifo agent/status
+	view
+	status_is 3
+	err_has 'not a regular file'
+	rm agent/status
+	ln -s /etc/passwd agent/status
+	view
+	status_is 3
+	rm agent/status
+	head -c 1000000 /dev/urandom >agent/status
+	view
+	status_is 3
+}
+
+@test "misuse" {
+	profile
+	view --until never
+	status_is 2
+	view --format xml
+	status_is 2
+	err_has "--format: not known: 'xml'"
+	view operand
+	status_is 2
+	run --separate-stderr rejoin-status -A none-such
+	status_is 2
+	chmod o+w "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	view
+	status_is 7
+}
+
+@test "a full stdout is trouble" {
+	double
+	run --separate-stderr bash -c 'rejoin-status -A t >/dev/full'
+	status_is 3
+	err_has 'write error'
+}
