@@ -18,9 +18,8 @@
 #include "base/spawn.h"
 #include "base/xalloc.h"
 #include "component/component.h"
-#include "component/enumerate.h"
 #include "component/listing.h"
-#include "component/records.h"
+#include "component/supply.h"
 #include "deploy/settings.h"
 #include "deploy/survey.h"
 
@@ -56,23 +55,18 @@ struct tool {
 	const char *agent;
 	struct profile *profile;
 	struct question_spec ask;
-	bool missing, has_format, from_stdin;
+	bool missing, has_format, complete;
 	enum listing_format format;
-	struct enumerate_spec what;
+	struct supply_spec from;
 	struct survey_spec how;
 	struct question question;
 	struct settings settings;
 	struct loop *loop;
-	struct enumeration *enumeration;
+	struct supply *supply;
 	struct survey *survey;
-	struct json components;		/* of the inventories, the next one at AT ... */
-	size_t at;
-	struct records *records;	/* ... or those of stdin; else NULL */
-	bool complete;
-	struct buf out;
 	struct listing *listing;
-	int64_t n_yes, n_no, n_unknown, n_bad;
-	enum exit_status worst;		/* of what was to be read */
+	struct buf out;
+	int64_t n_yes, n_no, n_unknown;
 	int signo;			/* that ended it */
 };
 
@@ -105,63 +99,29 @@ tell_verdict(struct json record, enum verdict_answer answer, const char *output,
 		    json_get_text(record, "reason"));
 }
 
-static void
-show(struct tool *t)
-{
-	fwrite(t->out.s, 1, t->out.len, stdout);
-	buf_reset(&t->out);
-	if (fflush(stdout) != 0)
-		loop_stop(t->loop, 0);	/* nobody reads; finish() says so */
-}
-
 static int
 next_component(struct json *c, void *cookie)
 {
-	struct tool *t = cookie;
-	struct fail f;
-	int r;
+	const struct tool *t = cookie;
 
-	if (!t->records) {
-		if (t->at >= json_count(t->components))
-			return 0;
-		*c = json_at(t->components, t->at++);
-		return 1;
-	}
-	while ((r = records_next(t->records, c, &f)) < 0) {
-		diag(0, "standard input: %s", f.text);
-		if (f.status == EXIT_USAGE)
-			t->n_bad++;
-		else
-			t->worst = f.status;
-	}
-	return r;
+	return supply_next(t->supply, c);
 }
 
 static void
 rest(bool wants, bool is_idle, void *cookie)
 {
 	struct tool *t = cookie;
-	bool at_end = !t->records || records_is_at_end(t->records);
 
-	if (t->records)
-		records_watch(t->records, wants && !at_end);
-	if (wants && is_idle && at_end) {
+	supply_want(t->supply, wants);
+	if (wants && is_idle && supply_is_at_end(t->supply)) {
 		listing_end(t->listing);
 		t->complete = true;
 		loop_stop(t->loop, 0);
 	}
-	show(t);
-}
-
-static void
-enumerated(struct json components, enum exit_status worst, void *cookie)
-{
-	struct tool *t = cookie;
-
-	t->enumeration = NULL;
-	t->components = json_copy(components);
-	t->worst = worst;
-	survey_proceed(t->survey);
+	fwrite(t->out.s, 1, t->out.len, stdout);
+	buf_reset(&t->out);
+	if (fflush(stdout) != 0)
+		loop_stop(t->loop, 0);	/* nobody reads; finish() says so */
 }
 
 static void
@@ -202,21 +162,14 @@ run(struct tool *t)
 	struct end ends[] = { { t, SIGINT }, { t, SIGTERM }, { t, SIGHUP } };
 
 	t->loop = loop_new();
-	t->listing = listing_new(t->format, &columns, &t->out);
-	t->survey = survey_new(t->loop, &t->how);
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
 		if (!is_ignored(ends[i].signo))
 			loop_signal(t->loop, ends[i].signo, interrupted, &ends[i]);
 	signal(SIGPIPE, SIG_IGN);
-	if (t->from_stdin)
-		t->records = records_open(t->loop, STDIN_FILENO, proceed, t);
-	if (t->from_stdin)
-		records_watch(t->records, true);
-	else
-		t->enumeration = enumerate_start(t->loop, &t->what, enumerated, t);
+	t->listing = listing_new(t->format, &columns, &t->out);
+	t->survey = survey_new(t->loop, &t->how);
+	t->supply = supply_open(t->loop, &t->from);
 	loop_run(t->loop);
-	if (t->enumeration)
-		enumerate_cancel(t->enumeration);
 }
 
 /* Scripts, and what they began, carry the folder in their mark (deploy/handler.h). */
@@ -226,20 +179,11 @@ clean_up(struct tool *t)
 	if (!t->complete && t->question.folder)
 		spawn_kill_marked(t->question.folder);
 	question_release(&t->question);
-	if (t->signo) {
-		loop_free(t->loop);	/* its signals are no longer blocked */
-		raise(t->signo);
-	}
-	if (!t->complete)
-		return;		/* those that still ask hold on to the rest */
-	survey_free(t->survey);
-	listing_free(t->listing);
-	records_close(t->records);
-	json_release(&t->components);
-	buf_release(&t->out);
-	settings_release(&t->settings);
-	profile_free(t->profile);
-	loop_free(t->loop);
+	if (!t->signo)
+		return;
+	supply_close(t->supply);
+	loop_free(t->loop);	/* its signals are no longer blocked */
+	raise(t->signo);
 }
 
 /* What the agent has fetched already need not be fetched again. */
@@ -347,31 +291,36 @@ set_source(struct tool *t, char *inventories[], char *of_profile[])
 {
 	bool none = !inventories || !*inventories;
 
-	t->from_stdin = !none && strcmp(inventories[0], "-") == 0;
-	if (t->from_stdin && inventories[1])
-		opt_misused("'-' stands alone, without inventories");
-	if (t->from_stdin && !t->has_format)
-		t->format = LISTING_JSONL;	/* a table would wait for the end */
+	if (!none && strcmp(inventories[0], "-") == 0) {
+		if (inventories[1])
+			opt_misused("'-' stands alone, without inventories");
+		t->from.fd = STDIN_FILENO;
+		t->how.in_order = false;
+		if (!t->has_format)
+			t->format = LISTING_JSONL;	/* a table would wait for the end */
+	}
 	if (t->agent || none) {
 		t->profile = profile_load_or_die(t->agent);
-		t->what.group = t->profile->gid;
+		t->from.inventories.group = t->profile->gid;
 		of_profile[0] = t->profile->inventory;
 	}
 	if (none && !of_profile[0])
 		die(EXIT_USAGE, 0, "%s: has no [inventory] file", t->profile->file);
-	t->what.inventories = none ? of_profile : inventories;
+	t->from.inventories.inventories = none ? of_profile : inventories;
 }
 
 static enum exit_status
 outcome(const struct tool *t)
 {
-	if (t->worst != EXIT_OK)
-		return t->worst;
+	enum exit_status worst = supply_status(t->supply);
+
+	if (worst > EXIT_NO)
+		return worst;
 	if (t->n_unknown > 0)
 		return EXIT_TROUBLE;
 	if (t->n_no + t->n_yes == 0)
 		diag(0, "no component");
-	return t->n_no + t->n_bad > 0 || t->n_yes == 0 ? EXIT_NO : EXIT_OK;
+	return t->n_no > 0 || t->n_yes == 0 ? EXIT_NO : worst;
 }
 
 int
@@ -380,8 +329,11 @@ main(int argc, char *argv[])
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	char *of_profile[2] = { NULL, NULL };
 	struct tool t = {
-		.out = BUF_INIT,
-		.format = listing_default(), .what = { .group = (gid_t)-1, .problem = tell },
+		.out = BUF_INIT, .format = listing_default(),
+		.from = {
+			.fd = -1, .name = "standard input", .wake = proceed, .cookie = &t,
+			.inventories = { .group = (gid_t)-1, .problem = tell },
+		},
 		.how = {
 			.jobs = processors > 0 ? processors : 1, .in_order = true,
 			.verdict = { .timeout_ms = TIMEOUT_MS, .grace_ms = GRACE_MS },
@@ -392,7 +344,6 @@ main(int argc, char *argv[])
 	diag_init(argv);
 	read_options(&t, argc, argv);
 	set_source(&t, split_operands(&t, argv), of_profile);
-	t.how.in_order = !t.from_stdin;
 	set_question(&t);
 	run(&t);
 	clean_up(&t);

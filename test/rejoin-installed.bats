@@ -277,7 +277,7 @@ manifest() {
 	run --separate-stderr rejoin-installed -H s.sh one.json
 	status_is 1
 	verdicts_are 'cam1 false %n%s%n%s'
-	answers '{ printf "{\"resultCode\":901,\"resultDetails\":\""; head -c 1000000 /dev/zero | tr "\0" x; echo "\"}"; } >$r'
+	answers '{ printf "{\"resultCode\":901,\"resultDetails\":\""; head -c 1048576 /dev/zero | tr "\0" x; echo "\"}"; } >$r'
 	run --separate-stderr rejoin-installed -H s.sh one.json
 	status_is 1
 	[ "$(jq -r '.reason | length' <<<"$output")" -eq 4096 ]

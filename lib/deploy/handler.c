@@ -240,7 +240,7 @@ read_result(struct handler *h)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct fail f;
-	int r = file_load(h->result_file, FILE_NOFOLLOW, FILE_DATA_MAX, &b, &f);
+	int r = file_load(h->result_file, FILE_NOFOLLOW, HANDLER_RESULT_MAX, &b, &f);
 
 	if (r == 0 && handler_parse_result(b.s, b.len, &h->result, &h->details) == 0)
 		return;

@@ -48,7 +48,7 @@ enum {
 	ERC_SCRIPT_STATUS = 0x30501000,		/* + exit status, + signal number */
 };
 
-enum { HANDLER_DETAILS_MAX = 4096 };
+enum { HANDLER_DETAILS_MAX = 4096, HANDLER_RESULT_MAX = 2 << 20 };	/* bytes kept, bytes read */
 
 struct handler_call {
 	const char *handler;		/* its id, "microsoft/script:1" */
