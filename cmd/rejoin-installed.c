@@ -132,39 +132,12 @@ proceed(void *cookie)
 	survey_proceed(t->survey);
 }
 
-struct end {
-	struct tool *tool;
-	int signo;
-};
-
-static void
-interrupted(void *cookie)
-{
-	const struct end *e = cookie;
-
-	e->tool->signo = e->signo;
-	loop_stop(e->tool->loop, 0);
-}
-
-/* As nohup(1) and a shell's background commands have it. */
-static bool
-is_ignored(int signo)
-{
-	struct sigaction sa;
-
-	return sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
-}
-
 /* SIGPIPE would end us with scripts still running: it is an error of stdout instead. */
 static void
 run(struct tool *t)
 {
-	struct end ends[] = { { t, SIGINT }, { t, SIGTERM }, { t, SIGHUP } };
-
 	t->loop = loop_new();
-	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-		if (!is_ignored(ends[i].signo))
-			loop_signal(t->loop, ends[i].signo, interrupted, &ends[i]);
+	loop_end_on_signals(t->loop, &t->signo);
 	signal(SIGPIPE, SIG_IGN);
 	t->listing = listing_new(t->format, &columns, &t->out);
 	t->survey = survey_new(t->loop, &t->how);

@@ -31,6 +31,7 @@ struct loop {
 	size_t n_signals, signals_cap;
 	sigset_t mask, old_mask;
 	int signal_fd;
+	int *ended_by;		/* loop_end_on_signals() */
 	bool stopped;
 	int status;
 };
@@ -199,4 +200,43 @@ loop_stop(struct loop *l, int status)
 {
 	l->stopped = true;
 	l->status = status;
+}
+
+static void
+end_by(struct loop *l, int signo)
+{
+	*l->ended_by = signo;
+	loop_stop(l, 0);
+}
+
+static void
+end_by_int(void *cookie)
+{
+	end_by(cookie, SIGINT);
+}
+
+static void
+end_by_term(void *cookie)
+{
+	end_by(cookie, SIGTERM);
+}
+
+static void
+end_by_hup(void *cookie)
+{
+	end_by(cookie, SIGHUP);
+}
+
+void
+loop_end_on_signals(struct loop *l, int *signo)
+{
+	static const struct { int signo; loop_fn *fn; } ends[] = {
+		{ SIGINT, end_by_int }, { SIGTERM, end_by_term }, { SIGHUP, end_by_hup },
+	};
+	struct sigaction sa;
+
+	l->ended_by = signo;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (sigaction(ends[i].signo, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+			loop_signal(l, ends[i].signo, ends[i].fn, l);
 }

@@ -45,6 +45,12 @@ void loop_timer_stop(struct loop *l, struct loop_timer *t);
  */
 void loop_signal(struct loop *l, int signo, loop_fn *fn, void *cookie);
 
+/*
+ * Have SIGINT, SIGTERM and SIGHUP stop the loop, with *SIGNO set, but for those
+ * that are ignored, as nohup(1) and a shell's background commands have it.
+ */
+void loop_end_on_signals(struct loop *l, int *signo);
+
 /* Run until loop_stop(); returns the status given to it. */
 int loop_run(struct loop *l);
 
