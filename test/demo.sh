@@ -1,0 +1,177 @@
+#!/bin/bash
+# shellcheck disable=SC2016	# conditions are for seen to evaluate
+# The main job, end to end: a peripheral that was offline when an update was
+# rolled out comes back, and gets it without anyone asking.
+#
+# Builds a virtual vacuum cleaner in a temporary directory and runs our own
+# tools on it.  Ends with 0 only if every step was seen; leaves nothing behind.
+set -u
+here=$(cd "$(dirname "$0")" && pwd) || exit
+: "${B:=$here/../build}"
+PATH=$B/bin:$PATH
+export LC_ALL=C
+# shellcheck source=test/goal.bash disable=SC1091
+. "$here/goal.bash"
+
+bold='' dim='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
+	bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'
+fi
+heading() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+tell() { printf '%s\n' "$*"; }
+show() { # CMD... - as a user would type it, and what it prints
+	printf '  %s$ %s%s\n' "$dim" "$*" "$plain"
+	"$@" 2>&1 | sed 's/^/    /'
+	[ "${PIPESTATUS[0]}" -eq 0 ] || fail "$1 ending with status 0"
+}
+
+failed=
+fail() {
+	failed=1
+	printf 'demo: not seen: %s\n' "$*" >&2
+	for f in "$work"/*.err; do
+		sed "s|^|demo: $(basename "$f"): |" "$f" >&2
+	done
+	exit 1
+}
+
+# seen WHAT CONDITION - wait until it holds, 10 s at most
+seen() {
+	local deadline=$((${EPOCHREALTIME/./} + 10000000))
+	until eval "$2"; do
+		[ "${EPOCHREALTIME/./}" -lt "$deadline" ] || fail "$1"
+		sleep 0.02
+	done
+	printf '  %-10s %s\n' 'seen:' "$1"
+}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/rejoin-demo.XXXXXX") || exit
+groups=()
+clean_up() {
+	local status=$? g
+	trap - EXIT
+	for g in "${groups[@]}"; do
+		kill -- "-$g" 2>/dev/null
+	done
+	wait 2>/dev/null
+	rm -rf "$work"
+	[ -z "$failed" ] || status=1
+	exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+export REJOIN_CONFIG_DIR=$work/etc REJOIN_STATE_DIR=$work/state REJOIN_RUNTIME_DIR=$work/run
+unset REJOIN_AGENT
+vacuum=$work/vacuum
+
+# --- the device: a host, three motors, two cameras of which one is unplugged
+entry() { # ID NAME GROUP
+	printf '  {"id":"%s","name":"%s","group":"%s","properties":{"path":"%s/%s","firmwareDataFile":"firmware.json"}}' \
+		"$1" "$2" "$3" "$vacuum" "$1"
+}
+firmware() { # ID VERSION
+	mkdir -p "$vacuum/$1"
+	printf '{"version":"%s"}\n' "$2" >"$vacuum/$1/.new"
+	mv "$vacuum/$1/.new" "$vacuum/$1/firmware.json"
+}
+plug_in() { firmware camera-2 1.0; }
+unplug() { rm -rf "$vacuum/camera-2"; }
+version() { sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$vacuum/$1/firmware.json" 2>/dev/null; }
+status_of() { sed -n "s/^$1=//p" "$work/run/agent/status" 2>/dev/null; }
+installs() { grep -c '"phase":"apply","resultCode":700' "$work/state/agent/journal.jsonl"; }
+
+mkdir -p "$work"/{etc,up} || exit
+cp -r "$here/../packaging/agents.d" "$here/../packaging/handlers.d" "$work/etc/" || exit
+cat >"$work/etc/inventory.json" <<EOF
+{"components":[
+$(entry host-fw main-board firmware),
+$(entry motor-1 left-motor motors),
+$(entry motor-2 right-motor motors),
+$(entry motor-3 brush-motor motors),
+$(entry camera-1 front-camera cameras),
+$(entry camera-2 rear-camera cameras)
+]}
+EOF
+cat >"$work/etc/agent.conf" <<EOF
+[agent]
+goal = file:$work/goal.json
+allow-unsigned = yes
+handler-user = $(id -un)
+EOF
+for c in host-fw motor-1 motor-2 motor-3 camera-1; do firmware $c 1.0; done
+
+# --- the update: version 2.0 for each group, as reference steps of one goal
+for group in firmware motors cameras; do
+	printf '{"version":"2.0"}\n' >"$work/up/$group-2.0.json"
+done
+deploy() {
+	local group steps=''
+	goal_forget
+	for group in firmware motors cameras; do goal_file "$work/up/$group-2.0.json"; done
+	for group in firmware motors cameras; do
+		goal_manifest "vacuum-$group" "{\"group\":\"$group\"}" \
+			'{"handler":"rejoin/copy:1","files":["f-'$group'-2.0.json"],"handlerProperties":{"installedCriteria":"2.0","arguments":"--file '$group'-2.0.json --to --component-prop-val path --as firmware.json"}}' \
+			>"$work/up/$group.manifest.json"
+		goal_file "$work/up/$group.manifest.json"
+		steps+="${steps:+,}{\"type\":\"reference\",\"detachedManifestFileId\":\"f-$group.manifest.json\"}"
+	done
+	goal_manifest vacuum '{"model":"virtual-vacuum"}' "$steps" >"$work/up/manifest.json"
+	goal vacuum-2.0 "$work/up/manifest.json" >"$work/goal.new"
+	mv "$work/goal.new" "$work/goal.json"
+}
+
+heading '1. A vacuum cleaner: its rear camera is unplugged'
+show rejoin-enum -a --format=table
+
+heading '2. Its agent, and a watcher that asks the agent again when something comes back'
+tell '  rejoin-agent &'
+tell '  rejoin-watch --state watch.json | rejoin-retry --stdin &'
+set -m	# a process group each, so that a pipeline is ended as a whole
+rejoin-agent 2>"$work/agent.err" </dev/null &
+groups+=($!)
+rejoin-watch --state "$work/watch.json" 2>"$work/watch.err" </dev/null |
+	rejoin-retry --stdin 2>"$work/retry.err" &
+groups+=("$(jobs -p %%)")
+set +m
+seen 'the agent is idle, it has no goal yet' '[ "$(status_of state)" = idle ]'
+seen 'the watcher knows who is here' '[ -s "$work/watch.json" ]'
+
+heading '3. An update is rolled out: version 2.0 for every part'
+deploy
+seen 'all that is here has version 2.0' \
+	'[ "$(version host-fw) $(version motor-1) $(version motor-2) $(version motor-3) $(version camera-1)" = "2.0 2.0 2.0 2.0 2.0" ]'
+seen 'the agent waits for the rear camera' '[ "$(status_of state) $(status_of waiting)" = "idle 1" ]'
+show rejoin-status --format=table
+
+heading '4. The rear camera is plugged in; nobody asks for anything'
+before=$(status_of cycle)
+plug_in
+seen 'the watcher saw it arrive, and one more cycle ran' \
+	'[ "$(status_of settled_cycle)" = $((before + 1)) ]'
+seen 'the rear camera has version 2.0' '[ "$(version camera-2)" = 2.0 ]'
+seen 'nobody is waited for any more' '[ "$(status_of state) $(status_of waiting)" = "idle 0" ]'
+show rejoin-enum --format=table
+
+heading '5. Asked once more, with everything up to date: nothing is installed'
+before=$(installs)
+show rejoin-retry --wait
+seen "installs before and after: $before" '[ "$(installs)" = "$before" ]'
+
+heading '6. A loose connector: the rear camera comes and goes 50 times'
+unplug
+seen 'the watcher saw it leave' 'grep -q "\"camera-2\",\"state\":\"offline\"" "$work/watch.json"'
+before=$(status_of cycle)
+for _ in {1..50}; do
+	plug_in
+	unplug
+done
+plug_in
+seen 'the rear camera has version 2.0 again' '[ "$(version camera-2)" = 2.0 ]'
+sleep 1	# as long as a second cycle would need to show itself
+seen 'all of that was one cycle' '[ "$(status_of state) $(status_of cycle)" = "idle $((before + 1))" ]'
+show rejoin-status --format=table
+
+heading 'Every step was seen.'
+tell 'The watcher compares what is here with what it last acted on, so no event is lost or'
+tell 'doubled; the agent asks each component before it touches it, so asking again is harmless.'
