@@ -42,11 +42,11 @@ static const struct opt opts[] = {
 static const struct listing_spec columns = {
 	.name = "components",
 	.table = (const struct listing_column[]){
-		{ "ID", "id" }, { "VERSION", "version" }, { "INSTALLED", "installed" },
+		{ "ID", "id" }, { "VERSION", "version" }, { "INSTALLED", "installed|=unknown" },
 		{ "CRITERIA", "criteria" }, { "REASON", "reason" }, { NULL, NULL }
 	},
 	.tsv = (const struct listing_column[]){
-		{ "ID", "id" }, { "INSTALLED", "installed" }, { "CRITERIA", "criteria" },
+		{ "ID", "id" }, { "INSTALLED", "installed|=unknown" }, { "CRITERIA", "criteria" },
 		{ "REASON", "reason" }, { NULL, NULL }
 	},
 };

@@ -81,7 +81,7 @@ listing_free(struct listing *l)
 	free(l);
 }
 
-/* The first member of KEYS that is there, as text; what is no string as JSON. */
+/* The first of KEYS that is there, as text; what is no string as JSON. */
 static void
 cell(struct json record, const char *keys, struct buf *out)
 {
@@ -91,7 +91,9 @@ cell(struct json record, const char *keys, struct buf *out)
 		_cleanup_free_ char *key = xstrndup(keys, n);
 		_cleanup_json_ struct json v = json_get(record, key);
 
-		if (json_kind(v) == JSON_STRING)
+		if (*key == '=')
+			buf_puts(out, key + 1);
+		else if (json_kind(v) == JSON_STRING)
 			buf_puts(out, json_get_string(v));
 		else if (json_kind(v) != JSON_NONE && json_kind(v) != JSON_NULL)
 			json_format(v, out);

@@ -33,7 +33,11 @@ enum listing_format {
 
 struct listing_column {
 	const char *heading;	/* NULL ends a list of columns */
-	const char *key;	/* the member shown; alternatives have a '|' between: the first there is */
+	/*
+	 * The member shown.  Alternatives have a '|' between, and the first that
+	 * is there is shown; "=TEXT" is one that always is, TEXT itself.
+	 */
+	const char *key;
 };
 
 struct listing_spec {
