@@ -68,7 +68,7 @@ endif
 
 # --- the libraries, looked for only when something is compiled; packagers may
 # set the variables.  libjq has no .pc file before jq 1.7.
-libs = $(or $(shell $(PKG_CONFIG) --libs $(1)),$(error no $(1): install its -dev package))
+libs = $(or $(shell $(PKG_CONFIG) --libs $(1)),$(error no $(1): "test/deps.sh build" says what to install))
 UDEV_LIBS   ?= $(call libs,libudev)
 CRYPTO_LIBS ?= $(call libs,libcrypto)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
