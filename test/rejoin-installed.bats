@@ -455,7 +455,7 @@ manifest() {
 	# it is asked itself, whatever the record says
 	rejoin-enum -a all.json | jq -c '.state = "online"' >in
 	run --separate-stderr rejoin-installed -m m.json - <in
-	[[ $(verdicts) == *"cam3 null step_0: cannot reach the component: no directory $PWD/cam3: 0x300001F6" ]]
+	[[ $(verdicts) == *"cam3 null step_0: cannot reach the component: no directory $PWD/cam3: 0x300001F6"* ]]
 	c=$REJOIN_CONFIG_DIR/handlers.d/rejoin_copy_1
 	mkdir w
 	printf '{\n "version" :\t"2.0"}' >w/new.json
