@@ -152,6 +152,8 @@ feed(int fd, short events, void *cookie)
 	(void)events;
 	if (n > 0)
 		s->in_done += (size_t)n;
+	if (n < 0 && n != -EAGAIN && n != -EPIPE)
+		s->result.in_error = (int)-n;
 	if (s->in_done == s->in_len || (n < 0 && n != -EAGAIN))
 		stop_fd(s, &s->in_fd);	/* a command need not read it all */
 }
@@ -440,6 +442,8 @@ spawn_describe(const struct spawn_result *r, struct buf *out)
 		buf_puts(out, "did not end before its deadline");
 	else if (r->ended)
 		buf_puts(out, "was ended");
+	else if (r->status == 0 && r->in_error)
+		buf_printf(out, "was not given its input: %s", strerror(r->in_error));
 	else if (r->signo && sigabbrev_np(r->signo))
 		buf_printf(out, "was killed by SIG%s", sigabbrev_np(r->signo));
 	else if (r->signo)

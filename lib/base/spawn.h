@@ -43,6 +43,7 @@ struct spawn_result {
 	int status;		/* as the shell has it: exit status, or 128 + signal */
 	int signo;		/* the signal that killed it, or 0: a shell's 130 is not a SIGINT */
 	int error;		/* errno where it could not be run (status 126, 127), else 0 */
+	int in_error;		/* errno where it was not given all of IN, though it would have read it */
 	bool timed_out;		/* ended at its deadline */
 	bool ended;		/* ended by spawn_end() */
 	struct buf out, err;	/* what it wrote, up to OUT_MAX; the spawn's */
