@@ -28,6 +28,8 @@ frames() { cut -d' ' -f1 counts 2>/dev/null || echo 0; }
 	start pipe bash -c 'rejoin-watch -v | tee events | rejoin-installed -m goal.json --missing - |
 		tee missing | rejoin-retry --stdin'
 	wait_for 'grep -q listening pipe.err'
+	# the others end when it does
+	PIDS+=("$(pgrep -P "$pipe_pid" -x rejoin-watch)")
 	plug camera-1 2.0
 	wait_for 'grep -q camera-1 events'
 	# the second comes behind the first in the pipe: what the first causes would be seen by then

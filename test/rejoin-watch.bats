@@ -499,6 +499,59 @@ rejoin-watch: listening" ]
 	status_is 0
 }
 
+# offered_after COMMAND... - whatever COMMAND's watcher did, the arrival was acted on or is offered again
+offered_after() {
+	cp state.before state
+	: >offered
+	"$@" >/dev/null 2>&1 || :
+	rejoin-watch -1 --state state inventory.json -- sh -c 'cat >>offered' >/dev/null 2>again.err || :
+	# one that could not be read at first becomes readable: that wakes as well
+	grep -q "arrived\|readable" offered && return
+	echo "lost after $*"
+	cat again.err
+	return 1
+}
+
+@test "no failure of a system call loses an arrival" {
+	[ -e "$B/fault.so" ] || skip 'no fault injection under a sanitizer'
+	inventory
+	rejoin-watch -1 --state state.before inventory.json || :
+	plug 1
+	for call in read write open rename fsync; do
+		for n in {1..6}; do
+			for e in EIO ENOSPC EINTR; do
+				offered_after env FAULT=$call:$n:$e LD_PRELOAD="$B/fault.so" \
+					rejoin-watch -1 --state state inventory.json -- sh -c 'unset LD_PRELOAD; cat >>offered'
+			done
+		done
+	done
+	run --separate-stderr env FAULT=rename:1:EIO LD_PRELOAD="$B/fault.so" \
+		rejoin-watch -1 --state state.before inventory.json -- true
+	status_is 3
+	err_has 'rejoin-watch: state.before: Input/output error'
+}
+
+@test "killed at any of the calls that change something, it loses no arrival" {
+	needs_strace
+	[ -e "$B/fault.so" ] || skip 'a sanitizer has calls of its own'
+	inventory
+	rejoin-watch -1 --state state.before inventory.json || :
+	plug 1
+	local calls=openat,write,rename,fsync,fchmod n last
+	cp state.before state
+	last=$(strace -e trace=$calls rejoin-watch -1 --state state inventory.json -- true 2>&1 >/dev/null |
+		grep -c "^[a-z]*(")
+	[ "$last" -gt 10 ]
+	for ((n = last; n > 0; n--)); do
+		offered_after strace -qq -o trace -e trace=$calls -e inject=$calls:signal=KILL:when=$n \
+			rejoin-watch -1 --state state inventory.json -- sh -c 'cat >>offered'
+	done
+	# the file is on disk before it gets its name, and then the name is
+	cp state.before state
+	strace -o trace -e trace=rename,fsync rejoin-watch -1 --state state inventory.json -- true
+	[ "$(sed -n 's/(.*//p' trace | paste -sd,)" = fsync,rename,fsync ]
+}
+
 @test "without a stdout it does not begin" {
 	inventory
 	run --separate-stderr bash -c 'timeout 5 rejoin-watch inventory.json >&-'

@@ -44,7 +44,7 @@ command_ended(const struct spawn_result *r, void *cookie)
 
 	o->spawn = NULL;
 	spawn_describe(r, &why);
-	o->tell.done(r->status == 0, why.s, o->tell.cookie);
+	o->tell.done(r->status == 0 && !r->in_error, why.s, o->tell.cookie);
 	if (o->ended)
 		outlet_free(o);
 }
