@@ -155,6 +155,8 @@ manifest() {
 	inventory cam1 cam2 >two.json
 	run rejoin-installed -c 1.1 --format=tsv two.json
 	out_is $'cam1\tfalse\t1.1\tits version is 1.0\ncam2\ttrue\t1.1\t'
+	run rejoin-installed -c 1.1 --format=tsv inv.json
+	[ "${lines[2]}" = $'cam3\tunknown\t1.1\toffline' ]
 	run rejoin-installed -c 1.1 --format=table two.json
 	[[ ${lines[0]} =~ ^ID\ +VERSION\ +INSTALLED ]]
 	[ "${#lines[@]}" -eq 3 ]
