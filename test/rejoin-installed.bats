@@ -538,3 +538,28 @@ manifest() {
 		done
 	done
 }
+
+@test "a disk that is full or broken leaves the verdict open, and nothing behind" {
+	[ -e "$B/fault.so" ] || skip 'no fault injection under a sanitizer'
+	export TMPDIR=$PWD/tmp
+	mkdir tmp
+	inventory cam1 >one.json
+	answers 'echo "{\"resultCode\":900}" >$r'
+	with() { run --separate-stderr env LD_PRELOAD="$B/fault.so" FAULT="$1" rejoin-installed "${@:2}"; }
+	# the first of each is of the script's copy
+	for w in 'write:1:ENOSPC No space left on device' 'fsync:1:EIO Input/output error' \
+		'rename:1:EROFS Read-only file system'; do
+		with "${w%% *}" -H s.sh one.json
+		status_is 3
+		[[ $(verdicts) == "cam1 null file "*"${w#* }" ]]
+		no_work_left
+	done
+	with open:1:EACCES -H s.sh one.json
+	[ "$status" -ne 0 ]
+	no_work_left
+	with read:1:EIO -c 1 - <<<'{"id":"a","version":"1"}'
+	status_is 3
+	err_has 'standard input: after line 0: Input/output error'
+	with read:1:EINTR -c 1 - <<<'{"id":"a","version":"1"}'
+	status_is 0
+}
