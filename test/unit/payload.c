@@ -103,6 +103,13 @@ check_good(const char *dir)
 	file_replace(path, "", 0, 0640, 0);
 	set(&again, NULL);
 	expect("cut", payload_fetch(&p, cache, &again, &f) == 0 && holds(path, "hello"), &f);
+	/* what a crash left half-written is no hindrance, and does not stay */
+	_cleanup_free_ char *part = xasprintf("%s/sha256/.%s.part", cache, strrchr(path, '/') + 1);
+
+	rename(path, part);
+	set(&again, NULL);
+	expect("a part", payload_fetch(&p, cache, &again, &f) == 0 && holds(path, "hello") &&
+	    entries(cache, "sha256") == 1, &f);
 	unlink(path);
 	set(&again, NULL);
 	set(&p.url, NULL);
