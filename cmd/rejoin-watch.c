@@ -108,10 +108,13 @@ stdout_broken(int err, void *cookie)
 }
 
 static void
-problem(const char *text, void *cookie)
+problem(enum exit_status status, const char *text, void *cookie)
 {
 	(void)cookie;
-	diag(0, "%s", text);
+	if (status == EXIT_OK)
+		diag_info("%s", text);
+	else
+		diag(0, "%s", text);
 }
 
 static void

@@ -228,6 +228,42 @@ rejoin-watch: listening" ]
 	[ "$(jq -r .cause watch.out)" = poll ]
 }
 
+@test "where inotifywait cannot listen, it says why, and looks whenever it tries again" {
+	needs jq
+	inventory
+	mkdir bin
+	printf '#!/bin/sh\necho >>tries\necho "Failed to watch usb; upper limit on inotify watches reached!" >&2\nexit 1\n' \
+		>bin/inotifywait
+	chmod +x bin/inotifywait
+	start watch env PATH="$PWD/bin:$PATH" rejoin-watch -v --settle 50ms --rescan 0s --tree usb inventory.json
+	wait_for 'grep -q listening watch.err'
+	grep -q 'inotifywait: Failed to watch usb; upper limit' watch.err
+	plug 1
+	n_events 1
+	[ "$(jq -r .cause watch.out)" = tree ]
+	wait_for '[ "$(wc -l <tries)" -ge 3 ]'
+	[ "$(grep -c 'inotifywait' watch.err)" -eq 2 ]
+}
+
+@test "what the inventory names is followed as it goes and comes, relative names too" {
+	needs inotifywait jq
+	inventory
+	sed -i "s|$PWD/usb/camera-1|./usb//camera-1|; s|$PWD/usb/camera-2|camera-2|" inventory.json
+	plug 1
+	watch -a inventory.json
+	rm -r usb
+	n_events 1
+	mkdir usb
+	plug 1
+	n_events 2
+	mkdir camera-2
+	cp usb/camera-1/firmware.json camera-2
+	n_events 3
+	unplug 1
+	n_events 4
+	[ "$(events)" = 'camera-1 departed,camera-1 arrived,camera-2 arrived,camera-1 departed' ]
+}
+
 @test "--poll looks where no edge comes from" {
 	needs jq
 	mkdir probes

@@ -122,15 +122,33 @@ parent(const char *path)
 	return xstrdup(dirname(copy));
 }
 
+/* One slash for many, and no "./" before it: what is compared must be spelt alike. */
+static void
+squeeze(char *path)
+{
+	const char *s = path;
+	char *to = path;
+
+	while (s[0] == '.' && s[1] == '/' && s[2])
+		for (s += 2; *s == '/'; s++)
+			;
+	for (; *s; s++)
+		if (*s != '/' || s[1] != '/')
+			*to++ = *s;
+	*to = '\0';
+}
+
 /* Does PATH matter to those who follow: a place, something in one, or on the way to it? */
 static bool
 matters(struct edges *e, const char *path)
 {
 	_cleanup_free_ char *p = xstrdup(path), *dir = NULL;
-	size_t len = strlen(p);
 	struct json v;
+	size_t len;
 	bool yes;
 
+	squeeze(p);
+	len = strlen(p);
 	while (len > 1 && p[len - 1] == '/')
 		p[--len] = '\0';
 	v = json_get(e->places, p);
@@ -249,18 +267,6 @@ watch_place(struct json *watch, const char *place)
 		json_set(watch, p, json_null());
 		return;
 	}
-}
-
-/* One slash for many, as inotifywait has them. */
-static void
-squeeze(char *path)
-{
-	char *to = path;
-
-	for (const char *s = path; *s; s++)
-		if (*s != '/' || s[1] != '/')
-			*to++ = *s;
-	*to = '\0';
 }
 
 /* The directory that the data file of COMPONENT is in; NULL for none. */

@@ -38,7 +38,7 @@ struct tree {
 	int64_t queue_max;
 	size_t n_missing;
 	bool without_setpriv, is_missing, told_ready, restart, ending;
-	char *problem;			/* last told */
+	struct buf told;		/* problems since it last heard */
 	loop_fn *done;
 	void *done_cookie;
 };
@@ -51,14 +51,16 @@ tell_ready(struct tree *t)
 	t->told_ready = true;
 }
 
-/* Takes TEXT. */
+/* Takes TEXT, which is told once until it hears again. */
 static void
 tell_problem(struct tree *t, char *text)
 {
-	if (!t->problem || strcmp(t->problem, text) != 0)
+	if (!strstr(t->told.s, text)) {
 		t->hear.problem(text, t->hear.cookie);
-	free(t->problem);
-	t->problem = text;
+		if (buf_puts(&t->told, text) < 0)
+			buf_reset(&t->told);
+	}
+	free(text);
 }
 
 static char **
@@ -97,7 +99,7 @@ tree_free(struct tree *t)
 	buf_release(&t->record);
 	buf_release(&t->line);
 	xfree_strv(t->dirs);
-	free(t->problem);
+	buf_release(&t->told);
 	free(t);
 	done(cookie);
 }
@@ -229,7 +231,7 @@ take_line(struct tree *t, const char *line)
 		return;
 	}
 	t->established_ms = clock_mono_ms();
-	free(TAKE_PTR(t->problem));
+	buf_reset(&t->told);
 	if (t->told_ready)
 		t->hear.edge(NULL, t->hear.cookie);
 	tell_ready(t);
@@ -291,6 +293,8 @@ ended(const struct spawn_result *r, void *cookie)
 		spawn_describe(r, &why);
 		tell_problem(t, xasprintf("inotifywait %s; it is started anew", why.s));
 	}
+	if (!t->established_ms)
+		t->hear.edge(NULL, t->hear.cookie);	/* it cannot be heard, so look */
 	loop_timer_set(t->loop, &t->again, lived || t->restart ? 0 : backoff_next(&t->backoff));
 	tell_ready(t);
 }
@@ -353,7 +357,7 @@ tree_new(struct loop *l, char *const *dirs, bool recursive, const struct tree_he
 		.loop = l, .hear = *hear, .dirs = copy_strv(dirs), .recursive = recursive,
 		.again = { .fn = start, .cookie = t },
 		.missed = { .fn = look_for_missing, .cookie = t }, .missed_fd = -1,
-		.record = BUF_MAX(TEXT_MAX), .line = BUF_MAX(TEXT_MAX),
+		.record = BUF_MAX(TEXT_MAX), .line = BUF_MAX(TEXT_MAX), .told = BUF_MAX(4 * TEXT_MAX),
 		.queue_max = queue_max(),
 	};
 	loop_timer_set(l, &t->again, 0);

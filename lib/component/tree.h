@@ -8,8 +8,8 @@
  * after as many events as could have been one it is started anew.  A
  * directory that is not there is looked for again.
  *
- * Nothing here fails: where there is no hearing, PROBLEM says why, and whoever
- * waits for edges must look from time to time.
+ * Nothing here fails: where there is no hearing, PROBLEM says why, and each
+ * attempt to hear again is an edge.
  */
 #ifndef COMPONENT_TREE_H
 #define COMPONENT_TREE_H

@@ -47,12 +47,12 @@ struct watcher {
 
 /* Say TEXT unless it was said at the last look, too. */
 static void
-say(struct watcher *w, const char *text)
+say(struct watcher *w, enum exit_status status, const char *text)
 {
 	struct json v = json_get(w->said, text), u = json_get(w->to_say, text);
 
 	if (json_kind(v) == JSON_NONE && json_kind(u) == JSON_NONE)
-		w->tell.problem(text, w->tell.cookie);
+		w->tell.problem(status, text, w->tell.cookie);
 	json_release(&v);
 	json_release(&u);
 	json_set(&w->to_say, text, json_null());
@@ -61,7 +61,7 @@ say(struct watcher *w, const char *text)
 static void
 refused(const struct fail *f, void *cookie)
 {
-	say(cookie, f->text);
+	say(cookie, f->status, f->text);
 }
 
 /* With a watchdog: we are well.  At each look, so that it needs no waking of its own. */
@@ -153,7 +153,7 @@ save(struct watcher *w)
 	if (r == 0)
 		return 0;
 	why = xasprintf("%s: %s", w->spec.state, strerror(-r));
-	say(w, why);
+	say(w, EXIT_TROUBLE, why);
 	return r;
 }
 
@@ -197,7 +197,7 @@ watcher_acted(struct watcher *w, bool acted, const char *why)
 		return;
 	}
 	if (!w->ending && (!w->held || strcmp(w->held, why) != 0))
-		w->tell.problem(why, w->tell.cookie);
+		w->tell.problem(EXIT_TROUBLE, why, w->tell.cookie);
 	free(w->held);
 	w->held = xstrdup(why);
 	json_release(&w->after);
@@ -309,7 +309,7 @@ edges_problem(const char *text, void *cookie)
 {
 	struct watcher *w = cookie;
 
-	w->tell.problem(text, w->tell.cookie);
+	w->tell.problem(EXIT_TROUBLE, text, w->tell.cookie);
 }
 
 static void
@@ -321,7 +321,7 @@ deaf(void *cookie)
 
 	if (w->spec.poll_ms == 0 || w->spec.poll_ms > DEAF_POLL_MS)
 		w->spec.poll_ms = DEAF_POLL_MS;
-	w->tell.problem(text, w->tell.cookie);
+	w->tell.problem(EXIT_TROUBLE, text, w->tell.cookie);
 	if (w->stage == WAITING && w->looked)
 		set_period(w);
 }

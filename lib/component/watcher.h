@@ -36,8 +36,8 @@ enum { WATCHER_UNSETTLED = 10 };
 struct watcher_tell {
 	/* Act on EVENTS (never none), an array; watcher_acted() when done. */
 	void (*offer)(struct json events, void *cookie);
-	/* What the user should know; not said again while it stays so. */
-	void (*problem)(const char *text, void *cookie);
+	/* What is wrong (or, EXIT_OK, just odd); not said again while it stays so. */
+	void (*problem)(enum exit_status status, const char *text, void *cookie);
 	/* The first look was taken, and the edges are listened to. */
 	void (*ready)(void *cookie);
 	/* Nothing more to do: the one look was taken, or the first one failed. */
