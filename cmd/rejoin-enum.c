@@ -57,9 +57,19 @@ struct enumerator {
 	struct enumerate_spec what;
 	struct loop *loop;
 	struct enumeration *running;
+	struct listing *listing;
+	struct buf out;
+	size_t n;			/* listed */
 	int signo;			/* that ended it */
 	enum exit_status status;
 };
+
+/* Was it said which components are wanted? */
+static bool
+is_choosy(const struct enumerator *e)
+{
+	return json_count(e->selectors) > 0 || e->filter;
+}
 
 static void
 tell(const struct fail *f, void *cookie)
@@ -84,8 +94,6 @@ is_meant(struct enumerator *e, struct json c)
 	struct fail f;
 	int r = 1;
 
-	if (!e->all && component_state(c) == COMPONENT_OFFLINE)
-		return false;
 	if (json_count(e->selectors) > 0 && !selector_matches_any(e->selectors, c))
 		return false;
 	if (e->filter)
@@ -98,36 +106,45 @@ is_meant(struct enumerator *e, struct json c)
 }
 
 static void
-write_out(struct buf *out)
+write_out(struct enumerator *e)
 {
-	fwrite(out->s, 1, out->len, stdout);
-	buf_reset(out);
+	fwrite(e->out.s, 1, e->out.len, stdout);
+	buf_reset(&e->out);
 }
 
 static void
-list(struct json components, enum exit_status worst, void *cookie)
+list(const struct enumerated *found, void *cookie)
 {
 	struct enumerator *e = cookie;
-	_cleanup_buf_ struct buf out = BUF_INIT;
-	struct listing *l = listing_new(e->format, &spec, &out);
-	size_t n = 0;
+	_cleanup_json_ struct json c = JSON_ABSENT;
 
+	if (!e->all && enumerated_state(found) == COMPONENT_OFFLINE)
+		return;
+	if (e->format == LISTING_JSONL && !is_choosy(e)) {
+		enumerated_format(found, &e->out);
+		buf_putc(&e->out, '\n');
+	} else {
+		c = enumerated_record(found);
+		if (!is_meant(e, c))
+			return;
+		listing_add(e->listing, c);
+	}
+	e->n++;
+	if (e->out.len >= BULK)
+		write_out(e);
+}
+
+static void
+listed(struct json components, enum exit_status worst, void *cookie)
+{
+	struct enumerator *e = cookie;
+
+	(void)components;
 	e->running = NULL;
 	worse(e, worst);
-	for (size_t i = 0; i < json_count(components); i++) {
-		_cleanup_json_ struct json c = json_at(components, i);
-
-		if (!is_meant(e, c))
-			continue;
-		n++;
-		listing_add(l, c);
-		if (out.len >= BULK)
-			write_out(&out);
-	}
-	listing_end(l);
-	write_out(&out);
-	listing_free(l);
-	if (n == 0 && (json_count(e->selectors) > 0 || e->filter))
+	listing_end(e->listing);
+	write_out(e);
+	if (e->n == 0 && is_choosy(e))
 		worse(e, EXIT_NO);
 	loop_stop(e->loop, 0);
 }
@@ -160,9 +177,12 @@ run(struct enumerator *e)
 	e->loop = loop_new();
 	loop_signal(e->loop, SIGINT, on_int, e);
 	loop_signal(e->loop, SIGTERM, on_term, e);
-	e->running = enumerate_start(e->loop, &e->what, list, e);
+	e->listing = listing_new(e->format, &spec, &e->out);
+	e->running = enumerate_start(e->loop, &e->what, listed, e);
 	loop_run(e->loop);
 	loop_free(e->loop);
+	listing_free(e->listing);
+	buf_release(&e->out);
 	if (e->signo)
 		raise(e->signo);
 }
@@ -237,7 +257,7 @@ int
 main(int argc, char *argv[])
 {
 	struct enumerator e = { .format = listing_default(), .selectors = json_array(),
-	    .what = { .group = (gid_t)-1, .problem = tell } };
+	    .out = BUF_INIT, .what = { .group = (gid_t)-1, .problem = tell, .each = list } };
 	_cleanup_profile_ struct profile *p = NULL;
 	char *of_profile[2] = { NULL, NULL };
 
@@ -251,6 +271,7 @@ main(int argc, char *argv[])
 			die(EXIT_USAGE, 0, "%s: has no [inventory] file", p->file);
 	}
 	e.what.inventories = optind < argc ? argv + optind : of_profile;
+	e.what.cookie = &e;
 	run(&e);
 	json_release(&e.selectors);
 	json_filter_free(e.filter);

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <errno.h>
 #include <jq.h>
 #include <jv.h>
@@ -9,10 +8,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/utf8.h"
+#include "base/jsontext.h"
 #include "base/xalloc.h"
-
-enum { DEPTH_MAX = 256 };
 
 _Static_assert(sizeof(jv) == sizeof(struct json), "a jv is two words");
 _Static_assert(JV_KIND_INVALID == 0, "JSON_ABSENT is an invalid jv");
@@ -102,69 +99,57 @@ json_equal(struct json a, struct json b)
 	return jv_equal(lend(a), lend(b));
 }
 
-/*
- * libjq replaces invalid UTF-8 in silence, and its limit on nesting differs
- * from release to release; so both are checked before it sees the text.
- */
-static int
-check_text(const char *name, const char *text, size_t len, struct fail *f)
+/* One value and nothing after it; jv_parse_sized() would quote the whole text in its message. */
+static jv
+parse_one(const char *text, size_t len)
 {
-	const char *sep = name ? ": " : "";
-	size_t bad = utf8_check(text, len);
-	bool in_string = false;
-	int depth = 0;
+	struct jv_parser *p = jv_parser_new(0);
+	jv v, more;
 
-	name = name ? name : "";
-	if (bad < len)
-		return fail_set(f, EXIT_USAGE, "%s%sis not UTF-8 at byte %zu", name, sep, bad);
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (in_string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
-		} else if (c == '"') {
-			in_string = true;
-		} else if (c == '[' || c == '{') {
-			if (++depth > DEPTH_MAX)
-				return fail_set(f, EXIT_USAGE, "%s%snested more than %d deep",
-				    name, sep, DEPTH_MAX);
-		} else if (c == ']' || c == '}') {
-			depth--;
-		} else if (c == '\0') {
-			return fail_set(f, EXIT_USAGE, "%s%shas a NUL byte", name, sep);
+	jv_parser_set_buf(p, text, (int)len, 0);
+	v = jv_parser_next(p);
+	if (jv_is_valid(v)) {
+		more = jv_parser_next(p);
+		if (jv_is_valid(more) || jv_invalid_has_msg(jv_copy(more))) {
+			jv_free(v);
+			v = jv_is_valid(more) ?
+			    jv_invalid_with_msg(jv_string("more than one value")) : jv_copy(more);
 		}
+		jv_free(more);
 	}
-	return 0;
+	jv_parser_free(p);
+	return v;
 }
 
 int
-json_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f)
+json_parse_checked(const char *name, const char *text, size_t len, struct json *out,
+    struct fail *f)
 {
 	const char *sep = name ? ": " : "";
-	int r = check_text(name, text, len, f);
 	jv v, msg;
+	int r;
 
-	if (r < 0)
-		return r;
+	name = name ? name : "";
 	if (len > INT32_MAX / 2)
-		return fail_set(f, EXIT_USAGE, "%s%stoo long", name ? name : "", sep);
-	v = jv_parse_sized(text, (int)len);
+		return fail_set(f, EXIT_USAGE, "%s%stoo long", name, sep);
+	v = parse_one(text, len);
 	if (jv_is_valid(v)) {
 		*out = wrap(v);
 		return 0;
 	}
 	msg = jv_invalid_get_msg(v);
-	r = fail_set(f, EXIT_USAGE, "%s%sis not JSON%s%.200s", name ? name : "", sep,
-	    jv_get_kind(msg) == JV_KIND_STRING ? ": " : "",
-	    jv_get_kind(msg) == JV_KIND_STRING ? jv_string_value(msg) : "");
-	/* libjq's message quotes the whole text: our own is short */
-	if (strstr(f->text, " (while parsing"))
-		*strstr(f->text, " (while parsing") = '\0';
+	r = fail_set(f, EXIT_USAGE, "%s%sis not JSON: %.200s", name, sep,
+	    jv_get_kind(msg) == JV_KIND_STRING ? jv_string_value(msg) : "no value");
 	jv_free(msg);
 	return r;
+}
+
+int
+json_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f)
+{
+	int r = jsontext_check(name, text, len, f);
+
+	return r < 0 ? r : json_parse_checked(name, text, len, out, f);
 }
 
 int
@@ -252,7 +237,7 @@ json_count(struct json v)
 struct json
 json_at(struct json array, size_t i)
 {
-	return wrap(jv_array_get(lend(array), (int)i));
+	return json_kind(array) == JSON_ARRAY ? wrap(jv_array_get(lend(array), (int)i)) : JSON_ABSENT;
 }
 
 struct json
@@ -325,46 +310,80 @@ json_next(struct json_iter *it)
 {
 	jv o = unwrap(it->object);
 
-	json_release(&it->value);
-	json_release(&it->key_value);
-	if (json_kind(it->object) != JSON_OBJECT) {
-		json_end(it);
-		return false;
+	if (it->at >= 0) {
+		jv_free(unwrap(it->value));
+		jv_free(unwrap(it->key_value));
+		it->value = it->key_value = JSON_ABSENT;
+		it->at = jv_object_iter_next(o, it->at);
+	} else if (json_kind(it->object) == JSON_OBJECT) {
+		it->at = jv_object_iter(o);
 	}
-	it->at = it->at < 0 ? jv_object_iter(o) : jv_object_iter_next(o, it->at);
-	if (!jv_object_iter_valid(o, it->at)) {
+	if (it->at < 0 || !jv_object_iter_valid(o, it->at)) {
 		json_end(it);
 		return false;
 	}
 	it->key_value = wrap(jv_object_iter_key(o, it->at));
 	it->value = wrap(jv_object_iter_value(o, it->at));
-	it->key = json_get_string(it->key_value);
+	it->key = jv_string_value(unwrap(it->key_value));
 	return true;
 }
 
-static void
-format_string(const char *s, size_t len, struct buf *out)
+/* Which bytes cannot stand for themselves. */
+static const bool is_special[256] = {
+	[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x7f] = true,
+};
+
+/* C as libjq's own printing has it, at W; returns what is behind it: at most 6 bytes. */
+static char *
+format_special(unsigned char c, char *w)
 {
-	static const char names[] = "btnvfr";	/* of \b \t \n \v \f \r: 8 to 13 */
-	const char *begin = s, *end = s + len;
+	static const char names[] = "btn?fr", digits[] = "0123456789abcdef";	/* of 8 to 13 */
 
-	buf_putc(out, '"');
-	for (; s < end; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-			continue;
-		buf_add(out, begin, (size_t)(s - begin));
-		begin = s + 1;
-		if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", c);
-		else if (c >= 8 && c <= 13 && c != '\v')
-			buf_printf(out, "\\%c", names[c - 8]);
-		else
-			buf_printf(out, "\\u%04x", c);
+	*w++ = '\\';
+	if (c == '"' || c == '\\') {
+		*w++ = (char)c;
+	} else if (c >= 8 && c <= 13 && c != '\v') {
+		*w++ = names[c - 8];
+	} else {
+		*w++ = 'u';
+		*w++ = '0';
+		*w++ = '0';
+		*w++ = digits[c >> 4];
+		*w++ = digits[c & 15];
 	}
-	buf_add(out, begin, (size_t)(s - begin));
-	buf_putc(out, '"');
+	return w;
+}
+
+/* The string V, which is taken: its owner still holds its bytes.  BEFORE is a byte, or 0 for none. */
+static void
+format_string(jv v, char before, char after, struct buf *out)
+{
+	const char *s = jv_string_value(v);
+	const size_t len = (size_t)jv_string_length_bytes(v);
+	size_t n_special = 0;
+	char *w;
+
+	for (size_t i = 0; i < len; i++)
+		n_special += is_special[(unsigned char)s[i]];
+	if (buf_reserve(out, len + 5 * n_special + 4) < 0)
+		return;
+	w = out->s + out->len;
+	if (before)
+		*w++ = before;
+	*w++ = '"';
+	if (n_special == 0)
+		w = mempcpy(w, s, len);
+	else
+		for (const char *end = s + len; s < end; s++)
+			if (!is_special[(unsigned char)*s])
+				*w++ = *s;
+			else
+				w = format_special((unsigned char)*s, w);
+	*w++ = '"';
+	if (after)
+		*w++ = after;
+	*w = '\0';
+	out->len = (size_t)(w - out->s);
 }
 
 /* Whole numbers are most of them, and quick; libjq knows how to print the rest. */
@@ -383,6 +402,8 @@ format_number(jv v, struct buf *out)
 	}
 }
 
+static void format(jv v, struct buf *out);
+
 static void
 format_array(jv v, struct buf *out)
 {
@@ -390,12 +411,9 @@ format_array(jv v, struct buf *out)
 
 	buf_putc(out, '[');
 	for (int i = 0; i < n; i++) {
-		struct json e = wrap(jv_array_get(jv_copy(v), i));
-
 		if (i > 0)
 			buf_putc(out, ',');
-		json_format(e, out);
-		json_release(&e);
+		format(jv_array_get(jv_copy(v), i), out);
 	}
 	buf_putc(out, ']');
 }
@@ -403,53 +421,51 @@ format_array(jv v, struct buf *out)
 static void
 format_object(jv v, struct buf *out)
 {
-	const char *sep = "";
+	char before = '{';
+	int i = jv_object_iter(v);
 
-	buf_putc(out, '{');
-	for (int i = jv_object_iter(v); jv_object_iter_valid(v, i); i = jv_object_iter_next(v, i)) {
-		jv key = jv_object_iter_key(v, i);
-		struct json value = wrap(jv_object_iter_value(v, i));
-
-		buf_puts(out, sep);
-		format_string(jv_string_value(key), (size_t)jv_string_length_bytes(jv_copy(key)), out);
-		buf_putc(out, ':');
-		json_format(value, out);
-		jv_free(key);
-		json_release(&value);
-		sep = ",";
+	for (; jv_object_iter_valid(v, i); i = jv_object_iter_next(v, i)) {
+		format_string(jv_object_iter_key(v, i), before, ':', out);
+		format(jv_object_iter_value(v, i), out);
+		before = ',';
 	}
-	buf_putc(out, '}');
+	buf_puts(out, before == '{' ? "{}" : "}");
+}
+
+/* V is taken, and its owner still holds it: so one reference is always left. */
+static void
+format(jv v, struct buf *out)
+{
+	switch (jv_get_kind(v)) {
+	case JV_KIND_FALSE:
+		buf_puts(out, "false");
+		return;
+	case JV_KIND_TRUE:
+		buf_puts(out, "true");
+		return;
+	case JV_KIND_NUMBER:
+		format_number(v, out);
+		return;
+	case JV_KIND_STRING:
+		format_string(v, 0, 0, out);
+		return;
+	case JV_KIND_ARRAY:
+		format_array(v, out);
+		break;
+	case JV_KIND_OBJECT:
+		format_object(v, out);
+		break;
+	default:
+		buf_puts(out, "null");
+		break;
+	}
+	jv_free(v);
 }
 
 void
 json_format(struct json j, struct buf *out)
 {
-	jv v = unwrap(j);
-
-	switch (json_kind(j)) {
-	case JSON_NONE:
-	case JSON_NULL:
-		buf_puts(out, "null");
-		break;
-	case JSON_FALSE:
-		buf_puts(out, "false");
-		break;
-	case JSON_TRUE:
-		buf_puts(out, "true");
-		break;
-	case JSON_NUMBER:
-		format_number(v, out);
-		break;
-	case JSON_STRING:
-		format_string(jv_string_value(v), json_string_len(j), out);
-		break;
-	case JSON_ARRAY:
-		format_array(v, out);
-		break;
-	case JSON_OBJECT:
-		format_object(v, out);
-		break;
-	}
+	format(lend(j), out);
 }
 
 void

@@ -40,6 +40,10 @@ enum json_kind {
  */
 int json_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f);
 
+/* The same for a text that jsontext_check() found right, or for a part of one. */
+int json_parse_checked(const char *name, const char *text, size_t len, struct json *out,
+    struct fail *f);
+
 /* A file as file_load() reads it, parsed. */
 int json_load(const char *path, int file_flags, size_t max, struct json *out, struct fail *f);
 

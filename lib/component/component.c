@@ -46,14 +46,23 @@ component_set_state(struct json *c, enum component_state s)
 bool
 component_is_text_member(const char *key)
 {
-	static const char *const names[] = {
-		"id", "name", "group", "manufacturer", "model", "version", "state",
-	};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(names[i], key) == 0)
-			return true;
-	return false;
+	/* by the first letter, since this is asked of every member of every component */
+	switch (key[0]) {
+	case 'g':
+		return strcmp(key, "group") == 0;
+	case 'i':
+		return strcmp(key, "id") == 0;
+	case 'm':
+		return strcmp(key, "manufacturer") == 0 || strcmp(key, "model") == 0;
+	case 'n':
+		return strcmp(key, "name") == 0;
+	case 's':
+		return strcmp(key, "state") == 0;
+	case 'v':
+		return strcmp(key, "version") == 0;
+	default:
+		return false;
+	}
 }
 
 static int

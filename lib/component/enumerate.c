@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +14,14 @@
 #include "component/udev.h"
 
 /* A component on its way into the list. */
-struct item {
+struct enumerated {
 	struct enumeration *owner;
 	struct json component, udev, probe;
-	const char *id;			/* COMPONENT's */
+	const char *text;		/* instead of COMPONENT: its members but the state */
+	size_t text_len;
+	const char *id;
 	size_t inventory, entry;	/* where it stands */
+	bool has_data_file;
 	char *device;			/* the one a template was filled in from, or NULL */
 	enum component_state state;
 	char *reason;			/* why it is not online */
@@ -28,13 +30,13 @@ struct item {
 
 struct enumeration {
 	struct loop *loop;
-	char **paths;
-	size_t n_paths;
-	bool *refused;			/* of each path */
-	struct enumerate_spec spec;	/* its strings are not used after the start */
+	struct inventory *inventories;	/* of one that was refused, the path alone */
+	size_t n_inventories;
+	bool *refused;			/* of each */
+	struct enumerate_spec spec;	/* its paths are not used after the start */
 	enumerate_done *done;
 	void *cookie;
-	struct item *items;
+	struct enumerated *items;
 	size_t n, cap;
 	struct udev_look *look;
 	struct probes *probes;
@@ -53,17 +55,17 @@ problem(struct enumeration *e, const struct fail *f)
 }
 
 static void
-where(const struct item *i, struct buf *out)
+where(const struct enumerated *i, struct buf *out)
 {
-	inventory_where(i->owner->paths[i->inventory], i->entry, i->id, out);
+	inventory_where(i->owner->inventories[i->inventory].path, i->entry, i->id, out);
 	if (i->device)
 		buf_printf(out, " (%s)", i->device);
 }
 
-static void item_problem(struct item *i, enum exit_status status, const char *fmt, ...) PRINTF(3, 4);
+static void item_problem(struct enumerated *i, enum exit_status status, const char *fmt, ...) PRINTF(3, 4);
 
 static void
-item_problem(struct item *i, enum exit_status status, const char *fmt, ...)
+item_problem(struct enumerated *i, enum exit_status status, const char *fmt, ...)
 {
 	_cleanup_buf_ struct buf at = BUF_INIT;
 	char text[sizeof ((struct fail *)NULL)->text];
@@ -80,7 +82,7 @@ item_problem(struct item *i, enum exit_status status, const char *fmt, ...)
 
 /* Everything that says how it is here must agree: offline is the last word, then unreadable. */
 static void
-decide(struct item *i, enum component_state state, const char *reason)
+decide(struct enumerated *i, enum component_state state, const char *reason)
 {
 	if (i->state == COMPONENT_OFFLINE || state == COMPONENT_ONLINE ||
 	    (i->state == COMPONENT_UNREADABLE && state == COMPONENT_UNREADABLE))
@@ -93,7 +95,7 @@ decide(struct item *i, enum component_state state, const char *reason)
 }
 
 static void
-item_release(struct item *i)
+item_release(struct enumerated *i)
 {
 	json_release(&i->component);
 	json_release(&i->udev);
@@ -102,8 +104,8 @@ item_release(struct item *i)
 	free(i->reason);
 }
 
-static struct item *
-add_item(struct enumeration *e, const struct item *model)
+static struct enumerated *
+add_item(struct enumeration *e, const struct enumerated *model)
 {
 	e->items = xgrow(e->items, e->n, &e->cap, sizeof *e->items);
 	e->items[e->n] = *model;
@@ -127,7 +129,7 @@ is_reserved(const char *key)
  * not choose its own update, so it is another component for nobody.
  */
 static void
-merge(struct item *i, struct json data, const char *source)
+merge(struct enumerated *i, struct json data, const char *source)
 {
 	const char *id = json_get_text(data, "id");
 	struct json_iter it;
@@ -149,26 +151,26 @@ merge(struct item *i, struct json data, const char *source)
 			json_set(&i->component, it.key, json_copy(it.value));
 }
 
-/* The data file's path, or NULL where the entry has none; relative to the inventory. */
+/* The data file's path, from the inventory's directory where it is relative. */
 static char *
-data_file(const struct item *i)
+data_file(const struct enumerated *i)
 {
 	_cleanup_json_ struct json p = json_get(i->component, "properties");
 	const char *dir = json_get_text(p, "path"), *name = json_get_text(p, "firmwareDataFile");
-	_cleanup_free_ char *inventory = NULL;
+	const char *inventory = i->owner->inventories[i->inventory].path;
+	const char *slash = strrchr(inventory, '/');
 
 	if (!dir || !name)
-		return NULL;
-	if (*dir == '/')
+		return NULL;	/* a template's that could not be filled in */
+	if (*dir == '/' || !slash)
 		return xasprintf("%s/%s", dir, name);
-	inventory = xstrdup(i->owner->paths[i->inventory]);
-	return xasprintf("%s/%s/%s", dirname(inventory), dir, name);
+	return xasprintf("%.*s/%s/%s", (int)(slash - inventory), inventory, dir, name);
 }
 
 static void
-look_at_data_file(struct item *i)
+look_at_data_file(struct enumerated *i)
 {
-	_cleanup_free_ char *path = data_file(i);
+	_cleanup_free_ char *path = i->has_data_file ? data_file(i) : NULL;
 	_cleanup_json_ struct json data = JSON_ABSENT;
 	struct fail f;
 	int r;
@@ -187,7 +189,7 @@ look_at_data_file(struct item *i)
 }
 
 static void
-look_at_devices(struct item *i)
+look_at_devices(struct enumerated *i)
 {
 	struct enumeration *e = i->owner;
 
@@ -202,7 +204,7 @@ look_at_devices(struct item *i)
 static void
 probed(enum component_state state, struct json members, const char *reason, void *cookie)
 {
-	struct item *i = cookie;
+	struct enumerated *i = cookie;
 	struct enumeration *e = i->owner;
 
 	if (state != COMPONENT_ONLINE)
@@ -215,21 +217,16 @@ probed(enum component_state state, struct json members, const char *reason, void
 
 /* A state of its own counts where nothing tells how the component is here. */
 static void
-take_own_state(struct item *i)
+take_own_state(struct enumerated *i)
 {
-	_cleanup_free_ char *path = NULL;
-
-	if (!json_get_text(i->component, "state") || json_kind(i->udev) != JSON_NONE ||
-	    json_kind(i->probe) != JSON_NONE || i->device)
-		return;
-	path = data_file(i);
-	if (!path)
+	if (!i->text && !i->has_data_file && !i->device && json_kind(i->udev) == JSON_NONE &&
+	    json_kind(i->probe) == JSON_NONE)
 		i->state = component_state(i->component);
 }
 
 /* The cheap looks first; what is not here need not be asked. */
 static void
-look_at(struct item *i)
+look_at(struct enumerated *i)
 {
 	struct enumeration *e = i->owner;
 
@@ -263,8 +260,9 @@ add_device(const struct udev_found *d, void *cookie)
 {
 	struct expansion *x = cookie;
 	const struct inventory_entry *entry = x->entry;
-	struct item i = { .owner = x->e, .id = entry->id, .inventory = x->inventory,
-	    .entry = x->at, .device = xstrdup(udev_found_path(d)) };
+	struct enumerated i = { .owner = x->e, .id = json_get_text(entry->component, "id"),
+	    .inventory = x->inventory, .entry = x->at, .has_data_file = entry->has_data_file,
+	    .device = xstrdup(udev_found_path(d)) };
 	union { const struct udev_found *in; void *out; } device = { d };
 	struct json with_probe = json_copy(entry->component);
 	struct fail f;
@@ -277,7 +275,7 @@ add_device(const struct udev_found *d, void *cookie)
 	i.probe = json_get(i.component, "probe");
 	json_remove(&i.component, "probe");
 	if (json_get_text(i.component, "id") && *json_get_text(i.component, "id")) {
-		struct item *added;
+		struct enumerated *added;
 
 		i.id = json_get_text(i.component, "id");
 		added = add_item(x->e, &i);
@@ -289,26 +287,29 @@ add_device(const struct udev_found *d, void *cookie)
 	}
 }
 
-/* E's entries become items; what they own is taken. */
+/* The entries of inventory AT become items, which take what they own. */
 static void
-add_entries(struct enumeration *e, size_t inventory, struct inventory *inv)
+add_entries(struct enumeration *e, size_t at)
 {
+	struct inventory *inv = &e->inventories[at];
+
 	for (size_t k = 0; k < inv->n; k++) {
 		struct inventory_entry *entry = &inv->entries[k];
 
 		if (entry->each) {
-			struct expansion x = { e, entry, inventory, k };
+			struct expansion x = { e, entry, at, k };
 
 			if (!e->look)
 				e->look = udev_look_new();
 			udev_look_match(e->look, entry->udev, add_device, &x);
 			continue;
 		}
-		add_item(e, &(struct item){ .owner = e, .component = entry->component,
-		    .udev = entry->udev, .probe = entry->probe, .id = entry->id,
-		    .inventory = inventory, .entry = k });
+		add_item(e, &(struct enumerated){ .owner = e, .component = entry->component,
+		    .udev = entry->udev, .probe = entry->probe, .id = inventory_id(inv, k),
+		    .text = entry->text_len ? inv->texts.s + entry->text : NULL,
+		    .text_len = entry->text_len, .inventory = at, .entry = k,
+		    .has_data_file = entry->has_data_file });
 		entry->component = entry->udev = entry->probe = JSON_ABSENT;
-		entry->id = NULL;
 	}
 }
 
@@ -316,7 +317,7 @@ add_entries(struct enumeration *e, size_t inventory, struct inventory *inv)
 static int
 compare(const void *a, const void *b)
 {
-	const struct item *x = a, *y = b;
+	const struct enumerated *x = a, *y = b;
 	int c = strcmp(x->id, y->id);
 
 	if (c == 0)
@@ -362,7 +363,7 @@ next_named(const struct enumeration *e, size_t i, size_t end)
 static bool
 refuse_one(struct enumeration *e)
 {
-	struct item *first = NULL, *again = NULL;
+	struct enumerated *first = NULL, *again = NULL;
 	_cleanup_buf_ struct buf at = BUF_INIT;
 
 	for (size_t i = 0, end; i < e->n; i = end) {
@@ -380,7 +381,7 @@ refuse_one(struct enumeration *e)
 	}
 	if (!again)
 		return false;
-	inventory_where(e->paths[first->inventory], first->entry, NULL, &at);
+	inventory_where(e->inventories[first->inventory].path, first->entry, NULL, &at);
 	item_problem(again, EXIT_USAGE, "the same id as %s", at.s);
 	e->refused[again->inventory] = true;
 	return true;
@@ -391,11 +392,11 @@ static void
 settle_devices(struct enumeration *e)
 {
 	for (size_t i = 0, end; i < e->n; i = end) {
-		struct item *first = &e->items[i];
+		struct enumerated *first = &e->items[i];
 
 		end = end_of_group(e, i);
 		for (size_t k = i + 1; k < end; k++) {
-			struct item *again = &e->items[k];
+			struct enumerated *again = &e->items[k];
 			_cleanup_buf_ struct buf text = BUF_INIT;
 
 			if (!again->device)
@@ -434,26 +435,65 @@ enumeration_free(struct enumeration *e)
 	for (size_t i = 0; i < e->n; i++)
 		item_release(&e->items[i]);
 	free(e->items);
-	xfree_strv(e->paths);
+	for (size_t i = 0; i < e->n_inventories; i++)
+		inventory_release(&e->inventories[i]);
+	free(e->inventories);
 	free(e->refused);
 	free(e);
+}
+
+enum component_state
+enumerated_state(const struct enumerated *c)
+{
+	return c->state;
+}
+
+struct json
+enumerated_record(const struct enumerated *c)
+{
+	struct json v = JSON_ABSENT;
+	struct fail f;
+
+	if (c->text)
+		json_parse_checked(NULL, c->text, c->text_len, &v, &f);
+	else
+		v = json_copy(c->component);
+	component_set_state(&v, c->state);
+	if (c->reason)
+		json_set_text(&v, "reason", c->reason);
+	return v;
+}
+
+void
+enumerated_format(const struct enumerated *c, struct buf *out)
+{
+	_cleanup_json_ struct json v = JSON_ABSENT;
+
+	if (c->text && !c->reason) {
+		/* an id is in it, so there is a member for the comma to follow */
+		buf_add(out, c->text, c->text_len - 1);
+		buf_puts(out, ",\"state\":\"");
+		buf_puts(out, component_state_name(c->state));
+		buf_puts(out, "\"}");
+		return;
+	}
+	v = enumerated_record(c);
+	json_format(v, out);
 }
 
 static void
 hand_over(void *cookie)
 {
 	struct enumeration *e = cookie;
-	_cleanup_json_ struct json components = json_array();
+	_cleanup_json_ struct json components = JSON_ABSENT;
 
-	for (size_t i = 0; i < e->n; i++) {
-		struct item *it = &e->items[i];
-
-		component_set_state(&it->component, it->state);
-		if (it->reason)
-			json_set_text(&it->component, "reason", it->reason);
-		json_append(&components, it->component);
-		it->component = JSON_ABSENT;
-	}
+	if (!e->spec.each)
+		components = json_array();
+	for (size_t i = 0; i < e->n; i++)
+		if (e->spec.each)
+			e->spec.each(&e->items[i], e->spec.cookie);
+		else
+			json_append(&components, enumerated_record(&e->items[i]));
 	e->done(components, e->worst, e->cookie);
 	enumeration_free(e);
 }
@@ -461,15 +501,15 @@ hand_over(void *cookie)
 static void
 load_all(struct enumeration *e)
 {
-	for (size_t i = 0; i < e->n_paths; i++) {
-		struct inventory inv = INVENTORY_INIT;
+	for (size_t i = 0; i < e->n_inventories; i++) {
 		struct fail f;
 
-		if (inventory_load(e->paths[i], e->spec.group, &inv, &f) < 0)
-			problem(e, &f);
-		else
-			add_entries(e, i, &inv);
-		inventory_release(&inv);
+		if (inventory_load(e->spec.inventories[i], e->spec.group, &e->inventories[i], &f) == 0) {
+			add_entries(e, i);
+			continue;
+		}
+		e->inventories[i].path = xstrdup(e->spec.inventories[i]);
+		problem(e, &f);
 	}
 }
 
@@ -481,12 +521,10 @@ enumerate_start(struct loop *l, const struct enumerate_spec *spec, enumerate_don
 
 	*e = (struct enumeration){ .loop = l, .spec = *spec, .done = done, .cookie = cookie,
 	    .end = { .fn = hand_over, .cookie = e } };
-	while (spec->inventories[e->n_paths])
-		e->n_paths++;
-	e->paths = xcalloc(e->n_paths + 1, sizeof *e->paths);
-	for (size_t i = 0; i < e->n_paths; i++)
-		e->paths[i] = xstrdup(spec->inventories[i]);
-	e->refused = xcalloc(e->n_paths, sizeof *e->refused);
+	while (spec->inventories[e->n_inventories])
+		e->n_inventories++;
+	e->inventories = xcalloc(e->n_inventories, sizeof *e->inventories);
+	e->refused = xcalloc(e->n_inventories, sizeof *e->refused);
 	load_all(e);
 	sort(e);
 	while (refuse_one(e))

@@ -7,7 +7,10 @@
  * call reads, matches and probes anew.
  *
  * An inventory is right as a whole or refused as a whole; one that is refused
- * does not keep the components of the others from being listed.
+ * does not keep the components of the others from being listed.  So is one
+ * that names an id again.  What devices say of themselves cannot have an
+ * inventory refused: a template's device with an id that is taken is left out,
+ * and where the other was a template's, too, that one is unreadable.
  */
 #ifndef COMPONENT_ENUMERATE_H
 #define COMPONENT_ENUMERATE_H
@@ -17,23 +20,38 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "component/component.h"
+
+/* One of the components found, borrowed for the call that it is handed to. */
+struct enumerated;
+
+enum component_state enumerated_state(const struct enumerated *c);
+
+/* Its record, the caller's. */
+struct json enumerated_record(const struct enumerated *c);
+
+/* The same as compact JSON, added to OUT: where that is all that is wanted, it costs less. */
+void enumerated_format(const struct enumerated *c, struct buf *out);
 
 struct enumerate_spec {
 	char *const *inventories;	/* paths, NULL-terminated */
 	gid_t group;			/* may write an inventory with probes, too; (gid_t)-1 */
 	int64_t probe_timeout_ms;	/* 0 for the default, 5 s */
 	/*
-	 * Told of every problem, at once: an inventory that was refused (status
-	 * not EXIT_OK), or something odd that was passed over (EXIT_OK).
+	 * Told of every problem, at once.  Its status is EXIT_OK for something odd
+	 * that was passed over, EXIT_NO for a device of a template that was left
+	 * out, and anything else for an inventory that was refused.
 	 */
 	void (*problem)(const struct fail *f, void *cookie);
-	void *cookie;			/* for PROBLEM */
+	/* Where this is not NULL, it is told of each component in turn, and no array is made. */
+	void (*each)(const struct enumerated *c, void *cookie);
+	void *cookie;			/* for PROBLEM and EACH */
 };
 
 /*
  * COMPONENTS is an array of records, each with its state, sorted by id; DONE
  * borrows it (json_copy() keeps it).  WORST is EXIT_OK, or the status of
- * the worst problem.
+ * the worst problem; as long as it is not above EXIT_NO the list is whole.
  */
 typedef void enumerate_done(struct json components, enum exit_status worst, void *cookie);
 

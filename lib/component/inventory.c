@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "component/inventory.h"
@@ -15,28 +16,48 @@ inventory_where(const char *path, size_t i, const char *id, struct buf *out)
 		buf_printf(out, " ('%.100s')", id);
 }
 
-/* Members of "properties" that name the data file must be strings that can be paths. */
-static int
-check_properties(struct json properties, const char *where, struct fail *f)
+const char *
+inventory_id(const struct inventory *inv, size_t i)
 {
-	static const char *const keys[] = { "path", "firmwareDataFile" };
+	return inv->texts.s + inv->entries[i].id;
+}
 
-	for (size_t i = 0; i < 2; i++) {
-		struct json v = json_get(properties, keys[i]);
-		const char *text = json_get_string(v);
-		int r = 0;
+/* What an entry's members were found to be. */
+struct reading {
+	struct inventory_entry *entry;
+	const char *id;		/* borrowed from the component */
+	bool has_ours, has_state;
+};
 
-		if (json_kind(v) != JSON_NONE && !text)
-			r = fail_set(f, EXIT_USAGE, "%s: properties.%s is %s, not a string",
-			    where, keys[i], json_kind_name(v));
-		else if (text && (!*text || strlen(text) != json_string_len(v)))
-			r = fail_set(f, EXIT_USAGE, "%s: properties.%s %s", where, keys[i],
+static bool
+is_path(const char *key)
+{
+	return strcmp(key, "path") == 0 || strcmp(key, "firmwareDataFile") == 0;
+}
+
+/* "path" and "firmwareDataFile" must be strings that can be paths. */
+static int
+read_properties(struct json properties, struct reading *r, const char *where, struct fail *f)
+{
+	struct json_iter it;
+	int n = 0, err = 0;
+
+	for (it = json_begin(properties); err == 0 && json_next(&it); ) {
+		const char *text = json_get_string(it.value);
+
+		if (!is_path(it.key))
+			continue;
+		n++;
+		if (!text)
+			err = fail_set(f, EXIT_USAGE, "%s: properties.%s is %s, not a string",
+			    where, it.key, json_kind_name(it.value));
+		else if (!*text || strlen(text) != json_string_len(it.value))
+			err = fail_set(f, EXIT_USAGE, "%s: properties.%s %s", where, it.key,
 			    *text ? "has a NUL character" : "is empty");
-		json_release(&v);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	json_end(&it);
+	r->entry->has_data_file = n == 2;
+	return err;
 }
 
 static int
@@ -66,70 +87,69 @@ check_probe(struct json probe, const char *where, struct fail *f)
 	return 0;
 }
 
-/* One member of E's component; what is ours is noted, and must be right. */
-static int
-read_member(const struct json_iter *it, struct inventory_entry *e, const char *where, struct fail *f)
+static bool
+is_ours(const char *key)
 {
-	const char *key = it->key;
-	int r;
-
-	switch (key[0]) {
-	case 'u':
-		if (strcmp(key, "udev") != 0)
-			return 0;
-		e->udev = json_copy(it->value);
-		return udev_check_match(it->value, where, f);
-	case 'e':
-		if (strcmp(key, "each") != 0)
-			return 0;
-		e->each = json_kind(it->value) == JSON_TRUE;
-		return e->each || json_kind(it->value) == JSON_FALSE ? 0 : fail_set(f, EXIT_USAGE,
-		    "%s: each is %s, not true or false", where, json_kind_name(it->value));
-	case 'p':
-		if (strcmp(key, "probe") == 0) {
-			e->probe = json_copy(it->value);
-			return check_probe(it->value, where, f);
-		}
-		if (strcmp(key, "properties") != 0)
-			return 0;
-		r = component_check_member(key, it->value, where, f);
-		return r < 0 ? r : check_properties(it->value, where, f);
-	default:
-		r = component_check_member(key, it->value, where, f);
-		if (r == 0 && strcmp(key, "id") == 0)
-			e->id = json_get_string(it->value);
-		return r;
-	}
+	return strcmp(key, "udev") == 0 || strcmp(key, "each") == 0 || strcmp(key, "probe") == 0;
 }
 
-/* E's component, taken apart; WHERE is only wanted once something is wrong. */
+/* One member that says how the component is here. */
 static int
-read_entry(struct inventory_entry *e, const char *where, struct fail *f)
+read_ours(const struct json_iter *it, struct inventory_entry *e, const char *where, struct fail *f)
+{
+	if (it->key[0] == 'u') {
+		e->udev = json_copy(it->value);
+		return udev_check_match(it->value, where, f);
+	}
+	if (it->key[0] == 'p') {
+		e->probe = json_copy(it->value);
+		return check_probe(it->value, where, f);
+	}
+	e->each = json_kind(it->value) == JSON_TRUE;
+	return e->each || json_kind(it->value) == JSON_FALSE ? 0 : fail_set(f, EXIT_USAGE,
+	    "%s: each is %s, not true or false", where, json_kind_name(it->value));
+}
+
+static int
+read_member(const struct json_iter *it, struct reading *r, const char *where, struct fail *f)
+{
+	int err;
+
+	if (is_ours(it->key)) {
+		r->has_ours = true;
+		return read_ours(it, r->entry, where, f);
+	}
+	err = component_check_member(it->key, it->value, where, f);
+	if (err < 0)
+		return err;
+	if (strcmp(it->key, "id") == 0)
+		r->id = json_get_string(it->value);
+	else if (strcmp(it->key, "state") == 0)
+		r->has_state = true;
+	else if (strcmp(it->key, "properties") == 0)
+		return read_properties(it->value, r, where, f);
+	return 0;
+}
+
+/* WHERE is for messages. */
+static int
+read_entry(struct json component, struct reading *r, const char *where, struct fail *f)
 {
 	struct json_iter it;
-	bool has_ours = false;
-	int r = 0;
+	int err = 0;
 
-	if (!json_is_object(e->component))
+	if (!json_is_object(component))
 		return fail_set(f, EXIT_USAGE, "%s: is %s, not an object", where,
-		    json_kind_name(e->component));
-	for (it = json_begin(e->component); r == 0 && json_next(&it); ) {
-		r = read_member(&it, e, where, f);
-		has_ours |= strcmp(it.key, "udev") == 0 || strcmp(it.key, "each") == 0 ||
-		    strcmp(it.key, "probe") == 0;
-	}
+		    json_kind_name(component));
+	for (it = json_begin(component); err == 0 && json_next(&it); )
+		err = read_member(&it, r, where, f);
 	json_end(&it);
-	if (r < 0)
-		return r;
-	if (!e->id)
+	if (err < 0)
+		return err;
+	if (!r->id)
 		return fail_set(f, EXIT_USAGE, "%s: has no id", where);
-	if (e->each && json_kind(e->udev) == JSON_NONE)
+	if (r->entry->each && json_kind(r->entry->udev) == JSON_NONE)
 		return fail_set(f, EXIT_USAGE, "%s: each without udev", where);
-	if (has_ours) {
-		json_remove(&e->component, "udev");
-		json_remove(&e->component, "each");
-		json_remove(&e->component, "probe");
-	}
 	return 0;
 }
 
@@ -139,63 +159,193 @@ entry_release(struct inventory_entry *e)
 	json_release(&e->component);
 	json_release(&e->udev);
 	json_release(&e->probe);
-	*e = (struct inventory_entry){ .id = NULL };
 }
 
 /* Once more, for the message: to build it for each entry would cost more than the rest. */
 static int
-complain(const char *path, size_t i, struct json component, struct fail *f)
+complain(const struct inventory *inv, struct json component, struct fail *f)
 {
 	_cleanup_buf_ struct buf where = BUF_INIT;
-	struct inventory_entry e = { .component = json_copy(component) };
-	int r;
+	struct inventory_entry e = { .id = 0 };
+	struct reading r = { .entry = &e };
+	int err;
 
-	inventory_where(path, i, json_get_text(component, "id"), &where);
-	r = read_entry(&e, where.s, f);
+	inventory_where(inv->path, inv->n - 1, json_get_text(component, "id"), &where);
+	err = read_entry(component, &r, where.s, f);
 	entry_release(&e);
-	return r;
+	return err;
+}
+
+static struct inventory_entry *
+new_entry(struct inventory *inv)
+{
+	inv->entries = xgrow(inv->entries, inv->n, &inv->cap, sizeof *inv->entries);
+	inv->entries[inv->n] = (struct inventory_entry){ .id = 0 };
+	return &inv->entries[inv->n++];
+}
+
+static void
+keep_id(struct inventory *inv, struct inventory_entry *e, const char *id, size_t len)
+{
+	e->id = inv->texts.len;
+	buf_add(&inv->texts, id, len);
+	buf_add(&inv->texts, "", 1);
+}
+
+/* COMPONENT, which is taken, becomes an entry. */
+static int
+add_entry(struct inventory *inv, struct json component, struct fail *f)
+{
+	struct inventory_entry *e = new_entry(inv);
+	struct reading r = { .entry = e };
+
+	e->component = component;
+	if (read_entry(component, &r, "", f) < 0)
+		return complain(inv, component, f);
+	keep_id(inv, e, r.id, strlen(r.id));
+	if (r.has_ours) {
+		json_remove(&e->component, "udev");
+		json_remove(&e->component, "each");
+		json_remove(&e->component, "probe");
+	} else if (!r.has_state && !e->has_data_file) {
+		e->text = inv->texts.len;
+		json_format(component, &inv->texts);
+		e->text_len = inv->texts.len - e->text;
+		json_release(&e->component);
+	}
+	return 0;
+}
+
+/* Does the member M of a plain entry need a closer look?  NAME is its key as a string. */
+static bool
+is_plain_member(const struct jsontext_member *m, const char *name)
+{
+	enum { PROPERTIES_MAX = 16 };
+	struct jsontext_member p[PROPERTIES_MAX];
+	int n;
+
+	if (is_ours(name) || strcmp(name, "state") == 0)
+		return false;
+	if (component_is_text_member(name))
+		return *m->value == '"' && m->value_len <= COMPONENT_TEXT_MAX + 2;
+	if (strcmp(name, "properties") != 0)
+		return true;
+	n = *m->value == '{' ? jsontext_members(m->value, m->value_len, p, PROPERTIES_MAX) : -1;
+	for (int i = 0; i < n; i++)
+		if ((p[i].key_len == 4 && memcmp(p[i].key, "path", 4) == 0) || p[i].key_len == 16)
+			return false;	/* "firmwareDataFile" has 16 */
+	return n >= 0;
+}
+
+/*
+ * The quick way, for TEXT that is known to be JSON: an entry that is plain, and
+ * stands there as we would print it.  False where it is not, or may not be.
+ */
+static bool
+add_plain_entry(struct inventory *inv, const char *text, size_t len)
+{
+	enum { LOOKED_AT_MAX = 32, KEY_MAX = 17 };
+	struct jsontext_member m[LOOKED_AT_MAX], *id = NULL;
+	const size_t begin = inv->texts.len;
+	struct inventory_entry *e;
+	bool is_plain = jsontext_compact(text, len, &inv->texts);
+	const char *compact = inv->texts.s + begin;
+	int n = is_plain && *compact == '{' ?
+	    jsontext_members(compact, inv->texts.len - begin, m, LOOKED_AT_MAX) : -1;
+
+	for (int i = 0; i < n && is_plain; i++) {
+		char name[KEY_MAX] = "";	/* no name that matters is longer */
+
+		if (m[i].key_len < sizeof name)
+			memcpy(name, m[i].key, m[i].key_len);
+		is_plain = is_plain_member(&m[i], name);
+		if (strcmp(name, "id") == 0)
+			id = &m[i];
+	}
+	if (n < 0 || !is_plain || !id || id->value_len == 2) {
+		inv->texts.len = begin;
+		return false;
+	}
+	e = new_entry(inv);
+	e->text = begin;
+	e->text_len = inv->texts.len - begin;
+	/* the id's bytes are in the buffer that is going to grow */
+	buf_reserve(&inv->texts, id->value_len);
+	keep_id(inv, e, inv->texts.s + begin + (id->value + 1 - compact), id->value_len - 2);
+	return true;
 }
 
 static int
-read_entries(struct json *list, struct inventory *inv, bool *has_probe, struct fail *f)
+read_texts(struct inventory *inv, const struct jsontext_split *s, struct fail *f)
 {
-	size_t n = json_count(*list);
+	int err = 0;
 
-	inv->entries = xcalloc(n, sizeof *inv->entries);
-	for (size_t i = 0; i < n; i++) {
-		struct inventory_entry *e = &inv->entries[inv->n++];
+	for (size_t i = 0; err == 0 && i < s->n; i++) {
+		struct json component = JSON_ABSENT;
+		size_t len;
+		const char *text = jsontext_element(s, i, &len);
 
-		e->component = json_take_at(list, i);
-		if (read_entry(e, "", f) < 0)
-			return complain(inv->path, i, e->component, f);
-		*has_probe |= json_kind(e->probe) != JSON_NONE;
+		if (json_parse_checked(NULL, text, len, &component, f) < 0) {
+			/* the message names a line, which is to be one of the file */
+			_cleanup_buf_ struct buf where = BUF_INIT;
+
+			inventory_where(inv->path, i, NULL, &where);
+			return json_parse_checked(where.s, s->text, s->len, &component, f);
+		}
+		if (add_plain_entry(inv, text, len))
+			json_release(&component);
+		else
+			err = add_entry(inv, component, f);
 	}
-	return 0;
+	return err;
+}
+
+/* The text as a whole, where it cannot be split or is wrong. */
+static int
+read_whole(struct inventory *inv, const char *text, size_t len, struct fail *f)
+{
+	_cleanup_json_ struct json root = JSON_ABSENT, list = JSON_ABSENT;
+	int err = json_parse_checked(inv->path, text, len, &root, f);
+	size_t n;
+
+	if (err < 0)
+		return err;
+	if (!json_is_object(root))
+		return fail_set(f, EXIT_USAGE, "%s: is %s, not an object with components",
+		    inv->path, json_kind_name(root));
+	list = json_get(root, "components");
+	json_release(&root);	/* so that the list is ours alone, and need not be copied */
+	if (json_kind(list) != JSON_ARRAY)
+		return fail_set(f, EXIT_USAGE, "%s: components is %s, not an array", inv->path,
+		    json_kind_name(list));
+	n = json_count(list);
+	for (size_t i = 0; err == 0 && i < n; i++)
+		err = add_entry(inv, json_take_at(&list, i), f);
+	return err;
 }
 
 int
 inventory_parse(const char *path, const char *text, size_t len, struct inventory *out,
     bool *has_probe, struct fail *f)
 {
-	struct inventory inv = { .path = xstrdup(path) };
-	_cleanup_json_ struct json root = JSON_ABSENT, list = JSON_ABSENT;
-	int r = json_parse(path, text, len, &root, f);
+	struct inventory inv = INVENTORY_INIT;
+	struct jsontext_split split = JSONTEXT_SPLIT_INIT;
+	int r = len > INVENTORY_MAX ? fail_set(f, EXIT_USAGE, "%s: too long", path)
+	    : jsontext_check(path, text, len, f);
 
-	*has_probe = false;
-	if (r == 0 && !json_is_object(root))
-		r = fail_set(f, EXIT_USAGE, "%s: is %s, not an object with components", path,
-		    json_kind_name(root));
-	if (r == 0) {
-		list = json_get(root, "components");
-		json_release(&root);	/* so that the list is ours alone, and need not be copied */
-		r = json_kind(list) == JSON_ARRAY ? read_entries(&list, &inv, has_probe, f)
-		    : fail_set(f, EXIT_USAGE, "%s: components is %s, not an array", path,
-		    json_kind_name(list));
-	}
+	inv.path = xstrdup(path);
+	if (r == 0 && jsontext_split(text, len, "components", &split))
+		r = read_texts(&inv, &split, f);
+	else if (r == 0)
+		r = read_whole(&inv, text, len, f);
+	jsontext_split_release(&split);
 	if (r < 0) {
 		inventory_release(&inv);
 		return r;
 	}
+	*has_probe = false;
+	for (size_t i = 0; i < inv.n; i++)
+		*has_probe |= json_kind(inv.entries[i].probe) != JSON_NONE;
 	*out = inv;
 	return 0;
 }
@@ -224,7 +374,7 @@ inventory_load(const char *path, gid_t group, struct inventory *out, struct fail
 
 		while (json_kind(out->entries[i].probe) == JSON_NONE)
 			i++;
-		inventory_where(path, i, out->entries[i].id, &where);
+		inventory_where(path, i, inventory_id(out, i), &where);
 		inventory_release(out);
 		return fail_set(f, EXIT_DENIED, "%s: has a probe, but the inventory is not trusted: %s",
 		    where.s, denied.text);
@@ -239,5 +389,6 @@ inventory_release(struct inventory *inv)
 		entry_release(&inv->entries[i]);
 	free(inv->entries);
 	free(inv->path);
+	buf_release(&inv->texts);
 	*inv = (struct inventory)INVENTORY_INIT;
 }

@@ -25,21 +25,31 @@
 
 enum { INVENTORY_MAX = 64 << 20 };	/* bytes */
 
+/*
+ * Most entries of a long inventory only say what they are.  Such a plain one is
+ * kept as its text: values of all of them would not fit into any cache.
+ */
 struct inventory_entry {
-	struct json component;	/* without the members that follow */
-	const char *id;		/* COMPONENT's */
+	struct json component;	/* without the members that follow; JSON_ABSENT for a plain one */
 	struct json udev;	/* a match, or JSON_ABSENT */
 	struct json probe;	/* an array of strings, or JSON_ABSENT */
 	bool each;		/* with UDEV: a template */
+	bool has_data_file;	/* "path" and "firmwareDataFile" */
+	size_t id, text;	/* where in the inventory's TEXTS they are */
+	size_t text_len;	/* of a plain one; else 0 */
 };
 
 struct inventory {
 	char *path;
 	struct inventory_entry *entries;
-	size_t n;
+	size_t n, cap;
+	struct buf texts;	/* ids, each with its NUL, and compact JSON */
 };
 
-#define INVENTORY_INIT	{ NULL, NULL, 0 }
+#define INVENTORY_INIT	{ NULL, NULL, 0, 0, BUF_INIT }
+
+/* Borrowed with INV. */
+const char *inventory_id(const struct inventory *inv, size_t i);
 
 int inventory_load(const char *path, gid_t group, struct inventory *out, struct fail *f);
 void inventory_release(struct inventory *inv);
