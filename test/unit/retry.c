@@ -1,0 +1,150 @@
+/*
+ * Deliveries in this process, to a reader that behaves as the Azure agent's:
+ * many of them, one after the other and at once.  SOAK=1 for more.
+ */
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/mark.h"
+#include "agent/profile.h"
+#include "agent/retry.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/xalloc.h"
+
+struct shared {
+	volatile long frames, other;	/* read so far */
+};
+
+static struct shared *shared;
+
+/* Opens, reads frames to the end of the writers, closes, and opens again. */
+static void
+read_frames(const char *path)
+{
+	char b[64];
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		fd = open(path, O_RDONLY);
+		for (;;) {
+			ssize_t n = read(fd, b, sizeof b);
+
+			if (n <= 0)
+				break;
+			if (n == (ssize_t)sizeof b && strcmp(b, "retry-update") == 0)
+				shared->frames++;
+			else
+				shared->other++;
+		}
+		close(fd);
+	}
+}
+
+static struct profile *
+profile(const char *dir)
+{
+	_cleanup_free_ char *text = xasprintf("[retry]\nmethod = fifo\npath = %s/pipe\n"
+	    "frame = adu64\ncommand = retry-update\n", dir);
+	struct profile *p = NULL;
+	struct fail f;
+
+	assert(profile_parse("t.conf", text, strlen(text), &p, &f) == 0);
+	p->name = xstrdup("t");
+	return p;
+}
+
+static int
+ask(const struct profile *p, const struct marks *m)
+{
+	struct retry_spec spec = { .end_ms = clock_mono_ms() + 30000 };
+	struct retry_outcome o;
+	struct fail f;
+	int r = mark_set(m, "", &f);
+
+	if (r == 0)
+		r = retry_drain(p, m, &spec, &o, &f);
+	if (r < 0)
+		printf("retry: %s\n", f.text);
+	return r;
+}
+
+static void
+one_after_the_other(const struct profile *p, const struct marks *m, long n)
+{
+	for (long i = 0; i < n; i++)
+		assert(ask(p, m) == 0);
+	if (shared->frames != n || shared->other)
+		printf("retry: %ld frames and %ld others of %ld retries\n", shared->frames,
+		    shared->other, n);
+	assert(shared->frames == n && !shared->other);
+	assert(!mark_is_set(m));
+}
+
+/*
+ * N processes ask at once: a frame each at most, and one at least after the last
+ * mark, as a mark is taken before its frame is written and none is left.
+ */
+static void
+at_once(const struct profile *p, const struct marks *m, int n)
+{
+	const long before = shared->frames;
+
+	for (int i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		assert(pid >= 0);
+		if (pid == 0)
+			_exit(ask(p, m) < 0);
+	}
+	for (int i = 0; i < n; i++) {
+		int status;
+
+		assert(wait(&status) > 0 && status == 0);
+	}
+	assert(shared->frames > before && shared->frames <= before + n);
+	assert(!mark_is_set(m));
+}
+
+int
+main(void)
+{
+	const bool soak = getenv("SOAK");
+	char dir[] = "/tmp/rejoin-retry.XXXXXX";
+	_cleanup_marks_ struct marks m = { 0 };
+	_cleanup_free_ char *path = NULL;
+	struct profile *p;
+	struct fail f;
+	pid_t reader;
+
+	assert(mkdtemp(dir));
+	setenv("REJOIN_RUNTIME_DIR", dir, 1);
+	signal(SIGPIPE, SIG_IGN);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert(shared != MAP_FAILED);
+	path = xasprintf("%s/pipe", dir);
+	assert(mkfifo(path, 0600) == 0);
+	reader = fork();
+	assert(reader >= 0);
+	if (reader == 0)
+		read_frames(path);
+	p = profile(dir);
+	mark_init(&m, p);
+	assert(mark_open(&m, &f) == 0);
+	one_after_the_other(p, &m, soak ? 100000 : 10000);
+	for (int i = 0; i < (soak ? 2000 : 100); i++)
+		at_once(p, &m, 1 + i % 8);
+	kill(reader, SIGKILL);
+	profile_free(p);
+	return file_remove_tree(dir) < 0;
+}
