@@ -48,18 +48,27 @@ diag_to_syslog(void)
 	syslogged = true;
 }
 
-/* A hostile name must not move the cursor of the terminal it is shown on. */
+/*
+ * One write(2), so that lines of several processes do not mix.  A hostile name
+ * must not move the cursor of the terminal it is shown on.
+ */
 static void
-print(const char *s, bool escape)
+print(const char *line, bool escape)
 {
-	for (; *s; s++) {
+	char out[10240];
+	size_t n = (size_t)snprintf(out, 1024, "%s: ", name);
+
+	n = n < 1024 ? n : 1023;
+	for (const char *s = line; *s && n < sizeof out - 5; s++) {
 		unsigned char c = (unsigned char)*s;
 
 		if (escape && (c < 0x20 || c == 0x7f) && c != '\t')
-			fprintf(stderr, "\\x%02x", c);
+			n += (size_t)sprintf(out + n, "\\x%02x", c);
 		else
-			putc(c, stderr);
+			out[n++] = (char)c;
 	}
+	out[n++] = '\n';
+	fwrite(out, 1, n, stderr);
 }
 
 PRINTF(4, 0) static void
@@ -72,9 +81,7 @@ vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 		snprintf(line + n, sizeof line - (size_t)n, ": %s", strerror(abs(err)));
 	if (shown) {
 		fflush(stdout);
-		fprintf(stderr, "%s: ", name);
 		print(line, isatty(STDERR_FILENO));
-		putc('\n', stderr);
 	}
 	if (syslogged)
 		syslog(priority, "%s", line);
