@@ -56,8 +56,7 @@ struct retry {
 	char reason[REASON_MAX + 1];	/* empty for none */
 	int64_t debounce_ms;		/* -1: the profile's */
 	int64_t timeout_ms;
-	bool wait, force, dry_run;
-	bool bridge;			/* called as adu-trigger-reprocess */
+	bool wait, force, dry_run, bridge;	/* bridge: called as adu-trigger-reprocess */
 	struct profile *profile;
 	struct marks marks;
 };
@@ -75,7 +74,9 @@ mark(const struct retry *r, const char *reason)
 {
 	struct fail f;
 
-	if (mark_open(&r->marks, &f) < 0 || mark_set(&r->marks, reason, &f) < 0)
+	/* who reads lines for long may find its directory swept away */
+	if ((r->mode == STDIN && mark_open(&r->marks, &f) < 0) ||
+	    mark_set(&r->marks, reason, &f) < 0)
 		return failed(&f);
 	diag_note("%s: marked%s%s", r->profile->name, *reason ? ": " : "", reason);
 	return EXIT_OK;
@@ -84,14 +85,11 @@ mark(const struct retry *r, const char *reason)
 static void
 tell(const struct retry *r, const struct retry_outcome *o)
 {
-	const char *name = r->profile->name;
-
 	if (o->delivered > 0)
-		diag_note("%s: delivered%s%s", name, *o->reason ? ": " : "", o->reason);
-	if (o->folded)
-		diag_note("%s: folded: another process delivers", name);
-	if (!o->delivered && !o->folded)
-		diag_note("%s: delivered by another process", name);
+		diag_note("%s: delivered%s%s", r->profile->name, *o->reason ? ": " : "", o->reason);
+	else
+		diag_note("%s: %s", r->profile->name, o->folded ?
+		    "folded: another process delivers" : "delivered by another process");
 }
 
 /* Deliver what is marked, after DEBOUNCE_MS; the status says what came of it. */
@@ -106,8 +104,7 @@ drain(const struct retry *r, int64_t debounce_ms)
 	struct retry_outcome o = { 0 };
 	struct fail f;
 
-	if (mark_open(&r->marks, &f) < 0 ||
-	    retry_drain(r->profile, &r->marks, &spec, &o, &f) < 0) {
+	if (retry_drain(r->profile, &r->marks, &spec, &o, &f) < 0) {
 		failed(&f);
 		/* the bridge passes on what its command ended with, as the script did */
 		return r->bridge && o.last.status ? (enum exit_status)o.last.status : f.status;
@@ -258,9 +255,12 @@ static enum exit_status
 run(const struct retry *r)
 {
 	enum exit_status status;
+	struct fail f;
 
 	if (r->dry_run)
 		return dry_run(r);
+	if (mark_open(&r->marks, &f) < 0)
+		return failed(&f);
 	switch (r->mode) {
 	case STDIN:
 		return drain_stdin(r);

@@ -254,11 +254,13 @@ void
 mark_reason(const struct marks *m, char *reason, size_t size)
 {
 	_cleanup_buf_ struct buf b = BUF_MAX(2 * MARK_MAX);
+	struct stat st;
 	struct fail f;
 	char *line, *blank;
 
 	*reason = '\0';
-	if (file_load(m->sending, FILE_NOFOLLOW, 2 * MARK_MAX, &b, &f) < 0)
+	if (lstat(m->sending, &st) < 0 || st.st_size == 0 ||
+	    file_load(m->sending, FILE_NOFOLLOW, 2 * MARK_MAX, &b, &f) < 0)
 		return;
 	while (b.len > 0 && b.s[b.len - 1] == '\n')
 		b.s[--b.len] = '\0';

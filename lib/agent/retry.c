@@ -53,9 +53,11 @@ deliver_one(const struct profile *p, const struct marks *m, const struct retry_s
 		return r;
 	}
 	o->delivered++;
-	/* only who waits misses the record, and then follows any cycle */
-	deliver_format(&o->last, &record);
-	(void)mark_write_record(m, record.s, record.len, &ignored);
+	/* for who waits for us: without it, that one follows any cycle */
+	if (p->status.method == STATUS_FILE) {
+		deliver_format(&o->last, &record);
+		(void)mark_write_record(m, record.s, record.len, &ignored);
+	}
 	return mark_clear(m, f);
 }
 
