@@ -444,3 +444,47 @@ result() { # COMPONENT - code of its last result
 	done
 	[ "$(status_of cycle)" = 1 ]
 }
+
+# Nothing is installed twice that IsInstalled can see, nothing reported is lost,
+# nothing half-written is read.
+good_after_kill() {
+	rejoin-agent -q --once --jobs 2 &&
+		[ "$(version left) $(version right) $(version front)" = '2.0 2.0 2.0' ] &&
+		[ ! -e doubled ] && jq -e . "$state/journal.jsonl" >/dev/null &&
+		[ "$(jq '.rejoin.results | length' "$state/twins/current.json")" = 3 ] &&
+		[ "$(jq -r .deviceUpdate.agent.state "$state/twins/current.json")" = 0 ] &&
+		[ "$(jq -r .component "$state/journal.jsonl" | sort -u | wc -l)" = 3 ]
+}
+
+@test "killed at any call that changes something, the next start makes it good" {
+	needs_strace
+	[[ $B != *san ]] || skip 'not with the sanitizers'
+	script '[ "$action" = install ] && grep -q "\"$want\"" "$path/fw.json" && touch '"$PWD/doubled"
+	deploy w1 2.0
+	export state run_dir
+	export -f fw version good_after_kill
+	KILLWALK_FOLLOW='' "$TOP/test/fault/killwalk.sh" \
+		'openat,write,pwrite64,rename,unlink,rmdir,mkdir,mknodat,fchmod,chmod,ftruncate,fdatasync,fsync,copy_file_range,clone3' \
+		'rm -rf "$state" "$run_dir"; for c in left right front; do fw $c 1.0; done' \
+		'rejoin-agent -q --once --jobs 2' good_after_kill
+}
+
+@test "what is renamed into place is on disk first, and so is the journal" {
+	needs_strace
+	[[ $B != *san ]] || skip 'not with the sanitizers'
+	script
+	deploy w1 2.0
+	strace -qq -y -e trace=fsync,fdatasync,rename,write -o calls.log rejoin-agent -q --once
+	# each twin: fsync of the new file, rename, fsync of the directory
+	awk -v state="$state" '
+		/^fsync\(/ { synced = $0 }
+		/^rename\(.*twins/ { if (synced !~ /twins\/\.rejoin/) { print "not synced before: " $0; bad = 1 } renamed = $0; next }
+		renamed && /^(fsync|write)/ { if ($0 !~ /^fsync\([0-9]+<.*twins>/) { print "directory not synced after: " renamed; bad = 1 } renamed = "" }
+		END { exit bad }' calls.log
+	# what was installed is in the journal, on disk, before the report that says so
+	grep -n 'journal.jsonl\|twins/current' calls.log >order
+	last_write=$(grep -n 'write(.*journal.jsonl' calls.log | tail -1 | cut -d: -f1)
+	last_sync=$(grep -n 'fdatasync(.*journal.jsonl' calls.log | tail -1 | cut -d: -f1)
+	report=$(grep -n 'rename(.*twins/current' calls.log | tail -1 | cut -d: -f1)
+	[ "$last_write" -lt "$last_sync" ] && [ "$last_sync" -lt "$report" ]
+}

@@ -6,16 +6,17 @@
 #
 # CALLS are strace's, by commas; the process dies before the call.  COMMAND is
 # words, BEFORE and AFTER are shell text; AFTER must succeed.  KILLWALK_MAX
-# evenly spaced points at most (50), all of them with SOAK=1.
+# evenly spaced points at most (50), all of them with SOAK=1.  KILLWALK_FOLLOW
+# is -f, or empty where the processes that COMMAND starts are to be left alone.
 set -u
 walk_calls=$1 walk_before=$2 walk_command=$3 walk_after=$4
-: "${KILLWALK_MAX:=50}"
+: "${KILLWALK_MAX:=50}" "${KILLWALK_FOLLOW=-f}"
 log=$(mktemp) || exit
 trap 'rm -f "$log"' EXIT
 
 eval "$walk_before"
 # shellcheck disable=SC2086	# the command is words
-strace -f -qq -e trace="$walk_calls" -o "$log" $walk_command || exit
+strace $KILLWALK_FOLLOW -qq -e trace="$walk_calls" -o "$log" $walk_command || exit
 eval "$walk_after" || { echo "killwalk: fails without a kill"; exit 1; }
 
 # "NAME N": its Nth call of that name, as strace counts them
@@ -29,7 +30,7 @@ for ((i = 1; i <= total; i += step)); do
 	read -r name n < <(sed -n "${i}p" <<<"$points")
 	eval "$walk_before"
 	# shellcheck disable=SC2086
-	{ strace -f -qq -o /dev/null -e trace="$name" -e inject="$name:signal=KILL:when=$n" \
+	{ strace $KILLWALK_FOLLOW -qq -o /dev/null -e trace="$name" -e inject="$name:signal=KILL:when=$n" \
 		$walk_command; } 2>/dev/null
 	# strace dies of what its tracee died of; an earlier end means fewer calls this time
 	[ $? -ne 137 ] || killed=$((killed + 1))
