@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "deploy/cycle.h"
+#include "deploy/folder.h"
 #include "deploy/handler.h"
 #include "deploy/payload.h"
 #include "deploy/plan.h"
@@ -18,9 +19,10 @@ struct task {
 	const struct plan_stage *stage;
 	struct json component;		/* JSON_ABSENT for the host */
 	const char *id;			/* of the component, "" for the host */
-	char *folder;			/* where its payloads are */
-	bool has_payloads;		/* more than a script is in it */
 	size_t step;			/* the one it is at */
+	char *folder;			/* where the step's payloads are; NULL between steps */
+	const struct payload *script;	/* the one that is there from the start; NULL for none */
+	bool has_payloads;		/* and all others are, too */
 	enum handler_action action;
 	struct handler *handler;	/* running, or NULL */
 };
@@ -32,6 +34,7 @@ struct cycle {
 	struct enumeration *enumeration;
 	struct json components;
 	struct json failed_ids;		/* an object, of ids: who has failed waits for nothing more */
+	struct folders *folders;
 	struct task *tasks;		/* of the current stage */
 	size_t n_tasks, next_task, running;
 	size_t stage;
@@ -49,6 +52,7 @@ cycle_free(struct cycle *c)
 {
 	loop_timer_stop(c->loop, &c->kick);
 	plan_free(c->plan);
+	folders_free(c->folders);
 	json_release(&c->components);
 	json_release(&c->failed_ids);
 	free(c->tasks);
@@ -130,6 +134,17 @@ report_phase(struct cycle *c, const char *phase)
 	c->spec.phase(phase, c->done, c->total, c->spec.cookie);
 }
 
+/* One in which nothing was done but asking serves the next component, too. */
+static void
+give_folder(struct task *t)
+{
+	if (t->folder)
+		folders_give(t->c->folders, t->script, t->folder, !t->has_payloads);
+	free(t->folder);
+	t->folder = NULL;
+	t->has_payloads = false;
+}
+
 static void
 end_task(struct task *t, bool failed)
 {
@@ -139,11 +154,7 @@ end_task(struct task *t, bool failed)
 		json_set_text(&c->failed_ids, t->id, "");
 		c->stopping |= c->spec.settings->stop_on_failure;
 	}
-	/* payloads take room; who had none leaves little, which goes with the cycle's whole folder */
-	if (t->has_payloads)
-		file_remove_tree(t->folder);
-	free(t->folder);
-	t->folder = NULL;
+	give_folder(t);
 	json_release(&t->component);
 	c->running--;
 	c->done++;
@@ -190,6 +201,7 @@ start_action(struct task *t, enum handler_action action)
 static void
 end_step(struct task *t)
 {
+	give_folder(t);
 	if (++t->step < t->stage->n_steps && !t->c->cancelled)
 		start_step(t);
 	else
@@ -209,30 +221,47 @@ hand_over(const struct cycle_spec *spec, const char *folder, const char *name, s
 	return 0;
 }
 
-/* All files of the step, into the task's folder; a failed download has changed nothing. */
+/* A folder with the step's script in it, and nothing else. */
 static int
-fetch(struct task *t, const char *only, struct fail *f)
+take_folder(struct task *t, struct fail *f)
+{
+	const struct cycle *c = t->c;
+	const struct manifest_step *step = &t->stage->steps[t->step];
+	const char *script = json_get_text(step->properties, "scriptFileName");
+	int r;
+
+	t->script = NULL;
+	for (const struct payload **p = step->files; script && *p; p++)
+		if (strcmp((*p)->name, script) == 0)
+			t->script = *p;
+	r = folders_take(c->folders, t->script, c->spec.cache, &t->folder, f);
+	if (r == 0)
+		r = hand_over(&c->spec, t->folder, NULL, f);
+	if (r == 0 && t->script)
+		r = hand_over(&c->spec, t->folder, t->script->name, f);
+	return r;
+}
+
+/* The other files of the step; a failed download has changed nothing. */
+static int
+fetch(struct task *t, struct fail *f)
 {
 	const struct cycle_spec *spec = &t->c->spec;
-	const struct manifest_step *step = &t->stage->steps[t->step];
+	int r = 0;
 
-	for (const struct payload **p = step->files; *p; p++) {
-		const char *script = json_get_text(step->properties, "scriptFileName");
+	t->has_payloads = true;
+	for (const struct payload **p = t->stage->steps[t->step].files; r == 0 && *p; p++) {
 		_cleanup_free_ char *path = NULL;
-		int r;
 
-		if (only && strcmp((*p)->name, only) != 0)
+		if (*p == t->script)
 			continue;
 		r = payload_fetch(*p, spec->cache, &path, f);
 		if (r == 0)
-			r = payload_place(*p, spec->cache, t->folder,
-			    script && strcmp((*p)->name, script) == 0, f);
+			r = payload_place(*p, spec->cache, t->folder, false, f);
 		if (r == 0)
 			r = hand_over(spec, t->folder, (*p)->name, f);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 static void
@@ -246,9 +275,8 @@ begin_work(struct task *t)
 		c->spec.working(c->spec.cookie);
 	}
 	t->action = HANDLER_DOWNLOAD;
-	t->has_payloads = true;
 	report_phase(c, "download");
-	if (fetch(t, NULL, &f) < 0)
+	if (fetch(t, &f) < 0)
 		fail_with(t, &f);
 	else
 		start_action(t, HANDLER_DOWNLOAD);
@@ -296,36 +324,13 @@ action_done(const struct handler_result *r, void *cookie)
 static void
 start_step(struct task *t)
 {
-	const struct manifest_step *step = &t->stage->steps[t->step];
-	const char *script = json_get_text(step->properties, "scriptFileName");
 	struct fail f;
 
 	t->action = HANDLER_IS_INSTALLED;
-	if (script && fetch(t, script, &f) < 0)
+	if (take_folder(t, &f) < 0)
 		fail_with(t, &f);
 	else
 		start_action(t, HANDLER_IS_INSTALLED);
-}
-
-/* A folder for each component, so that none sees another's files or result. */
-static void
-start_task(struct task *t)
-{
-	const struct cycle *c = t->c;
-	_cleanup_free_ char *name = file_encode(t->id);
-	struct fail f;
-	int r;
-
-	t->folder = xasprintf("%s/%zu/%s", c->spec.work, t->stage->number, *t->id ? name : "%host");
-	r = file_make_dirs(t->folder, 0755);
-	if (r < 0)
-		fail_errno(&f, r, "%s", t->folder);
-	else
-		r = hand_over(&c->spec, t->folder, NULL, &f);
-	if (r < 0)
-		fail_with(t, &f);
-	else
-		start_step(t);
 }
 
 static void
@@ -391,7 +396,7 @@ run_tasks(struct cycle *c)
 			if (has_failed(c, t->id))
 				skip_task(t);
 			else
-				start_task(t);
+				start_step(t);
 		}
 		if (c->running > 0)
 			return;
@@ -434,12 +439,18 @@ begin(void *cookie)
 {
 	struct cycle *c = cookie;
 	struct fail f;
+	int r;
 
 	if (c->cancelled) {
 		finish_cycle(c);
 		return;
 	}
-	if (plan_new(c->spec.goal, c->spec.cache, &c->plan, &f) < 0) {
+	r = file_make_dirs(c->spec.work, 0755);
+	if (r < 0)
+		fail_errno(&f, r, "%s", c->spec.work);
+	else
+		r = plan_new(c->spec.goal, c->spec.cache, &c->plan, &f);
+	if (r < 0) {
 		note_failure(c, RESULT_FAILURE, 0, "", f.text);
 		finish_cycle(c);
 		return;
@@ -454,7 +465,8 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 	struct cycle *c = xcalloc(1, sizeof *c);
 
 	*c = (struct cycle){ .loop = l, .spec = *spec, .failed_ids = json_object(),
-	    .details = BUF_INIT, .kick = { .fn = begin, .cookie = c } };
+	    .folders = folders_new(spec->work), .details = BUF_INIT,
+	    .kick = { .fn = begin, .cookie = c } };
 	c->spec.inventory.problem = on_problem;
 	c->spec.inventory.cookie = c;
 	loop_timer_set(l, &c->kick, 0);
