@@ -380,6 +380,21 @@ result() { # COMPONENT - code of its last result
 	[ "$(result '')" = 700 ]
 }
 
+@test "programs run as the user that the settings name" {
+	needs_root
+	needs setpriv
+	sed -i 's/^handler-user.*/handler-user = nobody/' "$REJOIN_CONFIG_DIR/agent.conf"
+	chmod 777 dev/* . && chmod 666 dev/*/fw.json
+	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$REJOIN_STATE_DIR" "${REJOIN_STATE_DIR%/*}"
+	script 'id -un >>'"$PWD/calls/who"
+	chmod 777 calls
+	deploy w1 2.0 motors
+	chmod 755 .
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	[ "$(version left) $(sort -u calls/who)" = '2.0 nobody' ]
+}
+
 @test "several components at a time" {
 	script '[ "$action" = install ] && { touch '"$PWD"'/in.$id; n=0; while [ ! -e '"$PWD"'/in.left ] || [ ! -e '"$PWD"'/in.right ]; do
 		sleep 0.02; n=$((n + 1)); [ $n -lt 300 ] || say 0 alone; done; }'
