@@ -82,13 +82,13 @@ report() {
 }
 
 @test "busy, and until it is not" {
-	double --busy 300 --workflow w-1
+	double --busy 1500 --workflow w-1
 	profile '[retry]' 'method = fifo' "path = $PWD/agent/commands.fifo" 'frame = adu64' \
 		'command = retry-update' '[status]' 'method = file' "path = $PWD/agent/status"
 	rejoin-retry -A t
 	view --until busy --timeout 10s
 	status_is 0
-	member '[.state,.phase,.progress]' '["busy","install","1/2"]'
+	local seen=$output
 	view
 	status_is 6
 	view --until idle --timeout 10ms
@@ -97,6 +97,8 @@ report() {
 	view --until settled --timeout 10s
 	status_is 0
 	member .state '"idle"'
+	output=$seen
+	member '[.state,.phase,.progress]' '["busy","install","1/2"]'
 	rejoin-retry -A t --queue
 	view
 	member .pending true

@@ -78,7 +78,7 @@ ends_at_its_deadline(void)
 	struct spawn_result r;
 	int64_t begin = clock_mono_ms();
 
-	run("sleep 60 & echo $! >child; wait", (struct spawn_spec){ .timeout_ms = 200,
+	run("sleep 60 & echo $! >child; wait", (struct spawn_spec){ .timeout_ms = 1000,
 	    .grace_ms = 5000 }, &r);
 	assert(r.timed_out && !r.ended && r.status == 128 + SIGTERM);
 	spawn_describe(&r, &text);
@@ -88,7 +88,7 @@ ends_at_its_deadline(void)
 	    == 0);
 	/* one that ignores SIGTERM, with a child that left its process group */
 	run("trap '' TERM; setsid sleep 60 & echo $! >child; while :; do sleep 1; done",
-	    (struct spawn_spec){ .timeout_ms = 300, .grace_ms = 100, .mark = "unit-test" }, &r);
+	    (struct spawn_spec){ .timeout_ms = 2000, .grace_ms = 100, .mark = "unit-test" }, &r);
 	assert(r.timed_out && r.signo == SIGKILL);
 	done_with(&r);
 	assert(system("! kill -0 $(cat child) 2>/dev/null || grep -q '^State:.Z' /proc/$(cat child)/status")
@@ -123,9 +123,11 @@ what_cannot_be_run_is_told(void)
 	assert(r.status == SPAWN_NOT_FOUND && r.error == ENOENT);
 	spawn_describe(&r, &text);
 	assert(strstr(text.s, "could not be run: No such file"));
+	done_with(&r);
 	argv[0] = dir;
 	spawn_run(&spec, &r);
 	assert(r.status == SPAWN_CANNOT_RUN && r.error == EACCES);
+	done_with(&r);
 }
 
 /* The command gets the default signals and none of our descriptors. */
@@ -137,6 +139,7 @@ begins_clean(void)
 	signal(SIGPIPE, SIG_IGN);
 	run("kill -PIPE $$; exit 0", (struct spawn_spec){ 0 }, &r);
 	assert(r.signo == SIGPIPE && r.status == 128 + SIGPIPE);
+	done_with(&r);
 	run("echo /proc/self/fd/*", (struct spawn_spec){ .out_max = 1000 }, &r);
 	assert(!strstr(r.out.s, "/fd/9"));
 	done_with(&r);
