@@ -158,7 +158,7 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 @test "a burst of changes is one batch" {
 	needs inotifywait jq
 	inventory 50
-	start watch rejoin-watch -v --settle 700ms --tree usb inventory.json -- \
+	start watch rejoin-watch -v --settle 200ms --tree usb inventory.json -- \
 		sh -c 'echo batch >>batches; cat >>events'
 	wait_for 'grep -q listening watch.err'
 	for i in {1..50}; do

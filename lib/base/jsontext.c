@@ -39,15 +39,25 @@ end_of_string(const char *p, const char *end)
 	}
 }
 
+/* The length of a byte order mark, which some editors put in front. */
+static size_t
+bom(const char *text, size_t len)
+{
+	return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 /*
- * libjq replaces invalid UTF-8 in silence, and its limit on nesting differs
- * from release to release; so both are checked before it sees the text.
+ * libjq replaces invalid UTF-8 in silence, its limit on nesting differs from
+ * release to release, and between values it passes over a byte order mark and
+ * starts anew at a record separator: all this is checked before it sees the text.
  */
 int
 jsontext_check(const char *name, const char *text, size_t len, struct fail *f)
 {
-	enum { OPENS = 1, CLOSES, QUOTES };
+	enum { OPENS = 1, CLOSES, QUOTES, STRANGE };
 	static const unsigned char class[256] = {
+		[0 ... 8] = STRANGE, [0xb ... 0xc] = STRANGE, [0xe ... 0x1f] = STRANGE,
+		[0x7f ... 0xff] = STRANGE,
 		['['] = OPENS, ['{'] = OPENS, [']'] = CLOSES, ['}'] = CLOSES, ['"'] = QUOTES,
 	};
 	const char *sep = name ? ": " : "", *end = text + len;
@@ -59,9 +69,12 @@ jsontext_check(const char *name, const char *text, size_t len, struct fail *f)
 		return fail_set(f, EXIT_USAGE, "%s%sis not UTF-8 at byte %zu", name, sep, bad);
 	if (memchr(text, '\0', len))
 		return fail_set(f, EXIT_USAGE, "%s%shas a NUL byte", name, sep);
-	for (const char *p = text; p < end; p++) {
+	for (const char *p = text + bom(text, len); p < end; p++) {
 		unsigned char c = class[(unsigned char)*p];
 
+		if (c == STRANGE)
+			return fail_set(f, EXIT_USAGE, "%s%sis not JSON: byte %zu is not a part of any",
+			    name, sep, (size_t)(p - text));
 		if (c == CLOSES)
 			depth--;
 		else if (c == OPENS && ++depth > JSONTEXT_DEPTH_MAX)

@@ -73,7 +73,7 @@ void
 table_format(const struct table *t, struct buf *out)
 {
 	_cleanup_free_ size_t *widths = xcalloc(t->n + 1, sizeof *widths);
-	size_t column = 0;
+	size_t column = 0, pad = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
 		size_t w = t->cells[i] ? width(t->cells[i]) : 0;
@@ -86,13 +86,13 @@ table_format(const struct table *t, struct buf *out)
 	for (size_t i = 0; i < t->n; i++) {
 		if (!t->cells[i]) {
 			buf_putc(out, '\n');
-			column = 0;
+			column = pad = 0;
 			continue;
 		}
+		/* before a cell, not after one: so no line ends in blanks */
+		for (; pad > 0 && *t->cells[i]; pad--)
+			buf_putc(out, ' ');
 		buf_puts(out, t->cells[i]);
-		if (i + 1 < t->n && t->cells[i + 1])
-			for (size_t w = width(t->cells[i]); w < widths[column] + 2; w++)
-				buf_putc(out, ' ');
-		column++;
+		pad += widths[column++] + 2 - width(t->cells[i]);
 	}
 }

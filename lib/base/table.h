@@ -1,8 +1,8 @@
 /*
  * table - rows in columns, for a person at a terminal.
  *
- * Columns are as wide as their widest cell, two blanks apart; the last is not
- * padded.  Control characters in a cell are shown as \xHH, so that a hostile
+ * Columns are as wide as their widest cell, two blanks apart; no line
+ * ends in blanks.  Control characters in a cell are shown as \xHH, so that a hostile
  * name cannot draw on the screen.
  */
 #ifndef BASE_TABLE_H

@@ -247,7 +247,8 @@ check_refused(void)
 		{ "", 0 }, { " ", 1 }, { "{", 1 }, { "[1,]", 4 }, { "{\"a\":1,}", 8 }, { "1 2", 3 },
 		{ "\"\xff\"", 3 }, { "\"\xc0\x80\"", 4 }, { "\"\xed\xa0\x80\"", 5 }, { "\"a\0b\"", 5 },
 		{ "'a'", 3 }, { "{a:1}", 5 }, { "[1", 2 }, { "\"", 1 }, { "\"\\", 2 }, { "]", 1 },
-		{ "tru", 3 }, { "\xef\xbb\xbf", 3 },
+		{ "tru", 3 }, { "{}\x1e", 3 }, { "[\xef\xbb\xbf{}]", 7 },
+		{ "\xc2\xa0{}", 4 }, { "\x1e{}", 3 }, { "\xef\xbb\xbf", 3 },
 	};
 	_cleanup_buf_ struct buf deep = BUF_INIT;
 	struct json v = JSON_ABSENT;

@@ -1,0 +1,57 @@
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "component/component.h"
+#include "component/inventory.h"
+
+/* Each entry has an id, and what is kept of it is a record, as text or as a value. */
+static void
+check(const struct inventory *inv)
+{
+	for (size_t i = 0; i < inv->n; i++) {
+		const struct inventory_entry *e = &inv->entries[i];
+		struct json v = JSON_ABSENT;
+		struct fail f;
+
+		if (e->text_len)
+			assert(json_parse(NULL, inv->texts.s + e->text, e->text_len, &v, &f) == 0);
+		else
+			v = json_copy(e->component);
+		assert(component_check(v, "entry", &f) == 0);
+		assert(strcmp(component_id(v), inventory_id(inv, i)) == 0);
+		json_release(&v);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* of its own, so that a read beyond it is seen */
+	char *text = malloc(size ? size : 1);
+	struct inventory inv = INVENTORY_INIT;
+	struct json whole = JSON_ABSENT, list = JSON_ABSENT;
+	struct fail f;
+	bool has_probe;
+
+	if (size)
+		memcpy(text, data, size);
+	if (inventory_parse("fuzz", text, size, &inv, &has_probe, &f) == 0) {
+		/* whichever way it was read, it is what the whole says */
+		assert(json_parse(NULL, text, size, &whole, &f) == 0);
+		list = json_get(whole, "components");
+		assert(json_count(list) == inv.n);
+		check(&inv);
+	} else {
+		assert(f.status == EXIT_USAGE && strncmp(f.text, "fuzz: ", 6) == 0);
+	}
+	json_release(&whole);
+	json_release(&list);
+	inventory_release(&inv);
+	free(text);
+	return 0;
+}
