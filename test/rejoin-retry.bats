@@ -341,6 +341,19 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	[ "$(frames)" = 1 ]
 }
 
+@test "an agent of ours that is busy is waited for by its lock" {
+	double --busy 500
+	sed -i '/^\[status\]/i only-when-idle = yes' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	rejoin-retry -A t
+	wait_for 'grep -q ^state=busy agent/status'
+	retry --timeout 50ms
+	status_is 6
+	[ "$(cat agent/frames)" = 1 ]
+	retry --wait
+	status_is 0
+	[ "$(cat agent/frames)" = 2 ]
+}
+
 @test "an agent that cannot be seen is held back from, unless forced or told" {
 	profile 'only-when-idle = yes' '[status]' 'method = busy-path' "busy-path = $PWD/none/*"
 	reader
@@ -637,4 +650,14 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 		'rm -rf "$REJOIN_RUNTIME_DIR/retry"; rejoin-retry -A t --queue --reason walk; before=$(cut -d" " -f1 counts)' \
 		'rejoin-retry -A t --drain' \
 		'rejoin-retry -A t --drain && [ "$(cut -d" " -f1 counts)" -gt "$before" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/pending" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/sending" ]'
+}
+
+@test "the same with an agent whose status is followed" {
+	needs_strace
+	[[ $B != *san ]] || skip 'not with the sanitizers'
+	double
+	"$TOP/test/fault/killwalk.sh" 'openat,open,write,rename,unlink,mkdir,fchmod,chmod,ftruncate,fcntl' \
+		'rm -rf "$REJOIN_RUNTIME_DIR/retry"; before=$(cat agent/frames 2>/dev/null || echo 0)' \
+		'rejoin-retry -A t --reason walk' \
+		'rejoin-retry -A t && [ "$(cat agent/frames)" -gt "$before" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/pending" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/sending" ]'
 }
