@@ -11,14 +11,23 @@ plug() {
 
 frames() { cut -d' ' -f1 counts 2>/dev/null || echo 0; }
 
-@test "an arrival that is up to date causes no frame, the next one does" {
-	needs inotifywait jq
+# A vacuum with three cameras, and an agent's command pipe that is read as the real one's is.
+setup() {
+	begin
 	mkdir -p usb "$REJOIN_RUNTIME_DIR/agent"
-	mkfifo -m 660 "$REJOIN_RUNTIME_DIR/agent/commands.fifo"
-	start reader adu-reader "$REJOIN_RUNTIME_DIR/agent/commands.fifo" counts
 	printf '%s\n' camera-1 camera-2 camera-3 | jq -Rn --arg d "$PWD/usb/" '{components: [inputs |
 		{id: ., group: "cameras", properties: {path: ($d + .), firmwareDataFile: "firmware.json"}}]}' \
 		>"$REJOIN_CONFIG_DIR/inventory.json"
+}
+
+agent_reads() {
+	mkfifo -m 660 "$REJOIN_RUNTIME_DIR/agent/commands.fifo"
+	start reader adu-reader "$REJOIN_RUNTIME_DIR/agent/commands.fifo" counts
+}
+
+@test "an arrival that is up to date causes no frame, the next one does" {
+	needs inotifywait jq
+	agent_reads
 	echo '{"version":"2.0"}' >camera-2.0.json
 	goal_file camera-2.0.json
 	goal_manifest cameras '{"group":"cameras"}' '{"handler":"rejoin/copy:1","files":["f-camera-2.0.json"],'"\
@@ -45,4 +54,19 @@ frames() { cut -d' ' -f1 counts 2>/dev/null || echo 0; }
 	[ "$took" -lt 1750000 ]
 	plug camera-3 1.0
 	wait_for '[ "$(frames)" -eq 2 ]'
+}
+
+@test "what arrives while the agent is down is asked for when it is there" {
+	needs inotifywait jq
+	start watch rejoin-watch -v --state state -- rejoin-retry --queue
+	wait_for 'grep -q listening watch.err'
+	plug camera-1 1.0
+	wait_for '[ -e "$REJOIN_RUNTIME_DIR/retry/rejoin/pending" ]'
+	run --separate-stderr rejoin-retry --drain
+	status_is 5
+	agent_reads
+	rejoin-retry --drain
+	wait_for '[ "$(frames)" -eq 1 ]'
+	rejoin-retry --drain
+	[ "$(frames)" -eq 1 ]
 }

@@ -452,7 +452,8 @@ rejoin-watch: listening" ]
 	run --separate-stderr rejoin-watch -1 --state state inventory.json
 	status_is 1
 	unplug 1
-	run --separate-stderr rejoin-watch -1 -a --state state inventory.json
+	run --separate-stderr rejoin-watch -1 -a --state state --udev SUBSYSTEM=video4linux,ID_BUS=usb \
+		inventory.json
 	status_is 1
 	[ "$(jq -r .event <<<"$output")" = departed ]
 }
