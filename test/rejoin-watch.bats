@@ -25,6 +25,7 @@ unplug() { rm -r "usb/camera-$1"; }
 
 # watch ARGS... - in the background, until it listens
 watch() {
+	rm -f watch.out watch.err	# what an earlier one said
 	start watch rejoin-watch -v --rescan 1h --settle 50ms "$@"
 	wait_for 'grep -q listening watch.err'
 }
@@ -39,13 +40,14 @@ again() {
 events() { jq -r '"\(.id) \(.event)"' "${1:-watch.out}" | paste -sd,; }
 
 # n_events N [FILE] - wait for N events
-n_events() { wait_for "[ \"\$({ wc -l <${2:-watch.out}; } 2>/dev/null || echo 0)\" -ge $1 ]"; }
+n_events() { wait_for "[ \"\$({ wc -l <${2:-watch.out}; } 2>/dev/null || echo 0)\" -ge $1 ]" 30; }
 
 # devices - systemd-udevd runs, and no device of ours is left over
 devices() {
 	# one daemon for all who test with it: not ended while another needs it
 	exec 7>/tmp/rejoin-test-udevd
 	flock 7
+	MADE_DEVICES=yes
 	if ! udevadm control --ping --timeout=1 2>/dev/null; then
 		start udevd /lib/systemd/systemd-udevd
 		wait_for 'udevadm control --ping --timeout=1'
@@ -61,7 +63,7 @@ no_devices() {
 }
 
 teardown() {
-	no_devices
+	[ -z "${MADE_DEVICES-}" ] || no_devices
 	end
 }
 
@@ -158,13 +160,15 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 @test "a burst of changes is one batch" {
 	needs inotifywait jq
 	inventory 50
-	start watch rejoin-watch -v --settle 200ms --tree usb inventory.json -- \
+	start watch rejoin-watch -v --settle 500ms --tree usb inventory.json -- \
 		sh -c 'echo batch >>batches; cat >>events'
 	wait_for 'grep -q listening watch.err'
-	for i in {1..50}; do
-		plug "$i" 0.1
-		plug "$i" 1.0
-	done
+	# as fast as can be: the settle time must not pass in between
+	mkdir usb/camera-{1..50}
+	# shellcheck disable=SC2016
+	bash -c 'for v in 0.1 1.0; do
+		for i in {1..50}; do echo "{\"version\":\"$v\"}" >usb/camera-$i/firmware.json; done
+	done'
 	n_events 50 events
 	[ "$(wc -l <batches)" -eq 1 ]
 	[ "$(jq -r .version events | sort -u)" = 1.0 ]
@@ -241,7 +245,7 @@ rejoin-watch: listening" ]
 	plug 1
 	n_events 1
 	[ "$(jq -r .cause watch.out)" = tree ]
-	wait_for '[ "$(wc -l <tries)" -ge 3 ]'
+	wait_for '[ "$(wc -l <tries)" -ge 3 ]' 30
 	[ "$(grep -c 'inotifywait' watch.err)" -eq 2 ]
 }
 
@@ -695,8 +699,8 @@ offered_after() {
 	n_events 4
 	[ "$(events | tr , '\n' | sort | paste -sd,)" = \
 		'rjw0 arrived,rjw0 departed,rjw1 arrived,rjw1 departed' ]
-	jq -r .cause watch.out | grep -q '^udev:add:/sys/devices/virtual/net/rjw[01]$'
-	jq -r .cause watch.out | grep -q '^udev:remove:/sys/devices/virtual/net/rjw[01]$'
+	# the first of a burst, which may be another device's
+	[ "$(jq -r .cause watch.out | grep -c '^udev:[a-z]*:/sys/devices/')" -eq 4 ]
 }
 
 @test "without --udev it listens to the devices that the inventory names" {
@@ -721,7 +725,7 @@ offered_after() {
 	n_events 200
 	[ "$(jq -r 'select(.event == "arrived").id' watch.out | sort -u | wc -l)" -eq 200 ]
 	for i in {1..100}; do echo "link del rjwa$i"; done | ip -batch -
-	wait_for '[ "$(grep -c \"departed\" watch.out)" -eq 200 ]' 20
+	wait_for '[ "$(grep -c \"departed\" watch.out)" -eq 200 ]' 30
 	[ "$(wc -l <watch.out)" -eq 400 ]
 }
 
