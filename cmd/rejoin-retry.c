@@ -97,7 +97,7 @@ static enum exit_status
 drain(const struct retry *r, int64_t debounce_ms)
 {
 	const struct retry_spec spec = {
-		.debounce_ms = debounce_ms, .end_ms = clock_mono_ms() + r->timeout_ms,
+		.debounce_ms = debounce_ms, .timeout_ms = r->timeout_ms,
 		/* a path unit would start its drainer over and over while the mark is there */
 		.wait_lock = r->wait || r->mode == DRAIN, .force = r->force,
 	};
@@ -110,7 +110,7 @@ drain(const struct retry *r, int64_t debounce_ms)
 		return r->bridge && o.last.status ? (enum exit_status)o.last.status : f.status;
 	}
 	tell(r, &o);
-	if (r->wait && retry_follow(r->profile, &o.last, spec.end_ms, &f) < 0)
+	if (r->wait && retry_follow(r->profile, &o.last, o.end_ms, &f) < 0)
 		return failed(&f);
 	return EXIT_OK;
 }

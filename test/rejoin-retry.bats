@@ -297,6 +297,14 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	status_is 5
 }
 
+@test "a debounce longer than the timeout is waited for" {
+	profile
+	reader
+	retry --debounce 200ms --timeout 50ms
+	status_is 0
+	[ "$(cat counts)" = '1 0 0' ]
+}
+
 @test "a hung reader: the frame is not written again, the mark is kept" {
 	profile
 	reader --hold

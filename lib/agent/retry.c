@@ -19,16 +19,17 @@ left_ms(int64_t end_ms)
 
 /* Time for the rest of a burst, and for the agent to end what it is at. */
 static int
-wait_turn(const struct profile *p, const struct retry_spec *spec, struct fail *f)
+wait_turn(const struct profile *p, const struct retry_spec *spec, struct retry_outcome *o,
+    struct fail *f)
 {
-	int64_t left = left_ms(spec->end_ms);
 	int r;
 
 	if (spec->debounce_ms > 0)
-		clock_sleep_ms(spec->debounce_ms < left ? spec->debounce_ms : left);
+		clock_sleep_ms(spec->debounce_ms);
+	o->end_ms = clock_mono_ms() + spec->timeout_ms;
 	if (!p->retry.only_when_idle || spec->force)
 		return 0;
-	r = status_wait_idle(p, left_ms(spec->end_ms), f);
+	r = status_wait_idle(p, spec->timeout_ms, f);
 	if (r == -ETIMEDOUT)
 		return fail_set(f, EXIT_BUSY, "%s: is busy; the request is kept", p->name);
 	return r == -ENODATA && p->retry.send_when_unknown ? 0 : r;
@@ -40,14 +41,14 @@ deliver_one(const struct profile *p, const struct marks *m, const struct retry_s
 {
 	_cleanup_buf_ struct buf record = BUF_INIT;
 	struct fail ignored;
-	int r = wait_turn(p, spec, f);
+	int r = wait_turn(p, spec, o, f);
 
 	if (r == 0)
 		r = mark_take(m, f);
 	if (r < 0)
 		return r;
 	mark_reason(m, o->reason, sizeof o->reason);
-	r = deliver(p, spec->end_ms, &o->last, f);
+	r = deliver(p, o->end_ms, &o->last, f);
 	if (r < 0) {
 		mark_put_back(m);
 		return r;
@@ -82,7 +83,7 @@ deliver_all(const struct profile *p, const struct marks *m, const struct retry_s
 static int
 take_lock(int fd, const struct profile *p, const struct retry_spec *spec, struct fail *f)
 {
-	int r = spec->wait_lock ? lock_wait(fd, left_ms(spec->end_ms)) : lock_try(fd);
+	int r = spec->wait_lock ? lock_wait(fd, spec->timeout_ms) : lock_try(fd);
 
 	if (r == -ETIMEDOUT)
 		return fail_set(f, EXIT_TIMEOUT, "%s: another process delivers and does not end",
@@ -97,7 +98,7 @@ retry_drain(const struct profile *p, const struct marks *m, const struct retry_s
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	*o = (struct retry_outcome){ 0 };
+	*o = (struct retry_outcome){ .end_ms = clock_mono_ms() + spec->timeout_ms };
 	fd = mark_open_lock(m, f);
 	if (fd < 0)
 		return fd;

@@ -22,7 +22,7 @@
 
 struct retry_spec {
 	int64_t debounce_ms;	/* let more marks come before each delivery */
-	int64_t end_ms;		/* the deadline, on the monotonic clock */
+	int64_t timeout_ms;	/* for each of: another's end, and after the debounce a delivery */
 	bool wait_lock;		/* wait for who delivers already, and see what that left */
 	bool force;		/* do not ask whether the agent is idle */
 };
@@ -31,6 +31,7 @@ struct retry_outcome {
 	int delivered;		/* how many requests this call delivered */
 	bool folded;		/* another process delivers, and will see our mark */
 	struct delivery last;	/* the last delivery, another's too with WAIT_LOCK */
+	int64_t end_ms;		/* when the time for that is over, on the monotonic clock */
 	char reason[REASON_MAX + 1];	/* the last of those marked for it */
 };
 

@@ -17,7 +17,6 @@
 #include "agent/mark.h"
 #include "agent/profile.h"
 #include "agent/retry.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/xalloc.h"
 
@@ -67,7 +66,7 @@ profile(const char *dir)
 static int
 ask(const struct profile *p, const struct marks *m)
 {
-	struct retry_spec spec = { .end_ms = clock_mono_ms() + 30000 };
+	struct retry_spec spec = { .timeout_ms = 30000 };
 	struct retry_outcome o;
 	struct fail f;
 	int r = mark_set(m, "", &f);
