@@ -50,6 +50,7 @@ static const struct listing_spec spec = {
 
 struct enumerator {
 	const char *agent;
+	struct profile *profile;
 	bool all;
 	enum listing_format format;
 	struct json selectors;		/* an array; empty: whatever it is */
@@ -258,22 +259,22 @@ main(int argc, char *argv[])
 {
 	struct enumerator e = { .format = listing_default(), .selectors = json_array(),
 	    .out = BUF_INIT, .what = { .group = (gid_t)-1, .problem = tell, .each = list } };
-	_cleanup_profile_ struct profile *p = NULL;
 	char *of_profile[2] = { NULL, NULL };
 
 	diag_init(argv);
 	read_options(&e, argc, argv);
 	if (e.agent || optind == argc) {
-		p = profile_load_or_die(e.agent);
-		e.what.group = p->gid;
-		of_profile[0] = p->inventory;
-		if (optind == argc && !p->inventory)
-			die(EXIT_USAGE, 0, "%s: has no [inventory] file", p->file);
+		e.profile = profile_load_or_die(e.agent);
+		e.what.group = e.profile->gid;
+		of_profile[0] = e.profile->inventory;
+		if (optind == argc && !of_profile[0])
+			die(EXIT_USAGE, 0, "%s: has no [inventory] file", e.profile->file);
 	}
 	e.what.inventories = optind < argc ? argv + optind : of_profile;
 	e.what.cookie = &e;
 	run(&e);
 	json_release(&e.selectors);
 	json_filter_free(e.filter);
+	profile_free(e.profile);
 	finish(e.status);
 }

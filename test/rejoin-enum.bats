@@ -218,7 +218,7 @@ b.state=online'
 	bad '' 'is not JSON'
 	bad 'components' 'is not JSON'
 	bad '{"components":[{"id":"a"},]}' 'is not JSON'
-	bad $'{"components":[\n{"id":"a"},\n{"id":"b" "name":1}\n]}' 'components[1]: is not JSON'
+	bad $'{"components":[\n{"id":"a"},\n{"id":"b" 1}\n]}' 'components[1]: is not JSON'
 	[[ $stderr == *'line 3'* ]]
 	bad '[]' 'is an array, not an object'
 	bad '{}' 'components is nothing, not an array'
