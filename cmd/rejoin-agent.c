@@ -23,7 +23,6 @@
 #include "agent/runtime.h"
 #include "base/clock.h"
 #include "base/diag.h"
-#include "base/dirs.h"
 #include "base/io.h"
 #include "base/loop.h"
 #include "base/opt.h"
@@ -281,7 +280,7 @@ main(int argc, char *argv[])
 	a.profile = profile_load_or_die(name);
 	load_settings(&a, jobs);
 	if (!a.state)
-		a.state = xasprintf("%s/agent", dirs_state());
+		a.state = settings_state_dir();
 	a.loop = loop_new();
 	open_all(&a, (char *[]){ a.profile->inventory, NULL });
 	start(&a);

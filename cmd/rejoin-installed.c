@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "agent/profile.h"
-#include "base/dirs.h"
 #include "base/opt.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
@@ -163,7 +162,8 @@ clean_up(struct tool *t)
 static void
 set_question(struct tool *t)
 {
-	_cleanup_free_ char *agents = xasprintf("%s/cache", dirs_state());
+	_cleanup_free_ char *state = settings_state_dir();
+	_cleanup_free_ char *agents = xasprintf("%s/cache", state);
 	bool shared = t->ask.manifest && access(agents, W_OK | X_OK) == 0;
 	struct fail f;
 	int r = 0;

@@ -414,8 +414,8 @@ manifest() {
 	manifest '[{"group":"cameras"}]' '[{"handler":"microsoft/script:1","files":["f_check.sh"],"handlerProperties":{
 		"scriptFileName":"check.sh","arguments":"--path --component-prop-val path","installedCriteria":"1.0"}}]' \
 		check.sh >m.json
-	mkdir -p "$REJOIN_STATE_DIR/cache/sha256"
-	mv check.sh "$REJOIN_STATE_DIR/cache/sha256/$(sha256sum <check.sh | cut -d' ' -f1)"
+	mkdir -p "$REJOIN_STATE_DIR/agent/cache/sha256"
+	mv check.sh "$REJOIN_STATE_DIR/agent/cache/sha256/$(sha256sum <check.sh | cut -d' ' -f1)"
 	run --separate-stderr rejoin-installed -m m.json one.json
 	status_is 0
 }

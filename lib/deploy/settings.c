@@ -76,6 +76,12 @@ settings_release(struct settings *s)
 	*s = (struct settings){ 0 };
 }
 
+char *
+settings_state_dir(void)
+{
+	return xasprintf("%s/agent", dirs_state());
+}
+
 const char *
 settings_user(const struct settings *s)
 {

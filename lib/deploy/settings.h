@@ -38,6 +38,9 @@ int settings_parse(const char *file, const char *text, size_t len, struct settin
     struct fail *f);
 void settings_release(struct settings *s);
 
+/* The state directory of our agent, where nothing else is said; to be freed. */
+char *settings_state_dir(void);
+
 /* The user for deploy/handler.h: NULL where handlers run as ourselves. */
 const char *settings_user(const struct settings *s);
 
