@@ -14,7 +14,7 @@ echo "proc: mount -t proc proc /proc; mount -t devpts devpts /dev/pts (until thi
 exec unshare --mount --propagation unchanged sh -c '
 	mount -t proc proc /proc || exit
 	pts=
-	[ ! -L /dev/ptmx ] || [ -e /dev/ptmx ] || ! mount -t devpts -o ptmxmode=666 devpts /dev/pts || pts=/dev/pts
+	[ -e /dev/pts/ptmx ] || ! mount -t devpts -o ptmxmode=666 devpts /dev/pts || pts=/dev/pts
 	trap : INT TERM HUP
 	"$@"
 	status=$?
