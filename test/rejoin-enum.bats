@@ -245,6 +245,10 @@ b.state=online'
 	printf '{"components":[{"id":"a\0b"}]}' >bad.json
 	run --separate-stderr rejoin-enum bad.json
 	status_is 2
+	{ printf '{"components":[1'; head -c 2000000 /dev/zero | sed 's/\x0\x0/,1/g'; printf ']}'; } >bad.json
+	run --separate-stderr rejoin-enum bad.json
+	status_is 2
+	err_has 'bad.json: 1000001 components are too many, at most 1000000'
 	bad "$(printf '{"components":[{"id":"%05000d"}]}' 1)" 'components[0]'
 	err_has 'id is 5000 bytes long'
 	bad "$(printf '{"components":%s1%s}' "$(printf '[%.0s' {1..10000})" "$(printf ']%.0s' {1..10000})")" 'nested more than 256 deep'

@@ -167,7 +167,10 @@ is_blank_element(const struct jsontext_split *s, size_t i)
 	return len == 0;
 }
 
-/* The text with null for each element is parsed, to see that the rest is right. */
+/*
+ * The elements are known to have commas between them; so they are there where
+ * none is blank, and the rest is right where it is with an empty array.
+ */
 static bool
 is_right(const char *key, struct jsontext_split *s)
 {
@@ -175,19 +178,17 @@ is_right(const char *key, struct jsontext_split *s)
 	_cleanup_json_ struct json v = JSON_ABSENT, list = JSON_ABSENT;
 	struct fail f;
 
-	buf_add(&rest, s->text, s->starts[0]);
+	if (s->n == 1 && is_blank_element(s, 0))
+		s->n = 0;
 	for (size_t i = 0; i < s->n; i++)
-		if (!is_blank_element(s, i))
-			buf_puts(&rest, i > 0 ? ",null" : "null");
-		else if (i > 0)
-			buf_putc(&rest, ',');
-	buf_add(&rest, s->text + s->starts[s->n] - 1, s->len - s->starts[s->n] + 1);
+		if (is_blank_element(s, i))
+			return false;
+	buf_add(&rest, s->text, s->starts[0]);
+	buf_add(&rest, s->text + s->end - 1, s->len - s->end + 1);
 	if (json_parse_checked(NULL, rest.s, rest.len, &v, &f) < 0)
 		return false;
 	list = json_get(v, key);
-	if (s->n == 1 && is_blank_element(s, 0))
-		s->n = 0;
-	return json_kind(list) == JSON_ARRAY && json_count(list) == s->n;
+	return json_kind(list) == JSON_ARRAY && json_count(list) == 0;
 }
 
 bool
@@ -195,7 +196,7 @@ jsontext_split(const char *text, size_t len, const char *key, struct jsontext_sp
 {
 	*s = (struct jsontext_split){ .text = text, .len = len };
 	if (find_elements(text, len, key, s)) {
-		s->n--;		/* the last start is the end */
+		s->end = s->starts[--s->n];	/* the last start is behind the array */
 		if (is_right(key, s))
 			return true;
 	}

@@ -27,11 +27,11 @@ int jsontext_check(const char *name, const char *text, size_t len, struct fail *
 struct jsontext_split {
 	const char *text;	/* borrowed */
 	size_t len;
-	uint32_t *starts;	/* of each element; one more for the end, behind a comma or bracket */
-	size_t n, cap;
+	uint32_t *starts;	/* of each element, and the END; each is behind a comma or bracket */
+	size_t n, cap, end;
 };
 
-#define JSONTEXT_SPLIT_INIT	{ NULL, 0, NULL, 0, 0 }
+#define JSONTEXT_SPLIT_INIT	{ NULL, 0, NULL, 0, 0, 0 }
 
 /*
  * The elements of the array that is the member KEY of the object TEXT, which

@@ -276,9 +276,16 @@ add_plain_entry(struct inventory *inv, const char *text, size_t len)
 }
 
 static int
+check_count(const struct inventory *inv, size_t n, struct fail *f)
+{
+	return n <= INVENTORY_ENTRIES_MAX ? 0 : fail_set(f, EXIT_USAGE,
+	    "%s: %zu components are too many, at most %d", inv->path, n, INVENTORY_ENTRIES_MAX);
+}
+
+static int
 read_texts(struct inventory *inv, const struct jsontext_split *s, struct fail *f)
 {
-	int err = 0;
+	int err = check_count(inv, s->n, f);
 
 	for (size_t i = 0; err == 0 && i < s->n; i++) {
 		struct json component = JSON_ABSENT;
@@ -319,6 +326,7 @@ read_whole(struct inventory *inv, const char *text, size_t len, struct fail *f)
 		return fail_set(f, EXIT_USAGE, "%s: components is %s, not an array", inv->path,
 		    json_kind_name(list));
 	n = json_count(list);
+	err = check_count(inv, n, f);
 	for (size_t i = 0; err == 0 && i < n; i++)
 		err = add_entry(inv, json_take_at(&list, i), f);
 	return err;

@@ -23,7 +23,10 @@
 #include "base/fail.h"
 #include "base/json.h"
 
-enum { INVENTORY_MAX = 64 << 20 };	/* bytes */
+enum {
+	INVENTORY_MAX = 64 << 20,		/* bytes */
+	INVENTORY_ENTRIES_MAX = 1000000,
+};
 
 /*
  * Most entries of a long inventory only say what they are.  Such a plain one is
