@@ -50,7 +50,6 @@ static const struct listing_spec spec = {
 
 struct enumerator {
 	const char *agent;
-	struct profile *profile;
 	bool all;
 	enum listing_format format;
 	struct json selectors;		/* an array; empty: whatever it is */
@@ -70,16 +69,6 @@ static bool
 is_choosy(const struct enumerator *e)
 {
 	return json_count(e->selectors) > 0 || e->filter;
-}
-
-static void
-tell(const struct fail *f, void *cookie)
-{
-	(void)cookie;
-	if (f->status == EXIT_OK)
-		diag_info("%s", f->text);
-	else
-		diag(0, "%s", f->text);
 }
 
 static void
@@ -150,37 +139,16 @@ listed(struct json components, enum exit_status worst, void *cookie)
 	loop_stop(e->loop, 0);
 }
 
-static void
-interrupted(struct enumerator *e, int signo)
-{
-	enumerate_cancel(e->running);
-	e->running = NULL;
-	e->signo = signo;
-	loop_stop(e->loop, 0);
-}
-
-static void
-on_int(void *cookie)
-{
-	interrupted(cookie, SIGINT);
-}
-
-static void
-on_term(void *cookie)
-{
-	interrupted(cookie, SIGTERM);
-}
-
 /* Probes have process groups of their own: a signal to ours must end them, too. */
 static void
 run(struct enumerator *e)
 {
 	e->loop = loop_new();
-	loop_signal(e->loop, SIGINT, on_int, e);
-	loop_signal(e->loop, SIGTERM, on_term, e);
+	loop_end_on_signals(e->loop, &e->signo);
 	e->listing = listing_new(e->format, &spec, &e->out);
 	e->running = enumerate_start(e->loop, &e->what, listed, e);
 	loop_run(e->loop);
+	enumerate_cancel(e->running);
 	loop_free(e->loop);
 	listing_free(e->listing);
 	buf_release(&e->out);
@@ -211,16 +179,6 @@ set_filter(struct enumerator *e)
 }
 
 static void
-set_format(struct enumerator *e, const char *name)
-{
-	struct fail f;
-
-	if (listing_parse_format(name, LISTING_COMMON | LISTING_BIT(LISTING_KV) |
-	    LISTING_BIT(LISTING_ADU), &e->format, &f) < 0)
-		opt_misused("%s", f.text);
-}
-
-static void
 read_options(struct enumerator *e, int argc, char *argv[])
 {
 	int c;
@@ -238,10 +196,11 @@ read_options(struct enumerator *e, int argc, char *argv[])
 			set_filter(e);
 			break;
 		case OPT_KEY_FORMAT:
-			set_format(e, optarg);
+			e->format = listing_format_or_die(optarg, LISTING_COMMON |
+			    LISTING_BIT(LISTING_KV) | LISTING_BIT(LISTING_ADU));
 			break;
 		case OPT_KEY_JSON:
-			set_format(e, "jsonl");
+			e->format = LISTING_JSONL;
 			break;
 		case OPT_PROBE_TIMEOUT:
 			e->what.probe_timeout_ms = opt_duration("--probe-timeout");
@@ -258,23 +217,18 @@ int
 main(int argc, char *argv[])
 {
 	struct enumerator e = { .format = listing_default(), .selectors = json_array(),
-	    .out = BUF_INIT, .what = { .group = (gid_t)-1, .problem = tell, .each = list } };
-	char *of_profile[2] = { NULL, NULL };
+	    .out = BUF_INIT, .what = { .problem = fail_tell, .each = list } };
+	struct profile_scope scope;
 
 	diag_init(argv);
 	read_options(&e, argc, argv);
-	if (e.agent || optind == argc) {
-		e.profile = profile_load_or_die(e.agent);
-		e.what.group = e.profile->gid;
-		of_profile[0] = e.profile->inventory;
-		if (optind == argc && !of_profile[0])
-			die(EXIT_USAGE, 0, "%s: has no [inventory] file", e.profile->file);
-	}
-	e.what.inventories = optind < argc ? argv + optind : of_profile;
+	profile_scope_or_die(e.agent, argv + optind, &scope);
+	e.what.inventories = scope.inventories;
+	e.what.group = scope.group;
 	e.what.cookie = &e;
 	run(&e);
 	json_release(&e.selectors);
 	json_filter_free(e.filter);
-	profile_free(e.profile);
+	profile_free(scope.profile);
 	finish(e.status);
 }

@@ -52,7 +52,7 @@ static const struct listing_spec columns = {
 
 struct tool {
 	const char *agent;
-	struct profile *profile;
+	struct profile_scope scope;
 	struct question_spec ask;
 	bool missing, has_format, complete;
 	enum listing_format format;
@@ -68,16 +68,6 @@ struct tool {
 	int64_t n_yes, n_no, n_unknown;
 	int signo;			/* that ended it */
 };
-
-static void
-tell(const struct fail *f, void *cookie)
-{
-	(void)cookie;
-	if (f->status == EXIT_OK)
-		diag_info("%s", f->text);
-	else
-		diag(0, "%s", f->text);
-}
 
 static void
 tell_verdict(struct json record, enum verdict_answer answer, const char *output, void *cookie)
@@ -180,16 +170,6 @@ set_question(struct tool *t)
 }
 
 static void
-set_format(struct tool *t, const char *name)
-{
-	struct fail f;
-
-	if (listing_parse_format(name, LISTING_COMMON, &t->format, &f) < 0)
-		opt_misused("%s", f.text);
-	t->has_format = true;
-}
-
-static void
 read_options(struct tool *t, int argc, char *argv[])
 {
 	int c;
@@ -216,10 +196,12 @@ read_options(struct tool *t, int argc, char *argv[])
 			t->ask.program = optarg;
 			break;
 		case OPT_KEY_FORMAT:
-			set_format(t, optarg);
+			t->format = listing_format_or_die(optarg, LISTING_COMMON);
+			t->has_format = true;
 			break;
 		case OPT_KEY_JSON:
-			set_format(t, "jsonl");
+			t->format = LISTING_JSONL;
+			t->has_format = true;
 			break;
 		case OPT_KEY_TIMEOUT:
 			t->how.verdict.timeout_ms = opt_duration("--timeout");
@@ -258,28 +240,21 @@ split_operands(struct tool *t, char *argv[])
 	return ended ? NULL : operands;
 }
 
-/* Where the components come from: stdin, inventories, or the profile's, OF_PROFILE. */
+/* Where the components come from: stdin, inventories, or the profile's. */
 static void
-set_source(struct tool *t, char *inventories[], char *of_profile[])
+set_source(struct tool *t, char *operands[])
 {
-	bool none = !inventories || !*inventories;
-
-	if (!none && strcmp(inventories[0], "-") == 0) {
-		if (inventories[1])
+	if (operands && *operands && strcmp(operands[0], "-") == 0) {
+		if (operands[1])
 			opt_misused("'-' stands alone, without inventories");
 		t->from.fd = STDIN_FILENO;
 		t->how.in_order = false;
 		if (!t->has_format)
 			t->format = LISTING_JSONL;	/* a table would wait for the end */
 	}
-	if (t->agent || none) {
-		t->profile = profile_load_or_die(t->agent);
-		t->from.inventories.group = t->profile->gid;
-		of_profile[0] = t->profile->inventory;
-	}
-	if (none && !of_profile[0])
-		die(EXIT_USAGE, 0, "%s: has no [inventory] file", t->profile->file);
-	t->from.inventories.inventories = none ? of_profile : inventories;
+	profile_scope_or_die(t->agent, operands, &t->scope);
+	t->from.inventories.inventories = t->scope.inventories;
+	t->from.inventories.group = t->scope.group;
 }
 
 static enum exit_status
@@ -300,12 +275,11 @@ int
 main(int argc, char *argv[])
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	char *of_profile[2] = { NULL, NULL };
 	struct tool t = {
 		.out = BUF_INIT, .format = listing_default(),
 		.from = {
 			.fd = -1, .name = "standard input", .wake = proceed, .cookie = &t,
-			.inventories = { .group = (gid_t)-1, .problem = tell },
+			.inventories = { .problem = fail_tell },
 		},
 		.how = {
 			.jobs = processors > 0 ? processors : 1, .in_order = true,
@@ -316,7 +290,7 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	read_options(&t, argc, argv);
-	set_source(&t, split_operands(&t, argv), of_profile);
+	set_source(&t, split_operands(&t, argv));
 	set_question(&t);
 	run(&t);
 	clean_up(&t);

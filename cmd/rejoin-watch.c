@@ -239,7 +239,7 @@ read_operands(struct watch *w, char *argv[], bool command_only)
 		opt_misused("no command after --");
 	while (!command_only && argv[n] && strcmp(argv[n], "--") != 0)
 		n++;
-	w->inventories = xcalloc(n + 2, sizeof *w->inventories);
+	w->inventories = xcalloc(n + 1, sizeof *w->inventories);
 	memcpy(w->inventories, argv, n * sizeof *argv);
 	if (command_only)
 		w->command = argv;
@@ -254,28 +254,23 @@ main(int argc, char *argv[])
 {
 	static char *const none[] = { NULL };
 	struct watch w = { .spec = {
-		.edges = { .matches = json_array(), .group = (gid_t)-1 },
+		.edges = { .matches = json_array() },
 		.settle_ms = 250, .rescan_ms = 60 * 1000,
 	} };
-	_cleanup_profile_ struct profile *p = NULL;
+	struct profile_scope scope;
 	bool command_only;
 
 	diag_init(argv);
 	command_only = read_options(&w, argc, argv);
 	read_operands(&w, argv + optind, command_only);
-	if (w.agent || !*w.inventories) {
-		p = profile_load_or_die(w.agent);
-		w.spec.edges.group = p->gid;
-		if (!*w.inventories && !p->inventory)
-			die(EXIT_USAGE, 0, "%s: has no [inventory] file", p->file);
-		if (!*w.inventories)
-			w.inventories[0] = p->inventory;
-	}
-	w.spec.edges.inventories = w.inventories;
+	profile_scope_or_die(w.agent, w.inventories, &scope);
+	w.spec.edges.inventories = scope.inventories;
+	w.spec.edges.group = scope.group;
 	w.spec.edges.trees = w.trees ? w.trees : none;
 	run(&w);
 	free(w.trees);
 	free(w.inventories);
+	profile_free(scope.profile);
 	json_release(&w.spec.edges.matches);
 	finish((enum exit_status)w.status);
 }

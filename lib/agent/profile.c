@@ -378,6 +378,21 @@ profile_load_or_die(const char *name)
 }
 
 void
+profile_scope_or_die(const char *agent, char *const *named, struct profile_scope *s)
+{
+	bool none = !named || !*named;
+
+	*s = (struct profile_scope){ .inventories = none ? s->own : named, .group = (gid_t)-1 };
+	if (!agent && !none)
+		return;
+	s->profile = profile_load_or_die(agent);
+	s->group = s->profile->gid;
+	s->own[0] = s->profile->inventory;
+	if (none && !s->own[0])
+		die(EXIT_USAGE, 0, "%s: has no [inventory] file", s->profile->file);
+}
+
+void
 profile_free(struct profile *p)
 {
 	if (!p)

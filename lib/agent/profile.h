@@ -79,6 +79,21 @@ void profile_free(struct profile *p);
 /* For a tool's main(): the profile NAME or the end of the tool. */
 struct profile *profile_load_or_die(const char *name);
 
+/* The inventories that a tool is about, and who may write them. */
+struct profile_scope {
+	struct profile *profile;	/* NULL where it is neither asked for nor needed */
+	char *const *inventories;	/* NULL-terminated: those named, else the profile's */
+	gid_t group;			/* the profile's, or (gid_t)-1 */
+	char *own[2];			/* where INVENTORIES is the profile's */
+};
+
+/*
+ * For a tool's main(): AGENT is -A's argument, NULL for none; NAMED the
+ * inventories that are operands, NULL for none.  The end of the tool where
+ * there is no inventory at all.  Free S->profile.
+ */
+void profile_scope_or_die(const char *agent, char *const *named, struct profile_scope *s);
+
 /* The text TEXT of a profile, called FILE in messages; owners are not looked up (for tests). */
 int profile_parse(const char *file, const char *text, size_t len, struct profile **out,
     struct fail *f);

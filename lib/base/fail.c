@@ -40,6 +40,16 @@ fail_errno(struct fail *f, int err, const char *fmt, ...)
 }
 
 void
+fail_tell(const struct fail *f, void *cookie)
+{
+	(void)cookie;
+	if (f->status == EXIT_OK)
+		diag_info("%s", f->text);
+	else
+		diag(0, "%s", f->text);
+}
+
+void
 fail_die(const struct fail *f)
 {
 	die(f->status, 0, "%s", f->text);

@@ -25,6 +25,12 @@ int fail_set(struct fail *f, enum exit_status status, const char *fmt, ...) PRIN
  */
 int fail_errno(struct fail *f, int err, const char *fmt, ...) PRINTF(3, 4);
 
+/*
+ * Report F: an error, or with EXIT_OK what the user should know.  COOKIE is not
+ * looked at; a tool hands this to whoever tells of problems.
+ */
+void fail_tell(const struct fail *f, void *cookie);
+
 /* Report F and end with its status. */
 void fail_die(const struct fail *f) NORETURN;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/opt.h"
 #include "base/table.h"
 #include "base/xalloc.h"
 #include "component/component.h"
@@ -41,6 +42,17 @@ listing_parse_format(const char *text, unsigned int offered, enum listing_format
 	}
 	fail_set(f, EXIT_USAGE, "not a format: '%.40s' (there are %s)", text, names.s);
 	return -EINVAL;
+}
+
+enum listing_format
+listing_format_or_die(const char *text, unsigned int offered)
+{
+	enum listing_format format = LISTING_JSONL;
+	struct fail f;
+
+	if (listing_parse_format(text, offered, &format, &f) < 0)
+		opt_misused("%s", f.text);
+	return format;
 }
 
 enum listing_format

@@ -49,6 +49,9 @@ struct listing_spec {
 int listing_parse_format(const char *text, unsigned int offered, enum listing_format *format,
     struct fail *f);
 
+/* For --format in a tool's main(): the same, or the end of the tool. */
+enum listing_format listing_format_or_die(const char *text, unsigned int offered);
+
 /* Where the user did not say: a table on a terminal, else jsonl. */
 enum listing_format listing_default(void);
 
