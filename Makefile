@@ -71,8 +71,9 @@ endif
 libs = $(or $(shell $(PKG_CONFIG) --libs $(1)),$(error no $(1): "test/deps.sh build" says what to install))
 UDEV_LIBS   ?= $(call libs,libudev)
 CRYPTO_LIBS ?= $(call libs,libcrypto)
+PCRE2_LIBS  ?= $(call libs,libpcre2-8)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
-LIBS_ALL     = $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) -lm
+LIBS_ALL     = $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) $(PCRE2_LIBS) -lm
 
 CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib \
 	$(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP

@@ -1,0 +1,159 @@
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "log/check.h"
+#include "log/ids.h"
+#include "log/order.h"
+
+/* A record, or a stop or start of an entity. */
+struct event {
+	int64_t line, t, res;
+};
+
+struct life {
+	bool started, stopped;
+	struct event start;		/* the last one, not yet stopped */
+	bool again;			/* it was started before that already */
+};
+
+struct check {
+	struct source *source;
+	const struct rules *rules;
+	void (*tell)(const struct violation *v, void *cookie);
+	void *cookie;
+	struct ids sent, wanted, lives;	/* wanted: the line of the last record that needs the id, + count << 40 */
+	int64_t found;
+};
+
+static void
+tell(struct check *c, const struct edge *x, int64_t line, int64_t cause, int64_t count)
+{
+	struct violation v = { c->source, line, cause,
+	    x->rule == UINT16_MAX ? "clock" : c->rules->v[x->rule].name };
+
+	c->found += count;
+	c->tell(&v, c->cookie);
+}
+
+static void
+sent(struct check *c, const struct edge *x, uint64_t id, int64_t line)
+{
+	uint64_t *w = ids_find(&c->wanted, id);
+
+	*ids_put(&c->sent, id) = 1;
+	if (w && *w) {
+		tell(c, x, (int64_t)(*w & ((UINT64_C(1) << 40) - 1)), line, (int64_t)(*w >> 40));
+		*w = 0;
+	}
+}
+
+static void
+needed(struct check *c, uint64_t id, int64_t line)
+{
+	uint64_t *w;
+
+	if (ids_find(&c->sent, id))
+		return;
+	w = ids_put(&c->wanted, id);
+	*w = ((*w >> 40) + 1) << 40 | (uint64_t)line;
+}
+
+/* As log/lifecycle.c pairs them: a stop that stands behind the start it belongs before. */
+static void
+turn(struct check *c, const struct edge *x, const struct event *e)
+{
+	uint64_t *slot = ids_put(&c->lives, x->id);
+	struct life *l;
+
+	if (!*slot)
+		*slot = (uint64_t)(uintptr_t)xcalloc(1, sizeof *l);
+	l = (struct life *)(uintptr_t)*slot;
+	if (x->what == EDGE_START) {
+		l->again = l->started;
+		l->start = *e;
+		/* A start that a stop stands before has nothing to wait for. */
+		if (l->stopped)
+			l->start.line = 0;
+		l->started = true;
+		l->stopped = false;
+		return;
+	}
+	if (l->started && l->start.line) {
+		int64_t later = e->t - l->start.t, res = e->res > l->start.res ? e->res : l->start.res;
+
+		if (later < res || (l->again && later <= x->n)) {
+			tell(c, x, l->start.line, e->line, 1);
+			l->start.line = 0;
+			return;
+		}
+	}
+	l->started = false;
+	l->stopped = true;
+}
+
+static void
+judge(struct check *c, const struct edges *edges, const struct event *e)
+{
+	for (size_t i = 0; i < edges->n; i++) {
+		const struct edge *x = &edges->v[i];
+
+		if (x->what == EDGE_SEND)
+			sent(c, x, x->id, e->line);
+		else if (x->what == EDGE_TICK)
+			sent(c, x, rule_tick_id(x->id, x->n), e->line);
+		else if (x->what == EDGE_STOP || x->what == EDGE_START)
+			turn(c, x, e);
+	}
+	/* Behind what it sends, so that a record does not wait for itself. */
+	for (size_t i = 0; i < edges->n; i++) {
+		const struct edge *x = &edges->v[i];
+
+		if (x->what == EDGE_NEED)
+			needed(c, x->id, e->line);
+		else if (x->what == EDGE_SEEN)
+			needed(c, rule_tick_id(x->id, x->n), e->line);
+	}
+}
+
+static void
+release(struct check *c)
+{
+	for (size_t i = 0; i < c->lives.cap; i++)
+		if (c->lives.v[i].id)
+			free((void *)(uintptr_t)c->lives.v[i].value);
+	ids_release(&c->lives);
+	ids_release(&c->sent);
+	ids_release(&c->wanted);
+}
+
+int64_t
+check_run(struct source *s, const struct rules *rules,
+    void (*fn)(const struct violation *v, void *cookie), void *cookie, int64_t *records)
+{
+	struct check c = { .source = s, .rules = rules, .tell = fn, .cookie = cookie };
+	struct edges edges = { NULL, 0, 0 };
+	bool any, *used = order_rules_for(rules, s, &any);
+	struct fields fields;
+	struct record r;
+	int64_t line = 1;
+
+	while (source_next(s, &r) > 0) {
+		struct event e = { line, r.t, r.res };
+		struct span text = { r.p, r.n };
+
+		++*records;
+		for (const char *p = r.p; (p = memchr(p, '\n', (size_t)(r.p + r.n - p))); p++)
+			line++;
+		while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+			text.n--;
+		edges.n = 0;
+		rule_edges(rules, used, s, text, &edges);
+		if (format_fields(s->fmt, r.p, r.n, &fields))
+			rule_clocks(s, &fields, &edges);
+		judge(&c, &edges, &e);
+	}
+	free(edges.v);
+	free(used);
+	release(&c);
+	return c.found;
+}

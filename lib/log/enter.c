@@ -1,0 +1,256 @@
+/* A record comes in, of log/order.h: its edges tie it to those that are here. */
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "log/node.h"
+#include "log/survey.h"
+
+static void
+need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule)
+{
+	uint64_t *slot;
+	struct wait *w;
+
+	if (o->spec->survey && !survey_has_sender(o->spec->survey, id)) {
+		o->count->unmatched++;
+		order_mark(e, "unmatched");
+		return;
+	}
+	slot = ids_put(&o->ids, id);
+	if ((*slot & TAGS) == TAG_OUT || ((*slot & TAGS) == TAG_HERE && untag(*slot) == e))
+		return;
+	w = order_wait_new(o, e, id, class, rule);
+	if ((*slot & TAGS) == TAG_HERE) {
+		order_provide(o, w, untag(*slot));
+		return;
+	}
+	w->next = untag(*slot);
+	*slot = tagged(w, TAG_WANTED);
+	order_stuck_push(o, e);
+}
+
+static void
+sends(struct order *o, struct node *e, uint64_t id)
+{
+	uint64_t *slot = ids_put(&o->ids, id), *lost;
+	struct wait *w, *next;
+
+	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE)
+		return;			/* the first one counts */
+	w = (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
+	*slot = tagged(e, TAG_HERE);
+	for (; w; w = next) {
+		next = w->next;
+		if (w->waiter == e)
+			order_settle(o, w);
+		else if (!w->done)
+			order_provide(o, w, e);
+	}
+	lost = o->lost.n ? ids_find(&o->lost, id) : NULL;
+	if (lost && *lost) {
+		o->count->late += (int64_t)*lost;
+		*lost = 0;
+		order_mark(e, "late");
+	}
+}
+
+static void
+enter(struct order *o, struct node *e)
+{
+	for (size_t i = 0; i < e->edges.n; i++) {
+		const struct edge *x = &e->edges.v[i];
+		const uint64_t *reached;
+
+		switch (x->what) {
+		case EDGE_SEND:
+			sends(o, e, x->id);
+			break;
+		case EDGE_NEED:
+			need(o, e, x->id, (enum edge_class)x->class, x->rule);
+			break;
+		case EDGE_TICK:
+		case EDGE_NUMBER:
+			sends(o, e, rule_tick_id(x->id, x->n));
+			break;
+		case EDGE_SEEN:
+			reached = ids_find(&o->clocks, x->id);
+			if (!reached || (int64_t)*reached < x->n)
+				need(o, e, rule_tick_id(x->id, x->n), EDGE_CLOCK, UINT16_MAX);
+			break;
+		default:
+			lifecycle_enter(o, e, x);
+		}
+	}
+}
+
+/* Its time is that of its boot's clock, which does not jump. */
+static void
+by_boot_clock(struct order *o, struct node *e, const struct fields *fields)
+{
+	struct span boot = fields->v[FIELD_BOOT], mono = fields->v[FIELD_MONO];
+	int64_t us = 0;
+	uint64_t *base;
+
+	if (!boot.p || !mono.p || mono.n == 0 || mono.n > 16)
+		return;
+	us = time_digits(mono.p, (unsigned)mono.n);
+	if (us < 0)
+		return;
+	base = ids_put(&o->boots, rule_hash(0x62, boot.p, boot.n));
+	if (!*base)
+		*base = (uint64_t)(e->r.t - us * 1000);
+	e->r.t = (int64_t)*base + us * 1000;
+}
+
+static uint64_t
+emitter_of(const struct source *s, const struct fields *fields, struct span text)
+{
+	struct span v = fields->v[FIELD_EMITTER];
+
+	if (s->emitter && regex_match(s->emitter, text.p, text.n)) {
+		v = regex_span(s->emitter, 1, text.p);
+		if (!v.p)
+			v = regex_span(s->emitter, 0, text.p);
+	}
+	return rule_hash(0x65, v.p ? v.p : "", v.n);
+}
+
+static void
+program_order(struct order *o, struct node *e)
+{
+	struct lane *l = e->lane;
+	struct node *last = l->last;
+
+	if (l->by_emitter) {
+		uint64_t *slot = ids_put(&l->emitters, e->emitter);
+
+		last = (struct node *)(uintptr_t)*slot;
+		*slot = (uint64_t)(uintptr_t)e;
+	}
+	l->last = e;
+	if (l->source->fifo && last)
+		order_provide(o, order_wait_new(o, e, 0, EDGE_PROGRAM, UINT16_MAX), last);
+}
+
+static struct node *
+node_new(struct order *o, struct lane *l)
+{
+	struct node *e = o->free_nodes;
+	struct edges kept = { NULL, 0, 0 };
+
+	if (e) {
+		o->free_nodes = (struct node *)e->before;
+		kept = e->edges;
+	} else {
+		e = xcalloc(1, sizeof *e);
+	}
+	*e = (struct node){ .lane = l, .edges = { kept.v, 0, kept.cap }, .serial = ++o->serial };
+	return e;
+}
+
+static void
+ring_push(struct lane *l, struct node *e)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 4;
+		struct node **v = xcalloc(cap, sizeof(struct node *));
+
+		for (size_t i = 0; i < l->n; i++)
+			v[i] = l->ring[(l->head + i) & (l->cap - 1)];
+		free(l->ring);
+		l->ring = v;
+		l->head = 0;
+		l->cap = cap;
+	}
+	l->ring[(l->head + l->n++) & (l->cap - 1)] = e;
+}
+
+static int64_t
+count_lines(const char *p, size_t n)
+{
+	int64_t lines = 0;
+
+	for (const char *nl; n && (nl = memchr(p, '\n', n)); lines++) {
+		n -= (size_t)(nl + 1 - p);
+		p = nl + 1;
+	}
+	return lines;
+}
+
+/* Read one more record of L; false where there is none to be had. */
+bool
+order_load(struct order *o, struct lane *l)
+{
+	struct fields fields = { .v[0].p = NULL };
+	struct span text;
+	struct node *e;
+
+	if (l->ended || (l->last && l->last->r.more))
+		return false;
+	e = node_new(o, l);
+	if (source_next(l->source, &e->r) == 0) {
+		order_node_free(o, e);
+		l->ended = true;
+		return false;
+	}
+	text = (struct span){ e->r.p, e->r.n };
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
+	if (l->clocks)
+		format_fields(l->source->fmt, e->r.p, e->r.n, &fields);
+	if (l->clocks)
+		by_boot_clock(o, e, &fields);
+	if (o->spec->explain) {
+		e->line = l->line + 1;
+		l->line += count_lines(e->r.p, e->r.n);
+	}
+	e->place = (struct place){ e->r.t, l->source->rank, 0, e->r.off };
+	if (e->r.t > l->newest_ns)
+		l->newest_ns = e->r.t;
+	o->count->inherited += e->r.inherited;
+	ring_push(l, e);
+	e->emitter = l->by_emitter ? emitter_of(l->source, &fields, text) : 0;
+	program_order(o, e);
+	if (l->rules)
+		rule_edges(o->spec->rules, l->used, l->source, text, &e->edges);
+	if (l->clocks)
+		rule_clocks(l->source, &fields, &e->edges);
+	enter(o, e);
+	if (e->unmet == 0)
+		ready_push(&o->ready, e);
+	return true;
+}
+
+size_t
+order_bytes_held(const struct order *o)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < o->n_lanes; i++)
+		n += o->lanes[i].source->hi - o->lanes[i].source->lo + o->lanes[i].n * sizeof(struct node);
+	return n;
+}
+
+void
+order_look_ahead(struct order *o, int64_t ns)
+{
+	if (ns < o->ahead_ns)
+		return;
+	o->ahead_ns = INT64_MAX;
+	for (unsigned i = 0; i < o->n_lanes; i++) {
+		struct lane *l = &o->lanes[i];
+
+		if (!l->window_ns)
+			continue;
+		/* How much is held is summed up only now and then. */
+		while (!l->ended && !l->full && l->newest_ns - l->window_ns <= ns) {
+			if (!order_load(o, l))
+				break;
+			if ((l->n & 1023) == 0 && order_bytes_held(o) > o->spec->buffer)
+				l->full = true;
+		}
+		if (!l->ended && l->newest_ns - l->window_ns < o->ahead_ns)
+			o->ahead_ns = l->newest_ns - l->window_ns;
+	}
+}
+

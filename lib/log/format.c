@@ -1,0 +1,431 @@
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/ini.h"
+#include "base/num.h"
+#include "base/xalloc.h"
+#include "log/format.h"
+#include "log/scan.h"
+
+static const char *const field_names[FIELD_N] = {
+	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock", "span", "parent",
+};
+
+/* What has no file: a time of any kind at the start of each record. */
+static const struct format builtin = {
+	.name = (char[]){ "auto" }, .time = TIME_ANY, .where = WHERE_START, .cut = CUT_TIMED, .fifo = true,
+	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 },
+};
+
+/* A value may be put in double quotes, to keep the blanks around it. */
+static char *
+unquote(const char *value)
+{
+	size_t n = strlen(value);
+
+	return n >= 2 && value[0] == '"' && value[n - 1] == '"' ? xstrndup(value + 1, n - 2) : xstrdup(value);
+}
+
+static void
+replace(char **slot, char *text)
+{
+	free(*slot);
+	*slot = text;
+}
+
+static int
+set_record(struct format *fmt, const struct ini_entry *e, struct fail *f)
+{
+	static const char *const words[] = { "timed", "line", "json", "logfmt", "journal-export", NULL };
+	int i, r = ini_word(e, words, &i, f);
+
+	if (r < 0)
+		return r;
+	fmt->cut = i == 0 ? CUT_TIMED : i == 4 ? CUT_EXPORT : CUT_LINE;
+	if (i >= 2)
+		fmt->where = i == 2 ? WHERE_JSON : i == 3 ? WHERE_LOGFMT : WHERE_EXPORT;
+	return 0;
+}
+
+static int
+set_line(struct format *fmt, const struct ini_entry *e, struct fail *f)
+{
+	_cleanup_free_ char *where = xasprintf("%s:%d", e->file, e->line);
+
+	regex_free(fmt->line);
+	fmt->line = regex_new(where, e->value, f);
+	if (!fmt->line)
+		return -EINVAL;
+	for (int i = 0; i < FIELD_N; i++)
+		fmt->group[i] = regex_group(fmt->line, field_names[i]);
+	/* As many lines are looked at together when a format is told from a sample. */
+	for (const char *p = e->value; fmt->cut != CUT_LINES && (p = strstr(p, ")\\n")); p++)
+		fmt->lines = fmt->lines ? fmt->lines + 1 : 2;
+	return 0;
+}
+
+static int
+set_number(const struct ini_entry *e, int64_t lo, int64_t hi, int64_t *out, struct fail *f)
+{
+	return num_parse(e->value, lo, hi, out) < 0 ?
+	    ini_bad(e, f, "%s: not a number from %jd to %jd: '%s'", e->key, (intmax_t)lo, (intmax_t)hi, e->value) : 0;
+}
+
+static int
+set_time(struct format *fmt, const struct ini_entry *e, struct fail *f)
+{
+	int kind = time_kind_parse(e->value);
+
+	if (kind < 0)
+		return ini_bad(e, f, "time: '%s' is not any, rfc3339, syslog, epoch, klog, clf, tai64n, dmesg, clock or none",
+		    e->value);
+	fmt->time = (enum time_kind)kind;
+	return 0;
+}
+
+/* "time-key = ts time": in which members of a JSON or logfmt record. */
+static int
+set_keys(struct format *fmt, const struct ini_entry *e, struct fail *f)
+{
+	size_t n = strlen(e->key);
+
+	for (int i = 0; n > 4 && i < FIELD_N; i++) {
+		if (strlen(field_names[i]) != n - 4 || memcmp(e->key, field_names[i], n - 4) != 0 ||
+		    strcmp(e->key + n - 4, "-key") != 0)
+			continue;
+		xfree_strv(fmt->keys[i]);
+		fmt->keys[i] = ini_split(e->value);
+		return fmt->keys[i] ? 0 : ini_bad(e, f, "%s: a quote is left open", e->key);
+	}
+	return ini_unknown(e, f);
+}
+
+static int
+set(const struct ini_entry *e, void *cookie, struct fail *f)
+{
+	static const char *const orders[] = { "none", "fifo", NULL };
+	struct format *fmt = cookie;
+	int64_t v = 0;
+	int i = 0, r;
+
+	if (strcmp(e->section, "format") != 0)
+		return ini_bad(e, f, "section [%s] is not known", e->section);
+	if (!e->key || strcmp(e->key, "description") == 0)
+		return 0;
+	if (strcmp(e->key, "time") == 0)
+		return set_time(fmt, e, f);
+	if (strcmp(e->key, "record") == 0)
+		return set_record(fmt, e, f);
+	if (strcmp(e->key, "line") == 0)
+		return set_line(fmt, e, f);
+	if (strcmp(e->key, "after") == 0) {
+		replace(&fmt->after, unquote(e->value));
+		fmt->where = WHERE_AFTER;
+		return *fmt->after ? 0 : ini_bad(e, f, "after: is empty");
+	}
+	if (strcmp(e->key, "begin") == 0) {
+		replace(&fmt->begin, unquote(e->value));
+		return *fmt->begin ? 0 : ini_bad(e, f, "begin: is empty");
+	}
+	if (strcmp(e->key, "end") == 0) {
+		replace(&fmt->end, unquote(e->value));
+		return *fmt->end ? 0 : ini_bad(e, f, "end: is empty");
+	}
+	if (strcmp(e->key, "zone") == 0) {
+		replace(&fmt->zone, xstrdup(e->value));
+		return 0;
+	}
+	if (strcmp(e->key, "order") == 0) {
+		r = ini_word(e, orders, &i, f);
+		fmt->fifo = i == 1;
+		return r;
+	}
+	if (strcmp(e->key, "detect") == 0) {
+		r = ini_bool(e, &i, f);
+		fmt->detect = i;
+		return r;
+	}
+	if (strcmp(e->key, "lines") == 0) {
+		r = set_number(e, 1, 100, &v, f);
+		fmt->lines = (unsigned)v;
+		fmt->cut = CUT_LINES;
+		return r;
+	}
+	if (strcmp(e->key, "priority") == 0) {
+		r = set_number(e, 0, 100, &v, f);
+		fmt->priority = (int)v;
+		return r;
+	}
+	return set_keys(fmt, e, f);
+}
+
+int
+format_parse(const char *file, const char *name, const char *text, size_t len, struct format *out,
+    struct fail *f)
+{
+	struct format fmt = builtin;
+	int r;
+
+	fmt.name = xstrdup(name);
+	fmt.detect = true;
+	fmt.time = TIME_RFC3339;
+	r = ini_parse(file, text, len, set, &fmt, f);
+	if (r == 0 && fmt.where == WHERE_START && fmt.group[FIELD_TIME] >= 0)
+		fmt.where = WHERE_REGEX;
+	if (r == 0 && (!fmt.begin) != (!fmt.end))
+		r = fail_set(f, EXIT_USAGE, "%s: begin and end go together", file);
+	if (r == 0 && (fmt.where == WHERE_JSON || fmt.where == WHERE_LOGFMT) && !fmt.keys[FIELD_TIME])
+		r = fail_set(f, EXIT_USAGE, "%s: time-key is missing", file);
+	if (r < 0)
+		format_release(&fmt);
+	else
+		*out = fmt;
+	return r;
+}
+
+void
+format_release(struct format *fmt)
+{
+	free(fmt->name);
+	free(fmt->after);
+	free(fmt->begin);
+	free(fmt->end);
+	free(fmt->zone);
+	regex_free(fmt->line);
+	for (int i = 0; i < FIELD_N; i++)
+		xfree_strv(fmt->keys[i]);
+	*fmt = (struct format){ .name = NULL };
+}
+
+static int
+load_one(struct formats *fs, const char *path, const char *name, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct format fmt;
+	int r = file_load(path, FILE_TRUSTED, FILE_DATA_MAX, &b, f);
+
+	if (r == 0)
+		r = format_parse(path, name, b.s, b.len, &fmt, f);
+	if (r < 0)
+		return r;
+	fs->v = xrealloc(fs->v, fs->n + 1, sizeof *fs->v);
+	fs->v[fs->n++] = fmt;
+	return 0;
+}
+
+static int
+load_dir(struct formats *fs, const char *dir, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s/formats.d", dir);
+	struct dirent **list;
+	int n = scandir(path, &list, NULL, alphasort), r = 0;
+
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(list[i]->d_name);
+
+		if (r == 0 && len > 5 && list[i]->d_name[0] != '.' && strcmp(list[i]->d_name + len - 5, ".conf") == 0) {
+			_cleanup_free_ char *name = xstrndup(list[i]->d_name, len - 5);
+			_cleanup_free_ char *file = xasprintf("%s/%s", path, list[i]->d_name);
+
+			if (format_find(fs, name) == NULL)
+				r = load_one(fs, file, name, f);
+		}
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	return r;
+}
+
+int
+formats_load(struct formats *fs, struct fail *f)
+{
+	int r = load_dir(fs, dirs_config(), f);
+
+	return r < 0 ? r : load_dir(fs, dirs_vendor(), f);
+}
+
+void
+formats_release(struct formats *fs)
+{
+	for (size_t i = 0; i < fs->n; i++)
+		format_release(&fs->v[i]);
+	free(fs->v);
+	*fs = (struct formats){ NULL, 0 };
+}
+
+const struct format *
+format_find(const struct formats *fs, const char *name)
+{
+	for (size_t i = 0; i < fs->n; i++)
+		if (strcmp(fs->v[i].name, name) == 0)
+			return &fs->v[i];
+	return strcmp(name, builtin.name) == 0 ? &builtin : NULL;
+}
+
+bool
+format_has_key(const struct format *fmt, enum field field, struct span key)
+{
+	char **k = fmt->keys[field];
+
+	for (; k && *k; k++)
+		if (strlen(*k) == key.n && memcmp(*k, key.p, key.n) == 0)
+			return true;
+	return false;
+}
+
+/* Of records of key and value pairs. */
+static bool
+pair_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
+{
+	struct scan s = { p, p + n };
+	struct span key, value;
+	bool any = false;
+
+	while (fmt->where == WHERE_JSON ? scan_json(&s, &key, &value) : scan_logfmt(&s, &key, &value))
+		for (int i = 0; i < FIELD_N; i++)
+			if (!out->v[i].p && format_has_key(fmt, (enum field)i, key)) {
+				out->v[i] = value;
+				any = true;
+			}
+	return any;
+}
+
+/* One field of journald's export format: "NAME=value\n", or "NAME\n", its length in 8 bytes, and the value. */
+static bool
+export_field(struct scan *s, struct span *key, struct span *value)
+{
+	const char *nl = memchr(s->p, '\n', (size_t)(s->end - s->p)), *eq;
+	uint64_t len = 0;
+
+	if (!nl || nl == s->p)
+		return false;
+	eq = memchr(s->p, '=', (size_t)(nl - s->p));
+	if (eq) {
+		*key = (struct span){ s->p, (size_t)(eq - s->p) };
+		*value = (struct span){ eq + 1, (size_t)(nl - eq - 1) };
+		s->p = nl + 1;
+		return true;
+	}
+	if (s->end - nl < 10)
+		return false;
+	for (int i = 8; i > 0; i--)
+		len = len << 8 | (unsigned char)nl[i];
+	if (len > (uint64_t)(s->end - nl - 10))
+		return false;
+	*key = (struct span){ s->p, (size_t)(nl - s->p) };
+	*value = (struct span){ nl + 9, (size_t)len };
+	s->p = nl + 10 + len;
+	return true;
+}
+
+static bool
+export_fields(const char *p, size_t n, struct fields *out)
+{
+	static const struct { const char *name; enum field field; } known[] = {
+		{ "__REALTIME_TIMESTAMP", FIELD_TIME }, { "__MONOTONIC_TIMESTAMP", FIELD_MONO },
+		{ "_BOOT_ID", FIELD_BOOT }, { "MESSAGE", FIELD_BODY }, { "PRIORITY", FIELD_LEVEL },
+		{ "__SEQNUM", FIELD_SEQ }, { "__SEQNUM_ID", FIELD_SEQID }, { "_HOSTNAME", FIELD_EMITTER },
+	};
+	struct scan s = { p, p + n };
+	struct span key, value;
+
+	while (export_field(&s, &key, &value))
+		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+			if (strlen(known[i].name) == key.n && memcmp(known[i].name, key.p, key.n) == 0)
+				out->v[known[i].field] = value;
+	return out->v[FIELD_TIME].p;
+}
+
+bool
+format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
+{
+	*out = (struct fields){ .v[0].p = NULL };
+	while (n && (p[n - 1] == '\n' || p[n - 1] == '\r'))
+		n--;
+	if (fmt->where == WHERE_JSON || fmt->where == WHERE_LOGFMT)
+		return pair_fields(fmt, p, n, out);
+	if (fmt->where == WHERE_EXPORT)
+		return export_fields(p, n + (n > 0), out);
+	if (!fmt->line || !regex_match(fmt->line, p, n))
+		return false;
+	for (int i = 0; i < FIELD_N; i++)
+		out->v[i] = regex_span(fmt->line, fmt->group[i], p);
+	return true;
+}
+
+/* How many of the first lines look as the format says, out of *TRIED. */
+static int
+count_fits(const struct format *fmt, const char *text, size_t len, int *tried)
+{
+	struct fields fields;
+	int fits = 0;
+
+	*tried = 0;
+	while (len && *tried < 50) {
+		const char *nl = memchr(text, '\n', len);
+		size_t n = nl ? (size_t)(nl - text) + 1 : len;
+
+		for (unsigned i = 1; nl && i < fmt->lines; i++) {
+			nl = memchr(text + n, '\n', len - n);
+			n = nl ? (size_t)(nl - text) + 1 : len;
+		}
+		++*tried;
+		if (fmt->where == WHERE_EXPORT)
+			fits += (len > 9 && memcmp(text, "__CURSOR=", 9) == 0) * 50;
+		else if (format_fields(fmt, text, n, &fields) &&
+		    (fmt->where < WHERE_JSON || fields.v[FIELD_TIME].p))
+			fits++;
+		text += n;
+		len -= n;
+	}
+	return fits;
+}
+
+const struct format *
+format_detect(const struct formats *fs, const char *text, size_t len)
+{
+	const struct format *best = &builtin;
+	int best_fits = 0, tried;
+
+	for (size_t i = 0; i < fs->n; i++) {
+		const struct format *fmt = &fs->v[i];
+		int fits = fmt->detect ? count_fits(fmt, text, len, &tried) : 0;
+
+		/* Continuation lines fit nothing, so a third is enough. */
+		if (fits == 0 || fits * 3 < tried || (best != &builtin && fmt->priority < best->priority))
+			continue;
+		if (best == &builtin || fmt->priority > best->priority || fits > best_fits) {
+			best = fmt;
+			best_fits = fits;
+		}
+	}
+	return best;
+}
+
+int
+format_level(struct span v)
+{
+	static const struct { const char *word; int level; } words[] = {
+		{ "emerg", 0 }, { "panic", 0 }, { "alert", 1 }, { "crit", 2 }, { "fatal", 2 }, { "f", 2 }, { "c", 2 },
+		{ "err", 3 }, { "e", 3 }, { "warn", 4 }, { "w", 4 }, { "notice", 5 }, { "n", 5 }, { "info", 6 },
+		{ "i", 6 }, { "debug", 7 }, { "d", 7 }, { "trace", 8 }, { "t", 8 }, { "verbose", 8 },
+	};
+
+	if (v.p && v.n == 1 && *v.p >= '0' && *v.p <= '8')
+		return *v.p - '0';
+	for (size_t i = 0; v.p && i < sizeof words / sizeof *words; i++) {
+		size_t n = strlen(words[i].word);
+
+		/* "error" and "warning" begin with their short forms; a letter stands alone. */
+		if (n == 1 ? v.n == 1 && strncasecmp(v.p, words[i].word, 1) == 0 :
+		    v.n >= n && strncasecmp(v.p, words[i].word, n) == 0)
+			return words[i].level;
+	}
+	return -1;
+}

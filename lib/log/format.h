@@ -1,0 +1,92 @@
+/*
+ * format - what the records of a log look like: formats.d/NAME.conf, which
+ * rejoin-formats(5) describes.
+ *
+ * Errors: EXIT_USAGE with file and line; EXIT_DENIED for a file that others
+ * could have written.
+ */
+#ifndef LOG_FORMAT_H
+#define LOG_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fail.h"
+#include "log/regex.h"
+#include "log/time.h"
+
+/* Where records end. */
+enum format_cut {
+	CUT_TIMED,		/* before the next line with a time */
+	CUT_LINE,		/* at every line's end */
+	CUT_LINES,		/* after a fixed number of lines */
+	CUT_EXPORT,		/* journald's export format: at the empty line */
+};
+
+/* How the time of a line is found. */
+enum format_where {
+	WHERE_START,		/* the line begins with it */
+	WHERE_AFTER,		/* it stands behind the first AFTER */
+	WHERE_REGEX,		/* the group "time" of LINE */
+	WHERE_JSON,		/* the first of KEYS in a JSON object */
+	WHERE_LOGFMT,		/* the first of KEYS in key=value pairs */
+	WHERE_EXPORT,
+};
+
+enum field {
+	FIELD_TIME, FIELD_EMITTER, FIELD_LEVEL, FIELD_BODY, FIELD_SEQ, FIELD_SEQID, FIELD_BOOT, FIELD_MONO,
+	FIELD_CLOCK, FIELD_SPAN, FIELD_PARENT, FIELD_N
+};
+
+struct fields {
+	struct span v[FIELD_N];
+};
+
+struct format {
+	char *name;
+	enum time_kind time;
+	enum format_where where;
+	enum format_cut cut;
+	unsigned lines;			/* of a record: exactly with CUT_LINES, else of those LINE looks at */
+	char *after;			/* WHERE_AFTER */
+	char *begin, *end;		/* a block of lines from one to the other is one record; NULL */
+	char *zone;			/* NULL: the source's */
+	bool fifo;			/* position is program order */
+	bool detect;			/* tried on a log whose format nobody named */
+	int priority;			/* of two that fit, the higher */
+	struct regex *line;		/* or NULL */
+	int group[FIELD_N];		/* of LINE */
+	char **keys[FIELD_N];		/* WHERE_JSON and WHERE_LOGFMT: in which members; or NULL */
+};
+
+struct formats {
+	struct format *v;
+	size_t n;
+};
+
+/* All of formats.d, the configuration's before the vendor's of the same name. */
+int formats_load(struct formats *fs, struct fail *f);
+void formats_release(struct formats *fs);
+
+/* The format called NAME: one of FS, or built in ("auto"); NULL where there is none. */
+const struct format *format_find(const struct formats *fs, const char *name);
+
+/* The one that fits the first lines, TEXT, of a log best; "auto" where none does. */
+const struct format *format_detect(const struct formats *fs, const char *text, size_t len);
+
+/* The text of one format, for tests. */
+int format_parse(const char *file, const char *name, const char *text, size_t len, struct format *out,
+    struct fail *f);
+void format_release(struct format *fmt);
+
+/* Is KEY one of the names for the field? */
+bool format_has_key(const struct format *fmt, enum field field, struct span key);
+
+/* The parts of a record; false where it does not look as the format says. */
+bool format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out);
+
+/* syslog's number for a word or a letter, 0 emerg to 7 debug and 8 trace; -1 for none. */
+int format_level(struct span level);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * merge - the plain merge: records by time, ties by the source's name.
+ *
+ * A k-way merge of sources whose records keep their order among themselves
+ * (so an earlier time behind a later one stands where it stands).  This is the
+ * fast way, taken where no edge but the order of each file can matter; its
+ * output is that of log/order.h there, byte for byte.
+ */
+#ifndef LOG_MERGE_H
+#define LOG_MERGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "log/render.h"
+#include "log/source.h"
+
+struct merge_count {
+	int64_t records;
+};
+
+/*
+ * Merge V, sorted by rank, into OUT.  WANTED, where it is not NULL, decides
+ * which records are shown.  Stops early where OUT has an error.
+ */
+void merge_run(struct source **v, unsigned n, struct render *out,
+    bool (*wanted)(struct source *s, const struct record *r, void *cookie), void *cookie,
+    struct merge_count *count);
+
+/*
+ * Merge records up to the key LIMIT, exclusive; false where one was at LIMIT or
+ * beyond, and the work is in vain.
+ */
+bool merge_range(struct source **v, unsigned n, int64_t limit, struct render *out, struct merge_count *count);
+
+/*
+ * As merge_run() of seekable files, by THREADS workers: the range of keys is
+ * cut where every file can be cut by bisection, and the pieces are merged side
+ * by side and written in order.  false where the sources do not allow it, and
+ * nothing was done.
+ */
+bool merge_parallel(struct source **v, unsigned n, unsigned threads, struct render *out,
+    struct merge_count *count);
+
+#endif

@@ -1,0 +1,113 @@
+#include "base/xalloc.h"
+#include "log/node.h"
+
+bool
+place_before(const struct place *a, const struct place *b)
+{
+	if (a->t != b->t)
+		return a->t < b->t;
+	if (a->rank != b->rank)
+		return a->rank < b->rank;
+	return a->off != b->off ? a->off < b->off : a->depth < b->depth;
+}
+
+static void
+put(struct ready *h, size_t i, struct node *e)
+{
+	h->v[i - 1] = e;
+	e->heap = i;
+}
+
+void
+ready_rise(struct ready *h, struct node *e)
+{
+	size_t i = e->heap;
+
+	while (i > 1 && place_before(&e->place, &h->v[i / 2 - 1]->place)) {
+		put(h, i, h->v[i / 2 - 1]);
+		i /= 2;
+	}
+	put(h, i, e);
+}
+
+static void
+sink(struct ready *h, struct node *e)
+{
+	size_t i = e->heap, child;
+
+	while ((child = 2 * i) <= h->n) {
+		if (child < h->n && place_before(&h->v[child]->place, &h->v[child - 1]->place))
+			child++;
+		if (!place_before(&h->v[child - 1]->place, &e->place))
+			break;
+		put(h, i, h->v[child - 1]);
+		i = child;
+	}
+	put(h, i, e);
+}
+
+void
+ready_push(struct ready *h, struct node *e)
+{
+	h->v = xgrow(h->v, h->n, &h->cap, sizeof(struct node *));
+	e->heap = ++h->n;
+	ready_rise(h, e);
+}
+
+void
+ready_remove(struct ready *h, struct node *e)
+{
+	struct node *last = h->v[h->n-- - 1];
+
+	if (last != e) {
+		last->heap = e->heap;
+		ready_rise(h, last);
+		sink(h, last);
+	}
+	e->heap = 0;
+}
+
+/* What E waits for and can be followed: somebody who is here. */
+static struct wait *
+open_wait(const struct node *e)
+{
+	for (struct wait *w = e->needs; w; w = w->mine)
+		if (!w->done && w->provider)
+			return w;
+	return NULL;
+}
+
+static int64_t
+gap(const struct wait *w)
+{
+	return w->provider->r.t - w->waiter->r.t;
+}
+
+/*
+ * Whoever waits has at least one need, so by following any one of each we come
+ * to a record a second time, and have a cycle.  Its weakest edge goes; of two
+ * the one whose times contradict it more.
+ */
+struct wait *
+node_weakest(struct node *e, uint64_t visit)
+{
+	struct wait *w, *worst;
+	struct node *start;
+
+	while (e && e->visited != visit) {
+		e->visited = visit;
+		w = open_wait(e);
+		e = w ? w->provider : NULL;
+	}
+	if (!e)
+		return NULL;
+	start = e;
+	worst = open_wait(e);
+	do {
+		w = open_wait(e);
+		if (w->class > worst->class || (w->class == worst->class && gap(w) > gap(worst)))
+			worst = w;
+		e = w->provider;
+	} while (e != start);
+	return worst;
+}

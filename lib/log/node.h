@@ -1,0 +1,170 @@
+/*
+ * node - a record that was read and is not out yet, and what it waits for.
+ * Shared by the files of log/order.h.
+ */
+#ifndef LOG_NODE_H
+#define LOG_NODE_H
+
+#include "log/ids.h"
+#include "log/order.h"
+
+struct node;
+
+/* WAITER stands after PROVIDER, or after whoever sends ID (PROVIDER is then NULL). */
+struct wait {
+	struct node *waiter, *provider;
+	struct wait *next;		/* of those who wait for the same */
+	struct wait *mine;		/* of those that the same waits for */
+	uint64_t id;
+	uint16_t rule;
+	uint8_t class;
+	bool done;
+};
+
+/* Where a record stands: by time, source, position; DEPTH puts the promoted before their successor. */
+struct place {
+	int64_t t;
+	unsigned rank;
+	int depth;
+	int64_t off;
+};
+
+/* A source, and what was read of it. */
+struct lane {
+	struct source *source;
+	bool *used;			/* which rules are for it */
+	bool rules, clocks;		/* any; and its format finds clocks */
+	bool by_emitter;		/* its order is that of each emitter */
+	int64_t window_ns;		/* how far it is read ahead; 0: one record */
+	struct node **ring;		/* what was read and is not out, from HEAD on, in the source's order */
+	size_t head, n, cap;		/* CAP is 0 or a power of two */
+	struct node *last;		/* the last one read, while it is here */
+	struct ids emitters;		/* the same of each, as pointers */
+	int64_t newest_ns;		/* of all times read */
+	int64_t line;
+	bool ended, full;		/* FULL: the buffer does not let it be read ahead */
+};
+
+struct node {
+	struct lane *lane;
+	struct record r;		/* its P is found anew when it goes out */
+	struct place place;
+	struct wait *needs;		/* what it waits for or waited for */
+	struct wait *before;		/* who waits for it */
+	struct edges edges;
+	unsigned unmet;			/* of its needs */
+	size_t heap;			/* its place among the ready, from 1; 0 for none */
+	uint64_t serial;		/* no two nodes have the same: memory is used again */
+	int64_t line;			/* of its source, where that is counted */
+	bool out, judged;		/* gone; asked for what only counts when its turn has come */
+	uint64_t emitter;		/* where order is that of each */
+	uint64_t visited;		/* by the search for cycles */
+	const char *mark;
+	char *reason;			/* of it, where reasons are wanted */
+};
+
+struct ready {
+	struct node **v;
+	size_t n, cap;
+};
+
+void ready_push(struct ready *h, struct node *e);
+void ready_remove(struct ready *h, struct node *e);
+
+/* E's place has become an earlier one. */
+void ready_rise(struct ready *h, struct node *e);
+
+/* Who stops and starts: one incarnation after the other. */
+struct entity {
+	enum { ENTITY_UNKNOWN, ENTITY_STOPPED, ENTITY_STARTED } state;
+	struct node **v;		/* its stops and starts that are here */
+	size_t n, cap;
+};
+
+/* What log/order.c holds. */
+struct order {
+	const struct order_spec *spec;
+	struct render *out;
+	struct order_count *count;
+	struct lane *lanes;
+	unsigned n_lanes;
+	struct ready ready;
+	struct stuck *stuck;		/* a heap, by time, of those that need what was not sent */
+	size_t n_stuck, stuck_cap;
+	struct ids ids;			/* who sends what: order.c */
+	struct ids lost;		/* ids that were not waited for any longer, and by how many */
+	struct ids clocks;		/* how far each has got */
+	struct ids numbers;		/* the last one of each sequence, plus 1 */
+	struct ids boots;		/* when each began, by the wall clock */
+	struct ids entities;
+	struct node *free_nodes;
+	struct wait *free_waits;
+	struct edges edges;
+	uint64_t serial, visit;
+	int64_t now_ns;			/* the latest time that is out */
+	int64_t ahead_ns;		/* up to that time enough has been read ahead */
+};
+
+/* Further than any two times are apart, and from 0. */
+#define FAR_NS	(INT64_MAX / 4)
+
+/*
+ * The value of an id: nothing (0); that its record is out, and when; the node
+ * that sends it; or the first wait of those who need it.  Pointers are aligned.
+ */
+enum { TAG_OUT = 1, TAG_HERE = 2, TAG_WANTED = 3, TAGS = 3 };
+
+static inline uint64_t
+tagged(const void *p, unsigned tag)
+{
+	return (uint64_t)(uintptr_t)p | tag;
+}
+
+static inline void *
+untag(uint64_t v)
+{
+	return (void *)(uintptr_t)(v & ~(uint64_t)TAGS);
+}
+
+/* Read one more record of L; false where there is none to be had.  (enter.c) */
+bool order_load(struct order *o, struct lane *l);
+
+/* Read ahead of the time NS what is to be read ahead. */
+void order_look_ahead(struct order *o, int64_t ns);
+size_t order_bytes_held(const struct order *o);
+
+/* WAITER is to wait, for a record that order_provide() names or an id; settled, it does not any more.  (wait.c) */
+struct wait *order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum edge_class class,
+    uint16_t rule);
+void order_provide(struct order *o, struct wait *w, struct node *provider);
+void order_settle(struct order *o, struct wait *w);
+
+/* E needs what nobody has sent; the earliest such, NULL for none. */
+void order_stuck_push(struct order *o, struct node *e);
+struct node *order_stuck_first(struct order *o);
+
+/* E does not wait for what nobody has sent any longer, and is marked with WHY. */
+void order_give_up(struct order *o, struct node *e, const char *why);
+
+/* The first mark stays. */
+void order_mark(struct node *e, const char *what);
+void order_forget_needs(struct order *o, struct node *e);
+void order_node_free(struct order *o, struct node *e);
+
+/* Give every record the place that moves the farthest-moved least; all have been read.  (minimax.c) */
+void order_minimax(struct order *o);
+
+/* The stop that must stand before E, a start whose turn has come; NULL for none. */
+struct node *lifecycle_stop(struct order *o, struct node *e, const struct edge *edge);
+
+/* E is here, and is gone. */
+void lifecycle_enter(struct order *o, struct node *e, const struct edge *edge);
+void lifecycle_leave(struct order *o, struct node *e, const struct edge *edge);
+void lifecycle_release(struct order *o);
+
+/* Which of the waits of a cycle that E is on, or leads to, is best dropped; NULL where there is none. */
+struct wait *node_weakest(struct node *e, uint64_t visit);
+
+bool place_before(const struct place *a, const struct place *b);
+
+#endif

@@ -1,0 +1,338 @@
+/* merge_parallel() of log/merge.h. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "log/merge.h"
+
+enum {
+	CHUNK = 2 << 20,		/* bytes that one worker merges at a time, about */
+	STEP_MIN = 32 << 10,		/* between two samples of a file, at least */
+	PROBE = 4096,			/* read at once when a record is looked for */
+	READ = 128 << 10,		/* and when it is merged */
+};
+
+struct sample {
+	int64_t off, t;
+};
+
+/* What is known of a file: the times of records at some offsets, both rising. */
+struct track {
+	struct sample *v;
+	size_t n;
+	int64_t size;
+};
+
+enum chunk_state { CHUNK_FREE, CHUNK_TAKEN, CHUNK_DONE, CHUNK_BAD };
+
+struct chunk {
+	enum chunk_state state;
+	struct render out;
+	struct merge_count count;
+	int64_t *from, *to;		/* of each file */
+};
+
+struct parallel {
+	struct source **v;
+	unsigned n, threads, slots;
+	struct track *tracks;
+	int64_t *cuts;			/* keys, rising, no two the same; the last is the end of all */
+	size_t n_cuts;
+	struct source **probes;		/* one a file, to look for cuts with */
+	struct chunk *ring;		/* SLOTS of them: chunk I lives in I % SLOTS */
+	int64_t *next_from;		/* where the chunk that nobody has taken begins */
+	size_t taken, written;
+	bool stop;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+};
+
+struct worker {
+	struct parallel *p;
+	struct source **views;
+	pthread_t thread;
+};
+
+static bool
+allows(struct source **v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!v[i]->seekable || !v[i]->simple || v[i]->fd < 0 || !zone_is_fixed(v[i]->zone))
+			return false;
+	return n > 0;
+}
+
+/* The times along one file; false where they do not rise. */
+static bool
+sample(struct source *probe, struct track *t, int64_t step)
+{
+	size_t cap = 0;
+	int64_t off, ns;
+
+	for (int64_t at = step; at < t->size; at += step) {
+		if (!source_probe(probe, at, &off, &ns))
+			break;
+		if (t->n && off == t->v[t->n - 1].off)
+			continue;
+		if (t->n && ns < t->v[t->n - 1].t)
+			return false;
+		t->v = xgrow(t->v, t->n, &cap, sizeof *t->v);
+		t->v[t->n++] = (struct sample){ off, ns };
+	}
+	return true;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Keys that cut the whole into pieces of about CHUNK bytes. */
+static void
+choose_cuts(struct parallel *p, int64_t step)
+{
+	size_t total = 0, k = 0, every = (size_t)(CHUNK / step);
+	int64_t *all;
+
+	for (unsigned i = 0; i < p->n; i++)
+		total += p->tracks[i].n;
+	all = xcalloc(total + 1, sizeof *all);
+	for (unsigned i = 0; i < p->n; i++)
+		for (size_t j = 0; j < p->tracks[i].n; j++)
+			all[k++] = p->tracks[i].v[j].t;
+	qsort(all, total, sizeof *all, by_key);
+	p->cuts = xcalloc(total / every + 2, sizeof *p->cuts);
+	for (size_t i = every; i < total; i += every)
+		if (p->n_cuts == 0 || all[i] > p->cuts[p->n_cuts - 1])
+			p->cuts[p->n_cuts++] = all[i];
+	p->cuts[p->n_cuts++] = INT64_MAX;
+	free(all);
+}
+
+/* The offset of file I's first record whose time is KEY or later, if its times rise. */
+static int64_t
+cut_at(const struct parallel *p, unsigned i, int64_t key)
+{
+	const struct track *t = &p->tracks[i];
+	size_t lo = 0, end = t->n;
+	int64_t from, hi, found, off, ns;
+
+	if (key == INT64_MAX)
+		return INT64_MAX;	/* also what is added meanwhile */
+	while (lo < end) {
+		size_t mid = lo + (end - lo) / 2;
+
+		if (t->v[mid].t < key)
+			lo = mid + 1;
+		else
+			end = mid;
+	}
+	/*
+	 * Records that begin before FROM are earlier than KEY; the one at FOUND, or
+	 * the end, is not; those that begin from FROM up to HI are still to be judged.
+	 */
+	from = lo ? t->v[lo - 1].off + 1 : 0;
+	found = hi = lo < t->n ? t->v[lo].off : t->size;
+	while (from < hi) {
+		int64_t mid = hi - from > PROBE / 2 ? from + (hi - from) / 2 : from;
+		bool any = source_probe(p->probes[i], mid, &off, &ns) && off < hi;
+
+		if (any && ns < key) {
+			from = off + 1;
+			continue;
+		}
+		if (any)
+			found = off;
+		hi = mid;
+	}
+	return found;
+}
+
+/* Take the next chunk, its bounds found; NULL when there is none. */
+static struct chunk *
+take(struct parallel *p, size_t *index)
+{
+	struct chunk *c;
+
+	while (!p->stop && p->taken < p->n_cuts && p->taken - p->written >= p->slots)
+		pthread_cond_wait(&p->changed, &p->lock);
+	if (p->stop || p->taken == p->n_cuts)
+		return NULL;
+	*index = p->taken++;
+	c = &p->ring[*index % p->slots];
+	c->state = CHUNK_TAKEN;
+	c->out.len = 0;
+	c->out.torn = false;
+	c->count = (struct merge_count){ 0 };
+	for (unsigned i = 0; i < p->n; i++) {
+		c->from[i] = p->next_from[i];
+		c->to[i] = cut_at(p, i, p->cuts[*index]);
+		if (c->to[i] < c->from[i])
+			c->to[i] = c->from[i];
+		p->next_from[i] = c->to[i];
+	}
+	return c;
+}
+
+static void *
+work(void *cookie)
+{
+	struct worker *w = cookie;
+	struct parallel *p = w->p;
+	struct chunk *c;
+	size_t index;
+	bool good;
+
+	pthread_mutex_lock(&p->lock);
+	while ((c = take(p, &index))) {
+		pthread_mutex_unlock(&p->lock);
+		for (unsigned i = 0; i < p->n; i++)
+			source_range(w->views[i], c->from[i], c->to[i]);
+		good = merge_range(w->views, p->n, p->cuts[index], &c->out, &c->count);
+		for (unsigned i = 0; good && i < p->n; i++)
+			good = w->views[i]->error == 0;
+		pthread_mutex_lock(&p->lock);
+		c->state = good ? CHUNK_DONE : CHUNK_BAD;
+		pthread_cond_broadcast(&p->changed);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static void
+setup(struct parallel *p)
+{
+	unsigned n = p->n;
+
+	p->slots = p->threads + 1;
+	p->ring = xcalloc(p->slots, sizeof *p->ring);
+	for (unsigned i = 0; i < p->slots; i++) {
+		render_init(&p->ring[i].out, -1, NULL);
+		p->ring[i].from = xcalloc(n, sizeof *p->ring[i].from);
+		p->ring[i].to = xcalloc(n, sizeof *p->ring[i].to);
+	}
+	p->next_from = xcalloc(n, sizeof *p->next_from);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->changed, NULL);
+}
+
+static void
+release(struct parallel *p)
+{
+	for (unsigned i = 0; i < p->slots; i++) {
+		render_release(&p->ring[i].out);
+		free(p->ring[i].from);
+		free(p->ring[i].to);
+	}
+	for (unsigned i = 0; i < p->n; i++) {
+		source_close(p->probes[i], NULL);
+		free(p->tracks[i].v);
+	}
+	free(p->ring);
+	free(p->next_from);
+	free(p->tracks);
+	free(p->probes);
+	free(p->cuts);
+}
+
+/* Look at the files; false where they are small, or not sorted. */
+static bool
+plan(struct parallel *p)
+{
+	int64_t step = CHUNK / (int64_t)p->n / STEP_MIN * STEP_MIN;
+	bool good = true;
+	struct stat st;
+
+	if (step < STEP_MIN)
+		step = STEP_MIN;
+	p->tracks = xcalloc(p->n, sizeof *p->tracks);
+	p->probes = xcalloc(p->n, sizeof *p->probes);
+	for (unsigned i = 0; i < p->n; i++) {
+		p->probes[i] = source_view(p->v[i], 0, INT64_MAX, PROBE);
+		if (fstat(p->v[i]->fd, &st) == 0)
+			p->tracks[i].size = st.st_size;
+		good = good && sample(p->probes[i], &p->tracks[i], step);
+	}
+	if (good)
+		choose_cuts(p, step);
+	return good && p->n_cuts > 2;
+}
+
+/* Write the chunks in order; where one is bad, all from it on is merged here, one record after the other. */
+static void
+collect(struct parallel *p, struct render *out, struct merge_count *count)
+{
+	pthread_mutex_lock(&p->lock);
+	while (p->written < p->n_cuts && !p->stop) {
+		struct chunk *c = &p->ring[p->written % p->slots];
+
+		while (p->taken <= p->written || c->state == CHUNK_TAKEN)
+			pthread_cond_wait(&p->changed, &p->lock);
+		if (c->state == CHUNK_BAD) {
+			p->stop = true;
+			break;
+		}
+		pthread_mutex_unlock(&p->lock);
+		render_chunk(out, &c->out);
+		count->records += c->count.records;
+		pthread_mutex_lock(&p->lock);
+		p->stop = out->error != 0;
+		c->state = CHUNK_FREE;
+		p->written++;
+		pthread_cond_broadcast(&p->changed);
+	}
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool
+merge_parallel(struct source **v, unsigned n, unsigned threads, struct render *out,
+    struct merge_count *count)
+{
+	struct parallel p = { .v = v, .n = n, .threads = threads };
+	struct worker *w;
+
+	if (threads < 2 || !allows(v, n))
+		return false;
+	if (!plan(&p)) {
+		release(&p);
+		return false;
+	}
+	setup(&p);
+	w = xcalloc(threads, sizeof *w);
+	for (unsigned i = 0; i < threads; i++) {
+		w[i].p = &p;
+		w[i].views = xcalloc(n, sizeof(struct source *));
+		for (unsigned j = 0; j < n; j++)
+			w[i].views[j] = source_view(v[j], 0, 0, READ);
+		if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0)
+			abort();
+	}
+	collect(&p, out, count);
+	for (unsigned i = 0; i < threads; i++)
+		pthread_join(w[i].thread, NULL);
+	if (p.written < p.n_cuts && out->error == 0) {
+		int64_t *from = p.ring[p.written % p.slots].from;
+
+		for (unsigned j = 0; j < n; j++)
+			source_range(w[0].views[j], from[j], INT64_MAX);
+		merge_range(w[0].views, n, INT64_MAX, out, count);
+	}
+	for (unsigned j = 0; j < n; j++)
+		for (unsigned i = 0; i < threads; i++)
+			if (w[i].views[j]->error)
+				v[j]->error = w[i].views[j]->error;
+	for (unsigned i = 0; i < threads; i++) {
+		for (unsigned j = 0; j < n; j++)
+			source_close(w[i].views[j], NULL);
+		free(w[i].views);
+	}
+	free(w);
+	release(&p);
+	return true;
+}

@@ -1,0 +1,21 @@
+/*
+ * pattern - a rule's regular expression with the group "id".
+ *
+ * One that is a literal, (?<id>[...]+) and perhaps a literal is matched by
+ * hand, and finds just what PCRE2 would; of any other a literal at its front
+ * rules most lines out.  They are looked for on every line.
+ */
+#ifndef LOG_PATTERN_H
+#define LOG_PATTERN_H
+
+#include "base/fail.h"
+#include "log/rule.h"
+
+/* NULL with F filled (EXIT_USAGE). */
+struct pattern *pattern_new(const char *where, const char *text, struct fail *f);
+void pattern_free(struct pattern *x);
+
+/* Does it match?  *ID is then its id, with P NULL where it has no such group. */
+bool pattern_match(const struct pattern *x, struct span text, struct span *id);
+
+#endif

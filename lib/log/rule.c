@@ -1,0 +1,343 @@
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/ini.h"
+#include "base/num.h"
+#include "base/xalloc.h"
+#include "log/pattern.h"
+#include "log/rule.h"
+#include "log/scan.h"
+
+#define WITHIN_NS	INT64_C(5000000000)
+
+uint64_t
+rule_hash(uint64_t seed, const char *p, size_t n)
+{
+	uint64_t h = 0xcbf29ce484222325 ^ (seed * 0x9e3779b97f4a7c15);
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)p[i]) * 0x100000001b3;
+	h ^= h >> 32;
+	h *= 0x9e3779b97f4a7c15;
+	h ^= h >> 29;
+	return h ? h : 1;
+}
+
+uint64_t
+rule_tick_id(uint64_t id, int64_t n)
+{
+	return rule_hash(id, (const char *)&n, sizeof n);
+}
+
+/* The rule that is being read. */
+struct reading {
+	struct rules *rules;
+	struct rule *rule;
+};
+
+static void
+rule_release(struct rule *r)
+{
+	free(r->name);
+	free(r->where);
+	xfree_strv(r->formats);
+	pattern_free(r->send);
+	pattern_free(r->recv);
+	free(r->entity);
+}
+
+static int
+finish_rule(const struct rule *r, struct fail *f)
+{
+	if (!r)
+		return 0;
+	if (r->kind == RULE_MESSAGE && (!r->send || !r->recv))
+		return fail_set(f, EXIT_USAGE, "%s: [%s] needs send and recv", r->where, r->name);
+	if (r->kind == RULE_MESSAGE && (r->send->id < 0 || r->recv->id < 0))
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: send and recv need a group (?<id>...)", r->where, r->name);
+	if (r->kind == RULE_SPAN && (!r->recv || r->recv->id < 0 || r->recv->parent < 0))
+		return fail_set(f, EXIT_USAGE, "%s: [%s] needs begin with the groups id and parent", r->where, r->name);
+	if (r->kind == RULE_LIFECYCLE && (!r->send || !r->recv))
+		return fail_set(f, EXIT_USAGE, "%s: [%s] needs stop and start", r->where, r->name);
+	return 0;
+}
+
+static int
+begin_rule(struct reading *w, const struct ini_entry *e, struct fail *f)
+{
+	int r = finish_rule(w->rule, f);
+
+	w->rule = NULL;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < w->rules->n; i++)
+		if (strcmp(w->rules->v[i].name, e->section) == 0)
+			return ini_bad(e, f, "rule [%s] is there already, at %s", e->section, w->rules->v[i].where);
+	w->rules->v = xrealloc(w->rules->v, w->rules->n + 1, sizeof *w->rules->v);
+	w->rule = &w->rules->v[w->rules->n++];
+	*w->rule = (struct rule){ .name = xstrdup(e->section), .where = xasprintf("%s:%d", e->file, e->line),
+	    .within_ns = WITHIN_NS };
+	return 0;
+}
+
+static int
+set_pattern(struct pattern **slot, const struct ini_entry *e, struct fail *f)
+{
+	_cleanup_free_ char *where = xasprintf("%s:%d", e->file, e->line);
+
+	pattern_free(*slot);
+	*slot = pattern_new(where, e->value, f);
+	return *slot ? 0 : -EINVAL;
+}
+
+static int
+set(const struct ini_entry *e, void *cookie, struct fail *f)
+{
+	static const char *const kinds[] = { "message", "span", "lifecycle", NULL };
+	struct reading *w = cookie;
+	struct rule *r = w->rule;
+	int64_t ms;
+	int i, err;
+
+	if (!e->key)
+		return begin_rule(w, e, f);
+	if (strcmp(e->key, "kind") == 0) {
+		err = ini_word(e, kinds, &i, f);
+		r->kind = err < 0 ? RULE_MESSAGE : (enum rule_kind)i;
+		return err;
+	}
+	if (strcmp(e->key, "send") == 0 || strcmp(e->key, "stop") == 0)
+		return set_pattern(&r->send, e, f);
+	if (strcmp(e->key, "recv") == 0 || strcmp(e->key, "start") == 0 || strcmp(e->key, "begin") == 0)
+		return set_pattern(&r->recv, e, f);
+	if (strcmp(e->key, "entity") == 0) {
+		free(r->entity);
+		r->entity = xstrdup(e->value);
+		return 0;
+	}
+	if (strcmp(e->key, "within") == 0) {
+		err = ini_duration(e, &ms, f);
+		if (err == 0 && ms > 86400000)
+			return ini_bad(e, f, "within: more than a day");
+		r->within_ns = err < 0 ? 0 : ms * 1000000;
+		return err;
+	}
+	if (strcmp(e->key, "format") == 0) {
+		xfree_strv(r->formats);
+		r->formats = ini_split(e->value);
+		return r->formats ? 0 : ini_bad(e, f, "format: a quote is left open");
+	}
+	if (strcmp(e->key, "description") == 0)
+		return 0;
+	return ini_unknown(e, f);
+}
+
+int
+rules_parse(struct rules *rs, const char *file, const char *text, size_t len, struct fail *f)
+{
+	struct reading w = { rs, NULL };
+	int r = ini_parse(file, text, len, set, &w, f);
+
+	if (r == 0)
+		r = finish_rule(w.rule, f);
+	return r == 0 && rs->n > UINT16_MAX ? fail_set(f, EXIT_USAGE, "%s: too many rules", file) : r;
+}
+
+static int
+load_file(struct rules *rs, const char *path, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int r = file_load(path, FILE_TRUSTED, FILE_DATA_MAX, &b, f);
+
+	return r < 0 ? r : rules_parse(rs, path, b.s, b.len, f);
+}
+
+/* The .conf files of DIR/rules.d, but for those that OTHER has under the same name. */
+static int
+load_dir(struct rules *rs, const char *dir, const char *other, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s/rules.d", dir);
+	struct dirent **list;
+	int n = scandir(path, &list, NULL, alphasort), r = 0;
+
+	for (int i = 0; i < n; i++) {
+		const char *name = list[i]->d_name;
+		size_t len = strlen(name);
+		_cleanup_free_ char *file = xasprintf("%s/%s", path, name);
+		_cleanup_free_ char *over = xasprintf("%s/rules.d/%s", other ? other : "/dev/null", name);
+
+		if (r == 0 && len > 5 && *name != '.' && strcmp(name + len - 5, ".conf") == 0 && access(over, F_OK) < 0)
+			r = load_file(rs, file, f);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
+	return r;
+}
+
+int
+rules_load(struct rules *rs, const char *file, struct fail *f)
+{
+	int r;
+
+	if (file)
+		return load_file(rs, file, f);
+	r = load_dir(rs, dirs_config(), NULL, f);
+	return r < 0 ? r : load_dir(rs, dirs_vendor(), dirs_config(), f);
+}
+
+void
+rules_release(struct rules *rs)
+{
+	for (size_t i = 0; i < rs->n; i++)
+		rule_release(&rs->v[i]);
+	free(rs->v);
+	*rs = (struct rules){ NULL, 0 };
+}
+
+bool
+rule_is_for(const struct rule *r, const struct format *fmt)
+{
+	if (!r->formats)
+		return true;
+	for (char **f = r->formats; *f; f++)
+		if (strcmp(*f, fmt->name) == 0)
+			return true;
+	return false;
+}
+
+static struct edge *
+add(struct edges *out, enum edge_what what, enum edge_class class, uint64_t id)
+{
+	struct edge *e;
+
+	out->v = xgrow(out->v, out->n, &out->cap, sizeof *out->v);
+	e = &out->v[out->n++];
+	*e = (struct edge){ .id = id, .what = (uint8_t)what, .class = (uint8_t)class, .rule = UINT16_MAX };
+	return e;
+}
+
+/* The entity of a lifecycle: its template, with what the last match of X found. */
+static uint64_t
+entity_of(const struct rule *r, size_t index, const struct pattern *x, const struct source *s, struct span text)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	const char *t = r->entity ? r->entity : "${source}", *open, *close;
+
+	while ((open = strstr(t, "${")) && (close = strchr(open, '}'))) {
+		_cleanup_free_ char *name = xstrndup(open + 2, (size_t)(close - open - 2));
+		struct span v;
+
+		buf_add(&b, t, (size_t)(open - t));
+		t = close + 1;
+		if (strcmp(name, "source") == 0) {
+			buf_puts(&b, s->name);
+			continue;
+		}
+		v = regex_span(x->regex, regex_group(x->regex, name), text.p);
+		buf_add(&b, v.p ? v.p : "", v.n);
+	}
+	buf_puts(&b, t);
+	return rule_hash(index, b.s, b.len);
+}
+
+static void
+lifecycle_edges(const struct rule *r, size_t i, const struct source *s, struct span text, struct edges *out)
+{
+	struct span id;
+	const struct pattern *x[2] = { r->send, r->recv };
+
+	for (int k = 0; k < 2; k++) {
+		struct edge *e;
+
+		if (!pattern_match(x[k], text, &id))
+			continue;
+		if (x[k]->simple)		/* the groups of its entity are wanted */
+			regex_match(x[k]->regex, text.p, text.n);
+		e = add(out, k == 0 ? EDGE_STOP : EDGE_START, EDGE_LIFECYCLE, entity_of(r, i, x[k], s, text));
+		e->n = r->within_ns;
+		e->rule = (uint16_t)i;
+		return;
+	}
+}
+
+void
+rule_edges(const struct rules *rs, const bool *used, const struct source *s, struct span text,
+    struct edges *out)
+{
+	for (size_t i = 0; i < rs->n; i++) {
+		const struct rule *r = &rs->v[i];
+		struct span id;
+
+		if (!used[i])
+			continue;
+		if (r->kind == RULE_LIFECYCLE) {
+			lifecycle_edges(r, i, s, text, out);
+		} else if (r->kind == RULE_SPAN) {
+			if (!pattern_match(r->recv, text, &id))
+				continue;
+			if (id.p)
+				add(out, EDGE_SEND, EDGE_SPAN, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
+			id = regex_span(r->recv->regex, r->recv->parent, text.p);
+			if (id.n)
+				add(out, EDGE_NEED, EDGE_SPAN, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
+		} else {
+			if (pattern_match(r->send, text, &id) && id.n)
+				add(out, EDGE_SEND, EDGE_MESSAGE, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
+			if (pattern_match(r->recv, text, &id) && id.n)
+				add(out, EDGE_NEED, EDGE_MESSAGE, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
+		}
+	}
+}
+
+static bool
+to_number(struct span v, int64_t *out)
+{
+	char text[24];
+
+	if (!v.p || v.n == 0 || v.n >= sizeof text)
+		return false;
+	memcpy(text, v.p, v.n);
+	text[v.n] = '\0';
+	return num_parse(text, 0, INT64_MAX, out) == 0;
+}
+
+/* {"host":n,...}: its own component ticks, the others must have been reached. */
+static void
+vector_clock(const struct fields *fields, struct edges *out)
+{
+	struct span clock = fields->v[FIELD_CLOCK], self = fields->v[FIELD_EMITTER], key, value;
+	struct scan s = { clock.p, clock.p + clock.n };
+	int64_t n;
+
+	while (scan_json(&s, &key, &value)) {
+		uint64_t id = rule_hash(0x76, key.p, key.n);
+		bool own = self.p && key.n == self.n && memcmp(key.p, self.p, key.n) == 0;
+
+		if (!to_number(value, &n) || n == 0)
+			continue;
+		if (own)
+			add(out, EDGE_TICK, EDGE_CLOCK, id)->n = n;
+		if (!own || n > 1)
+			add(out, EDGE_SEEN, EDGE_CLOCK, id)->n = own ? n - 1 : n;
+	}
+}
+
+void
+rule_clocks(const struct source *s, const struct fields *fields, struct edges *out)
+{
+	struct span id = fields->v[FIELD_SEQID];
+	int64_t n;
+
+	if (to_number(fields->v[FIELD_SEQ], &n))
+		add(out, EDGE_NUMBER, EDGE_CLOCK,
+		    id.p ? rule_hash(0x73, id.p, id.n) : rule_hash(0x74, s->name, strlen(s->name)))->n = n;
+	if (fields->v[FIELD_CLOCK].p)
+		vector_clock(fields, out);
+}

@@ -1,0 +1,97 @@
+/*
+ * rule - which records cause which: rules.d/NAME.conf, which rejoin-rules(5)
+ * describes, and the clocks that a format finds in its records.
+ *
+ * A rule is compiled once; a record is then asked for its edges: which ids it
+ * sends (so that others may wait for it) and which it needs sent before it.
+ * Ids are hashes of 64 bits of the rule and the text.
+ *
+ * Errors: EXIT_USAGE with file and line; EXIT_DENIED for a file that others
+ * could have written.
+ */
+#ifndef LOG_RULE_H
+#define LOG_RULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fail.h"
+#include "log/source.h"
+
+/* How far an edge is to be trusted, the best first. */
+enum edge_class { EDGE_CLOCK, EDGE_PROGRAM, EDGE_MESSAGE, EDGE_SPAN, EDGE_LIFECYCLE };
+
+enum rule_kind { RULE_MESSAGE, RULE_SPAN, RULE_LIFECYCLE };
+
+/* A regular expression with the group "id"; the usual kind of it is matched by hand. */
+struct pattern {
+	struct regex *regex;
+	int id, parent;
+	char *before, *after;		/* what stands around the id; BEFORE alone rules lines out */
+	size_t before_len, after_len;
+	bool simple;			/* BEFORE, bytes of CLASS, AFTER: that is all */
+	bool class[256];
+};
+
+struct rule {
+	char *name;
+	char *where;			/* FILE:LINE of its section */
+	enum rule_kind kind;
+	char **formats;			/* of the sources that it is for; NULL for all */
+	struct pattern *send, *recv;	/* of a lifecycle: stop and start; recv alone for a span */
+	char *entity;			/* a lifecycle's: text with ${source}, ${emitter}, ${GROUP} */
+	int64_t within_ns;
+};
+
+struct rules {
+	struct rule *v;
+	size_t n;
+};
+
+enum edge_what {
+	EDGE_SEND,		/* others may need ID */
+	EDGE_NEED,		/* ID must have been sent */
+	EDGE_TICK,		/* the clock ID has reached N with this record */
+	EDGE_SEEN,		/* the clock ID must have reached N */
+	EDGE_NUMBER,		/* record N of the sequence ID */
+	EDGE_STOP, EDGE_START,	/* of the incarnation of ID */
+};
+
+struct edge {
+	uint64_t id;
+	int64_t n;
+	uint8_t what, class;
+	uint16_t rule;
+};
+
+struct edges {
+	struct edge *v;
+	size_t n, cap;
+};
+
+/* The rules of rules.d, the configuration's and the vendor's; with FILE only those of it. */
+int rules_load(struct rules *rs, const char *file, struct fail *f);
+int rules_parse(struct rules *rs, const char *file, const char *text, size_t len, struct fail *f);
+void rules_release(struct rules *rs);
+
+/* Is the rule for sources of the format? */
+bool rule_is_for(const struct rule *r, const struct format *fmt);
+
+/*
+ * What the record is part of, added to OUT: by those of RS that USED marks.
+ * EMITTER is its emitter, or its source.
+ */
+void rule_edges(const struct rules *rs, const bool *used, const struct source *s, struct span text,
+    struct edges *out);
+
+/* The edges of the format's own clocks; FIELDS are those of the record. */
+void rule_clocks(const struct source *s, const struct fields *fields, struct edges *out);
+
+/* The id of "clock or sequence ID has reached N". */
+uint64_t rule_tick_id(uint64_t id, int64_t n);
+
+/* FNV-1a, stirred, of SEED and the text: never 0. */
+uint64_t rule_hash(uint64_t seed, const char *p, size_t n);
+
+#endif

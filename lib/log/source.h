@@ -1,0 +1,138 @@
+/*
+ * source - one log, cut into records.
+ *
+ * A record is a line with what belongs to it: lines without a time of their
+ * own that follow it, a block of the format, a journal entry.  Its bytes are
+ * those of the file, its newline among them where the file has one.  Every
+ * byte belongs to exactly one record.
+ *
+ * A record of more than RECORD_MAX bytes comes in pieces: the first as a
+ * record with MORE set, the others from source_rest().
+ *
+ * Errors: reading stops as at the end; ERROR then holds an errno.
+ */
+#ifndef LOG_SOURCE_H
+#define LOG_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "base/fail.h"
+#include "log/format.h"
+#include "log/spec.h"
+#include "log/time.h"
+
+enum { RECORD_MAX = 1 << 20 };
+
+struct record {
+	const char *p;		/* borrowed until the source reads on */
+	size_t n;
+	int64_t t;		/* ns since 1970, UTC, the source's offset taken off */
+	int64_t res;		/* of its last digit */
+	int64_t off;		/* where it begins, from the source's first byte */
+	bool more;		/* pieces follow */
+	bool inherited;		/* it has no time of its own */
+};
+
+struct source {
+	char *name, *location;
+	unsigned rank;			/* its place by name, which breaks ties */
+	const struct format *fmt;
+	bool fifo;			/* position is program order */
+	struct regex *emitter;		/* the user's, or NULL */
+	int64_t offset_ns;		/* its clock is that far ahead */
+	struct zone *zone;
+	struct time_ctx time;
+	enum format_cut cut;
+	int error;			/* errno that ended it early, 0 for none */
+
+	/* Where the bytes come from. */
+	int fd;				/* -1: closed, or opened anew for each read */
+	bool seekable, shared;		/* pread(2) works; the descriptor is another's */
+	void (*idle)(void *cookie);	/* called before it waits for bytes; or NULL */
+	void *cookie;
+	pid_t pid;			/* of the command that writes it, 0 for none */
+	char *const *argv;		/* that command, where it ran at all */
+	int64_t at, end;		/* offset of the next read; none beyond END */
+
+	/* BUF[LO..HI) is held, the next record begins at CUR; BASE is the offset of BUF[0]. */
+	char *buf;
+	size_t cap, lo, cur, hi;
+	int64_t base;
+	bool eof, hold;			/* HOLD: LO moves by source_release() alone */
+	bool simple, fast;		/* its times stand at the start; and NEXT is known, so the short way is open */
+	bool started, has_next, in_rest;
+	struct stamp next;		/* the time of the record that begins at CUR */
+	int64_t last_ns;		/* of the last one that had any, for those that inherit */
+};
+
+/*
+ * Open what SPEC says, with up to BUFFER bytes read at once; KEEP_OPEN false
+ * opens a file anew for each read, where there are more files than descriptors.
+ */
+int source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+    struct source **out, struct fail *f);
+
+/* Closes it; where a command of it failed, F says so and the result is negative. */
+int source_close(struct source *s, struct fail *f);
+
+/* Read a seekable one again from its start, as it was when it was opened. */
+void source_rewind(struct source *s);
+
+/*
+ * The bytes from FROM to TO of a seekable one, as a source of its own that
+ * shares what it can; FROM is where a record begins.  Close it before S.
+ */
+struct source *source_view(const struct source *s, int64_t from, int64_t to, size_t buffer);
+
+/* Have the view V read those bytes next. */
+void source_range(struct source *v, int64_t from, int64_t to);
+
+/* The first record that begins at FROM or after it: its offset and time, or false where there is none. */
+bool source_probe(struct source *scratch, int64_t from, int64_t *off, int64_t *t);
+
+int source_next_slow(struct source *s, struct record *r);
+
+/* The next piece of a record with MORE; false after the last. */
+bool source_rest(struct source *s, const char **p, size_t *n);
+
+/* With HOLD: the byte at OFF, and that nothing before OFF is needed. */
+static inline const char *
+source_at(const struct source *s, int64_t off)
+{
+	return s->buf + (off - s->base);
+}
+
+static inline void
+source_release(struct source *s, int64_t off)
+{
+	s->lo = (size_t)(off - s->base);
+}
+
+/* The next record: 1, 0 at the end. */
+static inline int
+source_next(struct source *s, struct record *r)
+{
+	if (s->fast) {
+		const char *p = s->buf + s->cur;
+		const char *nl = memchr(p, '\n', s->hi - s->cur);
+		int64_t ns;
+
+		if (nl && s->buf + s->hi - nl > 64 && time_again(&s->time, nl + 1, &ns)) {
+			*r = (struct record){ p, (size_t)(nl + 1 - p), s->next.ns - s->offset_ns, s->next.res,
+			    s->base + (int64_t)s->cur, false, false };
+			s->next.ns = ns;
+			s->next.res = s->time.res;
+			s->cur += r->n;
+			if (!s->hold)
+				s->lo = s->cur - r->n;
+			return 1;
+		}
+	}
+	return source_next_slow(s, r);
+}
+
+#endif

@@ -1,0 +1,75 @@
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/xalloc.h"
+#include "log/sources.h"
+
+enum {
+	READ_ALL = 8 << 20,		/* of all sources together, at once, if it can be */
+	READ_MAX = 256 << 10,		/* more than fits into a cache is no gain */
+	READ_MIN = 16 << 10,
+	DESCRIPTORS_KEPT = 16,		/* for what else a tool has open */
+	WIDTH_MAX = 40,
+};
+
+static bool
+can_keep_open(size_t n)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur == RLIM_INFINITY || n + DESCRIPTORS_KEPT < l.rlim_cur;
+}
+
+int
+sources_open(struct sources *all, const struct specs *specs, const struct formats *formats,
+    void (*problem)(const struct fail *f, void *cookie), void *cookie, struct fail *f)
+{
+	size_t buffer = READ_ALL / (specs->n + 1) & ~(size_t)4095;
+
+	buffer = buffer > READ_MAX ? READ_MAX : buffer < READ_MIN ? READ_MIN : buffer;
+	*all = (struct sources){ .v = xcalloc(specs->n + 1, sizeof(struct source *)) };
+	for (size_t i = 0; i < specs->n; i++) {
+		struct source *s;
+		size_t width;
+		int r = source_open(&specs->v[i], formats, buffer, can_keep_open(specs->n), &s, f);
+
+		if (r < 0 && f->status == EXIT_USAGE)
+			return r;
+		if (r < 0) {
+			problem(f, cookie);
+			continue;
+		}
+		s->rank = all->n;
+		all->v[all->n++] = s;
+		width = strlen(s->name);
+		if (width > all->width && width <= WIDTH_MAX)
+			all->width = (unsigned)width;
+	}
+	return 0;
+}
+
+void
+sources_close(struct sources *all, void (*problem)(const struct fail *f, void *cookie), void *cookie)
+{
+	struct fail f;
+
+	for (unsigned i = 0; i < all->n; i++) {
+		if (all->v[i]->error) {
+			fail_errno(&f, all->v[i]->error, "%s", all->v[i]->location);
+			problem(&f, cookie);
+		}
+		if (source_close(all->v[i], &f) < 0)
+			problem(&f, cookie);
+	}
+	free(all->v);
+	*all = (struct sources){ .v = NULL };
+}
+
+const struct source *
+sources_find_once(const struct sources *all)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		if (!all->v[i]->seekable)
+			return all->v[i];
+	return NULL;
+}

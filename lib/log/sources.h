@@ -1,0 +1,35 @@
+/*
+ * sources - all the logs of one run, in the order of their names.
+ */
+#ifndef LOG_SOURCES_H
+#define LOG_SOURCES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log/source.h"
+#include "log/spec.h"
+
+struct sources {
+	struct source **v;
+	unsigned n;
+	unsigned width;		/* of the longest name that is not too long for a column */
+};
+
+/*
+ * Open those of SPECS that can be; PROBLEM is told of each other one.  The
+ * read buffers are the smaller the more there are, and where there are more
+ * files than descriptors, each is opened anew when it is read.  A negative
+ * result, with F filled, for what is wrong with the operands themselves.
+ */
+int sources_open(struct sources *all, const struct specs *specs, const struct formats *formats,
+    void (*problem)(const struct fail *f, void *cookie), void *cookie, struct fail *f);
+
+/* PROBLEM is told of those that could not be read to their end. */
+void sources_close(struct sources *all, void (*problem)(const struct fail *f, void *cookie), void *cookie);
+
+/* The first that cannot be read twice, NULL for none. */
+const struct source *sources_find_once(const struct sources *all);
+
+#endif

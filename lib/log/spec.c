@@ -1,0 +1,211 @@
+#include <errno.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "log/spec.h"
+
+static char *
+copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+void
+specs_add_one(struct specs *ss, const struct spec *s)
+{
+	ss->v = xrealloc(ss->v, ss->n + 1, sizeof *ss->v);
+	ss->v[ss->n++] = (struct spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
+	    copy(s->emitter), s->order };
+}
+
+static int
+set_option(struct spec *s, const char *text, char *word, struct fail *f)
+{
+	static const struct { const char *key; size_t at; } texts[] = {
+		{ "format=", offsetof(struct spec, format) }, { "tz=", offsetof(struct spec, zone) },
+		{ "emitter=", offsetof(struct spec, emitter) },
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		size_t n = strlen(texts[i].key);
+
+		if (strncmp(word, texts[i].key, n) == 0) {
+			*(char **)((char *)s + texts[i].at) = word + n;
+			return 0;
+		}
+	}
+	if (strcmp(word, "order=fifo") == 0)
+		s->order = ORDER_FIFO;
+	else if (strcmp(word, "order=none") == 0)
+		s->order = ORDER_NONE;
+	else
+		return fail_set(f, EXIT_USAGE, "'%s': '%s' is not format=F, order=fifo, order=none, tz=ZONE or emitter=RE",
+		    text, word);
+	return 0;
+}
+
+/* Only what looks like an option ends the location: a file name may hold a comma. */
+static char *
+next_option(char *from)
+{
+	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",emitter=" };
+	char *first = NULL;
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		char *p = strstr(from, keys[i]);
+
+		if (p && (!first || p < first))
+			first = p;
+	}
+	return first;
+}
+
+static int
+add_glob(struct specs *ss, struct spec *s, struct fail *f)
+{
+	glob_t g;
+	int r = glob(s->location, 0, NULL, &g);
+
+	if (r == GLOB_NOSPACE)
+		return fail_set(f, EXIT_TROUBLE, "%s: out of memory", s->location);
+	if (r != 0)
+		return fail_set(f, EXIT_TROUBLE, "%s: matches no file", s->location);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		s->location = g.gl_pathv[i];
+		specs_add_one(ss, s);
+	}
+	globfree(&g);
+	return 0;
+}
+
+int
+specs_add(struct specs *ss, const char *text, struct fail *f)
+{
+	_cleanup_free_ char *work = xstrdup(text);
+	struct spec s = { .location = work };
+	char *opt = next_option(work), *eq;
+	size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+	int r;
+
+	if (access(text, F_OK) == 0) {
+		specs_add_one(ss, &s);
+		return 0;
+	}
+	while (opt) {
+		char *word = opt + 1, *next = strncmp(word, "emitter=", 8) == 0 ? NULL : next_option(word);
+
+		*opt = '\0';
+		if (next)
+			*next = '\0';
+		r = set_option(&s, text, word, f);
+		if (r < 0)
+			return r;
+		opt = next;
+	}
+	eq = n && text[n] == '=' ? work + n : NULL;
+	if (eq && access(work, F_OK) < 0) {
+		*eq = '\0';
+		s.name = work;
+		s.location = eq + 1;
+	}
+	if (!*s.location)
+		return fail_set(f, EXIT_USAGE, "'%s': names no file", text);
+	if (strncmp(s.location, "journal:", 8) != 0 && access(s.location, F_OK) < 0 &&
+	    strpbrk(s.location, "*?["))
+		return add_glob(ss, &s, f);
+	specs_add_one(ss, &s);
+	return 0;
+}
+
+static const char *
+short_name(const struct spec *s)
+{
+	const char *slash = strrchr(s->location, '/');
+
+	if (s->name)
+		return s->name;
+	if (strcmp(s->location, "-") == 0)
+		return "stdin";
+	return slash && slash[1] ? slash + 1 : s->location;
+}
+
+static int
+by_location(const void *a, const void *b)
+{
+	const struct spec *x = a, *y = b;
+	int r = strcmp(x->location, y->location);
+
+	return r ? r : strcmp(x->name ? x->name : "", y->name ? y->name : "");
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct spec *)a)->name, ((const struct spec *)b)->name);
+}
+
+static int
+by_pointed(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool
+is_twice(char *const *sorted, size_t n, const char *name)
+{
+	char *const *hit = bsearch(&name, sorted, n, sizeof *sorted, by_pointed);
+
+	return hit && ((hit > sorted && strcmp(hit[-1], name) == 0) ||
+	    (hit + 1 < sorted + n && strcmp(hit[1], name) == 0));
+}
+
+/*
+ * The last part of the path, the whole of it where that is not unique, and a
+ * number where even that is not.  Nothing of it depends on the operands' order.
+ */
+void
+specs_finish(struct specs *ss)
+{
+	char **names = xcalloc(ss->n + 1, sizeof *names);
+
+	if (ss->n)
+		qsort(ss->v, ss->n, sizeof *ss->v, by_location);
+	for (size_t i = 0; i < ss->n; i++)
+		names[i] = xstrdup(short_name(&ss->v[i]));
+	if (ss->n)
+		qsort(names, ss->n, sizeof *names, by_pointed);
+	for (size_t i = 0, again = 0; i < ss->n; i++) {
+		struct spec *s = &ss->v[i];
+		bool twice = is_twice(names, ss->n, short_name(s));
+
+		again = i && strcmp(s->location, ss->v[i - 1].location) == 0 ? again + 1 : 0;
+		if (twice && again && !s->name)
+			s->name = xasprintf("%s#%zu", s->location, again + 1);
+		else if (!s->name)
+			s->name = xstrdup(twice ? s->location : short_name(s));
+	}
+	if (ss->n)
+		qsort(ss->v, ss->n, sizeof *ss->v, by_name);
+	for (size_t i = 0; i < ss->n; i++)
+		free(names[i]);
+	free(names);
+}
+
+void
+specs_release(struct specs *ss)
+{
+	for (size_t i = 0; i < ss->n; i++) {
+		free(ss->v[i].name);
+		free(ss->v[i].location);
+		free(ss->v[i].format);
+		free(ss->v[i].zone);
+		free(ss->v[i].emitter);
+	}
+	free(ss->v);
+	*ss = (struct specs){ NULL, 0 };
+}

@@ -1,0 +1,46 @@
+/*
+ * spec - what the user wrote for a source:
+ *
+ *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,emitter=RE]
+ *
+ * LOCATION is a path, a glob, "-" for standard input, or journal:UNIT.  Where
+ * a file is called just as the whole operand, it is that file.  RE is the rest
+ * of the operand, and may hold commas.
+ */
+#ifndef LOG_SPEC_H
+#define LOG_SPEC_H
+
+#include <stddef.h>
+
+#include "base/fail.h"
+
+enum spec_order { ORDER_OF_FORMAT, ORDER_FIFO, ORDER_NONE };
+
+struct spec {
+	char *name;		/* for prefixes and ties; never NULL once listed */
+	char *location;
+	char *format;		/* NULL: detected */
+	char *zone;		/* NULL: the format's, or local */
+	char *emitter;		/* NULL: the format's */
+	enum spec_order order;
+};
+
+struct specs {
+	struct spec *v;
+	size_t n;
+};
+
+/*
+ * Add the sources that TEXT stands for.  Errors: EXIT_USAGE for what is
+ * written wrong, EXIT_TROUBLE for a glob that matches nothing.
+ */
+int specs_add(struct specs *ss, const char *text, struct fail *f);
+
+/* One source, its members copied where they are not NULL. */
+void specs_add_one(struct specs *ss, const struct spec *s);
+
+/* Give every source a name of its own, and sort them by it. */
+void specs_finish(struct specs *ss);
+void specs_release(struct specs *ss);
+
+#endif

@@ -1,0 +1,126 @@
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "log/ids.h"
+#include "log/order.h"
+#include "log/skew.h"
+#include "log/survey.h"
+
+/*
+ * The value of an id while it is read: whether it is sent and needed, by which
+ * source first, and when, in microseconds from the first time of all.
+ */
+enum { SENT = 1, NEEDED = 2, SOURCE_SHIFT = 2, SOURCE_BITS = 14, TIME_SHIFT = 16 };
+
+struct survey {
+	struct ids sent;
+	struct skew *skew;
+	struct edges edges;
+	int64_t noise_ns, zero_ns;
+	int64_t *res;		/* of each source's times */
+};
+
+static int64_t
+time_of(const struct survey *s, uint64_t value)
+{
+	return s->zero_ns + (int64_t)(value >> TIME_SHIFT) * 1000;
+}
+
+static void
+note(struct survey *s, const struct edge *x, unsigned i, const struct record *r)
+{
+	bool sends = x->what == EDGE_SEND || x->what == EDGE_TICK;
+	uint64_t id = x->what == EDGE_TICK || x->what == EDGE_SEEN ? rule_tick_id(x->id, x->n) : x->id;
+	uint64_t *slot, old;
+	unsigned other;
+	int64_t us = (r->t - s->zero_ns) / 1000;
+
+	if (x->what > EDGE_SEEN)
+		return;
+	slot = ids_put(&s->sent, id);
+	old = *slot;
+	if (old == 0)
+		*slot = (uint64_t)(us < 0 ? 0 : us) << TIME_SHIFT | (uint64_t)(i & ((1 << SOURCE_BITS) - 1)) << SOURCE_SHIFT;
+	*slot |= sends ? SENT : NEEDED;
+	/* The other end of it was seen first, and only it. */
+	if (!s->skew || x->what > EDGE_NEED || r->inherited || (old & (SENT | NEEDED)) != (sends ? NEEDED : SENT))
+		return;
+	other = old >> SOURCE_SHIFT & ((1 << SOURCE_BITS) - 1);
+	if (sends)
+		skew_add(s->skew, i, other, r->t, time_of(s, old), s->res[i] > s->res[other] ? s->res[i] : s->res[other]);
+	else
+		skew_add(s->skew, other, i, time_of(s, old), r->t, s->res[i] > s->res[other] ? s->res[i] : s->res[other]);
+}
+
+static void
+read_source(struct survey *s, struct source *src, unsigned i, const struct rules *rules)
+{
+	bool any, clock = src->fmt->group[FIELD_CLOCK] >= 0;
+	bool *used = order_rules_for(rules, src, &any);
+	struct fields fields;
+	struct record r;
+
+	while ((any || clock) && source_next(src, &r) > 0) {
+		struct span text = { r.p, r.n };
+
+		if (s->zero_ns == 0)
+			s->zero_ns = r.t - INT64_C(86400000000000) * 366;
+		if (!r.inherited && r.res > s->res[i])
+			s->res[i] = r.res;
+		while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+			text.n--;
+		s->edges.n = 0;
+		rule_edges(rules, used, src, text, &s->edges);
+		if (clock && format_fields(src->fmt, r.p, r.n, &fields))
+			rule_clocks(src, &fields, &s->edges);
+		for (size_t k = 0; k < s->edges.n; k++)
+			note(s, &s->edges.v[k], i, &r);
+	}
+	source_rewind(src);
+	free(used);
+}
+
+struct survey *
+survey_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets)
+{
+	struct survey *s = xcalloc(1, sizeof *s);
+
+	s->skew = offsets ? skew_new(n) : NULL;
+	s->res = xcalloc(n + 1, sizeof *s->res);
+	for (unsigned i = 0; i < n; i++) {
+		s->res[i] = 1;
+		read_source(s, v[i], i, rules);
+	}
+	if (s->skew)
+		s->noise_ns = skew_estimate(s->skew, offsets);
+	skew_free(s->skew);
+	s->skew = NULL;
+	free(s->res);
+	s->res = NULL;
+	free(s->edges.v);
+	s->edges = (struct edges){ NULL, 0, 0 };
+	return s;
+}
+
+void
+survey_free(struct survey *s)
+{
+	if (s) {
+		ids_release(&s->sent);
+		free(s);
+	}
+}
+
+bool
+survey_has_sender(const struct survey *s, uint64_t id)
+{
+	const uint64_t *slot = ids_find(&s->sent, id);
+
+	return slot && (*slot & SENT);
+}
+
+int64_t
+survey_noise(const struct survey *s)
+{
+	return s->noise_ns;
+}

@@ -1,0 +1,175 @@
+/* Waiting, of log/order.h: who waits for whom, and who for what nobody has sent. */
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "log/node.h"
+
+struct stuck {
+	int64_t t;
+	struct node *node;
+	uint64_t serial;
+};
+
+void
+order_stuck_push(struct order *o, struct node *e)
+{
+	size_t i = ++o->n_stuck;
+	struct stuck s = { e->r.t, e, e->serial };
+
+	o->stuck = xgrow(o->stuck, i, &o->stuck_cap, sizeof *o->stuck);
+	for (; i > 1 && s.t < o->stuck[i / 2].t; i /= 2)
+		o->stuck[i] = o->stuck[i / 2];
+	o->stuck[i] = s;
+}
+
+static void
+stuck_pop(struct order *o)
+{
+	struct stuck s = o->stuck[o->n_stuck--];
+	size_t i = 1, child;
+
+	while ((child = 2 * i) <= o->n_stuck) {
+		if (child < o->n_stuck && o->stuck[child + 1].t < o->stuck[child].t)
+			child++;
+		if (o->stuck[child].t >= s.t)
+			break;
+		o->stuck[i] = o->stuck[child];
+		i = child;
+	}
+	o->stuck[i] = s;
+}
+
+static bool
+needs_absent(const struct node *e)
+{
+	for (const struct wait *w = e->needs; w; w = w->mine)
+		if (!w->done && !w->provider)
+			return true;
+	return false;
+}
+
+struct node *
+order_stuck_first(struct order *o)
+{
+	while (o->n_stuck) {
+		struct stuck *s = &o->stuck[1];
+
+		if (s->node->serial == s->serial && needs_absent(s->node))
+			return s->node;
+		stuck_pop(o);
+	}
+	return NULL;
+}
+
+struct wait *
+order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum edge_class class, uint16_t rule)
+{
+	struct wait *w = o->free_waits;
+
+	if (w)
+		o->free_waits = w->next;
+	else
+		w = xcalloc(1, sizeof *w);
+	*w = (struct wait){ .waiter = waiter, .id = id, .class = (uint8_t)class, .rule = rule, .mine = waiter->needs };
+	waiter->needs = w;
+	if (waiter->heap)
+		ready_remove(&o->ready, waiter);
+	waiter->unmet++;
+	return w;
+}
+
+/*
+ * P goes to the place of WHO, which waits for it, if its own time is not more
+ * exact than that; and so do those whom P waits for.
+ */
+static void
+promote(struct order *o, struct node *p, const struct node *who)
+{
+	if (p->r.t - who->place.t >= p->r.res || place_before(&p->place, &who->place) || o->spec->mode == ORDER_MINIMAX)
+		return;
+	p->place = who->place;
+	p->place.depth--;
+	if (p->heap)
+		ready_rise(&o->ready, p);
+	for (struct wait *w = p->needs; w; w = w->mine)
+		if (!w->done && w->provider)
+			promote(o, w->provider, p);
+}
+
+void
+order_provide(struct order *o, struct wait *w, struct node *provider)
+{
+	w->provider = provider;
+	w->next = provider->before;
+	provider->before = w;
+	promote(o, provider, w->waiter);
+}
+
+void
+order_settle(struct order *o, struct wait *w)
+{
+	struct node *e = w->waiter;
+
+	if (w->done)
+		return;
+	w->done = true;
+	if (--e->unmet == 0)
+		ready_push(&o->ready, e);
+}
+
+void
+order_mark(struct node *e, const char *what)
+{
+	if (!e->mark)
+		e->mark = what;
+}
+
+void
+order_forget_needs(struct order *o, struct node *e)
+{
+	for (struct wait *w = e->needs, *next; w; w = next) {
+		next = w->mine;
+		w->next = o->free_waits;
+		o->free_waits = w;
+	}
+	e->needs = NULL;
+}
+
+void
+order_node_free(struct order *o, struct node *e)
+{
+	free(e->reason);
+	e->reason = NULL;
+	e->serial = 0;
+	e->before = (struct wait *)o->free_nodes;
+	o->free_nodes = e;
+}
+
+void
+order_give_up(struct order *o, struct node *e, const char *why)
+{
+	for (struct wait *w = e->needs; w; w = w->mine) {
+		uint64_t *slot;
+
+		if (w->done || w->provider)
+			continue;
+		slot = ids_find(&o->ids, w->id);
+		if (slot && (*slot & TAGS) == TAG_WANTED) {
+			struct wait *x = untag(*slot), *before = NULL;
+
+			while (x && x != w) {
+				before = x;
+				x = x->next;
+			}
+			if (x && before)
+				before->next = x->next;
+			else if (x)
+				*slot = x->next ? tagged(x->next, TAG_WANTED) : 0;
+		}
+		o->count->unmatched++;
+		++*ids_put(&o->lost, w->id);
+		order_mark(e, why);
+		order_settle(o, w);
+	}
+}
+
