@@ -30,7 +30,22 @@ literal_find(const char *p, size_t n, const char *what, size_t m)
 				return q;
 		}
 	}
+	/* The last places: sixteen that end with the text, of which some were looked at before. */
+	if (n >= m + 15 && (size_t)(end - p) >= m) {
+		const char *q = end - m - 15;
+		__m128i a = _mm_loadu_si128((const __m128i *)q);
+		__m128i b = _mm_loadu_si128((const __m128i *)(q + m - 1));
+		unsigned fits = (unsigned)_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(a, first),
+		    _mm_cmpeq_epi8(b, last)));
+
+		for (; fits; fits &= fits - 1)
+			if (memcmp(q + __builtin_ctz(fits), what, m) == 0)
+				return q + __builtin_ctz(fits);
+		return NULL;
+	}
 	n = (size_t)(end - p);
+	if (n < m)
+		return NULL;
 #endif
 	return memmem(p, n, what, m);
 }
