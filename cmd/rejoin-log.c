@@ -23,7 +23,7 @@
 #include "log/merge.h"
 #include "log/order.h"
 #include "log/sources.h"
-#include "log/survey.h"
+#include "log/census.h"
 
 enum {
 	OPT_BUFFER = OPT_OWN, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
@@ -280,23 +280,19 @@ sum_up(const struct order_count *c)
 	    (intmax_t)c->dropped, (intmax_t)c->gaps, (intmax_t)c->overflow, (intmax_t)c->inherited);
 }
 
-static struct survey *
-survey(const struct settings *set, struct sources *all)
+static struct census *
+census(const struct settings *set, struct sources *all)
 {
 	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
-	const struct source *once = sources_find_once(all);
-	struct survey *s;
+	struct census *s = census_run(all->v, all->n, &set->rules, set->estimate ? offsets : NULL);
 
-	if (once)
-		die(EXIT_USAGE, 0, "%s: cannot be read twice, as --exact must", once->name);
-	s = survey_run(all->v, all->n, &set->rules, set->estimate ? offsets : NULL);
 	for (unsigned i = 0; i < all->n; i++)
 		if (offsets[i]) {
 			all->v[i]->offset_ns += offsets[i];
 			diag_note("%s: its clock is %.6f s ahead", all->v[i]->name, (double)offsets[i] / 1e9);
 		}
-	if (survey_noise(s))
-		diag_note("the messages contradict each other by up to %.6f s", (double)survey_noise(s) / 1e9);
+	if (census_noise(s))
+		diag_note("the messages contradict each other by up to %.6f s", (double)census_noise(s) / 1e9);
 	return s;
 }
 
@@ -309,11 +305,11 @@ merge_causal(struct settings *set, struct sources *all, struct render *out)
 	    .explain = set->style.explain || set->style.json, .dropped = tell_dropped,
 	    .wanted = filter_is_any(&set->filter) ? filter_wants : NULL, .cookie = &set->filter };
 	struct order_count count = { 0 };
-	struct survey *s = set->exact ? survey(set, all) : NULL;
+	struct census *s = set->exact ? census(set, all) : NULL;
 
-	spec.survey = s;
+	spec.census = s;
 	order_run(all->v, all->n, &spec, out, &count);
-	survey_free(s);
+	census_free(s);
 	sum_up(&count);
 	return count.late == 0 && count.dropped == 0;
 }
@@ -343,9 +339,12 @@ static bool
 merge(struct settings *set, struct sources *all)
 {
 	struct render_style *s = &set->style;
+	const struct source *once = set->exact ? sources_find_once(all) : NULL;
 	bool tty = isatty(STDOUT_FILENO), good;
 	struct render out;
 
+	if (once)
+		die(EXIT_USAGE, 0, "%s: cannot be read twice, as --exact needs", once->name);
 	s->escape = tty && !set->raw && !s->json;
 	s->prefix = !s->json && (set->prefix == ALWAYS || (set->prefix == AUTO && tty && all->n > 1));
 	s->colour = s->prefix && tty && !getenv("NO_COLOR");

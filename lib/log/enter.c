@@ -3,7 +3,7 @@
 
 #include "base/xalloc.h"
 #include "log/node.h"
-#include "log/survey.h"
+#include "log/census.h"
 
 static void
 need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule)
@@ -11,7 +11,7 @@ need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16
 	uint64_t *slot;
 	struct wait *w;
 
-	if (o->spec->survey && !survey_has_sender(o->spec->survey, id)) {
+	if (o->spec->census && !census_has_sender(o->spec->census, id)) {
 		o->count->unmatched++;
 		order_mark(e, "unmatched");
 		return;

@@ -19,7 +19,7 @@ keep_id(uint64_t value, void *cookie)
 	const struct order *o = cookie;
 
 	return (value & TAGS) != TAG_OUT ||
-	    (int64_t)(value >> 2) * 1000 >= o->now_ns - o->spec->patience_ns || o->spec->survey;
+	    (int64_t)(value >> 2) * 1000 >= o->now_ns - o->spec->patience_ns || o->spec->census;
 }
 
 static void
@@ -223,7 +223,7 @@ resolve(struct order *o, struct node *e, bool idle)
 {
 	int64_t until = e->r.t + o->spec->patience_ns;
 
-	if (read_beyond(o, o->spec->survey && idle ? INT64_MAX : until))
+	if (read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
 		return;
 	if (order_bytes_held(o) > o->spec->buffer) {
 		o->count->overflow++;
@@ -266,7 +266,7 @@ choose(struct order *o)
 			order_look_ahead(o, top->place.t);
 		if (top && top != o->ready.v[0])
 			continue;
-		if (stuck && (!top || (!o->spec->survey && top->place.t > stuck->r.t + o->spec->patience_ns)))
+		if (stuck && (!top || (!o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns)))
 			resolve(o, stuck, !top);
 		else if (top && (top->judged || !judge(o, top)))
 			return top;

@@ -12,8 +12,8 @@
  * Who needs an id that nobody has sent waits until every other source is more
  * than PATIENCE beyond it, or at its end, and then goes on as unmatched.  If
  * the sender turns up after all, it is late: that is the only way an edge is
- * violated, but for a cycle, whose weakest edge is dropped.  With a survey
- * (log/survey.h) it is known beforehand which ids are sent, and nobody waits
+ * violated, but for a cycle, whose weakest edge is dropped.  With a census
+ * (log/census.h) it is known beforehand which ids are sent, and nobody waits
  * for one that is not.
  */
 #ifndef LOG_ORDER_H
@@ -26,7 +26,7 @@
 #include "log/rule.h"
 #include "log/source.h"
 
-struct survey;
+struct census;
 
 enum order_mode { ORDER_CAUSAL, ORDER_MINIMAX };
 
@@ -42,7 +42,7 @@ struct order_spec {
 	const struct rules *rules;
 	int64_t patience_ns;
 	size_t buffer;			/* bytes that may be held for others, about */
-	const struct survey *survey;	/* NULL: one pass */
+	const struct census *census;	/* NULL: one pass */
 	bool explain;			/* count lines, and say why */
 	bool (*wanted)(struct source *s, const struct record *r, void *cookie);	/* NULL: all */
 	void (*dropped)(const struct order_dropped *d, void *cookie);		/* NULL: nobody is told */

@@ -18,7 +18,7 @@
 #include "base/xalloc.h"
 #include "log/merge.h"
 #include "log/order.h"
-#include "log/survey.h"
+#include "log/census.h"
 
 enum { HOSTS = 8, SMALL_MAX = 64 };
 
@@ -178,7 +178,7 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 	struct source *s[8];
 	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(3600000000000), .buffer = 64 << 20 };
 	struct order_count count = { 0 };
-	struct survey *survey = NULL;
+	struct census *census = NULL;
 	struct render out;
 	const char *p;
 	int ids = 0;
@@ -228,7 +228,7 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 		s[h]->rank = h;
 	}
 	if (exact)
-		spec.survey = survey = survey_run(s, hosts, rules, NULL);
+		spec.census = census = census_run(s, hosts, rules, NULL);
 	render_init(&out, -1, NULL);
 	order_run(s, hosts, &spec, &out, &count);
 	render_bytes(&out, "", 1, true);
@@ -249,7 +249,7 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 		fail_test(seed, "%jd records of %u, %jd late, %jd dropped, %jd unmatched", (intmax_t)count.records, n,
 		    (intmax_t)count.late, (intmax_t)count.dropped, (intmax_t)count.unmatched);
 	render_release(&out);
-	survey_free(survey);
+	census_free(census);
 	for (unsigned h = 0; h < hosts; h++)
 		source_close(s[h], NULL);
 	for (unsigned i = 0; i < 8; i++)
@@ -389,7 +389,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(5000000000), .buffer = 64 << 20 };
 	struct order_count count = { 0 };
 	struct merge_count plain = { 0 };
-	struct survey *survey = NULL;
+	struct census *census = NULL;
 	struct source *s[HOSTS];
 	int64_t offsets[HOSTS] = { 0 };
 	struct render out;
@@ -403,7 +403,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 	}
 	render_init(&out, -1, NULL);
 	if (how == EXACT || how == EXACT_RAW) {
-		spec.survey = survey = survey_run(s, HOSTS, rules, how == EXACT ? offsets : NULL);
+		spec.census = census = census_run(s, HOSTS, rules, how == EXACT ? offsets : NULL);
 		for (unsigned h = 0; h < HOSTS; h++)
 			s[h]->offset_ns = offsets[h];
 	}
@@ -418,7 +418,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 	r = judge(&out, w->events);
 	r.count = count;
 	render_release(&out);
-	survey_free(survey);
+	census_free(census);
 	for (unsigned h = 0; h < HOSTS; h++)
 		source_close(s[h], NULL);
 	return r;

@@ -1,11 +1,11 @@
 /*
- * survey - what is learned from reading the logs once before they are merged:
+ * census - what is learned from reading the logs once before they are merged:
  * which ids are needed but sent by nobody, and how far the clocks are apart.
  *
  * Errors: a source that cannot be read ends where it does; the merge reports it.
  */
-#ifndef LOG_SURVEY_H
-#define LOG_SURVEY_H
+#ifndef LOG_CENSUS_H
+#define LOG_CENSUS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,20 +13,20 @@
 #include "log/rule.h"
 #include "log/source.h"
 
-struct survey;
+struct census;
 
 /*
  * Read all of V, which are seekable, and rewind them.  With OFFSETS the
  * offset of each source's clock is estimated into it (ns; 0 where nothing is
  * known or nothing is wrong).
  */
-struct survey *survey_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets);
-void survey_free(struct survey *s);
+struct census *census_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets);
+void census_free(struct census *s);
 
 /* Does anybody send ID? */
-bool survey_has_sender(const struct survey *s, uint64_t id);
+bool census_has_sender(const struct census *s, uint64_t id);
 
 /* What the messages contradict each other by, in ns: the noise of the clocks. */
-int64_t survey_noise(const struct survey *s);
+int64_t census_noise(const struct census *s);
 
 #endif

@@ -4,7 +4,7 @@
 #include "log/ids.h"
 #include "log/order.h"
 #include "log/skew.h"
-#include "log/survey.h"
+#include "log/census.h"
 
 /*
  * The value of an id while it is read: whether it is sent and needed, by which
@@ -12,7 +12,7 @@
  */
 enum { SENT = 1, NEEDED = 2, SOURCE_SHIFT = 2, SOURCE_BITS = 14, TIME_SHIFT = 16 };
 
-struct survey {
+struct census {
 	struct ids sent;
 	struct skew *skew;
 	struct edges edges;
@@ -21,13 +21,13 @@ struct survey {
 };
 
 static int64_t
-time_of(const struct survey *s, uint64_t value)
+time_of(const struct census *s, uint64_t value)
 {
 	return s->zero_ns + (int64_t)(value >> TIME_SHIFT) * 1000;
 }
 
 static void
-note(struct survey *s, const struct edge *x, unsigned i, const struct record *r)
+note(struct census *s, const struct edge *x, unsigned i, const struct record *r)
 {
 	bool sends = x->what == EDGE_SEND || x->what == EDGE_TICK;
 	uint64_t id = x->what == EDGE_TICK || x->what == EDGE_SEEN ? rule_tick_id(x->id, x->n) : x->id;
@@ -53,7 +53,7 @@ note(struct survey *s, const struct edge *x, unsigned i, const struct record *r)
 }
 
 static void
-read_source(struct survey *s, struct source *src, unsigned i, const struct rules *rules)
+read_source(struct census *s, struct source *src, unsigned i, const struct rules *rules)
 {
 	bool any, clock = src->fmt->group[FIELD_CLOCK] >= 0;
 	bool *used = order_rules_for(rules, src, &any);
@@ -80,10 +80,10 @@ read_source(struct survey *s, struct source *src, unsigned i, const struct rules
 	free(used);
 }
 
-struct survey *
-survey_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets)
+struct census *
+census_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets)
 {
-	struct survey *s = xcalloc(1, sizeof *s);
+	struct census *s = xcalloc(1, sizeof *s);
 
 	s->skew = offsets ? skew_new(n) : NULL;
 	s->res = xcalloc(n + 1, sizeof *s->res);
@@ -103,7 +103,7 @@ survey_run(struct source **v, unsigned n, const struct rules *rules, int64_t *of
 }
 
 void
-survey_free(struct survey *s)
+census_free(struct census *s)
 {
 	if (s) {
 		ids_release(&s->sent);
@@ -112,7 +112,7 @@ survey_free(struct survey *s)
 }
 
 bool
-survey_has_sender(const struct survey *s, uint64_t id)
+census_has_sender(const struct census *s, uint64_t id)
 {
 	const uint64_t *slot = ids_find(&s->sent, id);
 
@@ -120,7 +120,7 @@ survey_has_sender(const struct survey *s, uint64_t id)
 }
 
 int64_t
-survey_noise(const struct survey *s)
+census_noise(const struct census *s)
 {
 	return s->noise_ns;
 }

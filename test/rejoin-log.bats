@@ -1,0 +1,441 @@
+# rejoin-log, as its users see it.
+load helper
+
+setup() {
+	begin
+	cp -r "$TOP/packaging/formats.d" "$TOP/packaging/rules.d" "$REJOIN_CONFIG_DIR/"
+	LOGS=$TOP/test/data/logs
+	cat >messages.conf <<-'EOF'
+		[m]
+		kind = message
+		send = tx=(?<id>\w+)
+		recv = rx=(?<id>\w+)
+	EOF
+}
+
+# lines FILE... - their lines, sorted: what goes in comes out
+lines() { cat "$@" | sort | md5sum; }
+
+@test "logs are merged by time, ties by name" {
+	printf '%s\n' '2026-11-21T10:00:00Z a1' '2026-11-21T10:00:02Z a2' >a.log
+	printf '%s\n' '2026-11-21T10:00:00Z b1' '2026-11-21T10:00:01Z b2' >b.log
+	run --separate-stderr rejoin-log a.log b.log
+	status_is 0
+	out_is "$(printf '%s\n' '2026-11-21T10:00:00Z a1' '2026-11-21T10:00:00Z b1' \
+		'2026-11-21T10:00:01Z b2' '2026-11-21T10:00:02Z a2')"
+	[ -z "$stderr" ]
+}
+
+@test "the order of the operands does not matter" {
+	for i in 1 2 3 4 5; do
+		for k in $(seq 50); do
+			printf '2026-11-21T10:00:%02d.%03dZ %s tx=%s\n' $((k / 10)) $((k * i % 7)) "$i.$k" $((i * k))
+		done >"$i.log"
+	done
+	rejoin-log --rules messages.conf 1.log 2.log 3.log 4.log 5.log >one
+	rejoin-log --rules messages.conf 4.log 2.log 5.log 3.log 1.log >two
+	rejoin-log --rules messages.conf ./5.log "$PWD/4.log" 3.log 2.log 1.log >three
+	cmp one two
+	cmp one three
+	[ "$(lines one)" = "$(lines [1-5].log)" ]
+}
+
+@test "a receipt does not stand before what was sent" {
+	printf '%s\n' '2026-11-21T10:00:00.100Z gets rx=7' '2026-11-21T10:00:00.200Z later' >a.log
+	printf '%s\n' '2026-11-21T10:00:00.150Z sends tx=7' >b.log
+	for how in '' --exact '--order=minimax'; do
+		# shellcheck disable=SC2086	# none or one word
+		run --separate-stderr rejoin-log $how --rules messages.conf a.log b.log
+		status_is 0
+		out_is "$(printf '%s\n' '2026-11-21T10:00:00.150Z sends tx=7' \
+			'2026-11-21T10:00:00.100Z gets rx=7' '2026-11-21T10:00:00.200Z later')"
+	done
+	run --separate-stderr rejoin-log --order=time --rules messages.conf a.log b.log
+	status_is 0
+	[[ $output = *gets*sends*later* ]]
+}
+
+@test "what is never sent is waited for no longer than the patience" {
+	{
+		echo '2026-11-21T10:00:00Z gets rx=7'
+		echo '2026-11-21T10:00:01Z a'
+	} >a.log
+	for s in 0 1 2 3 4 5; do echo "2026-11-21T10:00:0$s.5Z b$s"; done >b.log
+	run --separate-stderr rejoin-log --patience 2s --rules messages.conf a.log b.log
+	status_is 0
+	[[ $output = *b1*gets*a*b2*b3* ]]
+	err_has '1 unmatched'
+	run --separate-stderr rejoin-log --exact --rules messages.conf a.log b.log
+	status_is 0
+	[[ $output = *gets*b0*a*b1* ]]
+	err_has '1 unmatched'
+}
+
+@test "what is sent too late is marked and counted, and --strict tells" {
+	printf '%s\n' '2026-11-21T10:00:00Z gets rx=7' >a.log
+	for s in 0 1 2 3 4 5; do echo "2026-11-21T10:00:0$s.5Z b$s"; done >b.log
+	echo '2026-11-21T10:00:09Z sends tx=7' >>b.log
+	run --separate-stderr rejoin-log --strict --patience 2s --prefix=always --rules messages.conf a.log b.log
+	status_is 1
+	out_has 'a.log | [unmatched] 2026-11-21T10:00:00Z gets rx=7'
+	out_has 'b.log | [late 0.000s] 2026-11-21T10:00:09Z sends tx=7'
+	err_has '1 late'
+	run --separate-stderr rejoin-log --strict --exact --rules messages.conf a.log b.log
+	status_is 0
+	[ "${output##*$'\n'}" = '2026-11-21T10:00:00Z gets rx=7' ]
+}
+
+@test "a cycle loses its weakest edge, is reported, and nothing is left out" {
+	printf '%s\n' '2026-11-21T10:00:00Z rx=1' '2026-11-21T10:00:01Z tx=2' >a.log
+	printf '%s\n' '2026-11-21T10:00:00Z rx=2' '2026-11-21T10:00:01Z tx=1' >b.log
+	for how in --patience=5s --exact; do
+		run --separate-stderr rejoin-log $how --strict --rules messages.conf a.log b.log
+		status_is 1
+		err_has 'a cycle'
+		err_has '1 edges of cycles dropped'
+		[ "$(lines <(printf '%s\n' "$output"))" = "$(lines a.log b.log)" ]
+	done
+}
+
+@test "the cases of the forum come out as they happened" {
+	run --separate-stderr rejoin-log "$LOGS/imp_2015-09-14.log"
+	status_is 0
+	out_is "$(cat "$LOGS/imp_2015-09-14.log")"
+
+	run --separate-stderr rejoin-log "$LOGS/imp_2016-01-27.log"
+	status_is 0
+	out_is "$(sed '2{h;d};3{p;x}' "$LOGS/imp_2016-01-27.log")"
+
+	run --separate-stderr rejoin-log "$LOGS/imp_2015-09-16.log"
+	status_is 0
+	out_is "$({ sed -n 1,2p "$LOGS/imp_2015-09-16.log"; sed -n 7p "$LOGS/imp_2015-09-16.log"
+			sed -n 3,6p "$LOGS/imp_2015-09-16.log"; sed -n '8,$p' "$LOGS/imp_2015-09-16.log"; })"
+}
+
+@test "a start and a stop that are really that way round stay so" {
+	printf '%s\n' '2026-11-21 10:00:00 UTC+1 [Status] Agent started.' \
+		'2026-11-21 11:00:00 UTC+1 [Status] Agent stopped: migrating.' >far.log
+	printf '%s\n' '2026-11-21 10:00:00 UTC+1 [Status] Agent started.' \
+		'2026-11-21 10:00:02 UTC+1 [Status] Agent stopped: migrating.' \
+		'2026-11-21 10:00:03 UTC+1 [Status] Agent started.' >near.log
+	for f in far near; do
+		run --separate-stderr rejoin-log $f.log
+		status_is 0
+		out_is "$(cat $f.log)"
+	done
+}
+
+# by_host FILE - its records, a file for each host
+by_host() {
+	awk -v RS= 'BEGIN { FS = "\n" } { for (i = 1; i < NF; i += 2) {
+		split($(i + 1), w, " "); split($i, x, " ")
+		host = $i ~ /^[0-9]{19} / ? w[1] : x[1]
+		print $i "\n" $(i + 1) >("hosts/" host ".log") } }' "$1"
+}
+
+@test "vector clocks: split by host and merged, nothing is violated" {
+	mkdir hosts
+	by_host "$LOGS/chord.log"
+	rejoin-log hosts/*.log >chord
+	[ "$(lines chord)" = "$(lines "$LOGS/chord.log")" ]
+	run --separate-stderr rejoin-log --check chord
+	status_is 0
+	[ -z "$output" ]
+	# the same where the records of each host are shuffled
+	for f in hosts/*.log; do
+		paste - - <"$f" | shuf --random-source=<(yes) | tr '\t' '\n' >x
+		mv x "$f"
+	done
+	for how in --exact --order=causal --order=minimax; do
+		rejoin-log $how hosts/*.log >chord
+		[ "$(lines chord)" = "$(lines "$LOGS/chord.log")" ]
+		rejoin-log --check chord
+	done
+}
+
+@test "vector clocks that agree with the times change nothing" {
+	mkdir hosts
+	by_host "$LOGS/tsviz_fslock_24t_4sp.log"
+	rejoin-log hosts/*.log >causal
+	rejoin-log --order=time hosts/*.log >time
+	cmp causal time
+	rejoin-log --check causal
+	run rejoin-log --check "$LOGS/tsviz_fslock_24t_4sp.log"
+	status_is 1
+}
+
+@test "--check reports what stands in the wrong order" {
+	printf '%s\n' '2026-11-21T10:00:00Z rx=1' '2026-11-21T10:00:01Z tx=1' >bad.log
+	run --separate-stderr rejoin-log --check --rules messages.conf bad.log
+	status_is 1
+	out_is 'bad.log:1: stands before line 2, which it follows (m)'
+	tac bad.log >good.log
+	run --separate-stderr rejoin-log --check --rules messages.conf good.log
+	status_is 0
+	[ -z "$output" ]
+	run --separate-stderr rejoin-log --check "$LOGS/imp_2016-01-27.log"
+	status_is 1
+	out_is 'imp_2016-01-27.log:2: stands before line 3, which it follows (imp-migration)'
+}
+
+@test "every byte comes out once, whatever it is" {
+	: >empty.log
+	printf '2026-11-21T10:00:00Z no newline' >one.log
+	printf '2026-11-21T10:00:00Z nul \0 and \377\376 bytes\r\n2026-11-21T10:00:03Z x\r\n' >two.log
+	printf 'no time at all\nnor here\n' >three.log
+	printf 'before the first\n2026-11-21T10:00:01Z y\n  a trace\n\n  of lines\n2026-11-21T10:00:02Z z' >four.log
+	{
+		printf '2026-11-21T10:00:00.5Z '
+		head -c 10485760 /dev/zero | tr '\0' x
+		printf '\n2026-11-21T10:00:00.7Z after\n'
+	} >long.log
+	for how in --order=time --order=causal "--rules=messages.conf" "--exact --rules=messages.conf" --order=minimax; do
+		# shellcheck disable=SC2086	# words
+		rejoin-log $how ./*.log 2>err >all
+		[ "$(wc -c <all)" -ge "$(cat ./*.log | wc -c)" ]
+		{ cat one.log; echo; cat two.log three.log; cat four.log; echo; cat long.log; } | sort | md5sum >want
+		{ cat all; [ "$(tail -c1 all | od -An -tx1)" = ' 0a' ] || echo; } | sort | md5sum >got
+		cmp want got
+	done
+	# a single one is copied as it is
+	for f in one two three four long empty; do
+		rejoin-log $f.log | cmp - $f.log
+	done
+}
+
+@test "a thousand files under a limit of 64 descriptors" {
+	mkdir many
+	for i in $(seq 1000); do
+		printf '2026-11-21T10:00:%02d.%03dZ tx=%d\n2026-11-21T10:01:00Z end\n' $((i % 60)) "$((i % 1000))" "$i" >many/$i.log
+	done
+	(
+		ulimit -n 64
+		rejoin-log many/* >all
+		rejoin-log --exact --rules messages.conf many/* >exact
+	)
+	[ "$(lines all)" = "$(lines many/*)" ]
+	LC_ALL=C sort -c <(cut -d' ' -f1 all)
+	cmp all exact
+}
+
+@test "a directory and files that cannot be read do not keep the others from being merged" {
+	echo '2026-11-21T10:00:00Z a' >a.log
+	mkdir dir.log
+	run --separate-stderr rejoin-log a.log dir.log missing.log 'none*.log'
+	status_is 1
+	out_is '2026-11-21T10:00:00Z a'
+	err_has 'dir.log: Is a directory'
+	err_has 'missing.log: No such file'
+	err_has 'none*.log: matches no file'
+}
+
+@test "a file that is truncated while it is read ends there" {
+	for i in $(seq 20000); do printf '2026-11-21T10:%02d:%02d.%03dZ text of some length to fill it\n' $((i / 6000)) $((i / 100 % 60)) $((i % 1000)); done >a.log
+	mkfifo out
+	rejoin-log a.log >out &
+	exec 5<out
+	head -c 100 <&5 >/dev/null
+	: >a.log
+	cat <&5 >/dev/null
+	exec 5<&-
+	wait $!
+}
+
+@test "standard input, pipes and compressed files" {
+	printf '%s\n' '2026-11-21T10:00:00Z a' '2026-11-21T10:00:03Z d' >a.log
+	printf '%s\n' '2026-11-21T10:00:01Z b' | gzip >b.log.gz
+	printf '%s\n' '2026-11-21T10:00:02Z c' | xz >c.log.xz
+	run --separate-stderr rejoin-log - b.log.gz <(xz -dc c.log.xz) <a.log
+	status_is 0
+	out_is "$(printf '2026-11-21T10:00:0%s\n' '0Z a' '1Z b' '2Z c' '3Z d')"
+	run --separate-stderr rejoin-log b.log.gz c.log.xz
+	status_is 0
+	echo broken >d.log.gz
+	run --separate-stderr rejoin-log a.log d.log.gz
+	status_is 1
+	err_has 'the command that reads it ended with 1'
+	run --separate-stderr rejoin-log --exact - <a.log
+	status_is 2
+	err_has 'cannot be read twice'
+}
+
+@test "a line is written as soon as it is decided" {
+	mkfifo in
+	start log rejoin-log ./in
+	exec 6>in
+	printf '2026-11-21T10:00:00Z one\n2026-11-21T10:00:01Z two\n' >&6
+	wait_for 'grep -q one log.out'
+	exec 6>&-
+	wait_for 'grep -q two log.out'
+}
+
+@test "records are chosen by time, text and level; the last are the last" {
+	cat >k.log <<-'EOF'
+		I1121 10:00:00.000001    1 a.go:1] one
+		W1121 10:00:01.000001    1 a.go:2] two
+		E1121 10:00:02.000001    1 a.go:3] three
+		I1121 10:00:03.000001    1 a.go:4] four
+	EOF
+	[ "$(rejoin-log --level warning k.log | grep -c .)" = 2 ]
+	[ "$(rejoin-log --include 't(wo|hree)' --exclude wo k.log)" = "$(sed -n 3p k.log)" ]
+	[ "$(rejoin-log -n 1 k.log)" = "$(tail -1 k.log)" ]
+	[ "$(rejoin-log -n 9 k.log)" = "$(cat k.log)" ]
+	printf '2026-11-21T1%s:00:00Z\n' 0 1 2 3 >t.log
+	[ "$(rejoin-log --since 2026-11-21T11:00:00Z --until 2026-11-21T13:00 t.log)" = "$(sed -n 2,3p t.log)" ]
+	# t.log is an hour ahead
+	[ "$(rejoin-log --offset t.log=1h --since 2026-11-21T11:30:00Z t.log)" = 2026-11-21T13:00:00Z ]
+}
+
+@test "--json, --explain and prefixes say where a record is from, and why it stands there" {
+	needs jq
+	printf '%s\n' '2026-11-21T10:00:00.100Z gets rx=7' >a.log
+	printf '%s\n' '2026-11-21T10:00:00.150Z sends tx=7' >b.log
+	run --separate-stderr rejoin-log --json --rules messages.conf a.log b.log
+	status_is 0
+	[ "$(jq -c '[.source, .time, .text, .mark, .moved_ms]' <<<"$output")" = \
+'["b.log","2026-11-21T10:00:00.150000Z","2026-11-21T10:00:00.150Z sends tx=7",null,0]
+["a.log","2026-11-21T10:00:00.100000Z","2026-11-21T10:00:00.100Z gets rx=7",null,50]' ]
+	printf '2026-11-21T10:00:00Z \377\n' >c.log
+	[ "$(rejoin-log --json c.log | jq -r .text_b64 | base64 -d)" = "$(cat c.log)" ]
+	run --separate-stderr rejoin-log --explain --rules messages.conf a.log b.log
+	status_is 0
+	out_has '# a.log: message m after b.log:1, moved 50.000 ms'
+	run --separate-stderr rejoin-log --prefix always x=a.log b.log
+	status_is 0
+	out_has 'x     | 2026-11-21T10:00:00.100Z gets rx=7'
+}
+
+@test "a long message of the Azure agent stays one record" {
+	{
+		printf '2024-04-17T13:20:21.7523Z 81202[87935] [D] [Send:526] ==== MULTI-LINE LOG BEGIN ====\n'
+		printf '2024-04-17T13:20:25.0000Z 1[1] [I] quoted [x:1]\n'
+		printf '{"a":1}2024-04-17T13:20:21.7523Z 81202[87935] [D] [Send:526] ==== MULTI-LINE LOG END ====\n\n'
+		printf '2024-04-17T13:20:24.0000Z 81202[87935] [D] next [y:2]\n'
+	} >du-agent.log
+	printf '2024-04-17T13:20:22.0000Z 1[1] [I] other [z:1]\n' >other.log
+	run --separate-stderr rejoin-log du-agent.log other.log
+	status_is 0
+	out_is "$({ sed -n 1,4p du-agent.log; cat other.log; sed -n 5p du-agent.log; })"
+}
+
+@test "times of many kinds are understood, and their zones" {
+	# each file's line is one second later than the one before
+	echo '2026-11-21T10:00:01.000000+00:00 rfc3339' >01
+	echo '2026-11-21 12:00:02,500 +02:00 comma' >02
+	echo 'Nov 21 10:00:03 host p: syslog' >03
+	echo '1795255204.25 epoch' >04
+	echo '1795255205000 ms' >05
+	echo 'I1121 10:00:06.000000 1 f.go:1] klog' >06
+	echo '10.0.0.1 - - [21/Nov/2026:11:00:07 +0100] "GET / HTTP/1.0" 200 1' >07
+	echo '{"a":{"time":1},"ts":"2026-11-21T10:00:08Z","msg":"json"}' >08
+	echo 'level=info time=2026-11-21T10:00:09Z msg="log fmt"' >09
+	echo '@400000006b016bb400000000 tai64n' >10
+	echo '2026-11-21 22:00:11 UTC+12 [Device] imp' >11
+	echo '2026-11-21 15:30:12 UTC5.5 [Agent] imp' >12
+	echo 'record_id=1 severity=info time="2026-Nov-21 10:00:13.000000" name="Global" msg="mender" ' >13
+	echo '[ 1795255214.000000001|0001|a.c:1|I] evp' >14
+	touch -d '2026-11-21T12:00:00Z' 03 06
+	run --separate-stderr rejoin-log -v 14 13 12 11 10 09 08 07 06 05 04 03 02 01
+	status_is 0
+	out_is "$(cat 01 02 03 04 05 06 07 08 09 10 11 12 13 14)"
+	err_has '14: format evp'
+	err_has '13: format mender'
+	err_has '08: format jsonl'
+}
+
+@test "local time by a zone, with the hour that comes twice" {
+	[ -e /usr/share/zoneinfo/Europe/Berlin ] || cannot 'no zones'
+	# 02:30 twice on that day: first +02:00, then +01:00
+	printf '2025-10-26 %s\n' '02:30:00 first' '02:50:00 first' '02:10:00 second' '02:40:00 second' >local.log
+	printf '2025-10-26T%sZ\n' '00:40:00' '01:05:00' '01:30:00' >utc.log
+	run --separate-stderr rejoin-log local.log,tz=Europe/Berlin utc.log
+	status_is 0
+	[ "$(awk '{print $2 ? $1 " " $2 : $1}' <<<"$output" | cut -c12-16 | tr '\n' ' ')" = '02:30 00:40 02:50 01:05 02:10 01:30 02:40 ' ]
+}
+
+@test "the journal's export format goes by the boot's clock" {
+	entry() {
+		printf '__CURSOR=%s\n__REALTIME_TIMESTAMP=%s\n__MONOTONIC_TIMESTAMP=%s\n_BOOT_ID=%s\nMESSAGE=%s\n\n' "$@"
+	}
+	{ entry 1 1795255200000000 1000000 b one; entry 3 1795250000000000 3000000 b three; } >a.export
+	entry 2 1795255201000000 2000000 b two >b.export
+	run --separate-stderr rejoin-log a.export b.export
+	status_is 0
+	[ "$(sed -n 's/^MESSAGE=//p' <<<"$output" | tr '\n' ' ')" = 'one two three ' ]
+}
+
+@test "the logs of a profile" {
+	echo '2026-11-21T10:00:00Z from the profile' >p.log
+	cat >"$REJOIN_CONFIG_DIR/agents.d/mine.conf" <<-EOF
+		[agent]
+		name = mine
+		[log.a]
+		path = $PWD/p*.log
+	EOF
+	run --separate-stderr rejoin-log -A mine
+	status_is 0
+	out_is '2026-11-21T10:00:00Z from the profile'
+}
+
+@test "every format and every rule that is shipped is right, and rules of others are refused" {
+	echo '2026-11-21T10:00:00Z' >a.log
+	for f in "$TOP"/packaging/formats.d/*.conf; do
+		f=${f##*/}
+		run --separate-stderr rejoin-log "a.log,format=${f%.conf}"
+		status_is 0
+		out_is 2026-11-21T10:00:00Z
+	done
+	chmod o+w "$REJOIN_CONFIG_DIR/rules.d/imp.conf"
+	run --separate-stderr rejoin-log a.log
+	status_is 7
+	err_has 'writable by others'
+}
+
+@test "what is written wrong is named" {
+	echo '2026-11-21T10:00:00Z' >a.log
+	printf '[m]\nkind = message\nsend = (x\nrecv = y\n' >bad.conf
+	printf '[m]\nkind = message\nsend = x\nrecv = y\n' >noid.conf
+	for args in '--order=up a.log' '--patience=5 a.log' '--since=noon a.log' '--rules=bad.conf a.log' \
+		'--rules=noid.conf a.log' 'a.log,format=nope' 'a.log,order=maybe' 'a.log,tz=Nowhere' '--level=loud a.log' \
+		'--offset=x a.log' '--include=( a.log'; do
+		# shellcheck disable=SC2086	# words
+		run --separate-stderr rejoin-log $args
+		status_is 2
+		[ -z "$output" ]
+		[ -n "$stderr" ]
+	done
+	run --separate-stderr rejoin-log --rules=bad.conf a.log
+	err_has 'bad.conf:3'
+}
+
+@test "a full standard output is trouble" {
+	echo '2026-11-21T10:00:00Z' >a.log
+	run --separate-stderr bash -c 'rejoin-log a.log >/dev/full'
+	status_is 3
+	err_has 'standard output'
+}
+
+@test "controls do not reach a terminal, but for --raw" {
+	needs script
+	printf '2026-11-21T10:00:00Z a\033[31mred\n' >a.log
+	script -qec 'rejoin-log a.log' /dev/null >shown </dev/null
+	grep -qF 'a\x1b[31mred' shown
+	script -qec 'rejoin-log --raw a.log' /dev/null >shown </dev/null
+	grep -qF $'a\033[31mred' shown
+}
+
+@test "large sorted files by several workers, and one that is not sorted" {
+	for f in a b c d; do
+		awk -v f=$f 'BEGIN { srand(f == "a" ? 1 : f == "b" ? 2 : f == "c" ? 3 : 4); t = 0
+			for (i = 0; i < 60000; i++) { t += int(rand() * 3000)
+				printf "2026-11-21T%02d:%02d:%02d.%06dZ %s %d some text that makes the line as long as they are\n",
+				int(t / 3600e6), int(t / 60e6) % 60, int(t / 1e6) % 60, t % 1000000, f, i } }' >$f.log
+	done
+	LC_ALL=C sort -s -m -k1,1 a.log b.log c.log d.log >want
+	rejoin-log a.log b.log c.log d.log | cmp - want
+	# a clock that jumps back, where no sample shows it: as one worker alone would have it
+	sed -i '30000s/^2026-11-21T../2026-11-21T00/' c.log
+	rejoin-log a.log b.log c.log d.log >two
+	taskset -c "$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')" rejoin-log a.log b.log c.log d.log | cmp - two
+	[ "$(lines two)" = "$(lines ./?.log)" ]
+}
