@@ -157,8 +157,8 @@ by_host() {
 	mkdir hosts
 	by_host "$LOGS/tsviz_fslock_24t_4sp.log"
 	rejoin-log hosts/*.log >causal
-	rejoin-log --order=time hosts/*.log >time
-	cmp causal time
+	rejoin-log --order=time hosts/*.log >by-time
+	cmp causal by-time
 	rejoin-log --check causal
 	run rejoin-log --check "$LOGS/tsviz_fslock_24t_4sp.log"
 	status_is 1
@@ -320,27 +320,27 @@ by_host() {
 
 @test "times of many kinds are understood, and their zones" {
 	# each file's line is one second later than the one before
-	echo '2026-11-21T10:00:01.000000+00:00 rfc3339' >01
-	echo '2026-11-21 12:00:02,500 +02:00 comma' >02
-	echo 'Nov 21 10:00:03 host p: syslog' >03
-	echo '1795255204.25 epoch' >04
-	echo '1795255205000 ms' >05
-	echo 'I1121 10:00:06.000000 1 f.go:1] klog' >06
-	echo '10.0.0.1 - - [21/Nov/2026:11:00:07 +0100] "GET / HTTP/1.0" 200 1' >07
-	echo '{"a":{"time":1},"ts":"2026-11-21T10:00:08Z","msg":"json"}' >08
-	echo 'level=info time=2026-11-21T10:00:09Z msg="log fmt"' >09
-	echo '@400000006b016bb400000000 tai64n' >10
-	echo '2026-11-21 22:00:11 UTC+12 [Device] imp' >11
-	echo '2026-11-21 15:30:12 UTC5.5 [Agent] imp' >12
-	echo 'record_id=1 severity=info time="2026-Nov-21 10:00:13.000000" name="Global" msg="mender" ' >13
-	echo '[ 1795255214.000000001|0001|a.c:1|I] evp' >14
-	touch -d '2026-11-21T12:00:00Z' 03 06
-	run --separate-stderr rejoin-log -v 14 13 12 11 10 09 08 07 06 05 04 03 02 01
+	echo '2026-11-21T10:00:01.000000+00:00 rfc3339' >f01
+	echo '2026-11-21 12:00:02,500 +02:00 comma' >f02
+	echo 'Nov 21 10:00:03 host p: syslog' >f03
+	echo '1795255204.25 epoch' >f04
+	echo '1795255205000 ms' >f05
+	echo 'I1121 10:00:06.000000 1 f.go:1] klog' >f06
+	echo '10.0.0.1 - - [21/Nov/2026:11:00:07 +0100] "GET / HTTP/1.0" 200 1' >f07
+	echo '{"a":{"time":1},"ts":"2026-11-21T10:00:08Z","msg":"json"}' >f08
+	echo 'level=info time=2026-11-21T10:00:09Z msg="log fmt"' >f09
+	echo '@400000006b016bb400000000 tai64n' >f10
+	echo '2026-11-21 22:00:11 UTC+12 [Device] imp' >f11
+	echo '2026-11-21 15:30:12 UTC5.5 [Agent] imp' >f12
+	echo 'record_id=1 severity=info time="2026-Nov-21 10:00:13.000000" name="Global" msg="mender" ' >f13
+	echo '[ 1795255214.000000001|0001|a.c:1|I] evp' >f14
+	touch -d '2026-11-21T12:00:00Z' f03 f06
+	run --separate-stderr rejoin-log -v f14 f13 f12 f11 f10 f09 f08 f07 f06 f05 f04 f03 f02 f01
 	status_is 0
-	out_is "$(cat 01 02 03 04 05 06 07 08 09 10 11 12 13 14)"
-	err_has '14: format evp'
-	err_has '13: format mender'
-	err_has '08: format jsonl'
+	out_is "$(cat f??)"
+	err_has 'f14: format evp'
+	err_has 'f13: format mender'
+	err_has 'f08: format jsonl'
 }
 
 @test "local time by a zone, with the hour that comes twice" {

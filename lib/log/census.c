@@ -80,6 +80,14 @@ read_source(struct census *s, struct source *src, unsigned i, const struct rules
 	free(used);
 }
 
+/* Whom somebody sends and somebody needs; the others are told from these by not being here. */
+static bool
+is_matched(uint64_t value, void *cookie)
+{
+	(void)cookie;
+	return (value & (SENT | NEEDED)) == (SENT | NEEDED);
+}
+
 struct census *
 census_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets)
 {
@@ -99,6 +107,8 @@ census_run(struct source **v, unsigned n, const struct rules *rules, int64_t *of
 	s->res = NULL;
 	free(s->edges.v);
 	s->edges = (struct edges){ NULL, 0, 0 };
+	s->sent.keep = is_matched;
+	ids_shrink(&s->sent);
 	return s;
 }
 
@@ -112,11 +122,9 @@ census_free(struct census *s)
 }
 
 bool
-census_has_sender(const struct census *s, uint64_t id)
+census_is_matched(const struct census *s, uint64_t id)
 {
-	const uint64_t *slot = ids_find(&s->sent, id);
-
-	return slot && (*slot & SENT);
+	return ids_find(&s->sent, id) != NULL;
 }
 
 int64_t

@@ -23,8 +23,8 @@ struct census;
 struct census *census_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets);
 void census_free(struct census *s);
 
-/* Does anybody send ID? */
-bool census_has_sender(const struct census *s, uint64_t id);
+/* Does anybody send ID that somebody needs? */
+bool census_is_matched(const struct census *s, uint64_t id);
 
 /* What the messages contradict each other by, in ns: the noise of the clocks. */
 int64_t census_noise(const struct census *s);

@@ -11,7 +11,7 @@ need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16
 	uint64_t *slot;
 	struct wait *w;
 
-	if (o->spec->census && !census_has_sender(o->spec->census, id)) {
+	if (o->spec->census && !census_is_matched(o->spec->census, id)) {
 		o->count->unmatched++;
 		order_mark(e, "unmatched");
 		return;
@@ -30,11 +30,14 @@ need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16
 }
 
 static void
-sends(struct order *o, struct node *e, uint64_t id)
+sends(struct order *o, struct node *e, uint64_t id, bool number)
 {
-	uint64_t *slot = ids_put(&o->ids, id), *lost;
+	uint64_t *slot, *lost;
 	struct wait *w, *next;
 
+	if (o->spec->census && !number && !census_is_matched(o->spec->census, id))
+		return;			/* nobody needs it */
+	slot = ids_put(&o->ids, id);
 	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE)
 		return;			/* the first one counts */
 	w = (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
@@ -63,14 +66,14 @@ enter(struct order *o, struct node *e)
 
 		switch (x->what) {
 		case EDGE_SEND:
-			sends(o, e, x->id);
+			sends(o, e, x->id, false);
 			break;
 		case EDGE_NEED:
 			need(o, e, x->id, (enum edge_class)x->class, x->rule);
 			break;
 		case EDGE_TICK:
 		case EDGE_NUMBER:
-			sends(o, e, rule_tick_id(x->id, x->n));
+			sends(o, e, rule_tick_id(x->id, x->n), x->what == EDGE_NUMBER);
 			break;
 		case EDGE_SEEN:
 			reached = ids_find(&o->clocks, x->id);

@@ -36,7 +36,7 @@ ids_find(const struct ids *t, uint64_t id)
 
 /* A new table with what is worth keeping; a larger one where that is more than 3/8 of it. */
 static void
-rebuild(struct ids *t)
+rebuild(struct ids *t, bool shrink)
 {
 	struct ids old = *t;
 	size_t kept = 0;
@@ -46,7 +46,7 @@ rebuild(struct ids *t)
 			old.v[i].id = 0;
 		kept += old.v[i].id != 0;
 	}
-	t->cap = old.cap ? old.cap : old.cap_min ? old.cap_min : CAP_MIN;
+	t->cap = old.cap && !shrink ? old.cap : old.cap_min ? old.cap_min : CAP_MIN;
 	while (kept * 8 >= t->cap * 3)
 		t->cap *= 2;
 	t->v = xcalloc(t->cap, sizeof *t->v);
@@ -57,13 +57,19 @@ rebuild(struct ids *t)
 	free(old.v);
 }
 
+void
+ids_shrink(struct ids *t)
+{
+	rebuild(t, true);
+}
+
 uint64_t *
 ids_put(struct ids *t, uint64_t id)
 {
 	struct ids_entry *e;
 
 	if (t->n * 8 >= t->cap * 5)
-		rebuild(t);
+		rebuild(t, false);
 	e = slot(t, id);
 	if (!e->id) {
 		*e = (struct ids_entry){ id, 0 };

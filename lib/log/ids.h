@@ -33,6 +33,9 @@ uint64_t *ids_find(const struct ids *t, uint64_t id);
 /* The value of ID, 0 where it is new. */
 uint64_t *ids_put(struct ids *t, uint64_t id);
 
+/* Drop what is not to be kept, and as much memory as that frees. */
+void ids_shrink(struct ids *t);
+
 /* The place of ID is about to be looked at. */
 static inline void
 ids_prefetch(const struct ids *t, uint64_t id)

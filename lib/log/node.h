@@ -99,7 +99,8 @@ struct order {
 	struct ids entities;
 	struct node *free_nodes;
 	struct wait *free_waits;
-	struct edges edges;
+	struct node **promoted;		/* those whose own needs are still to be looked at */
+	size_t promoted_cap;
 	uint64_t serial, visit;
 	int64_t now_ns;			/* the latest time that is out */
 	int64_t ahead_ns;		/* up to that time enough has been read ahead */

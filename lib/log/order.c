@@ -373,6 +373,7 @@ release(struct order *o)
 	ids_release(&o->boots);
 	free(o->ready.v);
 	free(o->stuck);
+	free(o->promoted);
 	free(o->lanes);
 }
 

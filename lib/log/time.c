@@ -415,6 +415,8 @@ time_parse_text(const char *text, const struct zone *zone, int64_t now_s, int64_
 	char day[32];
 
 	if (num_parse_duration(text, &ms) == 0) {
+		if (ms / 1000 > MAX_S / 2)
+			return -EINVAL;
 		*ns = now_s * NS - ms * 1000000;
 		return 0;
 	}

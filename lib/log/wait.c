@@ -78,22 +78,43 @@ order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum edge_clas
 	return w;
 }
 
-/*
- * P goes to the place of WHO, which waits for it, if its own time is not more
- * exact than that; and so do those whom P waits for.
- */
-static void
-promote(struct order *o, struct node *p, const struct node *who)
+/* P goes to the place of WHO, if its own time is not more exact than that; false where it does not. */
+static bool
+advance(struct order *o, struct node *p, const struct node *who)
 {
-	if (p->r.t - who->place.t >= p->r.res || place_before(&p->place, &who->place) || o->spec->mode == ORDER_MINIMAX)
-		return;
+	if (p->r.t - who->place.t >= p->r.res || place_before(&p->place, &who->place))
+		return false;
 	p->place = who->place;
 	p->place.depth--;
 	if (p->heap)
 		ready_rise(&o->ready, p);
-	for (struct wait *w = p->needs; w; w = w->mine)
-		if (!w->done && w->provider)
-			promote(o, w->provider, p);
+	return true;
+}
+
+/*
+ * P goes to the place of WHO, which waits for it, and so do those whom P waits
+ * for.  Each is looked at once, because they may wait for each other.
+ */
+static void
+promote(struct order *o, struct node *p, const struct node *who)
+{
+	size_t n = 0;
+
+	if (o->spec->mode == ORDER_MINIMAX || !advance(o, p, who))
+		return;
+	o->visit++;
+	for (;;) {
+		p->visited = o->visit;
+		for (struct wait *w = p->needs; w; w = w->mine) {
+			if (w->done || !w->provider || w->provider->visited == o->visit || !advance(o, w->provider, p))
+				continue;
+			o->promoted = xgrow(o->promoted, n, &o->promoted_cap, sizeof(struct node *));
+			o->promoted[n++] = w->provider;
+		}
+		if (n == 0)
+			return;
+		p = o->promoted[--n];
+	}
 }
 
 void

@@ -1,0 +1,129 @@
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "log/census.h"
+#include "log/merge.h"
+#include "log/order.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { SOURCES = 3 };
+
+static const char rules_text[] =
+    "[m]\nsend = tx=(?<id>\\w+)\nrecv = rx=(?<id>\\w+)\n"
+    "[s]\nkind = span\nbegin = span=(?<id>\\w+)(?: of=(?<parent>\\w+))?\n"
+    "[l]\nkind = lifecycle\nstop = stopped\nstart = started\n";
+
+static const char *const formats_text[] = {
+	"[format]\nline = ^\\d{4}-\\S+ (?<emitter>\\w+) (?<seq>\\d+)\n",
+	"[format]\ntime = none\nlines = 2\norder = none\nline = ^(?<emitter>\\S+) (?<clock>\\{[^\\n]*\\})\\n\n",
+	"[format]\nbegin = BEGIN\nend = END\norder = none\n",
+	"[format]\nrecord = journal-export\ntime = epoch\n",
+};
+
+/* The sum of a hash of each line: the same for the same lines in whatever order. */
+static uint64_t
+sum(const char *p, size_t n, uint64_t *lines)
+{
+	uint64_t total = 0;
+
+	while (n) {
+		const char *nl = memchr(p, '\n', n);
+		size_t len = nl ? (size_t)(nl - p) : n;
+
+		total += rule_hash(1, p, len);
+		++*lines;
+		p += len + (nl != NULL);
+		n -= len + (nl != NULL);
+	}
+	return total;
+}
+
+static struct source *
+source_of(const uint8_t *data, size_t size, unsigned i, const struct formats *fs, unsigned format)
+{
+	static char names[][8] = { "auto", "f0", "f1", "f2", "f3" };
+	struct spec spec = { .name = (char[]){ "s" }, .zone = (char[]){ "UTC" }, .format = names[format % 5],
+	    .order = format & 8 ? ORDER_NONE : ORDER_OF_FORMAT };
+	_cleanup_free_ char *path = NULL;
+	struct source *s = NULL;
+	struct fail f;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	if (fd < 0 || io_write_all(fd, data, size) < 0)
+		abort();
+	path = xasprintf("/proc/self/fd/%d", fd);
+	spec.location = path;
+	if (source_open(&spec, fs, 4096, true, &s, &f) < 0)
+		abort();
+	s->rank = i;
+	close(fd);
+	return s;
+}
+
+/* Whatever the bytes are, every line that goes in comes out once. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct rules rules;
+	static struct formats fs;
+	struct source *s[SOURCES];
+	struct fail f;
+	uint64_t want = 0, lines = 0;
+	unsigned flags;
+	size_t third;
+
+	if (!rules.n) {
+		fs.v = xcalloc(4, sizeof *fs.v);
+		for (; fs.n < 4; fs.n++) {
+			_cleanup_free_ char *name = xasprintf("f%zu", fs.n);
+
+			if (format_parse("f", name, formats_text[fs.n], strlen(formats_text[fs.n]), &fs.v[fs.n], &f) < 0)
+				abort();
+		}
+		if (rules_parse(&rules, "r", rules_text, sizeof rules_text - 1, &f) < 0)
+			abort();
+	}
+	if (size < 4)
+		return 0;
+	flags = data[0];
+	third = (size - 4) / SOURCES;
+	for (unsigned i = 0; i < SOURCES; i++) {
+		size_t n = i == SOURCES - 1 ? size - 4 - 2 * third : third;
+
+		want += sum((const char *)data + 4 + i * third, n, &lines);
+		s[i] = source_of(data + 4 + i * third, n, i, &fs, data[1 + i]);
+	}
+	for (int how = 0; how < 4; how++) {
+		struct order_spec spec = { .rules = &rules, .patience_ns = flags & 1 ? 0 : 5000000000, .explain = flags & 2,
+		    .buffer = flags & 4 ? 70000 : SIZE_MAX, .mode = how == 3 ? ORDER_MINIMAX : ORDER_CAUSAL };
+		struct order_count count = { 0 };
+		struct merge_count plain = { 0 };
+		struct census *census = NULL;
+		int64_t offsets[SOURCES];
+		struct render out;
+		uint64_t got_lines = 0;
+
+		render_init(&out, -1, NULL);
+		if (how == 2)
+			spec.census = census = census_run(s, SOURCES, &rules, offsets);
+		if (how == 0)
+			merge_run(s, SOURCES, &out, NULL, NULL, &plain);
+		else
+			order_run(s, SOURCES, &spec, &out, &count);
+		assert(sum(out.buf, out.len, &got_lines) == want);
+		assert(got_lines == lines);
+		census_free(census);
+		render_release(&out);
+		for (unsigned i = 0; i < SOURCES; i++)
+			source_rewind(s[i]);
+	}
+	for (unsigned i = 0; i < SOURCES; i++)
+		source_close(s[i], NULL);
+	return 0;
+}

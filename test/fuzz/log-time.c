@@ -1,0 +1,40 @@
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "log/time.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/*
+ * A time takes no more bytes than there are, and the same text is the same time
+ * whether the last one is remembered or not.
+ */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct zone *zone;
+	_cleanup_free_ char *text = xcalloc(size + 65, 1);
+	int64_t ns;
+
+	if (!zone && zone_open("+01:00", &zone) < 0)
+		abort();
+	memcpy(text, data, size);
+	for (int k = TIME_ANY; k <= TIME_NONE; k++) {
+		struct stamp a = { 0, 0 }, b = { 0, 0 };
+		struct time_ctx c;
+		size_t n, m;
+
+		time_init(&c, (enum time_kind)k, zone, 1700000000);
+		n = time_parse(&c, text, size, &a);
+		assert(n <= size);
+		m = time_parse(&c, text, size, &b);
+		assert(n == m && (n == 0 || (a.ns == b.ns && a.res == b.res && a.res > 0)));
+		/* With room behind it, as in a source's buffer, the short way is taken. */
+		if (n && c.prefix_len && size >= c.prefix_len + c.digits + c.tail_len)
+			assert(time_again(&c, text, &ns) && ns == a.ns);
+	}
+	time_parse_text(text, zone, 1700000000, &ns);
+	return 0;
+}
