@@ -301,7 +301,7 @@ dmesg(const struct time_ctx *c, const char *p, size_t n, struct found *f)
 		return false;
 	while (i < n && p[i] == ' ')
 		i++;
-	for (; i < n && i < 20 && p[i] >= '0' && p[i] <= '9'; i++)
+	for (; i < n && i < 16 && p[i] >= '0' && p[i] <= '9'; i++)
 		s = s * 10 + (p[i] - '0');
 	f->len = fraction(p, n, i, f);
 	if (f->len == i || f->len >= n || p[f->len] != ']' || s > MAX_S)
