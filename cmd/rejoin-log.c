@@ -296,13 +296,23 @@ census(const struct settings *set, struct sources *all)
 	return s;
 }
 
+/* One for each core that is ours; beyond eight, memory is the limit. */
+static unsigned
+threads(void)
+{
+	cpu_set_t cpus;
+	int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+
+	return n > 8 ? 8 : (unsigned)n;
+}
+
 static bool
 merge_causal(struct settings *set, struct sources *all, struct render *out)
 {
 	struct order_spec spec = { .rules = &set->rules, .patience_ns = set->patience_ms * 1000000,
 	    .mode = set->order == MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL,
 	    .buffer = set->order == MINIMAX ? SIZE_MAX : (size_t)set->buffer_bytes,
-	    .explain = set->style.explain || set->style.json, .dropped = tell_dropped,
+	    .explain = set->style.explain || set->style.json, .dropped = tell_dropped, .threads = threads(),
 	    .wanted = filter_is_any(&set->filter) ? filter_wants : NULL, .cookie = &set->filter };
 	struct order_count count = { 0 };
 	struct census *s = set->exact ? census(set, all) : NULL;
@@ -319,11 +329,9 @@ merge_by_time(struct settings *set, struct sources *all, struct render *out)
 {
 	bool any = filter_is_any(&set->filter);
 	struct merge_count count = { 0 };
-	cpu_set_t cpus;
-	unsigned threads = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
 
 	if (any || out->style || out->line_buffered ||
-	    !merge_parallel(all->v, all->n, threads > 8 ? 8 : threads, out, &count))
+	    !merge_parallel(all->v, all->n, threads(), NULL, out, &count))
 		merge_run(all->v, all->n, out, any ? filter_wants : NULL, &set->filter, &count);
 	diag_note("%jd records", (intmax_t)count.records);
 	return true;

@@ -12,7 +12,18 @@
  */
 enum { SENT = 1, NEEDED = 2, SOURCE_SHIFT = 2, SOURCE_BITS = 14, TIME_SHIFT = 16 };
 
+/* An edge whose place in the table is on its way from memory. */
+struct pending {
+	struct edge edge;
+	int64_t t;
+	bool inherited;
+};
+
+enum { PENDING = 32 };
+
 struct census {
+	struct pending pending[PENDING];
+	size_t n_pending;
 	struct ids sent;
 	struct skew *skew;
 	struct edges edges;
@@ -27,29 +38,51 @@ time_of(const struct census *s, uint64_t value)
 }
 
 static void
-note(struct census *s, const struct edge *x, unsigned i, const struct record *r)
+note(struct census *s, const struct pending *p, unsigned i)
 {
+	const struct edge *x = &p->edge;
 	bool sends = x->what == EDGE_SEND || x->what == EDGE_TICK;
-	uint64_t id = x->what == EDGE_TICK || x->what == EDGE_SEEN ? rule_tick_id(x->id, x->n) : x->id;
 	uint64_t *slot, old;
 	unsigned other;
-	int64_t us = (r->t - s->zero_ns) / 1000;
+	int64_t us = (p->t - s->zero_ns) / 1000, res;
 
-	if (x->what > EDGE_SEEN)
-		return;
-	slot = ids_put(&s->sent, id);
+	slot = ids_put(&s->sent, x->id);
 	old = *slot;
 	if (old == 0)
 		*slot = (uint64_t)(us < 0 ? 0 : us) << TIME_SHIFT | (uint64_t)(i & ((1 << SOURCE_BITS) - 1)) << SOURCE_SHIFT;
 	*slot |= sends ? SENT : NEEDED;
 	/* The other end of it was seen first, and only it. */
-	if (!s->skew || x->what > EDGE_NEED || r->inherited || (old & (SENT | NEEDED)) != (sends ? NEEDED : SENT))
+	if (!s->skew || x->what > EDGE_NEED || p->inherited || (old & (SENT | NEEDED)) != (sends ? NEEDED : SENT))
 		return;
 	other = old >> SOURCE_SHIFT & ((1 << SOURCE_BITS) - 1);
+	res = s->res[i] > s->res[other] ? s->res[i] : s->res[other];
 	if (sends)
-		skew_add(s->skew, i, other, r->t, time_of(s, old), s->res[i] > s->res[other] ? s->res[i] : s->res[other]);
+		skew_add(s->skew, i, other, p->t, time_of(s, old), res);
 	else
-		skew_add(s->skew, other, i, time_of(s, old), r->t, s->res[i] > s->res[other] ? s->res[i] : s->res[other]);
+		skew_add(s->skew, other, i, time_of(s, old), p->t, res);
+}
+
+static void
+note_pending(struct census *s, unsigned i)
+{
+	for (size_t k = 0; k < s->n_pending; k++)
+		note(s, &s->pending[k], i);
+	s->n_pending = 0;
+}
+
+static void
+note_soon(struct census *s, const struct edge *x, unsigned i, const struct record *r)
+{
+	struct pending *p = &s->pending[s->n_pending];
+
+	if (x->what > EDGE_SEEN)
+		return;
+	*p = (struct pending){ *x, r->t, r->inherited };
+	if (x->what == EDGE_TICK || x->what == EDGE_SEEN)
+		p->edge.id = rule_tick_id(x->id, x->n);
+	ids_prefetch(&s->sent, p->edge.id);
+	if (++s->n_pending == PENDING)
+		note_pending(s, i);
 }
 
 static void
@@ -74,8 +107,9 @@ read_source(struct census *s, struct source *src, unsigned i, const struct rules
 		if (clock && format_fields(src->fmt, r.p, r.n, &fields))
 			rule_clocks(src, &fields, &s->edges);
 		for (size_t k = 0; k < s->edges.n; k++)
-			note(s, &s->edges.v[k], i, &r);
+			note_soon(s, &s->edges.v[k], i, &r);
 	}
+	note_pending(s, i);
 	source_rewind(src);
 	free(used);
 }
@@ -125,6 +159,12 @@ bool
 census_is_matched(const struct census *s, uint64_t id)
 {
 	return ids_find(&s->sent, id) != NULL;
+}
+
+void
+census_prefetch(const struct census *s, uint64_t id)
+{
+	ids_prefetch(&s->sent, id);
 }
 
 int64_t

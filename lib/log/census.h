@@ -26,6 +26,9 @@ void census_free(struct census *s);
 /* Does anybody send ID that somebody needs? */
 bool census_is_matched(const struct census *s, uint64_t id);
 
+/* Whether ID is matched is about to be asked. */
+void census_prefetch(const struct census *s, uint64_t id);
+
 /* What the messages contradict each other by, in ns: the noise of the clocks. */
 int64_t census_noise(const struct census *s);
 

@@ -34,7 +34,7 @@ ids_find(const struct ids *t, uint64_t id)
 	return e->id ? &e->value : NULL;
 }
 
-/* A new table with what is worth keeping; a larger one where that is more than 3/8 of it. */
+/* A new table with what is worth keeping; a larger one where that is half of it. */
 static void
 rebuild(struct ids *t, bool shrink)
 {
@@ -47,7 +47,7 @@ rebuild(struct ids *t, bool shrink)
 		kept += old.v[i].id != 0;
 	}
 	t->cap = old.cap && !shrink ? old.cap : old.cap_min ? old.cap_min : CAP_MIN;
-	while (kept * 8 >= t->cap * 3)
+	while (kept * 2 >= t->cap)
 		t->cap *= 2;
 	t->v = xcalloc(t->cap, sizeof *t->v);
 	t->n = kept;
@@ -68,7 +68,7 @@ ids_put(struct ids *t, uint64_t id)
 {
 	struct ids_entry *e;
 
-	if (t->n * 8 >= t->cap * 5)
+	if (t->n * 4 >= t->cap * 3)
 		rebuild(t, false);
 	e = slot(t, id);
 	if (!e->id) {

@@ -102,15 +102,19 @@ put(struct render *out, struct source *s, const struct record *r)
 }
 
 bool
-merge_range(struct source **v, unsigned n, int64_t limit, struct render *out, struct merge_count *count)
+merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_watch *watch,
+    struct edges *edges, struct render *out, struct merge_count *count)
 {
 	struct merge m;
 	unsigned top = start(&m, v, n);
 	bool good = true;
 
 	while (m.key[top] < limit && out->error == 0) {
+		if (watch)
+			watch->each(v[top], &m.head[top], edges, watch->cookie);
 		put(out, v[top], &m.head[top]);
 		count->records++;
+		count->newest_ns = m.key[top];
 		advance(&m, top, n);
 		top = replay(&m, top);
 	}
@@ -128,7 +132,7 @@ merge_run(struct source **v, unsigned n, struct render *out,
 	unsigned top;
 
 	if (!wanted && !out->style) {
-		merge_range(v, n, ENDED, out, count);
+		merge_range(v, n, ENDED, NULL, NULL, out, count);
 		return;
 	}
 	top = start(&m, v, n);

@@ -13,10 +13,22 @@
 #include <stdint.h>
 
 #include "log/render.h"
+#include "log/rule.h"
 #include "log/source.h"
 
 struct merge_count {
-	int64_t records;
+	int64_t records, newest_ns;
+};
+
+/* Who watches the merge of a range, and may find that time does not do. */
+struct merge_watch {
+	/* Add to OUT what is to be known of a record.  Called by the workers, at the same time. */
+	void (*each)(struct source *s, const struct record *r, struct edges *out, void *cookie);
+	/* What each() added for a range, one range after the other: may it be written? */
+	bool (*accept)(struct edges *e, int64_t newest_ns, void *cookie);
+	/* Merge V, which begin with the range that was not accepted, to their end. */
+	void (*resume)(struct source **v, unsigned n, void *cookie);
+	void *cookie;
 };
 
 /*
@@ -28,18 +40,19 @@ void merge_run(struct source **v, unsigned n, struct render *out,
     struct merge_count *count);
 
 /*
- * Merge records up to the key LIMIT, exclusive; false where one was at LIMIT or
- * beyond, and the work is in vain.
- */
-bool merge_range(struct source **v, unsigned n, int64_t limit, struct render *out, struct merge_count *count);
-
-/*
  * As merge_run() of seekable files, by THREADS workers: the range of keys is
  * cut where every file can be cut by bisection, and the pieces are merged side
  * by side and written in order.  false where the sources do not allow it, and
- * nothing was done.
+ * nothing was done.  WATCH may be NULL.
  */
-bool merge_parallel(struct source **v, unsigned n, unsigned threads, struct render *out,
-    struct merge_count *count);
+bool merge_parallel(struct source **v, unsigned n, unsigned threads, const struct merge_watch *watch,
+    struct render *out, struct merge_count *count);
+
+/*
+ * Merge records up to the key LIMIT, exclusive; false where one was at LIMIT or
+ * beyond, and the work is in vain.  What WATCH says of each goes to EDGES.
+ */
+bool merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_watch *watch,
+    struct edges *edges, struct render *out, struct merge_count *count);
 
 #endif

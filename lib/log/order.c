@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "log/census.h"
+#include "log/merge.h"
 #include "log/node.h"
 
 enum { IDS_CAP = 1 << 17 };	/* as many ids are remembered beyond the patience, at no cost that matters */
@@ -18,8 +20,8 @@ keep_id(uint64_t value, void *cookie)
 {
 	const struct order *o = cookie;
 
-	return (value & TAGS) != TAG_OUT ||
-	    (int64_t)(value >> 2) * 1000 >= o->now_ns - o->spec->patience_ns || o->spec->census;
+	return (value & TAGS) != TAG_OUT || o->spec->census ||
+	    (int64_t)(value >> 2) * 1000 >= o->now_ns - o->spec->patience_ns;
 }
 
 static void
@@ -377,13 +379,16 @@ release(struct order *o)
 	free(o->lanes);
 }
 
-void
-order_run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
-    struct order_count *count)
+/* From where V stand; IDS, which is taken over, says what was before. */
+static void
+run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out, struct order_count *count,
+    struct ids *ids, int64_t now_ns)
 {
-	struct order o = { .spec = spec, .out = out, .count = count, .now_ns = INT64_MIN };
+	struct order o = { .spec = spec, .out = out, .count = count, .now_ns = now_ns };
 	struct node *e;
 
+	if (ids)
+		o.ids = *ids;
 	o.ids.keep = keep_id;
 	o.ids.cookie = &o;
 	o.ids.cap_min = IDS_CAP;
@@ -398,4 +403,133 @@ order_run(struct source **v, unsigned n, const struct order_spec *spec, struct r
 	while (out->error == 0 && (e = choose(&o)))
 		emit(&o, e);
 	release(&o);
+}
+
+/*
+ * Most logs are in causal order by time but for a few places.  So they are
+ * merged by time, by several workers, while what each record sends and needs
+ * is written down; and as long as nothing is needed before it was sent, that is
+ * just what run() would have made of it.  At the first range where something
+ * is, run() takes over.
+ */
+struct easy {
+	const struct order_spec *spec;
+	struct render *out;
+	struct order_count *count;
+	bool **used;			/* by rank: which rules are for the source */
+	struct order known;		/* its ids and time alone */
+};
+
+static void
+note(struct source *s, const struct record *r, struct edges *edges, void *cookie)
+{
+	const struct easy *e = cookie;
+	struct span text = { r->p, r->n };
+
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
+	rule_edges(e->spec->rules, e->used[s->rank], s, text, edges);
+}
+
+static bool
+is_in_order(struct edges *edges, int64_t newest_ns, void *cookie)
+{
+	enum { AHEAD = 16 };		/* so many places are on their way from memory */
+	struct easy *e = cookie;
+	const struct census *census = e->spec->census;
+	struct ids *ids = &e->known.ids;
+	int64_t unmatched = 0;
+	size_t i, bad = edges->n;
+
+	for (i = 0; i < edges->n && bad == edges->n; i++) {
+		struct edge *x = &edges->v[i];
+		uint64_t *slot;
+
+		if (i + AHEAD < edges->n) {
+			ids_prefetch(ids, edges->v[i + AHEAD].id);
+			if (census)
+				census_prefetch(census, edges->v[i + AHEAD].id);
+		}
+		x->n = 0;
+		if (census && !census_is_matched(census, x->id)) {
+			unmatched += x->what == EDGE_NEED;
+		} else if (x->what == EDGE_SEND) {
+			slot = ids_put(ids, x->id);
+			/* What is new can be taken back, if the range is not accepted. */
+			x->n = *slot == 0;
+			if (x->n)
+				*slot = out_at(newest_ns);
+		} else if (!(slot = ids_find(ids, x->id)) || *slot == 0) {
+			bad = i;
+		}
+	}
+	for (size_t k = 0; bad < edges->n && k < i; k++)
+		if (edges->v[k].n)
+			*ids_put(ids, edges->v[k].id) = 0;
+	if (bad < edges->n)
+		return false;
+	e->count->unmatched += unmatched;
+	if (newest_ns > e->known.now_ns)
+		e->known.now_ns = newest_ns;
+	return true;
+}
+
+static void
+take_over(struct source **v, unsigned n, void *cookie)
+{
+	struct easy *e = cookie;
+
+	run(v, n, e->spec, e->out, e->count, &e->known.ids, e->known.now_ns);
+	e->known.ids = (struct ids){ .v = NULL };
+}
+
+/* Nothing but messages, whose patterns workers can share, in sources with an order of their own. */
+static bool
+is_easy(const struct easy *e, struct source **v, unsigned n)
+{
+	const struct order_spec *spec = e->spec;
+
+	if (spec->threads < 2 || spec->mode != ORDER_CAUSAL || spec->explain || spec->wanted || e->out->style ||
+	    e->out->line_buffered)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		if (!v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]))
+			return false;
+		for (size_t k = 0; k < spec->rules->n; k++)
+			if (e->used[i][k] && !rule_is_shareable(&spec->rules->v[k]))
+				return false;
+	}
+	return true;
+}
+
+static bool
+run_easy(struct source **v, unsigned n, const struct order_spec *spec, struct render *out, struct order_count *count)
+{
+	struct easy e = { .spec = spec, .out = out, .count = count, .used = xcalloc(n + 1, sizeof(bool *)) };
+	struct merge_watch watch = { note, is_in_order, take_over, &e };
+	struct merge_count merged = { 0 };
+	bool any, done;
+
+	for (unsigned i = 0; i < n; i++)
+		e.used[i] = order_rules_for(spec->rules, v[i], &any);
+	e.known.spec = spec;
+	e.known.now_ns = INT64_MIN;
+	e.known.ids.keep = keep_id;
+	e.known.ids.cookie = &e.known;
+	e.known.ids.cap_min = IDS_CAP;
+	done = is_easy(&e, v, n) && merge_parallel(v, n, spec->threads, &watch, out, &merged);
+	count->records += merged.records;
+	ids_release(&e.known.ids);
+	for (unsigned i = 0; i < n; i++)
+		free(e.used[i]);
+	free(e.used);
+	return done;
+}
+
+void
+order_run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
+    struct order_count *count)
+{
+	if (!run_easy(v, n, spec, out, count))
+		run(v, n, spec, out, count, NULL, INT64_MIN);
 }

@@ -44,6 +44,7 @@ struct order_spec {
 	size_t buffer;			/* bytes that may be held for others, about */
 	const struct census *census;	/* NULL: one pass */
 	bool explain;			/* count lines, and say why */
+	unsigned threads;		/* that may be used; 0 for one */
 	bool (*wanted)(struct source *s, const struct record *r, void *cookie);	/* NULL: all */
 	void (*dropped)(const struct order_dropped *d, void *cookie);		/* NULL: nobody is told */
 	void *cookie;

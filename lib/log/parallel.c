@@ -31,11 +31,13 @@ struct chunk {
 	enum chunk_state state;
 	struct render out;
 	struct merge_count count;
+	struct edges edges;		/* what the watch said */
 	int64_t *from, *to;		/* of each file */
 };
 
 struct parallel {
 	struct source **v;
+	const struct merge_watch *watch;
 	unsigned n, threads, slots;
 	struct track *tracks;
 	int64_t *cuts;			/* keys, rising, no two the same; the last is the end of all */
@@ -59,7 +61,7 @@ static bool
 allows(struct source **v, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!v[i]->seekable || !v[i]->simple || v[i]->fd < 0 || !zone_is_fixed(v[i]->zone))
+		if (!v[i]->seekable || !v[i]->simple || v[i]->fd < 0)
 			return false;
 	return n > 0;
 }
@@ -169,6 +171,7 @@ take(struct parallel *p, size_t *index)
 	c->out.len = 0;
 	c->out.torn = false;
 	c->count = (struct merge_count){ 0 };
+	c->edges.n = 0;
 	for (unsigned i = 0; i < p->n; i++) {
 		c->from[i] = p->next_from[i];
 		c->to[i] = cut_at(p, i, p->cuts[*index]);
@@ -193,9 +196,11 @@ work(void *cookie)
 		pthread_mutex_unlock(&p->lock);
 		for (unsigned i = 0; i < p->n; i++)
 			source_range(w->views[i], c->from[i], c->to[i]);
-		good = merge_range(w->views, p->n, p->cuts[index], &c->out, &c->count);
+		good = merge_range(w->views, p->n, p->cuts[index], p->watch, &c->edges, &c->out, &c->count);
+		/* In an hour that comes twice, what a time means is told by those before it. */
 		for (unsigned i = 0; good && i < p->n; i++)
-			good = w->views[i]->error == 0;
+			good = w->views[i]->error == 0 &&
+			    !(w->views[i]->time.by_zone && !zone_is_fixed(w->views[i]->zone));
 		pthread_mutex_lock(&p->lock);
 		c->state = good ? CHUNK_DONE : CHUNK_BAD;
 		pthread_cond_broadcast(&p->changed);
@@ -226,6 +231,7 @@ release(struct parallel *p)
 {
 	for (unsigned i = 0; i < p->slots; i++) {
 		render_release(&p->ring[i].out);
+		free(p->ring[i].edges.v);
 		free(p->ring[i].from);
 		free(p->ring[i].to);
 	}
@@ -273,6 +279,12 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 
 		while (p->taken <= p->written || c->state == CHUNK_TAKEN)
 			pthread_cond_wait(&p->changed, &p->lock);
+		if (c->state == CHUNK_DONE && p->watch) {
+			pthread_mutex_unlock(&p->lock);
+			if (!p->watch->accept(&c->edges, c->count.newest_ns, p->watch->cookie))
+				c->state = CHUNK_BAD;
+			pthread_mutex_lock(&p->lock);
+		}
 		if (c->state == CHUNK_BAD) {
 			p->stop = true;
 			break;
@@ -291,10 +303,10 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 }
 
 bool
-merge_parallel(struct source **v, unsigned n, unsigned threads, struct render *out,
-    struct merge_count *count)
+merge_parallel(struct source **v, unsigned n, unsigned threads, const struct merge_watch *watch,
+    struct render *out, struct merge_count *count)
 {
-	struct parallel p = { .v = v, .n = n, .threads = threads };
+	struct parallel p = { .v = v, .n = n, .threads = threads, .watch = watch };
 	struct worker *w;
 
 	if (threads < 2 || !allows(v, n))
@@ -321,7 +333,10 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, struct render *o
 
 		for (unsigned j = 0; j < n; j++)
 			source_range(w[0].views[j], from[j], INT64_MAX);
-		merge_range(w[0].views, n, INT64_MAX, out, count);
+		if (watch)
+			watch->resume(w[0].views, n, watch->cookie);
+		else
+			merge_range(w[0].views, n, INT64_MAX, NULL, NULL, out, count);
 	}
 	for (unsigned j = 0; j < n; j++)
 		for (unsigned i = 0; i < threads; i++)

@@ -72,6 +72,10 @@ render_chunk(struct render *r, const struct render *chunk)
 {
 	if (chunk->len == 0)
 		return;
+	if (r->fd < 0) {
+		render_bytes(r, chunk->buf, chunk->len, false);
+		return;
+	}
 	if (r->torn)
 		render_bytes(r, "", 0, false);
 	render_flush(r);

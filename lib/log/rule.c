@@ -212,6 +212,12 @@ rule_is_for(const struct rule *r, const struct format *fmt)
 	return false;
 }
 
+bool
+rule_is_shareable(const struct rule *r)
+{
+	return r->kind == RULE_MESSAGE && r->send->simple && r->recv->simple;
+}
+
 static struct edge *
 add(struct edges *out, enum edge_what what, enum edge_class class, uint64_t id)
 {

@@ -24,6 +24,7 @@ struct found {
 	size_t frac_at;		/* offset of the fraction's first digit, or of its place */
 	unsigned digits;	/* as many as count: at most nine */
 	size_t len;
+	bool zoned;		/* the text names its zone */
 };
 
 int
@@ -110,6 +111,14 @@ fraction(const char *p, size_t n, size_t at, struct found *f)
 	return i;
 }
 
+/* UTC of local seconds in the source's zone; times may be a little out of order where the hour comes twice. */
+static int64_t
+by_zone(struct time_ctx *c, int64_t local)
+{
+	c->by_zone = true;
+	return zone_to_utc(c->zone, local, c->last_s - 600);
+}
+
 /* The zone at AT, after a blank or not, or that of the source: local seconds F->s become UTC. */
 static size_t
 zone_at(struct time_ctx *c, const char *p, size_t n, size_t at, struct found *f)
@@ -125,12 +134,9 @@ zone_at(struct time_ctx *c, const char *p, size_t n, size_t at, struct found *f)
 	if (len && p[at + blank] == 'Z' && at + blank + 1 < n && (p[at + blank + 1] & 0xdf) >= 'A' &&
 	    (p[at + blank + 1] & 0xdf) <= 'Z')
 		len = 0;
-	if (len) {
-		f->s -= east;
-		return at + blank + len;
-	}
-	f->s = zone_to_utc(c->zone, f->s, c->last_s - 600);
-	return at;
+	f->zoned = len > 0;
+	f->s = len ? f->s - east : by_zone(c, f->s);
+	return len ? at + blank + len : at;
 }
 
 static bool
@@ -203,7 +209,7 @@ syslog_time(struct time_ctx *c, const char *p, size_t n, struct found *f)
 	d = p[4] == ' ' ? number(p, n, 5, 1) : number(p, n, 4, 2);
 	if (d < 1 || d > 31 || p[6] != ' ' || !clock_at(p, n, 7, &s))
 		return false;
-	f->s = zone_to_utc(c->zone, guess_year(c, m, d, s), c->last_s - 600);
+	f->s = by_zone(c, guess_year(c, m, d, s));
 	f->len = fraction(p, n, 15, f);
 	return true;
 }
@@ -216,7 +222,7 @@ klog(struct time_ctx *c, const char *p, size_t n, struct found *f)
 	if (md < 0 || n < 14 || !strchr("IWEF", p[0]) || !p[0] || p[5] != ' ' || md / 100 < 1 ||
 	    md / 100 > 12 || md % 100 < 1 || md % 100 > 31 || !clock_at(p, n, 6, &s))
 		return false;
-	f->s = zone_to_utc(c->zone, guess_year(c, md / 100, md % 100, s), c->last_s - 600);
+	f->s = by_zone(c, guess_year(c, md / 100, md % 100, s));
 	f->len = fraction(p, n, 14, f);
 	return true;
 }
@@ -375,7 +381,7 @@ remember(struct time_ctx *c, const char *p, size_t n, const struct found *f)
 
 	c->prefix_len = 0;
 	if (f->frac_at == 0 || f->frac_at > TIME_CACHE || end > n || end - tail > TIME_TAIL ||
-	    end <= tail || !zone_is_fixed(c->zone) || p[f->len] == '\n')
+	    end <= tail || (c->by_zone && !zone_is_fixed(c->zone)) || p[f->len] == '\n')
 		return;
 	memcpy(c->prefix, p, f->frac_at);
 	memcpy(c->tail, p + tail, end - tail);

@@ -44,6 +44,7 @@ struct time_ctx {
 	const struct zone *zone;	/* of times that name none */
 	int64_t ref_s;			/* UTC seconds that no time is far beyond, for the year and the day */
 	int64_t boot_ns;		/* when the machine booted, for dmesg */
+	bool by_zone;			/* some time named no zone, so the zone mattered */
 	int64_t last_s;			/* the last time, for the hour that comes twice */
 	/* The last text: PREFIX up to the fraction, its digits, TAIL with one byte more than the zone. */
 	unsigned prefix_len, digits, tail_len;

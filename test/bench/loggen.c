@@ -80,7 +80,7 @@ main(int argc, char *argv[])
 		unsigned i = (unsigned)rnd(n);
 		int len;
 
-		us += (int64_t)rnd(200);
+		us += 1 + (int64_t)rnd(200);
 		if (sizes[i] >= size)
 			continue;
 		len = (int)ftell(files[i]);

@@ -20,6 +20,11 @@
 #include "log/order.h"
 #include "log/census.h"
 
+#ifdef __SANITIZE_ADDRESS__
+enum { EVENTS = 30000 };
+#else
+enum { EVENTS = 200000 };
+#endif
 enum { HOSTS = 8, SMALL_MAX = 64 };
 
 static uint64_t state;
@@ -268,6 +273,7 @@ struct world {
 
 struct result {
 	int64_t violated, program, inversions, records;
+	uint64_t hash;			/* of all the bytes */
 	struct order_count count;
 };
 
@@ -381,7 +387,7 @@ judge(struct render *out, unsigned events)
 	return r;
 }
 
-enum how { TIME_ONLY, ONE_PASS, EXACT, EXACT_RAW, MINIMAX };
+enum how { TIME_ONLY, ONE_PASS, EXACT, EXACT_RAW, MINIMAX, ONE_PASS_WORKERS, EXACT_WORKERS };
 
 static struct result
 run(const struct world *w, const struct rules *rules, enum how how)
@@ -394,6 +400,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 	int64_t offsets[HOSTS] = { 0 };
 	struct render out;
 	struct result r;
+	uint64_t hash;
 
 	for (unsigned h = 0; h < HOSTS; h++) {
 		_cleanup_free_ char *name = xasprintf("h%u", h);
@@ -402,8 +409,9 @@ run(const struct world *w, const struct rules *rules, enum how how)
 		s[h]->rank = h;
 	}
 	render_init(&out, -1, NULL);
-	if (how == EXACT || how == EXACT_RAW) {
-		spec.census = census = census_run(s, HOSTS, rules, how == EXACT ? offsets : NULL);
+	spec.threads = how >= ONE_PASS_WORKERS ? 2 : 0;
+	if (how == EXACT || how == EXACT_RAW || how == EXACT_WORKERS) {
+		spec.census = census = census_run(s, HOSTS, rules, how == EXACT_RAW ? NULL : offsets);
 		for (unsigned h = 0; h < HOSTS; h++)
 			s[h]->offset_ns = offsets[h];
 	}
@@ -415,7 +423,9 @@ run(const struct world *w, const struct rules *rules, enum how how)
 		merge_run(s, HOSTS, &out, NULL, NULL, &plain);
 	else
 		order_run(s, HOSTS, &spec, &out, &count);
+	hash = rule_hash(0, out.buf, out.len);
 	r = judge(&out, w->events);
+	r.hash = hash;
 	r.count = count;
 	render_release(&out);
 	census_free(census);
@@ -439,6 +449,30 @@ say(const char *what, const struct result *r)
 	if (getenv("VERBOSE"))
 		fprintf(stderr, "%-28s %8jd violated %12jd inversions %6jd unmatched %6jd late\n", what,
 		    (intmax_t)r->violated, (intmax_t)r->inversions, (intmax_t)r->count.unmatched, (intmax_t)r->count.late);
+}
+
+/* Workers give the same as one thread: where nothing is wrong, where all is, and where something is. */
+static void
+workers(uint64_t seed, const struct rules *rules, unsigned events)
+{
+	struct world worlds[] = {
+		{ .events = events, .digits = 6 }, { .events = events, .digits = 6, .lost = 3000 },
+		{ .events = events, .digits = 6, .skew_us = 300 }, { .events = events, .digits = 3, .skew_us = 200000 },
+	};
+
+	for (size_t i = 0; i < sizeof worlds / sizeof *worlds; i++) {
+		simulate(&worlds[i]);
+		for (int k = 0; k < 2; k++) {
+			struct result one = run(&worlds[i], rules, k ? EXACT : ONE_PASS);
+			struct result two = run(&worlds[i], rules, k ? EXACT_WORKERS : ONE_PASS_WORKERS);
+
+			if (one.hash != two.hash || one.count.records != two.count.records ||
+			    one.count.unmatched != two.count.unmatched || one.count.late != two.count.late)
+				fail_test(seed, "world %zu, exact %d: workers give something else: %jd and %jd records, %jd and %jd unmatched",
+				    i, k, (intmax_t)one.count.records, (intmax_t)two.count.records,
+				    (intmax_t)one.count.unmatched, (intmax_t)two.count.unmatched);
+		}
+	}
 }
 
 static void
@@ -518,7 +552,7 @@ main(void)
 {
 	const char *given = getenv("SEED");
 	uint64_t seeds[] = { 1, given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid() };
-	unsigned events = getenv("EVENTS") ? (unsigned)strtoul(getenv("EVENTS"), NULL, 10) : 200000;
+	unsigned events = getenv("EVENTS") ? (unsigned)strtoul(getenv("EVENTS"), NULL, 10) : EVENTS;
 	struct rules rules = message_rule();
 
 	for (int i = 0; i < 2; i++) {
@@ -528,6 +562,7 @@ main(void)
 		for (int k = 0; k < 400; k++)
 			small_case(seeds[i], &rules, k % 2);
 		large_cases(seeds[i], &rules, events);
+		workers(seeds[i], &rules, events);
 	}
 	for (unsigned h = 0; h < HOSTS; h++)
 		buf_release(&logs[h]);
