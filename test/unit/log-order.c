@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "log/merge.h"
@@ -37,6 +38,8 @@ rnd(uint64_t below)
 	state ^= state << 17;
 	return below ? state % below : 0;
 }
+
+static void fail_test(uint64_t seed, const char *fmt, ...) PRINTF(2, 3) NORETURN;
 
 static void
 fail_test(uint64_t seed, const char *fmt, ...)
