@@ -249,7 +249,8 @@ epoch(const char *p, size_t n, struct found *f)
 
 	while (i < n && i < 20 && p[i] >= '0' && p[i] <= '9')
 		i++;
-	if (i != 10 && i != 13 && i != 16 && i != 19)
+	/* Nanoseconds after 2255 do not fit. */
+	if ((i != 10 && i != 13 && i != 16 && i != 19) || (i == 19 && p[0] == '9'))
 		return false;
 	v = time_digits(p, (unsigned)i);
 	f->s = v / per_s[i];
