@@ -280,11 +280,22 @@ sum_up(const struct order_count *c)
 	    (intmax_t)c->dropped, (intmax_t)c->gaps, (intmax_t)c->overflow, (intmax_t)c->inherited);
 }
 
+/* One for each core that is ours; beyond eight, memory is the limit. */
+static unsigned
+threads(void)
+{
+	cpu_set_t cpus;
+	int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+
+	return n > 8 ? 8 : (unsigned)n;
+}
+
 static struct census *
 census(const struct settings *set, struct sources *all)
 {
 	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
-	struct census *s = census_run(all->v, all->n, &set->rules, set->estimate ? offsets : NULL);
+	struct census *s = census_run(all->v, all->n, &set->rules, threads(),
+	    set->estimate ? offsets : NULL);
 
 	for (unsigned i = 0; i < all->n; i++)
 		if (offsets[i]) {
@@ -294,16 +305,6 @@ census(const struct settings *set, struct sources *all)
 	if (census_noise(s))
 		diag_note("the messages contradict each other by up to %.6f s", (double)census_noise(s) / 1e9);
 	return s;
-}
-
-/* One for each core that is ours; beyond eight, memory is the limit. */
-static unsigned
-threads(void)
-{
-	cpu_set_t cpus;
-	int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-
-	return n > 8 ? 8 : (unsigned)n;
 }
 
 static bool

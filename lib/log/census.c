@@ -1,34 +1,55 @@
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "log/census.h"
 #include "log/ids.h"
 #include "log/order.h"
 #include "log/skew.h"
-#include "log/census.h"
 
 /*
- * The value of an id while it is read: whether it is sent and needed, by which
- * source first, and when, in microseconds from the first time of all.
+ * The value of an id: whether it is sent and needed, by which source first, and
+ * when, in microseconds from a year before the first time of all.
  */
 enum { SENT = 1, NEEDED = 2, SOURCE_SHIFT = 2, SOURCE_BITS = 14, TIME_SHIFT = 16 };
 
-/* An edge whose place in the table is on its way from memory. */
-struct pending {
-	struct edge edge;
-	int64_t t;
-	bool inherited;
+enum {
+	BATCH = 4096,		/* ends of messages that are handed over at once */
+	AHEAD = 16,		/* so many places are on their way from memory */
 };
 
-enum { PENDING = 32 };
-
 struct census {
-	struct pending pending[PENDING];
-	size_t n_pending;
 	struct ids sent;
 	struct skew *skew;
-	struct edges edges;
 	int64_t noise_ns, zero_ns;
-	int64_t *res;		/* of each source's times */
+};
+
+/* One end of a message. */
+struct end {
+	uint64_t id;
+	int64_t t, res;
+	bool sends, timed;
+};
+
+struct batch {
+	struct end v[BATCH];
+	size_t n;
+	bool full, last;	/* LAST: its source is read to the end */
+};
+
+/* Who reads a source, and hands over one batch while it fills the other. */
+struct reader {
+	struct source *source;
+	const struct rules *rules;
+	bool *used;
+	bool any, clock;	/* is there anything to look for */
+	struct edges edges;	/* of RECORD; those before NEXT are in a batch */
+	size_t next;
+	struct record record;
+	struct batch batch[2];
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
 };
 
 static int64_t
@@ -38,80 +59,180 @@ time_of(const struct census *s, uint64_t value)
 }
 
 static void
-note(struct census *s, const struct pending *p, unsigned i)
+note(struct census *s, const struct end *e, unsigned i)
 {
-	const struct edge *x = &p->edge;
-	bool sends = x->what == EDGE_SEND || x->what == EDGE_TICK;
-	uint64_t *slot, old;
-	unsigned other;
-	int64_t us = (p->t - s->zero_ns) / 1000, res;
+	uint64_t *slot = ids_put(&s->sent, e->id), old = *slot;
+	int64_t us = (e->t - s->zero_ns) / 1000;
+	unsigned other = old >> SOURCE_SHIFT & ((1 << SOURCE_BITS) - 1);
 
-	slot = ids_put(&s->sent, x->id);
-	old = *slot;
 	if (old == 0)
 		*slot = (uint64_t)(us < 0 ? 0 : us) << TIME_SHIFT | (uint64_t)(i & ((1 << SOURCE_BITS) - 1)) << SOURCE_SHIFT;
-	*slot |= sends ? SENT : NEEDED;
+	*slot |= e->sends ? SENT : NEEDED;
 	/* The other end of it was seen first, and only it. */
-	if (!s->skew || x->what > EDGE_NEED || p->inherited || (old & (SENT | NEEDED)) != (sends ? NEEDED : SENT))
+	if (!s->skew || !e->timed || (old & (SENT | NEEDED)) != (e->sends ? NEEDED : SENT))
 		return;
-	other = old >> SOURCE_SHIFT & ((1 << SOURCE_BITS) - 1);
-	res = s->res[i] > s->res[other] ? s->res[i] : s->res[other];
-	if (sends)
-		skew_add(s->skew, i, other, p->t, time_of(s, old), res);
+	if (e->sends)
+		skew_add(s->skew, i, other, e->t, time_of(s, old), e->res);
 	else
-		skew_add(s->skew, other, i, time_of(s, old), p->t, res);
+		skew_add(s->skew, other, i, time_of(s, old), e->t, e->res);
 }
 
 static void
-note_pending(struct census *s, unsigned i)
+note_batch(struct census *s, const struct batch *b, unsigned i)
 {
-	for (size_t k = 0; k < s->n_pending; k++)
-		note(s, &s->pending[k], i);
-	s->n_pending = 0;
+	if (s->zero_ns == 0 && b->n)
+		s->zero_ns = b->v[0].t - INT64_C(86400000000000) * 366;
+	for (size_t k = 0; k < b->n; k++) {
+		if (k + AHEAD < b->n)
+			ids_prefetch(&s->sent, b->v[k + AHEAD].id);
+		note(s, &b->v[k], i);
+	}
 }
 
-static void
-note_soon(struct census *s, const struct edge *x, unsigned i, const struct record *r)
+/* The next record with edges; false at the end. */
+static bool
+next_record(struct reader *r)
 {
-	struct pending *p = &s->pending[s->n_pending];
-
-	if (x->what > EDGE_SEEN)
-		return;
-	*p = (struct pending){ *x, r->t, r->inherited };
-	if (x->what == EDGE_TICK || x->what == EDGE_SEEN)
-		p->edge.id = rule_tick_id(x->id, x->n);
-	ids_prefetch(&s->sent, p->edge.id);
-	if (++s->n_pending == PENDING)
-		note_pending(s, i);
-}
-
-static void
-read_source(struct census *s, struct source *src, unsigned i, const struct rules *rules)
-{
-	bool any, clock = src->fmt->group[FIELD_CLOCK] >= 0;
-	bool *used = order_rules_for(rules, src, &any);
 	struct fields fields;
-	struct record r;
 
-	while ((any || clock) && source_next(src, &r) > 0) {
-		struct span text = { r.p, r.n };
+	r->edges.n = r->next = 0;
+	while (r->edges.n == 0) {
+		struct span text;
 
-		if (s->zero_ns == 0)
-			s->zero_ns = r.t - INT64_C(86400000000000) * 366;
-		if (!r.inherited && r.res > s->res[i])
-			s->res[i] = r.res;
+		if (!(r->any || r->clock) || source_next(r->source, &r->record) == 0)
+			return false;
+		text = (struct span){ r->record.p, r->record.n };
 		while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 			text.n--;
-		s->edges.n = 0;
-		rule_edges(rules, used, src, text, &s->edges);
-		if (clock && format_fields(src->fmt, r.p, r.n, &fields))
-			rule_clocks(src, &fields, &s->edges);
-		for (size_t k = 0; k < s->edges.n; k++)
-			note_soon(s, &s->edges.v[k], i, &r);
+		if (r->any)
+			rule_edges(r->rules, r->used, r->source, text, &r->edges);
+		if (r->clock && format_fields(r->source->fmt, r->record.p, r->record.n, &fields))
+			rule_clocks(r->source, &fields, &r->edges);
 	}
-	note_pending(s, i);
-	source_rewind(src);
-	free(used);
+	return true;
+}
+
+static void
+fill(struct reader *r, struct batch *b)
+{
+	b->n = 0;
+	b->last = false;
+	while (b->n < BATCH) {
+		const struct edge *x;
+		bool clock;
+
+		if (r->next == r->edges.n && !next_record(r)) {
+			b->last = true;
+			return;
+		}
+		x = &r->edges.v[r->next++];
+		clock = x->what == EDGE_TICK || x->what == EDGE_SEEN;
+		if (x->what <= EDGE_SEEN)
+			b->v[b->n++] = (struct end){ clock ? rule_tick_id(x->id, x->n) : x->id, r->record.t, r->record.res,
+			    x->what == EDGE_SEND || x->what == EDGE_TICK, !clock && !r->record.inherited };
+	}
+}
+
+static void *
+read_ahead(void *cookie)
+{
+	struct reader *r = cookie;
+
+	for (int k = 0;; k ^= 1) {
+		struct batch *b = &r->batch[k];
+
+		pthread_mutex_lock(&r->lock);
+		while (b->full)
+			pthread_cond_wait(&r->changed, &r->lock);
+		pthread_mutex_unlock(&r->lock);
+		fill(r, b);
+		pthread_mutex_lock(&r->lock);
+		b->full = true;
+		pthread_cond_signal(&r->changed);
+		pthread_mutex_unlock(&r->lock);
+		if (b->last)
+			return NULL;
+	}
+}
+
+static void
+begin(struct reader *r, struct source *source, const struct rules *rules)
+{
+	r->source = source;
+	r->rules = rules;
+	r->used = order_rules_for(rules, source, &r->any);
+	r->clock = source->fmt->group[FIELD_CLOCK] >= 0;
+	r->edges.n = r->next = 0;
+	r->batch[0].full = r->batch[1].full = false;
+}
+
+static void
+finish_reading(struct reader *r)
+{
+	source_rewind(r->source);
+	free(r->used);
+	r->used = NULL;
+}
+
+/* Can several threads read at once?  Not where the same regular expression would be used by two. */
+static bool
+is_shareable(struct source **v, unsigned n, const struct rules *rules)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (v[i]->fmt->where >= WHERE_REGEX || v[i]->fmt->group[FIELD_CLOCK] >= 0)
+			return false;
+	for (size_t i = 0; i < rules->n; i++)
+		if (!rule_is_shareable(&rules->v[i]))
+			return false;
+	return true;
+}
+
+/* Sources FIRST to LAST at once; batches are taken in turns, so that what comes of it is always the same. */
+static void
+read_together(struct census *s, struct reader *readers, struct source **v, unsigned first, unsigned last,
+    const struct rules *rules)
+{
+	unsigned open = last - first;
+
+	for (unsigned i = first; i < last; i++) {
+		begin(&readers[i - first], v[i], rules);
+		if (pthread_create(&readers[i - first].thread, NULL, read_ahead, &readers[i - first]) != 0)
+			abort();
+	}
+	for (int k = 0; open > 0; k ^= 1)
+		for (unsigned i = first; i < last; i++) {
+			struct reader *r = &readers[i - first];
+			struct batch *b = &r->batch[k];
+
+			if (!r->used)
+				continue;
+			pthread_mutex_lock(&r->lock);
+			while (!b->full)
+				pthread_cond_wait(&r->changed, &r->lock);
+			pthread_mutex_unlock(&r->lock);
+			note_batch(s, b, i);
+			if (b->last) {
+				pthread_join(r->thread, NULL);
+				finish_reading(r);
+				open--;
+				continue;
+			}
+			pthread_mutex_lock(&r->lock);
+			b->full = false;
+			pthread_cond_signal(&r->changed);
+			pthread_mutex_unlock(&r->lock);
+		}
+}
+
+static void
+read_alone(struct census *s, struct reader *r, struct source *source, unsigned i, const struct rules *rules)
+{
+	begin(r, source, rules);
+	do {
+		fill(r, &r->batch[0]);
+		note_batch(s, &r->batch[0], i);
+	} while (!r->batch[0].last);
+	finish_reading(r);
 }
 
 /* Whom somebody sends and somebody needs; the others are told from these by not being here. */
@@ -123,24 +244,30 @@ is_matched(uint64_t value, void *cookie)
 }
 
 struct census *
-census_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets)
+census_run(struct source **v, unsigned n, const struct rules *rules, unsigned threads, int64_t *offsets)
 {
 	struct census *s = xcalloc(1, sizeof *s);
+	unsigned at_once = threads > 1 && is_shareable(v, n, rules) ? threads : 1;
+	struct reader *readers = xcalloc(at_once, sizeof *readers);
 
 	s->skew = offsets ? skew_new(n) : NULL;
-	s->res = xcalloc(n + 1, sizeof *s->res);
-	for (unsigned i = 0; i < n; i++) {
-		s->res[i] = 1;
-		read_source(s, v[i], i, rules);
+	for (unsigned i = 0; i < at_once; i++) {
+		pthread_mutex_init(&readers[i].lock, NULL);
+		pthread_cond_init(&readers[i].changed, NULL);
+	}
+	for (unsigned i = 0; i < n; i += at_once) {
+		if (at_once > 1)
+			read_together(s, readers, v, i, i + at_once < n ? i + at_once : n, rules);
+		else
+			read_alone(s, readers, v[i], i, rules);
 	}
 	if (s->skew)
 		s->noise_ns = skew_estimate(s->skew, offsets);
 	skew_free(s->skew);
 	s->skew = NULL;
-	free(s->res);
-	s->res = NULL;
-	free(s->edges.v);
-	s->edges = (struct edges){ NULL, 0, 0 };
+	for (unsigned i = 0; i < at_once; i++)
+		free(readers[i].edges.v);
+	free(readers);
 	s->sent.keep = is_matched;
 	ids_shrink(&s->sent);
 	return s;

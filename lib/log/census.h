@@ -16,11 +16,12 @@
 struct census;
 
 /*
- * Read all of V, which are seekable, and rewind them.  With OFFSETS the
+ * Read all of V, which are seekable, by up to THREADS at once, and rewind them.  With OFFSETS the
  * offset of each source's clock is estimated into it (ns; 0 where nothing is
  * known or nothing is wrong).
  */
-struct census *census_run(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets);
+struct census *census_run(struct source **v, unsigned n, const struct rules *rules, unsigned threads,
+    int64_t *offsets);
 void census_free(struct census *s);
 
 /* Does anybody send ID that somebody needs? */
