@@ -29,7 +29,9 @@ reader() {
 	wait_for '[ -p pipe ] && [ -e counts ]'
 }
 
+# The reader notes a frame after it has read it, so somewhat after its sender has ended.
 frames() { cut -d' ' -f1 counts; }
+frames_are() { wait_for "[ \"\$(frames)\" = $1 ]"; }
 
 retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 
@@ -58,11 +60,11 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	retry --drain --verbose
 	status_is 0
 	err_has 'delivered: camera 2'
-	[ "$(frames)" = 1 ]
+	frames_are 1
 	[ ! -e "$marks/pending" ] && [ ! -e "$marks/sending" ]
 	retry --drain
 	status_is 0
-	[ "$(frames)" = 1 ]
+	frames_are 1
 }
 
 @test "a frame is 64 bytes; other agents get a byte or a line" {
@@ -181,6 +183,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	reader
 	retry --drain
 	status_is 0
+	end_pids "$reader_pid"
 	[ "$(cat counts)" = '1 0 0' ]
 }
 
@@ -192,9 +195,8 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 		before=$(frames)
 		seq 8 | xargs -P 8 -I '{}' rejoin-retry -A t
 		[ ! -e "$marks/pending" ] && [ ! -e "$marks/sending" ]
-		local after
-		after=$(frames)
-		[ "$after" -gt "$before" ] && [ "$after" -le $((before + 8)) ]
+		wait_for "[ \"\$(frames)\" -gt $before ]"
+		[ "$(frames)" -le $((before + 8)) ]
 	done
 }
 
@@ -241,7 +243,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	status_is 0
 	err_has 'marked: one'
 	err_has 'delivered: cam-2'
-	[ "$(frames)" = 1 ]
+	frames_are 1
 }
 
 @test "stdin: each quiet period ends with a frame" {
@@ -252,13 +254,13 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	local pid=$!
 	exec 7>lines
 	printf 'a\nb\nc\n' >&7
-	wait_for '[ "$(frames)" = 1 ]'
+	frames_are 1
 	printf 'd\n' >&7
-	wait_for '[ "$(frames)" = 2 ]'
+	frames_are 2
 	printf 'a rest without newline' >&7
 	exec 7>&-
 	wait $pid
-	[ "$(frames)" = 3 ]
+	frames_are 3
 }
 
 @test "stdin: without a debounce each line goes at once; without lines nothing does" {
@@ -270,13 +272,13 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	exec 7>lines
 	for i in 1 2 3; do
 		echo "$i" >&7
-		wait_for "[ \"\$(frames)\" = $i ]"
+		frames_are "$i"
 	done
 	exec 7>&-
 	wait $pid
 	retry --stdin </dev/null
 	status_is 0
-	[ "$(frames)" = 3 ]
+	frames_are 3
 }
 
 @test "stdin: what could not be delivered goes with the next, and its status counts" {
@@ -289,7 +291,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	wait_for 'grep -q "not running" err'
 	reader 7>&-
 	echo two >&7
-	wait_for '[ "$(frames)" = 1 ]'
+	frames_are 1
 	exec 7>&-
 	wait $pid
 	end_pids "$reader_pid"
@@ -302,7 +304,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	reader
 	retry --debounce 200ms --timeout 50ms
 	status_is 0
-	[ "$(cat counts)" = '1 0 0' ]
+	frames_are 1
 }
 
 @test "a hung reader: the frame is not written again, the mark is kept" {
@@ -346,7 +348,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	wait_for '[ -e "$marks/pending" ]'
 	rmdir downloads/1
 	wait $pid
-	[ "$(frames)" = 1 ]
+	frames_are 1
 }
 
 @test "an agent of ours that is busy is waited for by its lock" {
@@ -356,10 +358,10 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	wait_for 'grep -q ^state=busy agent/status'
 	retry --timeout 50ms
 	status_is 6
-	[ "$(cat agent/frames)" = 1 ]
+	wait_for '[ "$(cat agent/frames)" = 1 ]'
 	retry --wait
 	status_is 0
-	[ "$(cat agent/frames)" = 2 ]
+	wait_for '[ "$(cat agent/frames)" = 2 ]'
 }
 
 @test "an agent that cannot be seen is held back from, unless forced or told" {
@@ -371,11 +373,11 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	[ "$(frames)" = 0 ]
 	retry --force
 	status_is 0
-	[ "$(frames)" = 1 ]
+	frames_are 1
 	profile 'only-when-idle = yes' 'when-unknown = send'
 	retry
 	status_is 0
-	[ "$(frames)" = 2 ]
+	frames_are 2
 	profile 'only-when-idle = yes'
 	retry
 	status_is 6
@@ -386,7 +388,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	double --busy 100
 	retry --wait
 	status_is 0
-	[ "$(cat agent/frames)" = 1 ]
+	wait_for '[ "$(cat agent/frames)" = 1 ]'
 	end_pids "$double_pid"
 	double --result 0 --workflow w1
 	retry --wait
@@ -441,7 +443,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	status_is 4
 	rejoin-retry -A t --wait 2>err &
 	local pid=$!
-	wait_for '[ "$(frames)" = 2 ]'
+	frames_are 2
 	mkdir downloads/1
 	sleep 0.1 && rmdir downloads/1
 	status=0
@@ -571,12 +573,12 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 		n=$(frames)
 		FAULT=$fault LD_PRELOAD=$B/fault.so run --separate-stderr rejoin-retry -A t
 		status_is 0
-		[ "$(frames)" -eq $((n + 1)) ]
+		frames_are $((n + 1))
 	done
 	# a reader that left between the open and the write
 	FAULT=write:1:EPIPE LD_PRELOAD=$B/fault.so run --separate-stderr rejoin-retry -A t
 	status_is 0
-	[ "$(frames)" -eq $((n + 2)) ]
+	frames_are $((n + 2))
 	# a mark without its reason is a mark
 	FAULT=write:1:ENOSPC LD_PRELOAD=$B/fault.so run --separate-stderr rejoin-retry -A t --queue --reason x
 	status_is 0
@@ -635,7 +637,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	reader
 	run --separate-stderr ./adu-trigger-reprocess
 	status_is 0
-	[ "$(frames)" = 1 ]
+	frames_are 1
 	printf '#!/bin/sh\necho "$@" >>%s/args\nexit $(cat %s/rc)\n' "$PWD" "$PWD" >agent.sh
 	chmod +x agent.sh
 	echo 0 >rc
@@ -646,7 +648,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	ADU_AGENT_BIN=$PWD/agent.sh run --separate-stderr ./adu-trigger-reprocess x
 	[ "$status" -eq 42 ]
 	err_has 'retry-update failed (rc=42)'
-	[ "$(frames)" = 1 ]
+	frames_are 1
 }
 
 @test "the drainer may be killed at any system call that changes something" {
@@ -654,10 +656,11 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	[[ $B != *san ]] || skip 'not with the sanitizers'
 	profile
 	reader
+	export -f wait_for
 	"$TOP/test/fault/killwalk.sh" 'openat,open,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat,mkdir,fchmod,chmod,ftruncate,fcntl' \
 		'rm -rf "$REJOIN_RUNTIME_DIR/retry"; rejoin-retry -A t --queue --reason walk; before=$(cut -d" " -f1 counts)' \
 		'rejoin-retry -A t --drain' \
-		'rejoin-retry -A t --drain && [ "$(cut -d" " -f1 counts)" -gt "$before" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/pending" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/sending" ]'
+		'rejoin-retry -A t --drain && wait_for "[ \$(cut -d\" \" -f1 counts) -gt $before ]" && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/pending" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/sending" ]'
 }
 
 @test "the same with an agent whose status is followed" {
@@ -667,5 +670,5 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	"$TOP/test/fault/killwalk.sh" 'openat,open,write,rename,unlink,mkdir,fchmod,chmod,ftruncate,fcntl' \
 		'rm -rf "$REJOIN_RUNTIME_DIR/retry"; before=$(cat agent/frames 2>/dev/null || echo 0)' \
 		'rejoin-retry -A t --reason walk' \
-		'rejoin-retry -A t && [ "$(cat agent/frames)" -gt "$before" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/pending" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/sending" ]'
+		'rejoin-retry -A t --wait && [ "$(cat agent/frames)" -gt "$before" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/pending" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/sending" ]'
 }

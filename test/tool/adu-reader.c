@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,17 @@ nap(long ms)
 
 	if (ms > 0)
 		nanosleep(&t, NULL);
+}
+
+/* SIGTERM ends it where it waits, never between a frame and its counting. */
+static void
+let_end(int how)
+{
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(how, &term, NULL);
 }
 
 static void
@@ -75,11 +87,15 @@ main(int argc, char *argv[])
 		ssize_t n;
 
 		if (fd < 0) {
+			let_end(SIG_UNBLOCK);
 			fd = open(argv[i], O_RDONLY);
+			let_end(SIG_BLOCK);
 			nap(latency);
 			continue;
 		}
+		let_end(SIG_UNBLOCK);
 		n = read(fd, b, sizeof b);
+		let_end(SIG_BLOCK);
 		if (n <= 0) {
 			close(fd);
 			fd = -1;
