@@ -10,10 +10,56 @@ static const char attr[] = "attr:";
 
 enum { LISTENER_BUFFER = 16 << 20 };	/* for thousands of devices at once */
 
+struct property {
+	const char *name, *value;	/* the device's */
+};
+
 struct udev_found {
 	struct udev_device *device;
 	bool is_gone;		/* what is not known of it is not asked for */
+	/* sorted by name; libudev would look into the file system for one that is not there */
+	struct property *properties;
+	size_t n, cap;
 };
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct property *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static void
+read_properties(struct udev_found *d)
+{
+	struct udev_list_entry *entry;
+
+	udev_list_entry_foreach(entry, udev_device_get_properties_list_entry(d->device)) {
+		d->properties = xgrow(d->properties, d->n, &d->cap, sizeof *d->properties);
+		d->properties[d->n++] = (struct property){ udev_list_entry_get_name(entry),
+		    udev_list_entry_get_value(entry) };
+	}
+	if (d->n > 0)
+		qsort(d->properties, d->n, sizeof *d->properties, compare);
+}
+
+static const char *
+find_property(const struct udev_found *d, const char *name)
+{
+	const struct property key = { name, NULL }, *p = NULL;
+
+	if (d->n > 0)
+		p = bsearch(&key, d->properties, d->n, sizeof key, compare);
+	return p ? p->value : NULL;
+}
+
+static void
+found_release(struct udev_found *d)
+{
+	udev_device_unref(d->device);
+	free(d->properties);
+}
 
 static bool
 is_attr(const char *key)
@@ -31,7 +77,7 @@ const char *
 udev_found_get(const struct udev_found *d, const char *name)
 {
 	return is_attr(name) ? udev_device_get_sysattr_value(d->device, name + sizeof attr - 1)
-	    : udev_device_get_property_value(d->device, name);
+	    : find_property(d, name);
 }
 
 /* A file below the device's directory: libudev itself would follow "..". */
@@ -128,7 +174,7 @@ udev_matches(struct json match, const struct udev_found *d)
 /* The devices of one subsystem; of all where its name is empty. */
 struct shelf {
 	char *subsystem;
-	struct udev_device **devices;
+	struct udev_found *devices;
 	size_t n, cap;
 };
 
@@ -164,7 +210,7 @@ udev_look_free(struct udev_look *l)
 		return;
 	for (size_t i = 0; i < l->n; i++) {
 		for (size_t j = 0; j < l->shelves[i].n; j++)
-			udev_device_unref(l->shelves[i].devices[j]);
+			found_release(&l->shelves[i].devices[j]);
 		free(l->shelves[i].devices);
 		free(l->shelves[i].subsystem);
 	}
@@ -190,8 +236,9 @@ fill(struct udev_look *l, struct shelf *s)
 
 		if (!d)
 			continue;	/* it left meanwhile */
-		s->devices = xgrow(s->devices, s->n, &s->cap, sizeof(struct udev_device *));
-		s->devices[s->n++] = d;
+		s->devices = xgrow(s->devices, s->n, &s->cap, sizeof *s->devices);
+		s->devices[s->n] = (struct udev_found){ .device = d };
+		read_properties(&s->devices[s->n++]);
 	}
 	udev_enumerate_unref(e);
 }
@@ -220,15 +267,12 @@ udev_look_match(struct udev_look *l, struct json match, udev_found_fn *fn, void 
 	const struct shelf *s = shelf(l, json_get_text(match, "SUBSYSTEM"));
 	int n = 0;
 
-	for (size_t i = 0; i < s->n; i++) {
-		const struct udev_found d = { .device = s->devices[i] };
-
-		if (udev_matches(match, &d)) {
+	for (size_t i = 0; i < s->n; i++)
+		if (udev_matches(match, &s->devices[i])) {
 			if (fn)
-				fn(&d, cookie);
+				fn(&s->devices[i], cookie);
 			n++;
 		}
-	}
 	return n;
 }
 
@@ -292,7 +336,7 @@ fits_any(struct json matches, const struct udev_found *d)
 int
 udev_listener_next(struct udev_listener *l, struct json matches, udev_event_fn *fn, void *cookie)
 {
-	struct udev_found d = { NULL, false };
+	struct udev_found d = { .device = NULL };
 	const char *action;
 
 	errno = 0;
@@ -301,8 +345,9 @@ udev_listener_next(struct udev_listener *l, struct json matches, udev_event_fn *
 		return errno == ENOBUFS ? -ENOBUFS : 0;
 	action = udev_device_get_action(d.device);
 	d.is_gone = action && strcmp(action, "remove") == 0;
+	read_properties(&d);
 	if (fits_any(matches, &d))
 		fn(&d, action ? action : "", cookie);
-	udev_device_unref(d.device);
+	found_release(&d);
 	return 1;
 }
