@@ -471,9 +471,9 @@ good_after_kill() {
 		[ "$(jq -r .component "$state/journal.jsonl" | sort -u | wc -l)" = 3 ]
 }
 
+# bats test_tags=plain
 @test "killed at any call that changes something, the next start makes it good" {
 	needs_strace
-	[[ $B != *san ]] || skip 'not with the sanitizers'
 	script '[ "$action" = install ] && grep -q "\"$want\"" "$path/fw.json" && touch '"$PWD/doubled"
 	deploy w1 2.0
 	export state run_dir
@@ -484,9 +484,9 @@ good_after_kill() {
 		'rejoin-agent -q --once --jobs 2' good_after_kill
 }
 
+# bats test_tags=plain
 @test "what is renamed into place is on disk first, and so is the journal" {
 	needs_strace
-	[[ $B != *san ]] || skip 'not with the sanitizers'
 	script
 	deploy w1 2.0
 	strace -qq -y -e trace=fsync,fdatasync,rename,write -o calls.log rejoin-agent -q --once

@@ -539,8 +539,8 @@ manifest() {
 	done
 }
 
+# bats test_tags=plain
 @test "a disk that is full or broken leaves the verdict open, and nothing behind" {
-	[ -e "$B/fault.so" ] || skip 'no fault injection under a sanitizer'
 	export TMPDIR=$PWD/tmp
 	mkdir tmp
 	inventory cam1 >one.json

@@ -559,8 +559,8 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	fi
 }
 
+# bats test_tags=plain
 @test "what fails on the way is said, and the request is kept" {
-	[ -e "$B/fault.so" ] || skip 'not with the sanitizers'
 	profile
 	reader
 	local fault n
@@ -652,9 +652,9 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	frames_are 1
 }
 
+# bats test_tags=plain
 @test "the drainer may be killed at any system call that changes something" {
 	needs_strace
-	[[ $B != *san ]] || skip 'not with the sanitizers'
 	profile
 	reader
 	export -f wait_for
@@ -664,9 +664,9 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 		'rejoin-retry -A t --drain && wait_for "[ \$(cut -d\" \" -f1 counts) -gt $before ]" && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/pending" ] && [ ! -e "$REJOIN_RUNTIME_DIR/retry/t/sending" ]'
 }
 
+# bats test_tags=plain
 @test "the same with an agent whose status is followed" {
 	needs_strace
-	[[ $B != *san ]] || skip 'not with the sanitizers'
 	double
 	"$TOP/test/fault/killwalk.sh" 'openat,open,write,rename,unlink,mkdir,fchmod,chmod,ftruncate,fcntl' \
 		'rm -rf "$REJOIN_RUNTIME_DIR/retry"; before=$(cat agent/frames 2>/dev/null || echo 0)' \

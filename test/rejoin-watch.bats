@@ -553,8 +553,8 @@ offered_after() {
 	return 1
 }
 
+# bats test_tags=plain
 @test "no failure of a system call loses an arrival" {
-	[ -e "$B/fault.so" ] || skip 'no fault injection under a sanitizer'
 	inventory
 	rejoin-watch -1 --state state.before inventory.json || :
 	plug 1
@@ -572,9 +572,9 @@ offered_after() {
 	err_has 'rejoin-watch: state.before: Input/output error'
 }
 
+# bats test_tags=plain
 @test "killed at any of the calls that change something, it loses no arrival" {
 	needs_strace
-	[ -e "$B/fault.so" ] || skip 'a sanitizer has calls of its own'
 	inventory
 	rejoin-watch -1 --state state.before inventory.json || :
 	plug 1
@@ -671,10 +671,10 @@ offered_after() {
 	wait_for '[ "$(grep -c WATCHDOG=1 notified.out)" -ge 3 ]'
 }
 
+# bats test_tags=plain
 @test "idle, it is not woken" {
 	needs inotifywait jq
 	needs_strace
-	[ -e "$B/fault.so" ] || skip 'a sanitizer is slow'
 	inventory
 	plug 1
 	mkdir elsewhere
@@ -729,11 +729,11 @@ offered_after() {
 	[ "$(wc -l <watch.out)" -eq 400 ]
 }
 
+# bats test_tags=plain
 @test "events of udev's that were lost cost no more than a look" {
 	needs_uevents
 	needs_strace
 	needs jq
-	[ -e "$B/fault.so" ] || skip 'a sanitizer is not traced'
 	devices
 	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw1"}}]}' >net.json
 	start watch strace -D -qq -o trace -e trace=recvmsg -e inject=recvmsg:error=ENOBUFS:when=1 \
