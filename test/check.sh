@@ -62,8 +62,14 @@ count() {
 		END { print p + 0, f + 0, s + 0 }' "$@"
 }
 
+# libjq's own leaks are passed over.  To tell them from ours takes slow, whole stacks.
+leaks() {
+	export ASAN_OPTIONS=fast_unwind_on_malloc=0
+	export LSAN_OPTIONS=suppressions=$top/test/fuzz/lsan.supp:print_suppressions=0
+}
+
 # Fuzz quickly without looking for leaks, then look for them with all that was
-# found on the way: to tell libjq's own leaks from ours takes slow, whole stacks.
+# found on the way.
 run_fuzz() {
 	local corpus=test/fuzz/corpus/$1 found=$B/corpus/$1
 
@@ -71,9 +77,8 @@ run_fuzz() {
 	[ -d "$corpus" ] || corpus=
 	ASAN_OPTIONS=detect_leaks=0 "$B/fuzz/$1" -max_total_time="$FUZZTIME" -timeout=10 \
 		-rss_limit_mb=2048 -verbosity=0 -artifact_prefix="$B/crash-$1-" "$found" ${corpus:+"$corpus"} &&
-	ASAN_OPTIONS=fast_unwind_on_malloc=0 \
-		LSAN_OPTIONS=suppressions=$PWD/test/fuzz/lsan.supp:print_suppressions=0 \
-		"$B/fuzz/$1" -runs=0 -verbosity=0 -artifact_prefix="$B/crash-$1-" "$found" ${corpus:+"$corpus"} && return
+	leaks &&
+	"$B/fuzz/$1" -runs=0 -verbosity=0 -artifact_prefix="$B/crash-$1-" "$found" ${corpus:+"$corpus"} && return
 	printf 'to see it again: %s FILE, one of\n' "$B/fuzz/$1"
 	ls "$B/crash-$1"-* 2>/dev/null
 	return 1
@@ -83,7 +88,7 @@ run_fuzz() {
 run_unit() {
 	local dir
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/rejoin-unit.XXXXXX") || return
-	(cd "$dir" && env -u REJOIN_AGENT TMPDIR="$dir" REJOIN_CONFIG_DIR="$dir/etc" \
+	(cd "$dir" && leaks && env -u REJOIN_AGENT TMPDIR="$dir" REJOIN_CONFIG_DIR="$dir/etc" \
 		REJOIN_STATE_DIR="$dir/state" REJOIN_RUNTIME_DIR="$dir/run" \
 		timeout 300 "$B/unit/$1")
 	local status=$?
@@ -98,8 +103,9 @@ many() {
 
 unit_piece() { one "unit/$1" run_unit "$1"; }
 fuzz_piece() { one "fuzz/$1" run_fuzz "$1"; }
-export -f one one_bats show count run_fuzz run_unit unit_piece fuzz_piece
-export work FUZZTIME
+export -f one one_bats show count leaks run_fuzz run_unit unit_piece fuzz_piece
+top=$PWD
+export work top FUZZTIME
 
 names() { find "$1" -maxdepth 1 -name "$2" -printf '%f\n' 2>/dev/null | sed 's/\.[a-z]*$//' | LC_ALL=C sort; }
 
