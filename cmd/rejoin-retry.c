@@ -233,22 +233,15 @@ be_bridge(int argc, char *argv[], struct retry *r)
 {
 	const char *reason = optind < argc ? argv[optind++] : "unspecified";
 	const char *bin = secure_getenv("ADU_AGENT_BIN");
-	struct profile_retry *how;
+	const char *const command[] = { bin, "--command", "retry-update", NULL };
 
 	diag_set_tag("adu-trigger-reprocess");
 	diag_to_syslog();
 	reason_clean(reason, strlen(reason), r->reason);
 	r->profile = profile_load_or_die(r->agent ? r->agent : "adu");
 	diag_note("Requesting deployment re-evaluation (reason: %s)", r->reason);
-	if (!bin || access(bin, X_OK) < 0)
-		return;
-	how = &r->profile->retry;
-	xfree_strv(how->argv);
-	how->method = RETRY_EXEC;
-	how->argv = xcalloc(4, sizeof *how->argv);
-	how->argv[0] = xstrdup(bin);
-	how->argv[1] = xstrdup("--command");
-	how->argv[2] = xstrdup("retry-update");
+	if (bin && access(bin, X_OK) == 0)
+		profile_ask_by(r->profile, command);
 }
 
 static enum exit_status
@@ -269,10 +262,10 @@ run(const struct retry *r)
 	case QUEUE:
 		return mark(r, r->reason);
 	case MARK_AND_DRAIN:
-		break;
+		status = mark(r, r->reason);
+		return status == EXIT_OK ? drain(r, r->debounce_ms) : status;
 	}
-	status = mark(r, r->reason);
-	return status == EXIT_OK ? drain(r, r->debounce_ms) : status;
+	abort();
 }
 
 int

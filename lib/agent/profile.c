@@ -378,6 +378,20 @@ profile_load_or_die(const char *name)
 }
 
 void
+profile_ask_by(struct profile *p, const char *const *argv)
+{
+	size_t n = 0;
+
+	xfree_strv(p->retry.argv);
+	p->retry.method = RETRY_EXEC;
+	while (argv[n])
+		n++;
+	p->retry.argv = xcalloc(n + 1, sizeof *p->retry.argv);
+	while (n-- > 0)
+		p->retry.argv[n] = xstrdup(argv[n]);
+}
+
+void
 profile_scope_or_die(const char *agent, char *const *named, struct profile_scope *s)
 {
 	bool none = !named || !*named;

@@ -79,6 +79,9 @@ void profile_free(struct profile *p);
 /* For a tool's main(): the profile NAME or the end of the tool. */
 struct profile *profile_load_or_die(const char *name);
 
+/* Have P's agent asked for a retry by running ARGV, NULL-terminated, from here on. */
+void profile_ask_by(struct profile *p, const char *const *argv);
+
 /* The inventories that a tool is about, and who may write them. */
 struct profile_scope {
 	struct profile *profile;	/* NULL where it is neither asked for nor needed */
