@@ -7,7 +7,6 @@
  * with EXIT_NO.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +18,7 @@
 #include "base/opt.h"
 #include "base/xalloc.h"
 #include "log/check.h"
-#include "log/filter.h"
-#include "log/merge.h"
-#include "log/order.h"
-#include "log/sources.h"
-#include "log/census.h"
+#include "log/job.h"
 
 enum {
 	OPT_BUFFER = OPT_OWN, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
@@ -62,13 +57,9 @@ struct offset {
 
 struct settings {
 	const char *agent;
-	enum { CAUSAL, MINIMAX, BY_TIME } order;
-	bool exact, check, strict, raw, estimate;
+	bool check, strict, raw;
 	enum { NEVER, AUTO, ALWAYS } prefix;
-	int64_t patience_ms, buffer_bytes;
-	struct filter filter;
-	struct render_style style;
-	struct rules rules;
+	struct job job;
 	struct offset offsets[64];
 	size_t n_offsets;
 };
@@ -114,7 +105,7 @@ set_offset(struct settings *set)
 	int64_t ms;
 
 	if (strcmp(optarg, "auto") == 0 || strcmp(optarg, "off") == 0) {
-		set->estimate = strcmp(optarg, "auto") == 0;
+		set->job.estimate = strcmp(optarg, "auto") == 0;
 		return;
 	}
 	if (!eq || eq == optarg || num_parse_duration(eq + 1 + (negative || eq[1] == '+'), &ms) < 0 ||
@@ -136,47 +127,47 @@ set_option(struct settings *set, int key)
 		set->agent = optarg;
 		break;
 	case 'n':
-		set->style.last = (unsigned long)opt_number("--lines", 1, 10000000);
+		set->job.style.last = (unsigned long)opt_number("--lines", 1, 10000000);
 		break;
 	case OPT_BUFFER:
-		if (num_parse_size(optarg, &set->buffer_bytes) < 0 || set->buffer_bytes < 1 << 16)
+		if (num_parse_size(optarg, &set->job.buffer_bytes) < 0 || set->job.buffer_bytes < 1 << 16)
 			opt_misused("not a size of at least 64K for --buffer: '%s'", optarg);
 		break;
 	case OPT_CHECK:
 		set->check = true;
 		break;
 	case OPT_EXACT:
-		set->exact = true;
+		set->job.exact = true;
 		break;
 	case OPT_EXCLUDE:
-		set_regex(&set->filter.exclude, "--exclude");
+		set_regex(&set->job.filter.exclude, "--exclude");
 		break;
 	case OPT_EXPLAIN:
-		set->style.explain = true;
+		set->job.style.explain = true;
 		break;
 	case OPT_KEY_FORMAT:
-		set->style.json = word("--format", formats) == 1;
+		set->job.style.json = word("--format", formats) == 1;
 		break;
 	case OPT_INCLUDE:
-		set_regex(&set->filter.include, "--include");
+		set_regex(&set->job.filter.include, "--include");
 		break;
 	case OPT_KEY_JSON:
-		set->style.json = true;
+		set->job.style.json = true;
 		break;
 	case OPT_LEVEL:
-		set->filter.level = format_level((struct span){ optarg, strlen(optarg) });
-		if (set->filter.level < 0)
+		set->job.filter.level = format_level((struct span){ optarg, strlen(optarg) });
+		if (set->job.filter.level < 0)
 			opt_misused("not a level: '%s' (such as error, warning, info, debug)", optarg);
 		break;
 	case OPT_OFFSET:
 		set_offset(set);
 		break;
 	case OPT_ORDER:
-		set->order = word("--order", orders);
+		set->job.order = word("--order", orders);
 		break;
 	case OPT_PATIENCE:
-		set->patience_ms = opt_duration("--patience");
-		if (set->patience_ms > 86400000)
+		set->job.patience_ms = opt_duration("--patience");
+		if (set->job.patience_ms > 86400000)
 			opt_misused("--patience is more than a day: '%s'", optarg);
 		break;
 	case OPT_PREFIX:
@@ -186,17 +177,17 @@ set_option(struct settings *set, int key)
 		set->raw = true;
 		break;
 	case OPT_RULES:
-		if (rules_load(&set->rules, optarg, &f) < 0)
+		if (rules_load(&set->job.rules, optarg, &f) < 0)
 			fail_die(&f);
 		break;
 	case OPT_SINCE:
-		set->filter.since_ns = point_in_time("--since");
+		set->job.filter.since_ns = point_in_time("--since");
 		break;
 	case OPT_STRICT:
 		set->strict = true;
 		break;
 	case OPT_UNTIL:
-		set->filter.until_ns = point_in_time("--until");
+		set->job.filter.until_ns = point_in_time("--until");
 		break;
 	default:
 		abort();
@@ -257,7 +248,7 @@ check(const struct settings *set, struct sources *all)
 	int64_t found = 0, records = 0;
 
 	for (unsigned i = 0; i < all->n; i++)
-		found += check_run(all->v[i], &set->rules, tell_violation, NULL, &records);
+		found += check_run(all->v[i], &set->job.rules, tell_violation, NULL, &records);
 	diag_note("%jd records, %jd edges violated", (intmax_t)records, (intmax_t)found);
 	return found == 0;
 }
@@ -271,6 +262,12 @@ tell_dropped(const struct order_dropped *d, void *cookie)
 }
 
 static void
+tell_offset(const struct source *s, int64_t ns)
+{
+	diag_note("%s: its clock is %.6f s ahead", s->name, (double)ns / 1e9);
+}
+
+static void
 sum_up(const struct order_count *c)
 {
 	bool odd = c->unmatched || c->late || c->dropped || c->gaps || c->overflow;
@@ -280,76 +277,32 @@ sum_up(const struct order_count *c)
 	    (intmax_t)c->dropped, (intmax_t)c->gaps, (intmax_t)c->overflow, (intmax_t)c->inherited);
 }
 
-/* One for each core that is ours; beyond eight, memory is the limit. */
-static unsigned
-threads(void)
-{
-	cpu_set_t cpus;
-	int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-
-	return n > 8 ? 8 : (unsigned)n;
-}
-
-static struct census *
-census(const struct settings *set, struct sources *all)
-{
-	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
-	struct census *s = census_run(all->v, all->n, &set->rules, threads(),
-	    set->estimate ? offsets : NULL);
-
-	for (unsigned i = 0; i < all->n; i++)
-		if (offsets[i]) {
-			all->v[i]->offset_ns += offsets[i];
-			diag_note("%s: its clock is %.6f s ahead", all->v[i]->name, (double)offsets[i] / 1e9);
-		}
-	if (census_noise(s))
-		diag_note("the messages contradict each other by up to %.6f s", (double)census_noise(s) / 1e9);
-	return s;
-}
-
-static bool
-merge_causal(struct settings *set, struct sources *all, struct render *out)
-{
-	struct order_spec spec = { .rules = &set->rules, .patience_ns = set->patience_ms * 1000000,
-	    .mode = set->order == MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL,
-	    .buffer = set->order == MINIMAX ? SIZE_MAX : (size_t)set->buffer_bytes,
-	    .explain = set->style.explain || set->style.json, .dropped = tell_dropped, .threads = threads(),
-	    .wanted = filter_is_any(&set->filter) ? filter_wants : NULL, .cookie = &set->filter };
-	struct order_count count = { 0 };
-	struct census *s = set->exact ? census(set, all) : NULL;
-
-	spec.census = s;
-	order_run(all->v, all->n, &spec, out, &count);
-	census_free(s);
-	sum_up(&count);
-	return count.late == 0 && count.dropped == 0;
-}
-
-static bool
-merge_by_time(struct settings *set, struct sources *all, struct render *out)
-{
-	bool any = filter_is_any(&set->filter);
-	struct merge_count count = { 0 };
-
-	if (any || out->style || out->line_buffered ||
-	    !merge_parallel(all->v, all->n, threads(), NULL, out, &count))
-		merge_run(all->v, all->n, out, any ? filter_wants : NULL, &set->filter, &count);
-	diag_note("%jd records", (intmax_t)count.records);
-	return true;
-}
-
 static void
 flush(void *out)
 {
 	render_flush(out);
 }
 
+static void
+give_offsets(const struct settings *set, struct sources *all)
+{
+	for (size_t k = 0; k < set->n_offsets; k++) {
+		const struct offset *o = &set->offsets[k];
+		struct source *s = sources_find(all, o->name, o->len);
+
+		if (!s)
+			opt_misused("--offset: no source is called '%.*s'", (int)o->len, o->name);
+		s->offset_ns = o->ns;
+	}
+}
+
 static bool
 merge(struct settings *set, struct sources *all)
 {
-	struct render_style *s = &set->style;
-	const struct source *once = set->exact ? sources_find_once(all) : NULL;
-	bool tty = isatty(STDOUT_FILENO), good;
+	struct render_style *s = &set->job.style;
+	const struct source *once = set->job.exact ? sources_find_once(all) : NULL;
+	bool tty = isatty(STDOUT_FILENO);
+	struct order_count count;
 	struct render out;
 
 	if (once)
@@ -363,27 +316,21 @@ merge(struct settings *set, struct sources *all)
 	for (unsigned i = 0; i < all->n; i++) {
 		all->v[i]->idle = s->last ? NULL : flush;
 		all->v[i]->cookie = &out;
-		for (size_t k = 0; k < set->n_offsets; k++)
-			if (strlen(all->v[i]->name) == set->offsets[k].len &&
-			    memcmp(all->v[i]->name, set->offsets[k].name, set->offsets[k].len) == 0)
-				all->v[i]->offset_ns = set->offsets[k].ns;
 	}
-	if (set->order == BY_TIME || (set->order == CAUSAL && !order_is_needed(all->v, all->n, &set->rules)))
-		good = merge_by_time(set, all, &out);
-	else
-		good = merge_causal(set, all, &out);
+	job_run(&set->job, all, &out, &count);
 	render_flush(&out);
 	if (out.error)
 		die(EXIT_TROUBLE, out.error, "standard output");
 	render_release(&out);
-	return good;
+	sum_up(&count);
+	return count.late == 0 && count.dropped == 0;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct settings set = { .patience_ms = 5000, .buffer_bytes = 64 << 20, .estimate = true, .prefix = AUTO,
-	    .filter = FILTER_ALL };
+	struct settings set = { .prefix = AUTO, .job = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
+	    .estimate = true, .filter = FILTER_ALL, .offset = tell_offset, .dropped = tell_dropped } };
 	struct specs specs = { NULL, 0 };
 	struct formats formats = { NULL, 0 };
 	struct sources all;
@@ -394,18 +341,19 @@ main(int argc, char *argv[])
 	diag_init(argv);
 	while ((c = opt_next(argc, argv, opts, "[OPTION]... [SOURCE]...")) != -1)
 		set_option(&set, c);
-	if (rules_load(&set.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
+	if (rules_load(&set.job.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
 		fail_die(&f);
 	list_sources(set.agent, argv + optind, &specs, &failed);
 	if (sources_open(&all, &specs, &formats, problem, &failed, &f) < 0)
 		fail_die(&f);
 	for (unsigned i = 0; i < all.n; i++)
 		diag_note("%s: format %s, order %s", all.v[i]->name, all.v[i]->fmt->name, all.v[i]->fifo ? "fifo" : "none");
+	give_offsets(&set, &all);
 	good = set.check ? check(&set, &all) : merge(&set, &all);
 	sources_close(&all, problem, &failed);
-	regex_free(set.filter.include);
-	regex_free(set.filter.exclude);
-	rules_release(&set.rules);
+	regex_free(set.job.filter.include);
+	regex_free(set.job.filter.exclude);
+	rules_release(&set.job.rules);
 	formats_release(&formats);
 	specs_release(&specs);
 	finish(failed || (!good && (set.check || set.strict)) ? EXIT_NO : EXIT_OK);

@@ -397,7 +397,7 @@ by_host() {
 	printf '[m]\nkind = message\nsend = x\nrecv = y\n' >noid.conf
 	for args in '--order=up a.log' '--patience=5 a.log' '--since=noon a.log' '--rules=bad.conf a.log' \
 		'--rules=noid.conf a.log' 'a.log,format=nope' 'a.log,order=maybe' 'a.log,tz=Nowhere' '--level=loud a.log' \
-		'--offset=x a.log' '--include=( a.log'; do
+		'--offset=x a.log' '--offset=other=1s a.log' '--include=( a.log'; do
 		# shellcheck disable=SC2086	# words
 		run --separate-stderr rejoin-log $args
 		status_is 2

@@ -8,10 +8,13 @@
 #include "log/merge.h"
 
 enum {
-	CHUNK = 2 << 20,		/* bytes that one worker merges at a time, about */
+	CHUNKS = 8 << 20,		/* bytes of all the pieces that are there at once, about */
+	CHUNK_MAX = 2 << 20,		/* and of one */
 	STEP_MIN = 32 << 10,		/* between two samples of a file, at least */
 	PROBE = 4096,			/* read at once when a record is looked for */
-	READ = 128 << 10,		/* and when it is merged */
+	READS = 4 << 20,		/* bytes of all buffers to read into */
+	READ_MIN = 16 << 10,
+	READ_MAX = 128 << 10,
 };
 
 struct sample {
@@ -39,6 +42,7 @@ struct parallel {
 	struct source **v;
 	const struct merge_watch *watch;
 	unsigned n, threads, slots;
+	int64_t chunk;			/* bytes of a piece */
 	struct track *tracks;
 	int64_t *cuts;			/* keys, rising, no two the same; the last is the end of all */
 	size_t n_cuts;
@@ -94,11 +98,11 @@ by_key(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Keys that cut the whole into pieces of about CHUNK bytes. */
+/* Keys that cut the whole into pieces of about CHUNK bytes each. */
 static void
 choose_cuts(struct parallel *p, int64_t step)
 {
-	size_t total = 0, k = 0, every = (size_t)(CHUNK / step);
+	size_t total = 0, k = 0, every = p->chunk > step ? (size_t)(p->chunk / step) : 1;
 	int64_t *all;
 
 	for (unsigned i = 0; i < p->n; i++)
@@ -250,7 +254,7 @@ release(struct parallel *p)
 static bool
 plan(struct parallel *p)
 {
-	int64_t step = CHUNK / (int64_t)p->n / STEP_MIN * STEP_MIN;
+	int64_t step = p->chunk / (int64_t)p->n / STEP_MIN * STEP_MIN;
 	bool good = true;
 	struct stat st;
 
@@ -308,9 +312,13 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, const struct mer
 {
 	struct parallel p = { .v = v, .n = n, .threads = threads, .watch = watch };
 	struct worker *w;
+	size_t read_bytes;
 
 	if (threads < 2 || !allows(v, n))
 		return false;
+	p.chunk = CHUNKS / (threads + 1) < CHUNK_MAX ? CHUNKS / (threads + 1) : CHUNK_MAX;
+	read_bytes = READS / threads / n;
+	read_bytes = read_bytes > READ_MAX ? READ_MAX : read_bytes < READ_MIN ? READ_MIN : read_bytes;
 	if (!plan(&p)) {
 		release(&p);
 		return false;
@@ -321,7 +329,7 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, const struct mer
 		w[i].p = &p;
 		w[i].views = xcalloc(n, sizeof(struct source *));
 		for (unsigned j = 0; j < n; j++)
-			w[i].views[j] = source_view(v[j], 0, 0, READ);
+			w[i].views[j] = source_view(v[j], 0, 0, read_bytes);
 		if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0)
 			abort();
 	}

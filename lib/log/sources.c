@@ -65,6 +65,15 @@ sources_close(struct sources *all, void (*problem)(const struct fail *f, void *c
 	*all = (struct sources){ .v = NULL };
 }
 
+struct source *
+sources_find(const struct sources *all, const char *name, size_t n)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		if (strlen(all->v[i]->name) == n && memcmp(all->v[i]->name, name, n) == 0)
+			return all->v[i];
+	return NULL;
+}
+
 const struct source *
 sources_find_once(const struct sources *all)
 {
