@@ -1,9 +1,25 @@
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "base/xalloc.h"
 #include "log/ids.h"
 
-enum { CAP_MIN = 1 << 6 };
+enum { CAP_MIN = 1 << 6, HUGE_PAGE = 2 << 20 };
+
+/* Places are looked at in no order, so in large tables most would need a page of their own looked up. */
+static struct ids_entry *
+table_new(size_t cap)
+{
+	size_t bytes = cap * sizeof(struct ids_entry);
+	void *p;
+
+	if (bytes < 2 * HUGE_PAGE || !(p = aligned_alloc(HUGE_PAGE, bytes)))
+		return xcalloc(cap, sizeof(struct ids_entry));
+	/* Where there are none, it works as well. */
+	(void)madvise(p, bytes, MADV_HUGEPAGE);
+	return memset(p, 0, bytes);
+}
 
 void
 ids_release(struct ids *t)
@@ -49,7 +65,7 @@ rebuild(struct ids *t, bool shrink)
 	t->cap = old.cap && !shrink ? old.cap : old.cap_min ? old.cap_min : CAP_MIN;
 	while (kept * 2 >= t->cap)
 		t->cap *= 2;
-	t->v = xcalloc(t->cap, sizeof *t->v);
+	t->v = table_new(t->cap);
 	t->n = kept;
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.v[i].id)

@@ -19,13 +19,20 @@
 uint64_t
 rule_hash(uint64_t seed, const char *p, size_t n)
 {
-	uint64_t h = 0xcbf29ce484222325 ^ (seed * 0x9e3779b97f4a7c15);
+	const uint64_t k = 0x9e3779b97f4a7c15;
+	uint64_t h = (seed + n) * k, w;
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)p[i]) * 0x100000001b3;
-	h ^= h >> 32;
-	h *= 0x9e3779b97f4a7c15;
+	for (; n >= 8; n -= 8, p += 8) {
+		memcpy(&w, p, 8);
+		h = (h ^ w) * k;
+		h ^= h >> 32;
+	}
+	for (w = 0; n > 0; n--)
+		w = w << 8 | (unsigned char)*p++;
+	h = (h ^ w) * k;
 	h ^= h >> 29;
+	h *= k;
+	h ^= h >> 32;
 	return h ? h : 1;
 }
 
