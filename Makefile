@@ -87,10 +87,15 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 all: $(TOOLS:%=$B/bin/%)
 
 # --- the packages needed, before anything is compiled for one of these goals
-DEPS_FOR := $(patsubst lint,check,$(patsubst unit,check,$(patsubst bats,check,$(filter \
-	demo check lint unit bats fuzz system soak bench,$(MAKECMDGOALS)))))
+DEPS_FOR := $(filter demo check lint unit bats fuzz system soak bench,$(MAKECMDGOALS))
+deps_of_lint = check
+deps_of_unit = check
+deps_of_bats = check
+deps_of_system = system check
+deps_of_bench = bench check
+deps_of_soak = fuzz system check
 deps:
-	$(Q)DEPS='$(DEPS)' test/deps.sh build $(sort $(patsubst soak,fuzz system check,$(DEPS_FOR)))
+	$(Q)DEPS='$(DEPS)' test/deps.sh build $(sort $(foreach g,$(DEPS_FOR),$(or $(deps_of_$g),$g)))
 
 # A change of flags rebuilds; an unchanged one does not.
 $B/flags: FORCE | $(if $(DEPS_FOR),deps)
