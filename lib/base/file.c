@@ -1,6 +1,6 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <libgen.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -155,7 +155,7 @@ file_replace(const char *path, const void *p, size_t n, mode_t mode, int flags)
 	r = io_write_all(fd, p, n);
 	if (r == 0 && (fchmod(fd, mode) < 0 || (flags & FILE_DURABLE && fsync(fd) < 0)))
 		r = -errno;
-	if (r == 0 && close(fd) < 0)
+	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	fd = -1;
 	if (r == 0 && rename(tmp, path) < 0)
@@ -189,19 +189,62 @@ file_make_dirs(const char *path, mode_t mode)
 	return r < 0 ? r : make_dir(path, mode);
 }
 
+static int remove_at(int dir, const char *name, const dev_t *dev);
+
+/* All that is in the directory FD, which is closed; what stays keeps nothing else there. */
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+remove_below(int fd, dev_t dev)
 {
-	(void)st, (void)type, (void)ftw;
-	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+	int r = 0, one;
+
+	if (!d) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	while ((e = readdir(d))) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		one = remove_at(dirfd(d), e->d_name, &dev);
+		if (one < 0)
+			r = one;
+	}
+	closedir(d);
+	return r;
+}
+
+/*
+ * By descriptors, not by paths: who may write below could put a link in the
+ * place of a directory just when it is entered.
+ */
+static int
+remove_at(int dir, const char *name, const dev_t *dev)
+{
+	struct stat st;
+	int fd, r;
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR)
+		return -errno;
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || (dev && st.st_dev != *dev)) {
+		r = fd < 0 ? -errno : -EXDEV;
+		io_closep(&fd);
+		return r;
+	}
+	r = remove_below(fd, st.st_dev);
+	if (r == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = -errno;
+	return r;
 }
 
 int
 file_remove_tree(const char *path)
 {
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 || errno == ENOENT)
-		return 0;
-	return -errno;
+	return remove_at(AT_FDCWD, path, NULL);
 }
 
 char *

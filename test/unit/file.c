@@ -1,8 +1,11 @@
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +97,35 @@ is_replaced_whole(void)
 	assert(system("test -z \"$(find . -name '.rejoin.*')\"") == 0);
 }
 
+static size_t
+descriptors(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* As on a full disk: the old file stays, and nothing of the new one. */
+static void
+what_cannot_be_written_leaves_nothing(void)
+{
+	const struct rlimit none = { 0, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+	const size_t before = descriptors();
+	_cleanup_free_ char *s = NULL;
+	struct fail f;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	assert(file_replace("a", "newer", 5, 0644, 0) == -EFBIG);
+	assert(setrlimit(RLIMIT_FSIZE, &all) == 0);
+	assert(descriptors() == before);
+	s = load("a", 0, 10, &f);
+	assert(strcmp(s, "new") == 0);
+	assert(system("test -z \"$(find . -name '.rejoin.*')\"") == 0);
+}
+
 static void
 trees_come_and_go(void)
 {
@@ -148,6 +180,7 @@ main(void)
 	what_is_no_file_is_refused();
 	what_others_may_write_is_not_trusted();
 	is_replaced_whole();
+	what_cannot_be_written_leaves_nothing();
 	trees_come_and_go();
 	names_are_encoded();
 	return file_remove_tree(dir) < 0;
