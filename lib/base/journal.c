@@ -19,15 +19,13 @@ struct journal {
 	bool dirty;
 };
 
-enum { TAIL = 1 << 20 };
-
-/* The offset after the last newline before END, looked for at most TAIL bytes back. */
+/* The offset after the last newline before END. */
 static off_t
 line_end(int fd, off_t end)
 {
 	char b[4096];
 
-	for (off_t at = end; at > 0 && end - at < TAIL; ) {
+	for (off_t at = end; at > 0; ) {
 		size_t n = at < (off_t)sizeof b ? (size_t)at : sizeof b;
 		ssize_t r = pread(fd, b, n, at - (off_t)n);
 		char *nl;
@@ -96,7 +94,8 @@ rotate(struct journal *j)
 		return r;
 	if (rename(j->path, old) < 0)
 		return -errno;
-	close(j->fd);
+	io_closep(&j->fd);
+	j->fd = -1;
 	r = open_file(j);
 	return r < 0 ? r : file_sync_dir(j->path);
 }
@@ -109,7 +108,9 @@ journal_add(struct journal *j, const char *line, size_t len)
 
 	buf_add(&b, line, len);
 	buf_putc(&b, '\n');
-	if (j->len > 0 && (size_t)j->len + b.len > j->max)
+	if (j->fd < 0)
+		r = open_file(j);	/* that could not be made when the last one was full */
+	else if (j->len > 0 && (size_t)j->len + b.len > j->max)
 		r = rotate(j);
 	if (r == 0)
 		r = lseek(j->fd, j->len, SEEK_SET) < 0 ? -errno : io_write_all(j->fd, b.s, b.len);

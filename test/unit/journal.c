@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/journal.h"
+#include "base/xalloc.h"
 
 static void
 add(struct journal *j, const char *line)
@@ -30,6 +32,42 @@ last_is(const char *want)
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	assert(journal_last("j", &b) == 0 && strcmp(b.s, want) == 0);
+}
+
+/* A crash may leave as much of what was not yet on disk as was added, and zeros at that. */
+static void
+a_long_torn_line_costs_no_other(void)
+{
+	_cleanup_free_ char *text = calloc(3 << 20, 1);
+	struct journal *j;
+
+	assert(text);
+	memcpy(text, "one\n", 4);
+	assert(file_replace("j", text, 3 << 20, 0640, 0) == 0);
+	last_is("one");
+	j = journal_open("j", 20);
+	assert(j);
+	holds("j", "one\n");
+	journal_close(j);
+}
+
+static void
+a_file_that_cannot_be_made_is_made_later(void)
+{
+	struct journal *j = journal_open("j", 10);
+	struct rlimit before, none;
+
+	assert(j);
+	add(j, "two");
+	assert(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	none = (struct rlimit){ 3, before.rlim_max };
+	assert(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	assert(journal_add(j, "three", 5) == -EMFILE);
+	assert(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	add(j, "four");
+	holds("j", "four\n");
+	holds("j.1", "one\ntwo\n");
+	journal_close(j);
 }
 
 int
@@ -76,6 +114,8 @@ main(void)
 	assert(j);
 	holds("j", "");
 	journal_close(j);
+	a_long_torn_line_costs_no_other();
+	a_file_that_cannot_be_made_is_made_later();
 	assert(mkfifo("pipe", 0600) == 0 && !journal_open("pipe", 20));
 	assert(symlink("j", "link") == 0 && !journal_open("link", 20) && errno == ELOOP);
 	return file_remove_tree(dir) < 0;
