@@ -331,6 +331,16 @@ launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err)
 	return -r;
 }
 
+/* Who started us may have had us ignore how children end: the kernel would then not tell. */
+static void
+mind_children(void)
+{
+	struct sigaction sa;
+
+	if (sigaction(SIGCHLD, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+		signal(SIGCHLD, SIG_DFL);
+}
+
 static int
 start(struct spawn *s, const struct spawn_spec *spec)
 {
@@ -338,6 +348,7 @@ start(struct spawn *s, const struct spawn_spec *spec)
 	const bool read_it = spec->out_max || spec->output;
 	int r = 0;
 
+	mind_children();
 	if (spec->in)
 		r = our_pipe(in, 1);
 	if (r == 0 && !spec->out_inherit && read_it)

@@ -145,6 +145,19 @@ begins_clean(void)
 	done_with(&r);
 }
 
+/* One of ours that was told not to mind its children still hears how they end. */
+static void
+is_heard_where_children_are_ignored(void)
+{
+	struct spawn_result r;
+
+	signal(SIGCHLD, SIG_IGN);
+	run("exit 3", (struct spawn_spec){ 0 }, &r);
+	assert(r.status == 3 && r.signo == 0);
+	done_with(&r);
+	signal(SIGCHLD, SIG_DFL);
+}
+
 int
 main(void)
 {
@@ -157,5 +170,6 @@ main(void)
 	does_not_wait_for_leftovers();
 	what_cannot_be_run_is_told();
 	begins_clean();
+	is_heard_where_children_are_ignored();
 	return file_remove_tree(dir) < 0;
 }
