@@ -460,6 +460,66 @@ result() { # COMPONENT - code of its last result
 	[ "$(status_of cycle)" = 1 ]
 }
 
+@test "a retry or a goal that comes while it stops does not have it leave its scripts" {
+	script '[ "$action" = install ] && { trap "" TERM; echo $$ >'"$PWD"'/pid; while :; do sleep 0.05; done; }'
+	for hint in retry 'deploy other 3.0 motors'; do
+		deploy w1 2.0 motors
+		agent
+		wait_for '[ -s pid ]'
+		kill -TERM "$agent_pid"
+		wait_for '[ "$(status_of state)" = stopping ]'
+		$hint
+		wait_for '! alive "$agent_pid"'
+		run alive "$(cat pid)"
+		status_is 1
+		[ "$(status_of state)" = stopped ]
+		rm pid
+	done
+}
+
+@test "what is wrong with a goal is said for as long as it is so" {
+	script
+	deploy w1 2.0
+	cp goal.json good.json
+	agent
+	settled 1
+	echo '{' >goal.new && mv goal.new goal.json
+	wait_for '[ "$(status_of state)" = failed ]'
+	# a cycle for the goal that was kept does not put the new one right
+	retry
+	settled 2
+	[ "$(status_of state)" = failed ]
+	[[ $(status_of note) == *goal.json* ]]
+	end_pids "$agent_pid"
+	agent
+	settled 1
+	[ "$(status_of state)" = failed ]
+	[[ $(status_of note) == *goal.json* ]]
+	cp good.json goal.new && mv goal.new goal.json
+	wait_for '[ "$(status_of state)" = idle ]'
+	[ "$(status_of note)" = '' ]
+	echo '{' >goal.new && mv goal.new goal.json
+	wait_for '[ "$(status_of state)" = failed ]'
+	rm goal.json
+	wait_for '[ "$(status_of state)" = idle ]'
+	[ "$(status_of note)" = '' ]
+}
+
+@test "a completed deployment that another one has interrupted is run again" {
+	script '[ "$want" = 3.0 ] && [ "$action$id" = installright ] && sleep 100'
+	deploy w1 2.0 motors
+	cp goal.json one.json
+	agent
+	settled 1
+	deploy w2 3.0 motors
+	wait_for '[ "$(calls right install)" = 2 ]'
+	[ "$(version left)" = 3.0 ]
+	mv one.json goal.json
+	settled 3
+	[ "$(version left) $(version right)" = '2.0 2.0' ]
+	[ "$(jq -r .deviceUpdate.agent.workflow.id "$state/twins/current.json")" = w1 ]
+}
+
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,
 # nothing half-written is read.
 good_after_kill() {

@@ -89,8 +89,10 @@ desired_look(struct desired *d, struct goal **out, struct fail *f)
 	if (!d->source)
 		return 0;
 	r = load_text(d, d->source, &text, f);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		d->refused = false;
 		return 0;	/* what was wanted last still is */
+	}
 	if (r == 0 && text.len == d->text.len && memcmp(text.s, d->text.s, text.len) == 0) {
 		d->refused = false;
 		return 0;

@@ -240,7 +240,8 @@ begin_cycle(struct reconciler *r)
 	r->status.cycle++;
 	r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
-	note(r, "");
+	if (!r->desired.refused)
+		note(r, "");
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	set_state(r, AGENT_BUSY);
 	report_begin(&r->report, r->goal);
@@ -278,24 +279,26 @@ take_back(struct reconciler *r)
 	say(r, "workflow %s: taken back", r->goal->id);
 }
 
+/* It was, and nothing has been begun since that may have undone it. */
 static bool
 is_completed(const struct reconciler *r)
 {
-	const char *id = report_completed(&r->report);
+	const char *id = report_completed(&r->report), *last = report_workflow(&r->report);
 
-	return id && strcmp(id, r->goal->id) == 0 && report_has_failed(&r->report) != 1;
+	return id && strcmp(id, r->goal->id) == 0 && last && strcmp(last, id) == 0 &&
+	    report_has_failed(&r->report) != 1;
 }
 
 static void
 decide(struct reconciler *r)
 {
+	if (r->cycle)
+		return;		/* until it has ended */
 	if (r->stopping) {
 		set_state(r, AGENT_STOPPED);
 		r->spec.stopped(r->spec.cookie);
 		return;
 	}
-	if (r->cycle)
-		return;
 	if (r->retry_wanted)
 		look(r);	/* the hub first */
 	if (r->goal && r->goal->action == GOAL_CANCEL) {
@@ -500,8 +503,8 @@ reconcile_retry(struct reconciler *r, unsigned n)
 {
 	r->status.retries += n;
 	r->retry_wanted = r->status.pending = true;
-	if (r->cycle)
-		publish(r);
+	/* at once: who asks next counts on from there */
+	publish(r);
 	decide(r);
 }
 
