@@ -520,6 +520,24 @@ result() { # COMPONENT - code of its last result
 	[ "$(jq -r .deviceUpdate.agent.workflow.id "$state/twins/current.json")" = w1 ]
 }
 
+@test "a state directory has one agent, whatever its profile; a relative one is its own" {
+	sed "s,/agent/,/other/," "$REJOIN_CONFIG_DIR/agents.d/rejoin.conf" >"$REJOIN_CONFIG_DIR/agents.d/other.conf"
+	agent
+	run --separate-stderr timeout -k 1 10 rejoin-agent -A other --once
+	status_is 6
+	err_has "$state"
+	end_pids "$agent_pid"
+	script 'sleep 100'
+	deploy w1 2.0 motors
+	start agent rejoin-agent --state mine
+	wait_for '[ "$(calls left is-installed)" = 1 ]'
+	mkdir elsewhere
+	(cd elsewhere && timeout -k 1 10 rejoin-agent -A other --goal file:/none --state mine --once)
+	grep -lzsq "REJOIN_RUN=.*/mine/work" /proc/[0-9]*/environ
+	alive "$agent_pid"
+	[ "$(status_of state)" = busy ]
+}
+
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,
 # nothing half-written is read.
 good_after_kill() {

@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hlc.h"
+#include "base/io.h"
 #include "base/journal.h"
+#include "base/lock.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
 #include "deploy/cycle.h"
@@ -22,7 +24,8 @@ enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50 };
 struct reconciler {
 	struct loop *loop;
 	struct reconcile_spec spec;
-	char *current, *work, *cache;		/* paths */
+	char *state, *current, *work, *cache;	/* paths */
+	int lock_fd;
 	struct desired desired;
 	struct goal *goal;			/* the one that is wanted; NULL for none */
 	struct goal *running;			/* what the cycle works on, once GOAL is another */
@@ -363,14 +366,17 @@ adopt(struct reconciler *r, struct goal *g)
 static void
 look(struct reconciler *r)
 {
+	const bool was_refused = r->desired.refused;
 	struct goal *g = NULL;
 	struct fail f;
 	int e = desired_look(&r->desired, &g, &f);
 
+	if (e < 0)
+		note(r, f.text);
+	else if (was_refused && !r->desired.refused)
+		note(r, "");
 	if (e > 0)
 		adopt(r, g);
-	else if (e < 0)
-		note(r, f.text);
 }
 
 static void
@@ -405,7 +411,7 @@ load_report(struct reconciler *r, struct fail *f)
 static int
 open_journal(struct reconciler *r, struct fail *f)
 {
-	_cleanup_free_ char *path = xasprintf("%s/journal.jsonl", r->spec.state);
+	_cleanup_free_ char *path = xasprintf("%s/journal.jsonl", r->state);
 	_cleanup_buf_ struct buf line = BUF_INIT;
 	_cleanup_json_ struct json last = JSON_ABSENT;
 	_cleanup_json_ struct json id = JSON_ABSENT;
@@ -423,18 +429,47 @@ open_journal(struct reconciler *r, struct fail *f)
 }
 
 static int
+make_dir(const char *path, struct fail *f)
+{
+	int e = file_make_dirs(path, 0755);
+
+	return e < 0 ? fail_errno(f, e, "%s", path) : 0;
+}
+
+/* By a path that means the same to handlers, whom it marks, too; and for us alone. */
+static int
+take_state(struct reconciler *r, struct fail *f)
+{
+	_cleanup_free_ char *lock = NULL;
+	int e = make_dir(r->spec.state, f);
+
+	if (e < 0)
+		return e;
+	r->state = realpath(r->spec.state, NULL);
+	if (!r->state)
+		return fail_errno(f, errno, "%s", r->spec.state);
+	lock = xasprintf("%s/lock", r->state);
+	r->lock_fd = lock_open(lock, 0600);
+	e = r->lock_fd < 0 ? r->lock_fd : lock_try(r->lock_fd);
+	if (e == -EAGAIN)
+		return fail_set(f, EXIT_BUSY, "%s: held by another agent", lock);
+	return e < 0 ? fail_errno(f, e, "%s", lock) : 0;
+}
+
+static int
 make_state(struct reconciler *r, struct fail *f)
 {
-	_cleanup_free_ char *twins = xasprintf("%s/twins", r->spec.state);
-	const char *const dirs[] = { r->spec.state, twins, r->cache };
+	_cleanup_free_ char *twins = NULL;
+	int e = take_state(r, f);
 
-	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
-		int e = file_make_dirs(dirs[i], 0755);
-
-		if (e < 0)
-			return fail_errno(f, e, "%s", dirs[i]);
-	}
-	return 0;
+	if (e < 0)
+		return e;
+	twins = xasprintf("%s/twins", r->state);
+	r->current = xasprintf("%s/current.json", twins);
+	r->work = xasprintf("%s/work", r->state);
+	r->cache = xasprintf("%s/cache", r->state);
+	e = make_dir(twins, f);
+	return e < 0 ? e : make_dir(r->cache, f);
 }
 
 int
@@ -445,16 +480,14 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	int e;
 
 	*r = (struct reconciler){
-		.loop = l, .spec = *spec, .written = BUF_INIT,
-		.current = xasprintf("%s/twins/current.json", spec->state),
-		.work = xasprintf("%s/work", spec->state),
-		.cache = xasprintf("%s/cache", spec->state),
+		.loop = l, .spec = *spec, .lock_fd = -1, .written = BUF_INIT,
 		.publish_later = { .fn = publish, .cookie = r },
 	};
-	desired_init(&r->desired, spec->goal, spec->state, spec->settings->allow_unsigned);
 	e = make_state(r, f);
-	if (e == 0)
+	if (e == 0) {
+		desired_init(&r->desired, spec->goal, r->state, spec->settings->allow_unsigned);
 		e = open_journal(r, f);
+	}
 	if (e == 0)
 		e = load_report(r, f);
 	if (e < 0)
@@ -467,6 +500,7 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 void
 reconcile_start(struct reconciler *r, const struct status *s)
 {
+	_cleanup_free_ char *mark = NULL;
 	char waiting_note[STATUS_TEXT];
 	int64_t waiting = r->status.waiting;
 
@@ -478,7 +512,8 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	snprintf(r->status.report, sizeof r->status.report, "%s", r->current);
 	set_state(r, AGENT_STARTING);
 	/* handlers of an agent that was killed must not go on beside ours */
-	if (spawn_kill_marked(r->work) > 0)
+	mark = xasprintf("%s/", r->work);
+	if (spawn_kill_marked(mark) > 0)
 		say(r, "ended what an earlier agent had left running");
 	file_remove_tree(r->work);
 	load_kept_goal(r);
@@ -532,6 +567,8 @@ reconcile_free(struct reconciler *r)
 	report_release(&r->report);
 	desired_release(&r->desired);
 	buf_release(&r->written);
+	io_closep(&r->lock_fd);
+	free(r->state);
 	free(r->current);
 	free(r->work);
 	free(r->cache);

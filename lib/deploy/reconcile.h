@@ -14,6 +14,7 @@
  *	twins/current.json	deploy/report.h
  *	journal.jsonl		a result record a line
  *	cache/, work/		payloads by their content; handlers' work folders
+ *	lock			held by the one agent that works in it
  */
 #ifndef DEPLOY_RECONCILE_H
 #define DEPLOY_RECONCILE_H
