@@ -44,16 +44,21 @@ report_init(struct report *r, struct json twin)
 {
 	_cleanup_json_ struct json mine = JSON_ABSENT;
 	_cleanup_json_ struct json list = JSON_ABSENT;
+	const char *workflow;
 
 	r->twin = json_is_object(twin) ? json_copy(twin) : json_object();
 	r->results = json_object();
 	mine = ours(r);
 	list = json_get(mine, "results");
+	workflow = report_workflow(r);
 	for (size_t i = 0; i < json_count(list); i++) {
-		struct json record = json_at(list, i);
+		_cleanup_json_ struct json record = json_at(list, i);
 		_cleanup_free_ char *key = result_key(record);
+		const char *of = json_get_text(record, "workflow");
 
-		json_set(&r->results, key, record);
+		/* one that was killed at work had not yet forgotten those of another */
+		if (workflow && of && strcmp(of, workflow) == 0)
+			json_set(&r->results, key, json_copy(record));
 	}
 }
 
@@ -210,29 +215,40 @@ report_set_state(struct report *r, const struct goal *g, int state)
 	set_agent(r, agent);
 }
 
+/* Who is waited for already, and since when. */
+static struct json
+waiting_since(const struct report *r)
+{
+	_cleanup_json_ struct json mine = ours(r);
+	_cleanup_json_ struct json list = json_get(mine, "waiting");
+	struct json out = json_object();
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		_cleanup_json_ struct json w = json_at(list, i);
+		const char *id = json_get_text(w, "id"), *since = json_get_text(w, "since");
+
+		if (id && since)
+			json_set_text(&out, id, since);
+	}
+	return out;
+}
+
 /* Who was waited for already keeps the time since when. */
 static struct json
 waiting_list(const struct report *r, struct json waiting, const char *now)
 {
-	_cleanup_json_ struct json mine = ours(r);
-	_cleanup_json_ struct json before = json_get(mine, "waiting");
+	_cleanup_json_ struct json before = waiting_since(r);
 	struct json out = json_array();
 
 	for (size_t i = 0; i < json_count(waiting); i++) {
 		_cleanup_json_ struct json c = json_at(waiting, i);
+		const char *since = json_get_text(before, component_id(c));
 		struct json entry = json_object();
 
 		json_set_text(&entry, "id", component_id(c));
 		if (json_get_text(c, "name"))
 			json_set_text(&entry, "name", json_get_text(c, "name"));
-		json_set_text(&entry, "since", now);
-		for (size_t k = 0; k < json_count(before); k++) {
-			_cleanup_json_ struct json b = json_at(before, k);
-			const char *id = json_get_text(b, "id"), *since = json_get_text(b, "since");
-
-			if (id && since && strcmp(id, component_id(c)) == 0)
-				json_set_text(&entry, "since", since);
-		}
+		json_set_text(&entry, "since", since ? since : now);
 		json_append(&out, entry);
 	}
 	return out;

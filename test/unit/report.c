@@ -1,7 +1,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/xalloc.h"
 #include "deploy/report.h"
 
 static struct json
@@ -105,10 +107,70 @@ check_round(void)
 	release(&g);
 }
 
+/* Killed when X had begun to work: what the file still has of W is not X's. */
+static void
+check_interrupted(void)
+{
+	struct goal w = goal("w"), x = goal("x");
+	const struct cycle_outcome failed = { .failed = true, .details = "", .waiting = JSON_ABSENT };
+	const struct cycle_outcome well = { .code = 700, .details = "", .waiting = JSON_ABSENT };
+	_cleanup_json_ struct json twin = JSON_ABSENT;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct report r;
+
+	report_init(&r, JSON_ABSENT);
+	report_begin(&r, &w);
+	report_add_result(&r, record("step_0.0", "a", 0, "broken"));
+	report_end(&r, &w, &failed, "T1");
+	report_begin(&r, &x);
+	report_set_state(&r, &x, REPORT_IN_PROGRESS);
+	twin = json_copy(r.twin);
+	report_release(&r);
+
+	report_init(&r, twin);
+	report_begin(&r, &x);
+	report_end(&r, &x, &well, "T2");
+	json_format(r.twin, &text);
+	assert(!strstr(text.s, "broken"));
+	report_release(&r);
+	release(&w);
+	release(&x);
+}
+
+/* A list as long as an inventory may be is no reason to stand still. */
+static void
+check_many_waiting(void)
+{
+	enum { MANY = 50000 };
+	struct goal g = goal("w");
+	_cleanup_json_ struct json who = json_array();
+	struct cycle_outcome o = { .code = 700, .details = "" };
+	struct report r;
+
+	for (int i = 0; i < MANY; i++) {
+		_cleanup_free_ char *id = xasprintf("c%d", i);
+		struct json c = json_object();
+
+		json_set_text(&c, "id", id);
+		json_append(&who, c);
+	}
+	o.waiting = who;
+	report_init(&r, JSON_ABSENT);
+	report_end(&r, &g, &o, "T1");
+	alarm(60);
+	report_end(&r, &g, &o, "T2");
+	alarm(0);
+	assert(report_waiting(&r) == MANY);
+	report_release(&r);
+	release(&g);
+}
+
 int
 main(void)
 {
 	check_news();
 	check_round();
+	check_interrupted();
+	check_many_waiting();
 	return 0;
 }
