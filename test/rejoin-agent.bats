@@ -538,6 +538,35 @@ result() { # COMPONENT - code of its last result
 	[ "$(status_of state)" = busy ]
 }
 
+@test "who waits for an agent that has nothing to run is told so" {
+	export REJOIN_AGENT=rejoin
+	echo '{"workflow":{"action":255,"id":"nodeployment"}}' >goal.json
+	agent
+	wait_for '[ "$(status_of state)" = idle ]'
+	run --separate-stderr rejoin-retry --wait --debounce 0s --timeout 10s
+	status_is 0
+	echo '{' >goal.new && mv goal.new goal.json
+	wait_for '[ "$(status_of state)" = failed ]'
+	run --separate-stderr rejoin-retry --wait --debounce 0s --timeout 10s
+	status_is 1
+	err_has goal.json
+	# it is restarted while somebody waits, and then has no goal that it would take
+	script '[ -e '"$PWD"'/block ] && sleep 100'
+	touch block
+	deploy w1 2.0 motors
+	wait_for '[ "$(calls left is-installed)" = 1 ]'
+	start waiter rejoin-retry --force --wait --debounce 0s --timeout 20s
+	wait_for '[ "$(status_of pending)" = yes ]'
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	echo '{' >goal.new && mv goal.new goal.json
+	rm "$state/twins/desired.json"
+	agent
+	wait_for '! alive "$waiter_pid"'
+	run wait "$waiter_pid"
+	status_is 1
+}
+
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,
 # nothing half-written is read.
 good_after_kill() {

@@ -120,19 +120,23 @@ retry_drain(const struct profile *p, const struct marks *m, const struct retry_s
 
 /*
  * Does S show the end of a cycle that took D in?  Its verdict is then in *R.  A
- * new incarnation evaluates its goal when it starts; without a goal there is
- * nothing to evaluate, and nothing to fail at.
+ * new incarnation evaluates its goal when it starts; one at rest has nothing to
+ * evaluate.  At rest it says itself how things stand; otherwise another cycle
+ * has begun, and its last result tells.
  */
 static bool
 is_settled(const struct status *s, const struct delivery *d, int *r, struct fail *f)
 {
 	bool same = strcmp(s->incarnation, d->incarnation) == 0;
-	bool aimless = s->state == AGENT_IDLE && !*s->workflow;
+	bool rests = s->state == AGENT_IDLE || s->state == AGENT_FAILED;
 
-	if (same ? s->settled < d->target : s->settled_cycle < 1 && !aimless)
+	if (same ? s->settled < d->target : s->settled_cycle < 1 && !rests)
 		return false;
-	*r = s->result > 0 || (s->result == 0 && aimless) ? 0 : fail_set(f, EXIT_NO,
-	    "%s: the deployment %s failed: result %d", s->agent, s->workflow, s->result);
+	if (rests ? s->state == AGENT_IDLE : s->result > 0)
+		*r = 0;
+	else
+		*r = fail_set(f, EXIT_NO, "%s: the deployment %s failed: result %d%s%s", s->agent,
+		    s->workflow, s->result, *s->note ? ": " : "", s->note);
 	return true;
 }
 
