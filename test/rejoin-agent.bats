@@ -567,6 +567,18 @@ result() { # COMPONENT - code of its last result
 	status_is 1
 }
 
+@test "what could not be removed of an earlier run is in nobody's way" {
+	needs_root
+	mkdir -p "$state/work/work.1"
+	mount -t tmpfs none "$state/work/work.1" || cannot 'no tmpfs can be mounted here'
+	script
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	umount "$state/work/work.1"
+	status_is 0
+	[ "$(version left) $(version right)" = '2.0 2.0' ]
+}
+
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,
 # nothing half-written is read.
 good_after_kill() {
@@ -586,7 +598,7 @@ good_after_kill() {
 	export state run_dir
 	export -f fw version good_after_kill
 	KILLWALK_FOLLOW='' "$TOP/test/fault/killwalk.sh" \
-		'openat,write,pwrite64,rename,unlink,rmdir,mkdir,mknodat,fchmod,chmod,ftruncate,fdatasync,fsync,copy_file_range,clone3' \
+		'openat,write,pwrite64,rename,unlink,unlinkat,rmdir,mkdir,mknodat,fchmod,chmod,ftruncate,fdatasync,fsync,copy_file_range,clone3' \
 		'rm -rf "$state" "$run_dir"; for c in left right front; do fw $c 1.0; done' \
 		'rejoin-agent -q --once --jobs 2' good_after_kill
 }

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -208,19 +207,6 @@ end_step(struct task *t)
 		end_task(t, false);
 }
 
-/* NAME in FOLDER (or the folder, for NULL) belongs to who runs the handlers. */
-static int
-hand_over(const struct cycle_spec *spec, const char *folder, const char *name, struct fail *f)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name ? name : ".");
-	const char *user = settings_user(spec->settings);
-	const struct passwd *pw = user ? getpwnam(user) : NULL;
-
-	if (pw && lchown(path, pw->pw_uid, pw->pw_gid) < 0)
-		return fail_errno(f, errno, "%s", path);
-	return 0;
-}
-
 /* A folder with the step's script in it, and nothing else. */
 static int
 take_folder(struct task *t, struct fail *f)
@@ -228,18 +214,12 @@ take_folder(struct task *t, struct fail *f)
 	const struct cycle *c = t->c;
 	const struct manifest_step *step = &t->stage->steps[t->step];
 	const char *script = json_get_text(step->properties, "scriptFileName");
-	int r;
 
 	t->script = NULL;
 	for (const struct payload **p = step->files; script && *p; p++)
 		if (strcmp((*p)->name, script) == 0)
 			t->script = *p;
-	r = folders_take(c->folders, t->script, c->spec.cache, &t->folder, f);
-	if (r == 0)
-		r = hand_over(&c->spec, t->folder, NULL, f);
-	if (r == 0 && t->script)
-		r = hand_over(&c->spec, t->folder, t->script->name, f);
-	return r;
+	return folders_take(c->folders, t->script, c->spec.cache, &t->folder, f);
 }
 
 /* The other files of the step; a failed download has changed nothing. */
@@ -258,8 +238,6 @@ fetch(struct task *t, struct fail *f)
 		r = payload_fetch(*p, spec->cache, &path, f);
 		if (r == 0)
 			r = payload_place(*p, spec->cache, t->folder, false, f);
-		if (r == 0)
-			r = hand_over(spec, t->folder, (*p)->name, f);
 	}
 	return r;
 }

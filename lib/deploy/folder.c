@@ -86,10 +86,13 @@ int
 folders_take(struct folders *s, const struct payload *script, const char *cache, char **path,
     struct fail *f)
 {
-	_cleanup_free_ char *new = xasprintf("%s/work.%ju", s->root, ++s->n);
-	_cleanup_free_ char *cached = NULL;
+	_cleanup_free_ char *new = NULL, *cached = NULL;
 	int r = 0;
 
+	do {	/* what could not be removed after an earlier cycle has its name still */
+		free(new);
+		new = xasprintf("%s/work.%ju", s->root, ++s->n);
+	} while (access(new, F_OK) == 0);
 	if (!use_again(s, script, new)) {
 		if (mkdir(new, 0700) < 0)
 			return fail_errno(f, errno, "%s", new);

@@ -11,6 +11,7 @@
 
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/io.h"
 #include "base/spawn.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
@@ -336,6 +337,7 @@ static int
 find_script(struct handler *h, const struct handler_call *call, char **program)
 {
 	const char *name = json_get_text(call->properties, "scriptFileName");
+	_cleanup_fd_ int fd = -1;
 	struct stat st;
 
 	if (!name || !*name)
@@ -343,10 +345,12 @@ find_script(struct handler *h, const struct handler_call *call, char **program)
 	if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return refuse(h, ERC_NO_SCRIPT_NAME, "scriptFileName '%s' is no file name", name);
 	*program = xasprintf("%s/%s", call->work_folder, name);
-	if (lstat(*program, &st) < 0 || !S_ISREG(st.st_mode))
+	/* its folder is the user's who ran others there: what is opened is what is changed */
+	fd = open(*program, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_NOT_FOUND,
 		    "%s is no file of the work folder", name);
-	if (!(st.st_mode & S_IXUSR) && chmod(*program, 0750) < 0)
+	if (!(st.st_mode & S_IXUSR) && fchmod(fd, 0750) < 0)
 		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s: %s", name,
 		    strerror(errno));
 	return 0;
@@ -384,13 +388,14 @@ give_away(const char *folder, const struct passwd *user)
 	if (!d)
 		return -errno;
 	while (r == 0 && (e = readdir(d))) {
+		/* what is looked at is what is given away: the name may be another's by then */
+		_cleanup_fd_ int fd = openat(dirfd(d), e->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		struct stat st;
 
-		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
+		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+		    st.st_uid != geteuid())
 			continue;
-		if (fchownat(dirfd(d), e->d_name, user->pw_uid, user->pw_gid,
-		    AT_SYMLINK_NOFOLLOW) < 0)
+		if (fchownat(fd, "", user->pw_uid, user->pw_gid, AT_EMPTY_PATH) < 0)
 			r = -errno;
 	}
 	if (r == 0 && fchown(dirfd(d), user->pw_uid, user->pw_gid) < 0)
