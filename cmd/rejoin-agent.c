@@ -80,11 +80,16 @@ on_busy(bool busy, void *cookie)
 	runtime_set_busy(a->runtime, busy);
 }
 
+/* Line by line: what a script prints does not pass for what we say. */
 static void
 on_log(const char *text, void *cookie)
 {
 	(void)cookie;
-	diag_info("%s", text);
+	for (size_t n; *text; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		if (n > 0)
+			diag_info("%.*s", (int)n, text);
+	}
 }
 
 static void

@@ -520,24 +520,6 @@ result() { # COMPONENT - code of its last result
 	[ "$(jq -r .deviceUpdate.agent.workflow.id "$state/twins/current.json")" = w1 ]
 }
 
-@test "a state directory has one agent, whatever its profile; a relative one is its own" {
-	sed "s,/agent/,/other/," "$REJOIN_CONFIG_DIR/agents.d/rejoin.conf" >"$REJOIN_CONFIG_DIR/agents.d/other.conf"
-	agent
-	run --separate-stderr timeout -k 1 10 rejoin-agent -A other --once
-	status_is 6
-	err_has "$state"
-	end_pids "$agent_pid"
-	script 'sleep 100'
-	deploy w1 2.0 motors
-	start agent rejoin-agent --state mine
-	wait_for '[ "$(calls left is-installed)" = 1 ]'
-	mkdir elsewhere
-	(cd elsewhere && timeout -k 1 10 rejoin-agent -A other --goal file:/none --state mine --once)
-	grep -lzsq "REJOIN_RUN=.*/mine/work" /proc/[0-9]*/environ
-	alive "$agent_pid"
-	[ "$(status_of state)" = busy ]
-}
-
 @test "who waits for an agent that has nothing to run is told so" {
 	export REJOIN_AGENT=rejoin
 	echo '{"workflow":{"action":255,"id":"nodeployment"}}' >goal.json
@@ -567,6 +549,24 @@ result() { # COMPONENT - code of its last result
 	status_is 1
 }
 
+@test "a state directory has one agent, whatever its profile; a relative one is its own" {
+	sed "s,/agent/,/other/," "$REJOIN_CONFIG_DIR/agents.d/rejoin.conf" >"$REJOIN_CONFIG_DIR/agents.d/other.conf"
+	agent
+	run --separate-stderr timeout -k 1 10 rejoin-agent -A other --once
+	status_is 6
+	err_has "$state"
+	end_pids "$agent_pid"
+	script 'sleep 100'
+	deploy w1 2.0 motors
+	start agent rejoin-agent --state mine
+	wait_for '[ "$(calls left is-installed)" = 1 ]'
+	mkdir elsewhere
+	(cd elsewhere && timeout -k 1 10 rejoin-agent -A other --goal file:/none --state mine --once)
+	grep -lzsq "REJOIN_RUN=.*/mine/work" /proc/[0-9]*/environ
+	alive "$agent_pid"
+	[ "$(status_of state)" = busy ]
+}
+
 @test "what could not be removed of an earlier run is in nobody's way" {
 	needs_root
 	mkdir -p "$state/work/work.1"
@@ -577,6 +577,14 @@ result() { # COMPONENT - code of its last result
 	umount "$state/work/work.1"
 	status_is 0
 	[ "$(version left) $(version right)" = '2.0 2.0' ]
+}
+
+@test "all that is kept of a script's output is logged, each line as ours" {
+	script '[ "$action$id" = installleft ] && seq -f "line %g of many" 1000 >&2'
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	err_has $'\nrejoin-agent: line 999 of many\nrejoin-agent: line 1000 of many\n'
 }
 
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,

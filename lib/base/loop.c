@@ -155,7 +155,7 @@ fire_timers(struct loop *l)
 	const int64_t now = clock_mono_ms();
 	struct loop_timer *t;
 
-	/* one set for "at once" by a callback waits for the next round */
+	/* NOW stands still: one that is set again and again does not keep us here */
 	while (!l->stopped && (t = l->timers) && t->at_ms <= now) {
 		loop_timer_stop(l, t);
 		t->fn(t->cookie);
