@@ -54,8 +54,9 @@ denied_explain(const char *path, struct fail *f)
 	user_name(st.st_uid, owner);
 	group_name(st.st_gid, group);
 	if (!(st.st_mode & S_IWGRP))
-		snprintf(advice, sizeof advice, "run as %s or root, or let its group write "
-		    "(chmod g+w; UMask=0007 in the agent's unit)", owner);
+		snprintf(advice, sizeof advice, "run as %s%s%s", st.st_uid ? owner : "root",
+		    st.st_uid ? " or root" : "", S_ISFIFO(st.st_mode) ?
+		    ", or let its group write (chmod g+w; UMask=0007 in the agent's unit)" : "");
 	else
 		snprintf(advice, sizeof advice, "run as root, or in that group (sg %s -c ...)",
 		    group);
