@@ -127,6 +127,10 @@ b.state=online'
 	[ "$(jq -c . <<<"$output")" = '{"components":[]}' ]
 	f tsv
 	[ -z "$output" ]
+	# U+009B begins an escape sequence as ESC [ does
+	inv '{"id":"c","name":"\u009b2J"}'
+	f tsv
+	out_is $'\\xc2\\x9b2J\t'
 }
 
 @test "adu is what the Azure agent expects, without those that are offline" {
@@ -145,6 +149,8 @@ b.state=online'
 	inv '{"id":"c","name":"\u001b[2Jx"}'
 	run script -qec 'rejoin-enum inv.json' /dev/null
 	[[ $output == ID*STATE*NAME*'c'*'online'*'\x1b[2Jx'* ]]
+	run script -qec $'rejoin-enum "no\xc2\x9b2J"' /dev/null
+	[[ $output == 'rejoin-enum: no\xc2\x9b2J: No such file'* ]]
 }
 
 @test "a data file may not choose who it is" {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/utf8.h"
 
 static const char *name = "?", *tag;
 static enum diag_level level = DIAG_NORMAL;
@@ -59,13 +60,13 @@ print(const char *line, bool escape)
 	size_t n = (size_t)snprintf(out, 1024, "%s: ", name);
 
 	n = n < 1024 ? n : 1023;
-	for (const char *s = line; *s && n < sizeof out - 5; s++) {
-		unsigned char c = (unsigned char)*s;
+	for (const char *s = line; *s && n < sizeof out - 9;) {
+		size_t hostile = escape && *s != '\t' ? utf8_control(s) : 0;
 
-		if (escape && (c < 0x20 || c == 0x7f) && c != '\t')
-			n += (size_t)sprintf(out + n, "\\x%02x", c);
-		else
-			out[n++] = (char)c;
+		if (hostile == 0)
+			out[n++] = *s++;
+		for (; hostile > 0; hostile--)
+			n += (size_t)sprintf(out + n, "\\x%02x", (unsigned char)*s++);
 	}
 	out[n++] = '\n';
 	fwrite(out, 1, n, stderr);

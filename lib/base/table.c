@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 struct table {
@@ -29,15 +30,13 @@ table_free(struct table *t)
 void
 table_escape(const char *text, struct buf *out)
 {
-	for (const char *s = text; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+	for (const char *s = text; *s;) {
+		size_t n = utf8_control(s);
 
-		/* U+0080 to U+009F are controls too, and 0xc2 comes before them in UTF-8 */
-		if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0 && s > text &&
-		    (unsigned char)s[-1] == 0xc2))
-			buf_printf(out, "\\x%02x", c);
-		else
-			buf_putc(out, *s);
+		if (n == 0)
+			buf_putc(out, *s++);
+		for (; n > 0; n--)
+			buf_printf(out, "\\x%02x", (unsigned char)*s++);
 	}
 }
 

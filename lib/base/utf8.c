@@ -64,3 +64,13 @@ utf8_check(const char *s, size_t len)
 	}
 	return len;
 }
+
+size_t
+utf8_control(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+		return 2;
+	return p[0] && (p[0] < 0x20 || p[0] == 0x7f);
+}

@@ -10,4 +10,10 @@
 /* The offset of the first byte of S that is not, or LEN where all of it is. */
 size_t utf8_check(const char *s, size_t len);
 
+/*
+ * How many bytes of the C string S are a control character, with which it
+ * begins: 1 below U+0020 and for U+007F, 2 for U+0080 to U+009F, else 0.
+ */
+size_t utf8_control(const char *s);
+
 #endif

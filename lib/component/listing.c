@@ -6,6 +6,7 @@
 
 #include "base/opt.h"
 #include "base/table.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "component/listing.h"
@@ -117,26 +118,22 @@ cell(struct json record, const char *keys, struct buf *out)
 static void
 add_escaped(const char *text, struct buf *out)
 {
-	for (; *text; text++)
-		switch (*text) {
-		case '\t':
-			buf_puts(out, "\\t");
-			break;
-		case '\n':
-			buf_puts(out, "\\n");
-			break;
-		case '\r':
-			buf_puts(out, "\\r");
-			break;
-		case '\\':
-			buf_puts(out, "\\\\");
-			break;
-		default:
-			if ((unsigned char)*text < 0x20 || *text == 0x7f)
-				buf_printf(out, "\\x%02x", (unsigned char)*text);
-			else
-				buf_putc(out, *text);
+	static const char plain[] = "\t\n\r\\", letters[] = "tnr\\";
+
+	while (*text) {
+		const char *p = strchr(plain, *text);
+		size_t n = utf8_control(text);
+
+		if (p) {
+			buf_printf(out, "\\%c", letters[p - plain]);
+			text++;
+			continue;
 		}
+		if (n == 0)
+			buf_putc(out, *text++);
+		for (; n > 0; n--)
+			buf_printf(out, "\\x%02x", (unsigned char)*text++);
+	}
 }
 
 static void

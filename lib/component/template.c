@@ -10,8 +10,8 @@
 static bool
 has_control(const char *s)
 {
-	for (const unsigned char *p = (const unsigned char *)s; *p; p++)
-		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
+	for (; *s; s++)
+		if (utf8_control(s))
 			return true;
 	return false;
 }

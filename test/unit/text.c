@@ -72,7 +72,7 @@ check_table(void)
 	table_free(t);
 	buf_reset(&out);
 	table_escape("\x1b[2J\n\xc2\x9b\xc2\xa0", &out);
-	if (strcmp(out.s, "\\x1b[2J\\x0a\xc2\\x9b\xc2\xa0") != 0) {
+	if (strcmp(out.s, "\\x1b[2J\\x0a\\xc2\\x9b\xc2\xa0") != 0) {
 		printf("table: escaped as %s\n", out.s);
 		failed = 1;
 	}
