@@ -1,5 +1,5 @@
 complete -c rejoin-agent -f
-complete -c rejoin-agent -s A -l agent -x -d 'use the profile NAME'
+complete -c rejoin-agent -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
 complete -c rejoin-agent -l goal -x -d 'take the goal from URL (file:PATH)'
 complete -c rejoin-agent -s j -l jobs -x -d 'work on N components at a time'
 complete -c rejoin-agent -l once -d 'end when the goal is evaluated; the status tells'

@@ -1,4 +1,4 @@
-complete -c rejoin-enum -s A -l agent -x -d 'use the profile NAME'
+complete -c rejoin-enum -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
 complete -c rejoin-enum -s a -l all -d 'list those that are offline, too'
 complete -c rejoin-enum -s f -l filter -x -d 'only those for which the jq program is true'
 complete -c rejoin-enum -l format -x -a 'jsonl json table tsv kv adu' -d 'print as F'

@@ -1,4 +1,4 @@
-complete -c rejoin-installed -s A -l agent -x -d 'use the profile NAME'
+complete -c rejoin-installed -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
 complete -c rejoin-installed -s c -l criteria -x -d 'its version is TEXT; with -H its criteria'
 complete -c rejoin-installed -l format -x -a 'jsonl json table tsv' -d 'print as F'
 complete -c rejoin-installed -s H -l handler -r -d 'ask SCRIPT, as a step of microsoft/script:1'

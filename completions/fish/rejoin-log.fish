@@ -1,4 +1,4 @@
-complete -c rejoin-log -s A -l agent -x -d 'use the profile NAME' -a '(path change-extension "" (path basename /etc/rejoin/agents.d/*.conf /usr/share/rejoin/agents.d/*.conf))'
+complete -c rejoin-log -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
 complete -c rejoin-log -l buffer -x -d 'hold at most about SIZE of records that wait'
 complete -c rejoin-log -l check -d 'report what a merged log has in the wrong order'
 complete -c rejoin-log -l exact -d 'read files twice, and violate no edge'

@@ -1,5 +1,5 @@
 complete -c rejoin-status -f
-complete -c rejoin-status -s A -l agent -x -a '(command find /etc/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")' -d 'use the profile NAME'
+complete -c rejoin-status -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
 complete -c rejoin-status -l format -x -a 'jsonl json table kv' -d 'print as F'
 complete -c rejoin-status -l json -d 'same as --format=jsonl'
 complete -c rejoin-status -l timeout -x -d 'give up after DUR'

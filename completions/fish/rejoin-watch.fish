@@ -1,4 +1,4 @@
-complete -c rejoin-watch -s A -l agent -x -d 'use the profile NAME' -a '(path change-extension "" (path basename /etc/rejoin/agents.d/*.conf /usr/share/rejoin/agents.d/*.conf))'
+complete -c rejoin-watch -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
 complete -c rejoin-watch -s a -l all -d 'tell of changes and departures, too'
 complete -c rejoin-watch -s 1 -l once -d 'compare once with --state and end'
 complete -c rejoin-watch -l poll -x -d 'look every DUR'
