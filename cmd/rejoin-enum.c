@@ -184,7 +184,8 @@ read_options(struct enumerator *e, int argc, char *argv[])
 	int c;
 
 	while ((c = opt_next(argc, argv, opts,
-	    "[-A NAME] [-a] [-s SELECTOR]... [-f JQ] [--format F] [INVENTORY]...")) != -1)
+	    "[-A NAME] [-a] [-s SELECTOR]... [-f JQ] [--format F]\n"
+	    "       [--probe-timeout DUR] [INVENTORY]...")) != -1)
 		switch (c) {
 		case 'A':
 			e->agent = optarg;

@@ -174,8 +174,9 @@ read_options(struct tool *t, int argc, char *argv[])
 {
 	int c;
 
-	while ((c = opt_next(argc, argv, opts, "[-A NAME] (-c TEXT | -w JQ | -m FILE | -H SCRIPT) "
-	    "[--missing] [-j N] [- | INVENTORY...] [-- SCRIPT-ARGS]")) != -1)
+	while ((c = opt_next(argc, argv, opts, "[-A NAME] (-c TEXT | -w JQ | -m FILE | -H SCRIPT)\n"
+	    "       [--missing] [--timeout DUR] [-j N] [--format F]\n"
+	    "       [- | INVENTORY...] [-- SCRIPT-ARGS]")) != -1)
 		switch (c) {
 		case 'A':
 			t->agent = optarg;

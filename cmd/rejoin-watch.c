@@ -41,8 +41,9 @@ static const struct opt opts[] = {
 	OPT_COMMON
 };
 
-static const char synopsis[] = "[-A NAME] [--udev MATCH]... [--tree DIR]... [--poll DUR] "
-    "[--settle DUR] [--rescan DUR] [--state FILE] [-a] [-1] [INVENTORY]... [-- CMD ARGS]";
+static const char synopsis[] = "[-A NAME] [--udev MATCH]... [--tree DIR]... [--poll DUR]\n"
+    "       [--settle DUR] [--rescan DUR] [--state FILE] [-a] [-1]\n"
+    "       [INVENTORY]... [-- CMD ARGS]";
 
 struct watch {
 	const char *agent;
