@@ -187,7 +187,8 @@ main(int argc, char *argv[])
 	print(&v, &s);
 	status = reached || s.running == 0 ? verdict(&v, &s) : EXIT_TIMEOUT;
 	if (!reached)
-		diag(0, "%s: not so in time: it is %s", v.profile->name, status_state_name(s.state));
+		diag(0, "%s: not so in time: it is %s%s", v.profile->name, status_state_name(s.state),
+		    mark_is_set(&v.marks) ? ", and a retry is pending" : "");
 	mark_release(&v.marks);
 	profile_free(v.profile);
 	finish(status);

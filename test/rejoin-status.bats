@@ -104,6 +104,7 @@ report() {
 	member .pending true
 	view --until settled --timeout 50ms
 	status_is 4
+	err_has 'it is idle, and a retry is pending'
 	view --until ready --timeout 1s
 	status_is 0
 }
