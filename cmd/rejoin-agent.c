@@ -211,7 +211,9 @@ open_all(struct agent *a, char *const *inventories)
 	};
 	struct fail f;
 
-	if (goal && hub_open(a->loop, goal, on_goal, a, &a->hub, &f) < 0)
+	if (!goal)
+		diag_info("no goal is named, by --goal or in agent.conf");
+	else if (hub_open(a->loop, goal, on_goal, a, &a->hub, &f) < 0)
 		fail_die(&f);
 	spec.goal = a->hub ? hub_path(a->hub) : NULL;
 	if (runtime_open(a->profile, &a->runtime, &f) < 0 ||

@@ -362,6 +362,11 @@ result() { # COMPONENT - code of its last result
 	deploy w2 3.0 motors
 	run --separate-stderr timeout -k 1 30 rejoin-agent --once
 	status_is 1
+	# what was kept is the goal where none is named
+	sed -i '/^goal/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 1
+	err_has 'no goal is named, by --goal or in agent.conf'
 }
 
 @test "steps for the host itself are done" {
