@@ -592,6 +592,20 @@ result() { # COMPONENT - code of its last result
 	err_has $'\nrejoin-agent: line 999 of many\nrejoin-agent: line 1000 of many\n'
 }
 
+@test "one that is started as soon as another was killed has its place" {
+	needs_strace
+	script
+	deploy w1 2.0 motors
+	start tracer strace -f -qq -o /dev/null -e trace=execve -e inject=execve:delay_enter=500ms:when=1+ rejoin-agent
+	# a child that is not yet another program has all that is open in its parent
+	wait_for 'pid=$(status_of pid) && [ -n "$pid" ] && [ -n "$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)" ]'
+	kill -KILL "$pid"
+	wait_for '! alive "$pid"'
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	[ "$(version left) $(version right)" = '2.0 2.0' ]
+}
+
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,
 # nothing half-written is read.
 good_after_kill() {

@@ -13,7 +13,7 @@
 #include "base/lock.h"
 #include "base/xalloc.h"
 
-enum { BUSY_WAIT_MS = 2000 };
+enum { BUSY_WAIT_MS = 2000, SEAT_WAIT_MS = 1000 };
 
 struct runtime {
 	char *dir, *status;
@@ -46,8 +46,9 @@ take_lock(struct runtime *r, struct fail *f)
 	r->lock_fd = lock_open(path, 0644);
 	if (r->lock_fd < 0)
 		return fail_errno(f, r->lock_fd, "%s", path);
-	e = lock_try(r->lock_fd);
-	if (e == -EAGAIN) {
+	/* a child of one that was killed has it until it is another program */
+	e = lock_wait(r->lock_fd, SEAT_WAIT_MS);
+	if (e == -ETIMEDOUT) {
 		(void)!pread(r->lock_fd, pid, sizeof pid - 1, 0);
 		pid[strcspn(pid, "\n")] = '\0';
 		return fail_set(f, EXIT_BUSY, "%s: held by another agent, pid %s", path,

@@ -19,7 +19,7 @@
 #include "deploy/reconcile.h"
 #include "deploy/report.h"
 
-enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50 };
+enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50, SEAT_WAIT_MS = 1000 };
 
 struct reconciler {
 	struct loop *loop;
@@ -450,8 +450,9 @@ take_state(struct reconciler *r, struct fail *f)
 		return fail_errno(f, errno, "%s", r->spec.state);
 	lock = xasprintf("%s/lock", r->state);
 	r->lock_fd = lock_open(lock, 0600);
-	e = r->lock_fd < 0 ? r->lock_fd : lock_try(r->lock_fd);
-	if (e == -EAGAIN)
+	/* as in agent/runtime.c */
+	e = r->lock_fd < 0 ? r->lock_fd : lock_wait(r->lock_fd, SEAT_WAIT_MS);
+	if (e == -ETIMEDOUT)
 		return fail_set(f, EXIT_BUSY, "%s: held by another agent", lock);
 	return e < 0 ? fail_errno(f, e, "%s", lock) : 0;
 }
