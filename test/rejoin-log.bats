@@ -343,6 +343,67 @@ by_host() {
 	err_has 'f08: format jsonl'
 }
 
+# FORMAT|TIME|LEVEL|LINE, as those who write them do
+shipped() {
+	cat <<-'EOF'
+		adu|2024-11-08T15:14:28.380000Z|D|2024-11-08T15:14:28.3800Z 564[564] [D] No root key change. [RootKeyWorkflow_UpdateRootKeys:172]
+		adu-0.8|2021-03-05T17:21:11.549100Z|I|2021-03-05T17:21:11.5491Z [I] Agent (linux; 0.6.0-public-preview) starting. [main]
+		do|2021-04-22T13:23:18.460350Z|info|2021-04-22T13:23:18.4603502Z 821   821   info     {Run} Started, DU;deliveryoptimization-agent/v0.4.0
+		do|2021-08-26T12:03:20.776968Z|error|2021-08-26T12:03:20.7769686Z 1181  1197  error    {Append} (hr:80070018) cbWritten
+		mender|2026-01-05T10:00:00.123456Z|info|record_id=12 severity=info time="2026-Jan-05 10:00:00.123456" name="Global" msg="Sync" 
+		greengrass|2026-01-05T10:00:00.123000Z|INFO|2026-01-05T10:00:00.123Z [INFO] (main) com.aws.greengrass.lifecyclemanager.Kernel: system-start. {version=2.9}
+		thin-edge|2026-01-05T10:00:00.123456Z|WARN|2026-01-05T10:00:00.123456Z  WARN tedge_agent: no time
+		evp|2025-06-01T12:00:00.123456Z|I|[ 1748779200.123456789|0A1F|main.c:12|I] EVP device agent is up
+		js7|2026-01-05T09:00:00.123000Z|info|2026-01-05 10:00:00.123+01 info  js7.agent.Main - Begin
+		imp|2015-09-15T19:21:49.000000Z|null|2015-09-16 07:21:49 UTC+12 [Device] Agent stopped: migrating.
+		imp|2015-09-14T21:35:47.000000Z|null|2015-09-14 17:35:47 UTC-4 [Agent]	msg
+		imp-console|2020-08-05T17:41:33.627000Z|null|2020-08-05T17:41:33.627 +00:00 	[Status] 	Agent restarted: reload.
+		imp-console|2018-08-20T13:19:27.000000Z|null|2018-08-20 16:19:27 +03:00 	[Status] 	Agent restarted: reload.
+		impt|2018-01-22T18:36:05.603000Z|null|[234776801163a9ee] 2018-01-22T18:36:05.603Z [agent.log] Data published
+		impt|2018-01-22T18:33:59.537000Z|null|2018-01-22T18:33:59.537Z [agent.log] Data
+		imp-sse|2017-05-19T17:28:19.095000Z|null|232390b030728cee 2017-05-19T17:28:19.095Z development server.log Connected by WiFi
+		snap|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z snapd[123]: started
+		tai64n|2026-01-05T10:00:00.000000Z|null|@40000000695b8baa00000000 text
+		klog|2026-01-05T10:00:00.123456Z|W|W0105 10:00:00.123456    1234 file.go:12] text
+		log4j|2026-01-05T10:00:00.123000Z|ERROR|2026-01-05 10:00:00,123 [main] ERROR org.x.Y - text
+		clf|2000-10-10T20:55:36.000000Z|null|127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326
+		logfmt|2026-01-05T10:00:00.000000Z|warn|time=2026-01-05T10:00:00Z level=warn msg="a b"
+		jsonl|2026-01-05T10:00:00.000000Z|error|{"level":"error","ts":1767607200000,"msg":"x"}
+		cri|2016-10-06T00:17:09.669794Z|null|2016-10-06T00:17:09.669794202Z stdout F text
+		monit|2026-01-05T10:00:00.000000Z|info|[CET Jan  5 10:00:00] info     : 'x' start
+		syslog|2026-01-05T10:00:00.000000Z|null|Jan  5 10:00:00 host app[1]: text
+		syslog-iso|2026-01-05T10:00:00.123456Z|null|2026-01-05T10:00:00.123456+00:00 host app[1]: text
+		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z text
+		greengrass-json|2026-01-05T10:00:00.123000Z|INFO|{"thread":"main","level":"INFO","eventType":"x","message":"m","timestamp":1767607200123,"cause":null}
+		mender-deployment|2026-01-05T10:00:00.000000Z|info|{"timestamp":"2026-01-05T10:00:00Z","level":"info","message":"x"}
+		imp-json|2018-01-22T19:49:30.423000Z|null|{"device_id":"234776801163a9ee","ts":"2018-01-22T19:49:30.423Z","log_type":"development","type":"status","msg":"Agent restarted: reload."}
+		docker|2026-01-05T10:00:00.123456Z|null|{"log":"text\n","stream":"stdout","time":"2026-01-05T10:00:00.123456789Z"}
+		rauc|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z: Marked slot good
+		fwupd|null|null|no time
+		swupdate|null|INFO |[INFO ] : SWUPDATE running :  [main] : text
+		rauc-hawkbit|null|MESSAGE|MESSAGE: Checking for new software...
+	EOF
+}
+
+@test "lines of the shipped formats are told apart, and their times and levels found" {
+	needs jq
+	local format time level line
+	while IFS='|' read -r format time level line; do
+		printf '%s\n' "$line" >x.log
+		touch -d 2026-01-06T00:00:00Z x.log
+		case $format in
+		greengrass-json|mender-deployment|imp-json|docker|rauc|fwupd) run --separate-stderr rejoin-log -v --json "x.log,format=$format" ;;
+		*) run --separate-stderr rejoin-log -v --json x.log ;;
+		esac
+		status_is 0
+		err_has "x.log: format $format, "
+		[ "$(jq -r '"\(.time)|\(.level)"' <<<"$output")" = "$time|$level" ] || {
+			echo "$format: $output"
+			return 1
+		}
+	done < <(shipped)
+}
+
 @test "local time by a zone, with the hour that comes twice" {
 	[ -e /usr/share/zoneinfo/Europe/Berlin ] || cannot 'no zones'
 	# 02:30 twice on that day: first +02:00, then +01:00

@@ -3,7 +3,6 @@
 #include "base/xalloc.h"
 #include "log/check.h"
 #include "log/ids.h"
-#include "log/order.h"
 
 /* A record, or a stop or start of an entity. */
 struct event {
@@ -132,11 +131,14 @@ check_run(struct source *s, const struct rules *rules,
 {
 	struct check c = { .source = s, .rules = rules, .tell = fn, .cookie = cookie };
 	struct edges edges = { NULL, 0, 0 };
-	bool any, *used = order_rules_for(rules, s, &any);
+	bool *used = xcalloc(rules->n + 1, sizeof *used);
 	struct fields fields;
 	struct record r;
 	int64_t line = 1;
 
+	/* All of them: what was merged has no order of its own that could be trusted. */
+	for (size_t i = 0; i < rules->n; i++)
+		used[i] = rule_is_for(&rules->v[i], s->fmt);
 	while (source_next(s, &r) > 0) {
 		struct event e = { line, r.t, r.res };
 		struct span text = { r.p, r.n };

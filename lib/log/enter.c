@@ -230,15 +230,17 @@ order_bytes_held(const struct order *o)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < o->n_lanes; i++)
-		n += o->lanes[i].source->hi - o->lanes[i].source->lo + o->lanes[i].n * sizeof(struct node);
+		n += o->lanes[i].source->cur - o->lanes[i].source->lo + o->lanes[i].n * sizeof(struct node);
 	return n;
 }
 
-void
+bool
 order_look_ahead(struct order *o, int64_t ns)
 {
+	bool any = false;
+
 	if (ns < o->ahead_ns)
-		return;
+		return false;
 	o->ahead_ns = INT64_MAX;
 	for (unsigned i = 0; i < o->n_lanes; i++) {
 		struct lane *l = &o->lanes[i];
@@ -249,11 +251,13 @@ order_look_ahead(struct order *o, int64_t ns)
 		while (!l->ended && !l->full && l->newest_ns - l->window_ns <= ns) {
 			if (!order_load(o, l))
 				break;
+			any = true;
 			if ((l->n & 1023) == 0 && order_bytes_held(o) > o->spec->buffer)
 				l->full = true;
 		}
 		if (!l->ended && l->newest_ns - l->window_ns < o->ahead_ns)
 			o->ahead_ns = l->newest_ns - l->window_ns;
 	}
+	return any;
 }
 

@@ -130,8 +130,8 @@ untag(uint64_t v)
 /* Read one more record of L; false where there is none to be had.  (enter.c) */
 bool order_load(struct order *o, struct lane *l);
 
-/* Read ahead of the time NS what is to be read ahead. */
-void order_look_ahead(struct order *o, int64_t ns);
+/* Read ahead of the time NS what is to be read ahead; true where anything was. */
+bool order_look_ahead(struct order *o, int64_t ns);
 size_t order_bytes_held(const struct order *o);
 
 /* WAITER is to wait, for a record that order_provide() names or an id; settled, it does not any more.  (wait.c) */

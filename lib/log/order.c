@@ -264,28 +264,16 @@ choose(struct order *o)
 		struct node *top = o->ready.n ? o->ready.v[0] : NULL;
 		struct node *stuck = order_stuck_first(o);
 
-		if (top)
-			order_look_ahead(o, top->place.t);
-		if (top && top != o->ready.v[0])
-			continue;
+		/* First who has waited too long: behind him nothing need be read for the sake of one that is later. */
 		if (stuck && (!top || (!o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns)))
 			resolve(o, stuck, !top);
+		else if (top && order_look_ahead(o, top->place.t))
+			continue;
 		else if (top && (top->judged || !judge(o, top)))
 			return top;
 		else if (!top && !break_cycle(o))
 			return NULL;
 	}
-}
-
-bool *
-order_rules_for(const struct rules *rules, const struct source *s, bool *any)
-{
-	bool *used = xcalloc(rules->n + 1, sizeof *used);
-
-	*any = false;
-	for (size_t i = 0; i < rules->n; i++)
-		*any |= used[i] = rule_is_for(&rules->v[i], s->fmt);
-	return used;
 }
 
 static bool
@@ -308,6 +296,23 @@ static bool
 has_emitters(const struct source *s)
 {
 	return s->fifo && (s->emitter || (finds(s->fmt, FIELD_EMITTER)));
+}
+
+bool *
+order_rules_for(const struct rules *rules, const struct source *s, bool *any)
+{
+	bool *used = xcalloc(rules->n + 1, sizeof *used);
+
+	*any = false;
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct rule *r = &rules->v[i];
+
+		/* The incarnations of one program in one file are in order already. */
+		used[i] = rule_is_for(r, s->fmt) && !(r->kind == RULE_LIFECYCLE && rule_is_of_source(r) && s->fifo &&
+		    !has_emitters(s));
+		*any |= used[i];
+	}
+	return used;
 }
 
 bool
@@ -384,7 +389,7 @@ static void
 run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out, struct order_count *count,
     struct ids *ids, int64_t now_ns)
 {
-	struct order o = { .spec = spec, .out = out, .count = count, .now_ns = now_ns };
+	struct order o = { .spec = spec, .out = out, .count = count, .now_ns = now_ns, .ahead_ns = INT64_MIN };
 	struct node *e;
 
 	if (ids)

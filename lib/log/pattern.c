@@ -94,6 +94,30 @@ take_class(const char **s, bool class[256])
 	return true;
 }
 
+/* May a match do without what TEXT begins with?  Not for what is between parentheses or brackets. */
+static bool
+has_alternatives(const char *text)
+{
+	int depth = 0;
+	bool class = false;
+
+	for (const char *p = text; *p; p++) {
+		if (*p == '\\' && (p[1] == 'Q' || p[1] == 'E'))
+			return true;	/* a quotation: what is in it is not told here */
+		if (*p == '\\' && p[1])
+			p++;
+		else if (class)
+			class = *p != ']' || p[-1] == '[' || (p[-1] == '^' && p[-2] == '[');
+		else if (*p == '[')
+			class = true;
+		else if (*p == '|' && depth == 0)
+			return true;
+		else
+			depth += (*p == '(') - (*p == ')');
+	}
+	return false;
+}
+
 /* Literal, (?<id>CLASS+), literal, and nothing that a regular expression would go back for. */
 static void
 simplify(struct pattern *x, const char *text)
@@ -110,8 +134,7 @@ simplify(struct pattern *x, const char *text)
 			x->simple = *s == '\0' && (after.len == 0 || !x->class[(unsigned char)after.s[0]]);
 		}
 	}
-	/* An alternative may do without the literal. */
-	if (before.len && !strchr(text, '|')) {
+	if (before.len && !has_alternatives(text)) {
 		x->before_len = before.len;
 		x->before = buf_steal(&before);
 	}

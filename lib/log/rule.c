@@ -220,6 +220,12 @@ rule_is_for(const struct rule *r, const struct format *fmt)
 }
 
 bool
+rule_is_of_source(const struct rule *r)
+{
+	return !r->entity || strstr(r->entity, "${source}");
+}
+
+bool
 rule_is_shareable(const struct rule *r)
 {
 	return r->kind == RULE_MESSAGE && r->send->simple && r->recv->simple;

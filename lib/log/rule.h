@@ -78,6 +78,9 @@ void rules_release(struct rules *rs);
 /* Is the rule for sources of the format? */
 bool rule_is_for(const struct rule *r, const struct format *fmt);
 
+/* Is the entity of a lifecycle part of one source? */
+bool rule_is_of_source(const struct rule *r);
+
 /* Can several threads look for it at once?  Only what is matched by hand, and only messages. */
 bool rule_is_shareable(const struct rule *r);
 
