@@ -58,18 +58,6 @@ parse_hashes(struct parser *p, struct json file, struct payload *out)
 	return out->hash ? 0 : wrong(p, "files.%s: has no hash", out->id);
 }
 
-/* One component of a path, which cannot lead anywhere else. */
-static bool
-is_file_name(const char *s)
-{
-	if (!*s || strlen(s) > 255 || strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
-		return false;
-	for (; *s; s++)
-		if (*s == '/' || (unsigned char)*s < 0x20 || *s == 0x7f)
-			return false;
-	return true;
-}
-
 static int
 parse_file(struct parser *p, const char *id, struct json file, struct payload *out)
 {
@@ -80,7 +68,7 @@ parse_file(struct parser *p, const char *id, struct json file, struct payload *o
 	out->id = xstrdup(id);
 	out->size_bytes = json_kind(size) == JSON_NUMBER && json_get_number(size) >= 0 ?
 	    (int64_t)json_get_number(size) : -1;
-	if (!name || !is_file_name(name))
+	if (!name || !payload_is_name(name))
 		return wrong(p, "files.%s: fileName is not the name of a file", id);
 	out->name = xstrdup(name);
 	out->url = url ? xstrdup(url) : NULL;

@@ -36,9 +36,8 @@ payload_release(struct payload *p)
 #define refuse_errno(f, err, p, fmt, ...) \
 	fail_errno(f, err, "file %s (%s): " fmt, (p)->id, (p)->name, ##__VA_ARGS__)
 
-/* Is NAME one component of a path, and fit to be shown? */
-static bool
-is_file_name(const char *name)
+bool
+payload_is_name(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -58,7 +57,7 @@ check(const struct payload *p, char hex[SHA_HEX], struct fail *f)
 		{ "sha256", 64 }, { "sha384", 96 }, { "sha512", 128 },
 	};
 
-	if (!p->name || !is_file_name(p->name))
+	if (!p->name || !payload_is_name(p->name))
 		return fail_set(f, EXIT_USAGE, "file %s: fileName '%s' is no file name", p->id,
 		    p->name ? p->name : "");
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

@@ -28,6 +28,9 @@ struct payload {
 
 void payload_release(struct payload *p);
 
+/* Is NAME one component of a path, and fit to be shown? */
+bool payload_is_name(const char *name);
+
 /*
  * P is in the cache below the directory CACHE, fetched from its URL (file:PATH,
  * file:///PATH) if it is not there yet; what is there is hashed again.  PATH,

@@ -43,7 +43,10 @@ struct reconcile_spec {
 
 struct reconciler;
 
-/* SPEC is copied; what it points to must live until reconcile_free(). */
+/*
+ * SPEC is copied; what it points to must live until reconcile_free().  EXIT_BUSY
+ * where another agent works in the same state directory.
+ */
 int reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconciler **out,
     struct fail *f);
 
