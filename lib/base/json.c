@@ -221,6 +221,19 @@ json_get_number(struct json v)
 	return json_kind(v) == JSON_NUMBER ? jv_number_value(unwrap(v)) : 0;
 }
 
+bool
+json_get_whole(struct json v, int64_t *out)
+{
+	const double most = 9007199254740992;	/* 2^53 */
+	double d = json_get_number(v);
+
+	*out = 0;
+	if (json_kind(v) != JSON_NUMBER || !(d >= -most && d <= most) || d != (double)(int64_t)d)
+		return false;	/* NaN, too */
+	*out = (int64_t)d;
+	return true;
+}
+
 size_t
 json_count(struct json v)
 {

@@ -69,6 +69,9 @@ const char *json_get_string(struct json v);
 size_t json_string_len(struct json v);		/* they may hold NUL */
 double json_get_number(struct json v);		/* 0 where it is none */
 
+/* A number as a whole one, at most 2^53 either way: what a double holds exactly. */
+bool json_get_whole(struct json v, int64_t *out);	/* false where it is none; *OUT is then 0 */
+
 /* An array's element, an object's member; JSON_NONE where there is none. */
 size_t json_count(struct json v);		/* of elements, of members; else 0 */
 struct json json_at(struct json array, size_t i);

@@ -30,13 +30,14 @@ static int
 parse_workflow(const char *name, struct goal *g, struct fail *f)
 {
 	_cleanup_json_ struct json action = json_get(g->workflow, "action");
+	int64_t number;
 
 	if (!json_is_object(g->workflow))
 		return fail_set(f, EXIT_USAGE, "%s: workflow is %s, not an object", name,
 		    json_kind_name(g->workflow));
-	g->action = (int)json_get_number(action);
-	if (json_kind(action) != JSON_NUMBER || (g->action != GOAL_PROCESS && g->action != GOAL_CANCEL))
+	if (!json_get_whole(action, &number) || (number != GOAL_PROCESS && number != GOAL_CANCEL))
 		return fail_set(f, EXIT_USAGE, "%s: workflow.action is neither 3 nor 255", name);
+	g->action = (int)number;
 	g->id = copy_text(g->workflow, "id");
 	if (!g->id || !*g->id || strlen(g->id) > 255)
 		return fail_set(f, EXIT_USAGE, "%s: workflow.id is not a text of 1 to 255 bytes", name);

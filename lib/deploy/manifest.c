@@ -66,8 +66,8 @@ parse_file(struct parser *p, const char *id, struct json file, struct payload *o
 	const char *url = json_get_text(p->urls, id);
 
 	out->id = xstrdup(id);
-	out->size_bytes = json_kind(size) == JSON_NUMBER && json_get_number(size) >= 0 ?
-	    (int64_t)json_get_number(size) : -1;
+	if (!json_get_whole(size, &out->size_bytes) || out->size_bytes < 0)
+		out->size_bytes = -1;
 	if (!name || !payload_is_name(name))
 		return wrong(p, "files.%s: fileName is not the name of a file", id);
 	out->name = xstrdup(name);

@@ -416,6 +416,7 @@ open_journal(struct reconciler *r, struct fail *f)
 	_cleanup_json_ struct json last = JSON_ABSENT;
 	_cleanup_json_ struct json id = JSON_ABSENT;
 	struct fail ignored;
+	int64_t number;
 
 	r->journal = journal_open(path, JOURNAL_MAX);
 	if (!r->journal)
@@ -423,7 +424,8 @@ open_journal(struct reconciler *r, struct fail *f)
 	if (journal_last(path, &line) == 0 && line.len > 0 &&
 	    json_parse(NULL, line.s, line.len, &last, &ignored) == 0) {
 		id = json_get(last, "id");
-		hlc_see(&r->clock, (int64_t)json_get_number(id));
+		if (json_get_whole(id, &number))
+			hlc_see(&r->clock, number);
 	}
 	return 0;
 }

@@ -271,6 +271,29 @@ check_refused(void)
 	return failed;
 }
 
+/* What is whole, and what only looks like a number of ours. */
+static int
+check_whole(void)
+{
+	static const struct { const char *text; bool is_whole; int64_t n; } table[] = {
+		{ "0", true, 0 }, { "-7", true, -7 }, { "9007199254740992", true, 9007199254740992 },
+		{ "1.5", false, 0 }, { "1e36", false, 0 }, { "-1e36", false, 0 },
+		{ "\"3\"", false, 0 }, { "null", false, 0 },
+	};
+	struct fail f;
+	int bad = 0;
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		_cleanup_json_ struct json v = JSON_ABSENT;
+		int64_t n = -1;
+
+		if (json_parse(NULL, table[i].text, strlen(table[i].text), &v, &f) < 0 ||
+		    json_get_whole(v, &n) != table[i].is_whole || n != table[i].n)
+			bad |= complain("whole", table[i].text, "is taken for another");
+	}
+	return bad;
+}
+
 static int
 check_access(void)
 {
@@ -308,5 +331,5 @@ main(void)
 	for (int i = 0; same && !bad && i < ROUNDS; i++)
 		bad = check_random(same) | check_random_split();
 	json_filter_free(same);
-	return bad | check_refused() | check_access();
+	return bad | check_refused() | check_whole() | check_access();
 }
