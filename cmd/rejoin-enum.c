@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent/profile.h"
 #include "base/buf.h"
@@ -98,6 +99,7 @@ is_meant(struct enumerator *e, struct json c)
 static void
 write_out(struct enumerator *e)
 {
+	json_tame(STDOUT_FILENO, &e->out);
 	fwrite(e->out.s, 1, e->out.len, stdout);
 	buf_reset(&e->out);
 }

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/profile.h"
+#include "base/json.h"
 #include "base/opt.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
@@ -107,6 +109,7 @@ rest(bool wants, bool is_idle, void *cookie)
 		t->complete = true;
 		loop_stop(t->loop, 0);
 	}
+	json_tame(STDOUT_FILENO, &t->out);
 	fwrite(t->out.s, 1, t->out.len, stdout);
 	buf_reset(&t->out);
 	if (fflush(stdout) != 0)

@@ -149,6 +149,9 @@ b.state=online'
 	inv '{"id":"c","name":"\u001b[2Jx"}'
 	run script -qec 'rejoin-enum inv.json' /dev/null
 	[[ $output == ID*STATE*NAME*'c'*'online'*'\x1b[2Jx'* ]]
+	inv '{"id":"c","name":"\u009b2Jx"}'
+	run script -qec 'rejoin-enum --json inv.json' /dev/null
+	[[ $output == '{"id":"c","name":"\u009b2Jx"'* ]]
 	run script -qec $'rejoin-enum "no\xc2\x9b2J"' /dev/null
 	[[ $output == 'rejoin-enum: no\xc2\x9b2J: No such file'* ]]
 }

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/jsontext.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 _Static_assert(sizeof(jv) == sizeof(struct json), "a jv is two words");
@@ -488,7 +490,25 @@ json_print(struct json v)
 
 	json_format(v, &b);
 	buf_putc(&b, '\n');
+	json_tame(STDOUT_FILENO, &b);
 	fwrite(b.s, 1, b.len, stdout);
+}
+
+void
+json_tame(int fd, struct buf *text)
+{
+	struct buf tame = BUF_INIT;
+
+	if (text->len == 0 || !isatty(fd))
+		return;
+	for (const char *s = text->s; s < text->s + text->len; s++)
+		if (utf8_control(s) == 2)
+			buf_printf(&tame, "\\u00%02x", (unsigned char)*++s);
+		else
+			buf_putc(&tame, *s);
+	tame.max = text->max;
+	buf_release(text);
+	*text = tame;
 }
 
 struct json_filter {

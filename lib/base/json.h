@@ -108,6 +108,12 @@ void json_format(struct json v, struct buf *out);
 /* Compact, a newline after it, written to stdout (stdio). */
 void json_print(struct json v);
 
+/*
+ * Where FD is a terminal, have escapes for what JSON lets stand in TEXT and a
+ * terminal obeys: U+0080 to U+009F.
+ */
+void json_tame(int fd, struct buf *text);
+
 /* A jq program: NULL with F filled (EXIT_USAGE) where it does not compile. */
 struct json_filter;
 struct json_filter *json_filter_new(const char *program, struct fail *f);

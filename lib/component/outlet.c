@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
 #include "component/outlet.h"
@@ -111,6 +112,7 @@ outlet_hand(struct outlet *o, const char *text, size_t len)
 	}
 	buf_reset(&o->text);
 	buf_add(&o->text, text, len);
+	json_tame(STDOUT_FILENO, &o->text);
 	o->written = 0;
 	watch_stdout(o, POLLOUT, stdout_ready);
 }
