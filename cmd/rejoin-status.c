@@ -59,7 +59,8 @@ parse_options(int argc, char *argv[], struct viewer *v)
 	int key;
 
 	while ((key = opt_next(argc, argv, opts,
-	    "[-A NAME] [--until idle|busy|ready|settled] [--timeout DUR] [--format F]")) != -1) {
+	    "[-A NAME] [--until idle|busy|ready|settled]\n"
+	    "       [--timeout DUR] [--format F]")) != -1) {
 		switch (key) {
 		case 'A':
 			v->agent = optarg;

@@ -30,14 +30,14 @@ help(const struct opt *opts, const char *synopsis)
 void
 opt_misused(const char *fmt, ...)
 {
+	char text[1024];
 	va_list ap;
 
 	if (fmt) {
-		fprintf(stderr, "%s: ", diag_name());
 		va_start(ap, fmt);
-		vfprintf(stderr, fmt, ap);
+		vsnprintf(text, sizeof text, fmt, ap);
 		va_end(ap);
-		fputc('\n', stderr);
+		diag(0, "%s", text);
 	}
 	fprintf(stderr, "try '%s --help'\n", diag_name());
 	exit(EXIT_USAGE);

@@ -32,6 +32,8 @@ parse_workflow(const char *name, struct goal *g, struct fail *f)
 	_cleanup_json_ struct json action = json_get(g->workflow, "action");
 	int64_t number;
 
+	if (json_kind(g->workflow) == JSON_NONE)
+		return fail_set(f, EXIT_USAGE, "%s: is no goal: it has no workflow", name);
 	if (!json_is_object(g->workflow))
 		return fail_set(f, EXIT_USAGE, "%s: workflow is %s, not an object", name,
 		    json_kind_name(g->workflow));
