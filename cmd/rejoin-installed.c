@@ -281,10 +281,8 @@ main(int argc, char *argv[])
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	struct tool t = {
 		.out = BUF_INIT, .format = listing_default(),
-		.from = {
-			.fd = -1, .name = "standard input", .wake = proceed, .cookie = &t,
-			.inventories = { .problem = fail_tell },
-		},
+		.from = { .fd = -1, .name = "standard input", .wake = proceed, .cookie = &t,
+		    .inventories = { .problem = fail_tell } },
 		.how = {
 			.jobs = processors > 0 ? processors : 1, .in_order = true,
 			.verdict = { .timeout_ms = TIMEOUT_MS, .grace_ms = GRACE_MS },

@@ -64,15 +64,6 @@ struct settings {
 	size_t n_offsets;
 };
 
-static unsigned
-word(const char *what, const char *const *words)
-{
-	for (unsigned i = 0; words[i]; i++)
-		if (strcmp(optarg, words[i]) == 0)
-			return i;
-	opt_misused("%s cannot be '%s'", what, optarg);
-}
-
 static int64_t
 point_in_time(const char *what)
 {
@@ -146,7 +137,7 @@ set_option(struct settings *set, int key)
 		set->job.style.explain = true;
 		break;
 	case OPT_KEY_FORMAT:
-		set->job.style.json = word("--format", formats) == 1;
+		set->job.style.json = opt_word("--format", formats) == 1;
 		break;
 	case OPT_INCLUDE:
 		set_regex(&set->job.filter.include, "--include");
@@ -163,7 +154,7 @@ set_option(struct settings *set, int key)
 		set_offset(set);
 		break;
 	case OPT_ORDER:
-		set->job.order = word("--order", orders);
+		set->job.order = opt_word("--order", orders);
 		break;
 	case OPT_PATIENCE:
 		set->job.patience_ms = opt_duration("--patience");
@@ -171,7 +162,7 @@ set_option(struct settings *set, int key)
 			opt_misused("--patience is more than a day: '%s'", optarg);
 		break;
 	case OPT_PREFIX:
-		set->prefix = word("--prefix", prefixes);
+		set->prefix = opt_word("--prefix", prefixes);
 		break;
 	case OPT_RAW:
 		set->raw = true;
@@ -203,28 +194,14 @@ problem(const struct fail *f, void *cookie)
 }
 
 static void
-add_profile(const char *agent, struct specs *specs, bool *failed)
-{
-	_cleanup_profile_ struct profile *p = profile_load_or_die(agent);
-	struct fail f;
-
-	for (size_t i = 0; i < p->n_logs; i++) {
-		const struct profile_log *l = &p->logs[i];
-		_cleanup_free_ char *text = l->journal ? xasprintf("journal:%s", l->journal) :
-		    xasprintf("%s%s%s", l->path ? l->path : "", l->format ? ",format=" : "", l->format ? l->format : "");
-
-		if (specs_add(specs, text, &f) < 0)
-			problem(&f, failed);
-	}
-}
-
-static void
 list_sources(const char *agent, char *operands[], struct specs *specs, bool *failed)
 {
+	_cleanup_profile_ struct profile *p = *operands ? NULL : profile_load_or_die(agent);
 	struct fail f;
 
-	if (!*operands)
-		add_profile(agent, specs, failed);
+	for (size_t i = 0; p && i < p->n_logs; i++)
+		if (specs_add_log(specs, &p->logs[i], &f) < 0)
+			problem(&f, failed);
 	for (; *operands; operands++)
 		if (specs_add(specs, *operands, &f) < 0) {
 			if (f.status == EXIT_USAGE)

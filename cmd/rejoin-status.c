@@ -41,16 +41,6 @@ struct viewer {
 	struct marks marks;
 };
 
-/* The index of the option's argument among WORDS, or the end of the tool. */
-static int
-choose(const char *option, const char *const *words)
-{
-	for (int i = 0; words[i]; i++)
-		if (strcmp(words[i], optarg) == 0)
-			return i;
-	opt_misused("%s: not known: '%s'", option, optarg);
-}
-
 static void
 parse_options(int argc, char *argv[], struct viewer *v)
 {
@@ -66,7 +56,7 @@ parse_options(int argc, char *argv[], struct viewer *v)
 			v->agent = optarg;
 			break;
 		case OPT_KEY_FORMAT:
-			v->format = (enum format)choose("--format", formats);
+			v->format = (enum format)opt_word("--format", formats);
 			break;
 		case OPT_KEY_JSON:
 			v->format = JSONL;
@@ -75,7 +65,7 @@ parse_options(int argc, char *argv[], struct viewer *v)
 			v->timeout_ms = opt_duration("--timeout");
 			break;
 		case KEY_UNTIL:
-			v->until = (enum until)(choose("--until", states) + 1);
+			v->until = (enum until)(opt_word("--until", states) + 1);
 			break;
 		}
 	}

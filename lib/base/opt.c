@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/diag.h"
 #include "base/num.h"
@@ -107,4 +108,13 @@ opt_number(const char *what, int64_t lo, int64_t hi)
 	if (r < 0)
 		opt_misused("not a number for %s: '%s'", what, optarg);
 	return n;
+}
+
+unsigned
+opt_word(const char *what, const char *const *words)
+{
+	for (unsigned i = 0; words[i]; i++)
+		if (strcmp(optarg, words[i]) == 0)
+			return i;
+	opt_misused("%s: not known: '%s'", what, optarg);
 }

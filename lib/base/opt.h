@@ -53,6 +53,9 @@ int64_t opt_duration(const char *what);
 /* optarg as a number from LO to HI, or the end of the tool, naming WHAT. */
 int64_t opt_number(const char *what, int64_t lo, int64_t hi);
 
+/* optarg as the index of one of WORDS (NULL-terminated), or the end of the tool, naming WHAT. */
+unsigned opt_word(const char *what, const char *const *words);
+
 /* Say "try NAME --help" after the caller's complaint; end with EXIT_USAGE. */
 void opt_misused(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));

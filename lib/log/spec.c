@@ -164,6 +164,16 @@ is_twice(char *const *sorted, size_t n, const char *name)
 	    (hit + 1 < sorted + n && strcmp(hit[1], name) == 0));
 }
 
+int
+specs_add_log(struct specs *ss, const struct profile_log *log, struct fail *f)
+{
+	_cleanup_free_ char *text = log->journal ? xasprintf("journal:%s", log->journal) :
+	    xasprintf("%s%s%s", log->path ? log->path : "", log->format ? ",format=" : "",
+	    log->format ? log->format : "");
+
+	return specs_add(ss, text, f);
+}
+
 /*
  * The last part of the path, the whole of it where that is not unique, and a
  * number where even that is not.  Nothing of it depends on the operands' order.

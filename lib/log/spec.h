@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "agent/profile.h"
 #include "base/fail.h"
 
 enum spec_order { ORDER_OF_FORMAT, ORDER_FIFO, ORDER_NONE };
@@ -35,6 +36,9 @@ struct specs {
  * written wrong, EXIT_TROUBLE for a glob that matches nothing.
  */
 int specs_add(struct specs *ss, const char *text, struct fail *f);
+
+/* The sources of a profile's [log.NAME]. */
+int specs_add_log(struct specs *ss, const struct profile_log *log, struct fail *f);
 
 /* One source, its members copied where they are not NULL. */
 void specs_add_one(struct specs *ss, const struct spec *s);
