@@ -34,7 +34,10 @@
 
 enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE };
 
-enum { RESYNC_MS = 1000 };	/* a frame that has not come whole by then never will */
+enum {
+	RESYNC_MS = 1000,	/* a frame that has not come whole by then never will */
+	ROUND = 16,		/* reads of the pipe before others have their turn */
+};
 
 static const struct opt opts[] = {
 	OPT_AGENT,
@@ -139,45 +142,31 @@ on_resync(void *cookie)
 		diag_info("%s: a frame of %zu bytes, '%s', ignored", a->profile->retry.path, n, command);
 }
 
-/* How many of the frames in the N bytes of P ask for a retry. */
-static unsigned
-count_retries(struct agent *a, const char *p, size_t n)
-{
-	const struct profile_retry *retry = &a->profile->retry;
-	char command[FRAME_SIZE];
-	unsigned retries = 0;
-	int r;
-
-	while ((r = frame_next(&a->frames, &p, &n, command)) != 0) {
-		if (r < 0)
-			diag_info("%s: bytes that are no frame, ignored", retry->path);
-		else if (frame_asks(command, retry->command))
-			retries++;
-		else
-			diag_info("%s: command '%s' is not known, ignored", retry->path, command);
-	}
-	return retries;
-}
-
-/* All that the pipe holds; any number of retries is one flag to the reconciler. */
+/*
+ * Any number of retries is one flag to the reconciler.  Who floods the pipe
+ * fills neither the log nor our time: a line a round, and the loop goes on.
+ */
 static void
 on_command(int fd, short events, void *cookie)
 {
 	struct agent *a = cookie;
-	unsigned retries = 0;
+	struct frame_haul h = { 0 };
 	char block[4096];
 	ssize_t n;
 
 	(void)events;
-	while ((n = io_read(fd, block, sizeof block)) > 0)
-		retries += count_retries(a, block, (size_t)n);
+	for (int i = 0; i < ROUND && (n = io_read(fd, block, sizeof block)) > 0; i++)
+		frame_sort(&a->frames, block, (size_t)n, a->profile->retry.command, &h);
 	if (a->frames.len > 0)
 		loop_timer_set(a->loop, &a->resync, RESYNC_MS);
 	else
 		loop_timer_stop(a->loop, &a->resync);
-	if (retries > 0) {
-		diag_note("%u retry requests", retries);
-		reconcile_retry(a->reconciler, retries);
+	if (h.ignored > 0)
+		diag_info("%s: command '%s' is not known, ignored (%u such)",
+		    a->profile->retry.path, h.sample, h.ignored);
+	if (h.asked > 0) {
+		diag_note("%u retry requests", h.asked);
+		reconcile_retry(a->reconciler, h.asked);
 	}
 }
 

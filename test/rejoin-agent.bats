@@ -349,6 +349,12 @@ result() { # COMPONENT - code of its last result
 	settled 2
 	printf 'reboot-now%054d' 0 | tr 0 '\0' >"$run_dir/commands.fifo"
 	wait_for "grep -q \"command 'reboot-now' is not known\" agent.err"
+	# a flood of them is a few lines, and does not keep the agent from stopping
+	printf 'nonsense%056d' 0 | tr 0 '\0' >one
+	for _ in {1..10}; do cat one one one one one one one one one one; done >many
+	for _ in {1..100}; do cat many; done >"$run_dir/commands.fifo"
+	wait_for "grep -q \"command 'nonsense' is not known\" agent.err"
+	[ "$(wc -l <agent.err)" -lt 300 ]
 	[ "$(status_of cycle)" = 2 ]
 }
 
@@ -421,7 +427,11 @@ result() { # COMPONENT - code of its last result
 	run --separate-stderr rejoin-agent
 	status_is 2
 	err_has "agent.conf:7: key 'nonsense' is not known in [agent]"
-	sed -i '/nonsense/d; /handler-user/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	sed -i '/nonsense/d; s/^script-timeout.*/script-timeout = 0s/' "$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-agent
+	status_is 2
+	err_has 'script-timeout: is more than 0s'
+	sed -i '/script-timeout/d; /handler-user/d' "$REJOIN_CONFIG_DIR/agent.conf"
 	if [ "$(id -u)" = 0 ]; then
 		run --separate-stderr rejoin-agent
 		status_is 2

@@ -99,3 +99,17 @@ frame_asks(const char *command, const char *name)
 
 	return c >= n && strcmp(command + c - n, name) == 0;
 }
+
+void
+frame_sort(struct frame_reader *r, const char *p, size_t n, const char *name, struct frame_haul *h)
+{
+	char command[FRAME_SIZE];
+	int found;
+
+	while ((found = frame_next(r, &p, &n, command)) != 0) {
+		if (found > 0 && frame_asks(command, name))
+			h->asked++;
+		else if (h->ignored++ == 0)
+			strcpy(h->sample, found > 0 ? command : "");
+	}
+}

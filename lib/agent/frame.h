@@ -47,4 +47,14 @@ size_t frame_drop(struct frame_reader *r, char command[FRAME_SIZE]);
  */
 bool frame_asks(const char *command, const char *name);
 
+/* What was in a stretch of frames; zero at first. */
+struct frame_haul {
+	unsigned asked, ignored;	/* frames for NAME, and all others */
+	char sample[FRAME_SIZE];	/* the first that was ignored; "" where it was no frame */
+};
+
+/* Take the N bytes of P, and add to H those that ask for NAME and those that do not. */
+void frame_sort(struct frame_reader *r, const char *p, size_t n, const char *name,
+    struct frame_haul *h);
+
 #endif

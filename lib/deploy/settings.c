@@ -12,6 +12,15 @@
 
 enum { SETTINGS_MAX = 65536, JOBS_MAX = 256 };
 
+/* Without a deadline a script that hangs would keep all others from their turn. */
+static int
+timeout(const struct ini_entry *e, int64_t *ms, struct fail *f)
+{
+	int r = ini_duration(e, ms, f);
+
+	return r == 0 && *ms == 0 ? ini_bad(e, f, "%s: is more than 0s", e->key) : r;
+}
+
 static int
 entry(const struct ini_entry *e, void *cookie, struct fail *f)
 {
@@ -45,7 +54,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 		return num_parse(e->value, 1, JOBS_MAX, &s->jobs) == 0 ? 0 :
 		    ini_bad(e, f, "jobs: not a number from 1 to %d: '%s'", JOBS_MAX, e->value);
 	if (strcmp(e->key, "script-timeout") == 0)
-		return ini_duration(e, &s->script_timeout_ms, f);
+		return timeout(e, &s->script_timeout_ms, f);
 	if (strcmp(e->key, "stop-grace") == 0)
 		return ini_duration(e, &s->stop_grace_ms, f);
 	return ini_unknown(e, f);

@@ -89,9 +89,23 @@ short_one_is_dropped(void)
 	assert(!frame_asks("retry-updates", "retry-update") && !frame_asks("", "retry-update"));
 }
 
+static void
+check_sort(void)
+{
+	static const char bytes[] = RETRY SIXTY "abcd" "reboot\0\0\0" RETRY;
+	struct frame_reader r = { 0 };
+	struct frame_haul h = { 0 };
+
+	frame_sort(&r, bytes, sizeof bytes - 1, "retry-update", &h);
+	assert(h.asked == 2 && h.ignored == 2 && !*h.sample);
+	frame_sort(&r, "halt" PAD52 "\0\0\0\0\0\0\0\0", 64, "retry-update", &h);
+	assert(h.asked == 2 && h.ignored == 3 && !*h.sample);
+}
+
 int
 main(void)
 {
+	check_sort();
 	for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
 		for (size_t step = 1; step <= 130; step++)
 			check(i, step);
