@@ -1,0 +1,195 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/num.h"
+#include "log/options.h"
+
+enum {
+	OPT_BUFFER = OPT_OWN, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
+	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SINCE, OPT_STRICT, OPT_UNTIL,
+};
+
+const struct opt options_table[] = {
+	OPT_AGENT,
+	{ OPT_BUFFER, "buffer", "SIZE", "hold at most about SIZE of records that wait" },
+	{ OPT_CHECK, "check", NULL, "report what a merged log has in the wrong order" },
+	{ OPT_EXACT, "exact", NULL, "read files twice, and violate no edge" },
+	{ OPT_EXCLUDE, "exclude", "RE", "leave out records that match RE" },
+	{ OPT_EXPLAIN, "explain", NULL, "say why each record stands where it does" },
+	OPT_FORMAT,
+	{ OPT_INCLUDE, "include", "RE", "show only records that match RE" },
+	OPT_JSON,
+	{ OPT_LEVEL, "level", "L", "leave out what is less severe than L" },
+	{ 'n', "lines", "N", "show only the last N records" },
+	{ OPT_OFFSET, "offset", "OFF", "auto, off or NAME=DUR: how far a clock is ahead" },
+	{ OPT_ORDER, "order", "ORDER", "causal, minimax or time" },
+	{ OPT_PATIENCE, "patience", "DUR", "how long a record waits for one that is missing" },
+	{ OPT_PREFIX, "prefix", "WHEN", "auto, always or never: the source before each record" },
+	{ OPT_RAW, "raw", NULL, "write control bytes to a terminal as they are" },
+	{ OPT_RULES, "rules", "FILE", "use the rules of FILE, too" },
+	{ OPT_SINCE, "since", "TIME", "show records from TIME on" },
+	{ OPT_STRICT, "strict", NULL, "end with 1 where an edge was violated or dropped" },
+	{ OPT_UNTIL, "until", "TIME", "show records before TIME" },
+	OPT_COMMON
+};
+
+static int64_t
+point_in_time(const char *what)
+{
+	struct zone *zone;
+	int64_t ns = 0;
+
+	if (zone_open("local", &zone) < 0 || time_parse_text(optarg, zone, time(NULL), &ns) < 0)
+		opt_misused("not a time for %s: '%s' (such as 2026-11-21T20:16:00Z, 2026-11-21, or 10m for 10 minutes ago)",
+		    what, optarg);
+	zone_free(zone);
+	return ns;
+}
+
+static void
+set_regex(struct regex **slot, const char *what)
+{
+	struct fail f;
+
+	regex_free(*slot);
+	*slot = regex_new(what, optarg, &f);
+	if (!*slot)
+		fail_die(&f);
+}
+
+static void
+set_offset(struct options *o)
+{
+	char *eq = strrchr(optarg, '=');
+	bool negative = eq && eq[1] == '-';
+	int64_t ms;
+
+	if (strcmp(optarg, "auto") == 0 || strcmp(optarg, "off") == 0) {
+		o->job.estimate = strcmp(optarg, "auto") == 0;
+		return;
+	}
+	if (!eq || eq == optarg || num_parse_duration(eq + 1 + (negative || eq[1] == '+'), &ms) < 0 ||
+	    ms > INT64_C(100000000000) || o->n_offsets == OPTIONS_OFFSETS)
+		opt_misused("not an offset: '%s' (such as auto, off, NAME=200ms, NAME=-2s)", optarg);
+	o->offsets[o->n_offsets++] = (struct options_offset){ optarg, (size_t)(eq - optarg), (negative ? -ms : ms) * 1000000 };
+}
+
+void
+options_set(struct options *o, int key)
+{
+	static const char *const orders[] = { "causal", "minimax", "time", NULL };
+	static const char *const prefixes[] = { "never", "auto", "always", NULL };
+	static const char *const formats[] = { "text", "jsonl", NULL };
+	struct fail f;
+
+	switch (key) {
+	case 'A':
+		o->agent = optarg;
+		break;
+	case 'n':
+		o->job.style.last = (unsigned long)opt_number("--lines", 1, 10000000);
+		break;
+	case OPT_BUFFER:
+		if (num_parse_size(optarg, &o->job.buffer_bytes) < 0 || o->job.buffer_bytes < 1 << 16)
+			opt_misused("not a size of at least 64K for --buffer: '%s'", optarg);
+		break;
+	case OPT_CHECK:
+		o->check = true;
+		break;
+	case OPT_EXACT:
+		o->job.exact = true;
+		break;
+	case OPT_EXCLUDE:
+		set_regex(&o->job.filter.exclude, "--exclude");
+		break;
+	case OPT_EXPLAIN:
+		o->job.style.explain = true;
+		break;
+	case OPT_KEY_FORMAT:
+		o->job.style.json = opt_word("--format", formats) == 1;
+		break;
+	case OPT_INCLUDE:
+		set_regex(&o->job.filter.include, "--include");
+		break;
+	case OPT_KEY_JSON:
+		o->job.style.json = true;
+		break;
+	case OPT_LEVEL:
+		o->job.filter.level = format_level((struct span){ optarg, strlen(optarg) });
+		if (o->job.filter.level < 0)
+			opt_misused("not a level: '%s' (such as error, warning, info, debug)", optarg);
+		break;
+	case OPT_OFFSET:
+		set_offset(o);
+		break;
+	case OPT_ORDER:
+		o->job.order = opt_word("--order", orders);
+		break;
+	case OPT_PATIENCE:
+		o->job.patience_ms = opt_duration("--patience");
+		if (o->job.patience_ms > 86400000)
+			opt_misused("--patience is more than a day: '%s'", optarg);
+		break;
+	case OPT_PREFIX:
+		o->prefix = opt_word("--prefix", prefixes);
+		break;
+	case OPT_RAW:
+		o->raw = true;
+		break;
+	case OPT_RULES:
+		if (rules_load(&o->job.rules, optarg, &f) < 0)
+			fail_die(&f);
+		break;
+	case OPT_SINCE:
+		o->job.filter.since_ns = point_in_time("--since");
+		break;
+	case OPT_STRICT:
+		o->strict = true;
+		break;
+	case OPT_UNTIL:
+		o->job.filter.until_ns = point_in_time("--until");
+		break;
+	default:
+		abort();
+	}
+}
+
+void
+options_init(struct options *o)
+{
+	*o = (struct options){ .prefix = PREFIX_AUTO, .job = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
+	    .estimate = true, .filter = FILTER_ALL } };
+}
+
+void
+options_release(struct options *o)
+{
+	regex_free(o->job.filter.include);
+	regex_free(o->job.filter.exclude);
+	rules_release(&o->job.rules);
+}
+
+void
+options_give_offsets(const struct options *o, const struct sources *all)
+{
+	for (size_t k = 0; k < o->n_offsets; k++) {
+		const struct options_offset *x = &o->offsets[k];
+		struct source *s = sources_find(all, x->name, x->len);
+
+		if (!s)
+			opt_misused("--offset: no source is called '%.*s'", (int)x->len, x->name);
+		s->offset_ns = x->ns;
+	}
+}
+
+void
+options_settle_style(struct options *o, bool tty, const struct sources *all)
+{
+	struct render_style *s = &o->job.style;
+
+	s->escape = tty && !o->raw && !s->json;
+	s->prefix = !s->json && (o->prefix == PREFIX_ALWAYS || (o->prefix == PREFIX_AUTO && tty && all->n > 1));
+	s->colour = s->prefix && tty && !getenv("NO_COLOR");
+	s->name_width = all->width;
+}

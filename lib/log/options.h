@@ -1,0 +1,50 @@
+/*
+ * options - what the command line of rejoin-log asks for.
+ *
+ * Errors: as in base/opt.h, a wrong option ends the tool with EXIT_USAGE.
+ */
+#ifndef LOG_OPTIONS_H
+#define LOG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/opt.h"
+#include "log/job.h"
+
+enum { OPTIONS_OFFSETS = 64 };
+
+/* The clock of the source called NAME is NS ahead. */
+struct options_offset {
+	const char *name;
+	size_t len;
+	int64_t ns;
+};
+
+struct options {
+	const char *agent;
+	bool check, strict, raw;
+	enum { PREFIX_NEVER, PREFIX_AUTO, PREFIX_ALWAYS } prefix;
+	struct job job;
+	struct options_offset offsets[OPTIONS_OFFSETS];
+	size_t n_offsets;
+};
+
+/* For opt_next(). */
+extern const struct opt options_table[];
+
+/* What is meant where nothing is said; release it at the end. */
+void options_init(struct options *o);
+void options_release(struct options *o);
+
+/* The option KEY, with optarg. */
+void options_set(struct options *o, int key);
+
+/* Give the sources their offsets: misuse where there is none of a name. */
+void options_give_offsets(const struct options *o, const struct sources *all);
+
+/* How records of ALL are to look on standard output, which is a terminal or not. */
+void options_settle_style(struct options *o, bool tty, const struct sources *all);
+
+#endif
