@@ -416,6 +416,15 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	grep -q "^settled=$n\$" agent/status
 }
 
+@test "wait: of an agent that says late what it took, still the right evaluation" {
+	double --busy 50 --lag 300
+	rejoin-retry -A t
+	retry --wait
+	status_is 0
+	[ "$(cat agent/frames)" = 2 ]
+	grep -q '^settled=2$' agent/status
+}
+
 @test "wait: an evaluation that does not end in time is 4, an agent that dies 5" {
 	double --busy 400
 	retry --wait --timeout 250ms

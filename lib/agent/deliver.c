@@ -20,37 +20,45 @@
 #include "base/spawn.h"
 #include "base/xalloc.h"
 
-enum { PID_FILE_MAX = 64, GRACE_MS = 2000 };
+enum { PID_FILE_MAX = 64, GRACE_MS = 2000, SAYS_WITHIN_MS = 5000 };
 
-/* Requests that the agent has taken before ours, those waiting in its pipe included. */
+/*
+ * Requests that the agent has taken before ours, those waiting in its pipe
+ * included.  It reads a request before it says so: LAST, delivered just before,
+ * may be in neither, and is counted here.
+ */
 static void
-note_before(const struct profile *p, int unread, struct delivery *d)
+note_before(const struct profile *p, int unread, const struct delivery *last, struct delivery *d)
 {
 	struct status s;
 	struct fail f;
 
-	*d = (struct delivery){ 0 };
+	*d = (struct delivery){ .at_ms = clock_mono_ms() };
 	if (p->status.method != STATUS_FILE || status_read(p, &s, &f) < 0 || s.running != 1)
 		return;
 	strcpy(d->incarnation, s.incarnation);
 	d->target = s.retries + (unread > 0 ? unread / FRAME_SIZE : 0) + 1;
+	if (d->target <= last->target && strcmp(d->incarnation, last->incarnation) == 0 &&
+	    d->at_ms - last->at_ms < SAYS_WITHIN_MS)
+		d->target = last->target + 1;
 }
 
 /* One try; -EPIPE: the reader went between our open and our write. */
 static int
-try_fifo(const struct profile *p, const struct buf *frame, int64_t end_ms, struct delivery *d,
-    struct fail *f)
+try_fifo(const struct profile *p, const struct buf *frame, int64_t end_ms,
+    const struct delivery *last, struct delivery *d, struct fail *f)
 {
 	_cleanup_fd_ int fd = fifo_open(p, f);
 
 	if (fd < 0)
 		return fd;
-	note_before(p, fifo_unread(fd), d);
+	note_before(p, fifo_unread(fd), last, d);
 	return fifo_send(fd, p, frame, end_ms, f);
 }
 
 static int
-deliver_fifo(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail *f)
+deliver_fifo(const struct profile *p, int64_t end_ms, const struct delivery *last,
+    struct delivery *d, struct fail *f)
 {
 	_cleanup_buf_ struct buf frame = BUF_INIT;
 	struct backoff again = { 0 };
@@ -59,7 +67,7 @@ deliver_fifo(const struct profile *p, int64_t end_ms, struct delivery *d, struct
 
 	frame_format(&p->retry, &frame);
 	for (;;) {
-		r = try_fifo(p, &frame, end_ms, d, f);
+		r = try_fifo(p, &frame, end_ms, last, d, f);
 		if (r != -EPIPE)
 			return r;
 		left = end_ms - clock_mono_ms();
@@ -72,7 +80,8 @@ deliver_fifo(const struct profile *p, int64_t end_ms, struct delivery *d, struct
 }
 
 static int
-deliver_exec(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail *f)
+deliver_exec(const struct profile *p, int64_t end_ms, const struct delivery *last,
+    struct delivery *d, struct fail *f)
 {
 	const int64_t left = end_ms - clock_mono_ms();
 	const struct spawn_spec spec = { .argv = p->retry.argv, .timeout_ms = left > 0 ? left : 1,
@@ -81,7 +90,7 @@ deliver_exec(const struct profile *p, int64_t end_ms, struct delivery *d, struct
 	struct spawn_result r;
 	int e = 0;
 
-	note_before(p, 0, d);
+	note_before(p, 0, last, d);
 	spawn_run(&spec, &r);
 	d->status = r.status;
 	if (r.status != 0) {
@@ -151,7 +160,8 @@ check_exe(pid_t pid, const char *exe, struct fail *f)
 
 /* The pidfd comes first: what is looked at afterwards is then what is signalled. */
 static int
-deliver_signal(const struct profile *p, struct delivery *d, struct fail *f)
+deliver_signal(const struct profile *p, const struct delivery *last, struct delivery *d,
+    struct fail *f)
 {
 	_cleanup_fd_ int fd = -1;
 	pid_t pid = 0;
@@ -167,7 +177,7 @@ deliver_signal(const struct profile *p, struct delivery *d, struct fail *f)
 		if (r < 0 && r != -ENOENT && r != -ESRCH)
 			return r;
 	}
-	note_before(p, 0, d);
+	note_before(p, 0, last, d);
 	if (fd >= 0 && r == 0 && pidfd_send_signal(fd, p->retry.signo, NULL, 0) == 0)
 		return 0;
 	if (fd < 0 || r < 0 || errno == ESRCH)
@@ -179,14 +189,16 @@ deliver_signal(const struct profile *p, struct delivery *d, struct fail *f)
 int
 deliver(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail *f)
 {
+	const struct delivery last = *d;
+
 	*d = (struct delivery){ 0 };
 	switch (p->retry.method) {
 	case RETRY_FIFO:
-		return deliver_fifo(p, end_ms, d, f);
+		return deliver_fifo(p, end_ms, &last, d, f);
 	case RETRY_EXEC:
-		return deliver_exec(p, end_ms, d, f);
+		return deliver_exec(p, end_ms, &last, d, f);
 	case RETRY_SIGNAL:
-		return deliver_signal(p, d, f);
+		return deliver_signal(p, &last, d, f);
 	case RETRY_NONE:
 		break;
 	}
@@ -236,8 +248,8 @@ deliver_format(const struct delivery *d, struct buf *out)
 {
 	char now[CLOCK_TEXT];
 
-	buf_printf(out, "time=%s\nincarnation=%s\ntarget=%" PRId64 "\n", clock_now(now),
-	    d->incarnation, d->target);
+	buf_printf(out, "time=%s\nat=%" PRId64 "\nincarnation=%s\ntarget=%" PRId64 "\n",
+	    clock_now(now), d->at_ms, d->incarnation, d->target);
 }
 
 void
@@ -254,6 +266,8 @@ deliver_parse(const char *text, size_t len, struct delivery *d)
 		*value++ = '\0';
 		if (strcmp(line, "incarnation") == 0)
 			snprintf(d->incarnation, sizeof d->incarnation, "%s", value);
+		else if (strcmp(line, "at") == 0)
+			(void)num_parse(value, 0, INT64_MAX, &d->at_ms);
 		else if (strcmp(line, "target") == 0)
 			(void)num_parse(value, 0, INT64_MAX, &d->target);
 	}

@@ -21,10 +21,14 @@
 struct delivery {
 	char incarnation[STATUS_TEXT];	/* of the agent before it; empty where not known */
 	int64_t target;		/* "settled" reaches this with the cycle that took it in */
+	int64_t at_ms;		/* on the monotonic clock */
 	int status;		/* exec: what the command ended with */
 };
 
-/* Ask P's agent once, until END_MS on the monotonic clock. */
+/*
+ * Ask P's agent once, until END_MS on the monotonic clock.  *D is the delivery
+ * before this one, or all zero; then this one.
+ */
 int deliver(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail *f);
 
 /*

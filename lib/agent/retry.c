@@ -35,6 +35,18 @@ wait_turn(const struct profile *p, const struct retry_spec *spec, struct retry_o
 	return r == -ENODATA && p->retry.send_when_unknown ? 0 : r;
 }
 
+/* How the last delivery went, whoever made it. */
+static void
+recall_last(const struct marks *m, struct delivery *d)
+{
+	_cleanup_buf_ struct buf record = BUF_INIT;
+	struct fail ignored;
+
+	*d = (struct delivery){ 0 };
+	if (mark_read_record(m, &record, &ignored) == 0)
+		deliver_parse(record.s, record.len, d);
+}
+
 static int
 deliver_one(const struct profile *p, const struct marks *m, const struct retry_spec *spec,
     struct retry_outcome *o, struct fail *f)
@@ -48,6 +60,8 @@ deliver_one(const struct profile *p, const struct marks *m, const struct retry_s
 	if (r < 0)
 		return r;
 	mark_reason(m, o->reason, sizeof o->reason);
+	if (p->status.method == STATUS_FILE)
+		recall_last(m, &o->last);
 	r = deliver(p, o->end_ms, &o->last, f);
 	if (r < 0) {
 		mark_put_back(m);
@@ -67,16 +81,13 @@ static int
 deliver_all(const struct profile *p, const struct marks *m, const struct retry_spec *spec,
     struct retry_outcome *o, struct fail *f)
 {
-	_cleanup_buf_ struct buf record = BUF_INIT;
-	struct fail ignored;
 	int r = 0;
 
 	while (r == 0 && mark_is_set(m))
 		r = deliver_one(p, m, spec, o, f);
 	/* nothing was left to us: another has delivered it, and noted how */
-	if (r == 0 && o->delivered == 0 && spec->wait_lock &&
-	    mark_read_record(m, &record, &ignored) == 0)
-		deliver_parse(record.s, record.len, &o->last);
+	if (r == 0 && o->delivered == 0 && spec->wait_lock)
+		recall_last(m, &o->last);
 	return r;
 }
 

@@ -1,11 +1,11 @@
 /*
  * agent-double - what can be seen of our agent from outside, and nothing else.
  *
- *	agent-double [--busy MS] [--result N] [--die] [--deaf] [--workflow ID] DIR
+ *	agent-double [--busy MS] [--lag MS] [--result N] [--die] [--deaf] [--workflow ID] DIR
  *
  * In DIR it has commands.fifo, status, busy and lock as rejoin-agent has, and
  * frames (how many it read).  For each frame it is busy for MS and settles with
- * the result code N.  --die: it is killed by the first frame.  --deaf: it reads
+ * the result code N.  --lag: it says that it took a frame MS later.  --die: it is killed by the first frame.  --deaf: it reads
  * no frame.  It says "ready" on stdout.
  */
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 
 struct twin {
 	const char *dir;
-	int64_t busy_ms;
+	int64_t busy_ms, lag_ms;
 	bool die, deaf;
 	int busy_fd;
 	int result;
@@ -100,6 +100,7 @@ take(struct twin *a, int fd)
 	put(a, "frames", text, (size_t)snprintf(text, sizeof text, "%jd\n", (intmax_t)a->frames));
 	if (a->die)
 		raise(SIGKILL);
+	clock_sleep_ms(a->lag_ms);
 	a->status.retries = a->frames;
 	a->status.pending = true;
 	cycle(a);
@@ -124,6 +125,8 @@ main(int argc, char *argv[])
 	for (i = 1; i < argc - 1; i++) {
 		if (strcmp(argv[i], "--busy") == 0)
 			a.busy_ms = atol(argv[++i]);
+		else if (strcmp(argv[i], "--lag") == 0)
+			a.lag_ms = atol(argv[++i]);
 		else if (strcmp(argv[i], "--result") == 0)
 			a.result = atoi(argv[++i]);
 		else if (strcmp(argv[i], "--workflow") == 0)
