@@ -278,14 +278,14 @@ look_up_owners(struct profile *p, struct fail *f)
 	struct passwd *pw = p->user ? getpwnam(p->user) : NULL;
 	struct group *gr = p->group ? getgrnam(p->group) : NULL;
 
-	if (p->user && !pw)
-		return fail_set(f, EXIT_USAGE, "%s: there is no user '%s'", p->file, p->user);
-	if (p->group && !gr)
-		return fail_set(f, EXIT_USAGE, "%s: there is no group '%s'", p->file, p->group);
 	if (pw)
 		p->uid = pw->pw_uid;
 	if (gr)
 		p->gid = gr->gr_gid;
+	if (p->user && !pw)
+		return fail_set(f, EXIT_USAGE, "%s: there is no user '%s'", p->file, p->user);
+	if (p->group && !gr)
+		return fail_set(f, EXIT_USAGE, "%s: there is no group '%s'", p->file, p->group);
 	return 0;
 }
 
@@ -339,25 +339,41 @@ load_text(const char *path, struct buf *text, struct fail *f)
 }
 
 int
-profile_load(const char *name, struct profile **out, struct fail *f)
+profile_load_as_written(const char *name, struct profile **out, struct fail *f)
 {
 	_cleanup_free_ char *chosen = name ? xstrdup(name) : default_name();
 	_cleanup_free_ char *base = xasprintf("%s.conf", chosen);
 	_cleanup_free_ char *path = is_name(chosen) ? dirs_find("agents.d", base) : NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct fail missing;
 	int r;
 
-	if (!is_name(chosen))
-		return fail_set(f, EXIT_USAGE, "not a profile's name: '%s'", chosen);
-	if (!path)
-		return fail_set(f, EXIT_USAGE, "no profile '%s': neither %s/agents.d/%s nor %s/agents.d/%s"
+	if (!is_name(chosen)) {
+		fail_set(f, EXIT_USAGE, "not a profile's name: '%s'", chosen);
+		return -ENOENT;
+	}
+	if (!path) {
+		fail_set(f, EXIT_USAGE, "no profile '%s': neither %s/agents.d/%s nor %s/agents.d/%s"
 		    " is there", chosen, dirs_config(), base, dirs_vendor(), base);
+		return -ENOENT;
+	}
 	r = load_text(path, &text, f);
 	if (r == 0)
 		r = profile_parse(path, text.s, text.len, out, f);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? -EIO : r;	/* gone just now */
 	set_text(&(*out)->name, TAKE_PTR(chosen));
+	(void)look_up_owners(*out, &missing);
+	return 0;
+}
+
+int
+profile_load(const char *name, struct profile **out, struct fail *f)
+{
+	int r = profile_load_as_written(name, out, f);
+
+	if (r < 0)
+		return r;
 	r = look_up_owners(*out, f);
 	if (r < 0) {
 		profile_free(*out);

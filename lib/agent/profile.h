@@ -76,6 +76,13 @@ struct profile {
 int profile_load(const char *name, struct profile **out, struct fail *f);
 void profile_free(struct profile *p);
 
+/*
+ * The same, but its user and its group need not exist: UID and GID are then
+ * unset.  For who tells what is wrong with a profile.  -ENOENT where there is
+ * none called NAME.
+ */
+int profile_load_as_written(const char *name, struct profile **out, struct fail *f);
+
 /* For a tool's main(): the profile NAME or the end of the tool. */
 struct profile *profile_load_or_die(const char *name);
 
