@@ -9,12 +9,11 @@
 
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "log/cut.h"
 #include "log/decode.h"
 #include "log/source.h"
 
 enum {
-	LOOK = 256,		/* bytes of a line that its time is looked for in, at the start */
-	LOOK_FAR = 65536,	/* and elsewhere in the line */
 	SAMPLE = 65536,		/* the first bytes, at most, from which the format is told */
 	SLACK = 64,		/* after the buffer, so that time_again() may look ahead */
 };
@@ -80,9 +79,8 @@ make_room(struct source *s)
 	}
 }
 
-/* More bytes behind HI; false at the end. */
-static bool
-fill(struct source *s)
+bool
+source_fill(struct source *s)
 {
 	size_t n;
 	ssize_t r;
@@ -104,198 +102,6 @@ fill(struct source *s)
 	return true;
 }
 
-static const char *
-find(const char *p, size_t n, const char *what)
-{
-	return memmem(p, n, what, strlen(what));
-}
-
-/* The time of the N bytes of P that begin a line, of which LINE are its own. */
-static bool
-time_of_line(struct source *s, const char *p, size_t n, size_t line, struct stamp *out)
-{
-	const struct format *fmt = s->fmt;
-	struct fields fields;
-	const char *q;
-
-	switch (fmt->where) {
-	case WHERE_START:
-		return time_parse(&s->time, p, n, out) > 0;
-	case WHERE_AFTER:
-		q = find(p, line, fmt->after);
-		if (!q)
-			return false;
-		q += strlen(fmt->after);
-		return time_parse(&s->time, q, n - (size_t)(q - p), out) > 0;
-	default:
-		return format_fields(fmt, p, line, &fields) && fields.v[FIELD_TIME].p &&
-		    time_parse(&s->time, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, out) > 0;
-	}
-}
-
-/* Does the line that begins N bytes behind CUR begin a record?  Its time is then NEXT. */
-static bool
-begins_record(struct source *s, size_t n, struct stamp *next)
-{
-	size_t look = s->fmt->where == WHERE_START ? LOOK : LOOK_FAR, have, line;
-	const char *p, *nl;
-
-	do {
-		p = s->buf + s->cur + n;
-		have = s->hi - s->cur - n;
-		nl = memchr(p, '\n', have < look ? have : look);
-	} while (!nl && have < look && fill(s));
-	line = nl ? (size_t)(nl - p) : have < look ? have : look;
-	if (s->fmt->where == WHERE_START && have > look)
-		have = look;
-	if (n == 0 && s->base + (int64_t)s->cur == 0 && have > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
-		return time_of_line(s, p + 3, have - 3, line - 3, next);
-	return have > 0 && time_of_line(s, p, have, line, next);
-}
-
-/*
- * How a record ends, and how long it is.  N bytes of it are known to hold no
- * end.  false: it is not at its end, but long enough for a piece.
- */
-static bool
-end_of_line(struct source *s, size_t n, size_t *len)
-{
-	for (;;) {
-		size_t have = s->hi - s->cur;
-		const char *p = s->buf + s->cur, *nl = memchr(p + n, '\n', have - n);
-
-		*len = nl ? (size_t)(nl + 1 - p) : have;
-		if (nl)
-			return true;
-		if (have >= RECORD_MAX)
-			return false;
-		n = have;
-		if (!fill(s))
-			return true;
-	}
-}
-
-/* If the line of LEN bytes begins a block, *LEN becomes the block's. */
-static void
-whole_block(struct source *s, size_t *len)
-{
-	const struct format *fmt = s->fmt;
-	const char *p = s->buf + s->cur, *begin = find(p, *len, fmt->begin), *hit;
-	_cleanup_free_ char *end = NULL;
-	size_t n = *len;
-
-	if (!begin)
-		return;
-	/* The end has the same text before it as the beginning; a body may well quote the marker alone. */
-	end = xasprintf("%.*s%s", (int)(begin - p), p, fmt->end);
-	for (;;) {
-		p = s->buf + s->cur;
-		hit = find(p + n, s->hi - s->cur - n, end);
-		if (hit)
-			break;
-		n = s->hi - s->cur > strlen(end) + *len ? s->hi - s->cur - strlen(end) : *len;
-		if (s->hi - s->cur >= RECORD_MAX || !fill(s))
-			return;		/* torn: its lines are taken as they come */
-	}
-	end_of_line(s, (size_t)(hit - p) + strlen(end), len);
-}
-
-static bool
-end_of_timed(struct source *s, size_t n, size_t *len)
-{
-	if (s->fmt->begin && n == 0 && !s->in_rest) {
-		if (!end_of_line(s, 0, len))
-			return false;
-		whole_block(s, len);
-		n = *len - 1;
-	}
-	for (;;) {
-		if (!end_of_line(s, n, len))
-			return false;
-		n = *len;
-		s->has_next = begins_record(s, n, &s->next);
-		if (s->has_next || s->hi - s->cur == n)
-			return true;
-		if (n >= RECORD_MAX)
-			return false;
-	}
-}
-
-static bool
-end_of_lines(struct source *s, size_t *len)
-{
-	*len = 0;
-	for (unsigned i = 0; i < s->fmt->lines && (i == 0 || *len < s->hi - s->cur || fill(s)); i++)
-		if (!end_of_line(s, *len, len))
-			return false;
-	return true;
-}
-
-/* A journal entry: fields, of which some are binary, and an empty line. */
-static bool
-end_of_export(struct source *s, size_t *len)
-{
-	size_t i = 0;
-
-	for (;;) {
-		const char *p = s->buf + s->cur;
-		size_t have = s->hi - s->cur;
-		const char *nl = memchr(p + i, '\n', have - i);
-		uint64_t size = 0;
-		size_t line;
-
-		line = nl ? (size_t)(nl - p) - i : 0;
-		if (nl && line == 0) {
-			*len = i + 1;
-			return true;
-		}
-		if (nl && !memchr(p + i, '=', line)) {
-			size_t data = i + line + 1;
-
-			for (int k = 7; have >= data + 8 && k >= 0; k--)
-				size = size << 8 | (unsigned char)p[data + (size_t)k];
-			if (have >= data + 8 && size < have - data - 8) {
-				i = data + 8 + (size_t)size + 1;
-				continue;
-			}
-			if (have >= data + 8 && size > RECORD_MAX) {	/* no entry: a line of its own */
-				*len = i + line + 1;
-				return true;
-			}
-		} else if (nl) {
-			i += line + 1;
-			continue;
-		}
-		*len = have;
-		if (have >= RECORD_MAX)
-			return false;
-		if (!fill(s))
-			return true;
-	}
-}
-
-/* The rest of a record that is longer than a piece, up to its end. */
-static bool
-end_of_rest(struct source *s, size_t *len)
-{
-	return s->cut == CUT_TIMED ? end_of_timed(s, 0, len) : end_of_line(s, 0, len);
-}
-
-static bool
-cut_record(struct source *s, size_t *len)
-{
-	switch (s->cut) {
-	case CUT_TIMED:
-		return end_of_timed(s, 0, len);
-	case CUT_LINES:
-		return end_of_lines(s, len);
-	case CUT_EXPORT:
-		return end_of_export(s, len);
-	default:
-		return end_of_line(s, 0, len);
-	}
-}
-
 int
 source_next_slow(struct source *s, struct record *r)
 {
@@ -310,14 +116,14 @@ source_next_slow(struct source *s, struct record *r)
 	}
 	if (!s->hold)
 		s->lo = s->cur;
-	if (s->cur == s->hi && !fill(s))
+	if (s->cur == s->hi && !source_fill(s))
 		return 0;
 	if (!s->started && s->cut == CUT_TIMED)
-		known = begins_record(s, 0, &t);
+		known = cut_begins(s, 0, &t);
 	s->started = true;
 	whole = cut_record(s, &len);
 	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
-		known = time_of_line(s, s->buf + s->cur, len, len, &t);
+		known = cut_time(s, s->buf + s->cur, len, len, &t);
 	*r = (struct record){ .p = s->buf + s->cur, .n = len, .off = s->base + (int64_t)s->cur, .more = !whole };
 	/* Lines before the first time belong to the record after them, by time. */
 	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
@@ -340,17 +146,17 @@ source_rest(struct source *s, const char **p, size_t *n)
 		return false;
 	if (!s->hold)
 		s->lo = s->cur;
-	if (s->cur == s->hi && !fill(s)) {
+	if (s->cur == s->hi && !source_fill(s)) {
 		s->in_rest = false;
 		return false;
 	}
 	/* A newline that ended the last piece is behind us: what comes may be the next record. */
 	if (s->cur > 0 && s->buf[s->cur - 1] == '\n' &&
-	    (s->cut != CUT_TIMED || (s->has_next = begins_record(s, 0, &s->next)))) {
+	    (s->cut != CUT_TIMED || (s->has_next = cut_begins(s, 0, &s->next)))) {
 		s->in_rest = false;
 		return false;
 	}
-	s->in_rest = !end_of_rest(s, n);
+	s->in_rest = !cut_rest(s, n);
 	*p = s->buf + s->cur;
 	s->cur += *n;
 	return true;
@@ -363,7 +169,7 @@ sample(struct source *s)
 	size_t want = s->cap / 2 < SAMPLE ? s->cap / 2 : SAMPLE;
 
 	/* Who writes a pipe may write no more for long; what is there must do. */
-	while (s->hi < want && (s->seekable || !memchr(s->buf, '\n', s->hi)) && fill(s))
+	while (s->hi < want && (s->seekable || !memchr(s->buf, '\n', s->hi)) && source_fill(s))
 		;
 	return s->hi < want ? s->hi : want;
 }
@@ -566,10 +372,10 @@ source_probe(struct source *s, int64_t from, int64_t *off, int64_t *t)
 	/* One byte before, so that a record which begins just at FROM is seen to. */
 	s->base = s->at = from ? from - 1 : 0;
 	if (from) {
-		if (!fill(s))
+		if (!source_fill(s))
 			return false;
 		for (;;) {
-			bool whole = end_of_line(s, 0, &len);
+			bool whole = cut_line(s, 0, &len);
 
 			s->cur += len;
 			s->lo = s->cur;
@@ -578,15 +384,15 @@ source_probe(struct source *s, int64_t from, int64_t *off, int64_t *t)
 		}
 	}
 	for (;;) {
-		if (s->cur == s->hi && !fill(s))
+		if (s->cur == s->hi && !source_fill(s))
 			return false;
-		if (begins_record(s, 0, &s->next)) {
+		if (cut_begins(s, 0, &s->next)) {
 			*off = s->base + (int64_t)s->cur;
 			*t = s->next.ns - s->offset_ns;
 			return true;
 		}
 		for (;;) {
-			bool whole = end_of_line(s, 0, &len);
+			bool whole = cut_line(s, 0, &len);
 
 			s->cur += len;
 			s->lo = s->cur;

@@ -1,0 +1,192 @@
+#include "base/xalloc.h"
+#include "log/cut.h"
+
+enum {
+	LOOK = 256,		/* bytes of a line that its time is looked for in, at the start */
+	LOOK_FAR = 65536,	/* and elsewhere in the line */
+};
+
+static const char *
+find(const char *p, size_t n, const char *what)
+{
+	return memmem(p, n, what, strlen(what));
+}
+
+bool
+cut_time(struct source *s, const char *p, size_t n, size_t line, struct stamp *out)
+{
+	const struct format *fmt = s->fmt;
+	struct fields fields;
+	const char *q;
+
+	switch (fmt->where) {
+	case WHERE_START:
+		return time_parse(&s->time, p, n, out) > 0;
+	case WHERE_AFTER:
+		q = find(p, line, fmt->after);
+		if (!q)
+			return false;
+		q += strlen(fmt->after);
+		return time_parse(&s->time, q, n - (size_t)(q - p), out) > 0;
+	default:
+		return format_fields(fmt, p, line, &fields) && fields.v[FIELD_TIME].p &&
+		    time_parse(&s->time, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, out) > 0;
+	}
+}
+
+bool
+cut_begins(struct source *s, size_t n, struct stamp *next)
+{
+	size_t look = s->fmt->where == WHERE_START ? LOOK : LOOK_FAR, have, line;
+	const char *p, *nl;
+
+	do {
+		p = s->buf + s->cur + n;
+		have = s->hi - s->cur - n;
+		nl = memchr(p, '\n', have < look ? have : look);
+	} while (!nl && have < look && source_fill(s));
+	line = nl ? (size_t)(nl - p) : have < look ? have : look;
+	if (s->fmt->where == WHERE_START && have > look)
+		have = look;
+	if (n == 0 && s->base + (int64_t)s->cur == 0 && have > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+		return cut_time(s, p + 3, have - 3, line - 3, next);
+	return have > 0 && cut_time(s, p, have, line, next);
+}
+
+bool
+cut_line(struct source *s, size_t n, size_t *len)
+{
+	for (;;) {
+		size_t have = s->hi - s->cur;
+		const char *p = s->buf + s->cur, *nl = memchr(p + n, '\n', have - n);
+
+		*len = nl ? (size_t)(nl + 1 - p) : have;
+		if (nl)
+			return true;
+		if (have >= RECORD_MAX)
+			return false;
+		n = have;
+		if (!source_fill(s))
+			return true;
+	}
+}
+
+/* If the line of LEN bytes begins a block, *LEN becomes the block's. */
+static void
+whole_block(struct source *s, size_t *len)
+{
+	const struct format *fmt = s->fmt;
+	const char *p = s->buf + s->cur, *begin = find(p, *len, fmt->begin), *hit;
+	_cleanup_free_ char *end = NULL;
+	size_t n = *len;
+
+	if (!begin)
+		return;
+	/* The end has the same text before it as the beginning; a body may well quote the marker alone. */
+	end = xasprintf("%.*s%s", (int)(begin - p), p, fmt->end);
+	for (;;) {
+		p = s->buf + s->cur;
+		hit = find(p + n, s->hi - s->cur - n, end);
+		if (hit)
+			break;
+		n = s->hi - s->cur > strlen(end) + *len ? s->hi - s->cur - strlen(end) : *len;
+		if (s->hi - s->cur >= RECORD_MAX || !source_fill(s))
+			return;		/* torn: its lines are taken as they come */
+	}
+	cut_line(s, (size_t)(hit - p) + strlen(end), len);
+}
+
+static bool
+end_of_timed(struct source *s, size_t n, size_t *len)
+{
+	if (s->fmt->begin && n == 0 && !s->in_rest) {
+		if (!cut_line(s, 0, len))
+			return false;
+		whole_block(s, len);
+		n = *len - 1;
+	}
+	for (;;) {
+		if (!cut_line(s, n, len))
+			return false;
+		n = *len;
+		s->has_next = cut_begins(s, n, &s->next);
+		if (s->has_next || s->hi - s->cur == n)
+			return true;
+		if (n >= RECORD_MAX)
+			return false;
+	}
+}
+
+static bool
+end_of_lines(struct source *s, size_t *len)
+{
+	*len = 0;
+	for (unsigned i = 0; i < s->fmt->lines && (i == 0 || *len < s->hi - s->cur || source_fill(s)); i++)
+		if (!cut_line(s, *len, len))
+			return false;
+	return true;
+}
+
+/* A journal entry: fields, of which some are binary, and an empty line. */
+static bool
+end_of_export(struct source *s, size_t *len)
+{
+	size_t i = 0;
+
+	for (;;) {
+		const char *p = s->buf + s->cur;
+		size_t have = s->hi - s->cur;
+		const char *nl = memchr(p + i, '\n', have - i);
+		uint64_t size = 0;
+		size_t line;
+
+		line = nl ? (size_t)(nl - p) - i : 0;
+		if (nl && line == 0) {
+			*len = i + 1;
+			return true;
+		}
+		if (nl && !memchr(p + i, '=', line)) {
+			size_t data = i + line + 1;
+
+			for (int k = 7; have >= data + 8 && k >= 0; k--)
+				size = size << 8 | (unsigned char)p[data + (size_t)k];
+			if (have >= data + 8 && size < have - data - 8) {
+				i = data + 8 + (size_t)size + 1;
+				continue;
+			}
+			if (have >= data + 8 && size > RECORD_MAX) {	/* no entry: a line of its own */
+				*len = i + line + 1;
+				return true;
+			}
+		} else if (nl) {
+			i += line + 1;
+			continue;
+		}
+		*len = have;
+		if (have >= RECORD_MAX)
+			return false;
+		if (!source_fill(s))
+			return true;
+	}
+}
+
+bool
+cut_rest(struct source *s, size_t *len)
+{
+	return s->cut == CUT_TIMED ? end_of_timed(s, 0, len) : cut_line(s, 0, len);
+}
+
+bool
+cut_record(struct source *s, size_t *len)
+{
+	switch (s->cut) {
+	case CUT_TIMED:
+		return end_of_timed(s, 0, len);
+	case CUT_LINES:
+		return end_of_lines(s, len);
+	case CUT_EXPORT:
+		return end_of_export(s, len);
+	default:
+		return cut_line(s, 0, len);
+	}
+}
