@@ -69,11 +69,12 @@ endif
 # --- the libraries, looked for only when something is compiled; packagers may
 # set the variables.  libjq has no .pc file before jq 1.7.
 libs = $(or $(shell $(PKG_CONFIG) --libs $(1)),$(error no $(1): "test/deps.sh build" says what to install))
+CURL_LIBS   ?= $(call libs,libcurl)
 UDEV_LIBS   ?= $(call libs,libudev)
 CRYPTO_LIBS ?= $(call libs,libcrypto)
 PCRE2_LIBS  ?= $(call libs,libpcre2-8)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
-LIBS_ALL     = $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) $(PCRE2_LIBS) -lm
+LIBS_ALL     = $(CURL_LIBS) $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) $(PCRE2_LIBS) -lm
 
 CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib \
 	$(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP

@@ -1,0 +1,91 @@
+#include <string.h>
+#include <strings.h>
+
+#include "base/http.h"
+
+const char *
+http_header(const struct http_response *r, const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (const char *p = r->headers.s; p < r->headers.s + r->headers.len; p += strlen(p) + 1)
+		if (strncasecmp(p, name, n) == 0 && p[n] == ':')
+			return p + n + 1 + strspn(p + n + 1, " \t");
+	return NULL;
+}
+
+int
+http_judge(const struct http_response *r, const char *name, struct fail *f)
+{
+	static const struct { int status; const char *text; enum exit_status exit; } known[] = {
+		{ 400, "bad request", EXIT_TROUBLE }, { 401, "not authorised", EXIT_DENIED },
+		{ 403, "forbidden", EXIT_DENIED }, { 404, "not found", EXIT_TROUBLE },
+		{ 409, "in conflict", EXIT_BUSY }, { 423, "locked", EXIT_BUSY },
+		{ 429, "too many requests", EXIT_BUSY }, { 500, "internal error", EXIT_TROUBLE },
+		{ 503, "not available", EXIT_BUSY },
+	};
+
+	if (r->status >= 200 && r->status < 300)
+		return 0;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (known[i].status == r->status)
+			return fail_set(f, known[i].exit, "%s: HTTP %d: %s", name, r->status, known[i].text);
+	if (r->status >= 300 && r->status < 400)
+		return fail_set(f, EXIT_TROUBLE, "%s: HTTP %d: a redirect that is not followed", name, r->status);
+	return fail_set(f, EXIT_TROUBLE, "%s: HTTP %d", name, r->status);
+}
+
+void
+http_response_release(struct http_response *r)
+{
+	secret_wipe(&r->body);
+	secret_wipe(&r->headers);
+	r->status = 0;
+}
+
+struct run {
+	struct loop *loop;
+	struct http_response *r;
+	struct fail *f;
+	int result;
+	http_chunk *chunk;
+	void *cookie;
+};
+
+static int
+run_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
+{
+	const struct run *run = cookie;
+
+	return run->chunk(r, p, n, run->cookie);
+}
+
+static void
+run_done(const struct http_response *r, const struct fail *f, void *cookie)
+{
+	struct run *run = cookie;
+
+	run->r->status = r->status;
+	buf_add(&run->r->body, r->body.s, r->body.len);
+	buf_add(&run->r->headers, r->headers.s, r->headers.len);
+	if (f)
+		run->result = fail_set(run->f, f->status, "%s", f->text);
+	loop_stop(run->loop, 0);
+}
+
+int
+http_run(const struct http_request *q, struct http_response *r, void *cookie, struct fail *f)
+{
+	struct run run = { .loop = loop_new(), .r = r, .f = f, .chunk = q->chunk, .cookie = cookie };
+	struct http_request mine = *q;
+	struct http *h = http_new(run.loop);
+
+	*r = (struct http_response){ .body = BUF_INIT, .headers = BUF_INIT };
+	if (q->chunk)
+		mine.chunk = run_chunk;
+	http_start(h, &mine, run_done, &run);
+	loop_run(run.loop);
+	http_free(h);
+	loop_free(run.loop);
+	return run.result;
+}
