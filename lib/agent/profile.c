@@ -1,22 +1,18 @@
-#include <errno.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/profile.h"
 #include "base/dirs.h"
-#include "base/file.h"
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
 
-enum { PROFILE_MAX = 65536 };
-
-enum kind { TEXT, PATH, WORDS, DURATION, BOOL, METHOD, STATUS, FRAME, SIGNAL, ARGV, LIMIT };
+enum kind {
+	TEXT, PATH, WORDS, DURATION, BOOL, METHOD, STATUS, FRAME, SIGNAL, ARGV, LIMIT, REGEX, READY,
+};
 
 #define AT(member)	offsetof(struct profile, member)
 
@@ -46,18 +42,49 @@ static const struct key {
 	    (const char *const[]){ "hold", "send", NULL } },
 	{ "restart", "method", WORDS, AT(restart.method), (const char *const[]){ "systemd",
 	    "signal", "exec", "http", "impcentral", "s6", NULL } },
-	{ "restart", "ready", TEXT, AT(restart.ready), NULL },
-	{ "restart", "limit", LIMIT, AT(restart.limit), NULL },
+	{ "restart", "service", PATH, AT(restart.service), NULL },
+	{ "restart", "argv", ARGV, AT(restart.argv), NULL },
+	{ "restart", "signal", SIGNAL, AT(restart.signo), NULL },
+	{ "restart", "grace", DURATION, AT(restart.grace_ms), NULL },
+	{ "restart", "start", ARGV, AT(restart.start), NULL },
+	{ "restart", "pid-file", PATH, AT(restart.pid_file), NULL },
+	{ "restart", "exe", PATH, AT(restart.exe), NULL },
+	{ "restart", "ready", READY, 0, NULL },
 	{ "restart", "stable", DURATION, AT(restart.stable_ms), NULL },
 	{ "restart", "timeout", DURATION, AT(restart.timeout_ms), NULL },
+	{ "restart", "limit", LIMIT, 0, NULL },
 	{ "status", "method", STATUS, AT(status.method), NULL },
 	{ "status", "path", PATH, AT(status.path), NULL },
 	{ "status", "busy-path", PATH, AT(status.busy_path), NULL },
+	{ "status", "property", ARGV, AT(status.property), NULL },
+	{ "status", "argv", ARGV, AT(status.argv), NULL },
+	{ "status", "timeout", DURATION, AT(status.timeout_ms), NULL },
+	{ "status", "stopped", REGEX, AT(status.stopped), NULL },
+	{ "status", "starting", REGEX, AT(status.starting), NULL },
+	{ "status", "idle", REGEX, AT(status.idle), NULL },
+	{ "status", "busy", REGEX, AT(status.busy), NULL },
+	{ "status", "failed", REGEX, AT(status.failed), NULL },
+	{ "status", "stopping", REGEX, AT(status.stopping), NULL },
 	{ "inventory", "file", PATH, AT(inventory), NULL },
 };
 
 static const char *const methods[] = { "none", "fifo", "exec", "signal", NULL };
-static const char *const statuses[] = { "none", "file", "busy-path", NULL };
+static const char *const statuses[] = { "none", "file", "busy-path", "systemd", "dbus", "exec",
+	NULL };
+
+/* The signs of readiness, and the prefix after which an argument stands. */
+static const struct sign {
+	const char *name;
+	enum ready_sign sign;
+	bool has_argument;
+} signs[] = {
+	{ "none", READY_NONE, false },
+	{ "notify", READY_NOTIFY, false },
+	{ "log:", READY_LOG, true },
+	{ "probe:", READY_PROBE, true },
+	{ "fifo-reader", READY_FIFO_READER, false },
+	{ "status", READY_STATUS, false },
+};
 
 static void
 set_text(char **at, char *value)
@@ -68,18 +95,36 @@ set_text(char **at, char *value)
 
 /* "3/10m": how many in which time. */
 static int
-limit(const struct ini_entry *e, struct fail *f)
+limit(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 {
 	_cleanup_free_ char *count = xstrdup(e->value);
 	char *slash = strchr(count, '/');
-	int64_t n;
+	int64_t n, ms;
 
 	if (slash)
 		*slash = '\0';
 	if (!slash || num_parse(count, 1, INT32_MAX, &n) < 0 ||
-	    num_parse_duration(slash + 1, &n) < 0)
+	    num_parse_duration(slash + 1, &ms) < 0 || ms < 1)
 		return ini_bad(e, f, "%s: not a number in a time: '%s' (such as 3/10m)",
 		    e->key, e->value);
+	r->limit = n;
+	r->limit_ms = ms;
+	return 0;
+}
+
+static int
+regex(const struct ini_entry *e, const char *text, char **at, struct fail *f)
+{
+	char why[100];
+	regex_t re;
+	int r = regcomp(&re, text, REG_EXTENDED | REG_NOSUB);
+
+	if (r != 0) {
+		regerror(r, &re, why, sizeof why);
+		return ini_bad(e, f, "%s: '%s': %s", e->key, text, why);
+	}
+	regfree(&re);
+	set_text(at, xstrdup(text));
 	return 0;
 }
 
@@ -121,9 +166,9 @@ signal_number(const struct ini_entry *e, int *signo, struct fail *f)
 }
 
 static int
-argument_vector(const struct ini_entry *e, char ***argv, struct fail *f)
+argument_vector(const struct ini_entry *e, const char *text, char ***argv, struct fail *f)
 {
-	char **v = ini_split(e->value);
+	char **v = ini_split(text);
 
 	if (!v || !*v) {
 		xfree_strv(v);
@@ -132,6 +177,25 @@ argument_vector(const struct ini_entry *e, char ***argv, struct fail *f)
 	xfree_strv(*argv);
 	*argv = v;
 	return 0;
+}
+
+static int
+ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
+{
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+		const struct sign *s = &signs[i];
+		const char *argument = e->value + strlen(s->name);
+
+		if (s->has_argument ? strncmp(e->value, s->name, strlen(s->name)) != 0
+		    : strcmp(e->value, s->name) != 0)
+			continue;
+		r->ready = s->sign;
+		if (s->sign == READY_LOG)
+			return regex(e, argument, &r->ready_log, f);
+		return s->sign == READY_PROBE ? argument_vector(e, argument, &r->ready_probe, f) : 0;
+	}
+	return ini_bad(e, f, "ready: '%s' is not notify, log:REGEX, probe:ARGV, fifo-reader, status or"
+	    " none", e->value);
 }
 
 static int
@@ -154,10 +218,11 @@ set(const struct key *k, const struct ini_entry *e, struct profile *p, struct fa
 			set_text(at, xstrdup(e->value));
 		return r;
 	case LIMIT:
-		r = limit(e, f);
-		if (r == 0)
-			set_text(at, xstrdup(e->value));
-		return r;
+		return limit(e, &p->restart, f);
+	case REGEX:
+		return regex(e, e->value, at, f);
+	case READY:
+		return ready(e, &p->restart, f);
 	case DURATION:
 		return ini_duration(e, at, f);
 	case BOOL:
@@ -177,7 +242,7 @@ set(const struct key *k, const struct ini_entry *e, struct profile *p, struct fa
 	case SIGNAL:
 		return signal_number(e, at, f);
 	case ARGV:
-		return argument_vector(e, at, f);
+		return argument_vector(e, e->value, at, f);
 	}
 	return 0;
 }
@@ -224,32 +289,93 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	return e->key || !known ? ini_unknown(e, f) : 0;
 }
 
-/* What belongs together is there together. */
+/* What belongs together is there together; else what is missing. */
+static const char *
+lacks_retry(const struct profile *p)
+{
+	const struct profile_retry *r = &p->retry;
+
+	if (r->method == RETRY_FIFO && !r->path)
+		return "[retry] method = fifo needs a path";
+	if (r->method == RETRY_FIFO && r->frame != FRAME_BYTE && !r->command)
+		return "[retry] this frame needs a command";
+	if (r->method == RETRY_FIFO && r->frame == FRAME_ADU64 && strlen(r->command) > 63)
+		return "[retry] the command of an adu64 frame is at most 63 bytes long";
+	if (r->method == RETRY_FIFO && r->frame == FRAME_LINE && strlen(r->command) >= PIPE_BUF)
+		return "[retry] the command of a line is too long to be written at once";
+	if (r->method == RETRY_EXEC && !r->argv)
+		return "[retry] method = exec needs an argv";
+	if (r->method == RETRY_SIGNAL && !r->signo)
+		return "[retry] method = signal needs a signal";
+	if (r->method == RETRY_SIGNAL && !r->pid_file && !p->unit)
+		return "[retry] method = signal needs a pid-file, or a unit in [agent]";
+	return NULL;
+}
+
+static const char *
+lacks_status(const struct profile *p)
+{
+	const struct profile_status *s = &p->status;
+	bool says = s->stopped || s->starting || s->idle || s->busy || s->failed || s->stopping;
+	size_t n = 0;
+
+	if (s->method == STATUS_FILE && !s->path)
+		return "[status] method = file needs a path";
+	if (s->method == STATUS_BUSY_PATH && !s->busy_path)
+		return "[status] method = busy-path needs a busy-path";
+	if (s->method == STATUS_SYSTEMD && !p->unit)
+		return "[status] method = systemd needs a unit in [agent]";
+	while (s->property && s->property[n])
+		n++;
+	if (s->method == STATUS_DBUS && n != 4)
+		return "[status] method = dbus needs a property: SERVICE OBJECT INTERFACE NAME";
+	if (s->method == STATUS_EXEC && !s->argv)
+		return "[status] method = exec needs an argv";
+	if ((s->method == STATUS_DBUS || s->method == STATUS_EXEC) && !says)
+		return "[status] needs to be told what an answer means: idle, busy, ... = REGEX";
+	return NULL;
+}
+
+static const char *
+lacks_restart(const struct profile *p)
+{
+	const struct profile_restart *r = &p->restart;
+	const char *method = r->method ? r->method : "";
+	bool has_log = false;
+
+	for (size_t i = 0; i < p->n_logs; i++)
+		has_log = has_log || p->logs[i].path || p->logs[i].journal;
+	if (strcmp(method, "systemd") == 0 && !p->unit)
+		return "[restart] method = systemd needs a unit in [agent]";
+	if (strcmp(method, "s6") == 0 && !r->service)
+		return "[restart] method = s6 needs a service";
+	if (strcmp(method, "exec") == 0 && !r->argv)
+		return "[restart] method = exec needs an argv";
+	if ((strcmp(method, "exec") == 0 || strcmp(method, "signal") == 0) && !r->pid_file && !p->unit &&
+	    p->status.method != STATUS_FILE)
+		return "[restart] this method needs a pid-file, or a unit in [agent]";
+	if (r->ready == READY_NOTIFY && *method && strcmp(method, "systemd") != 0 &&
+	    strcmp(method, "s6") != 0)
+		return "[restart] ready = notify needs the method systemd or s6";
+	if (r->ready == READY_LOG && !has_log)
+		return "[restart] ready = log: needs a [log.NAME] with a path or a journal";
+	if (r->ready == READY_FIFO_READER && p->retry.method != RETRY_FIFO)
+		return "[restart] ready = fifo-reader needs the method fifo in [retry]";
+	if (r->ready == READY_STATUS && p->status.method == STATUS_NONE)
+		return "[restart] ready = status needs a [status]";
+	return NULL;
+}
+
 static int
 check(const struct profile *p, struct fail *f)
 {
-	const struct profile_retry *r = &p->retry;
-	const char *missing = NULL;
+	const char *what = lacks_retry(p);
 
-	if (r->method == RETRY_FIFO && !r->path)
-		missing = "[retry] method = fifo needs a path";
-	else if (r->method == RETRY_FIFO && r->frame != FRAME_BYTE && !r->command)
-		missing = "[retry] this frame needs a command";
-	else if (r->method == RETRY_FIFO && r->frame == FRAME_ADU64 && strlen(r->command) > 63)
-		missing = "[retry] the command of an adu64 frame is at most 63 bytes long";
-	else if (r->method == RETRY_FIFO && r->frame == FRAME_LINE && strlen(r->command) >= PIPE_BUF)
-		missing = "[retry] the command of a line is too long to be written at once";
-	else if (r->method == RETRY_EXEC && !r->argv)
-		missing = "[retry] method = exec needs an argv";
-	else if (r->method == RETRY_SIGNAL && !r->signo)
-		missing = "[retry] method = signal needs a signal";
-	else if (r->method == RETRY_SIGNAL && !r->pid_file && !p->unit)
-		missing = "[retry] method = signal needs a pid-file, or a unit in [agent]";
-	else if (p->status.method == STATUS_FILE && !p->status.path)
-		missing = "[status] method = file needs a path";
-	else if (p->status.method == STATUS_BUSY_PATH && !p->status.busy_path)
-		missing = "[status] method = busy-path needs a busy-path";
-	return missing ? fail_set(f, EXIT_USAGE, "%s: %s", p->file, missing) : 0;
+	if (!what)
+		what = lacks_status(p);
+	if (!what)
+		what = lacks_restart(p);
+	return what ? fail_set(f, EXIT_USAGE, "%s: %s", p->file, what) : 0;
 }
 
 int
@@ -261,6 +387,10 @@ profile_parse(const char *file, const char *text, size_t len, struct profile **o
 	p->file = xstrdup(file);
 	p->uid = (uid_t)-1;
 	p->gid = (gid_t)-1;
+	p->status.timeout_ms = 5000;
+	p->restart.grace_ms = 10000;
+	p->restart.stable_ms = 5000;
+	p->restart.timeout_ms = 30000;
 	r = ini_parse(file, text, len, entry, p, f);
 	if (r == 0)
 		r = check(p, f);
@@ -272,156 +402,6 @@ profile_parse(const char *file, const char *text, size_t len, struct profile **o
 	return 0;
 }
 
-static int
-look_up_owners(struct profile *p, struct fail *f)
-{
-	struct passwd *pw = p->user ? getpwnam(p->user) : NULL;
-	struct group *gr = p->group ? getgrnam(p->group) : NULL;
-
-	if (pw)
-		p->uid = pw->pw_uid;
-	if (gr)
-		p->gid = gr->gr_gid;
-	if (p->user && !pw)
-		return fail_set(f, EXIT_USAGE, "%s: there is no user '%s'", p->file, p->user);
-	if (p->group && !gr)
-		return fail_set(f, EXIT_USAGE, "%s: there is no group '%s'", p->file, p->group);
-	return 0;
-}
-
-static bool
-is_name(const char *s)
-{
-	return *s && *s != '.' && !s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789._-")];
-}
-
-/* The name that agents.d/default stands for, or NULL. */
-static char *
-linked_default(void)
-{
-	_cleanup_free_ char *path = dirs_find("agents.d", "default");
-	_cleanup_free_ char *real = path ? realpath(path, NULL) : NULL;
-	char *base = real ? strrchr(real, '/') + 1 : NULL;
-	size_t n = base ? strlen(base) : 0;
-
-	return n > 5 && strcmp(base + n - 5, ".conf") == 0 ? xstrndup(base, n - 5) : NULL;
-}
-
-static char *
-default_name(void)
-{
-	const char *env = secure_getenv("REJOIN_AGENT");
-	char *name = env && *env ? xstrdup(env) : linked_default();
-
-	return name ? name : xstrdup("rejoin");
-}
-
-/* Who may write the profile depends on the group it names, so a denied one is read for that alone. */
-static int
-load_text(const char *path, struct buf *text, struct fail *f)
-{
-	struct profile *p = NULL;
-	struct fail first;
-	int r = file_load_trusted(path, (gid_t)-1, PROFILE_MAX, text, f);
-
-	if (r == 0 || f->status != EXIT_DENIED)
-		return r;
-	first = *f;
-	if (file_load(path, 0, PROFILE_MAX, text, f) == 0 &&
-	    profile_parse(path, text->s, text->len, &p, f) == 0 && look_up_owners(p, f) == 0 &&
-	    p->gid != (gid_t)-1)
-		r = file_load_trusted(path, p->gid, PROFILE_MAX, text, f);
-	else
-		*f = first;
-	profile_free(p);
-	return r;
-}
-
-int
-profile_load_as_written(const char *name, struct profile **out, struct fail *f)
-{
-	_cleanup_free_ char *chosen = name ? xstrdup(name) : default_name();
-	_cleanup_free_ char *base = xasprintf("%s.conf", chosen);
-	_cleanup_free_ char *path = is_name(chosen) ? dirs_find("agents.d", base) : NULL;
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	struct fail missing;
-	int r;
-
-	if (!is_name(chosen)) {
-		fail_set(f, EXIT_USAGE, "not a profile's name: '%s'", chosen);
-		return -ENOENT;
-	}
-	if (!path) {
-		fail_set(f, EXIT_USAGE, "no profile '%s': neither %s/agents.d/%s nor %s/agents.d/%s"
-		    " is there", chosen, dirs_config(), base, dirs_vendor(), base);
-		return -ENOENT;
-	}
-	r = load_text(path, &text, f);
-	if (r == 0)
-		r = profile_parse(path, text.s, text.len, out, f);
-	if (r < 0)
-		return r == -ENOENT ? -EIO : r;	/* gone just now */
-	set_text(&(*out)->name, TAKE_PTR(chosen));
-	(void)look_up_owners(*out, &missing);
-	return 0;
-}
-
-int
-profile_load(const char *name, struct profile **out, struct fail *f)
-{
-	int r = profile_load_as_written(name, out, f);
-
-	if (r < 0)
-		return r;
-	r = look_up_owners(*out, f);
-	if (r < 0) {
-		profile_free(*out);
-		*out = NULL;
-	}
-	return r;
-}
-
-struct profile *
-profile_load_or_die(const char *name)
-{
-	struct profile *p = NULL;
-	struct fail f;
-
-	if (profile_load(name, &p, &f) < 0)
-		fail_die(&f);
-	return p;
-}
-
-void
-profile_ask_by(struct profile *p, const char *const *argv)
-{
-	size_t n = 0;
-
-	xfree_strv(p->retry.argv);
-	p->retry.method = RETRY_EXEC;
-	while (argv[n])
-		n++;
-	p->retry.argv = xcalloc(n + 1, sizeof *p->retry.argv);
-	while (n-- > 0)
-		p->retry.argv[n] = xstrdup(argv[n]);
-}
-
-void
-profile_scope_or_die(const char *agent, char *const *named, struct profile_scope *s)
-{
-	bool none = !named || !*named;
-
-	*s = (struct profile_scope){ .inventories = none ? s->own : named, .group = (gid_t)-1 };
-	if (!agent && !none)
-		return;
-	s->profile = profile_load_or_die(agent);
-	s->group = s->profile->gid;
-	s->own[0] = s->profile->inventory;
-	if (none && !s->own[0])
-		die(EXIT_USAGE, 0, "%s: has no [inventory] file", s->profile->file);
-}
-
 void
 profile_free(struct profile *p)
 {
@@ -431,10 +411,13 @@ profile_free(struct profile *p)
 		char **at = (char **)((char *)p + keys[i].at);
 
 		if (keys[i].kind == TEXT || keys[i].kind == PATH || keys[i].kind == WORDS ||
-		    keys[i].kind == LIMIT)
+		    keys[i].kind == REGEX)
 			free(*at);
+		else if (keys[i].kind == ARGV)
+			xfree_strv((char **)(void *)*at);
 	}
-	xfree_strv(p->retry.argv);
+	free(p->restart.ready_log);
+	xfree_strv(p->restart.ready_probe);
 	for (size_t i = 0; i < p->n_logs; i++) {
 		free(p->logs[i].name);
 		free(p->logs[i].path);

@@ -23,7 +23,10 @@
 
 enum retry_method { RETRY_NONE, RETRY_FIFO, RETRY_EXEC, RETRY_SIGNAL };
 enum retry_frame { FRAME_ADU64, FRAME_BYTE, FRAME_LINE };
-enum status_method { STATUS_NONE, STATUS_FILE, STATUS_BUSY_PATH };
+enum status_method {
+	STATUS_NONE, STATUS_FILE, STATUS_BUSY_PATH, STATUS_SYSTEMD, STATUS_DBUS, STATUS_EXEC,
+};
+enum ready_sign { READY_NONE, READY_NOTIFY, READY_LOG, READY_PROBE, READY_FIFO_READER, READY_STATUS };
 
 struct profile_retry {
 	enum retry_method method;
@@ -44,11 +47,27 @@ struct profile_status {
 	enum status_method method;
 	char *path;		/* file: KEY=VALUE lines, agent/status.h */
 	char *busy_path;	/* busy-path: a glob; the agent is busy while it matches */
+	char **property;	/* dbus: service, object, interface, name */
+	char **argv;		/* exec: the command */
+	int64_t timeout_ms;	/* dbus, exec: how long an answer may take */
+	/* POSIX extended regular expressions: the answer says so; NULL where not set */
+	char *stopped, *starting, *idle, *busy, *failed, *stopping;
 };
 
-struct profile_restart {	/* as written; NULL and 0 where not */
-	char *method, *ready, *limit;
-	int64_t stable_ms, timeout_ms;
+struct profile_restart {
+	char *method;		/* its name, NULL for none */
+	char *service;		/* s6: the service directory */
+	char **argv;		/* exec: the command */
+	int signo;		/* signal: the first one; 0 for SIGINT */
+	int64_t grace_ms;	/* signal: until the next, stronger one */
+	char **start;		/* signal: what starts it again; NULL where something does anyway */
+	char *pid_file, *exe;	/* whose process; as in struct profile_retry */
+	enum ready_sign ready;
+	char *ready_log;	/* READY_LOG: a POSIX extended regular expression */
+	char **ready_probe;	/* READY_PROBE: a command */
+	int64_t stable_ms;	/* for so long it must then stay the same */
+	int64_t timeout_ms;	/* until it is ready */
+	int64_t limit, limit_ms;	/* so many within so long; 0 for no limit */
 };
 
 struct profile_log {		/* [log.NAME] */

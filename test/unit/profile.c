@@ -43,6 +43,32 @@ static const struct {
 	{ "[retry]\nwhen-unknown=drop\n", ":2: when-unknown: 'drop' is not hold or send" },
 	{ "[restart]\nlimit=3\n", ":2: limit: not a number in a time: '3' (such as 3/10m)" },
 	{ "[restart]\nlimit=0/10m\n", ":2: limit: not a number in a time: '0/10m' (such as 3/10m)" },
+	{ "[restart]\nlimit=3/0s\n", ":2: limit: not a number in a time: '3/0s' (such as 3/10m)" },
+	{ "[restart]\nmethod=hammer\n", ":2: method: 'hammer' is not systemd, signal, exec, http, "
+	    "impcentral or s6" },
+	{ "[restart]\nmethod=systemd\n", ": [restart] method = systemd needs a unit in [agent]" },
+	{ "[restart]\nmethod=s6\n", ": [restart] method = s6 needs a service" },
+	{ "[restart]\nmethod=exec\npid-file=/p\n", ": [restart] method = exec needs an argv" },
+	{ "[restart]\nmethod=signal\n", ": [restart] this method needs a pid-file, or a unit in [agent]" },
+	{ "[restart]\nmethod=signal\npid-file=/p\nready=notify\n",
+	    ": [restart] ready = notify needs the method systemd or s6" },
+	{ "[restart]\nready=soon\n", ":2: ready: 'soon' is not notify, log:REGEX, probe:ARGV, "
+	    "fifo-reader, status or none" },
+	{ "[restart]\nready=log:(\n", ":2: ready: '(': Unmatched ( or \\(" },
+	{ "[restart]\nready=log:up\n", ": [restart] ready = log: needs a [log.NAME] with a path or a journal" },
+	{ "[restart]\nready=log:up\n[log.a]\njournal=x\n", "" },
+	{ "[restart]\nready=probe:\n", ":2: ready: is empty" },
+	{ "[restart]\nready=probe:true\n", "" },
+	{ "[restart]\nready=fifo-reader\n", ": [restart] ready = fifo-reader needs the method fifo in [retry]" },
+	{ "[restart]\nready=status\n", ": [restart] ready = status needs a [status]" },
+	{ "[status]\nmethod=systemd\n", ": [status] method = systemd needs a unit in [agent]" },
+	{ "[agent]\nunit=x\n[status]\nmethod=systemd\n", "" },
+	{ "[status]\nmethod=dbus\nproperty=a b c\n",
+	    ": [status] method = dbus needs a property: SERVICE OBJECT INTERFACE NAME" },
+	{ "[status]\nmethod=dbus\nproperty=a b c d\n",
+	    ": [status] needs to be told what an answer means: idle, busy, ... = REGEX" },
+	{ "[status]\nmethod=exec\nidle=x\n", ": [status] method = exec needs an argv" },
+	{ "[status]\nmethod=exec\nargv=x\nidle=[\n", ":4: idle: '[': Invalid regular expression" },
 	{ "[status]\nmethod=file\n", ": [status] method = file needs a path" },
 	{ "[status]\nmethod=busy-path\n", ": [status] method = busy-path needs a busy-path" },
 };
@@ -68,7 +94,8 @@ is_kept(const char *dir)
 	static const char text[] = "[agent]\nuser=u\nunit=x.service\n"
 	    "[retry]\nmethod=signal\nsignal=HUP\nexe=/bin/x\ndebounce=2s\ndebounce=3s\n"
 	    "only-when-idle=yes\nwhen-unknown=send\nargv=a \"b c\"\n"
-	    "[restart]\nlimit=3/10m\nstable=5s\n[inventory]\nfile=${config}/i.json\n"
+	    "[restart]\nlimit=3/10m\nstable=2s\nready=probe:a 'b c'\nsignal=TERM\n"
+	    "[status]\nmethod=exec\nargv=x\nidle=a\nidle=b\n[inventory]\nfile=${config}/i.json\n"
 	    "[log.one]\npath=/l\nformat=f\n[log.two]\njournal=x\n";
 	struct profile *p = NULL;
 	struct fail f;
@@ -78,7 +105,10 @@ is_kept(const char *dir)
 	assert(p->retry.signo == SIGHUP && p->retry.debounce_ms == 3000 && p->retry.only_when_idle &&
 	    p->retry.send_when_unknown && strcmp(p->retry.argv[1], "b c") == 0 && !p->retry.argv[2]);
 	assert(strncmp(p->inventory, dir, strlen(dir)) == 0 &&
-	    strcmp(p->inventory + strlen(dir), "/i.json") == 0 && p->restart.stable_ms == 5000);
+	    strcmp(p->inventory + strlen(dir), "/i.json") == 0 && p->restart.stable_ms == 2000);
+	assert(p->restart.limit == 3 && p->restart.limit_ms == 600000 && p->restart.signo == SIGTERM &&
+	    p->restart.ready == READY_PROBE && strcmp(p->restart.ready_probe[1], "b c") == 0 &&
+	    p->restart.timeout_ms == 30000 && strcmp(p->status.idle, "b") == 0);
 	assert(p->n_logs == 2 && strcmp(p->logs[0].format, "f") == 0 && !p->logs[1].path);
 	profile_free(p);
 	profile_free(NULL);
