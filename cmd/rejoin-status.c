@@ -76,7 +76,7 @@ parse_options(int argc, char *argv[], struct viewer *v)
 static bool
 is_at_rest(const struct status *s)
 {
-	return s->state == AGENT_IDLE || s->state == AGENT_FAILED;
+	return s->state == AGENT_IDLE || (s->state == AGENT_FAILED && s->running != 0);
 }
 
 static bool
@@ -148,8 +148,8 @@ verdict(const struct viewer *v, const struct status *s)
 	switch (s->state) {
 	case AGENT_STOPPED:
 		return EXIT_ABSENT;
-	case AGENT_FAILED:
-		return EXIT_NO;
+	case AGENT_FAILED:	/* its last deployment, or its unit */
+		return s->running == 0 ? EXIT_ABSENT : EXIT_NO;
 	case AGENT_IDLE:
 		return EXIT_OK;
 	case AGENT_STARTING:

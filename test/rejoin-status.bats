@@ -143,6 +143,126 @@ report() {
 	status_is 3
 }
 
+# fake NAME TEXT - a command of that name, first in PATH, that runs the shell text
+fake() {
+	mkdir -p fake
+	printf '#!/bin/sh\n%s\n' "$2" >"fake/$1"
+	chmod +x "fake/$1"
+	PATH=$PWD/fake:$PATH
+}
+
+@test "an agent that is asked by a command" {
+	profile '[status]' 'method = exec' "argv = $PWD/fake/ask 'one word'" 'timeout = 10s' \
+		'idle = ^state: (idle|none)$' 'busy = installing' 'failed = ^status=[1-9]' \
+		'starting = ^boot' 'stopping = ^halt' 'stopped = ^gone'
+	local answer want
+	while IFS='|' read -r answer want; do
+		fake ask "[ \"\$#\" = 1 ] && $answer"
+		view
+		member '[.running,.state]' "$want"
+	done <<-'END'
+	echo state: idle|[true,"idle"]
+	printf 'x\nstate: none'|[true,"idle"]
+	echo installing 3/7|[true,"busy"]
+	echo state: idle; exit 4|[true,"failed"]
+	echo boot 1|[true,"starting"]
+	echo halt|[true,"stopping"]
+	echo gone|[false,"stopped"]
+	echo state: idle, or so|[null,"unknown"]
+	END
+	status_is 3
+	member .note '"its answer is not known: state: idle, or so"'
+	fake ask 'echo gone'
+	view
+	status_is 5
+	fake ask 'exit 4'
+	view
+	status_is 1
+	fake ask 'echo installing'
+	view
+	status_is 6
+	rejoin-status -A t --until idle --timeout 20s >idle.json &
+	local pid=$!
+	fake ask 'echo state: idle'
+	wait $pid
+	rm fake/ask
+	view
+	status_is 3
+	member '.note|test("No such file")' true
+	sed -i 's/timeout = .*/timeout = 100ms/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	fake ask 'exec tail -f /dev/null'
+	view
+	status_is 3
+	member '.note|test("did not end before its deadline")' true
+}
+
+@test "an agent that is asked on the bus" {
+	profile '[status]' 'method = dbus' 'property = org.example.A / org.example.A.Installer Operation' \
+		'idle = ^s "idle"$' 'busy = ^s "installing"$'
+	fake busctl '[ "$3 $4 $5 $6 $7" = "get-property org.example.A / org.example.A.Installer Operation" ] &&
+		{ cat answer; exit; }
+		[ -e owned ] && echo b true || echo b false'
+	echo 's "idle"' >answer
+	view
+	status_is 0
+	echo 's "installing"' >answer
+	view
+	status_is 6
+	fake busctl '[ "$3" != get-property ] || { echo no such property >&2; exit 1; }
+		[ -e owned ] && echo b true || echo b false'
+	view
+	status_is 5
+	member '[.running,.note]' '[false,"org.example.A is not on the bus"]'
+	touch owned
+	view
+	status_is 3
+	member '[.running,.note]' '[null,"no such property"]'
+}
+
+@test "a real bus" {
+	needs dbus-daemon busctl
+	start bus dbus-daemon --session --nofork --nopidfile --address="unix:path=$PWD/bus"
+	wait_for '[ -S bus ]'
+	export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus
+	profile '[status]' 'method = dbus' \
+		'property = org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus Interfaces' \
+		'idle = ^as '
+	view
+	status_is 0
+	sed -i 's/= org.freedesktop.DBus /= org.example.None /' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	view
+	status_is 5
+}
+
+@test "an agent that the service manager is asked of" {
+	profile '[agent]' 'unit = x.service' '[status]' 'method = systemd' \
+		'busy = ^StatusText=.*[Ii]nstalling'
+	fake systemctl '[ "$1 $4" = "show x.service" ] && cat answer'
+	local answer want
+	while IFS='|' read -r answer want; do
+		printf 'LoadState=loaded\nInvocationID=0123\nMainPID=0\nNRestarts=3\nResult=exit-code\nJob=0\n' >answer
+		printf '%b\n' "$answer" >>answer
+		view
+		member '[.running,.state,.note]' "$want"
+	done <<-'END'
+	ActiveState=active\nSubState=running|[true,"idle",null]
+	ActiveState=active\nSubState=running\nStatusText=installing a|[true,"busy","installing a"]
+	ActiveState=active\nJob=17|[true,"busy",null]
+	ActiveState=reloading|[true,"busy",null]
+	ActiveState=activating|[true,"starting",null]
+	ActiveState=activating\nSubState=auto-restart|[false,"starting","auto-restart: exit-code; restarted 3 times"]
+	ActiveState=deactivating\nStatusText=installing|[true,"stopping","installing"]
+	ActiveState=inactive\nSubState=dead|[false,"stopped",null]
+	ActiveState=failed\nSubState=failed|[false,"failed","failed: exit-code; restarted 3 times"]
+	LoadState=masked\nActiveState=inactive|[false,"stopped","x.service is masked"]
+	END
+	status_is 5
+	fake systemctl 'echo no manager here >&2; exit 1'
+	view
+	status_is 3
+	member .note '"x.service: systemctl cannot tell of it: no manager here"'
+}
+
 @test "hostile status files and reports" {
 	double
 	printf 'not json' >agent/report.json

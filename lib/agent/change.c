@@ -5,7 +5,7 @@
 #include "base/notify.h"
 
 /* Nobody tells of a death, so an agent that tells of its changes is looked at now and then, too. */
-enum { LOOK_MS = 20, RELOOK_MS = 500 };
+enum { LOOK_MS = 20, ASK_MS = 250, RELOOK_MS = 500 };
 
 void
 change_open(struct change *c, const struct profile *p)
@@ -30,7 +30,10 @@ void
 change_wait(struct change *c, int64_t timeout_ms)
 {
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
-	int64_t ms = c->fd >= 0 ? RELOOK_MS : LOOK_MS;
+	enum status_method how = c->profile->status.method;
+	/* to ask costs more than to look at a path */
+	int64_t ms = c->fd >= 0 ? RELOOK_MS : how == STATUS_FILE || how == STATUS_BUSY_PATH ? LOOK_MS
+	    : ASK_MS;
 
 	poll(&pfd, 1, (int)(timeout_ms >= 0 && timeout_ms < ms ? timeout_ms : ms));
 	if (c->fd >= 0)

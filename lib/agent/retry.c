@@ -214,6 +214,9 @@ retry_follow(const struct profile *p, const struct delivery *d, int64_t end_ms, 
 	case STATUS_FILE:
 		return follow_file(p, d, end_ms, f);
 	case STATUS_BUSY_PATH:
+	case STATUS_SYSTEMD:
+	case STATUS_DBUS:
+	case STATUS_EXEC:
 		return follow_busy(p, end_ms, f);
 	case STATUS_NONE:
 		break;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/ask.h"
 #include "agent/incarnation.h"
 #include "agent/status.h"
 #include "agent/unit.h"
@@ -19,7 +20,7 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 
-enum { STATUS_FILE_MAX = 65536, POLL_MS = 50 };
+enum { STATUS_FILE_MAX = 65536, POLL_MS = 50, ASK_MS = 250 };
 
 static const char *const state_names[] = {
 	[AGENT_UNKNOWN] = "unknown", [AGENT_STOPPED] = "stopped", [AGENT_STARTING] = "starting",
@@ -271,13 +272,35 @@ set_since(pid_t pid, struct status *s)
 }
 
 static void
+set_incarnation(struct status *s)
+{
+	if (s->pid > 0 && incarnation_of(s->pid, s->incarnation) == 0)
+		set_since(s->pid, s);
+}
+
+static void
 read_unit(const struct profile *p, struct status *s)
 {
 	int r = p->unit ? unit_main_pid(NULL, p->unit, &s->pid) : -ENODATA;
 
 	s->running = r == 0 ? 1 : r == -ESRCH ? 0 : -1;
-	if (r == 0 && incarnation_of(s->pid, s->incarnation) == 0)
-		set_since(s->pid, s);
+	set_incarnation(s);
+}
+
+/* Who asks the service manager need not look at control groups. */
+static void
+read_answer(const struct profile *p, struct status *s)
+{
+	*s = (struct status){ .state = AGENT_UNKNOWN, .running = -1 };
+	if (p->status.method != STATUS_SYSTEMD)
+		read_unit(p, s);
+	if (s->running == 0) {
+		s->state = AGENT_STOPPED;
+		return;
+	}
+	ask_state(p, s);
+	if (p->status.method == STATUS_SYSTEMD)
+		set_incarnation(s);
 }
 
 /* Can the directory before the pattern's first wildcard be looked into? */
@@ -342,6 +365,11 @@ status_read(const struct profile *p, struct status *s, struct fail *f)
 	case STATUS_BUSY_PATH:
 		r = read_busy_path(p, s, f);
 		break;
+	case STATUS_SYSTEMD:
+	case STATUS_DBUS:
+	case STATUS_EXEC:
+		read_answer(p, s);
+		break;
 	case STATUS_NONE:
 		*s = (struct status){ .state = AGENT_UNKNOWN };
 		read_unit(p, s);
@@ -393,6 +421,28 @@ poll_path(const struct profile *p, int64_t timeout_ms, struct fail *f)
 	}
 }
 
+static int
+poll_answer(const struct profile *p, int64_t timeout_ms, struct fail *f)
+{
+	const int64_t end = clock_mono_ms() + timeout_ms;
+	struct status s;
+
+	for (;;) {
+		int64_t left = end - clock_mono_ms();
+
+		read_answer(p, &s);
+		if (s.state == AGENT_UNKNOWN) {
+			fail_set(f, EXIT_BUSY, "the state of %s is unknown: %s", p->name, s.note);
+			return -ENODATA;
+		}
+		if (s.state != AGENT_BUSY)
+			return 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		clock_sleep_ms(left < ASK_MS ? left : ASK_MS);
+	}
+}
+
 int
 status_wait_idle(const struct profile *p, int64_t timeout_ms, struct fail *f)
 {
@@ -401,6 +451,10 @@ status_wait_idle(const struct profile *p, int64_t timeout_ms, struct fail *f)
 		return wait_lock(p, timeout_ms, f);
 	case STATUS_BUSY_PATH:
 		return poll_path(p, timeout_ms, f);
+	case STATUS_SYSTEMD:
+	case STATUS_DBUS:
+	case STATUS_EXEC:
+		return poll_answer(p, timeout_ms, f);
 	case STATUS_NONE:
 		break;
 	}

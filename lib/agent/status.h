@@ -29,7 +29,8 @@
  * "lock", which it holds locked while it lives; a status file whose lock is free
  * was left by an agent that is dead.
  *
- * Of the other agents less is seen: with busy-path, busy while a path matches.
+ * Of the other agents less is seen: with busy-path, busy while a path matches;
+ * or they are asked (agent/ask.h).
  */
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
