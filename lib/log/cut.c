@@ -90,8 +90,12 @@ whole_block(struct source *s, size_t *len)
 		if (hit)
 			break;
 		n = s->hi - s->cur > strlen(end) + *len ? s->hi - s->cur - strlen(end) : *len;
-		if (s->hi - s->cur >= RECORD_MAX || !source_fill(s))
+		if (s->hi - s->cur >= RECORD_MAX)
 			return;		/* torn: its lines are taken as they come */
+		if (!source_fill(s)) {
+			s->torn = true;
+			return;
+		}
 	}
 	cut_line(s, (size_t)(hit - p) + strlen(end), len);
 }

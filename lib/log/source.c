@@ -15,6 +15,7 @@
 
 enum {
 	SAMPLE = 65536,		/* the first bytes, at most, from which the format is told */
+	UNDATED_MAX = 1000,	/* lines that are looked at for a time, where none has one */
 	SLACK = 64,		/* after the buffer, so that time_again() may look ahead */
 };
 
@@ -45,6 +46,8 @@ read_at(const struct source *s, char *p, size_t n, int64_t off)
 {
 	ssize_t r;
 
+	if (s->feed)
+		return feed_read(s->feed, p, n);
 	if (!s->seekable) {
 		struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
 
@@ -92,6 +95,10 @@ source_fill(struct source *s)
 	if ((int64_t)n > s->end - s->at)
 		n = (size_t)(s->end - s->at);
 	r = n ? read_at(s, s->buf + s->hi, n, s->at) : 0;
+	if (r == -EAGAIN && s->feed) {
+		s->dry = true;
+		return false;
+	}
 	if (r <= 0) {
 		s->eof = true;
 		s->error = r < 0 ? (int)-r : 0;
@@ -100,6 +107,119 @@ source_fill(struct source *s)
 	s->hi += (size_t)r;
 	s->at += r;
 	return true;
+}
+
+/* The kind of the time that the N bytes of P begin with, of any; TIME_NONE for none. */
+static bool
+find_kind(struct source *s, const char *p, size_t n)
+{
+	struct stamp t;
+
+	for (int k = TIME_RFC3339; k < TIME_CLOCK; k++) {
+		s->time.kind = (enum time_kind)k;
+		if (time_parse(&s->time, p, n, &t) > 0)
+			return true;
+	}
+	s->time.kind = TIME_NONE;
+	return false;
+}
+
+/* Lines of a feed that have no time come when they come; one with a time may still follow. */
+static void
+date(struct source *s, struct record *r)
+{
+	struct timespec now;
+
+	if (s->undated++ < UNDATED_MAX && s->fmt->time == TIME_ANY && s->fmt->where == WHERE_START &&
+	    find_kind(s, r->p, r->n)) {
+		struct stamp t;
+
+		time_parse(&s->time, r->p, r->n, &t);
+		s->cut = s->fmt->cut;
+		r->t = t.ns - s->offset_ns;
+		r->res = t.res;
+		s->last_ns = t.ns;
+		r->inherited = false;
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	r->t = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The record of LEN bytes at CUR, whose time is T where that is KNOWN. */
+static void
+take(struct source *s, struct record *r, size_t len, bool known, struct stamp t)
+{
+	*r = (struct record){ .p = s->buf + s->cur, .n = len, .off = s->base + (int64_t)s->cur };
+	r->inherited = !known;
+	r->t = known ? t.ns : s->last_ns;
+	r->res = known ? t.res : 1;
+	s->last_ns = r->t;
+	r->t -= s->offset_ns;
+	s->cur += len;
+}
+
+/* An event of a feed, which says where it ends and may know its time. */
+static int
+next_event(struct source *s, struct record *r, const struct feed_note *note)
+{
+	struct stamp t = { note->time_ns, 1000 };
+	bool known = note->time_ns != FEED_NO_TIME;
+
+	while (s->hi - s->cur < note->len && source_fill(s))
+		;
+	if (s->hi - s->cur < note->len)
+		return 0;
+	if (!known)
+		known = s->fmt->time != TIME_NONE && cut_time(s, s->buf + s->cur, note->len, note->len, &t);
+	take(s, r, note->len, known, t);
+	r->note = note;
+	return 1;
+}
+
+/* Must a record that was cut where nothing more was there wait for what may belong to it? */
+static bool
+must_wait(const struct source *s, size_t len)
+{
+	if (!s->dry)
+		return false;
+	if (len == 0 || s->buf[s->cur + len - 1] != '\n' || s->cut == CUT_EXPORT)
+		return true;
+	return s->accept == ACCEPT_WHOLE || (s->accept == ACCEPT_LINES && (s->torn || s->cut == CUT_LINES));
+}
+
+static int
+next_fed(struct source *s, struct record *r)
+{
+	const struct feed_note *note;
+	struct stamp t = s->next;
+	bool known = s->has_next, whole;
+	size_t len;
+
+	s->dry = s->torn = false;
+	if (!s->hold)
+		s->lo = s->cur;
+	if (s->cur == s->hi && !source_fill(s))
+		return 0;
+	note = feed_note_at(s->feed, s->base + (int64_t)s->cur);
+	if (note && note->len)
+		return next_event(s, r, note);
+	if (!known && s->cut == CUT_TIMED)
+		known = cut_begins(s, 0, &t);
+	whole = cut_record(s, &len);
+	if (whole && must_wait(s, len)) {
+		s->has_next = false;
+		return 0;
+	}
+	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
+		known = cut_time(s, s->buf + s->cur, len, len, &t);
+	take(s, r, len, known, t);
+	s->has_next &= s->cut == CUT_TIMED && !s->dry;
+	if (s->time.kind == TIME_NONE)
+		date(s, r);
+	r->note = note;
+	r->more = s->in_rest = !whole;
+	return 1;
 }
 
 int
@@ -114,6 +234,8 @@ source_next_slow(struct source *s, struct record *r)
 
 		source_rest(s, &p, &len);
 	}
+	if (s->feed)
+		return next_fed(s, r);
 	if (!s->hold)
 		s->lo = s->cur;
 	if (s->cur == s->hi && !source_fill(s))
@@ -124,18 +246,12 @@ source_next_slow(struct source *s, struct record *r)
 	whole = cut_record(s, &len);
 	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
 		known = cut_time(s, s->buf + s->cur, len, len, &t);
-	*r = (struct record){ .p = s->buf + s->cur, .n = len, .off = s->base + (int64_t)s->cur, .more = !whole };
 	/* Lines before the first time belong to the record after them, by time. */
 	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
 		s->last_ns = s->next.ns;
-	r->inherited = !known;
-	r->t = known ? t.ns : s->last_ns;
-	r->res = known ? t.res : 1;
-	s->last_ns = r->t;
-	r->t -= s->offset_ns;
-	s->in_rest = !whole;
+	take(s, r, len, known, t);
+	r->more = s->in_rest = !whole;
 	s->fast = s->simple && s->has_next && whole;
-	s->cur += len;
 	return 1;
 }
 
@@ -209,21 +325,16 @@ settle_kind(struct source *s)
 {
 	size_t n = sample(s);
 	const char *p = s->buf, *end = p + n;
-	struct stamp t;
 
 	if (end - p > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		p += 3;
-	for (int i = 0; p < end && i < 1000; i++) {
+	for (int i = 0; p < end && i < UNDATED_MAX; i++) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 
-		for (int k = TIME_RFC3339; k < TIME_CLOCK; k++) {
-			s->time.kind = (enum time_kind)k;
-			if (time_parse(&s->time, p, (size_t)((nl ? nl : end) - p), &t) > 0)
-				return;
-		}
+		if (find_kind(s, p, (size_t)((nl ? nl : end) - p)))
+			return;
 		p = nl ? nl + 1 : end;
 	}
-	s->time.kind = TIME_NONE;
 	s->cut = CUT_LINE;
 }
 
@@ -268,14 +379,10 @@ open_location(struct source *s, struct stat *st, struct fail *f)
 	return 0;
 }
 
-int
-source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
-    struct source **out, struct fail *f)
+static struct source *
+source_new(const struct spec *spec, size_t buffer)
 {
 	struct source *s = xcalloc(1, sizeof *s);
-	struct stat st = { .st_mtime = time(NULL) };
-	struct fail ignored;
-	int r;
 
 	s->name = xstrdup(spec->name);
 	s->location = xstrdup(spec->location);
@@ -284,6 +391,30 @@ source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bo
 	s->cap = buffer;
 	s->buf = xrealloc(NULL, s->cap + SLACK, 1);
 	memset(s->buf + s->cap, 0, SLACK);
+	return s;
+}
+
+/* Its format is known. */
+static void
+settle(struct source *s, const struct spec *spec, int64_t ref_s)
+{
+	s->cut = s->fmt->cut;
+	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order == ORDER_FIFO;
+	time_init(&s->time, s->fmt->time, s->zone, ref_s);
+	s->time.boot_ns = boot_time();
+	if (s->fmt->time == TIME_ANY && s->fmt->where == WHERE_START)
+		settle_kind(s);
+}
+
+int
+source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+    struct source **out, struct fail *f)
+{
+	struct source *s = source_new(spec, buffer);
+	struct stat st = { .st_mtime = time(NULL) };
+	struct fail ignored;
+	int r;
+
 	r = open_location(s, &st, f);
 	if (r == 0 && s->seekable && !keep_open)
 		drop_fd(s);
@@ -293,13 +424,43 @@ source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bo
 		source_close(s, &ignored);
 		return r;
 	}
-	s->cut = s->fmt->cut;
-	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order == ORDER_FIFO;
-	time_init(&s->time, s->fmt->time, s->zone, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL));
-	s->time.boot_ns = boot_time();
-	if (s->fmt->time == TIME_ANY && s->fmt->where == WHERE_START)
-		settle_kind(s);
+	settle(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL));
 	s->simple = s->cut == CUT_TIMED && s->fmt->where == WHERE_START && !s->fmt->begin;
+	*out = s;
+	return 0;
+}
+
+int
+source_open_feed(const struct spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
+    struct source **out, struct fail *f)
+{
+	struct source *s = source_new(spec, buffer);
+	char *own = s->buf;
+	ssize_t n = 0;
+	struct fail ignored;
+	int r;
+
+	/* The sample is looked at in place of what comes, which may be the end of a long log. */
+	s->feed = feed;
+	if (feed->ops->sample) {
+		s->buf = xcalloc(1, SAMPLE + SLACK);
+		n = feed->ops->sample(feed, s->buf, SAMPLE);
+		s->hi = n > 0 ? (size_t)n : 0;
+		s->eof = true;
+	}
+	r = set_format(s, spec, fs, f);
+	if (r == 0)
+		settle(s, spec, time(NULL));
+	if (feed->ops->sample) {
+		free(s->buf);
+		s->buf = own;
+		s->hi = 0;
+		s->eof = false;
+	}
+	if (r < 0) {
+		source_close(s, &ignored);
+		return r;
+	}
 	*out = s;
 	return 0;
 }

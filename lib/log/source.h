@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "base/fail.h"
+#include "log/feed.h"
 #include "log/format.h"
 #include "log/spec.h"
 #include "log/time.h"
@@ -35,6 +36,14 @@ struct record {
 	int64_t off;		/* where it begins, from the source's first byte */
 	bool more;		/* pieces follow */
 	bool inherited;		/* it has no time of its own */
+	const struct feed_note *note;	/* what a feed knows of it besides; NULL */
+};
+
+/* Of a record of a feed whose end cannot be told from what has come so far, because more lines may belong to it. */
+enum source_accept {
+	ACCEPT_WHOLE,		/* it has to wait */
+	ACCEPT_LINES,		/* take the lines that are there, unless they begin a block */
+	ACCEPT_ANY,		/* take them all the same */
 };
 
 struct source {
@@ -56,6 +65,11 @@ struct source {
 	void *cookie;
 	pid_t pid;			/* of the command that writes it, 0 for none */
 	char *const *argv;		/* that command, where it ran at all */
+	struct feed *feed;		/* borrowed; NULL for a source that is read to its end */
+	enum source_accept accept;
+	bool dry;			/* more would have been read, and was not there yet */
+	bool torn;			/* a block has no end yet */
+	unsigned undated;		/* lines that had no time, while none had any: their time is when they came */
 	int64_t at, end;		/* offset of the next read; none beyond END */
 
 	/* BUF[LO..HI) is held, the next record begins at CUR; BASE is the offset of BUF[0]. */
@@ -74,6 +88,13 @@ struct source {
  * opens a file anew for each read, where there are more files than descriptors.
  */
 int source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+    struct source **out, struct fail *f);
+
+/*
+ * The same for FEED, of which the first bytes have come; read it with
+ * source_next(), which gives 0 and leaves EOF unset where nothing is there yet.
+ */
+int source_open_feed(const struct spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
     struct source **out, struct fail *f);
 
 /* Closes it; where a command of it failed, F says so and the result is negative. */
@@ -123,7 +144,7 @@ source_next(struct source *s, struct record *r)
 
 		if (nl && s->buf + s->hi - nl > 64 && time_again(&s->time, nl + 1, &ns)) {
 			*r = (struct record){ p, (size_t)(nl + 1 - p), s->next.ns - s->offset_ns, s->next.res,
-			    s->base + (int64_t)s->cur, false, false };
+			    s->base + (int64_t)s->cur, false, false, NULL };
 			s->next.ns = ns;
 			s->next.res = s->time.res;
 			s->cur += r->n;
