@@ -189,8 +189,9 @@ VENDOR := agents.d formats.d rules.d examples
 
 install: all
 	$(call put,755,$(TOOLS:%=$B/bin/%),$(BINDIR))
-	$(if $(filter rejoin-retry,$(TOOLS)),ln -sf rejoin-retry '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess')
+	ln -sf rejoin-retry '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess'
 	$(call put,644,$(wildcard man/*.1),$(MANDIR)/man1)
+	ln -sf rejoin-retry.1 '$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1'
 	$(call put,644,$(wildcard man/*.5),$(MANDIR)/man5)
 	$(call put,644,$(wildcard man/*.7),$(MANDIR)/man7)
 	$(call put,644,$(wildcard completions/bash/*),$(BASHDIR))
@@ -208,6 +209,7 @@ install: all
 
 uninstall:
 	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
+		'$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1' \
 		$(foreach s,1 5 7,$(patsubst man/%,'$(DESTDIR)$(MANDIR)/man$s/%',$(wildcard man/*.$s))) \
 		$(patsubst completions/bash/%,'$(DESTDIR)$(BASHDIR)/%',$(wildcard completions/bash/*)) \
 		$(patsubst completions/zsh/%,'$(DESTDIR)$(ZSHDIR)/%',$(wildcard completions/zsh/*)) \
