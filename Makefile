@@ -185,7 +185,7 @@ put = $(if $(strip $(2)),$(INSTALL) -d '$(DESTDIR)$(strip $(3))' && \
 	$(INSTALL) -m $(1) $(2) '$(DESTDIR)$(strip $(3))')
 UNITS_IN := $(wildcard packaging/systemd/*.in)
 fill = sed -e 's|@bindir@|$(BINDIR)|g' -e 's|@vendordir@|$(VENDORDIR)|g'
-VENDOR := agents.d formats.d rules.d examples
+VENDOR := agents.d codes.d formats.d rules.d examples
 
 install: all
 	$(call put,755,$(TOOLS:%=$B/bin/%),$(BINDIR))

@@ -1,0 +1,214 @@
+/*
+ * rejoin-doctor - tell what keeps an agent and the tools from working.
+ *
+ * Runs the checks that are its operands, or all of them, and prints what they
+ * find: what is well, what is odd, what is wrong, and what to do about it.
+ * With --fix what is safe to repair is repaired.  EXIT_NO where something is
+ * wrong.  With the operand "explain" it says instead what result codes of the
+ * Azure agent mean.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/json.h"
+#include "base/opt.h"
+#include "base/table.h"
+#include "component/listing.h"
+#include "doctor/checks.h"
+#include "doctor/codes.h"
+#include "doctor/exam.h"
+
+enum { KEY_FIX = OPT_OWN, KEY_LIST, KEY_PROBE };
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ KEY_FIX, "fix", NULL, "repair what is safe to repair" },
+	OPT_FORMAT,
+	OPT_JSON,
+	{ KEY_LIST, "list", NULL, "print which checks there are and exit" },
+	{ KEY_PROBE, "probe", NULL, "also look in ways that the agent notices" },
+	OPT_COMMON
+};
+
+static const struct listing_spec findings_spec = {
+	.name = "findings",
+	.table = (const struct listing_column[]){ { NULL, NULL } },
+	.tsv = (const struct listing_column[]){
+		{ "STATE", "state" }, { "CHECK", "check" }, { "OBJECT", "object" },
+		{ "FINDING", "what" }, { "ADVICE", "advice" }, { "REPAIR", "repair" }, { NULL, NULL }
+	},
+};
+
+static const struct listing_spec codes_spec = {
+	.name = "codes",
+	.table = (const struct listing_column[]){
+		{ "CODE", "code" }, { "NAME", "name" }, { "FACILITY", "facility" },
+		{ "COMPONENT", "component" }, { "MEANING", "meaning" }, { NULL, NULL }
+	},
+	.tsv = (const struct listing_column[]){
+		{ "CODE", "code" }, { "NAME", "name" }, { "FACILITY", "facility" },
+		{ "COMPONENT", "component" }, { "MEANING", "meaning" }, { NULL, NULL }
+	},
+};
+
+struct doctor {
+	const char *agent;	/* NULL for the default */
+	enum listing_format format;
+	bool list;
+	struct exam exam;
+};
+
+static void
+parse_options(struct doctor *d, int argc, char *argv[])
+{
+	int c;
+
+	while ((c = opt_next(argc, argv, opts, "[-A NAME] [--fix] [--probe] [--format F] [CHECK]...\n"
+	    "       rejoin-doctor [--format F] explain CODE...\n"
+	    "       rejoin-doctor --list")) != -1)
+		switch (c) {
+		case 'A':
+			d->agent = optarg;
+			break;
+		case KEY_FIX:
+			d->exam.fix = true;
+			break;
+		case OPT_KEY_FORMAT:
+			d->format = listing_format_or_die(optarg, LISTING_COMMON);
+			break;
+		case OPT_KEY_JSON:
+			d->format = LISTING_JSONL;
+			break;
+		case KEY_LIST:
+			d->list = true;
+			break;
+		case KEY_PROBE:
+			d->exam.probe = true;
+			break;
+		default:
+			abort();
+		}
+}
+
+static void
+print_list(void)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct table *t = table_new();
+
+	for (const struct check *c = checks_all(); c->name; c++) {
+		table_cell(t, c->name);
+		table_cell(t, c->subject);
+		table_end_row(t);
+	}
+	table_format(t, &b);
+	table_free(t);
+	fputs(b.s, stdout);
+}
+
+static void
+write_out(struct buf *out)
+{
+	json_tame(STDOUT_FILENO, out);
+	fwrite(out->s, 1, out->len, stdout);
+}
+
+static void
+print_findings(const struct doctor *d)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct listing *l;
+
+	if (d->format == LISTING_TABLE) {
+		exam_format(&d->exam, &out);
+		fputs(out.s, stdout);
+		return;
+	}
+	l = listing_new(d->format, &findings_spec, &out);
+	for (size_t i = 0; i < d->exam.n; i++) {
+		_cleanup_json_ struct json r = finding_record(&d->exam.findings[i]);
+
+		listing_add(l, r);
+	}
+	listing_end(l);
+	listing_free(l);
+	write_out(&out);
+}
+
+/* An operand that is no check is a mistake, and none is run. */
+static void
+examine(struct doctor *d, char *const *names)
+{
+	struct fail f;
+
+	for (size_t i = 0; names[i]; i++)
+		if (!checks_find(names[i]))
+			opt_misused("there is no check '%s' (--list)", names[i]);
+	if (exam_open(&d->exam, d->agent, &f) < 0)
+		fail_die(&f);
+	if (!d->exam.profile && *names)		/* why most of them find nothing */
+		exam_run(&d->exam, checks_find("profile"));
+	for (const struct check *c = checks_all(); c->name && !*names; c++)
+		exam_run(&d->exam, c);
+	for (size_t i = 0; names[i]; i++)
+		if (d->exam.profile || strcmp(names[i], "profile") != 0)
+			exam_run(&d->exam, checks_find(names[i]));
+}
+
+/* A code that cannot be read is a mistake; one that nobody knows is a no. */
+static enum exit_status
+explain(const struct doctor *d, char *const *texts)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	enum exit_status status = EXIT_OK;
+	struct listing *l = listing_new(d->format, &codes_spec, &out);
+	struct codes *codes = NULL;
+	struct fail f;
+
+	if (!*texts)
+		opt_misused("explain: which code?");
+	if (codes_load(&codes, &f) < 0)
+		fail_die(&f);
+	for (; *texts; texts++) {
+		_cleanup_json_ struct json found = JSON_ABSENT;
+		int r = codes_explain(codes, *texts, &found);
+
+		if (r < 0)
+			opt_misused("explain: not a code: '%s'", *texts);
+		if (r == 0)
+			status = EXIT_NO;
+		for (size_t i = 0; i < json_count(found); i++) {
+			_cleanup_json_ struct json record = json_at(found, i);
+
+			listing_add(l, record);
+		}
+	}
+	listing_end(l);
+	listing_free(l);
+	codes_free(codes);
+	write_out(&out);
+	return status;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct doctor d = { .format = listing_default() };
+	enum exit_status status = EXIT_OK;
+
+	diag_init(argv);
+	parse_options(&d, argc, argv);
+	if (d.list) {
+		print_list();
+	} else if (optind < argc && strcmp(argv[optind], "explain") == 0) {
+		status = explain(&d, argv + optind + 1);
+	} else {
+		examine(&d, argv + optind);
+		print_findings(&d);
+		status = exam_worst(&d.exam) == FINDING_FAIL ? EXIT_NO : EXIT_OK;
+		exam_close(&d.exam);
+	}
+	finish(status);
+}

@@ -1,0 +1,86 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/denied.h"
+#include "base/xalloc.h"
+#include "doctor/checks.h"
+
+/* Is GID among the groups of this process? */
+static bool
+is_in(gid_t gid)
+{
+	int n = getgroups(0, NULL);
+	_cleanup_free_ gid_t *list = xcalloc(n > 0 ? (size_t)n : 1, sizeof *list);
+
+	if (getegid() == gid)
+		return true;
+	n = getgroups(n, list);
+	for (int i = 0; i < n; i++)
+		if (list[i] == gid)
+			return true;
+	return false;
+}
+
+/* Is USER a member of GROUP in the group database, from the next login on? */
+static bool
+is_member(const char *group, const char *user)
+{
+	struct group *gr = getgrnam(group);
+
+	for (char **m = gr ? gr->gr_mem : NULL; m && *m; m++)
+		if (strcmp(*m, user) == 0)
+			return true;
+	return false;
+}
+
+/* By what the kernel says of the pipe. */
+static void
+test_access(struct exam *x, const char *caller)
+{
+	const char *path = x->profile->retry.path;
+	struct fail f;
+
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) {
+		exam_ok(x, caller, "may write to %s", path);
+	} else if (errno == EACCES) {
+		denied_explain(path, &f);
+		exam_fail(x, caller, "%s", f.text);
+	} else if (errno == ENOENT) {
+		exam_ok(x, caller, "would be let to ask, as far as groups go");
+	} else {
+		exam_fail(x, caller, "%s: %s", path, strerror(errno));
+	}
+}
+
+void
+caller_test(struct exam *x)
+{
+	const struct profile *p = x->profile;
+	struct passwd *pw = getpwuid(geteuid());
+	_cleanup_free_ char *caller = pw ? xstrdup(pw->pw_name) :
+	    xasprintf("uid %ju", (uintmax_t)geteuid());
+
+	if (geteuid() == 0) {
+		exam_ok(x, caller, "may do everything");
+	} else if (p->group && p->gid == (gid_t)-1) {
+		exam_fail(x, caller, "there is no group '%s'", p->group);
+		exam_advise(x, "install the agent, or correct [agent] group in %s", p->file);
+	} else if (geteuid() == p->uid || p->gid == (gid_t)-1 || is_in(p->gid)) {
+		if (p->retry.method == RETRY_FIFO)
+			test_access(x, caller);
+		else
+			exam_ok(x, caller, "has the groups that %s asks for", p->name);
+	} else if (is_member(p->group, caller)) {
+		exam_fail(x, caller, "became a member of %s after it logged in", p->group);
+		exam_advise(x, "log in again, or for one command: sg %s -c '...'", p->group);
+	} else {
+		exam_fail(x, caller, "is not of the group %s", p->group);
+		exam_advise(x, "as root: usermod -aG %s %s, and log in again", p->group, caller);
+	}
+}

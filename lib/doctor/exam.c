@@ -1,0 +1,207 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "base/xalloc.h"
+#include "doctor/exam.h"
+
+static const char *const state_names[] = {
+	[FINDING_OK] = "ok", [FINDING_WARN] = "warn", [FINDING_FAIL] = "fail",
+};
+
+const char *
+finding_state_name(enum finding_state s)
+{
+	return state_names[s];
+}
+
+int
+exam_open(struct exam *x, const char *agent, struct fail *f)
+{
+	int r = profile_load_as_written(agent, &x->profile, f);
+
+	if (r == -ENOENT)
+		return r;
+	if (r < 0)
+		x->profile_fail = *f;
+	x->agent = xstrdup(x->profile ? x->profile->name : agent ? agent : "the default");
+	return 0;
+}
+
+void
+exam_close(struct exam *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		free(x->findings[i].object);
+		free(x->findings[i].what);
+		free(x->findings[i].advice);
+		free(x->findings[i].repair);
+	}
+	free(x->findings);
+	free(x->agent);
+	profile_free(x->profile);
+	*x = (struct exam){ 0 };
+}
+
+static char *
+text(const char *fmt, va_list ap)
+{
+	char *s;
+
+	if (vasprintf(&s, fmt, ap) < 0)
+		die(EXIT_TROUBLE, 0, "out of memory");
+	return s;
+}
+
+static void
+add(struct exam *x, enum finding_state state, const char *object, char *what)
+{
+	x->findings = xgrow(x->findings, x->n, &x->cap, sizeof *x->findings);
+	x->findings[x->n++] = (struct finding){ .check = x->now, .state = state,
+	    .object = xstrdup(object), .what = what };
+}
+
+void
+exam_ok(struct exam *x, const char *object, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(x, FINDING_OK, object, text(fmt, ap));
+	va_end(ap);
+}
+
+void
+exam_warn(struct exam *x, const char *object, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(x, FINDING_WARN, object, text(fmt, ap));
+	va_end(ap);
+}
+
+void
+exam_fail(struct exam *x, const char *object, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(x, FINDING_FAIL, object, text(fmt, ap));
+	va_end(ap);
+}
+
+void
+exam_fail_as(struct exam *x, const char *object, const struct fail *f)
+{
+	size_t n = strlen(object);
+	const char *what = f->text;
+
+	if (strncmp(what, object, n) == 0 && strncmp(what + n, ": ", 2) == 0)
+		what += n + 2;
+	exam_fail(x, object, "%s", what);
+}
+
+void
+exam_advise(struct exam *x, const char *fmt, ...)
+{
+	struct finding *f = &x->findings[x->n - 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	free(f->advice);
+	f->advice = text(fmt, ap);
+	va_end(ap);
+}
+
+void
+exam_offer_fix(struct exam *x, int fault)
+{
+	x->findings[x->n - 1].fault = fault;
+}
+
+static void
+repair(struct exam *x, struct finding *f)
+{
+	_cleanup_buf_ struct buf done = BUF_INIT;
+	struct fail why;
+
+	f->repaired = x->now->fix(x, f, &done, &why) == 0;
+	f->repair = f->repaired ? buf_steal(&done) : xasprintf("not repaired: %s", why.text);
+	if (f->repaired)
+		f->state = FINDING_OK;
+}
+
+void
+exam_run(struct exam *x, const struct check *c)
+{
+	size_t first = x->n;
+
+	if (c->needs_profile && !x->profile)
+		return;
+	x->now = c;
+	c->test(x);
+	for (size_t i = first; x->fix && c->fix && i < x->n; i++)
+		if (x->findings[i].fault)
+			repair(x, &x->findings[i]);
+}
+
+enum finding_state
+exam_worst(const struct exam *x)
+{
+	enum finding_state worst = FINDING_OK;
+
+	for (size_t i = 0; i < x->n; i++)
+		if (x->findings[i].state > worst)
+			worst = x->findings[i].state;
+	return worst;
+}
+
+struct json
+finding_record(const struct finding *f)
+{
+	struct json r = json_object();
+
+	json_set_text(&r, "check", f->check->name);
+	json_set_text(&r, "state", finding_state_name(f->state));
+	json_set_text(&r, "object", f->object);
+	json_set_text(&r, "what", f->what);
+	if (f->advice && !f->repaired)
+		json_set_text(&r, "advice", f->advice);
+	if (f->repair)
+		json_set_text(&r, "repair", f->repair);
+	return r;
+}
+
+static void
+add_line(struct table *t, const char *state, const char *check, const char *line)
+{
+	table_cell(t, state);
+	table_cell(t, check);
+	table_cell(t, line);
+	table_end_row(t);
+}
+
+void
+exam_format(const struct exam *x, struct buf *out)
+{
+	struct table *t = table_new();
+
+	for (size_t i = 0; i < x->n; i++) {
+		const struct finding *f = &x->findings[i];
+		_cleanup_free_ char *line = xasprintf("%s: %s", f->object, f->what);
+		_cleanup_free_ char *next = f->advice && !f->repaired ?
+		    xasprintf("-> %s", f->advice) : NULL;
+
+		add_line(t, finding_state_name(f->state), f->check->name, line);
+		if (f->repair)
+			add_line(t, NULL, NULL, f->repair);
+		if (next)
+			add_line(t, NULL, NULL, next);
+	}
+	table_format(t, out);
+	table_free(t);
+}

@@ -1,0 +1,249 @@
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/fifo.h"
+#include "agent/mark.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/xalloc.h"
+#include "doctor/checks.h"
+#include "doctor/holder.h"
+#include "doctor/repair.h"
+
+/* What pipe_fix() can repair. */
+enum { WRONG_GROUP = 1, OPEN_TO_OTHERS, GROUP_CANNOT_WRITE };
+
+enum { NAME = 64, HOLDERS_SHOWN = 8 };
+
+static const char *
+user_name(uid_t uid, char text[NAME])
+{
+	struct passwd *pw = getpwuid(uid);
+
+	if (pw)
+		snprintf(text, NAME, "%s", pw->pw_name);
+	else
+		snprintf(text, NAME, "uid %ju", (uintmax_t)uid);
+	return text;
+}
+
+static const char *
+group_name(gid_t gid, char text[NAME])
+{
+	struct group *gr = getgrgid(gid);
+
+	if (gr)
+		snprintf(text, NAME, "%s", gr->gr_name);
+	else
+		snprintf(text, NAME, "gid %ju", (uintmax_t)gid);
+	return text;
+}
+
+static const char *
+type_name(mode_t mode)
+{
+	return S_ISREG(mode) ? "a regular file" : S_ISLNK(mode) ? "a symbolic link" :
+	    S_ISDIR(mode) ? "a directory" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/* Whose it should be: uid_t -1 in a profile is for root or the caller. */
+static bool
+is_owner_right(const struct profile *p, const struct stat *st)
+{
+	return p->uid != (uid_t)-1 ? st->st_uid == p->uid :
+	    st->st_uid == 0 || st->st_uid == geteuid();
+}
+
+/* May be opened at all: the tools would refuse what is not so. */
+static bool
+test_owner(struct exam *x, const struct stat *st)
+{
+	const struct profile *p = x->profile;
+	const char *path = p->retry.path;
+	char owner[NAME], group[NAME];
+
+	if (!is_owner_right(p, st)) {
+		exam_fail(x, path, "belongs to %s, not to %s", user_name(st->st_uid, owner),
+		    p->user ? p->user : "root or the caller");
+		exam_advise(x, "see who made it; then chown %s %s, or correct [agent] user in %s",
+		    p->user ? p->user : "root", path, p->file);
+		return false;
+	}
+	if (p->gid != (gid_t)-1 && st->st_gid != p->gid) {
+		exam_fail(x, path, "is of the group %s, not of %s", group_name(st->st_gid, group),
+		    p->group);
+		exam_advise(x, "chgrp %s %s, or rejoin-doctor --fix fifo", p->group, path);
+		exam_offer_fix(x, WRONG_GROUP);
+		return false;
+	}
+	if (!(st->st_mode & (S_IWOTH | S_IROTH)))
+		return true;
+	if (st->st_mode & S_IWOTH)
+		exam_fail(x, path, "anybody may write to it (mode %04o)", st->st_mode & 07777);
+	else
+		exam_warn(x, path, "anybody may read it, and so take requests away (mode %04o)",
+		    st->st_mode & 07777);
+	exam_advise(x, "chmod o= %s, or rejoin-doctor --fix fifo", path);
+	exam_offer_fix(x, OPEN_TO_OTHERS);
+	return false;
+}
+
+/*
+ * Whom the mode keeps out: it is made with 0660, and a umask of 022 takes the
+ * group's bit away.  As bad as that is for the caller.
+ */
+static bool
+test_mode(struct exam *x, const struct stat *st)
+{
+	const struct profile *p = x->profile;
+	const char *path = p->retry.path;
+
+	if (p->gid == (gid_t)-1 || st->st_mode & S_IWGRP)
+		return true;
+	if (geteuid() == 0 || geteuid() == st->st_uid)
+		exam_warn(x, path, "mode %04o: only %s and root can ask, the group %s cannot",
+		    st->st_mode & 07777, p->user ? p->user : "its owner", p->group);
+	else
+		exam_fail(x, path, "mode %04o: only %s and root can ask, the group %s cannot",
+		    st->st_mode & 07777, p->user ? p->user : "its owner", p->group);
+	exam_advise(x, "UMask=0007 in a drop-in of %s, or else after each of its starts chmod g+w %s "
+	    "or rejoin-doctor --fix fifo", p->unit ? p->unit : "the agent's unit", path);
+	exam_offer_fix(x, GROUP_CANNOT_WRITE);
+	return false;
+}
+
+static void
+test_directory(struct exam *x)
+{
+	_cleanup_free_ char *copy = xstrdup(x->profile->retry.path);
+	const char *dir = dirname(copy);
+	struct stat st;
+
+	if (stat(dir, &st) < 0 || !(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX)
+		return;
+	exam_fail(x, dir, "anybody may put another pipe into the agent's place (mode %04o)",
+	    st.st_mode & 07777);
+	exam_advise(x, "chmod o-w %s", dir);
+}
+
+/* A child that got it from its parent is the same reader. */
+static bool
+is_heir(const struct holder *h, const struct holder all[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i].pid == h->parent && all[i].reads)
+			return true;
+	return false;
+}
+
+/* Who reads, without opening it: an agent may take an opened end for a writer who came and went. */
+static void
+test_readers(struct exam *x, const struct stat *st)
+{
+	const char *path = x->profile->retry.path;
+	struct holder holders[HOLDERS_SHOWN];
+	size_t hidden, found = holder_find(st, holders, HOLDERS_SHOWN, &hidden), readers = 0;
+	const size_t n = found < HOLDERS_SHOWN ? found : HOLDERS_SHOWN;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!holders[i].reads || is_heir(&holders[i], holders, n))
+			continue;
+		readers++;
+		exam_ok(x, path, "%s process %d (%s)", holders[i].waits ?
+		    "to be opened for reading, as soon as there is a writer, by" : "read by",
+		    holders[i].pid, holders[i].command);
+	}
+	if (readers > 1) {
+		exam_warn(x, path, "%zu processes read it: each gets a part of the requests", readers);
+		exam_advise(x, "end all but the agent");
+	} else if (readers == 0 && hidden > 0) {
+		exam_warn(x, path, "whether anybody reads it cannot be seen: %zu processes are another "
+		    "user's", hidden);
+		exam_advise(x, "look as root, or ask with rejoin-doctor --probe fifo");
+	} else if (readers == 0) {
+		exam_fail(x, path, "nobody reads it");
+		exam_advise(x, "start the agent; if it runs, its log says why it gave its pipe up");
+	}
+}
+
+/* By opening it as a request would, under the lock of those. */
+static void
+probe(struct exam *x)
+{
+	const struct profile *p = x->profile;
+	_cleanup_marks_ struct marks m;
+	_cleanup_fd_ int lock = -1, fd = -1;
+	struct fail f;
+
+	mark_init(&m, p);
+	if (mark_open(&m, &f) < 0 || (lock = mark_open_lock(&m, &f)) < 0) {
+		exam_fail_as(x, m.lock, &f);
+		return;
+	}
+	if (lock_try(lock) < 0) {
+		exam_warn(x, p->retry.path, "not probed: a request is being delivered");
+		return;
+	}
+	fd = fifo_open(p, &f);
+	if (fd < 0)
+		exam_fail_as(x, p->retry.path, &f);
+	else
+		exam_ok(x, p->retry.path, "opened for a request, and nothing written: somebody reads, "
+		    "%d bytes wait", fifo_unread(fd));
+}
+
+void
+pipe_test(struct exam *x)
+{
+	const struct profile *p = x->profile;
+	const char *path = p->retry.path;
+	struct stat st;
+
+	if (p->retry.method != RETRY_FIFO) {
+		exam_ok(x, p->name, "is not asked by a pipe");
+		return;
+	}
+	if (lstat(path, &st) < 0 && errno == ENOENT) {
+		exam_fail(x, path, "is not there");
+		exam_advise(x, "the agent makes it when it starts: start it, or correct [retry] path in %s",
+		    p->file);
+		return;
+	}
+	if (lstat(path, &st) < 0) {
+		exam_warn(x, path, "cannot be looked at: %s", strerror(errno));
+		exam_advise(x, "look as root");
+		return;
+	}
+	if (!S_ISFIFO(st.st_mode)) {
+		exam_fail(x, path, "is %s, not a FIFO", type_name(st.st_mode));
+		exam_advise(x, "stop the agent, remove it, and start the agent, which makes the pipe");
+		return;
+	}
+	test_directory(x);
+	if (test_owner(x, &st) && test_mode(x, &st))
+		exam_ok(x, path, "mode %04o and owner are right", st.st_mode & 07777);
+	if (x->probe)
+		probe(x);
+	else
+		test_readers(x, &st);
+}
+
+int
+pipe_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail *why)
+{
+	const struct profile *p = x->profile;
+	struct repair r = { .type = S_IFIFO, .uid = p->uid, .gid = (gid_t)-1, .remove = S_IRWXO };
+
+	if (f->fault == WRONG_GROUP)
+		r.gid = p->gid;
+	if (f->fault != OPEN_TO_OTHERS)
+		r.add = S_IWGRP | S_IRGRP;
+	return repair_file(f->object, &r, done, why);
+}

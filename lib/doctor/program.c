@@ -1,0 +1,58 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/xalloc.h"
+#include "doctor/program.h"
+
+static bool
+is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111;
+}
+
+char *
+program_find(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/'))
+		return is_program(name) ? xstrdup(name) : NULL;
+	/* as execvp(3) has it; a unit and a udev rule have no other */
+	if (!path || !*path)
+		path = "/bin:/usr/bin";
+	for (;;) {
+		size_t n = strcspn(path, ":");
+		_cleanup_free_ char *dir = n ? xstrndup(path, n) : xstrdup(".");
+		_cleanup_free_ char *file = xasprintf("%s/%s", dir, name);
+
+		if (is_program(file))
+			return TAKE_PTR(file);
+		if (!path[n])
+			return NULL;
+		path += n + 1;
+	}
+}
+
+bool
+program_test(struct exam *x, const char *where, const char *name, gid_t group)
+{
+	_cleanup_free_ char *file = program_find(name);
+	struct fail f;
+
+	if (!file) {
+		exam_fail(x, where, "%s: there is no such program", name);
+		exam_advise(x, "install it, or correct the name");
+		return false;
+	}
+	if (file_check_trust(file, group, &f) < 0) {
+		exam_warn(x, where, "%s", f.text);
+		exam_advise(x, "it is run as who calls the tools: let only root write to it and to its "
+		    "directory");
+	}
+	return true;
+}

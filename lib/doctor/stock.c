@@ -1,0 +1,92 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "component/inventory.h"
+#include "doctor/checks.h"
+#include "doctor/program.h"
+
+/* An id, and the place in the inventory that it stands at. */
+struct place {
+	const char *id;
+	size_t i;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct place *p = a, *q = b;
+	int c = strcmp(p->id, q->id);
+
+	return c ? c : (p->i > q->i) - (p->i < q->i);
+}
+
+/* A template's id is a pattern, and whom it fits is known only when devices are there. */
+static void
+test_ids(struct exam *x, const struct inventory *inv)
+{
+	_cleanup_free_ struct place *at = xcalloc(inv->n + 1, sizeof *at);
+	size_t n = 0;
+
+	for (size_t i = 0; i < inv->n; i++)
+		if (!inv->entries[i].each)
+			at[n++] = (struct place){ inventory_id(inv, i), i };
+	qsort(at, n, sizeof *at, compare);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(at[i - 1].id, at[i].id) != 0)
+			continue;
+		exam_fail(x, inv->path, "components[%zu] and components[%zu] have the same id, '%s'",
+		    at[i - 1].i, at[i].i, at[i].id);
+		exam_advise(x, "give one of them another id: the tools refuse the inventory as it is");
+	}
+}
+
+static void
+test_probes(struct exam *x, const struct inventory *inv)
+{
+	_cleanup_buf_ struct buf where = BUF_INIT;
+
+	for (size_t i = 0; i < inv->n; i++) {
+		_cleanup_json_ struct json program = json_at(inv->entries[i].probe, 0);
+		const char *name = json_get_string(program);
+
+		if (!name)
+			continue;
+		buf_reset(&where);
+		inventory_where(inv->path, i, inventory_id(inv, i), &where);
+		program_test(x, where.s, name, x->profile->gid);
+	}
+}
+
+void
+stock_test(struct exam *x)
+{
+	const char *path = x->profile->inventory;
+	struct inventory inv = INVENTORY_INIT;
+	size_t first = x->n;
+	struct fail f;
+
+	if (!path) {
+		exam_ok(x, x->profile->name, "its profile names no inventory");
+		return;
+	}
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		exam_warn(x, path, "is not there: no components are known");
+		exam_advise(x, "write it, as rejoin-enum(1) shows");
+		return;
+	}
+	if (inventory_load(path, x->profile->gid, &inv, &f) < 0) {
+		exam_fail_as(x, path, &f);
+		if (f.status == EXIT_DENIED)
+			exam_advise(x, "it names programs to run: see what it says, then let nobody else "
+			    "write to it and to its directory (chown root, chmod go-w)");
+		return;
+	}
+	test_ids(x, &inv);
+	test_probes(x, &inv);
+	if (x->n == first)
+		exam_ok(x, path, "%zu components or templates", inv.n);
+	inventory_release(&inv);
+}

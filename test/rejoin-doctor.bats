@@ -1,0 +1,419 @@
+# rejoin-doctor as its users see it, on things that are really broken.
+load helper
+
+setup() {
+	begin
+	cp -r "$TOP/packaging/formats.d" "$TOP/packaging/codes.d" "$REJOIN_CONFIG_DIR/"
+}
+
+teardown() {
+	[ -z "${public-}" ] || rm -rf "$public"
+	end
+}
+
+# profile [SETTING...] - agents.d/t.conf with the pipe here, and more of [retry] and beyond
+profile() {
+	{
+		printf '[retry]\nmethod = fifo\npath = %s/pipe\n' "$PWD"
+		printf 'frame = adu64\ncommand = retry-update\ndebounce = 0ms\n'
+		printf '%s\n' "$@"
+	} >"$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	marks=$REJOIN_RUNTIME_DIR/retry/t
+}
+
+# owned - the same for an agent of user and group daemon
+owned() { profile '[agent]' 'user = daemon' 'group = daemon'; }
+
+doctor() { run --separate-stderr rejoin-doctor -A t "$@"; }
+
+# found STATE OBJECT TEXT - there is a finding of STATE about OBJECT that says TEXT
+found() {
+	jq -se --arg s "$1" --arg o "$2" --arg t "$3" 'any(.[]; .state == $s and .object == $o and
+		((.what + " " + (.repair // "")) | contains($t)))' <<<"$output" >/dev/null && return
+	printf 'no finding: %s %s %s\nof:\n%s\n' "$1" "$2" "$3" "$output"
+	return 1
+}
+
+# says_what_to_do TEXT - in an advice
+says_what_to_do() {
+	jq -se --arg t "$1" 'any(.[]; .advice // "" | contains($t))' <<<"$output" >/dev/null && return
+	printf 'no advice: %s\nof:\n%s\n' "$1" "$output"
+	return 1
+}
+
+@test "all is well with a running agent" {
+	start double agent-double "$PWD/agent"
+	wait_for 'grep -q ready double.out'
+	profile "path = $PWD/agent/commands.fifo" '[status]' 'method = file' "path = $PWD/agent/status"
+	doctor agent fifo groups marks inventory
+	status_is 0
+	found ok t 'runs since'
+	found ok t 'incarnation'
+	found ok "$PWD/agent/commands.fifo" "read by process $double_pid (agent-double)"
+	found ok "$marks" 'no request was ever marked'
+	[ -z "$stderr" ]
+	# and it has noticed nothing
+	[ "$(cat agent/frames 2>/dev/null || echo 0)" -eq 0 ]
+}
+
+@test "an agent that is gone: not running, nobody reads, and its mark stays" {
+	start double agent-double "$PWD/agent"
+	wait_for 'grep -q ready double.out'
+	profile "path = $PWD/agent/commands.fifo" '[status]' 'method = file' "path = $PWD/agent/status"
+	kill -KILL "$double_pid"
+	wait_for '! alive $double_pid'
+	run rejoin-retry -A t --queue
+	touch -d '5 minutes ago' "$marks/pending"
+	doctor agent fifo marks
+	status_is 1
+	found fail t 'is not running'
+	found fail "$PWD/agent/commands.fifo" 'nobody reads it'
+	found warn "$marks/pending" 'nobody delivers it'
+	says_what_to_do 'rejoin-retry -A t --drain'
+}
+
+@test "a reader that waits in open(2), as the Azure agent does, is seen and not woken" {
+	needs_root
+	profile
+	mkfifo pipe
+	start reader cat pipe
+	wait_for 'rejoin-doctor -A t fifo | grep -q "as soon as"'
+	doctor fifo
+	status_is 0
+	found warn "$PWD/pipe" 'anybody may read it, and so take requests away'
+	found ok "$PWD/pipe" "as soon as there is a writer, by process $reader_pid (cat)"
+	alive "$reader_pid"
+	# a probe is an end of file for it
+	doctor --probe fifo
+	status_is 0
+	found ok "$PWD/pipe" 'opened for a request, and nothing written'
+	wait_for "! alive $reader_pid"
+	doctor --probe fifo
+	status_is 1
+	found fail "$PWD/pipe" 'nobody reads it'
+}
+
+@test "mode 0640: its group cannot ask; --fix gives it 0660" {
+	needs_root
+	owned
+	mkfifo -m 0640 pipe
+	chown daemon:daemon pipe
+	exec 7<>pipe
+	doctor fifo
+	status_is 0
+	found warn "$PWD/pipe" 'mode 0640: only daemon and root can ask, the group daemon cannot'
+	says_what_to_do 'UMask=0007'
+	[ "$(stat -c %a pipe)" = 640 ]
+	doctor --fix fifo
+	status_is 0
+	found ok "$PWD/pipe" 'gave it the mode 0660'
+	[ "$(stat -c '%a %U %G' pipe)" = '660 daemon daemon' ]
+	doctor fifo
+	found ok "$PWD/pipe" 'mode 0660 and owner are right'
+	exec 7<&-
+}
+
+@test "for who is kept out by it that mode is a failure, and groups says why" {
+	needs_root
+	needs setpriv
+	local as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+	public=$(mktemp -d /tmp/rejoin-public.XXXXXX)
+	chmod 755 "$public"
+	owned
+	sed -i "s|^path = .*|path = $public/pipe|" "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	cp -r "$B/bin/rejoin-doctor" "$REJOIN_CONFIG_DIR" "$public"
+	mkfifo -m 0640 "$public/pipe"
+	chown daemon:daemon "$public/pipe"
+	local doctor=(env REJOIN_CONFIG_DIR="$public/etc" REJOIN_RUNTIME_DIR="$public/run" "$public/rejoin-doctor" -A t)
+	run --separate-stderr "${as[@]}" "${doctor[@]}" fifo groups
+	status_is 1
+	found fail "$public/pipe" 'mode 0640'
+	found fail nobody 'is not of the group daemon'
+	says_what_to_do 'usermod -aG daemon nobody'
+	found warn "$public/pipe" "are another user's"
+	# it cannot repair what is not its own, and says so
+	run --separate-stderr "${as[@]}" "${doctor[@]}" --fix fifo
+	status_is 1
+	found fail "$public/pipe" 'not repaired'
+	[ "$(stat -c %a "$public/pipe")" = 640 ]
+	run --separate-stderr setpriv --reuid=nobody --regid=daemon --clear-groups "${doctor[@]}" groups
+	status_is 1
+	found fail nobody 'permission denied: mode 0640, owner daemon, group daemon'
+	chmod 660 "$public/pipe"
+	run --separate-stderr setpriv --reuid=nobody --regid=daemon --clear-groups "${doctor[@]}" groups
+	status_is 0
+	found ok nobody 'may write to'
+	# another's lock and marks
+	run --separate-stderr "${as[@]}" "${doctor[@]}" marks
+	status_is 0
+}
+
+@test "the wrong group and owner, others' bits, and what is no pipe" {
+	needs_root
+	owned
+	mkfifo -m 0660 pipe
+	chown daemon:bin pipe
+	exec 7<>pipe
+	doctor fifo
+	status_is 1
+	found fail "$PWD/pipe" 'is of the group bin, not of daemon'
+	doctor --fix fifo
+	status_is 0
+	found ok "$PWD/pipe" 'gave it to the group daemon'
+	[ "$(stat -c '%a %U %G' pipe)" = '660 daemon daemon' ]
+	chmod 666 pipe
+	doctor --fix fifo
+	status_is 0
+	found ok "$PWD/pipe" 'gave it the mode 0660'
+	exec 7<&-
+	# an owner is not made right by a program: whose agent would that be?
+	chown bin pipe
+	doctor --fix fifo
+	status_is 1
+	found fail "$PWD/pipe" 'belongs to bin, not to daemon'
+	[ "$(stat -c %U pipe)" = bin ]
+	rm pipe
+	ln -s /etc/passwd pipe
+	doctor --fix fifo
+	status_is 1
+	found fail "$PWD/pipe" 'is a symbolic link, not a FIFO'
+	rm pipe
+	: >pipe
+	doctor --fix fifo
+	status_is 1
+	found fail "$PWD/pipe" 'is a regular file, not a FIFO'
+	rm pipe
+	doctor fifo
+	status_is 1
+	found fail "$PWD/pipe" 'is not there'
+}
+
+@test "two readers each get a part; a directory open to all gives the pipe away" {
+	profile
+	mkdir -m 0777 open
+	mkfifo -m 0660 open/pipe
+	profile "path = $PWD/open/pipe"
+	# each of them waits for a writer
+	start first cat open/pipe
+	start second cat open/pipe
+	wait_for "rejoin-doctor -A t fifo | grep -q '2 processes'"
+	doctor fifo
+	status_is 1
+	found warn "$PWD/open/pipe" '2 processes read it'
+	found fail "$PWD/open" 'anybody may put another pipe'
+}
+
+@test "marks: a dead deliverer's is put back" {
+	profile
+	rejoin-retry -A t --queue
+	mv "$marks/pending" "$marks/sending"
+	doctor marks
+	status_is 0
+	found warn "$marks/sending" 'who was to deliver it died'
+	doctor --fix marks
+	status_is 0
+	found ok "$marks/sending" 'marked it as pending again'
+	[ -e "$marks/pending" ] && [ ! -e "$marks/sending" ]
+}
+
+@test "marks: who delivers is named" {
+	profile
+	mkfifo pipe
+	start hold adu-reader --hold pipe counts
+	wait_for '[ -e counts ]'
+	start retry rejoin-retry -A t --timeout 60s
+	wait_for "[ -e '$marks/sending' ]"
+	doctor --fix marks
+	status_is 0
+	found ok "$marks/lock" "held by process $retry_pid (rejoin-retry), which delivers"
+	found ok "$marks/sending" 'seen to by the process that delivers'
+	[ -e "$marks/sending" ]
+}
+
+@test "marks: a directory that others can write to, or that the group cannot" {
+	needs_root
+	owned
+	mkdir -p "$marks"
+	chmod 0777 "$marks"
+	doctor --fix marks
+	status_is 1
+	found fail "$marks" 'others may write in it (mode 0777'
+	[ "$(stat -c %a "$marks")" = 777 ]
+	chmod 0755 "$marks"
+	doctor marks
+	status_is 0
+	found warn "$marks" 'the group daemon cannot mark requests in it'
+	doctor --fix marks
+	found ok "$marks" 'gave it to the group daemon, gave it the mode 2770'
+	[ "$(stat -c '%a %G' "$marks")" = '2770 daemon' ]
+	ln -s /etc/passwd "$marks/pending"
+	doctor marks
+	status_is 1
+	found fail "$marks/pending" 'is not a mark that rejoin-retry made'
+}
+
+@test "inventory: what is wrong in it, doubled ids, probes that are not there" {
+	profile '[inventory]' "file = $PWD/inv.json"
+	doctor inventory
+	status_is 0
+	found warn "$PWD/inv.json" 'is not there'
+	echo '{"components":[{"id":"a"},{"id":"b"},{"id":"a"}]}' >inv.json
+	doctor inventory
+	status_is 1
+	found fail "$PWD/inv.json" "components[0] and components[2] have the same id, 'a'"
+	says_what_to_do 'another id'
+	echo '{"components":[{"id":7}]}' >inv.json
+	doctor inventory
+	status_is 1
+	found fail "$PWD/inv.json" 'components[0]'
+	echo '{"components":[{"id":"a","probe":["/no/such/probe"]},{"id":"b","probe":["true"]}]}' >inv.json
+	doctor inventory
+	status_is 1
+	found fail "$PWD/inv.json: components[0] ('a')" '/no/such/probe: there is no such program'
+	echo '{"components":[{"id":"a"},{"id":"b"}]}' >inv.json
+	doctor inventory
+	status_is 0
+	found ok "$PWD/inv.json" '2 components'
+}
+
+@test "inventory: with probes it is not used from a directory that others can write to" {
+	mkdir -m 0777 open
+	profile '[inventory]' "file = $PWD/open/inv.json"
+	echo '{"components":[{"id":"a","probe":["true"]}]}' >open/inv.json
+	doctor --fix inventory
+	status_is 1
+	found fail "$PWD/open/inv.json" 'writable by others (mode 0777)'
+	says_what_to_do 'see what it says'
+	# what others could have written is not made trustworthy by a chmod
+	[ "$(stat -c %a open)" = 777 ]
+}
+
+@test "profile: users, units, programs, formats that are not there" {
+	profile '[agent]' 'user = no-such-user' 'group = no-such-group' 'unit = no-such.service' \
+		'[retry]' 'method = exec' 'argv = /no/such/program --now' \
+		'[log.a]' "path = $PWD/*.log" 'format = no-such-format' '[log.b]' 'format = syslog'
+	doctor profile
+	status_is 1
+	local file=$REJOIN_CONFIG_DIR/agents.d/t.conf
+	found fail "$file" "there is no user 'no-such-user'"
+	found fail "$file" "there is no group 'no-such-group'"
+	jq -se 'any(.[]; .object | endswith("[agent] unit"))' <<<"$output" >/dev/null
+	found fail "$file: [retry] argv" '/no/such/program: there is no such program'
+	found fail "$file: [log.a]" "there is no log format 'no-such-format'"
+	found warn "$file: [log.a]" 'no file is there'
+	found fail "$file: [log.b]" 'neither a path nor a journal'
+}
+
+@test "profile: one that is wrong or not trusted is a finding, one that is not there a mistake" {
+	printf '[retry]\nmethodd = fifo\n' >"$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	doctor
+	status_is 1
+	found fail t "t.conf:2: key 'methodd' is not known"
+	jq -se 'any(.[]; .check == "limits")' <<<"$output" >/dev/null
+	doctor fifo
+	status_is 1
+	found fail t "is not known"
+	profile
+	chmod 666 "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	doctor profile
+	status_is 1
+	found fail t 'writable by others'
+	run --separate-stderr rejoin-doctor -A no-such-profile
+	status_is 2
+	err_has "no profile 'no-such-profile'"
+	[ -z "$output" ]
+}
+
+@test "every shipped profile can be read, and its log formats are there" {
+	for f in "$TOP"/packaging/agents.d/*.conf; do
+		run --separate-stderr rejoin-doctor -A "$(basename "$f" .conf)" profile
+		[ "$status" -le 1 ] || status_is 0
+		# what is not installed here is a finding; a profile that does not parse is no profile
+		jq -se --arg f "$REJOIN_CONFIG_DIR/agents.d/$(basename "$f")" \
+			'all(.[]; .object | startswith($f))' <<<"$output" >/dev/null || status_is 0
+		jq -se 'all(.[]; .what | test("no log format|neither a path") | not)' <<<"$output" \
+			>/dev/null || status_is 0
+	done
+}
+
+@test "limits: inotify and the clock are looked at without a profile" {
+	doctor limits
+	status_is 2
+	profile
+	doctor limits
+	[ "$status" -le 1 ]
+	jq -se 'any(.[]; .object | contains("inotify"))' <<<"$output" >/dev/null
+	jq -se 'any(.[]; .object == "clock")' <<<"$output" >/dev/null
+}
+
+@test "what it prints: a line each, advice below, and names that could draw on a terminal do not" {
+	needs script
+	profile '[retry]' "path = $PWD/$(printf 'pipe\033[2J')"
+	mkfifo -m 0660 "$(printf 'pipe\033[2J')"
+	run --separate-stderr rejoin-doctor -A t --format table fifo
+	status_is 1
+	[[ ${lines[0]} == ok\ *fifo\ *'pipe\x1b[2J: mode'* ]]
+	[[ ${lines[1]} == fail\ *fifo\ *': nobody reads it' ]]
+	[[ ${lines[2]} == *' -> start the agent'* ]]
+	run script -qec 'rejoin-doctor -A t fifo' /dev/null
+	[[ $output != *$'\e[2J'* && $output == *'\x1b[2J'* ]]
+	run script -qec 'rejoin-doctor -A t --json fifo' /dev/null
+	[[ $output != *$'\e[2J'* ]]
+	run --separate-stderr rejoin-doctor -A t --format tsv fifo
+	[[ ${lines[1]} == fail$'\t'fifo$'\t'*$'\t''nobody reads it'* ]]
+	run --separate-stderr rejoin-doctor -A t --format json fifo
+	jq -e '.findings | length == 2' <<<"$output" >/dev/null
+}
+
+@test "the list names every check, and each can be run alone" {
+	run --separate-stderr rejoin-doctor --list
+	status_is 0
+	[ "${#lines[@]}" -ge 7 ]
+	profile
+	for line in "${lines[@]}"; do
+		run --separate-stderr rejoin-doctor -A t "${line%% *}"
+		[ "$status" -le 1 ]
+		jq -se --arg c "${line%% *}" 'length > 0 and all(.[]; .check == $c)' <<<"$output" >/dev/null
+	done
+}
+
+@test "mistakes, and a full disk" {
+	profile
+	doctor no-such-check
+	status_is 2
+	err_has "there is no check 'no-such-check'"
+	doctor explain
+	status_is 2
+	for code in '' x 0x 30501028x -3000000000 99999999999 0x123456789 '1,'; do
+		doctor explain "$code"
+		status_is 2
+		err_has "not a code: '$code'"
+	done
+	run --separate-stderr bash -c 'rejoin-doctor -A t limits >/dev/full'
+	status_is 3
+	err_has 'No space left'
+	rm "$REJOIN_CONFIG_DIR/codes.d/adu-results.tsv"
+	doctor explain 605
+	status_is 3
+	err_has 'adu-results.tsv'
+}
+
+@test "explain: codes as a twin, a log or a header has them" {
+	run --separate-stderr rejoin-doctor explain 605 -1 30501028,A0000FFF
+	status_is 0
+	jq -se '[.[].code] == ["605","-1","0x30501028","0xA0000FFF"]' <<<"$output"
+	jq -se '.[2].meaning | contains("ended with status 40")' <<<"$output"
+	jq -se '.[3].name == "ADUC_ERC_ROOTKEY_PKG_UNCHANGED"' <<<"$output"
+	# the same one in four ways
+	for code in 0x30500205 30500205 810549765 0x30500205; do
+		run --separate-stderr rejoin-doctor explain "$code"
+		jq -e '.code == "0x30500205" and .decimal == 810549765 and .component == "ADUC_CONTENT_HANDLER_SCRIPT"' <<<"$output"
+	done
+	run --separate-stderr rejoin-doctor explain -804847529
+	status_is 0
+	jq -e '.meaning | contains("0x80070057")' <<<"$output"
+	# of one without a name the bits are told, and the answer is no
+	run --separate-stderr rejoin-doctor explain 0x30512345
+	status_is 1
+	jq -e '.component == "ADUC_CONTENT_HANDLER_SCRIPT" and .value == 74565 and (has("name") | not)' <<<"$output"
+}
