@@ -29,6 +29,7 @@ PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 VENDORDIR  ?= $(PREFIX)/share/rejoin
+LIBEXECDIR ?= $(PREFIX)/libexec/rejoin
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
@@ -39,8 +40,10 @@ INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 JOBS       ?= 2
 
-# --- what the tree holds: one tool per cmd/*.c, one module per lib/ROOM/*.c
+# --- what the tree holds: one tool per cmd/*.c, one module per lib/ROOM/*.c, and
+# in libexec/ what tools run so that they need no library of it themselves
 TOOLS := $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
+HELPERS := $(patsubst libexec/%.c,%,$(wildcard libexec/*.c))
 UNITS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 AIDS  := $(patsubst test/tool/%.c,%,$(wildcard test/tool/*.c))
 FUZZ  := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
@@ -85,7 +88,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 .PHONY: all programs demo check lint unit bats fuzz fuzz-targets system soak bench \
 	install uninstall release clean deps FORCE
-all: $(TOOLS:%=$B/bin/%)
+all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%)
 
 # --- the packages needed, before anything is compiled for one of these goals
 DEPS_FOR := $(filter demo check lint unit bats fuzz system soak bench,$(MAKECMDGOALS))
@@ -109,24 +112,27 @@ $B/%.o: %.c $B/flags
 	$(call say,CC,$<)$(CC_CMD) $(DIRS) -c -o $@ $<
 
 # One module alone knows where things are installed.
-$B/lib/base/dirs.o: private DIRS = -DVENDOR_DIR='"$(VENDORDIR)"'
+$B/lib/base/dirs.o: private DIRS = -DVENDOR_DIR='"$(VENDORDIR)"' -DLIBEXEC_DIR='"$(LIBEXECDIR)"'
 $B/lib/base/dirs.o: $B/vendordir
 $B/vendordir: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(VENDORDIR)' | cmp -s - $@ || printf '%s\n' '$(VENDORDIR)' >$@
+	@printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR)' | cmp -s - $@ || printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR)' >$@
 
 $B/libcore.a: $(CORE:%.c=$B/%.o)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 define link
 @mkdir -p $(@D)
-$(call say,LD,$@)$(LD_CMD) -o $@ $^ $(LIBS_ALL)
+$(call say,LD,$@)$(LD_CMD) -o $@ $^ $(LIBS_ALL) $(LIBS_MORE)
 endef
 
 $B/bin/%: $B/cmd/%.o $B/libcore.a
 	$(link)
+$B/libexec/rejoin/%: $B/libexec/%.o $B/libcore.a
+	$(link)
 $B/unit/%: $B/test/unit/%.o $B/libcore.a
 	$(link)
+$B/tool/http-double: LIBS_MORE = $(call libs,libmicrohttpd) -lpthread
 $B/tool/%: $B/test/tool/%.o $B/libcore.a
 	$(link)
 $B/fuzz/%: $B/test/fuzz/%.o $B/libcore.a
@@ -139,7 +145,7 @@ $B/fault.so: test/fault/fault.c | $(if $(DEPS_FOR),deps)
 # --- the tests.  test/check.sh runs them, counts, and prints the closing line.
 check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/proc.sh test/check.sh
 UNITS_BUILT := $(UNITS:%=$B/unit/%)
-BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(AIDS:%=$B/tool/%) $(if $(SAN),,$B/fault.so)
+BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/tool/%) $(if $(SAN),,$B/fault.so)
 
 # What the tests run, built and not run.
 programs: $(BATS_BUILT) $(UNITS_BUILT)
@@ -189,6 +195,7 @@ VENDOR := agents.d codes.d formats.d rules.d examples
 
 install: all
 	$(call put,755,$(TOOLS:%=$B/bin/%),$(BINDIR))
+	$(call put,755,$(HELPERS:%=$B/libexec/rejoin/%),$(LIBEXECDIR))
 	ln -sf rejoin-retry '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess'
 	$(call put,644,$(wildcard man/*.1),$(MANDIR)/man1)
 	ln -sf rejoin-retry.1 '$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1'
@@ -208,7 +215,7 @@ install: all
 		$(fill) "packaging/udev/$$f.in" >'$(DESTDIR)$(RULESDIR)'/"$$f" || exit 1; done
 
 uninstall:
-	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
+	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') $(HELPERS:%='$(DESTDIR)$(LIBEXECDIR)/%') '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
 		'$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1' \
 		$(foreach s,1 5 7,$(patsubst man/%,'$(DESTDIR)$(MANDIR)/man$s/%',$(wildcard man/*.$s))) \
 		$(patsubst completions/bash/%,'$(DESTDIR)$(BASHDIR)/%',$(wildcard completions/bash/*)) \
@@ -218,7 +225,7 @@ uninstall:
 		$(patsubst packaging/systemd/%.in,'$(DESTDIR)$(UNITDIR)/%',$(UNITS_IN)) \
 		$(patsubst packaging/udev/%.in,'$(DESTDIR)$(RULESDIR)/%',$(wildcard packaging/udev/*.in)) \
 		$(foreach d,$(VENDOR) handlers.d,$(patsubst packaging/%,'$(DESTDIR)$(VENDORDIR)/%',$(wildcard packaging/$d/*)))
-	-rmdir $(foreach d,$(VENDOR) handlers.d .,'$(DESTDIR)$(VENDORDIR)/$d') 2>/dev/null
+	-rmdir $(foreach d,$(VENDOR) handlers.d .,'$(DESTDIR)$(VENDORDIR)/$d') '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null
 
 # A release is a commit in which VERSION and the first line of NEWS agree, and a tag that says the same.
 release:

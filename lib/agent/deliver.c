@@ -11,6 +11,7 @@
 #include "agent/deliver.h"
 #include "agent/fifo.h"
 #include "agent/frame.h"
+#include "agent/request.h"
 #include "agent/unit.h"
 #include "base/backoff.h"
 #include "base/clock.h"
@@ -101,6 +102,16 @@ deliver_exec(const struct profile *p, int64_t end_ms, const struct delivery *las
 	buf_release(&r.out);
 	buf_release(&r.err);
 	return e;
+}
+
+static int
+deliver_http(const struct profile *p, int64_t end_ms, const struct delivery *last, struct delivery *d,
+    struct fail *f)
+{
+	const int64_t left = end_ms - clock_mono_ms();
+
+	note_before(p, 0, last, d);
+	return request_delegate(&p->retry.http, left > 0 ? left : 1, f);
 }
 
 /* A PID file says whom to signal, so it is trusted or not used. */
@@ -199,6 +210,8 @@ deliver(const struct profile *p, int64_t end_ms, struct delivery *d, struct fail
 		return deliver_exec(p, end_ms, &last, d, f);
 	case RETRY_SIGNAL:
 		return deliver_signal(p, &last, d, f);
+	case RETRY_HTTP:
+		return deliver_http(p, end_ms, &last, d, f);
 	case RETRY_NONE:
 		break;
 	}
@@ -235,6 +248,10 @@ deliver_describe(const struct profile *p, struct buf *out, struct fail *f)
 	case RETRY_SIGNAL:
 		buf_printf(out, "method\tsignal\nsignal\tSIG%s\nprocess\t%s\n",
 		    sigabbrev_np(p->retry.signo), p->retry.pid_file ? p->retry.pid_file : p->unit);
+		return 0;
+	case RETRY_HTTP:
+		buf_printf(out, "method\thttp\nrequest\t%s\nurl\t%.*s\n", p->retry.http.request ?
+		    p->retry.http.request : "POST", (int)strcspn(p->retry.http.url, "?#"), p->retry.http.url);
 		return 0;
 	case RETRY_NONE:
 		break;

@@ -36,6 +36,12 @@ static const struct key {
 	{ "retry", "signal", SIGNAL, AT(retry.signo), NULL },
 	{ "retry", "pid-file", PATH, AT(retry.pid_file), NULL },
 	{ "retry", "exe", PATH, AT(retry.exe), NULL },
+	{ "retry", "url", TEXT, AT(retry.http.url), NULL },
+	{ "retry", "request", TEXT, AT(retry.http.request), NULL },
+	{ "retry", "header", TEXT, AT(retry.http.headers), NULL },
+	{ "retry", "body", TEXT, AT(retry.http.body), NULL },
+	{ "retry", "token-file", PATH, AT(retry.http.token_file), NULL },
+	{ "retry", "ca-file", PATH, AT(retry.http.ca_file), NULL },
 	{ "retry", "debounce", DURATION, AT(retry.debounce_ms), NULL },
 	{ "retry", "only-when-idle", BOOL, AT(retry.only_when_idle), NULL },
 	{ "retry", "when-unknown", BOOL, AT(retry.send_when_unknown),
@@ -49,6 +55,14 @@ static const struct key {
 	{ "restart", "start", ARGV, AT(restart.start), NULL },
 	{ "restart", "pid-file", PATH, AT(restart.pid_file), NULL },
 	{ "restart", "exe", PATH, AT(restart.exe), NULL },
+	{ "restart", "url", TEXT, AT(restart.http.url), NULL },
+	{ "restart", "request", TEXT, AT(restart.http.request), NULL },
+	{ "restart", "header", TEXT, AT(restart.http.headers), NULL },
+	{ "restart", "body", TEXT, AT(restart.http.body), NULL },
+	{ "restart", "token-file", PATH, AT(restart.http.token_file), NULL },
+	{ "restart", "ca-file", PATH, AT(restart.http.ca_file), NULL },
+	{ "restart", "device", TEXT, AT(restart.device), NULL },
+	{ "restart", "account", PATH, AT(restart.account), NULL },
 	{ "restart", "ready", READY, 0, NULL },
 	{ "restart", "stable", DURATION, AT(restart.stable_ms), NULL },
 	{ "restart", "timeout", DURATION, AT(restart.timeout_ms), NULL },
@@ -68,7 +82,7 @@ static const struct key {
 	{ "inventory", "file", PATH, AT(inventory), NULL },
 };
 
-static const char *const methods[] = { "none", "fifo", "exec", "signal", NULL };
+static const char *const methods[] = { "none", "fifo", "exec", "signal", "http", NULL };
 static const char *const statuses[] = { "none", "file", "busy-path", "systemd", "dbus", "exec",
 	NULL };
 
@@ -289,6 +303,12 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	return e->key || !known ? ini_unknown(e, f) : 0;
 }
 
+static bool
+has_url(const struct profile_http *h)
+{
+	return h->url && (strncmp(h->url, "http://", 7) == 0 || strncmp(h->url, "https://", 8) == 0);
+}
+
 /* What belongs together is there together; else what is missing. */
 static const char *
 lacks_retry(const struct profile *p)
@@ -309,6 +329,8 @@ lacks_retry(const struct profile *p)
 		return "[retry] method = signal needs a signal";
 	if (r->method == RETRY_SIGNAL && !r->pid_file && !p->unit)
 		return "[retry] method = signal needs a pid-file, or a unit in [agent]";
+	if (r->method == RETRY_HTTP && !has_url(&r->http))
+		return "[retry] method = http needs a url: http://... or https://...";
 	return NULL;
 }
 
@@ -351,6 +373,10 @@ lacks_restart(const struct profile *p)
 		return "[restart] method = s6 needs a service";
 	if (strcmp(method, "exec") == 0 && !r->argv)
 		return "[restart] method = exec needs an argv";
+	if (strcmp(method, "http") == 0 && !has_url(&r->http))
+		return "[restart] method = http needs a url: http://... or https://...";
+	if (strcmp(method, "impcentral") == 0 && !r->device)
+		return "[restart] method = impcentral needs a device";
 	if ((strcmp(method, "exec") == 0 || strcmp(method, "signal") == 0) && !r->pid_file && !p->unit &&
 	    p->status.method != STATUS_FILE)
 		return "[restart] this method needs a pid-file, or a unit in [agent]";

@@ -21,12 +21,21 @@
 
 #include "base/fail.h"
 
-enum retry_method { RETRY_NONE, RETRY_FIFO, RETRY_EXEC, RETRY_SIGNAL };
+enum retry_method { RETRY_NONE, RETRY_FIFO, RETRY_EXEC, RETRY_SIGNAL, RETRY_HTTP };
 enum retry_frame { FRAME_ADU64, FRAME_BYTE, FRAME_LINE };
 enum status_method {
 	STATUS_NONE, STATUS_FILE, STATUS_BUSY_PATH, STATUS_SYSTEMD, STATUS_DBUS, STATUS_EXEC,
 };
 enum ready_sign { READY_NONE, READY_NOTIFY, READY_LOG, READY_PROBE, READY_FIFO_READER, READY_STATUS };
+
+struct profile_http {		/* a request; NULL where not set */
+	char *url;
+	char *request;		/* its method; POST by default */
+	char *headers;		/* "Name: value", a line each */
+	char *body;
+	char *token_file;	/* holds a bearer token: base/secret.h */
+	char *ca_file;		/* who may have signed the server's certificate */
+};
 
 struct profile_retry {
 	enum retry_method method;
@@ -38,6 +47,7 @@ struct profile_retry {
 	int signo;		/* signal: which */
 	char *pid_file;		/* signal: whom; else the unit's main process */
 	char *exe;		/* signal: and that must run this program; NULL for any */
+	struct profile_http http;	/* http: what is asked, and where */
 	int64_t debounce_ms;
 	bool only_when_idle;	/* wait for idle before delivering */
 	bool send_when_unknown;	/* when-unknown = send; else hold */
@@ -62,6 +72,8 @@ struct profile_restart {
 	int64_t grace_ms;	/* signal: until the next, stronger one */
 	char **start;		/* signal: what starts it again; NULL where something does anyway */
 	char *pid_file, *exe;	/* whose process; as in struct profile_retry */
+	struct profile_http http;	/* http: what is asked, and where */
+	char *device, *account;	/* impcentral: whose account; NULL for the configuration's */
 	enum ready_sign ready;
 	char *ready_log;	/* READY_LOG: a POSIX extended regular expression */
 	char **ready_probe;	/* READY_PROBE: a command */

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +11,9 @@
 
 #ifndef VENDOR_DIR
 #define VENDOR_DIR "/usr/share/rejoin"
+#endif
+#ifndef LIBEXEC_DIR
+#define LIBEXEC_DIR "/usr/libexec/rejoin"
 #endif
 
 struct place {
@@ -105,6 +109,25 @@ dirs_find(const char *subdir, const char *name)
 			return TAKE_PTR(path);
 	}
 	return NULL;
+}
+
+char *
+dirs_helper(const char *name)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	_cleanup_free_ char *path = NULL;
+	char *slash;
+
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash) {
+		*slash = '\0';
+		path = xasprintf("%s/../libexec/rejoin/%s", self, name);
+		if (access(path, X_OK) == 0)
+			return TAKE_PTR(path);
+	}
+	return xasprintf("%s/%s", LIBEXEC_DIR, name);
 }
 
 char *

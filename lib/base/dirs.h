@@ -28,6 +28,12 @@ const char *dirs_runtime_system(void);
  */
 char *dirs_find(const char *subdir, const char *name);
 
+/*
+ * The program NAME that our tools run, not people: ../libexec/rejoin/NAME from
+ * where this one is, else where it was to be installed.  To be freed.
+ */
+char *dirs_helper(const char *name);
+
 /* TEXT with ${config}, ${state} and ${runtime} replaced by those directories.  To be freed. */
 char *dirs_expand(const char *text);
 

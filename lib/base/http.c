@@ -450,7 +450,7 @@ set_method(struct http_transfer *t, const struct http_request *q)
 
 	if (q->body)
 		buf_add(&t->body, q->body, q->body_len);
-	if (q->body || strcmp(method, "POST") == 0) {
+	if (q->body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {
 		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->body.s);
 		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.len);
 	}
