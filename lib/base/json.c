@@ -283,6 +283,15 @@ json_get_text(struct json object, const char *key)
 }
 
 void
+json_wipe(struct json object, const char *key)
+{
+	const char *s = json_get_text(object, key);
+
+	if (s)
+		explicit_bzero((void *)(uintptr_t)s, strlen(s));
+}
+
+void
 json_append(struct json *array, struct json value)
 {
 	*array = wrap(jv_array_append(unwrap(*array), unwrap(value)));

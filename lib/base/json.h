@@ -83,6 +83,9 @@ struct json json_take_at(struct json *array, size_t i);
 /* OBJECT's string member KEY, borrowed as long as OBJECT lives unchanged; NULL for none. */
 const char *json_get_text(struct json object, const char *key);
 
+/* Overwrite the bytes of OBJECT's string member KEY, which is a secret that is needed no longer. */
+void json_wipe(struct json object, const char *key);
+
 /* Take VALUE (and change *V in place). */
 void json_append(struct json *array, struct json value);
 void json_set(struct json *object, const char *key, struct json value);
