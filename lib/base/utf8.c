@@ -74,3 +74,54 @@ utf8_control(const char *s)
 		return 2;
 	return p[0] && (p[0] < 0x20 || p[0] == 0x7f);
 }
+
+size_t
+utf8_next(const char *s, size_t len, uint32_t *c)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n = len ? sequence(p, len) : 0;
+
+	if (n == 0)
+		return 0;
+	*c = n == 1 ? p[0] : p[0] & (0x7fU >> n);
+	for (size_t i = 1; i < n; i++)
+		*c = *c << 6 | (p[i] & 0x3f);
+	return n;
+}
+
+struct range {
+	uint32_t from, to;
+};
+
+static int
+is_in(uint32_t c, const struct range *v, size_t n)
+{
+	for (size_t i = 0; i < n && v[i].from <= c; i++)
+		if (c <= v[i].to)
+			return 1;
+	return 0;
+}
+
+/* The blocks of Unicode 15 that logs hold; wcwidth(3) would need a locale. */
+unsigned
+utf8_columns(uint32_t c)
+{
+	static const struct range none[] = {
+		{ 0x300, 0x36f }, { 0x483, 0x489 }, { 0x591, 0x5bd }, { 0x610, 0x61a }, { 0x64b, 0x65f }, { 0x900, 0x902 },
+		{ 0xe31, 0xe31 }, { 0xe34, 0xe3a }, { 0xe47, 0xe4e }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff },
+		{ 0x200b, 0x200f }, { 0x20d0, 0x20ff }, { 0x302a, 0x302d }, { 0x3099, 0x309a }, { 0xfe00, 0xfe0f },
+		{ 0xfe20, 0xfe2f }, { 0xe0100, 0xe01ef },
+	};
+	static const struct range two[] = {
+		{ 0x1100, 0x115f }, { 0x231a, 0x231b }, { 0x23e9, 0x23ec }, { 0x26a1, 0x26a1 }, { 0x2705, 0x2705 },
+		{ 0x274c, 0x274c }, { 0x2e80, 0x303e }, { 0x3041, 0xa4cf }, { 0xa960, 0xa97c }, { 0xac00, 0xd7a3 },
+		{ 0xf900, 0xfaff }, { 0xfe30, 0xfe6f }, { 0xff01, 0xff60 }, { 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f },
+		{ 0x1f680, 0x1f6ff }, { 0x1f7e0, 0x1f7eb }, { 0x1f900, 0x1faff }, { 0x20000, 0x3fffd },
+	};
+
+	if (c < 0x300)
+		return 1;
+	if (is_in(c, none, sizeof none / sizeof *none))
+		return 0;
+	return is_in(c, two, sizeof two / sizeof *two) ? 2 : 1;
+}

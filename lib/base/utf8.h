@@ -1,11 +1,12 @@
 /*
- * utf8 - is this text UTF-8?  (RFC 3629: no overlong form, no surrogate,
- * nothing above U+10FFFF.)
+ * utf8 - is this text UTF-8, and what does it hold?  (RFC 3629: no overlong
+ * form, no surrogate, nothing above U+10FFFF.)
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The offset of the first byte of S that is not, or LEN where all of it is. */
 size_t utf8_check(const char *s, size_t len);
@@ -15,5 +16,14 @@ size_t utf8_check(const char *s, size_t len);
  * begins: 1 below U+0020 and for U+007F, 2 for U+0080 to U+009F, else 0.
  */
 size_t utf8_control(const char *s);
+
+/* The character that the LEN bytes of S begin with, into *C; returns its bytes, 0 where there is none. */
+size_t utf8_next(const char *s, size_t len, uint32_t *c);
+
+/*
+ * How many columns of a terminal C takes: 2 for what East Asian scripts and
+ * pictures need, 0 for what is drawn over the character before, else 1.
+ */
+unsigned utf8_columns(uint32_t c);
 
 #endif
