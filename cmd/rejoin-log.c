@@ -8,9 +8,13 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/profile.h"
+#include "base/file.h"
+#include "base/io.h"
 #include "base/xalloc.h"
 #include "log/check.h"
 #include "log/options.h"
@@ -90,6 +94,26 @@ flush(void *out)
 	render_flush(out);
 }
 
+static void
+save_svg(const struct options *set)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	uint64_t lost = svg_format(set->job.style.picture->svg, &b);
+	mode_t mask = umask(0);
+	int r;
+
+	umask(mask);
+	if (lost)
+		diag_info("%s: cut to the last %d records, %ju earlier ones are not drawn", set->svg, SVG_RECORDS,
+		    (uintmax_t)lost);
+	if (strcmp(set->svg, "-") == 0)
+		r = io_write_all(STDOUT_FILENO, b.s, b.len);
+	else
+		r = file_replace(set->svg, b.s, b.len, 0666 & ~mask, 0);
+	if (r < 0)
+		die(EXIT_TROUBLE, r, "%s", set->svg);
+}
+
 static bool
 merge(struct options *set, struct sources *all)
 {
@@ -102,7 +126,7 @@ merge(struct options *set, struct sources *all)
 	if (once)
 		die(EXIT_USAGE, 0, "%s: cannot be read twice, as --exact needs", once->name);
 	options_settle_style(set, tty, all);
-	render_init(&out, STDOUT_FILENO, s->json || s->prefix || s->escape || s->explain || s->last ? s : NULL);
+	render_init(&out, STDOUT_FILENO, s->json || s->prefix || s->escape || s->explain || s->last || s->picture ? s : NULL);
 	out.line_buffered = tty;
 	for (unsigned i = 0; i < all->n; i++) {
 		all->v[i]->idle = s->last ? NULL : flush;
@@ -113,6 +137,8 @@ merge(struct options *set, struct sources *all)
 	if (out.error)
 		die(EXIT_TROUBLE, out.error, "standard output");
 	render_release(&out);
+	if (set->svg)
+		save_svg(set);
 	sum_up(&count);
 	return count.late == 0 && count.dropped == 0;
 }
@@ -134,6 +160,7 @@ main(int argc, char *argv[])
 	set.job.dropped = tell_dropped;
 	while ((c = opt_next(argc, argv, options_table, "[OPTION]... [SOURCE]...")) != -1)
 		options_set(&set, c);
+	options_check(&set);
 	if (rules_load(&set.job.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
 		fail_die(&f);
 	list_sources(set.agent, argv + optind, &specs, &failed);

@@ -1,23 +1,27 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "log/options.h"
 
 enum {
-	OPT_BUFFER = OPT_OWN, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
-	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SINCE, OPT_STRICT, OPT_UNTIL,
+	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
+	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SINCE, OPT_STRICT, OPT_SVG, OPT_UNTIL,
 };
 
 const struct opt options_table[] = {
 	OPT_AGENT,
+	{ OPT_ASCII, "ascii", NULL, "draw a graph in ASCII" },
 	{ OPT_BUFFER, "buffer", "SIZE", "hold at most about SIZE of records that wait" },
 	{ OPT_CHECK, "check", NULL, "report what a merged log has in the wrong order" },
 	{ OPT_EXACT, "exact", NULL, "read files twice, and violate no edge" },
 	{ OPT_EXCLUDE, "exclude", "RE", "leave out records that match RE" },
 	{ OPT_EXPLAIN, "explain", NULL, "say why each record stands where it does" },
 	OPT_FORMAT,
+	{ OPT_GRAPH, "graph", NULL, "draw a lane for each emitter, and arrows" },
 	{ OPT_INCLUDE, "include", "RE", "show only records that match RE" },
 	OPT_JSON,
 	{ OPT_LEVEL, "level", "L", "leave out what is less severe than L" },
@@ -30,6 +34,7 @@ const struct opt options_table[] = {
 	{ OPT_RULES, "rules", "FILE", "use the rules of FILE, too" },
 	{ OPT_SINCE, "since", "TIME", "show records from TIME on" },
 	{ OPT_STRICT, "strict", NULL, "end with 1 where an edge was violated or dropped" },
+	{ OPT_SVG, "svg", "FILE", "draw a space-time diagram into FILE" },
 	{ OPT_UNTIL, "until", "TIME", "show records before TIME" },
 	OPT_COMMON
 };
@@ -90,6 +95,9 @@ options_set(struct options *o, int key)
 	case 'n':
 		o->job.style.last = (unsigned long)opt_number("--lines", 1, 10000000);
 		break;
+	case OPT_ASCII:
+		o->ascii = true;
+		break;
 	case OPT_BUFFER:
 		if (num_parse_size(optarg, &o->job.buffer_bytes) < 0 || o->job.buffer_bytes < 1 << 16)
 			opt_misused("not a size of at least 64K for --buffer: '%s'", optarg);
@@ -108,6 +116,9 @@ options_set(struct options *o, int key)
 		break;
 	case OPT_KEY_FORMAT:
 		o->job.style.json = opt_word("--format", formats) == 1;
+		break;
+	case OPT_GRAPH:
+		o->graph = true;
 		break;
 	case OPT_INCLUDE:
 		set_regex(&o->job.filter.include, "--include");
@@ -147,6 +158,9 @@ options_set(struct options *o, int key)
 	case OPT_STRICT:
 		o->strict = true;
 		break;
+	case OPT_SVG:
+		o->svg = optarg;
+		break;
 	case OPT_UNTIL:
 		o->job.filter.until_ns = point_in_time("--until");
 		break;
@@ -165,9 +179,21 @@ options_init(struct options *o)
 void
 options_release(struct options *o)
 {
+	picture_free(o->job.style.picture);
 	regex_free(o->job.filter.include);
 	regex_free(o->job.filter.exclude);
 	rules_release(&o->job.rules);
+}
+
+void
+options_check(const struct options *o)
+{
+	const char *drawn = o->graph ? "--graph" : "--svg";
+
+	if ((o->graph || o->svg) && (o->check || o->job.style.json))
+		opt_misused("%s draws, %s prints: say only one of them", drawn, o->check ? "--check" : "--format=jsonl");
+	if (o->ascii && !o->graph)
+		opt_misused("--ascii is for --graph");
 }
 
 void
@@ -183,13 +209,57 @@ options_give_offsets(const struct options *o, const struct sources *all)
 	}
 }
 
+/* Columns of a row: COLUMNS says so, or the terminal; 0 for any number. */
+static unsigned
+width(bool tty)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	int64_t n;
+
+	if (columns && num_parse(columns, 20, 10000, &n) == 0)
+		return (unsigned)n;
+	if (!tty)
+		return 0;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
+}
+
+/* Does the environment say that text is UTF-8? */
+static bool
+is_unicode(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *v = getenv(names[i]);
+
+		if (v && *v)
+			return strcasestr(v, "utf-8") || strcasestr(v, "utf8");
+	}
+	return false;
+}
+
+static void
+settle_picture(struct options *o, bool tty)
+{
+	struct render_style *s = &o->job.style;
+	struct graph_style graph = { .width = width(tty), .ascii = o->ascii || !is_unicode(), .colour = s->colour,
+	    .explain = s->explain, .last = s->last };
+	struct svg_style svg = { .last = s->last };
+
+	if (o->graph || o->svg)
+		s->picture = picture_new(&o->job.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
+}
+
 void
 options_settle_style(struct options *o, bool tty, const struct sources *all)
 {
 	struct render_style *s = &o->job.style;
+	bool drawn = o->graph || o->svg;
 
 	s->escape = tty && !o->raw && !s->json;
 	s->prefix = !s->json && (o->prefix == PREFIX_ALWAYS || (o->prefix == PREFIX_AUTO && tty && all->n > 1));
-	s->colour = s->prefix && tty && !getenv("NO_COLOR");
+	s->colour = (s->prefix || drawn) && tty && !getenv("NO_COLOR");
 	s->name_width = all->width;
+	settle_picture(o, tty);
 }

@@ -12,6 +12,7 @@
 
 #include "base/opt.h"
 #include "log/job.h"
+#include "log/picture.h"
 
 enum { OPTIONS_OFFSETS = 64 };
 
@@ -24,7 +25,8 @@ struct options_offset {
 
 struct options {
 	const char *agent;
-	bool check, strict, raw;
+	bool check, strict, raw, graph, ascii;
+	const char *svg;		/* the file that is drawn into, or NULL */
 	enum { PREFIX_NEVER, PREFIX_AUTO, PREFIX_ALWAYS } prefix;
 	struct job job;
 	struct options_offset offsets[OPTIONS_OFFSETS];
@@ -40,6 +42,9 @@ void options_release(struct options *o);
 
 /* The option KEY, with optarg. */
 void options_set(struct options *o, int key);
+
+/* Misuse where two options do not go together; after the last of them. */
+void options_check(const struct options *o);
 
 /* Give the sources their offsets: misuse where there is none of a name. */
 void options_give_offsets(const struct options *o, const struct sources *all);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "log/picture.h"
 #include "log/render.h"
 
 enum { CAP = 65536 };		/* what a pipe takes at once */
@@ -14,7 +15,7 @@ render_init(struct render *r, int fd, const struct render_style *style)
 {
 	*r = (struct render){ .fd = fd, .cap = CAP, .style = style, .line = BUF_INIT };
 	r->buf = xrealloc(NULL, r->cap, 1);
-	if (style && style->last) {
+	if (style && style->last && !style->picture) {
 		r->ring = xcalloc(style->last, sizeof *r->ring);
 		for (unsigned long i = 0; i < style->last; i++)
 			r->ring[i] = (struct buf)BUF_INIT;
@@ -56,6 +57,11 @@ render_flush(struct render *r)
 {
 	unsigned long last = r->ring ? r->style->last : 0, i = r->shown > last ? r->shown - last : 0;
 
+	if (r->style && r->style->picture) {
+		buf_reset(&r->line);
+		picture_flush(r->style->picture, &r->line);
+		render_bytes(r, r->line.s, r->line.len, false);
+	}
 	for (; last && i < r->shown; i++) {
 		struct buf *b = &r->ring[i % last];
 
@@ -207,7 +213,7 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 	size_t n = x->record->n;
 	struct buf *out = &r->line;
 
-	if (!style || !(style->json || style->prefix || style->escape || style->explain || style->last)) {
+	if (!style || !(style->json || style->prefix || style->escape || style->explain || style->last || style->picture)) {
 		render_bytes(r, p, n, false);
 		while (x->record->more && source_rest(s, &p, &n))
 			render_bytes(r, p, n, true);
@@ -221,14 +227,16 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 			p = whole.s;
 			n = whole.len;
 		}
-		if (style->last)
+		if (r->ring)
 			out = &r->ring[r->shown++ % style->last];
 		buf_reset(out);
-		if (style->json)
+		if (style->picture)
+			picture_record(style->picture, x, p, n, out);
+		else if (style->json)
 			as_json(out, x, p, n);
 		else
 			as_text(out, style, x, p, n);
-		if (!style->last)
+		if (!r->ring)
 			render_bytes(r, out->s, out->len, false);
 	}
 	if (r->line_buffered && !(style && style->last)) {

@@ -18,6 +18,8 @@
 #include "base/buf.h"
 #include "log/source.h"
 
+struct picture;
+
 struct render_style {
 	bool json;
 	bool prefix;		/* the source's name before each record */
@@ -26,6 +28,7 @@ struct render_style {
 	bool explain;		/* a line with the reason before each record */
 	unsigned name_width;
 	unsigned long last;	/* only the last so many records; 0 for all */
+	struct picture *picture;	/* is drawn instead, and minds LAST itself; NULL for none */
 };
 
 /* What there is to say about a record but its text. */

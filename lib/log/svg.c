@@ -1,0 +1,571 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/xalloc.h"
+#include "log/label.h"
+#include "log/reel.h"
+#include "log/svg.h"
+
+enum {
+	LANES_MAX = 48,		/* the last one is then that of all others */
+	COLOURS = 8,
+	MARGIN = 28,
+	ROW = 22,		/* from one record to the next, where no time is between them */
+	FAR = 54,		/* and so much more at most */
+	BREAK = 40,		/* where the lines are broken */
+	STRIP = 34,		/* where the names of the lanes are said again */
+	STRIP_ROWS = 50,
+	NAME_COLUMNS = 20,
+	TEXT_COLUMNS = 120,
+	LANES_WIDTH = 900,	/* with wider lanes the text is too far from its dot */
+	RADIUS = 5,
+};
+
+#define CHAR_WIDTH	7.25	/* of the monospaced fonts that browsers have, at 12 px */
+
+struct svg {
+	struct reel reel;
+	const struct trace *trace;
+	bool bounded;		/* the limit is ours, not the user's */
+};
+
+struct place {
+	double y;
+	double gap_y;		/* of the break before it, 0 for none */
+	double strip_y;		/* of the names before it, 0 for none */
+	int64_t gap_ns;
+	int64_t day;
+};
+
+/* Where everything stands. */
+struct plan {
+	const struct svg *svg;
+	const struct reel *reel;
+	struct place *rows;
+	unsigned *lane;		/* by emitter, plus 1; 0: not in the picture */
+	unsigned *emitter;	/* by lane */
+	unsigned lanes, emitters;
+	bool sharing, slanted;
+	unsigned digits;	/* of a second */
+	double x0, step, name_x, text_x, head_y, top, bottom, width, height;
+};
+
+struct svg *
+svg_new(const struct svg_style *style, const struct trace *t)
+{
+	struct svg *s = xcalloc(1, sizeof *s);
+
+	s->bounded = style->last == 0 || style->last > SVG_RECORDS;
+	reel_init(&s->reel, s->bounded ? SVG_RECORDS : style->last);
+	s->trace = t;
+	return s;
+}
+
+void
+svg_free(struct svg *s)
+{
+	if (!s)
+		return;
+	reel_release(&s->reel);
+	free(s);
+}
+
+void
+svg_event(struct svg *s, const struct event *e)
+{
+	reel_add(&s->reel, e);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* What usually is between two records, in ns. */
+static double
+usual_gap(const struct reel *reel)
+{
+	_cleanup_free_ int64_t *gaps = xcalloc(reel->n + 1, sizeof *gaps);
+	size_t n = 0;
+
+	for (size_t i = 1; i < reel->n; i++) {
+		int64_t gap = reel_get(reel, i)->t - reel_get(reel, i - 1)->t;
+
+		if (gap > 0)
+			gaps[n++] = gap;
+	}
+	qsort(gaps, n, sizeof *gaps, compare);
+	return n ? (double)gaps[n / 2] : 1e9;
+}
+
+static int64_t
+day_of(int64_t ns)
+{
+	int64_t s = ns / 1000000000 - (ns % 1000000000 < 0);
+
+	return s / 86400 - (s % 86400 < 0);
+}
+
+static void
+plan_rows(struct plan *p)
+{
+	double usual = usual_gap(p->reel), y = p->top;
+	int64_t last = 0;
+
+	for (size_t i = 0; i < p->reel->n; i++) {
+		const struct event *e = reel_get(p->reel, i);
+		struct place *w = &p->rows[i];
+		double gap = i ? (double)e->t - (double)last : 0;
+
+		if (i)
+			y += ROW;
+		if (i && i % STRIP_ROWS == 0) {
+			w->strip_y = y;
+			y += STRIP;
+		}
+		w->day = day_of(e->t > last || i == 0 ? e->t : last);
+		if (i && ((gap > 50 * usual && gap > 1e8) || w->day > p->rows[i - 1].day)) {
+			w->gap_y = y - 2;
+			w->gap_ns = e->t - last;
+			y += BREAK;
+		} else if (gap > 0) {
+			y += fmin(9 * log2(1 + gap / usual), FAR);
+		}
+		w->y = y;
+		if (i == 0 || e->t > last)
+			last = e->t;
+	}
+	p->bottom = y + ROW;
+}
+
+/* A lane for each emitter in the order of appearance, as long as there is room. */
+static void
+plan_lanes(struct plan *p)
+{
+	p->lane = xcalloc(p->svg->trace->n_emitters + 1, sizeof *p->lane);
+	p->emitter = xcalloc(LANES_MAX, sizeof *p->emitter);
+	for (size_t i = 0; i < p->reel->n; i++) {
+		unsigned *lane = &p->lane[reel_get(p->reel, i)->emitter];
+
+		if (*lane)
+			continue;
+		p->emitters++;
+		if (p->lanes == LANES_MAX) {
+			p->sharing = true;
+			*lane = LANES_MAX;
+			continue;
+		}
+		p->emitter[p->lanes] = reel_get(p->reel, i)->emitter;
+		*lane = ++p->lanes;
+	}
+}
+
+static const char *
+name_of(const struct plan *p, unsigned lane)
+{
+	return p->sharing && lane == LANES_MAX - 1 ? "others" : p->svg->trace->emitters[p->emitter[lane]].name;
+}
+
+static double
+columns(const char *text, unsigned most)
+{
+	unsigned n = label_width(text, strlen(text));
+
+	return n > most ? most : n;
+}
+
+static void
+plan_columns(struct plan *p)
+{
+	double name = 4, text = 20;
+	int64_t part = 0;
+
+	for (unsigned i = 0; i < p->lanes; i++)
+		name = fmax(name, columns(name_of(p, i), NAME_COLUMNS));
+	for (size_t i = 0; i < p->reel->n; i++) {
+		const struct event *e = reel_get(p->reel, i);
+		_cleanup_buf_ struct buf marks = BUF_INIT;
+
+		trace_marks(e, &marks);
+		text = fmax(text, fmin(label_width(e->text.p, e->text.n), TEXT_COLUMNS) + (double)marks.len + (e->more ? 12 : 1));
+		part |= e->t % 1000000 ? 1 : e->t % 1000000000 ? 2 : 0;
+	}
+	p->digits = part & 1 ? 6 : part & 2 ? 3 : 0;
+	p->step = fmin(fmax(name * CHAR_WIDTH + 30, 72), 160);
+	if (p->lanes * p->step > LANES_WIDTH) {
+		p->slanted = true;
+		p->step = fmax(LANES_WIDTH / (double)p->lanes, 20);
+	}
+	p->x0 = MARGIN + (8 + (p->digits ? p->digits + 1 : 0)) * CHAR_WIDTH + 24 + (p->slanted ? 8 : p->step / 2);
+	p->name_x = p->x0 + (p->lanes ? p->lanes - 1 : 0) * p->step + (p->slanted ? 36 : fmax(p->step / 2, 36));
+	p->text_x = p->name_x + name * CHAR_WIDTH + 18;
+	p->width = ceil(p->text_x + text * CHAR_WIDTH + MARGIN);
+	p->width = fmax(p->width, p->slanted ? p->name_x + name * 6 : 0);
+	p->head_y = 84 + (p->slanted ? name * CHAR_WIDTH * 0.66 : 0);
+	p->top = p->head_y + 34;
+}
+
+static double
+lane_x(const struct plan *p, unsigned emitter)
+{
+	return p->x0 + (p->lane[emitter] - 1) * p->step;
+}
+
+static unsigned
+tint(const struct plan *p, unsigned emitter)
+{
+	return (p->lane[emitter] - 1) % COLOURS;
+}
+
+/* The N bytes of P, in COLUMNS at most, as XML. */
+static void
+put_xml(struct buf *out, const char *p, size_t n, unsigned most)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	label_add(&text, p, n, most, "…");
+	for (const char *s = text.s; *s; s++) {
+		if (*s == '&')
+			buf_puts(out, "&amp;");
+		else if (*s == '<')
+			buf_puts(out, "&lt;");
+		else if (*s == '>')
+			buf_puts(out, "&gt;");
+		else if (*s == '"')
+			buf_puts(out, "&quot;");
+		else
+			buf_putc(out, *s);
+	}
+}
+
+/* The same of several lines. */
+static void
+put_lines(struct buf *out, struct span text)
+{
+	while (text.n) {
+		const char *nl = memchr(text.p, '\n', text.n);
+		size_t n = nl ? (size_t)(nl - text.p) : text.n;
+
+		put_xml(out, text.p, n, 0);
+		if (nl)
+			buf_putc(out, '\n');
+		text.p += n + (nl != NULL);
+		text.n -= n + (nl != NULL);
+	}
+}
+
+static void
+put_moment(struct buf *out, int64_t ns, bool with_day, unsigned digits)
+{
+	int64_t whole = ns / 1000000000 - (ns % 1000000000 < 0), part = ns - whole * 1000000000;
+	time_t s = whole;
+	char text[64];
+	struct tm tm;
+
+	if (!gmtime_r(&s, &tm))
+		return;
+	if (with_day && strftime(text, sizeof text, "%Y-%m-%d  ", &tm))
+		buf_puts(out, text);
+	if (strftime(text, sizeof text, "%H:%M:%S", &tm))
+		buf_puts(out, text);
+	if (digits)
+		buf_printf(out, ".%0*d", (int)digits, (int)(digits == 3 ? part / 1000000 : part / 1000));
+}
+
+/* Muted colours that stay apart for most who see colours differently; red is for what is wrong. */
+static void
+put_style(struct buf *out)
+{
+	static const char *const light[COLOURS] = { "#2f6db5", "#a8690a", "#2b7a4b", "#94468a", "#0b7f8c", "#6355b8",
+	    "#8a5a3c", "#56707f" };
+	static const char *const dark[COLOURS] = { "#7db3f2", "#e3b261", "#74cb95", "#e195d2", "#5ecad6", "#ab9ff4",
+	    "#d6a583", "#a3bac6" };
+
+	buf_puts(out, "<style>\n"
+	    "svg{background:#fff;color-scheme:light dark}"
+	    "text{font:12px ui-monospace,\"SFMono-Regular\",\"DejaVu Sans Mono\",Menlo,Consolas,monospace;white-space:pre;"
+	    "fill:#24292f}\n"
+	    ".bg{fill:#fff}.ti{font:600 16px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}\n"
+	    ".su,.lg{font:12px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}\n"
+	    ".su,.lg,.ts,.mo,.du{fill:#6a737d}.na{font-weight:600}.er{fill:#b42318}.ma{fill:#9a5b00}\n"
+	    ".wa{fill:#fff4dc}.wt{fill:#7a4a00}.pi{fill-opacity:.12}.st{fill:#fff}\n"
+	    ".la{fill:none;stroke-width:2;stroke-opacity:.38}.br{fill:none;stroke:#8c959f;stroke-width:1.5;"
+	    "stroke-dasharray:1.5 5;stroke-linecap:round}\n"
+	    ".go{fill:none;stroke-width:2;stroke-opacity:.3;stroke-dasharray:2 5}\n"
+	    ".ld{stroke:#d0d7de;stroke-opacity:.7}.hi{fill:#0969da;fill-opacity:0}.r:hover .hi{fill-opacity:.07}\n"
+	    ".do{stroke:#fff;stroke-width:2}.ho{fill:#fff;stroke-width:2.5}.bad{fill:#b42318;stroke:#fff;stroke-width:1.5}\n"
+	    ".ar{fill:none;stroke-width:1.8}.a:hover .ar{stroke-width:3}.k3{stroke-dasharray:7 3}.k4{stroke-dasharray:2 3}\n"
+	    ".x{stroke:#b42318;stroke-dasharray:5 4}.xh{fill:#b42318}\n");
+	for (int i = 0; i < COLOURS; i++)
+		buf_printf(out, ".f%d{fill:%s}.s%d{stroke:%s}", i, light[i], i, light[i]);
+	buf_puts(out, "\n@media(prefers-color-scheme:dark){\n"
+	    "svg{background:#10151c}text{fill:#d6dde5}.bg,.st,.ho{fill:#10151c}.do,.bad{stroke:#10151c}.su,.lg,.ts,.mo,.du{fill:#8b97a5}"
+	    ".er{fill:#ff8a80}.ma{fill:#eab865}.wa{fill:#3a2c0e}.wt{fill:#f0c987}.pi{fill-opacity:.18}"
+	    ".br{stroke:#6b7684}.ld{stroke:#2a323d}.la{stroke-opacity:.45}.hi{fill:#7db3f2}"
+	    ".bad,.xh{fill:#ff8a80}.x{stroke:#ff8a80}\n");
+	for (int i = 0; i < COLOURS; i++)
+		buf_printf(out, ".f%d{fill:%s}.s%d{stroke:%s}", i, dark[i], i, dark[i]);
+	buf_puts(out, "\n}\n</style>\n");
+}
+
+/* The names of the lanes, around Y. */
+static void
+put_names(const struct plan *p, double y, struct buf *out)
+{
+	for (unsigned i = 0; i < p->lanes; i++) {
+		double x = p->x0 + i * p->step, w = columns(name_of(p, i), NAME_COLUMNS) * CHAR_WIDTH + 18;
+		unsigned c = i % COLOURS;
+
+		if (p->slanted) {
+			buf_printf(out, "<text class=\"na f%u\" transform=\"translate(%.1f %.1f) rotate(-40)\">", c, x + 3, y);
+		} else {
+			buf_printf(out, "<rect class=\"st\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"22\" rx=\"11\"/>"
+			    "<rect class=\"pi f%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"22\" rx=\"11\"/>"
+			    "<text class=\"na f%u\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">", x - w / 2, y - 15, w, c,
+			    x - w / 2, y - 15, w, c, x, y);
+		}
+		put_xml(out, name_of(p, i), strlen(name_of(p, i)), NAME_COLUMNS);
+		buf_puts(out, "</text>\n");
+	}
+}
+
+/* The line of one emitter, broken where time is, dotted where it is gone. */
+static void
+put_lane(const struct plan *p, unsigned lane, struct buf *out)
+{
+	_cleanup_buf_ struct buf gone = BUF_INIT;
+	double x = p->x0 + lane * p->step, from = p->head_y + 10;
+	bool stopped = false;
+
+	buf_printf(out, "<path class=\"la s%u\" d=\"", lane % COLOURS);
+	for (size_t i = 0; i < p->reel->n; i++) {
+		const struct event *e = reel_get(p->reel, i);
+		const struct place *w = &p->rows[i];
+		bool mine = p->lane[e->emitter] == lane + 1;
+
+		if (w->gap_y) {
+			buf_printf(stopped ? &gone : out, "M%.1f %.1fV%.1f", x, from, w->gap_y);
+			from = w->gap_y + BREAK - 10;
+		}
+		if (mine && (stopped || e->stop)) {
+			buf_printf(stopped ? &gone : out, "M%.1f %.1fV%.1f", x, from, w->y);
+			from = w->y;
+			stopped = e->stop && !(p->sharing && lane == LANES_MAX - 1);
+		}
+	}
+	buf_printf(stopped ? &gone : out, "M%.1f %.1fV%.1f", x, from, p->bottom);
+	buf_printf(out, "\"/>\n");
+	if (gone.len)
+		buf_printf(out, "<path class=\"go s%u\" d=\"%s\"/>\n", lane % COLOURS, gone.s);
+}
+
+static void
+put_break(const struct plan *p, const struct place *w, struct buf *out)
+{
+	double y = w->gap_y + (BREAK - 10) / 2.0;
+
+	buf_puts(out, "<path class=\"br\" d=\"");
+	for (unsigned i = 0; i < p->lanes; i++)
+		buf_printf(out, "M%.1f %.1fv%d", p->x0 + i * p->step, w->gap_y + 4, BREAK - 17);
+	buf_printf(out, "\"/>\n<text class=\"du\" x=\"%d\" y=\"%.1f\">", MARGIN, y + 4);
+	if (w->gap_ns > 0) {
+		label_duration(out, w->gap_ns);
+		buf_puts(out, " later");
+	}
+	buf_puts(out, "</text>\n");
+}
+
+static void
+put_dot(const struct plan *p, const struct event *e, double y, struct buf *out)
+{
+	double x = lane_x(p, e->emitter);
+	unsigned c = tint(p, e->emitter);
+
+	if (e->level >= 0 && e->level <= 3)
+		buf_printf(out, "<rect class=\"bad\" x=\"%.1f\" y=\"%.1f\" width=\"11\" height=\"11\" rx=\"2\"/>", x - 5.5, y - 5.5);
+	else if (e->moved_ns >= 1000)
+		buf_printf(out, "<circle class=\"ho s%u\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"/>", c, x, y, RADIUS);
+	else
+		buf_printf(out, "<circle class=\"do f%u\" cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"/>", c, x, y, RADIUS + 1);
+}
+
+static void
+put_record(const struct plan *p, size_t i, struct buf *out)
+{
+	const struct event *e = reel_get(p->reel, i);
+	const struct place *w = &p->rows[i];
+	_cleanup_buf_ struct buf marks = BUF_INIT, when = BUF_INIT;
+	const char *name = p->svg->trace->emitters[e->emitter].name;
+
+	buf_puts(out, "<g class=\"r\"><title>");
+	put_lines(out, e->raw);
+	buf_puts(out, e->raw.n == REEL_TEXT ? "\n(cut here)</title>" : "</title>");
+	buf_printf(out, "<rect class=\"hi\" x=\"0\" y=\"%.1f\" width=\"%.0f\" height=\"%d\"/>", w->y - ROW / 2.0, p->width, ROW);
+	buf_printf(out, "<path class=\"ld\" d=\"M%.1f %.1fH%.1f\"/>", lane_x(p, e->emitter) + 8, w->y, p->name_x - 8);
+	put_dot(p, e, w->y, out);
+	trace_marks(e, &marks);
+	if (!e->inherited)
+		put_moment(&when, e->t, false, p->digits);
+	buf_printf(out, "<text class=\"%s\" x=\"%d\" y=\"%.1f\">%s</text>", e->moved_ns >= 1000 ? "ts ma" : "ts", MARGIN,
+	    w->y + 4, when.s);
+	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\"><tspan class=\"na f%u\">", p->name_x, w->y + 4, tint(p, e->emitter));
+	put_xml(out, name, strlen(name), NAME_COLUMNS);
+	buf_printf(out, "</tspan><tspan x=\"%.1f\"%s>", p->text_x, e->level >= 0 && e->level <= 3 ? " class=\"er\"" : "");
+	if (marks.len)
+		buf_printf(out, "<tspan class=\"ma\">%s </tspan>", marks.s);
+	put_xml(out, e->text.p, e->text.n, TEXT_COLUMNS);
+	if (e->more)
+		buf_printf(out, "<tspan class=\"mo\"> (+%u lines)</tspan>", e->more);
+	buf_puts(out, "</tspan></text></g>\n");
+}
+
+/* A line with a head, between two dots. */
+static void
+put_line(double x1, double y1, double x2, double y2, const char *line, const char *head, struct buf *out)
+{
+	double dx = x2 - x1, dy = y2 - y1, len = fmax(hypot(dx, dy), 1), ux = dx / len, uy = dy / len;
+	double end_x = x2 - ux * (RADIUS + 2), end_y = y2 - uy * (RADIUS + 2), neck_x = end_x - ux * 9, neck_y = end_y - uy * 9;
+
+	buf_printf(out, "<path class=\"ar %s\" d=\"M%.1f %.1fL%.1f %.1f\"/><path class=\"%s\" d=\"M%.1f %.1fL%.1f %.1fL%.1f %.1fz\"/>",
+	    line, x1 + ux * (RADIUS + 1), y1 + uy * (RADIUS + 1), neck_x + ux, neck_y + uy, head, end_x, end_y,
+	    neck_x - uy * 4.2, neck_y + ux * 4.2, neck_x + uy * 4.2, neck_y - ux * 4.2);
+}
+
+static void
+put_arrows(const struct plan *p, size_t i, struct buf *out)
+{
+	const struct event *e = reel_get(p->reel, i);
+	uint64_t first = reel_get(p->reel, 0)->serial;
+
+	for (size_t k = 0; k < e->n_arrows; k++) {
+		const struct arrow *a = &e->arrows[k];
+		_cleanup_buf_ struct buf why = BUF_INIT;
+		char line[24], head[24];
+		double here = lane_x(p, e->emitter), there, y;
+
+		/* From before the picture begins, or between two that share a lane. */
+		if (a->from < first || p->lane[a->emitter] == p->lane[e->emitter])
+			continue;
+		there = lane_x(p, a->emitter);
+		y = p->rows[a->from - first].y;
+		snprintf(line, sizeof line, a->back ? "x" : "k%u s%u", a->class, tint(p, a->emitter));
+		snprintf(head, sizeof head, a->back ? "xh" : "f%u", tint(p, a->emitter));
+		trace_reason(p->svg->trace, e, a, &why);
+		buf_puts(out, "<g class=\"a\"><title>");
+		put_xml(out, why.s, why.len, 0);
+		buf_puts(out, "</title>");
+		if (a->back)
+			put_line(here, p->rows[i].y, there, y, line, head, out);
+		else
+			put_line(there, y, here, p->rows[i].y, line, head, out);
+		buf_puts(out, "</g>\n");
+	}
+}
+
+static void
+put_head(const struct plan *p, struct buf *out)
+{
+	int64_t from = INT64_MAX, to = INT64_MIN;
+
+	for (size_t i = 0; i < p->reel->n; i++) {
+		const struct event *e = reel_get(p->reel, i);
+
+		if (e->inherited)
+			continue;
+		from = e->t < from ? e->t : from;
+		to = e->t > to ? e->t : to;
+	}
+	buf_printf(out, "<text class=\"ti\" x=\"%d\" y=\"34\">", MARGIN);
+	if (from <= to) {
+		put_moment(out, from, true, p->digits ? 3 : 0);
+		buf_puts(out, " – ");
+		put_moment(out, to, day_of(from) != day_of(to), p->digits ? 3 : 0);
+		buf_puts(out, " UTC");
+	} else {
+		buf_puts(out, p->reel->n ? "without times" : "no records");
+	}
+	buf_printf(out, "</text>\n<text class=\"su\" x=\"%d\" y=\"54\">%zu record%s of %u emitter%s", MARGIN, p->reel->n,
+	    p->reel->n == 1 ? "" : "s", p->emitters, p->emitters == 1 ? "" : "s");
+	if (from < to) {
+		buf_puts(out, " in ");
+		label_duration(out, to - from);
+	}
+	buf_puts(out, "</text>\n");
+}
+
+/* What is not in the picture is said in it. */
+static void
+put_notes(const struct plan *p, uint64_t lost, struct buf *out)
+{
+	_cleanup_buf_ struct buf note = BUF_INIT;
+	double x = MARGIN + 360;
+
+	if (lost)
+		buf_printf(&note, "Cut: %ju earlier records are not drawn. ", (uintmax_t)lost);
+	if (p->sharing)
+		buf_printf(&note, "%u emitters share the last line. ", p->emitters - LANES_MAX + 1);
+	if (note.len == 0)
+		return;
+	buf_printf(out, "<rect class=\"wa\" x=\"%.0f\" y=\"16\" width=\"%.0f\" height=\"28\" rx=\"6\"/>"
+	    "<text class=\"wt\" x=\"%.0f\" y=\"34\">%s</text>\n", x, (double)note.len * CHAR_WIDTH + 18, x + 12, note.s);
+}
+
+static void
+put_legend(const struct plan *p, struct buf *out)
+{
+	double y = p->bottom + 34;
+
+	buf_printf(out, "<g transform=\"translate(%d %.1f)\">"
+	    "<circle class=\"do f0\" cx=\"6\" cy=\"-4\" r=\"6\"/><text class=\"lg\" x=\"18\">record</text>"
+	    "<circle class=\"ho s0\" cx=\"82\" cy=\"-4\" r=\"5\"/><text class=\"lg\" x=\"94\">later than its time</text>"
+	    "<rect class=\"bad\" x=\"216\" y=\"-10\" width=\"11\" height=\"11\" rx=\"2\"/><text class=\"lg\" x=\"234\">error</text>"
+	    "<path class=\"ar s0\" d=\"M282 -4h24\"/><text class=\"lg\" x=\"312\">message, clock</text>"
+	    "<path class=\"ar k3 s0\" d=\"M412 -4h24\"/><text class=\"lg\" x=\"442\">span</text>"
+	    "<path class=\"ar k4 s0\" d=\"M486 -4h24\"/><text class=\"lg\" x=\"516\">stop, start</text>"
+	    "<path class=\"ar x\" d=\"M594 -4h24\"/><text class=\"lg\" x=\"624\">against its order</text></g>\n", MARGIN, y);
+}
+
+uint64_t
+svg_format(const struct svg *s, struct buf *out)
+{
+	struct plan p = { .svg = s, .reel = &s->reel };
+	uint64_t lost = s->bounded ? s->reel.lost : 0;
+
+	p.rows = xcalloc(s->reel.n + 1, sizeof *p.rows);
+	plan_lanes(&p);
+	plan_columns(&p);
+	plan_rows(&p);
+	p.width = fmax(p.width, 780);
+	p.height = ceil(p.bottom + 60);
+	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n",
+	    p.width, p.height, p.width, p.height);
+	put_style(out);
+	buf_puts(out, "<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n");
+	put_head(&p, out);
+	put_notes(&p, lost, out);
+	for (unsigned i = 0; i < p.lanes; i++)
+		put_lane(&p, i, out);
+	put_names(&p, p.head_y, out);
+	for (size_t i = 0; i < s->reel.n; i++) {
+		if (p.rows[i].strip_y)
+			put_names(&p, p.rows[i].strip_y + 8, out);
+		if (p.rows[i].gap_y)
+			put_break(&p, &p.rows[i], out);
+		put_record(&p, i, out);
+	}
+	for (size_t i = 0; i < s->reel.n; i++)
+		put_arrows(&p, i, out);
+	if (s->reel.n)
+		put_legend(&p, out);
+	buf_puts(out, "</svg>\n");
+	free(p.rows);
+	free(p.lane);
+	free(p.emitter);
+	return lost;
+}

@@ -1,0 +1,157 @@
+# rejoin-log --graph and --svg, as their users see them.
+load helper
+
+setup() {
+	begin
+	cp -r "$TOP/packaging/formats.d" "$TOP/packaging/rules.d" "$REJOIN_CONFIG_DIR/"
+	cat >messages.conf <<-'EOF'
+		[requests]
+		kind = message
+		send = tx=(?<id>\w+)
+		recv = rx=(?<id>\w+)
+	EOF
+	printf '%s\n' '2026-11-21T10:00:00.100Z POST tx=1' '2026-11-21T10:00:00.150Z <b>&"ho" tx=2' \
+		'2026-11-21T10:00:00.300Z answer rx=4' '2026-11-21T10:05:00.300Z later' >front
+	printf '%s\n' '2026-11-21T10:00:00.090Z handling rx=1' '2026-11-21T10:00:00.160Z passes tx=3' \
+		'2026-11-21T10:00:00.190Z done rx=2 tx=4' >back
+	printf '2026-11-21T10:00:00.170Z stores rx=3 \033[31m\xff\n  more\n' >store
+}
+
+@test "a graph has a lane for each emitter and an arrow for each message" {
+	run --separate-stderr rejoin-log --graph --rules messages.conf front back store
+	status_is 0
+	out_is "2026-11-21    front
+              |   back
+              |   |   store
+10:00:00.100  *   |   |  front           POST tx=1
+10:00:00.090  +-->o   |  back            [moved 10.0 ms] handling rx=1
+10:00:00.150  *   |   |  front           <b>&\"ho\" tx=2
+10:00:00.160  |   *   |  back            passes tx=3
+10:00:00.170  |   +-->*  store           stores rx=3 \\x1b[31m\\xff (+1 lines)
+10:00:00.190  +-->*   |  back            done rx=2 tx=4
+10:00:00.300  *<--+   |  front           answer rx=4
+              .   .   .  5 min 0 s
+10:05:00.300  *   |   |  front           later"
+	[ -z "$stderr" ]
+}
+
+@test "a graph is in UTF-8 where the locale is, but for --ascii, and coloured only on a terminal" {
+	needs script
+	LC_ALL=C.UTF-8 run --separate-stderr rejoin-log --graph --rules messages.conf front back store
+	status_is 0
+	out_has '10:00:00.170  │   ├──►●  store'
+	[[ $output != *$'\e'* ]]
+	LC_ALL=C.UTF-8 run --separate-stderr rejoin-log --graph --ascii --rules messages.conf front back store
+	out_has '10:00:00.170  |   +-->*  store'
+	COLUMNS=60 run script -qec 'rejoin-log --graph --rules messages.conf front back store' /dev/null </dev/null
+	out_has $'\e[36m+--'
+	out_has 'stores rx=3 '
+	[[ $output != *$'\e[31m'* ]]
+	NO_COLOR=1 run script -qec 'rejoin-log --graph --rules messages.conf front back store' /dev/null </dev/null
+	[[ $output != *$'\e'* ]]
+}
+
+@test "a graph fits the width, and emitters beyond it share a lane" {
+	for i in {1..40}; do
+		printf '2026-11-21T10:00:%02dZ %s rx=%s tx=%s\n' "$i" 'a text that is long enough to be cut' $((i - 1)) "$i" >"emitter-$i"
+	done
+	for w in 40 60 80 120; do
+		COLUMNS=$w run --separate-stderr rejoin-log --graph --rules messages.conf emitter-*
+		status_is 0
+		out_has '10:00:40.000'
+		out_has 'others: '
+		while IFS= read -r line; do
+			[ "${#line}" -le $w ] || { echo "$w: $line"; false; }
+		done <<<"$output"
+	done
+	COLUMNS=80 run --separate-stderr rejoin-log --graph -n 3 --explain front back store
+	[ "$(wc -l <<<"$output")" = 7 ]
+}
+
+@test "--explain says how an arrow is known" {
+	run --separate-stderr rejoin-log --graph --explain --rules messages.conf front back store
+	status_is 0
+	out_has 'back            [moved 10.0 ms] (message requests after front, -10.0 ms) handling rx=1'
+}
+
+@test "what comes too late is crossed out" {
+	printf '%s\n' '2026-11-21T10:00:00Z gets rx=7' >a
+	for s in 0 1 2 3 4 5; do echo "2026-11-21T10:00:0$s.5Z b$s"; done >b
+	echo '2026-11-21T10:00:09Z sends tx=7' >>b
+	run --separate-stderr rejoin-log --graph --patience 2s --rules messages.conf a b
+	status_is 0
+	out_has '|   o  a               [unmatched, moved 1.5 s] gets rx=7'
+	out_has '*---x  b               [late] sends tx=7'
+}
+
+@test "vector clocks: an arrow where something new is learnt" {
+	run --separate-stderr rejoin-log --graph "$TOP/test/data/logs/chord.log"
+	status_is 0
+	out_has '|   *<--+   |'
+	[ "$(grep -c 'Received initialize' <<<"$output")" = "$(grep -c '[<>+-].*Received initialize' <<<"$output")" ]
+}
+
+@test "--svg draws a document and prints nothing, unless --graph is asked for, too" {
+	run --separate-stderr rejoin-log --svg out.svg --rules messages.conf front back store
+	status_is 0
+	[ -z "$output$stderr" ]
+	[ "$(stat -c %a out.svg)" = 644 ]
+	svg=$(cat out.svg)
+	[[ $svg = '<svg xmlns="http://www.w3.org/2000/svg"'*'</svg>' ]]
+	[[ $svg = *'<title>2026-11-21T10:00:00.150Z &lt;b&gt;&amp;&quot;ho&quot; tx=2</title>'* ]]
+	[[ $svg = *'stores rx=3 \x1b[31m\xff'*'(+1 lines)'* ]]
+	[[ $svg = *'message requests after front, -10.0 ms'* ]]
+	[[ $svg = *'[moved 10.0 ms]'* ]]
+	[[ $svg = *'5 min 0 s later'* ]]
+	[[ $svg = *'prefers-color-scheme:dark'* ]]
+	[ "$(grep -c 'class="a"' out.svg)" = 4 ]
+	[[ $svg != *'<script'* && $svg != *'Cut: '* ]]
+	# the same again is the same document
+	rejoin-log --svg - --rules messages.conf store front back | cmp - out.svg
+	run --separate-stderr rejoin-log --svg out.svg --graph --rules messages.conf front back store
+	status_is 0
+	out_has '10:00:00.170  |   +-->*  store'
+	: >empty
+	run --separate-stderr rejoin-log --svg - empty
+	status_is 0
+	out_has 'no records'
+}
+
+@test "a document of too many records is cut, and says so" {
+	for i in {1..12000}; do printf '2026-11-21T10:%02d:%02d.%03dZ %s\n' $((i / 1000)) $((i / 20 % 50)) $((i % 20)) "line $i"; done |
+		sort >many
+	run --separate-stderr rejoin-log --svg out.svg many
+	status_is 0
+	err_has 'out.svg: cut to the last 5000 records, 7000 earlier ones are not drawn'
+	[ "$(grep -c 'class="r"' out.svg)" = 5000 ]
+	grep -q 'Cut: 7000 earlier records are not drawn' out.svg
+	run --separate-stderr rejoin-log --svg out.svg -n 100 many
+	status_is 0
+	[ -z "$stderr" ]
+	[ "$(grep -c 'class="r"' out.svg)" = 100 ]
+}
+
+@test "a document that cannot be written is trouble, and the old one stays" {
+	mkdir dir
+	run --separate-stderr rejoin-log --svg dir front
+	status_is 3
+	err_has 'dir: '
+	run --separate-stderr rejoin-log --svg missing/out.svg front
+	status_is 3
+	err_has 'missing/out.svg: No such file'
+	run --separate-stderr bash -c 'rejoin-log --svg - front >/dev/full'
+	status_is 3
+}
+
+@test "what draws does not print" {
+	for how in '--graph --json' '--svg x --check' '--graph --format=jsonl'; do
+		# shellcheck disable=SC2086	# words
+		run --separate-stderr rejoin-log $how front
+		status_is 2
+		err_has 'say only one of them'
+	done
+	run --separate-stderr rejoin-log --ascii front
+	status_is 2
+	err_has '--ascii is for --graph'
+	[ ! -e x ]
+}
