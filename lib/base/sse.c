@@ -26,7 +26,7 @@ forget_event(struct sse *s)
 {
 	buf_reset(&s->name);
 	buf_reset(&s->data);
-	s->cut = s->has_data = false;
+	s->cut = s->has_data = s->own_id = false;
 }
 
 void
@@ -53,7 +53,7 @@ static int
 dispatch(struct sse *s)
 {
 	const struct sse_event e = { .name = s->name.len ? s->name.s : "message", .id = s->id.s,
-	    .data = s->data.s, .len = s->data.len, .cut = s->cut };
+	    .data = s->data.s, .len = s->data.len, .own_id = s->own_id, .cut = s->cut };
 	int r = s->has_data ? s->fn(&e, s->cookie) : 0;
 
 	forget_event(s);
@@ -75,6 +75,7 @@ set_field(struct sse *s, const char *field, size_t n, const char *value, size_t 
 	} else if (n == 2 && memcmp(field, "id", 2) == 0 && !memchr(value, '\0', len)) {
 		buf_reset(&s->id);
 		buf_add(&s->id, value, len);
+		s->own_id = true;
 	} else if (n == 5 && memcmp(field, "retry", 5) == 0 && strlen(value) == len) {
 		(void)num_parse(value, 0, INT32_MAX, &s->retry_ms);
 	}

@@ -24,6 +24,7 @@ struct sse_event {
 	const char *id;		/* the last one given, empty for none; holds no NUL */
 	const char *data;	/* NUL-terminated, may hold NUL */
 	size_t len;
+	bool own_id;		/* ID is its own, not that of one before it */
 	bool cut;		/* it was longer than the maximum: the rest is lost */
 };
 
@@ -35,7 +36,7 @@ struct sse {
 	size_t max;		/* bytes of a line, and of an event's data */
 	int64_t retry_ms;	/* what the server asked for, -1 for nothing */
 	int64_t comments;	/* seen so far */
-	bool begun, after_cr, cut, has_data;
+	bool begun, after_cr, cut, has_data, own_id;
 	unsigned bom;		/* bytes of it seen */
 	sse_fn *fn;
 	void *cookie;

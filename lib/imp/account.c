@@ -57,7 +57,7 @@ imp_account_load(const char *file, struct imp_account *a, struct fail *f)
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	int r = 0;
 
-	*a = (struct imp_account){ NULL };
+	*a = (struct imp_account){ .url = NULL };
 	if (file || access(path, F_OK) == 0)
 		r = file_load(path, FILE_TRUSTED, FILE_DATA_MAX, &text, f);
 	if (r == 0)
@@ -75,5 +75,5 @@ imp_account_release(struct imp_account *a)
 	free(a->url);
 	free(a->key_file);
 	free(a->ca_file);
-	*a = (struct imp_account){ NULL };
+	*a = (struct imp_account){ .url = NULL };
 }

@@ -69,7 +69,7 @@ imp_entry_parse(const char *text, size_t n, struct imp_entry *e)
 		return json_parse(NULL, text, n, &v, &f) < 0 ? -EINVAL : imp_entry_of_json(v, "", e);
 	if (memchr(text, '\0', n))
 		return -EINVAL;
-	*e = (struct imp_entry){ NULL };
+	*e = (struct imp_entry){ .device = NULL };
 	e->device = word(&p, end);
 	e->time = word(&p, end);
 	e->kind = word(&p, end);
@@ -93,7 +93,7 @@ imp_entry_release(struct imp_entry *e)
 	free(e->kind);
 	free(e->type);
 	free(e->message);
-	*e = (struct imp_entry){ NULL };
+	*e = (struct imp_entry){ .device = NULL };
 }
 
 bool

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "log/cut.h"
 #include "log/decode.h"
+#include "log/remote.h"
 #include "log/source.h"
 
 enum {
@@ -350,15 +351,18 @@ boot_time(void)
 }
 
 static int
-open_location(struct source *s, struct stat *st, struct fail *f)
+open_location(struct source *s, const struct spec *spec, struct stat *st, struct fail *f)
 {
-	char *const *argv = decode_command(s->location);
+	const bool remote = remote_is(spec->location);
+	char **helper = remote ? remote_command(spec, false) : NULL;
+	char *const *argv = helper ? helper : decode_command(s->location);
 	char *journal[] = { (char[]){ "journalctl" }, (char[]){ "-q" }, (char[]){ "--no-pager" }, (char[]){ "-o" },
 	    (char[]){ "short-iso-precise" }, (char[]){ "-u" }, s->location + 8, NULL };
+	int r = 0;
 
 	if (strncmp(s->location, "journal:", 8) == 0) {
 		argv = journal;
-	} else {
+	} else if (!remote) {
 		s->fd = strcmp(s->location, "-") == 0 ? io_open("-") : open(s->location, O_RDONLY | O_CLOEXEC);
 		if (s->fd < 0)
 			return fail_errno(f, s->fd == -1 ? errno : s->fd, "%s", s->location);
@@ -373,10 +377,11 @@ open_location(struct source *s, struct stat *st, struct fail *f)
 
 		drop_fd(s);
 		if (fd < 0)
-			return fail_errno(f, fd, "%s: cannot run %s", s->location, argv[0]);
+			r = fail_errno(f, fd, "%s: cannot run %s", s->location, argv[0]);
 		s->fd = fd;
 	}
-	return 0;
+	xfree_strv(helper);
+	return r;
 }
 
 static struct source *
@@ -385,7 +390,7 @@ source_new(const struct spec *spec, size_t buffer)
 	struct source *s = xcalloc(1, sizeof *s);
 
 	s->name = xstrdup(spec->name);
-	s->location = xstrdup(spec->location);
+	s->location = xstrdup(remote_is(spec->location) ? spec->name : spec->location);
 	s->fd = -1;
 	s->end = INT64_MAX;
 	s->cap = buffer;
@@ -415,7 +420,7 @@ source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bo
 	struct fail ignored;
 	int r;
 
-	r = open_location(s, &st, f);
+	r = open_location(s, spec, &st, f);
 	if (r == 0 && s->seekable && !keep_open)
 		drop_fd(s);
 	if (r == 0)

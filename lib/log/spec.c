@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "log/remote.h"
 #include "log/spec.h"
 
 static char *
@@ -20,7 +21,7 @@ specs_add_one(struct specs *ss, const struct spec *s)
 {
 	ss->v = xrealloc(ss->v, ss->n + 1, sizeof *ss->v);
 	ss->v[ss->n++] = (struct spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
-	    copy(s->emitter), s->order };
+	    copy(s->emitter), copy(s->token_file), copy(s->ca_file), s->order };
 }
 
 static int
@@ -29,6 +30,7 @@ set_option(struct spec *s, const char *text, char *word, struct fail *f)
 	static const struct { const char *key; size_t at; } texts[] = {
 		{ "format=", offsetof(struct spec, format) }, { "tz=", offsetof(struct spec, zone) },
 		{ "emitter=", offsetof(struct spec, emitter) },
+		{ "token-file=", offsetof(struct spec, token_file) }, { "ca-file=", offsetof(struct spec, ca_file) },
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -44,7 +46,8 @@ set_option(struct spec *s, const char *text, char *word, struct fail *f)
 	else if (strcmp(word, "order=none") == 0)
 		s->order = ORDER_NONE;
 	else
-		return fail_set(f, EXIT_USAGE, "'%s': '%s' is not format=F, order=fifo, order=none, tz=ZONE or emitter=RE",
+		return fail_set(f, EXIT_USAGE, "'%s': '%s' is not format=F, order=fifo, order=none, tz=ZONE, "
+		    "token-file=FILE, ca-file=FILE or emitter=RE",
 		    text, word);
 	return 0;
 }
@@ -53,7 +56,7 @@ set_option(struct spec *s, const char *text, char *word, struct fail *f)
 static char *
 next_option(char *from)
 {
-	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",emitter=" };
+	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",emitter=", ",token-file=", ",ca-file=" };
 	char *first = NULL;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -81,6 +84,21 @@ add_glob(struct specs *ss, struct spec *s, struct fail *f)
 	}
 	globfree(&g);
 	return 0;
+}
+
+/* A place is called by its host and path: the query may hold what is nobody's business. */
+static void
+add_remote(struct specs *ss, struct spec *s)
+{
+	static char imp_format[] = "imp-sse";
+	const char *host = strstr(s->location, "//");
+	_cleanup_free_ char *name = host ? xstrndup(host + 2, strcspn(host + 2, "?#")) : xstrdup(s->location);
+
+	if (!s->name)
+		s->name = name;
+	if (!s->format && *s->location == 'i')
+		s->format = imp_format;
+	specs_add_one(ss, s);
 }
 
 int
@@ -115,6 +133,10 @@ specs_add(struct specs *ss, const char *text, struct fail *f)
 	}
 	if (!*s.location)
 		return fail_set(f, EXIT_USAGE, "'%s': names no file", text);
+	if (remote_is(s.location)) {
+		add_remote(ss, &s);
+		return 0;
+	}
 	if (strncmp(s.location, "journal:", 8) != 0 && access(s.location, F_OK) < 0 &&
 	    strpbrk(s.location, "*?["))
 		return add_glob(ss, &s, f);
@@ -215,6 +237,8 @@ specs_release(struct specs *ss)
 		free(ss->v[i].format);
 		free(ss->v[i].zone);
 		free(ss->v[i].emitter);
+		free(ss->v[i].token_file);
+		free(ss->v[i].ca_file);
 	}
 	free(ss->v);
 	*ss = (struct specs){ NULL, 0 };

@@ -1,9 +1,10 @@
 /*
  * spec - what the user wrote for a source:
  *
- *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,emitter=RE]
+ *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,token-file=FILE][,ca-file=FILE][,emitter=RE]
  *
- * LOCATION is a path, a glob, "-" for standard input, or journal:UNIT.  Where
+ * LOCATION is a path, a glob, "-" for standard input, journal:UNIT,
+ * or a place on the network (log/remote.h), to which the two files belong.  Where
  * a file is called just as the whole operand, it is that file.  RE is the rest
  * of the operand, and may hold commas.
  */
@@ -23,6 +24,7 @@ struct spec {
 	char *format;		/* NULL: detected */
 	char *zone;		/* NULL: the format's, or local */
 	char *emitter;		/* NULL: the format's */
+	char *token_file, *ca_file;	/* of a place on the network; NULL for none */
 	enum spec_order order;
 };
 
