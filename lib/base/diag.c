@@ -36,6 +36,12 @@ diag_set_level(enum diag_level l)
 	level = l;
 }
 
+int
+diag_is_quiet(void)
+{
+	return level == DIAG_QUIET;
+}
+
 void
 diag_set_tag(const char *t)
 {

@@ -36,6 +36,7 @@ void diag_init(char *argv[]);
 const char *diag_name(void);
 
 void diag_set_level(enum diag_level level);
+int diag_is_quiet(void);
 
 /* From here on report to syslog (facility daemon) too: udev has no terminal. */
 void diag_to_syslog(void);

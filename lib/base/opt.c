@@ -12,6 +12,8 @@
 
 enum { OPT_MAX = 40 };
 
+static int misuse = EXIT_USAGE;
+
 static void
 help(const struct opt *opts, const char *synopsis)
 {
@@ -29,6 +31,12 @@ help(const struct opt *opts, const char *synopsis)
 }
 
 void
+opt_passes_on(int status)
+{
+	misuse = status;
+}
+
+void
 opt_misused(const char *fmt, ...)
 {
 	char text[1024];
@@ -41,7 +49,7 @@ opt_misused(const char *fmt, ...)
 		diag(0, "%s", text);
 	}
 	fprintf(stderr, "try '%s --help'\n", diag_name());
-	exit(EXIT_USAGE);
+	exit(misuse);
 }
 
 int

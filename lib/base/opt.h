@@ -56,7 +56,10 @@ int64_t opt_number(const char *what, int64_t lo, int64_t hi);
 /* optarg as the index of one of WORDS (NULL-terminated), or the end of the tool, naming WHAT. */
 unsigned opt_word(const char *what, const char *const *words);
 
-/* Say "try NAME --help" after the caller's complaint; end with EXIT_USAGE. */
+/* The tool passes on another command's status: misuse ends with STATUS from here on. */
+void opt_passes_on(int status);
+
+/* Say "try NAME --help" after the caller's complaint; end with EXIT_USAGE, or opt_passes_on()'s. */
 void opt_misused(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 

@@ -94,7 +94,7 @@ is_marked(const char *pid, const char *mark)
 
 /* A pidfd is taken first, so that it is the process looked at that is killed. */
 int
-spawn_kill_marked(const char *mark)
+spawn_signal_marked(const char *mark, int signo)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *d;
@@ -105,12 +105,18 @@ spawn_kill_marked(const char *mark)
 		_cleanup_fd_ int fd = pid > 1 && pid != getpid() ? pidfd_open(pid, 0) : -1;
 
 		if (fd >= 0 && is_marked(d->d_name, mark) &&
-		    pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0)
+		    pidfd_send_signal(fd, signo, NULL, 0) == 0)
 			n++;
 	}
 	if (proc)
 		closedir(proc);
 	return n;
+}
+
+int
+spawn_kill_marked(const char *mark)
+{
+	return spawn_signal_marked(mark, SIGKILL);
 }
 
 static void

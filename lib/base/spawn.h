@@ -74,6 +74,9 @@ void spawn_run(const struct spawn_spec *spec, struct spawn_result *r);
 /* SIGKILL every process whose environment has REJOIN_RUN=MARK..., a prefix; returns how many. */
 int spawn_kill_marked(const char *mark);
 
+/* The same with another signal. */
+int spawn_signal_marked(const char *mark, int signo);
+
 /* "exited with 3", "was killed by SIGSEGV", "did not end within 5000 ms", ... */
 void spawn_describe(const struct spawn_result *r, struct buf *out);
 
