@@ -25,8 +25,8 @@ load helper
 }
 
 @test "tmpfiles has made the directories" {
-	run in_machine stat -c '%a %U %n' /run/rejoin /run/rejoin/retry /var/lib/rejoin
-	out_is $'755 root /run/rejoin\n755 root /run/rejoin/retry\n755 root /var/lib/rejoin'
+	run in_machine stat -c '%a %U %n' /run/rejoin /run/rejoin/ready /run/rejoin/retry /var/lib/rejoin
+	out_is $'755 root /run/rejoin\n755 root /run/rejoin/ready\n755 root /run/rejoin/retry\n755 root /var/lib/rejoin'
 }
 
 @test "the udev rule installed is read and does nothing of itself" {

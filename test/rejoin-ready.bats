@@ -1,0 +1,527 @@
+load helper
+
+setup() {
+	begin
+	D=$REJOIN_RUNTIME_DIR/ready/lamp
+	# a cycle that goes on until it is told to end; two at a time leave an "overlap"
+	cat >cycle <<-'END'
+	#!/bin/sh
+	mkdir running || echo overlap >>log
+	trap 'echo "end $REJOIN_AGENT_INCARNATION" >>log; rmdir running; exit 0' TERM
+	echo "begin $REJOIN_AGENT_INCARNATION $REJOIN_VERDICT $REJOIN_PEER_INCARNATION" >>log
+	sleep 1000 &
+	wait
+	END
+	chmod +x cycle
+	: >log
+}
+
+# agent ID ARGS... - an agent starts: run with the cycle above, as a job of that name
+agent() {
+	local id=$1
+	shift
+	start "$id" rejoin-ready run lamp --incarnation "$id" --grace 300ms "$@" -- ./cycle
+}
+# stop ID - it is told to end, and has
+stop() {
+	local pid=${1}_pid
+	kill "${!pid}" 2>/dev/null || :
+	wait_for "! alive ${!pid}" 20
+}
+begun() { grep -c "^begin $1" log || :; }
+said() { grep -qF -- "$2" "$1.err"; }
+announce() { rejoin-ready announce lamp --incarnation "$1"; }
+wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
+
+@test "wait tells first start, restart of the agent, and an absent peer apart" {
+	wait_as a1 --grace 100ms
+	status_is 1
+	out_is peer-offline
+	announce p1
+	wait_as a1 --grace 1h
+	status_is 0
+	out_is cold-start
+	# the same peer, announced before: only the agent is new, which the grace period shows
+	wait_as a2 --grace 100ms
+	status_is 0
+	out_is agent-restart
+	# asked again in the same life: the same answer, and no second grace period
+	wait_as a2 --grace 1h
+	out_is agent-restart
+	# another life of the peer, announced before we started
+	announce p2
+	wait_as a2 --grace 1h
+	out_is peer-restart
+	wait_as a3 --grace 100ms
+	out_is agent-restart
+	announce p3
+	wait_as a4 --grace 1h
+	out_is cold-start
+	rejoin-ready forget lamp
+	wait_as a5 --grace 100ms
+	status_is 1
+	out_is peer-offline
+	rejoin-ready forget lamp
+}
+
+@test "an announcement in the grace period is a cold start, at once" {
+	announce p1
+	wait_as a1 --grace 1h
+	start w rejoin-ready wait lamp --incarnation a2 --grace 1h
+	wait_for '[ "$(sed -n s/^SigQ.*//p /proc/$w_pid/status | wc -l)" = 1 ] && grep -q inotify <(ls -l /proc/$w_pid/fd)'
+	# even from the same life of the peer: it was made after the agent's began
+	announce p1
+	wait_for '! alive $w_pid'
+	[ "$(cat w.out)" = cold-start ]
+}
+
+@test "--connected decides at the end of the grace period; --poll asks again" {
+	announce p1
+	wait_as a1 --grace 0s
+	wait_as a2 --grace 50ms --connected false
+	status_is 1
+	out_is peer-offline
+	rejoin-ready forget lamp
+	wait_as a2 --grace 50ms --connected 'test -d .'
+	status_is 0
+	out_is agent-restart
+	# what cannot be asked is not connected, and said
+	wait_as a3 --grace 50ms --connected ./not-there
+	status_is 1
+	err_has "--connected: './not-there' could not be run"
+	agent a4 --connected 'test -e online' --poll 50ms
+	wait_for 'grep -q peer-offline a4.out'
+	touch online
+	wait_for '[ "$(begun "a4 agent-restart")" = 1 ]'
+	stop a4
+}
+
+@test "nothing left from before a reboot is taken for new" {
+	local f
+	announce p1
+	wait_as a1 --grace 1h
+	out_is cold-start
+	announce p2
+	# the same files in the next boot: the directory was no tmpfs
+	for f in "$D/announced" "$D/cycle"; do
+		grep -q "^boot=$(cat /proc/sys/kernel/random/boot_id)\$" "$f"
+		sed -i 's/^boot=.*/boot=00000000-1111-2222-3333-444444444444/' "$f"
+	done
+	wait_as a2 --grace 100ms
+	status_is 1
+	out_is peer-offline
+	wait_as a2 --grace 100ms --connected true
+	out_is agent-restart
+	# nor is a file that a power cut left torn
+	rejoin-ready forget lamp
+	head -c 20 "$D/cycle" >torn
+	for f in announced assumed cycle; do
+		cp torn "$D/$f"
+	done
+	wait_as a3 --grace 100ms
+	status_is 1
+	announce p1
+	wait_as a3 --grace 1h
+	out_is cold-start
+}
+
+@test "the same in a boot that the kernel names otherwise" {
+	needs_root
+	needs unshare
+	announce p1
+	echo 00000000-1111-2222-3333-444444444444 >boot
+	run --separate-stderr unshare --mount sh -c 'mount --bind boot /proc/sys/kernel/random/boot_id &&
+		exec rejoin-ready wait lamp --incarnation a1 --grace 100ms'
+	status_is 1
+	out_is peer-offline
+}
+
+@test "whose life it is: INVOCATION_ID, else the process that runs it; an event of udev" {
+	rejoin-ready announce lamp
+	grep -q "^peer=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-$$-" "$D/announced" ||
+		grep -q "^peer=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-$BASHPID-" "$D/announced"
+	INVOCATION_ID=0123abcd rejoin-ready announce lamp
+	grep -qx peer=0123abcd "$D/announced"
+	# udev has no environment but the device's
+	env -i SEQNUM=4711 DEVPATH=/devices/x ACTION=add REJOIN_RUNTIME_DIR="$REJOIN_RUNTIME_DIR" \
+		"$B/bin/rejoin-ready" announce lamp
+	grep -qx "peer=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-event-4711" "$D/announced"
+	run rejoin-ready wait lamp --grace 0s
+	status_is 0
+	out_is cold-start
+	# another process is another agent
+	run sh -c 'rejoin-ready wait lamp --grace 0s; exit $?'
+	out_is agent-restart
+	INVOCATION_ID=a run rejoin-ready wait lamp --grace 0s
+	out_is agent-restart
+	INVOCATION_ID=$'a\nb' run --separate-stderr rejoin-ready wait lamp --grace 0s
+	status_is 2
+	err_has 'INVOCATION_ID: not the name of an incarnation'
+}
+
+@test "misuse is 2, for run 125; what others may write to is 7, a directory that cannot be 3" {
+	local c
+	for c in '' 'dance lamp' wait 'announce' 'announce lamp mp' 'announce lamp --grace 1s' \
+		'gate lamp --on peer-restart true' 'wait lamp --grace 5' 'gate lamp --drop-oldest x' \
+		'forget lamp --connected true' 'wait lamp --connected' 'announce lamp --incarnation='; do
+		# shellcheck disable=SC2086
+		run --separate-stderr rejoin-ready $c
+		status_is 2
+		out_is ''
+	done
+	for c in 'run' 'run lamp' 'run lamp --' 'run lamp --on never true -- true' \
+		'run lamp --poll 1s -- true' 'run lamp --drop-oldest 1K -- true' 'run lamp --no-such -- true'; do
+		# shellcheck disable=SC2086
+		run --separate-stderr rejoin-ready $c
+		status_is 125
+		out_is ''
+	done
+	rejoin-ready forget lamp
+	chmod 777 "$D"
+	run --separate-stderr rejoin-ready announce lamp
+	status_is 7
+	err_has 'writable by others'
+	run --separate-stderr rejoin-ready run lamp -- true
+	status_is 125
+	REJOIN_RUNTIME_DIR=/proc/nowhere run --separate-stderr rejoin-ready announce lamp
+	status_is 3
+	REJOIN_RUNTIME_DIR=/dev/null run --separate-stderr rejoin-ready wait lamp
+	status_is 3
+}
+
+@test "a peer's name may hold anything; a link in its place is not followed" {
+	rejoin-ready announce '../up/and away'
+	[ -e "$REJOIN_RUNTIME_DIR/ready/%2E.%2Fup%2Fand%20away/announced" ]
+	rejoin-ready announce lamp
+	mv "$D/announced" elsewhere
+	ln -s "$PWD/elsewhere" "$D/announced"
+	run --separate-stderr rejoin-ready wait lamp --grace 0s
+	status_is 3
+	err_has 'is a symbolic link'
+	# an announcement takes its place
+	rejoin-ready announce lamp
+	[ ! -L "$D/announced" ]
+}
+
+@test "run passes on what the cycle ended with, as env does" {
+	announce p1
+	run --separate-stderr rejoin-ready run lamp --incarnation a1 -- sh -c 'echo out; echo err >&2; exit 3'
+	[ "$status" -eq 3 ]
+	out_is $'cold-start\nout'
+	[ "$stderr" = err ]
+	# with -q, stdout is the cycle's alone, and stdin always is
+	run --separate-stderr rejoin-ready run -q lamp --incarnation a2 --grace 0s -- cat <<<"in"
+	status_is 0
+	out_is in
+	run rejoin-ready run lamp --incarnation a3 --grace 0s -- sh -c 'kill -9 $$'
+	[ "$status" -eq 137 ]
+	run -127 --separate-stderr rejoin-ready run lamp --incarnation a4 --grace 0s -- ./not-there
+	err_has './not-there: No such file or directory'
+	run rejoin-ready run lamp --incarnation a4 --grace 0s -- "$PWD/log"
+	status_is 126
+	# that was no cycle: the same life may try again
+	run rejoin-ready run lamp --incarnation a4 --grace 0s -- true
+	status_is 0
+	run --separate-stderr rejoin-ready run lamp --incarnation a4 --grace 0s -- true
+	status_is 125
+	err_has 'agent incarnation a4 has had its cycle'
+	# what cannot be recorded is not begun
+	rm "$D/cycle"
+	mkdir "$D/cycle"
+	run --separate-stderr rejoin-ready run lamp --incarnation a5 --grace 0s -- touch begun
+	status_is 125
+	[ ! -e begun ]
+}
+
+@test "the time diagram: one cycle at any time, never two, never none when both are there" {
+	# cold start: both come up, the device a moment later
+	agent a1 --connected 'test -e online'
+	touch online
+	announce p1
+	wait_for '[ "$(begun "a1 cold-start p1")" = 1 ]'
+	# the agent migrates alone: the new one starts before the old one has stopped
+	agent a2 --connected 'test -e online'
+	wait_for 'said a2 "waiting for the end of pid"'
+	[ "$(begun '')" = 1 ]
+	stop a1
+	wait_for '[ "$(begun "a2 agent-restart p1")" = 1 ]'
+	# the device reboots: the cycle goes on, and is not doubled
+	rm online
+	touch online
+	announce p2
+	wait_for 'said a2 "peer-restart: incarnation p2 after p1"'
+	# the device is offline and back, without a reboot: nothing to say
+	rm online
+	rejoin-ready forget lamp
+	touch online
+	announce p2
+	# offline while the agent migrates, and back
+	rm online
+	stop a2
+	agent a3 --connected 'test -e online'
+	wait_for 'grep -qx peer-offline a3.out'
+	[ "$(begun a3)" = 0 ]
+	touch online
+	announce p2
+	wait_for '[ "$(begun "a3 cold-start p2")" = 1 ]'
+	# both at once
+	stop a3
+	announce p3
+	agent a4 --connected 'test -e online'
+	wait_for '[ "$(begun "a4 cold-start p3")" = 1 ]'
+	# flapping: twenty lives of the device, two of the agent
+	local i
+	for i in {1..20}; do
+		rejoin-ready forget lamp
+		announce "flap$i"
+		[ "$i" -ne 10 ] || agent a5 --connected 'test -e online'
+	done
+	stop a4
+	wait_for '[ "$(begun a5)" = 1 ]'
+	announce p4
+	wait_for 'said a5 "peer-restart: incarnation p4"'
+	alive "$a5_pid"
+	stop a5
+	# five lives of the agent, a cycle in each, one after the other
+	[ "$(sed 's/ .*//' log | tr '\n' ' ')" = 'begin end begin end begin end begin end begin end ' ]
+	cat log
+}
+
+@test "a second run of the same life starts nothing; of another, it waits its turn" {
+	announce p1
+	agent a1
+	wait_for '[ "$(begun a1)" = 1 ]'
+	run --separate-stderr rejoin-ready run lamp --incarnation a1 -- ./cycle
+	status_is 125
+	err_has "pid $a1_pid runs the cycle of this agent incarnation, a1"
+	announce p1
+	announce p1
+	# many at once are one at a time
+	agent a2; agent a3; agent a4
+	wait_for 'said a2 waiting && said a3 waiting && said a4 waiting'
+	stop a1
+	wait_for '[ "$(begun "")" = 2 ]'
+	kill "$a2_pid" "$a3_pid" "$a4_pid"
+	wait_for '! alive $a2_pid && ! alive $a3_pid && ! alive $a4_pid'
+	! grep overlap log
+}
+
+@test "signals are the cycle's, with all that it started; before it, they end the run" {
+	agent a1
+	wait_for 'grep -qx peer-offline a1.out'
+	kill -TERM "$a1_pid"
+	local rc=0
+	wait "$a1_pid" || rc=$?
+	[ "$rc" -eq 143 ]
+	announce p1
+	printf '#!/bin/bash\ntrap "echo usr1 >>log" USR1\ntrap "echo int >>log; exit 9" INT\n( sleep 1000; echo late >>log ) &\necho $! >left\necho up >>log\nwhile :; do wait; done\n' >minds
+	chmod +x minds
+	# a shell's background commands ignore SIGINT; what is ignored stays so, so not this one
+	start a2 env --default-signal=INT rejoin-ready run lamp --incarnation a2 -- ./minds
+	wait_for 'grep -q up log'
+	kill -USR1 "$a2_pid"
+	wait_for 'grep -q usr1 log'
+	kill -INT "$a2_pid"
+	rc=0
+	wait "$a2_pid" || rc=$?
+	[ "$rc" -eq 9 ]
+	# what it left behind was ended, and so the lock is free
+	wait_for '! alive $(cat left)'
+	run rejoin-ready run lamp --incarnation a3 --grace 0s -- true
+	status_is 0
+}
+
+@test "a run that was killed: its cycle is ended, and the next run begins one" {
+	announce p1
+	# the worst of cycles: it does not hear SIGTERM
+	printf '#!/bin/sh\ntrap "" TERM\nmkdir deaf || echo overlap >>log\necho deaf >>log\nsleep 1000\n' >deaf.sh
+	chmod +x deaf.sh
+	start k rejoin-ready run lamp --incarnation a1 -- ./cycle
+	wait_for '[ "$(begun a1)" = 1 ]'
+	kill -KILL "$k_pid"
+	# the same life again: it was cut short, so it has one more
+	agent a1
+	wait_for '[ "$(begun a1)" = 2 ]' 20
+	! grep overlap log
+	stop a1
+	start k rejoin-ready run lamp --incarnation a2 --grace 0s -- ./deaf.sh
+	wait_for 'grep -q deaf log'
+	kill -KILL "$k_pid"
+	agent a3
+	wait_for 'said a3 "ending what is left of the cycle of agent incarnation a2"'
+	wait_for '[ "$(begun a3)" = 1 ]' 30
+	! grep overlap log
+}
+
+# bats test_tags=plain
+@test "run may be killed at any call: then one cycle is carried out, never two at once" {
+	needs_strace
+	needs flock
+	# carried out is what has its end in the log
+	printf '#!/bin/sh\nexec 9>once\nflock -n 9 || echo overlap >>log\necho begin >>log\necho end >>log\n' >short
+	chmod +x short
+	KILLWALK_FOLLOW='' "$TOP/test/fault/killwalk.sh" \
+		'openat,write,pwrite64,rename,unlink,mkdir,fchmod,ftruncate,fcntl,fork,vfork,clone,clone3,setpgid,pidfd_open,inotify_add_watch,poll,wait4,kill' \
+		'rm -rf "$REJOIN_RUNTIME_DIR/ready" once; : >log; rejoin-ready announce lamp --incarnation p1' \
+		'rejoin-ready run -q lamp --incarnation a1 --grace 100ms -- ./short' \
+		'rejoin-ready run -q lamp --incarnation a1 --grace 100ms -- ./short; s=$?;
+		{ [ $s = 0 ] || [ $s = 125 ]; } && grep -qx end log && ! grep -q overlap log && [ "$(grep -c end log)" -le 2 ] &&
+		! rejoin-ready run -q lamp --incarnation a1 --grace 100ms -- ./short 2>/dev/null'
+}
+
+@test "--on runs a command on a verdict; many restarts while it runs are one more" {
+	printf '#!/bin/sh\necho "$REJOIN_VERDICT $REJOIN_PEER $REJOIN_PEER_INCARNATION" >>told\nwhile [ -e hold ]; do sleep 0.02; done\n' >tell
+	chmod +x tell
+	touch hold
+	agent a1 --on peer-restart ./tell --on 'peer-offline ./tell' --on cold-start 'sh -c "echo cold >>told"'
+	wait_for 'grep -qx "peer-offline lamp " told'
+	rm hold
+	announce p1
+	wait_for 'grep -qx cold told'
+	touch hold
+	announce p2
+	wait_for 'grep -qx "peer-restart lamp p2" told'
+	announce p3; announce p4; announce p5
+	wait_for 'said a1 "incarnation p5"'
+	rm hold
+	wait_for 'grep -qx "peer-restart lamp p5" told'
+	stop a1
+	[ "$(grep -c peer-restart told)" -eq 2 ]
+	# the end waits for it; that it failed is said, and changes nothing
+	announce p6
+	run --separate-stderr rejoin-ready run -q lamp --incarnation a2 --on cold-start 'sh -c "sleep 0.2; exit 4"' -- true
+	status_is 0
+	err_has '--on: exited with 4'
+}
+
+@test "who waits is not woken" {
+	announce p1
+	agent a1
+	wait_for '[ "$(begun a1)" = 1 ]'
+	agent a2 --grace 1h
+	rejoin-ready forget other
+	start w rejoin-ready run other --incarnation b1 --grace 1h -- true
+	start g bash -c 'sleep 1000 | exec rejoin-ready gate other'
+	wait_for 'said a2 waiting && [ -e "$REJOIN_RUNTIME_DIR/ready/other/lock" ]'
+	woken() {
+		local p
+		for p in $a1_pid $a2_pid $w_pid $(pgrep -g "$g_pid" rejoin-ready); do
+			sed -n 's/^voluntary_ctxt_switches://p' "/proc/$p/status"
+		done
+	}
+	quiet() { local a; a=$(woken); read -rt 0.7 <> <(:) || :; [ "$a" = "$(woken)" ]; }
+	# they may still be on their way to their first sleep
+	wait_for quiet 20
+	[ "$(woken | wc -l)" -eq 4 ]
+	quiet
+}
+
+@test "gate: closed it neither writes nor reads; it opens at once" {
+	rejoin-ready forget lamp
+	mkfifo in
+	start g bash -c 'exec rejoin-ready gate lamp <in'
+	exec 7>in
+	printf 'one\ntwo\n' >&7
+	wait_for 'grep -q inotify <(ls -l /proc/$g_pid/fd)'
+	# 64 KiB fit in the pipe, and not a byte more: it does not read
+	run timeout 1 dd if=/dev/zero of=/dev/fd/7 bs=4096 count=64
+	[ "$status" -eq 124 ]
+	[ ! -s g.out ]
+	rejoin-ready announce lamp
+	wait_for '[ "$(head -n 2 g.out)" = "one
+two" ]'
+	exec 7>&-
+	wait_for '! alive $g_pid'
+}
+
+@test "gate: it closes at the end of a line, and a line that began is passed to its end" {
+	announce p1
+	mkfifo in
+	start g bash -c 'exec rejoin-ready gate lamp <in'
+	exec 7>in
+	printf 'one\ntw' >&7
+	wait_for '[ "$(wc -c <g.out)" = 6 ]'
+	rejoin-ready forget lamp
+	printf 'o\nthree\nfour' >&7
+	wait_for '[ "$(wc -c <g.out)" = 8 ]'
+	printf '\n' >&7
+	rejoin-ready announce lamp
+	wait_for '[ "$(wc -l <g.out)" = 4 ]'
+	rejoin-ready forget lamp
+	# the last line has no end; whoever wrote it is gone, and it waits all the same
+	printf 'last' >&7
+	exec 7>&-
+	wait_for 'alive $g_pid'
+	announce p2
+	wait_for '! alive $g_pid'
+	[ "$(cat g.out)" = $'one\ntwo\nthree\nfour\nlast' ]
+	# nothing to pass on, nobody who writes: it ends, open or not
+	rejoin-ready forget lamp
+	run bash -c ': | rejoin-ready gate lamp'
+	status_is 0
+}
+
+@test "gate: a peer that flaps 100 times loses nothing" {
+	announce p1
+	seq 200000 >want
+	# the reader is slow now and then, so that writes fall short as well
+	start g bash -c 'exec 8< <(exec rejoin-ready gate lamp <want); while read -rN 30000 x <&8; do printf %s "$x"; done; printf %s "$x"'
+	local i
+	for i in {1..100}; do
+		rejoin-ready forget lamp
+		announce "p$i"
+	done
+	wait_for '! alive $g_pid' 30
+	cmp want g.out
+	# and in a pipe that is written to slowly
+	start s bash -c 'for i in {1..300}; do echo "a $i"; printf "b "; read -rt 0.002 <> <(:); echo "$i"; done | rejoin-ready gate lamp'
+	for i in {1..100}; do
+		rejoin-ready forget lamp
+		announce "p$i"
+	done
+	wait_for '! alive $s_pid' 30
+	cmp s.out <(for i in {1..300}; do echo "a $i"; echo "b $i"; done)
+}
+
+@test "gate --drop-oldest: reads on while closed, drops whole lines, and counts them" {
+	rejoin-ready forget lamp
+	mkfifo in
+	start g bash -c 'exec rejoin-ready gate lamp --drop-oldest 1K <in'
+	exec 7<>in
+	seq 100000 >&7
+	printf 'and %02000d end\nlast\n' 0 >&7
+	# it has read all of it when nothing is left in the pipe
+	wait_for '! read -rt 0 -u 7'
+	rejoin-ready announce lamp
+	exec 7>&-
+	wait_for '! alive $g_pid'
+	[ "$(cat g.out)" = last ]
+	said g 'lamp: dropped 100001 lines, 590904 bytes, the oldest, while the gate was closed'
+	# what fits is kept
+	rejoin-ready forget lamp
+	start h bash -c 'exec rejoin-ready gate lamp --drop-oldest 1K <in'
+	exec 7<>in
+	seq 1000 >&7
+	wait_for '! read -rt 0 -u 7'
+	exec 7>&-
+	rejoin-ready announce lamp
+	wait_for '! alive $h_pid'
+	seq 1000 | tail -c 1024 | sed 1d >want
+	diff want h.out
+	[ "$(sed -n 's/.*dropped \([0-9]*\) lines.*/\1/p' h.err)" = $((1000 - $(wc -l <want))) ]
+}
+
+@test "gate ends when its reader does, and says what it could not write" {
+	announce p1
+	run bash -c 'yes | rejoin-ready gate lamp | head -n 2; echo "${PIPESTATUS[1]}"'
+	out_is $'y\ny\n141'
+	# closed, too
+	rejoin-ready forget lamp
+	mkfifo in
+	start g bash -c 'exec 7<>in; rejoin-ready gate lamp <&7 | read -rt 0.2; echo "${PIPESTATUS[0]}" >st'
+	wait_for '[ "$(cat st 2>/dev/null)" = 141 ]'
+	announce p1
+	run --separate-stderr bash -c 'echo x | rejoin-ready gate lamp >/dev/full'
+	status_is 3
+	err_has 'standard output: No space left on device'
+}
