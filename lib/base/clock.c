@@ -18,6 +18,12 @@ clock_mono_ms(void)
 }
 
 int64_t
+clock_boot_ms(void)
+{
+	return now_ms(CLOCK_BOOTTIME);
+}
+
+int64_t
 clock_wall_ms(void)
 {
 	return now_ms(CLOCK_REALTIME);

@@ -16,6 +16,9 @@ enum { CLOCK_TEXT = 32 };
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t clock_mono_ms(void);
 
+/* Milliseconds since boot, time asleep included: CLOCK_BOOTTIME, as processes' starts are counted. */
+int64_t clock_boot_ms(void);
+
 /* Milliseconds since 1970, UTC. */
 int64_t clock_wall_ms(void);
 
