@@ -11,8 +11,8 @@
 #include "agent/deliver.h"
 #include "agent/fifo.h"
 #include "agent/frame.h"
+#include "agent/process.h"
 #include "agent/request.h"
-#include "agent/unit.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -114,61 +114,6 @@ deliver_http(const struct profile *p, int64_t end_ms, const struct delivery *las
 	return request_delegate(&p->retry.http, left > 0 ? left : 1, f);
 }
 
-/* A PID file says whom to signal, so it is trusted or not used. */
-static int
-pid_of_file(const struct profile *p, pid_t *pid, struct fail *f)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int64_t n;
-	int r = file_load_trusted(p->retry.pid_file, p->gid, PID_FILE_MAX, &b, f);
-
-	if (r == -ENOENT)
-		return fail_set(f, EXIT_ABSENT, "%s: not running: %s: is not there", p->name,
-		    p->retry.pid_file);
-	if (r < 0)
-		return r;
-	b.s[strcspn(b.s, " \t\r\n")] = '\0';
-	if (num_parse(b.s, 2, INT32_MAX, &n) < 0)
-		return fail_set(f, EXIT_TROUBLE, "%s: holds no process id: '%s'", p->retry.pid_file,
-		    b.s);
-	*pid = (pid_t)n;
-	return 0;
-}
-
-static int
-pid_of_unit(const struct profile *p, pid_t *pid, struct fail *f)
-{
-	switch (unit_main_pid(NULL, p->unit, pid)) {
-	case 0:
-		return 0;
-	case -ESRCH:
-		return fail_set(f, EXIT_ABSENT, "%s: not running: %s has no process", p->name,
-		    p->unit);
-	default:
-		return fail_set(f, EXIT_TROUBLE, "%s: its process cannot be found: control groups"
-		    " do not show it", p->unit);
-	}
-}
-
-/* Does PID run EXE, or did it before an upgrade replaced the file? */
-static int
-check_exe(pid_t pid, const char *exe, struct fail *f)
-{
-	_cleanup_free_ char *link = xasprintf("/proc/%jd/exe", (intmax_t)pid);
-	char at[PATH_MAX];
-	ssize_t n = readlink(link, at, sizeof at - 1);
-	char *deleted;
-
-	if (n < 0)
-		return fail_errno(f, errno, "%s", link);
-	at[n] = '\0';
-	deleted = strstr(at, " (deleted)");
-	if (deleted && deleted[strlen(" (deleted)")] == '\0')
-		*deleted = '\0';
-	return strcmp(at, exe) == 0 ? 0 : fail_set(f, EXIT_DENIED,
-	    "process %jd runs %s, not %s", (intmax_t)pid, at, exe);
-}
-
 /* The pidfd comes first: what is looked at afterwards is then what is signalled. */
 static int
 deliver_signal(const struct profile *p, const struct delivery *last, struct delivery *d,
@@ -176,7 +121,7 @@ deliver_signal(const struct profile *p, const struct delivery *last, struct deli
 {
 	_cleanup_fd_ int fd = -1;
 	pid_t pid = 0;
-	int r = p->retry.pid_file ? pid_of_file(p, &pid, f) : pid_of_unit(p, &pid, f);
+	int r = process_find(p, p->retry.pid_file, &pid, f);
 
 	if (r < 0)
 		return r;
@@ -184,7 +129,7 @@ deliver_signal(const struct profile *p, const struct delivery *last, struct deli
 	if (fd < 0 && errno != ESRCH)
 		return fail_errno(f, errno, "process %jd", (intmax_t)pid);
 	if (fd >= 0 && p->retry.exe) {
-		r = check_exe(pid, p->retry.exe, f);
+		r = process_check_exe(pid, p->retry.exe, f);
 		if (r < 0 && r != -ENOENT && r != -ESRCH)
 			return r;
 	}

@@ -34,20 +34,28 @@ incarnation_start(pid_t pid, uint64_t *ticks)
 	if (r < 0)
 		return r;
 	p = strrchr(text, ')');	/* the command's name may hold blanks and brackets */
+	if (p && (strncmp(p, ") Z", 3) == 0 || strncmp(p, ") X", 3) == 0))
+		return -ESRCH;	/* dead, and not yet buried */
 	for (int field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
 	return p && sscanf(p, "%" SCNu64, ticks) == 1 ? 0 : -ESRCH;
 }
 
 int
+incarnation_boot(char text[INCARNATION_BOOT])
+{
+	return slurp("/proc/sys/kernel/random/boot_id", text, INCARNATION_BOOT);
+}
+
+int
 incarnation_of(pid_t pid, char text[INCARNATION_TEXT])
 {
-	char boot[40];
+	char boot[INCARNATION_BOOT];
 	uint64_t ticks;
 	int r = incarnation_start(pid, &ticks);
 
 	if (r == 0)
-		r = slurp("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
+		r = incarnation_boot(boot);
 	if (r < 0)
 		return r;
 	snprintf(text, INCARNATION_TEXT, "%.8s-%jd-%ju", boot, (intmax_t)pid, (uintmax_t)ticks);

@@ -12,7 +12,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { INCARNATION_TEXT = 64 };
+enum { INCARNATION_TEXT = 64, INCARNATION_BOOT = 37 };
+
+/* The kernel's boot id, all of it. */
+int incarnation_boot(char text[INCARNATION_BOOT]);
 
 int incarnation_of(pid_t pid, char text[INCARNATION_TEXT]);
 
