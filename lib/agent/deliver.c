@@ -21,7 +21,7 @@
 #include "base/spawn.h"
 #include "base/xalloc.h"
 
-enum { PID_FILE_MAX = 64, GRACE_MS = 2000, SAYS_WITHIN_MS = 5000 };
+enum { GRACE_MS = 2000, SAYS_WITHIN_MS = 5000 };
 
 /*
  * Requests that the agent has taken before ours, those waiting in its pipe

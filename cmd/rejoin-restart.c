@@ -1,0 +1,125 @@
+/*
+ * rejoin-restart - restart an agent, and prove it.
+ *
+ * Waits for its turn and for the agent to be idle, restarts it by the method of
+ * its profile, and ends well when another incarnation is there that is ready
+ * and stays so.  What was done is kept in a history.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/life.h"
+#include "agent/profile.h"
+#include "agent/reason.h"
+#include "agent/restart.h"
+#include "base/diag.h"
+#include "base/opt.h"
+
+enum { KEY_CONDITIONAL = OPT_OWN, KEY_DRY_RUN, KEY_FORCE, KEY_REASON };
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ KEY_CONDITIONAL, "conditional", NULL, "restart it only if it runs" },
+	{ KEY_DRY_RUN, "dry-run", NULL, "print what would be done; do nothing" },
+	{ KEY_FORCE, "force", NULL, "restart it even if it is not idle" },
+	{ KEY_REASON, "reason", "TEXT", "write down TEXT as what this is for" },
+	OPT_TIMEOUT,
+	OPT_COMMON
+};
+
+struct tool {
+	const char *agent;	/* NULL for the default */
+	bool dry_run;
+	struct restart_spec spec;
+	struct profile *profile;
+};
+
+static void
+parse_options(int argc, char *argv[], struct tool *t)
+{
+	int key;
+
+	while ((key = opt_next(argc, argv, opts, "[-A NAME] [--reason TEXT] [--timeout DUR]\n"
+	    "       [--force] [--conditional] [--dry-run]")) != -1) {
+		switch (key) {
+		case 'A':
+			t->agent = optarg;
+			break;
+		case KEY_CONDITIONAL:
+			t->spec.conditional = true;
+			break;
+		case KEY_DRY_RUN:
+			t->dry_run = true;
+			break;
+		case KEY_FORCE:
+			t->spec.force = true;
+			break;
+		case KEY_REASON:
+			reason_clean(optarg, strlen(optarg), t->spec.reason);
+			break;
+		case OPT_KEY_TIMEOUT:
+			t->spec.timeout_ms = opt_duration("--timeout");
+			break;
+		}
+	}
+	if (optind < argc)
+		opt_misused("an operand is not expected: '%s'", argv[optind]);
+}
+
+static enum exit_status
+dry_run(const struct tool *t)
+{
+	_cleanup_buf_ struct buf how = BUF_INIT;
+	enum exit_status status = EXIT_OK;
+	struct fail f;
+
+	if (restart_describe(t->profile, &t->spec, &how, &f) < 0) {
+		diag(0, "%s", f.text);
+		status = f.status;
+	}
+	printf("agent\t%s\nprofile\t%s\n%s", t->profile->name, t->profile->file, how.s);
+	return status;
+}
+
+static const char *
+name_of(const struct life *l)
+{
+	return *l->name ? l->name : "none";
+}
+
+static enum exit_status
+run(const struct tool *t)
+{
+	const char *name = t->profile->name;
+	struct restart_outcome o;
+	struct fail f;
+	int r = restart(t->profile, &t->spec, &o, &f);
+
+	if (*o.warning.text)
+		diag(0, "not written down: %s", o.warning.text);
+	if (r < 0) {
+		diag(0, "%s%s", f.text, o.by_another ? " (restarted by another)" : "");
+		return f.status;
+	}
+	if (o.by_another)
+		diag_info("%s: restarted by another: %s", name, name_of(&o.after));
+	else
+		diag_info("%s: restarted: %s -> %s, ready after %.1f s", name, name_of(&o.before),
+		    name_of(&o.after), (double)o.ready_ms / 1000);
+	return EXIT_OK;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct tool t = { .spec.timeout_ms = -1 };
+	enum exit_status status;
+
+	diag_init(argv);
+	parse_options(argc, argv, &t);
+	t.spec.asked_ms = life_own_start_ms();
+	t.profile = profile_load_or_die(t.agent);
+	status = t.dry_run ? dry_run(&t) : run(&t);
+	profile_free(t.profile);
+	finish(status);
+}

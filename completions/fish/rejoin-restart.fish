@@ -1,0 +1,12 @@
+complete -c rejoin-restart -f
+complete -c rejoin-restart -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
+complete -c rejoin-restart -l conditional -d 'restart it only if it runs'
+complete -c rejoin-restart -l dry-run -d 'print what would be done; do nothing'
+complete -c rejoin-restart -l force -d 'restart it even if it is not idle'
+complete -c rejoin-restart -l reason -x -d 'write down TEXT as what this is for'
+complete -c rejoin-restart -l timeout -x -d 'give up after DUR'
+complete -c rejoin-restart -s q -l quiet -d 'report errors only'
+complete -c rejoin-restart -l syslog -d 'report to syslog too'
+complete -c rejoin-restart -s v -l verbose -d 'tell what is done'
+complete -c rejoin-restart -s h -l help -d 'print this help and exit'
+complete -c rejoin-restart -s V -l version -d 'print the version and exit'

@@ -1,0 +1,38 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/incarnation.h"
+#include "agent/life.h"
+#include "base/clock.h"
+
+static int64_t
+start_ms(uint64_t ticks)
+{
+	return (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+int
+life_of_process(pid_t pid, struct life *l)
+{
+	char name[INCARNATION_TEXT];
+	uint64_t ticks;
+	int r = incarnation_of(pid, name);
+
+	if (r == 0)
+		r = incarnation_start(pid, &ticks);
+	if (r < 0)
+		return r;
+	*l = (struct life){ .running = 1, .pid = pid, .began_ms = start_ms(ticks) };
+	strcpy(l->name, name);
+	snprintf(l->text, sizeof l->text, "process %jd", (intmax_t)pid);
+	return 0;
+}
+
+int64_t
+life_own_start_ms(void)
+{
+	uint64_t ticks;
+
+	return incarnation_start(getpid(), &ticks) == 0 ? start_ms(ticks) : clock_boot_ms();
+}

@@ -1,0 +1,25 @@
+/*
+ * slot - one restart of an agent at a time, and one for all who ask at once.
+ *
+ * Who has the turn holds restart/NAME.lock in the runtime directory.  Everybody
+ * leaves in it when he asked, so that who has the turn can let a burst of them
+ * end first: they then find an incarnation that is younger than themselves.
+ */
+#ifndef AGENT_SLOT_H
+#define AGENT_SLOT_H
+
+#include <stdint.h>
+
+#include "agent/profile.h"
+#include "base/fail.h"
+
+/*
+ * The lock's descriptor, held; close(2) ends the turn.  EXIT_TIMEOUT where
+ * another holds it until END_MS on the monotonic clock.
+ */
+int slot_take(const struct profile *p, int64_t end_ms, struct fail *f);
+
+/* Wait until nobody has asked for a while; not for ever. */
+void slot_let_burst_end(int fd);
+
+#endif

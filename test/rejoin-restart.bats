@@ -1,0 +1,455 @@
+# rejoin-restart as its users see it: agents are processes of the test, or
+# what a fake systemctl tells of.
+load helper
+
+setup() {
+	begin
+	: >agents
+}
+
+# who was started by a restart is nobody's child here
+teardown() {
+	local p
+	while read -r p; do
+		kill -KILL "$p" 2>/dev/null || :
+	done <agents
+	end
+}
+
+# agent NAME CODE... - an executable NAME that is an agent: it writes down who it is, then runs CODE
+agent() {
+	local name=$1
+	shift
+	{
+		printf '#!/bin/bash\ncd %q\n' "$PWD"
+		echo 'echo $$ >>agents; echo $$ >pid.new; mv pid.new pid'
+		printf '%s\n' "$@"
+	} >"$name"
+	chmod +x "$name"
+}
+
+# profile LINE... - the profile t
+profile() { printf '%s\n' "$@" >"$REJOIN_CONFIG_DIR/agents.d/t.conf"; }
+
+# by_signal LINE... - the profile of the agent "run", ended by signals and started anew
+by_signal() {
+	profile '[restart]' 'method = signal' "pid-file = $PWD/pid" "start = $PWD/run" 'stable = 100ms' \
+		'timeout = 10s' "$@"
+}
+
+gone() { if alive "$1"; then echo "$1 is still there"; return 1; fi; }
+
+# fake NAME TEXT - a command of that name, first in PATH, that runs the shell text
+fake() {
+	mkdir -p fake
+	printf '#!/bin/bash\n%s\n' "$2" >"fake/$1"
+	chmod +x "fake/$1"
+	[[ $PATH == "$PWD/fake:"* ]] || PATH=$PWD/fake:$PATH
+}
+
+restart() { run --separate-stderr rejoin-restart -A t "$@"; }
+
+# the history's last entry: FILTER VALUE
+entry() {
+	local got
+	got=$(tail -1 "$REJOIN_STATE_DIR/restart/t.jsonl" | jq -c "$1")
+	[ "$got" = "$2" ] || { echo "$1 is $got, not $2"; return 1; }
+}
+
+launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ -s pid ]'; }
+
+@test "by signals: a new process, proved, and written down" {
+	agent run 'exec sleep 1000'
+	by_signal 'exe = /usr/bin/sleep' 'signal = TERM'
+	launch
+	wait_for '[ "$(readlink /proc/$(cat pid)/exe)" = /usr/bin/sleep ]'
+	local old
+	old=$(cat pid)
+	restart --reason 'new "config" \'
+	status_is 0
+	[ "$(cat pid)" != "$old" ]
+	gone "$old"
+	err_has "t: restarted: "
+	entry '[.agent,.reason,.method,.outcome,.status,.detail]' \
+		'["t","new \"config\" \\","signal","restarted",0,null]'
+	entry '.before|test("^[0-9a-f]{8}-'"$old"'-[0-9]+$")' true
+	entry '.after|test("^[0-9a-f]{8}-'"$(cat pid)"'-[0-9]+$")' true
+	entry '.time|test("^20.*Z$")' true
+	restart -q
+	status_is 0
+	[ -z "$stderr" ]
+	[ "$(jq -s 'map(.id)|. == (sort|unique)' "$REJOIN_STATE_DIR/restart/t.jsonl")" = true ]
+}
+
+@test "an upgraded program is still the agent, another one is not" {
+	cp /usr/bin/sleep prog
+	agent run "exec $PWD/prog 1000"
+	by_signal "exe = $PWD/prog" 'signal = TERM'
+	launch
+	wait_for '[ "$(readlink /proc/$(cat pid)/exe)" = $PWD/prog ]'
+	mv prog old
+	cp old prog
+	rm old
+	[[ $(readlink "/proc/$(cat pid)/exe") == *' (deleted)' ]]
+	restart
+	status_is 0
+	# the number of a dead agent, now another program's: that one is left alone
+	sleep 1000 3>&- 4>&- &
+	local other=$! old
+	old=$(cat pid)
+	echo $other >pid
+	restart
+	status_is 0
+	entry '[.before,.outcome]' '[null,"started"]'
+	alive $other
+	alive "$old"
+	kill $other
+}
+
+@test "a process that began after its pid file was written is nobody's agent" {
+	agent run 'exec sleep 1000'
+	by_signal 'exe = /usr/bin/sleep'
+	sleep 1000 3>&- 4>&- &
+	local other=$!
+	echo $other >pid
+	touch -d '1 minute ago' pid
+	restart --timeout 300ms
+	status_is 7
+	err_has "process $other is younger than"
+	alive $other
+	kill $other
+}
+
+@test "whom we saw come back is known, however its pid file is dated" {
+	agent run 'exec sleep 1000'
+	by_signal 'exe = /usr/bin/sleep' 'signal = TERM'
+	restart
+	status_is 0
+	touch -d '1 minute ago' pid
+	restart
+	status_is 0
+}
+
+@test "who ignores the first signals is killed, and who comes back at once is not it" {
+	agent run 'trap "" INT TERM; while :; do read -t 1000 <> <(:); done'
+	by_signal 'grace = 100ms'
+	launch
+	local old
+	old=$(cat pid)
+	restart
+	status_is 0
+	gone "$old"
+	entry .outcome '"restarted"'
+}
+
+@test "an agent that does not come back, does not start, or does not stay" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM'
+	sed -i '/start = /d' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	launch
+	restart --timeout 300ms
+	status_is 4
+	err_has 'did not come back'
+	entry '[.outcome,.after,.status]' '["absent",null,4]'
+	restart --timeout 300ms
+	status_is 5
+	err_has 'has no start'
+	by_signal
+	sed -i "s|^start = .*|start = $PWD/none|" "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	restart
+	status_is 3
+	err_has "$PWD/none: No such file"
+	agent run 'exit 3'
+	by_signal
+	restart
+	status_is 1
+	err_has 'run: exited with 3'
+	entry .outcome '"refused"'
+	agent run 'exec sleep 0.6'
+	by_signal 'stable = 1500ms' 'timeout = 2500ms'
+	restart
+	status_is 1
+	err_has 'does not stay'
+	entry .outcome '"not-stable"'
+}
+
+@test "only if it runs" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM'
+	restart --conditional
+	status_is 5
+	[ ! -e "$REJOIN_STATE_DIR/restart/t.jsonl" ]
+	restart
+	status_is 0
+	entry '[.before,.outcome]' '[null,"started"]'
+	restart --conditional
+	status_is 0
+	entry .outcome '"restarted"'
+}
+
+@test "a hundred at once are one restart" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM' 'limit = 3/10m' 'timeout = 60s'
+	launch
+	local i pids=()
+	for ((i = 0; i < 100; i++)); do
+		rejoin-restart -A t --reason "$i" 2>"err.$i" 3>&- 4>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	[ "$(wc -l <"$REJOIN_STATE_DIR/restart/t.jsonl")" = 1 ]
+	[ "$(wc -l <agents)" = 2 ]
+	[ "$(grep -l 'restarted by another' err.* | wc -l)" = 99 ]
+}
+
+@test "five one after the other under a limit of three" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM' 'limit = 3/10m'
+	launch
+	local i
+	for i in 1 2 3; do
+		restart
+		status_is 0
+	done
+	for i in 4 5; do
+		restart --force
+		status_is 6
+		[[ $stderr =~ 'held back by its limit of 3 restarts in 10m 0s: again in 3m '[0-9]+'s, at 20' ]]
+	done
+	[ "$(wc -l <agents)" = 4 ]
+	restart --dry-run
+	status_is 6
+	out_has $'limit\t3 in 600000ms, 0 left'
+	# a bucket that cannot be written holds nothing
+	rm "$REJOIN_STATE_DIR/restart/t.limit"
+	mkdir "$REJOIN_STATE_DIR/restart/t.limit"
+	restart
+	status_is 3
+	[ "$(wc -l <agents)" = 4 ]
+}
+
+@test "an agent that is busy is waited for, or not" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM' '[status]' 'method = busy-path' "busy-path = $PWD/busy/*"
+	launch
+	mkdir -p busy/1
+	local old
+	old=$(cat pid)
+	restart --timeout 200ms
+	status_is 6
+	err_has 't: is busy'
+	[ "$(cat pid)" = "$old" ]
+	rejoin-restart -A t --timeout 20s 2>err 3>&- 4>&- &
+	local waiting=$!
+	rmdir busy/1
+	wait $waiting
+	[ "$(cat pid)" != "$old" ]
+	mkdir busy/1
+	restart --force
+	status_is 0
+	rm -r busy
+	restart
+	status_is 6
+	err_has 'the state of t is unknown'
+}
+
+@test "by a command, and one that changes nothing" {
+	agent run 'exec sleep 1000'
+	profile '[restart]' 'method = exec' "argv = $PWD/again 'one word'" "pid-file = $PWD/pid" \
+		'stable = 100ms' 'timeout = 10s'
+	cat >again <<-END
+	#!/bin/bash
+	cd $PWD
+	[ "\$1" = 'one word' ] || exit 9
+	kill \$(cat pid)
+	setsid ./run </dev/null >/dev/null 2>&1 &
+	END
+	chmod +x again
+	launch
+	restart
+	status_is 0
+	restart --dry-run
+	status_is 0
+	out_has $'argv\t'"$PWD/again one word"
+	printf '#!/bin/sh\necho not today >&2\nexit 3\n' >again
+	restart
+	status_is 1
+	err_has "$PWD/again: not today"
+	printf '#!/bin/sh\n' >again
+	restart --timeout 300ms
+	status_is 1
+	err_has 't: did not restart: it is still incarnation'
+	entry '[.outcome,.status,.before == .after]' '["unchanged",1,true]'
+	rm again
+	restart
+	status_is 3
+}
+
+@test "signs of readiness: a probe, a status, a log" {
+	agent run 'sleep 0.3; touch up; echo "12:00 agent is up" >>log; exec sleep 1000'
+	by_signal "ready = probe:test -e '$PWD/up'"
+	restart
+	status_is 0
+	[ -e up ]
+	rm up
+	by_signal "ready = status" '[status]' 'method = exec' "argv = /bin/cat $PWD/state" 'idle = ok' 'starting = ^start'
+	echo starting >state
+	restart --timeout 300ms
+	status_is 4
+	err_has 'not ready in time'
+	entry .outcome '"not-ready"'
+	echo ok >state
+	restart
+	status_is 0
+	# what an agent before it has written is no sign
+	by_signal 'ready = log: agent is up$' '[log.a]' "path = $PWD/lo*"
+	printf 'x agent is up\n' >log
+	agent run 'echo "an agent is up, or so" >>log; printf "no agent is up" >>log; exec sleep 1000'
+	restart --timeout 500ms
+	status_is 4
+	agent run 'sleep 0.3; echo "2 agent is up" >>log; exec sleep 1000'
+	restart
+	status_is 0
+	# the log is rotated, too
+	agent run 'mv log log.1; echo "3 agent is up" >log; exec sleep 1000'
+	restart
+	status_is 0
+	by_signal "ready = probe:$PWD/none"
+	restart
+	status_is 3
+}
+
+@test "a reader of the pipe is looked for under the lock of retries, and once" {
+	by_signal 'signal = TERM' 'ready = fifo-reader' '[retry]' 'method = fifo' "path = $PWD/fifo" \
+		'frame = adu64' 'command = retry-update'
+	mkfifo -m 0660 fifo
+	agent run 'exec sleep 1000'
+	restart --timeout 300ms
+	status_is 4
+	agent run "exec 4<>fifo; exec sleep 1000"
+	restart
+	status_is 0
+	restart --dry-run
+	status_is 0
+	out_has $'ready\tfifo-reader'
+}
+
+@test "by s6" {
+	needs s6-supervise s6-svc s6-svstat
+	mkdir svc
+	printf '#!/bin/sh\necho $$ >>%q\nexec sleep 1000\n' "$PWD/agents" >svc/run
+	chmod +x svc/run
+	profile '[restart]' 'method = s6' "service = $PWD/svc" 'stable = 100ms' 'timeout = 20s'
+	restart
+	status_is 3
+	err_has 's6-supervise not running'
+	start supervise s6-supervise svc
+	wait_for '[ "$(s6-svstat -o up svc)" = true ]'
+	restart
+	status_is 0
+	entry '[.method,.outcome]' '["s6","restarted"]'
+	s6-svc -d svc
+	wait_for '[ "$(s6-svstat -o up svc)" = false ]'
+	restart --conditional
+	status_is 5
+	restart
+	status_is 0
+	entry .outcome '"started"'
+	sed -i 's/^stable/ready = notify\nstable/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	restart --timeout 1500ms
+	status_is 4
+	s6-svc -d svc
+	wait_for '[ "$(s6-svstat -o up svc)" = false ]'
+	s6-svc -x svc
+}
+
+@test "by a systemctl that says yes and does nothing" {
+	profile '[agent]' 'unit = x.service' '[restart]' 'method = systemd' 'stable = 100ms' 'timeout = 10s'
+	cat >answer <<-END
+	LoadState=loaded
+	ActiveState=active
+	SubState=running
+	InvocationID=0123456789abcdef0123456789abcdef
+	MainPID=1
+	ExecMainStartTimestampMonotonic=1
+	END
+	fake systemctl '[ "$1" != show ] || exec cat answer'
+	restart
+	status_is 1
+	err_has 't: did not restart: it is still incarnation 0123456789abcdef0123456789abcdef'
+	entry '[.outcome,.before]' '["unchanged","0123456789abcdef0123456789abcdef"]'
+	fake systemctl '[ "$1" != show ] || exec cat answer
+		echo Interactive authentication required. >&2; exit 4'
+	restart
+	status_is 7
+	err_has 'x.service: Interactive authentication required.'
+	fake systemctl '[ "$1" != show ] || exec cat answer
+		exec tail -f /dev/null'
+	restart --timeout 500ms
+	status_is 4
+	fake systemctl '[ "$1" != show ] || exec cat answer
+		echo "$@" >args; sed -i "s/^InvocationID=.*/InvocationID=fedc/" answer'
+	restart --conditional
+	status_is 0
+	grep -q 'try-restart -- x.service' args
+	entry .after '"fedc"'
+	sed -i 's/=loaded/=masked/' answer
+	restart
+	status_is 3
+	err_has 'x.service: the unit is masked'
+	fake systemctl 'echo no bus >&2; exit 1'
+	restart --timeout 100ms
+	status_is 3
+	err_has 'no bus'
+}
+
+@test "what is to be done is told, and not done" {
+	agent run 'exec sleep 1000'
+	by_signal 'limit = 3/10m' 'ready = log:up (and|or) down' '[log.x]' 'path = /x'
+	launch
+	restart --dry-run --timeout 7s
+	status_is 0
+	[ "$(wc -l <agents)" = 1 ]
+	out_has $'agent\tt'
+	out_has $'signals\tSIGINT SIGTERM SIGKILL, 10000ms each'
+	out_has $'ready\tlog:up (and|or) down'
+	out_has $'timeout\t7000ms'
+	out_has $'limit\t3 in 600000ms, 3 left'
+	out_has "-$(cat pid)-"
+	[ ! -e "$REJOIN_STATE_DIR/restart" ]
+	kill "$(cat pid)"
+	wait_for '! alive $(cat pid)'
+	restart --dry-run --conditional
+	status_is 5
+}
+
+@test "misuse" {
+	profile '[restart]' 'stable = 1s'
+	restart
+	status_is 2
+	err_has 't.conf: [restart] has no method'
+	profile '[restart]' 'method = http'
+	restart
+	status_is 2
+	restart operand
+	status_is 2
+	restart --timeout 3
+	status_is 2
+	run --separate-stderr rejoin-restart -A none-such
+	status_is 2
+	by_signal
+	chmod o+w "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	restart
+	status_is 7
+	by_signal
+	chmod o-w "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	agent run 'exec sleep 1000'
+	launch
+	chmod o+w pid
+	restart --timeout 100ms
+	status_is 7
+	run --separate-stderr bash -c 'rejoin-restart -A t --dry-run >/dev/full'
+	status_is 3
+}
