@@ -24,7 +24,7 @@ static const struct {
 	{ "[agnet]\n", ":1: section [agnet] is not known" },
 	{ "[log.]\n", ":1: section [log.] is not known" },
 	{ "[log.a]\nfile=/x\n", ":2: key 'file' is not known in [log.a]" },
-	{ "[retry]\nmethod=pigeon\n", ":2: method: 'pigeon' is not none, fifo, exec or signal" },
+	{ "[retry]\nmethod=pigeon\n", ":2: method: 'pigeon' is not none, fifo, exec, signal or http" },
 	{ "[retry]\nmethod=fifo\n", ": [retry] method = fifo needs a path" },
 	{ FIFO, ": [retry] this frame needs a command" },
 	{ "[retry]\npath=relative\n", ":2: path: not an absolute path: 'relative'" },
