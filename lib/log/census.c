@@ -3,299 +3,316 @@
 
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/ids.h"
-#include "log/order.h"
+#include "log/finder.h"
+#include "log/idset.h"
+#include "log/merge.h"
+#include "log/node.h"
 #include "log/skew.h"
 
-/*
- * The value of an id: whether it is sent and needed, by which source first, and
- * when, in microseconds from a year before the first time of all.
- */
-enum { SENT = 1, NEEDED = 2, SOURCE_SHIFT = 2, SOURCE_BITS = 14, TIME_SHIFT = 16 };
+#define FOR_EVER	(INT64_MAX / 8)
 
-enum {
-	BATCH = 4096,		/* ends of messages that are handed over at once */
-	AHEAD = 16,		/* so many places are on their way from memory */
-};
+enum { PAIRS_MAX = 1 << 18 };	/* needs whose times are kept for the sake of the clocks */
 
 struct census {
-	struct ids sent;
-	struct skew *skew;
-	int64_t noise_ns, zero_ns;
-};
+	struct idset needed;	/* not sent in the window before */
+	struct idset sent;	/* of these, who is sent all the same */
+	int64_t window_ns;
+	bool forgot;		/* some that are needed may have been sent, long before */
 
-/* One end of a message. */
-struct end {
-	uint64_t id;
-	int64_t t, res;
-	bool sends, timed;
-};
-
-struct batch {
-	struct end v[BATCH];
-	size_t n;
-	bool full, last;	/* LAST: its source is read to the end */
-};
-
-/* Who reads a source, and hands over one batch while it fills the other. */
-struct reader {
-	struct source *source;
+	/* While the logs are read. */
 	const struct rules *rules;
-	bool *used;
-	bool any, clock;	/* is there anything to look for */
-	struct edges edges;	/* of RECORD; those before NEXT are in a batch */
-	size_t next;
-	struct record record;
-	struct batch batch[2];
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	struct source **v;
+	unsigned n;
+	bool **used;		/* by rank: which rules are for the source */
+	struct past past;
+	struct skew *skew;
+	struct ids pairs;	/* when those of NEEDED were first needed: log/ledger.h has the values */
 };
 
-static int64_t
-time_of(const struct census *s, uint64_t value)
-{
-	return s->zero_ns + (int64_t)(value >> TIME_SHIFT) * 1000;
-}
-
-static void
-note(struct census *s, const struct end *e, unsigned i)
-{
-	uint64_t *slot = ids_put(&s->sent, e->id), old = *slot;
-	int64_t us = (e->t - s->zero_ns) / 1000;
-	unsigned other = old >> SOURCE_SHIFT & ((1 << SOURCE_BITS) - 1);
-
-	if (old == 0)
-		*slot = (uint64_t)(us < 0 ? 0 : us) << TIME_SHIFT | (uint64_t)(i & ((1 << SOURCE_BITS) - 1)) << SOURCE_SHIFT;
-	*slot |= e->sends ? SENT : NEEDED;
-	/* The other end of it was seen first, and only it. */
-	if (!s->skew || !e->timed || (old & (SENT | NEEDED)) != (e->sends ? NEEDED : SENT))
-		return;
-	if (e->sends)
-		skew_add(s->skew, i, other, e->t, time_of(s, old), e->res);
-	else
-		skew_add(s->skew, other, i, time_of(s, old), e->t, e->res);
-}
-
-static void
-note_batch(struct census *s, const struct batch *b, unsigned i)
-{
-	if (s->zero_ns == 0 && b->n)
-		s->zero_ns = b->v[0].t - INT64_C(86400000000000) * 366;
-	for (size_t k = 0; k < b->n; k++) {
-		if (k + AHEAD < b->n)
-			ids_prefetch(&s->sent, b->v[k + AHEAD].id);
-		note(s, &b->v[k], i);
-	}
-}
-
-/* The next record with edges; false at the end. */
 static bool
-next_record(struct reader *r)
+has_clock(const struct source *s)
 {
+	return s->fmt->group[FIELD_CLOCK] >= 0;
+}
+
+static void
+note(struct source *s, const struct record *r, struct ledger *l, void *cookie)
+{
+	const struct census *c = cookie;
 	struct fields fields;
 
-	r->edges.n = r->next = 0;
-	while (r->edges.n == 0) {
-		struct span text;
+	if (!s->finder)
+		s->finder = finder_new(c->rules, c->used[s->rank]);
+	if (c->skew && !l->skew)
+		l->skew = skew_new(c->n);
+	l->window_ns = c->window_ns;
+	finder_edges(s->finder, s, r, &l->edges);
+	if (has_clock(s) && format_fields(s->fmt, r->p, r->n, &fields))
+		rule_clocks(s, &fields, &l->edges);
+	ledger_enter(l, s, r);
+}
 
-		if (!(r->any || r->clock) || source_next(r->source, &r->record) == 0)
-			return false;
-		text = (struct span){ r->record.p, r->record.n };
-		while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-			text.n--;
-		if (r->any)
-			rule_edges(r->rules, r->used, r->source, text, &r->edges);
-		if (r->clock && format_fields(r->source->fmt, r->record.p, r->record.n, &fields))
-			rule_clocks(r->source, &fields, &r->edges);
+/* The need X is not met in its range. */
+static void
+judge(struct census *c, const struct need *x)
+{
+	uint64_t sent = past_find(&c->past, x->id);
+
+	if (!sent || x->now_ns - ledger_time(sent) > c->window_ns) {
+		if (idset_add(&c->needed, x->id) && c->skew && c->pairs.n < PAIRS_MAX && x->res)
+			*ids_put(&c->pairs, x->id) = ledger_value(x->rank, x->t, true);
+	} else if (c->skew && (sent & LEDGER_TIMED) && x->res) {
+		skew_add(c->skew, ledger_rank(sent), x->rank, ledger_time(sent), x->t, x->res);
 	}
+}
+
+/* ID, of the VALUE, is sent, but somebody needed it before. */
+static void
+come_late(struct census *c, uint64_t id, uint64_t value)
+{
+	const uint64_t *first;
+
+	if (!idset_has(&c->needed, id) || !idset_add(&c->sent, id) || !c->skew || !(value & LEDGER_TIMED))
+		return;
+	first = ids_find(&c->pairs, id);
+	if (first)
+		skew_add(c->skew, ledger_rank(value), ledger_rank(*first), ledger_time(value), ledger_time(*first), 1000);
+}
+
+static bool
+accept(struct ledger *l, void *cookie)
+{
+	struct census *c = cookie;
+
+	if (l->skew)
+		skew_take(c->skew, l->skew);
+	for (size_t i = 0; i < l->n_open; i++)
+		judge(c, &l->open[i]);
+	if (c->needed.n > c->sent.n)
+		for (size_t i = 0; i < l->sent.cap; i++)
+			if (l->sent.v[i].id)
+				come_late(c, l->sent.v[i].id, l->sent.v[i].value);
+	past_add(&c->past, l);
+	if (l->newest_ns > INT64_MIN && past_forget(&c->past, l->newest_ns - c->window_ns, 0))
+		c->forgot = true;
 	return true;
 }
 
-static void
-fill(struct reader *r, struct batch *b)
+static bool
+read_on(struct source **v, unsigned n, int64_t until, int64_t *at, void *cookie)
 {
-	b->n = 0;
-	b->last = false;
-	while (b->n < BATCH) {
-		const struct edge *x;
-		bool clock;
+	struct merge_watch watch = { .each = note, .accept = accept, .cookie = cookie };
 
-		if (r->next == r->edges.n && !next_record(r)) {
-			b->last = true;
-			return;
-		}
-		x = &r->edges.v[r->next++];
-		clock = x->what == EDGE_TICK || x->what == EDGE_SEEN;
-		if (x->what <= EDGE_SEEN)
-			b->v[b->n++] = (struct end){ clock ? rule_tick_id(x->id, x->n) : x->id, r->record.t, r->record.res,
-			    x->what == EDGE_SEND || x->what == EDGE_TICK, !clock && !r->record.inherited };
-	}
+	(void)until;
+	(void)at;
+	merge_watched(v, n, &watch);
+	return false;
 }
+
+static void
+rewind_all(const struct census *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		source_rewind(c->v[i]);
+}
+
+static void
+read_all(struct census *c, unsigned threads)
+{
+	struct merge_watch watch = { .each = note, .accept = accept, .resume = read_on, .cookie = c, .silent = true };
+	struct merge_count count = { 0 };
+	struct render none;
+
+	render_init(&none, -1, NULL);
+	if (!merge_parallel(c->v, c->n, threads, &watch, &none, &count))
+		merge_watched(c->v, c->n, &watch);
+	render_release(&none);
+	past_release(&c->past);
+	rewind_all(c);
+}
+
+/* Who looks through some of the sources for those who are needed. */
+struct search {
+	const struct census *census;
+	unsigned first, step;
+	struct idset found;
+	pthread_t thread;
+};
 
 static void *
-read_ahead(void *cookie)
+search(void *cookie)
 {
-	struct reader *r = cookie;
+	struct search *x = cookie;
+	const struct census *c = x->census;
+	struct edges edges = { NULL, 0, 0 };
+	struct record r;
 
-	for (int k = 0;; k ^= 1) {
-		struct batch *b = &r->batch[k];
+	for (unsigned i = x->first; i < c->n; i += x->step) {
+		struct source *s = c->v[i];
+		struct fields fields;
 
-		pthread_mutex_lock(&r->lock);
-		while (b->full)
-			pthread_cond_wait(&r->changed, &r->lock);
-		pthread_mutex_unlock(&r->lock);
-		fill(r, b);
-		pthread_mutex_lock(&r->lock);
-		b->full = true;
-		pthread_cond_signal(&r->changed);
-		pthread_mutex_unlock(&r->lock);
-		if (b->last)
-			return NULL;
+		if (!s->finder)
+			s->finder = finder_new(c->rules, c->used[s->rank]);
+		while (source_next(s, &r)) {
+			finder_edges(s->finder, s, &r, &edges);
+			if (has_clock(s) && format_fields(s->fmt, r.p, r.n, &fields))
+				rule_clocks(s, &fields, &edges);
+			for (size_t k = 0; k < edges.n; k++) {
+				const struct edge *e = &edges.v[k];
+				uint64_t id = e->what == EDGE_TICK ? rule_tick_id(e->id, e->n) : e->id;
+
+				if ((e->what == EDGE_SEND || e->what == EDGE_TICK) && idset_has(&c->needed, id))
+					idset_add(&x->found, id);
+			}
+			edges.n = 0;
+		}
 	}
+	free(edges.v);
+	return NULL;
 }
 
+/* Of those who are needed, are some sent so long before that they had been forgotten? */
 static void
-begin(struct reader *r, struct source *source, const struct rules *rules)
+search_all(struct census *c, unsigned threads)
 {
-	r->source = source;
-	r->rules = rules;
-	r->used = order_rules_for(rules, source, &r->any);
-	r->clock = source->fmt->group[FIELD_CLOCK] >= 0;
-	r->edges.n = r->next = 0;
-	r->batch[0].full = r->batch[1].full = false;
-}
+	struct search *v;
 
-static void
-finish_reading(struct reader *r)
-{
-	source_rewind(r->source);
-	free(r->used);
-	r->used = NULL;
-}
-
-/* Can several threads read at once?  Not where the same regular expression would be used by two. */
-static bool
-is_shareable(struct source **v, unsigned n, const struct rules *rules)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (v[i]->fmt->where >= WHERE_REGEX || v[i]->fmt->group[FIELD_CLOCK] >= 0)
-			return false;
-	for (size_t i = 0; i < rules->n; i++)
-		if (!rule_is_shareable(&rules->v[i]))
-			return false;
-	return true;
-}
-
-/* Sources FIRST to LAST at once; batches are taken in turns, so that what comes of it is always the same. */
-static void
-read_together(struct census *s, struct reader *readers, struct source **v, unsigned first, unsigned last,
-    const struct rules *rules)
-{
-	unsigned open = last - first;
-
-	for (unsigned i = first; i < last; i++) {
-		begin(&readers[i - first], v[i], rules);
-		if (pthread_create(&readers[i - first].thread, NULL, read_ahead, &readers[i - first]) != 0)
+	/* A format's regular expression is one for all of its sources. */
+	for (unsigned i = 0; i < c->n; i++)
+		if (!c->v[i]->simple || has_clock(c->v[i]))
+			threads = 1;
+	threads = threads ? threads : 1;
+	v = xcalloc(threads, sizeof *v);
+	for (unsigned i = 0; i < threads; i++) {
+		v[i] = (struct search){ .census = c, .first = i, .step = threads };
+		if (pthread_create(&v[i].thread, NULL, search, &v[i]) != 0)
 			abort();
 	}
-	for (int k = 0; open > 0; k ^= 1)
-		for (unsigned i = first; i < last; i++) {
-			struct reader *r = &readers[i - first];
-			struct batch *b = &r->batch[k];
+	for (unsigned i = 0; i < threads; i++) {
+		pthread_join(v[i].thread, NULL);
+		for (size_t k = 0; k < v[i].found.cap; k++)
+			if (v[i].found.v[k])
+				idset_add(&c->sent, v[i].found.v[k]);
+		idset_release(&v[i].found);
+	}
+	free(v);
+	rewind_all(c);
+}
 
-			if (!r->used)
-				continue;
-			pthread_mutex_lock(&r->lock);
-			while (!b->full)
-				pthread_cond_wait(&r->changed, &r->lock);
-			pthread_mutex_unlock(&r->lock);
-			note_batch(s, b, i);
-			if (b->last) {
-				pthread_join(r->thread, NULL);
-				finish_reading(r);
-				open--;
-				continue;
-			}
-			pthread_mutex_lock(&r->lock);
-			b->full = false;
-			pthread_cond_signal(&r->changed);
-			pthread_mutex_unlock(&r->lock);
-		}
+/* What is learned of the clocks; true where any is wrong. */
+static bool
+estimate(struct census *c, int64_t *offsets)
+{
+	bool wrong = false;
+
+	skew_estimate(c->skew, offsets);
+	skew_free(c->skew);
+	c->skew = NULL;
+	ids_release(&c->pairs);
+	for (unsigned i = 0; i < c->n; i++)
+		wrong |= offsets[i] != 0;
+	return wrong;
 }
 
 static void
-read_alone(struct census *s, struct reader *r, struct source *source, unsigned i, const struct rules *rules)
+shift(const struct census *c, const int64_t *offsets, int sign)
 {
-	begin(r, source, rules);
-	do {
-		fill(r, &r->batch[0]);
-		note_batch(s, &r->batch[0], i);
-	} while (!r->batch[0].last);
-	finish_reading(r);
+	for (unsigned i = 0; i < c->n; i++)
+		c->v[i]->offset_ns += sign * offsets[i];
 }
 
-/* Whom somebody sends and somebody needs; the others are told from these by not being here. */
-static bool
-is_matched(uint64_t value, void *cookie)
+static void
+read_again(struct census *c, unsigned threads, const int64_t *offsets)
 {
-	(void)cookie;
-	return (value & (SENT | NEEDED)) == (SENT | NEEDED);
+	idset_release(&c->needed);
+	idset_release(&c->sent);
+	c->forgot = false;
+	shift(c, offsets, 1);
+	read_all(c, threads);
+	shift(c, offsets, -1);
+}
+
+/* Those who are sent are told from those who are not. */
+static void
+settle(struct census *c)
+{
+	struct idset unsent = { NULL, 0, 0 };
+
+	for (size_t i = 0; i < c->needed.cap; i++)
+		if (c->needed.v[i] && !idset_has(&c->sent, c->needed.v[i]))
+			idset_add(&unsent, c->needed.v[i]);
+	idset_release(&c->needed);
+	c->needed = unsent;
 }
 
 struct census *
-census_run(struct source **v, unsigned n, const struct rules *rules, unsigned threads, int64_t *offsets)
+census_run(struct source **v, unsigned n, const struct rules *rules, unsigned threads, int64_t window_ns,
+    int64_t *offsets)
 {
-	struct census *s = xcalloc(1, sizeof *s);
-	unsigned at_once = threads > 1 && is_shareable(v, n, rules) ? threads : 1;
-	struct reader *readers = xcalloc(at_once, sizeof *readers);
+	struct census *c = xcalloc(1, sizeof *c);
+	bool any;
 
-	s->skew = offsets ? skew_new(n) : NULL;
-	for (unsigned i = 0; i < at_once; i++) {
-		pthread_mutex_init(&readers[i].lock, NULL);
-		pthread_cond_init(&readers[i].changed, NULL);
-	}
-	for (unsigned i = 0; i < n; i += at_once) {
-		if (at_once > 1)
-			read_together(s, readers, v, i, i + at_once < n ? i + at_once : n, rules);
-		else
-			read_alone(s, readers, v[i], i, rules);
-	}
-	if (s->skew)
-		s->noise_ns = skew_estimate(s->skew, offsets);
-	skew_free(s->skew);
-	s->skew = NULL;
-	for (unsigned i = 0; i < at_once; i++)
-		free(readers[i].edges.v);
-	free(readers);
-	s->sent.keep = is_matched;
-	ids_shrink(&s->sent);
-	return s;
+	c->rules = rules;
+	c->v = v;
+	c->n = n;
+	c->window_ns = window_ns > 0 ? window_ns : 1;
+	c->used = xcalloc(n + 1, sizeof(bool *));
+	for (unsigned i = 0; i < n; i++)
+		c->used[i] = order_rules_for(rules, v[i], &any);
+	/* A clock of its own moves a record to where nothing is known of here. */
+	for (unsigned i = 0; i < n; i++)
+		if (order_has_clocks(v[i]))
+			c->window_ns = FOR_EVER;
+	c->skew = offsets ? skew_new(n) : NULL;
+	read_all(c, threads);
+	if (c->skew && estimate(c, offsets))
+		read_again(c, threads, offsets);
+	if (c->forgot && c->needed.n > c->sent.n)
+		search_all(c, threads);
+	settle(c);
+	for (unsigned i = 0; i < n; i++)
+		free(c->used[i]);
+	free(c->used);
+	c->used = NULL;
+	return c;
 }
 
 void
-census_free(struct census *s)
+census_free(struct census *c)
 {
-	if (s) {
-		ids_release(&s->sent);
-		free(s);
+	if (c) {
+		idset_release(&c->needed);
+		idset_release(&c->sent);
+		free(c);
 	}
 }
 
 bool
-census_is_matched(const struct census *s, uint64_t id)
+census_is_clean(const struct census *c)
 {
-	return ids_find(&s->sent, id) != NULL;
+	return c->needed.n + c->sent.n == 0;
 }
 
-void
-census_prefetch(const struct census *s, uint64_t id)
+bool
+census_is_unsent(const struct census *c, uint64_t id)
 {
-	ids_prefetch(&s->sent, id);
+	return idset_has(&c->needed, id);
+}
+
+bool
+census_is_early(const struct census *c, uint64_t id)
+{
+	return idset_has(&c->sent, id);
+}
+
+bool
+census_has_early(const struct census *c)
+{
+	return c->sent.n > 0;
 }
 
 int64_t
-census_noise(const struct census *s)
+census_window(const struct census *c)
 {
-	return s->noise_ns;
+	return c->window_ns;
 }

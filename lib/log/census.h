@@ -1,6 +1,11 @@
 /*
  * census - what is learned from reading the logs once before they are merged:
- * which ids are needed but sent by nobody, and how far the clocks are apart.
+ * which ids are needed by time before they are sent, or are sent by nobody,
+ * and how far the clocks are apart.
+ *
+ * They are read as if they were merged by time.  Of an id that is sent and soon
+ * after needed nothing is kept: 8 bytes are for each one that is not, and room
+ * for more.
  *
  * Errors: a source that cannot be read ends where it does; the merge reports it.
  */
@@ -16,21 +21,26 @@
 struct census;
 
 /*
- * Read all of V, which are seekable, by up to THREADS at once, and rewind them.  With OFFSETS the
+ * Read all of V, which are seekable, by up to THREADS at once, and rewind them.
+ * What was sent WINDOW_NS before may be looked for once more.  With OFFSETS the
  * offset of each source's clock is estimated into it (ns; 0 where nothing is
- * known or nothing is wrong).
+ * known or nothing is wrong), and the rest is told of clocks that are put right.
  */
 struct census *census_run(struct source **v, unsigned n, const struct rules *rules, unsigned threads,
-    int64_t *offsets);
+    int64_t window_ns, int64_t *offsets);
 void census_free(struct census *s);
 
-/* Does anybody send ID that somebody needs? */
-bool census_is_matched(const struct census *s, uint64_t id);
+/* Is all that is needed sent before, by time? */
+bool census_is_clean(const struct census *s);
 
-/* Whether ID is matched is about to be asked. */
-void census_prefetch(const struct census *s, uint64_t id);
+/* Is ID needed, and never sent? */
+bool census_is_unsent(const struct census *s, uint64_t id);
 
-/* What the messages contradict each other by, in ns: the noise of the clocks. */
-int64_t census_noise(const struct census *s);
+/* Is ID sent, but not in the window before it is needed?  Is any? */
+bool census_is_early(const struct census *s, uint64_t id);
+bool census_has_early(const struct census *s);
+
+/* Any other id is needed at most so long after it was sent (ns). */
+int64_t census_window(const struct census *s);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/xalloc.h"
 #include "log/check.h"
+#include "log/finder.h"
 #include "log/ids.h"
 
 /* A record, or a stop or start of an entity. */
@@ -139,17 +140,15 @@ check_run(struct source *s, const struct rules *rules,
 	/* All of them: what was merged has no order of its own that could be trusted. */
 	for (size_t i = 0; i < rules->n; i++)
 		used[i] = rule_is_for(&rules->v[i], s->fmt);
+	s->finder = finder_new(rules, used);
 	while (source_next(s, &r) > 0) {
 		struct event e = { line, r.t, r.res };
-		struct span text = { r.p, r.n };
 
 		++*records;
 		for (const char *p = r.p; (p = memchr(p, '\n', (size_t)(r.p + r.n - p))); p++)
 			line++;
-		while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-			text.n--;
 		edges.n = 0;
-		rule_edges(rules, used, s, text, &edges);
+		finder_edges(s->finder, s, &r, &edges);
 		if (format_fields(s->fmt, r.p, r.n, &fields))
 			rule_clocks(s, &fields, &edges);
 		judge(&c, &edges, &e);

@@ -2,8 +2,9 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "log/node.h"
 #include "log/census.h"
+#include "log/finder.h"
+#include "log/node.h"
 
 static void
 need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule)
@@ -11,13 +12,15 @@ need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16
 	uint64_t *slot;
 	struct wait *w;
 
-	if (o->spec->census && !census_is_matched(o->spec->census, id)) {
+	if (o->spec->census && census_is_unsent(o->spec->census, id)) {
 		o->count->unmatched++;
 		order_mark(e, "unmatched");
 		return;
 	}
 	slot = ids_put(&o->ids, id);
 	if ((*slot & TAGS) == TAG_OUT || ((*slot & TAGS) == TAG_HERE && untag(*slot) == e))
+		return;
+	if (*slot == 0 && o->past && past_find(o->past, id))
 		return;
 	w = order_wait_new(o, e, id, class, rule);
 	if ((*slot & TAGS) == TAG_HERE) {
@@ -30,13 +33,11 @@ need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16
 }
 
 static void
-sends(struct order *o, struct node *e, uint64_t id, bool number)
+sends(struct order *o, struct node *e, uint64_t id)
 {
 	uint64_t *slot, *lost;
 	struct wait *w, *next;
 
-	if (o->spec->census && !number && !census_is_matched(o->spec->census, id))
-		return;			/* nobody needs it */
 	slot = ids_put(&o->ids, id);
 	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE)
 		return;			/* the first one counts */
@@ -66,14 +67,14 @@ enter(struct order *o, struct node *e)
 
 		switch (x->what) {
 		case EDGE_SEND:
-			sends(o, e, x->id, false);
+			sends(o, e, x->id);
 			break;
 		case EDGE_NEED:
 			need(o, e, x->id, (enum edge_class)x->class, x->rule);
 			break;
 		case EDGE_TICK:
 		case EDGE_NUMBER:
-			sends(o, e, rule_tick_id(x->id, x->n), x->what == EDGE_NUMBER);
+			sends(o, e, rule_tick_id(x->id, x->n));
 			break;
 		case EDGE_SEEN:
 			reached = ids_find(&o->clocks, x->id);
@@ -185,7 +186,6 @@ bool
 order_load(struct order *o, struct lane *l)
 {
 	struct fields fields = { .v[0].p = NULL };
-	struct span text;
 	struct node *e;
 
 	if (l->ended || (l->last && l->last->r.more))
@@ -196,9 +196,6 @@ order_load(struct order *o, struct lane *l)
 		l->ended = true;
 		return false;
 	}
-	text = (struct span){ e->r.p, e->r.n };
-	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-		text.n--;
 	if (l->clocks)
 		format_fields(l->source->fmt, e->r.p, e->r.n, &fields);
 	if (l->clocks)
@@ -212,10 +209,10 @@ order_load(struct order *o, struct lane *l)
 		l->newest_ns = e->r.t;
 	o->count->inherited += e->r.inherited;
 	ring_push(l, e);
-	e->emitter = l->by_emitter ? emitter_of(l->source, &fields, text) : 0;
+	e->emitter = l->by_emitter ? emitter_of(l->source, &fields, record_text(&e->r)) : 0;
 	program_order(o, e);
 	if (l->rules)
-		rule_edges(o->spec->rules, l->used, l->source, text, &e->edges);
+		finder_edges(l->source->finder, l->source, &e->r, &e->edges);
 	if (l->clocks)
 		rule_clocks(l->source, &fields, &e->edges);
 	enter(o, e);

@@ -58,7 +58,7 @@ rebuild(struct ids *t, bool shrink)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < old.cap; i++) {
-		if (old.v[i].id && old.keep && !old.keep(old.v[i].value, old.cookie))
+		if (old.v[i].id && old.keep && !old.keep(old.v[i].id, old.v[i].value, old.cookie))
 			old.v[i].id = 0;
 		kept += old.v[i].id != 0;
 	}
@@ -92,4 +92,24 @@ ids_put(struct ids *t, uint64_t id)
 		t->n++;
 	}
 	return &e->value;
+}
+
+void
+ids_clear(struct ids *t)
+{
+	if (t->n)
+		memset(t->v, 0, t->cap * sizeof *t->v);
+	t->n = 0;
+}
+
+void
+ids_copy(struct ids *out, const struct ids *t)
+{
+	*out = (struct ids){ .cap = CAP_MIN, .n = t->n };
+	while (out->n * 4 >= out->cap * 3)
+		out->cap *= 2;
+	out->v = table_new(out->cap);
+	for (size_t i = 0; i < t->cap; i++)
+		if (t->v[i].id)
+			*slot(out, t->v[i].id) = t->v[i];
 }

@@ -21,7 +21,7 @@ struct ids {
 	struct ids_entry *v;
 	size_t cap, n;		/* CAP is 0 or a power of two */
 	size_t cap_min;		/* what it begins with; 0 for the usual */
-	bool (*keep)(uint64_t value, void *cookie);	/* NULL: all */
+	bool (*keep)(uint64_t id, uint64_t value, void *cookie);	/* NULL: all */
 	void *cookie;
 };
 
@@ -35,6 +35,12 @@ uint64_t *ids_put(struct ids *t, uint64_t id);
 
 /* Drop what is not to be kept, and as much memory as that frees. */
 void ids_shrink(struct ids *t);
+
+/* Drop all, but keep the room for as many. */
+void ids_clear(struct ids *t);
+
+/* OUT is as small as the ids of T allow. */
+void ids_copy(struct ids *out, const struct ids *t);
 
 /* The place of ID is about to be looked at. */
 static inline void

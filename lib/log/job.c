@@ -21,7 +21,8 @@ static struct census *
 take_census(const struct job *job, struct sources *all)
 {
 	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
-	struct census *c = census_run(all->v, all->n, &job->rules, threads(), job->estimate ? offsets : NULL);
+	struct census *c = census_run(all->v, all->n, &job->rules, threads(),
+	    job->patience_ms * 1000000, job->estimate ? offsets : NULL);
 
 	for (unsigned i = 0; i < all->n; i++) {
 		all->v[i]->offset_ns += offsets[i];

@@ -5,6 +5,8 @@
 
 #define ENDED	INT64_MAX	/* the key of a source that has no more */
 
+enum { RANGE = 1 << 14 };	/* records that are looked at at once */
+
 /*
  * A tournament of losers: LOSER[i] lost the match at node i, the winner is
  * known.  KEY is that of each source's record; equal ones go by number, which
@@ -103,24 +105,52 @@ put(struct render *out, struct source *s, const struct record *r)
 
 bool
 merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_watch *watch,
-    struct edges *edges, struct render *out, struct merge_count *count)
+    struct ledger *l, struct render *out, struct merge_count *count)
 {
+	bool silent = watch && watch->silent, good;
 	struct merge m;
 	unsigned top = start(&m, v, n);
-	bool good = true;
 
+	count->newest_ns = INT64_MIN;
 	while (m.key[top] < limit && out->error == 0) {
 		if (watch)
-			watch->each(v[top], &m.head[top], edges, watch->cookie);
-		put(out, v[top], &m.head[top]);
+			watch->each(v[top], &m.head[top], l, watch->cookie);
+		if (!silent)
+			put(out, v[top], &m.head[top]);
 		count->records++;
-		count->newest_ns = m.key[top];
+		if (m.key[top] > count->newest_ns)
+			count->newest_ns = m.key[top];
 		advance(&m, top, n);
 		top = replay(&m, top);
 	}
 	good = m.key[top] == ENDED || out->error;
 	release(&m);
 	return good;
+}
+
+void
+merge_watched(struct source **v, unsigned n, const struct merge_watch *watch)
+{
+	struct ledger l = { .newest_ns = INT64_MIN };
+	unsigned top, records = 0;
+	struct merge m;
+
+	ledger_clear(&l);
+	top = start(&m, v, n);
+	while (m.key[top] != ENDED) {
+		watch->each(v[top], &m.head[top], &l, watch->cookie);
+		if (m.key[top] > l.newest_ns)
+			l.newest_ns = m.key[top];
+		if (++records % RANGE == 0) {
+			watch->accept(&l, watch->cookie);
+			ledger_clear(&l);
+		}
+		advance(&m, top, n);
+		top = replay(&m, top);
+	}
+	watch->accept(&l, watch->cookie);
+	ledger_release(&l);
+	release(&m);
 }
 
 void

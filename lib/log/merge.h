@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "log/ledger.h"
 #include "log/render.h"
 #include "log/rule.h"
 #include "log/source.h"
@@ -20,15 +21,19 @@ struct merge_count {
 	int64_t records, newest_ns;
 };
 
-/* Who watches the merge of a range, and may find that time does not do. */
+/* Who watches a merge, range by range, and may find that time does not do. */
 struct merge_watch {
-	/* Add to OUT what is to be known of a record.  Called by the workers, at the same time. */
-	void (*each)(struct source *s, const struct record *r, struct edges *out, void *cookie);
-	/* What each() added for a range, one range after the other: may it be written? */
-	bool (*accept)(struct edges *e, int64_t newest_ns, void *cookie);
-	/* Merge V, which begin with the range that was not accepted, to their end. */
-	void (*resume)(struct source **v, unsigned n, void *cookie);
+	/* Enter in L what is to be known of a record.  Called by the workers, at the same time. */
+	void (*each)(struct source *s, const struct record *r, struct ledger *l, void *cookie);
+	/* What each() entered for a range, one range after the other: may it be written? */
+	bool (*accept)(struct ledger *l, void *cookie);
+	/*
+	 * Merge V, which begin with the range that was not accepted, at least up to
+	 * the key UNTIL.  true: from the offsets AT on time does again.
+	 */
+	bool (*resume)(struct source **v, unsigned n, int64_t until, int64_t *at, void *cookie);
 	void *cookie;
+	bool silent;		/* nothing is to be written at all */
 };
 
 /*
@@ -48,11 +53,14 @@ void merge_run(struct source **v, unsigned n, struct render *out,
 bool merge_parallel(struct source **v, unsigned n, unsigned threads, const struct merge_watch *watch,
     struct render *out, struct merge_count *count);
 
+/* Watch the merge of all of V, by one thread, in ranges of about as many records; nothing is written. */
+void merge_watched(struct source **v, unsigned n, const struct merge_watch *watch);
+
 /*
  * Merge records up to the key LIMIT, exclusive; false where one was at LIMIT or
- * beyond, and the work is in vain.  What WATCH says of each goes to EDGES.
+ * beyond, and the work is in vain.  What WATCH says of each goes to L.
  */
 bool merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_watch *watch,
-    struct edges *edges, struct render *out, struct merge_count *count);
+    struct ledger *l, struct render *out, struct merge_count *count);
 
 #endif

@@ -6,6 +6,7 @@
 #define LOG_NODE_H
 
 #include "log/ids.h"
+#include "log/ledger.h"
 #include "log/order.h"
 
 struct node;
@@ -32,8 +33,7 @@ struct place {
 /* A source, and what was read of it. */
 struct lane {
 	struct source *source;
-	bool *used;			/* which rules are for it */
-	bool rules, clocks;		/* any; and its format finds clocks */
+	bool rules, clocks;		/* any rule is for it; and its format finds clocks */
 	bool by_emitter;		/* its order is that of each emitter */
 	int64_t window_ns;		/* how far it is read ahead; 0: one record */
 	struct node **ring;		/* what was read and is not out, from HEAD on, in the source's order */
@@ -104,6 +104,8 @@ struct order {
 	uint64_t serial, visit;
 	int64_t now_ns;			/* the latest time that is out */
 	int64_t ahead_ns;		/* up to that time enough has been read ahead */
+	int64_t forget_ns;		/* ids that were sent before need not be remembered */
+	const struct past *past;	/* what was sent before all this; or NULL */
 };
 
 /* Further than any two times are apart, and from 0. */
@@ -126,6 +128,26 @@ untag(uint64_t v)
 {
 	return (void *)(uintptr_t)(v & ~(uint64_t)TAGS);
 }
+
+/* When a record went out, as the value of the ids that it sends: microseconds, not below zero. */
+uint64_t order_out_at(int64_t ns);
+
+bool order_has_clocks(const struct source *s);
+bool order_has_emitters(const struct source *s);
+
+void order_init(struct order *o, const struct order_spec *spec, struct render *out, struct order_count *count);
+void order_release(struct order *o);
+
+/*
+ * Merge V, from where they stand, to the key UNTIL or to their ends.  true:
+ * from there on time alone decides, as far as can be told; AT are then the
+ * offsets of the records that come next.
+ */
+bool order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t *at);
+
+/* As order_run() by several threads; false where that does not do, and nothing was done.  (easy.c) */
+bool order_easily(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
+    struct order_count *count);
 
 /* Read one more record of L; false where there is none to be had.  (enter.c) */
 bool order_load(struct order *o, struct lane *l);

@@ -3,25 +3,26 @@
 
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/merge.h"
+#include "log/finder.h"
 #include "log/node.h"
 
 enum { IDS_CAP = 1 << 17 };	/* as many ids are remembered beyond the patience, at no cost that matters */
 
-/* Times as a value: microseconds, not below zero. */
-static uint64_t
-out_at(int64_t ns)
+uint64_t
+order_out_at(int64_t ns)
 {
 	return (uint64_t)(ns < 0 ? 0 : ns / 1000) << 2 | TAG_OUT;
 }
 
 static bool
-keep_id(uint64_t value, void *cookie)
+keep_id(uint64_t id, uint64_t value, void *cookie)
 {
 	const struct order *o = cookie;
 
-	return (value & TAGS) != TAG_OUT || o->spec->census ||
-	    (int64_t)(value >> 2) * 1000 >= o->now_ns - o->spec->patience_ns;
+	if ((value & TAGS) != TAG_OUT)
+		return value != 0;
+	return (int64_t)(value >> 2) * 1000 >= o->forget_ns ||
+	    (o->spec->census && census_is_early(o->spec->census, id));
 }
 
 static void
@@ -77,7 +78,7 @@ leave(struct order *o, struct node *e)
 			continue;
 		slot = ids_find(&o->ids, id);
 		if (slot && (*slot & TAGS) == TAG_HERE && untag(*slot) == e)
-			*slot = out_at(e->r.t > o->now_ns ? e->r.t : o->now_ns);
+			*slot = order_out_at(e->r.t > o->now_ns ? e->r.t : o->now_ns);
 		if (x->what == EDGE_TICK)
 			tick(o, x);
 		if (x->what == EDGE_NUMBER)
@@ -282,8 +283,8 @@ finds(const struct format *fmt, enum field field)
 	return fmt->group[field] >= 0 || fmt->keys[field];
 }
 
-static bool
-has_clocks(const struct source *s)
+bool
+order_has_clocks(const struct source *s)
 {
 	const struct format *f = s->fmt;
 
@@ -292,8 +293,8 @@ has_clocks(const struct source *s)
 	    (s->fifo && !s->emitter && finds(f, FIELD_EMITTER));
 }
 
-static bool
-has_emitters(const struct source *s)
+bool
+order_has_emitters(const struct source *s)
 {
 	return s->fifo && (s->emitter || (finds(s->fmt, FIELD_EMITTER)));
 }
@@ -309,7 +310,7 @@ order_rules_for(const struct rules *rules, const struct source *s, bool *any)
 
 		/* The incarnations of one program in one file are in order already. */
 		used[i] = rule_is_for(r, s->fmt) && !(r->kind == RULE_LIFECYCLE && rule_is_of_source(r) && s->fifo &&
-		    !has_emitters(s));
+		    !order_has_emitters(s));
 		*any |= used[i];
 	}
 	return used;
@@ -322,7 +323,7 @@ order_is_needed(struct source **v, unsigned n, const struct rules *rules)
 
 	for (unsigned i = 0; i < n && !any; i++) {
 		free(order_rules_for(rules, v[i], &any));
-		any |= !v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]);
+		any |= !v[i]->fifo || order_has_clocks(v[i]) || order_has_emitters(v[i]);
 	}
 	return any;
 }
@@ -330,39 +331,68 @@ order_is_needed(struct source **v, unsigned n, const struct rules *rules)
 static void
 lane_init(struct order *o, struct lane *l, struct source *s)
 {
+	bool *used;
+
 	*l = (struct lane){ .source = s, .newest_ns = -FAR_NS };
-	l->used = order_rules_for(o->spec->rules, s, &l->rules);
-	l->clocks = has_clocks(s);
-	l->by_emitter = has_emitters(s);
+	used = order_rules_for(o->spec->rules, s, &l->rules);
+	if (!s->finder)
+		s->finder = finder_new(o->spec->rules, used);
+	l->clocks = order_has_clocks(s);
+	l->by_emitter = order_has_emitters(s);
 	if (!s->fifo || l->by_emitter)
 		l->window_ns = o->spec->patience_ns + 1;
 	for (size_t i = 0; i < o->spec->rules->n; i++)
-		if (l->used[i] && o->spec->rules->v[i].kind == RULE_LIFECYCLE &&
+		if (used[i] && o->spec->rules->v[i].kind == RULE_LIFECYCLE &&
 		    o->spec->rules->v[i].within_ns >= l->window_ns)
 			l->window_ns = o->spec->rules->v[i].within_ns + 1;
 	if (o->spec->mode == ORDER_MINIMAX)
 		l->window_ns = FAR_NS;
 	s->hold = true;
+	free(used);
 }
 
+/* What was read of L and is not out is forgotten, and will be read again. */
 static void
-release(struct order *o)
+lane_leave(struct order *o, struct lane *l)
+{
+	for (size_t k = 0; k < l->n; k++) {
+		struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
+
+		for (size_t i = 0; i < e->edges.n; i++) {
+			const struct edge *x = &e->edges.v[i];
+			uint64_t *slot = x->what == EDGE_SEND ? ids_find(&o->ids, x->id) : NULL;
+
+			if (slot && (*slot & TAGS) == TAG_HERE && untag(*slot) == e)
+				*slot = 0;
+			if (x->what == EDGE_NEED && o->spec->census && census_is_unsent(o->spec->census, x->id))
+				o->count->unmatched--;
+		}
+		o->count->inherited -= e->r.inherited;
+		if (e->heap)
+			ready_remove(&o->ready, e);
+		order_forget_needs(o, e);
+		order_node_free(o, e);
+	}
+	l->source->hold = false;
+	free(l->ring);
+	ids_release(&l->emitters);
+}
+
+void
+order_init(struct order *o, const struct order_spec *spec, struct render *out, struct order_count *count)
+{
+	*o = (struct order){ .spec = spec, .out = out, .count = count, .now_ns = INT64_MIN, .forget_ns = INT64_MIN };
+	o->ids.keep = keep_id;
+	o->ids.cookie = o;
+	o->ids.cap_min = IDS_CAP;
+}
+
+void
+order_release(struct order *o)
 {
 	struct node *e;
 	struct wait *w;
 
-	for (unsigned i = 0; i < o->n_lanes; i++) {
-		struct lane *l = &o->lanes[i];
-
-		for (size_t k = 0; k < l->n; k++) {
-			e = l->ring[(l->head + k) & (l->cap - 1)];
-			order_forget_needs(o, e);
-			order_node_free(o, e);
-		}
-		free(l->ring);
-		free(l->used);
-		ids_release(&l->emitters);
-	}
 	while ((e = o->free_nodes)) {
 		o->free_nodes = (struct node *)e->before;
 		free(e->edges.v);
@@ -381,160 +411,82 @@ release(struct order *o)
 	free(o->ready.v);
 	free(o->stuck);
 	free(o->promoted);
-	free(o->lanes);
 }
 
-/* From where V stand; IDS, which is taken over, says what was before. */
+/* What was sent so long ago that it need not be remembered? */
 static void
-run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out, struct order_count *count,
-    struct ids *ids, int64_t now_ns)
+age(struct order *o)
 {
-	struct order o = { .spec = spec, .out = out, .count = count, .now_ns = now_ns, .ahead_ns = INT64_MIN };
-	struct node *e;
+	const struct census *census = o->spec->census;
+	int64_t behind = o->now_ns;
 
-	if (ids)
-		o.ids = *ids;
-	o.ids.keep = keep_id;
-	o.ids.cookie = &o;
-	o.ids.cap_min = IDS_CAP;
-	o.lanes = xcalloc(n + 1, sizeof *o.lanes);
-	for (unsigned i = 0; i < n; i++)
-		lane_init(&o, &o.lanes[i], v[i]);
-	o.n_lanes = n;
-	for (unsigned i = 0; i < n; i++)
-		order_load(&o, &o.lanes[i]);
-	if (spec->mode == ORDER_MINIMAX)
-		order_minimax(&o);
-	while (out->error == 0 && (e = choose(&o)))
-		emit(&o, e);
-	release(&o);
+	/* Who is known to have been sent when he was needed is remembered until all have been read who may need him. */
+	for (unsigned i = 0; census && i < o->n_lanes; i++)
+		if (!o->lanes[i].ended && o->lanes[i].newest_ns < behind)
+			behind = o->lanes[i].newest_ns;
+	if (behind > -FAR_NS)
+		o->forget_ns = behind - (census ? census_window(census) : o->spec->patience_ns);
 }
 
-/*
- * Most logs are in causal order by time but for a few places.  So they are
- * merged by time, by several workers, while what each record sends and needs
- * is written down; and as long as nothing is needed before it was sent, that is
- * just what run() would have made of it.  At the first range where something
- * is, run() takes over.
- */
-struct easy {
-	const struct order_spec *spec;
-	struct render *out;
-	struct order_count *count;
-	bool **used;			/* by rank: which rules are for the source */
-	struct order known;		/* its ids and time alone */
-};
-
-static void
-note(struct source *s, const struct record *r, struct edges *edges, void *cookie)
-{
-	const struct easy *e = cookie;
-	struct span text = { r->p, r->n };
-
-	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-		text.n--;
-	rule_edges(e->spec->rules, e->used[s->rank], s, text, edges);
-}
-
+/* Is there nothing that time does not decide, of what is here? */
 static bool
-is_in_order(struct edges *edges, int64_t newest_ns, void *cookie)
+is_settled(const struct order *o)
 {
-	enum { AHEAD = 16 };		/* so many places are on their way from memory */
-	struct easy *e = cookie;
-	const struct census *census = e->spec->census;
-	struct ids *ids = &e->known.ids;
-	int64_t unmatched = 0;
-	size_t i, bad = edges->n;
+	for (unsigned i = 0; i < o->n_lanes; i++) {
+		const struct lane *l = &o->lanes[i];
 
-	for (i = 0; i < edges->n && bad == edges->n; i++) {
-		struct edge *x = &edges->v[i];
-		uint64_t *slot;
-
-		if (i + AHEAD < edges->n) {
-			ids_prefetch(ids, edges->v[i + AHEAD].id);
-			if (census)
-				census_prefetch(census, edges->v[i + AHEAD].id);
-		}
-		x->n = 0;
-		if (census && !census_is_matched(census, x->id)) {
-			unmatched += x->what == EDGE_NEED;
-		} else if (x->what == EDGE_SEND) {
-			slot = ids_put(ids, x->id);
-			/* What is new can be taken back, if the range is not accepted. */
-			x->n = *slot == 0;
-			if (x->n)
-				*slot = out_at(newest_ns);
-		} else if (!(slot = ids_find(ids, x->id)) || *slot == 0) {
-			bad = i;
-		}
-	}
-	for (size_t k = 0; bad < edges->n && k < i; k++)
-		if (edges->v[k].n)
-			*ids_put(ids, edges->v[k].id) = 0;
-	if (bad < edges->n)
-		return false;
-	e->count->unmatched += unmatched;
-	if (newest_ns > e->known.now_ns)
-		e->known.now_ns = newest_ns;
-	return true;
-}
-
-static void
-take_over(struct source **v, unsigned n, void *cookie)
-{
-	struct easy *e = cookie;
-
-	run(v, n, e->spec, e->out, e->count, &e->known.ids, e->known.now_ns);
-	e->known.ids = (struct ids){ .v = NULL };
-}
-
-/* Nothing but messages, whose patterns workers can share, in sources with an order of their own. */
-static bool
-is_easy(const struct easy *e, struct source **v, unsigned n)
-{
-	const struct order_spec *spec = e->spec;
-
-	if (spec->threads < 2 || spec->mode != ORDER_CAUSAL || spec->explain || spec->wanted || e->out->style ||
-	    e->out->line_buffered)
-		return false;
-	for (unsigned i = 0; i < n; i++) {
-		if (!v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]))
+		if (l->n > 1 || (l->n == 1 && !l->ring[l->head]->heap))
 			return false;
-		for (size_t k = 0; k < spec->rules->n; k++)
-			if (e->used[i][k] && !rule_is_shareable(&spec->rules->v[k]))
-				return false;
 	}
 	return true;
 }
 
-static bool
-run_easy(struct source **v, unsigned n, const struct order_spec *spec, struct render *out, struct order_count *count)
+bool
+order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t *at)
 {
-	struct easy e = { .spec = spec, .out = out, .count = count, .used = xcalloc(n + 1, sizeof(bool *)) };
-	struct merge_watch watch = { note, is_in_order, take_over, &e };
-	struct merge_count merged = { 0 };
-	bool any, done;
+	enum { NOW_AND_THEN = 256 };
+	unsigned turns = 0;
+	struct node *e;
+	bool settled = false;
 
+	o->ahead_ns = INT64_MIN;
+	o->lanes = xcalloc(n + 1, sizeof *o->lanes);
+	o->n_lanes = n;
 	for (unsigned i = 0; i < n; i++)
-		e.used[i] = order_rules_for(spec->rules, v[i], &any);
-	e.known.spec = spec;
-	e.known.now_ns = INT64_MIN;
-	e.known.ids.keep = keep_id;
-	e.known.ids.cookie = &e.known;
-	e.known.ids.cap_min = IDS_CAP;
-	done = is_easy(&e, v, n) && merge_parallel(v, n, spec->threads, &watch, out, &merged);
-	count->records += merged.records;
-	ids_release(&e.known.ids);
+		lane_init(o, &o->lanes[i], v[i]);
 	for (unsigned i = 0; i < n; i++)
-		free(e.used[i]);
-	free(e.used);
-	return done;
+		order_load(o, &o->lanes[i]);
+	if (o->spec->mode == ORDER_MINIMAX)
+		order_minimax(o);
+	while (!settled && o->out->error == 0 && (e = choose(o))) {
+		emit(o, e);
+		if (++turns % NOW_AND_THEN)
+			continue;
+		age(o);
+		settled = o->now_ns >= until && is_settled(o);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct lane *l = &o->lanes[i];
+
+		if (settled)
+			at[i] = l->n ? l->ring[l->head]->r.off : l->source->base + (int64_t)l->source->cur;
+		lane_leave(o, l);
+	}
+	free(o->lanes);
+	o->lanes = NULL;
+	o->n_lanes = 0;
+	return settled;
 }
 
 void
 order_run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
     struct order_count *count)
 {
-	if (!run_easy(v, n, spec, out, count))
-		run(v, n, spec, out, count, NULL, INT64_MIN);
+	struct order o;
+
+	if (spec->threads && order_easily(v, n, spec, out, count))
+		return;
+	order_init(&o, spec, out, count);
+	order_go(&o, v, n, INT64_MAX, NULL);
+	order_release(&o);
 }

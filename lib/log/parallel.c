@@ -15,6 +15,7 @@ enum {
 	READS = 4 << 20,		/* bytes of all buffers to read into */
 	READ_MIN = 16 << 10,
 	READ_MAX = 128 << 10,
+	WAIT_MAX = 64,			/* pieces that resume() goes on for, at most */
 };
 
 struct sample {
@@ -32,9 +33,10 @@ enum chunk_state { CHUNK_FREE, CHUNK_TAKEN, CHUNK_DONE, CHUNK_BAD };
 
 struct chunk {
 	enum chunk_state state;
+	bool zoned;			/* its times are not told from themselves alone */
 	struct render out;
 	struct merge_count count;
-	struct edges edges;		/* what the watch said */
+	struct ledger ledger;		/* what the watch said */
 	int64_t *from, *to;		/* of each file */
 };
 
@@ -43,6 +45,7 @@ struct parallel {
 	const struct merge_watch *watch;
 	unsigned n, threads, slots;
 	int64_t chunk;			/* bytes of a piece */
+	size_t read_bytes;		/* of a source, at once */
 	struct track *tracks;
 	int64_t *cuts;			/* keys, rising, no two the same; the last is the end of all */
 	size_t n_cuts;
@@ -50,7 +53,9 @@ struct parallel {
 	struct chunk *ring;		/* SLOTS of them: chunk I lives in I % SLOTS */
 	int64_t *next_from;		/* where the chunk that nobody has taken begins */
 	size_t taken, written;
-	bool stop;
+	size_t behind, wait;		/* cuts up to which resume() went, and how many more it goes next time */
+	struct source **mine;		/* views for resume(); NULL before the first */
+	bool stop, pause;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 };
@@ -165,17 +170,18 @@ take(struct parallel *p, size_t *index)
 {
 	struct chunk *c;
 
-	while (!p->stop && p->taken < p->n_cuts && p->taken - p->written >= p->slots)
+	/* Also when all are taken: some may have to be taken again. */
+	while (!p->stop && (p->pause || p->taken == p->n_cuts || p->taken - p->written >= p->slots))
 		pthread_cond_wait(&p->changed, &p->lock);
-	if (p->stop || p->taken == p->n_cuts)
+	if (p->stop)
 		return NULL;
 	*index = p->taken++;
 	c = &p->ring[*index % p->slots];
 	c->state = CHUNK_TAKEN;
 	c->out.len = 0;
-	c->out.torn = false;
+	c->out.torn = c->zoned = false;
 	c->count = (struct merge_count){ 0 };
-	c->edges.n = 0;
+	ledger_clear(&c->ledger);
 	for (unsigned i = 0; i < p->n; i++) {
 		c->from[i] = p->next_from[i];
 		c->to[i] = cut_at(p, i, p->cuts[*index]);
@@ -200,11 +206,14 @@ work(void *cookie)
 		pthread_mutex_unlock(&p->lock);
 		for (unsigned i = 0; i < p->n; i++)
 			source_range(w->views[i], c->from[i], c->to[i]);
-		good = merge_range(w->views, p->n, p->cuts[index], p->watch, &c->edges, &c->out, &c->count);
-		/* In an hour that comes twice, what a time means is told by those before it. */
-		for (unsigned i = 0; good && i < p->n; i++)
-			good = w->views[i]->error == 0 &&
-			    !(w->views[i]->time.by_zone && !zone_is_fixed(w->views[i]->zone));
+		good = merge_range(w->views, p->n, p->cuts[index], p->watch, &c->ledger, &c->out, &c->count);
+		if (p->watch && c->count.newest_ns > c->ledger.newest_ns)
+			c->ledger.newest_ns = c->count.newest_ns;
+		for (unsigned i = 0; i < p->n; i++) {
+			/* In an hour that comes twice, what a time means is told by those before it. */
+			c->zoned |= w->views[i]->time.by_zone && !zone_is_fixed(w->views[i]->zone);
+			good = good && !c->zoned && w->views[i]->error == 0;
+		}
 		pthread_mutex_lock(&p->lock);
 		c->state = good ? CHUNK_DONE : CHUNK_BAD;
 		pthread_cond_broadcast(&p->changed);
@@ -235,18 +244,21 @@ release(struct parallel *p)
 {
 	for (unsigned i = 0; i < p->slots; i++) {
 		render_release(&p->ring[i].out);
-		free(p->ring[i].edges.v);
+		ledger_release(&p->ring[i].ledger);
 		free(p->ring[i].from);
 		free(p->ring[i].to);
 	}
 	for (unsigned i = 0; i < p->n; i++) {
 		source_close(p->probes[i], NULL);
+		if (p->mine)
+			source_close(p->mine[i], NULL);
 		free(p->tracks[i].v);
 	}
 	free(p->ring);
 	free(p->next_from);
 	free(p->tracks);
 	free(p->probes);
+	free(p->mine);
 	free(p->cuts);
 }
 
@@ -273,7 +285,51 @@ plan(struct parallel *p)
 	return good && p->n_cuts > 2;
 }
 
-/* Write the chunks in order; where one is bad, all from it on is merged here, one record after the other. */
+/* Let resume() merge from the chunk that was not accepted on; false at the end. */
+static bool
+resume(struct parallel *p)
+{
+	const struct chunk *bad = &p->ring[p->written % p->slots];
+	size_t until;
+	bool again;
+
+	/* Where time did not do before long, more is done otherwise. */
+	p->wait = p->written > p->behind + 4 * p->wait ? 1 : p->wait < WAIT_MAX ? p->wait * 2 : WAIT_MAX;
+	until = !bad->zoned && p->written + p->wait < p->n_cuts ? p->written + p->wait - 1 : p->n_cuts - 1;
+	if (!p->mine) {
+		p->mine = xcalloc(p->n, sizeof(struct source *));
+		for (unsigned i = 0; i < p->n; i++)
+			p->mine[i] = source_view(p->v[i], 0, 0, p->read_bytes);
+	}
+	for (unsigned i = 0; i < p->n; i++)
+		source_range(p->mine[i], bad->from[i], INT64_MAX);
+	again = p->watch->resume(p->mine, p->n, p->cuts[until], p->next_from, p->watch->cookie);
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->mine[i]->error)
+			p->v[i]->error = p->mine[i]->error;
+	p->behind = until + 1;
+	p->written = p->taken = again ? until + 1 : p->n_cuts;
+	return again;
+}
+
+/* With the lock held: have the workers wait while resume() goes on. */
+static void
+go_round(struct parallel *p)
+{
+	p->pause = true;
+	for (unsigned i = 0; i < p->slots; i++)
+		while (p->ring[i].state == CHUNK_TAKEN)
+			pthread_cond_wait(&p->changed, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	p->stop = !resume(p);
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < p->slots; i++)
+		p->ring[i].state = CHUNK_FREE;
+	p->pause = false;
+	pthread_cond_broadcast(&p->changed);
+}
+
+/* Write the chunks in order; where one is bad and nobody watches, all from it on is left. */
 static void
 collect(struct parallel *p, struct render *out, struct merge_count *count)
 {
@@ -285,16 +341,21 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 			pthread_cond_wait(&p->changed, &p->lock);
 		if (c->state == CHUNK_DONE && p->watch) {
 			pthread_mutex_unlock(&p->lock);
-			if (!p->watch->accept(&c->edges, c->count.newest_ns, p->watch->cookie))
+			if (!p->watch->accept(&c->ledger, p->watch->cookie))
 				c->state = CHUNK_BAD;
 			pthread_mutex_lock(&p->lock);
+		}
+		if (c->state == CHUNK_BAD && p->watch) {
+			go_round(p);
+			continue;
 		}
 		if (c->state == CHUNK_BAD) {
 			p->stop = true;
 			break;
 		}
 		pthread_mutex_unlock(&p->lock);
-		render_chunk(out, &c->out);
+		if (!p->watch || !p->watch->silent)
+			render_chunk(out, &c->out);
 		count->records += c->count.records;
 		pthread_mutex_lock(&p->lock);
 		p->stop = out->error != 0;
@@ -302,6 +363,7 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 		p->written++;
 		pthread_cond_broadcast(&p->changed);
 	}
+	p->stop = true;
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -312,13 +374,12 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, const struct mer
 {
 	struct parallel p = { .v = v, .n = n, .threads = threads, .watch = watch };
 	struct worker *w;
-	size_t read_bytes;
 
 	if (threads < 2 || !allows(v, n))
 		return false;
 	p.chunk = CHUNKS / (threads + 1) < CHUNK_MAX ? CHUNKS / (threads + 1) : CHUNK_MAX;
-	read_bytes = READS / threads / n;
-	read_bytes = read_bytes > READ_MAX ? READ_MAX : read_bytes < READ_MIN ? READ_MIN : read_bytes;
+	p.read_bytes = READS / threads / n;
+	p.read_bytes = p.read_bytes > READ_MAX ? READ_MAX : p.read_bytes < READ_MIN ? READ_MIN : p.read_bytes;
 	if (!plan(&p)) {
 		release(&p);
 		return false;
@@ -329,7 +390,7 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, const struct mer
 		w[i].p = &p;
 		w[i].views = xcalloc(n, sizeof(struct source *));
 		for (unsigned j = 0; j < n; j++)
-			w[i].views[j] = source_view(v[j], 0, 0, read_bytes);
+			w[i].views[j] = source_view(v[j], 0, 0, p.read_bytes);
 		if (pthread_create(&w[i].thread, NULL, work, &w[i]) != 0)
 			abort();
 	}
@@ -337,14 +398,9 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, const struct mer
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(w[i].thread, NULL);
 	if (p.written < p.n_cuts && out->error == 0) {
-		int64_t *from = p.ring[p.written % p.slots].from;
-
 		for (unsigned j = 0; j < n; j++)
-			source_range(w[0].views[j], from[j], INT64_MAX);
-		if (watch)
-			watch->resume(w[0].views, n, watch->cookie);
-		else
-			merge_range(w[0].views, n, INT64_MAX, NULL, NULL, out, count);
+			source_range(w[0].views[j], p.ring[p.written % p.slots].from[j], INT64_MAX);
+		merge_range(w[0].views, n, INT64_MAX, NULL, NULL, out, count);
 	}
 	for (unsigned j = 0; j < n; j++)
 		for (unsigned i = 0; i < threads; i++)

@@ -176,11 +176,9 @@ pattern_free(struct pattern *x)
 }
 
 static bool
-match_simple(const struct pattern *x, const char *p, size_t n, struct span *id)
+match_simple(const struct pattern *x, const char *p, const char *end, struct span *id)
 {
-	const char *end = p + n;
-
-	while ((p = literal_find(p, (size_t)(end - p), x->before, x->before_len))) {
+	while (p) {
 		const char *q = p + x->before_len, *from = q;
 
 		while (q < end && x->class[(unsigned char)*q])
@@ -190,20 +188,18 @@ match_simple(const struct pattern *x, const char *p, size_t n, struct span *id)
 			*id = (struct span){ from, (size_t)(q - from) };
 			return true;
 		}
-		p++;
+		p = literal_find(p + 1, (size_t)(end - p - 1), x->before, x->before_len);
 	}
 	return false;
 }
 
 bool
-pattern_match(const struct pattern *x, struct span text, struct span *id)
+pattern_match(const struct pattern *x, struct regex *regex, struct span text, const char *hint, struct span *id)
 {
 	if (x->simple)
-		return match_simple(x, text.p, text.n, id);
-	if (x->before && !literal_find(text.p, text.n, x->before, x->before_len))
+		return match_simple(x, hint, text.p + text.n, id);
+	if (!regex_match(regex, text.p, text.n))
 		return false;
-	if (!regex_match(x->regex, text.p, text.n))
-		return false;
-	*id = regex_span(x->regex, x->id, text.p);
+	*id = regex_span(regex, x->id, text.p);
 	return true;
 }

@@ -15,7 +15,12 @@
 struct pattern *pattern_new(const char *where, const char *text, struct fail *f);
 void pattern_free(struct pattern *x);
 
-/* Does it match?  *ID is then its id, with P NULL where it has no such group. */
-bool pattern_match(const struct pattern *x, struct span text, struct span *id);
+/*
+ * Does X match TEXT?  REGEX is its regular expression, or a share of it; where X
+ * begins with a literal, HINT is the first place of that in TEXT.  *ID is then its
+ * id, with P NULL where it has no such group.
+ */
+bool pattern_match(const struct pattern *x, struct regex *regex, struct span text, const char *hint,
+    struct span *id);
 
 #endif

@@ -11,10 +11,21 @@ struct regex {
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
 	int matched;		/* groups of the last match, 0 for none */
+	bool shared;		/* CODE is another's */
 };
 
 /* Steps of one match: enough for a line, not for a pattern that explodes. */
 enum { STEPS_MAX = 1000000 };
+
+static void
+prepare(struct regex *x)
+{
+	x->data = pcre2_match_data_create_from_pattern(x->code, NULL);
+	x->limits = pcre2_match_context_create(NULL);
+	if (!x->data || !x->limits)
+		abort();
+	pcre2_set_match_limit(x->limits, STEPS_MAX);
+}
 
 struct regex *
 regex_new(const char *where, const char *pattern, struct fail *f)
@@ -34,12 +45,19 @@ regex_new(const char *where, const char *pattern, struct fail *f)
 	}
 	/* Where the JIT is not to be had, the interpreter matches as well. */
 	(void)pcre2_jit_compile(x->code, PCRE2_JIT_COMPLETE);
-	x->data = pcre2_match_data_create_from_pattern(x->code, NULL);
-	x->limits = pcre2_match_context_create(NULL);
-	if (!x->data || !x->limits)
-		abort();
-	pcre2_set_match_limit(x->limits, STEPS_MAX);
+	prepare(x);
 	return x;
+}
+
+struct regex *
+regex_share(const struct regex *x)
+{
+	struct regex *y = xcalloc(1, sizeof *y);
+
+	y->code = x->code;
+	y->shared = true;
+	prepare(y);
+	return y;
 }
 
 void
@@ -48,7 +66,8 @@ regex_free(struct regex *x)
 	if (x) {
 		pcre2_match_context_free(x->limits);
 		pcre2_match_data_free(x->data);
-		pcre2_code_free(x->code);
+		if (!x->shared)
+			pcre2_code_free(x->code);
 		free(x);
 	}
 }

@@ -24,6 +24,9 @@ struct span {
 struct regex *regex_new(const char *where, const char *pattern, struct fail *f);
 void regex_free(struct regex *x);
 
+/* X for another thread: what it matched last is its own.  Free it before X. */
+struct regex *regex_share(const struct regex *x);
+
 bool regex_match(struct regex *x, const char *p, size_t n);
 
 /* The number of the group NAME, -1 where X has none. */

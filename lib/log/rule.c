@@ -225,96 +225,6 @@ rule_is_of_source(const struct rule *r)
 	return !r->entity || strstr(r->entity, "${source}");
 }
 
-bool
-rule_is_shareable(const struct rule *r)
-{
-	return r->kind == RULE_MESSAGE && r->send->simple && r->recv->simple;
-}
-
-static struct edge *
-add(struct edges *out, enum edge_what what, enum edge_class class, uint64_t id)
-{
-	struct edge *e;
-
-	out->v = xgrow(out->v, out->n, &out->cap, sizeof *out->v);
-	e = &out->v[out->n++];
-	*e = (struct edge){ .id = id, .what = (uint8_t)what, .class = (uint8_t)class, .rule = UINT16_MAX };
-	return e;
-}
-
-/* The entity of a lifecycle: its template, with what the last match of X found. */
-static uint64_t
-entity_of(const struct rule *r, size_t index, const struct pattern *x, const struct source *s, struct span text)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	const char *t = r->entity ? r->entity : "${source}", *open, *close;
-
-	while ((open = strstr(t, "${")) && (close = strchr(open, '}'))) {
-		_cleanup_free_ char *name = xstrndup(open + 2, (size_t)(close - open - 2));
-		struct span v;
-
-		buf_add(&b, t, (size_t)(open - t));
-		t = close + 1;
-		if (strcmp(name, "source") == 0) {
-			buf_puts(&b, s->name);
-			continue;
-		}
-		v = regex_span(x->regex, regex_group(x->regex, name), text.p);
-		buf_add(&b, v.p ? v.p : "", v.n);
-	}
-	buf_puts(&b, t);
-	return rule_hash(index, b.s, b.len);
-}
-
-static void
-lifecycle_edges(const struct rule *r, size_t i, const struct source *s, struct span text, struct edges *out)
-{
-	struct span id;
-	const struct pattern *x[2] = { r->send, r->recv };
-
-	for (int k = 0; k < 2; k++) {
-		struct edge *e;
-
-		if (!pattern_match(x[k], text, &id))
-			continue;
-		if (x[k]->simple)		/* the groups of its entity are wanted */
-			regex_match(x[k]->regex, text.p, text.n);
-		e = add(out, k == 0 ? EDGE_STOP : EDGE_START, EDGE_LIFECYCLE, entity_of(r, i, x[k], s, text));
-		e->n = r->within_ns;
-		e->rule = (uint16_t)i;
-		return;
-	}
-}
-
-void
-rule_edges(const struct rules *rs, const bool *used, const struct source *s, struct span text,
-    struct edges *out)
-{
-	for (size_t i = 0; i < rs->n; i++) {
-		const struct rule *r = &rs->v[i];
-		struct span id;
-
-		if (!used[i])
-			continue;
-		if (r->kind == RULE_LIFECYCLE) {
-			lifecycle_edges(r, i, s, text, out);
-		} else if (r->kind == RULE_SPAN) {
-			if (!pattern_match(r->recv, text, &id))
-				continue;
-			if (id.p)
-				add(out, EDGE_SEND, EDGE_SPAN, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
-			id = regex_span(r->recv->regex, r->recv->parent, text.p);
-			if (id.n)
-				add(out, EDGE_NEED, EDGE_SPAN, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
-		} else {
-			if (pattern_match(r->send, text, &id) && id.n)
-				add(out, EDGE_SEND, EDGE_MESSAGE, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
-			if (pattern_match(r->recv, text, &id) && id.n)
-				add(out, EDGE_NEED, EDGE_MESSAGE, rule_hash(i, id.p, id.n))->rule = (uint16_t)i;
-		}
-	}
-}
-
 static bool
 to_number(struct span v, int64_t *out)
 {
@@ -342,9 +252,9 @@ vector_clock(const struct fields *fields, struct edges *out)
 		if (!to_number(value, &n) || n == 0)
 			continue;
 		if (own)
-			add(out, EDGE_TICK, EDGE_CLOCK, id)->n = n;
+			edges_add(out, EDGE_TICK, EDGE_CLOCK, id)->n = n;
 		if (!own || n > 1)
-			add(out, EDGE_SEEN, EDGE_CLOCK, id)->n = own ? n - 1 : n;
+			edges_add(out, EDGE_SEEN, EDGE_CLOCK, id)->n = own ? n - 1 : n;
 	}
 }
 
@@ -355,7 +265,7 @@ rule_clocks(const struct source *s, const struct fields *fields, struct edges *o
 	int64_t n;
 
 	if (to_number(fields->v[FIELD_SEQ], &n))
-		add(out, EDGE_NUMBER, EDGE_CLOCK,
+		edges_add(out, EDGE_NUMBER, EDGE_CLOCK,
 		    id.p ? rule_hash(0x73, id.p, id.n) : rule_hash(0x74, s->name, strlen(s->name)))->n = n;
 	if (fields->v[FIELD_CLOCK].p)
 		vector_clock(fields, out);

@@ -2,9 +2,9 @@
  * rule - which records cause which: rules.d/NAME.conf, which rejoin-rules(5)
  * describes, and the clocks that a format finds in its records.
  *
- * A rule is compiled once; a record is then asked for its edges: which ids it
- * sends (so that others may wait for it) and which it needs sent before it.
- * Ids are hashes of 64 bits of the rule and the text.
+ * A rule is compiled once; a record is then asked for its edges (log/finder.h):
+ * which ids it sends (so that others may wait for it) and which it needs sent
+ * before it.  Ids are hashes of 64 bits of the rule and the text.
  *
  * Errors: EXIT_USAGE with file and line; EXIT_DENIED for a file that others
  * could have written.
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/fail.h"
+#include "base/xalloc.h"
 #include "log/source.h"
 
 /* How far an edge is to be trusted, the best first. */
@@ -81,15 +82,18 @@ bool rule_is_for(const struct rule *r, const struct format *fmt);
 /* Is the entity of a lifecycle part of one source? */
 bool rule_is_of_source(const struct rule *r);
 
-/* Can several threads look for it at once?  Only what is matched by hand, and only messages. */
-bool rule_is_shareable(const struct rule *r);
+/* One more of OUT; its rule is none. */
+static inline struct edge *
+edges_add(struct edges *out, enum edge_what what, enum edge_class class, uint64_t id)
+{
+	struct edge *e;
 
-/*
- * What the record is part of, added to OUT: by those of RS that USED marks.
- * EMITTER is its emitter, or its source.
- */
-void rule_edges(const struct rules *rs, const bool *used, const struct source *s, struct span text,
-    struct edges *out);
+	if (out->n == out->cap)
+		out->v = xgrow(out->v, out->n, &out->cap, sizeof *out->v);
+	e = &out->v[out->n++];
+	*e = (struct edge){ .id = id, .what = (uint8_t)what, .class = (uint8_t)class, .rule = UINT16_MAX };
+	return e;
+}
 
 /* The edges of the format's own clocks; FIELDS are those of the record. */
 void rule_clocks(const struct source *s, const struct fields *fields, struct edges *out);

@@ -7,8 +7,6 @@
 
 #define NONE	(INT64_MAX / 4)
 
-enum { CLOCKS_MAX = 200 };	/* the paths of all pairs take the cube of it */
-
 struct skew {
 	unsigned n;
 	int64_t *bound;		/* [A * N + B]: B is ahead of A by at most that */
@@ -22,7 +20,7 @@ skew_new(unsigned n)
 {
 	struct skew *s;
 
-	if (n == 0 || n > CLOCKS_MAX)
+	if (n == 0 || n > SKEW_CLOCKS_MAX)
 		return NULL;
 	s = xcalloc(1, sizeof *s);
 	s->n = n;
@@ -58,6 +56,25 @@ skew_add(struct skew *s, unsigned a, unsigned b, int64_t sent, int64_t received,
 		s->res = res;
 	s->messages[a]++;
 	s->messages[b]++;
+}
+
+void
+skew_take(struct skew *s, struct skew *from)
+{
+	if (from->res == 0)
+		return;
+	for (size_t i = 0; i < (size_t)s->n * s->n; i++) {
+		if (from->bound[i] < s->bound[i])
+			s->bound[i] = from->bound[i];
+		from->bound[i] = NONE;
+	}
+	for (size_t i = 0; i < s->n; i++) {
+		s->messages[i] += from->messages[i];
+		from->messages[i] = 0;
+	}
+	if (from->res > s->res)
+		s->res = from->res;
+	from->res = 0;
 }
 
 /* Do all bounds hold where no clock is wrong, but for the resolution? */

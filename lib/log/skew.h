@@ -13,12 +13,17 @@
 
 struct skew;
 
+enum { SKEW_CLOCKS_MAX = 200 };	/* the paths of all pairs take the cube of it */
+
 /* Of N clocks; NULL where there are too many. */
 struct skew *skew_new(unsigned n);
 void skew_free(struct skew *s);
 
 /* A message left A at SENT by A's clock and was at B at RECEIVED by B's; RES is the coarser resolution. */
 void skew_add(struct skew *s, unsigned a, unsigned b, int64_t sent, int64_t received, int64_t res);
+
+/* What FROM, of as many clocks, was told, S is told too; FROM forgets it. */
+void skew_take(struct skew *s, struct skew *from);
 
 /*
  * How far each clock is ahead, in ns, into OFFSETS; returns by how much the

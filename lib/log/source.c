@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "log/cut.h"
 #include "log/decode.h"
+#include "log/finder.h"
 #include "log/remote.h"
 #include "log/source.h"
 
@@ -490,6 +491,7 @@ source_close(struct source *s, struct fail *f)
 		free(s->name);
 		free(s->location);
 	}
+	finder_free(s->finder);
 	free(s->buf);
 	free(s);
 	return r;
@@ -521,6 +523,7 @@ source_view(const struct source *s, int64_t from, int64_t to, size_t buffer)
 
 	*v = *s;
 	v->shared = true;
+	v->finder = NULL;
 	v->pid = 0;
 	v->cap = buffer;
 	v->buf = xrealloc(NULL, v->cap + SLACK, 1);

@@ -46,12 +46,15 @@ enum source_accept {
 	ACCEPT_ANY,		/* take them all the same */
 };
 
+struct finder;
+
 struct source {
 	char *name, *location;
 	unsigned rank;			/* its place by name, which breaks ties */
 	const struct format *fmt;
 	bool fifo;			/* position is program order */
 	struct regex *emitter;		/* the user's, or NULL */
+	struct finder *finder;		/* of edges (log/finder.h), freed with the source; NULL while none is needed */
 	int64_t offset_ns;		/* its clock is that far ahead */
 	struct zone *zone;
 	struct time_ctx time;

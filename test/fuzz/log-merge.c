@@ -111,7 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		render_init(&out, -1, NULL);
 		if (how == 2)
-			spec.census = census = census_run(s, SOURCES, &rules, 1, offsets);
+			spec.census = census = census_run(s, SOURCES, &rules, 1, spec.patience_ns, offsets);
 		if (how == 0)
 			merge_run(s, SOURCES, &out, NULL, NULL, &plain);
 		else

@@ -236,7 +236,7 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 		s[h]->rank = h;
 	}
 	if (exact)
-		spec.census = census = census_run(s, hosts, rules, 0, NULL);
+		spec.census = census = census_run(s, hosts, rules, 0, spec.patience_ns, NULL);
 	render_init(&out, -1, NULL);
 	order_run(s, hosts, &spec, &out, &count);
 	render_bytes(&out, "", 1, true);
@@ -414,7 +414,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 	render_init(&out, -1, NULL);
 	spec.threads = how >= ONE_PASS_WORKERS ? 2 : 0;
 	if (how == EXACT || how == EXACT_RAW || how == EXACT_WORKERS) {
-		spec.census = census = census_run(s, HOSTS, rules, spec.threads, how == EXACT_RAW ? NULL : offsets);
+		spec.census = census = census_run(s, HOSTS, rules, spec.threads, spec.patience_ns, how == EXACT_RAW ? NULL : offsets);
 		for (unsigned h = 0; h < HOSTS; h++)
 			s[h]->offset_ns = offsets[h];
 	}

@@ -1,0 +1,188 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/xalloc.h"
+#include "log/finder.h"
+#include "log/literal.h"
+#include "log/pattern.h"
+
+/* Who looks out for one pattern. */
+struct lookout {
+	const struct pattern *pattern;
+	struct regex *regex;	/* the pattern's, shared; NULL where it is not needed */
+	int64_t clear;		/* what the pattern begins with is nowhere before this offset */
+	bool there;		/* but here */
+};
+
+struct watched {
+	const struct rule *rule;
+	uint16_t index;
+	struct lookout send, recv;
+};
+
+struct finder {
+	struct watched *v;
+	size_t n;
+	int64_t last;		/* offset of the last record */
+};
+
+static void
+lookout_init(struct lookout *l, const struct rule *r, const struct pattern *x)
+{
+	l->pattern = x;
+	if (x && (!x->simple || r->kind != RULE_MESSAGE))
+		l->regex = regex_share(x->regex);
+}
+
+struct finder *
+finder_new(const struct rules *rs, const bool *used)
+{
+	struct finder *f = xcalloc(1, sizeof *f);
+
+	f->v = xcalloc(rs->n + 1, sizeof *f->v);
+	for (size_t i = 0; i < rs->n; i++) {
+		struct watched *w = &f->v[f->n];
+
+		if (!used[i])
+			continue;
+		w->rule = &rs->v[i];
+		w->index = (uint16_t)i;
+		lookout_init(&w->send, w->rule, w->rule->send);
+		lookout_init(&w->recv, w->rule, w->rule->recv);
+		f->n++;
+	}
+	return f;
+}
+
+void
+finder_free(struct finder *f)
+{
+	if (!f)
+		return;
+	for (size_t i = 0; i < f->n; i++) {
+		regex_free(f->v[i].send.regex);
+		regex_free(f->v[i].recv.regex);
+	}
+	free(f->v);
+	free(f);
+}
+
+/* Look for what L's pattern begins with, from the place that is CLEAR on: where in TEXT, the record at OFF, it is. */
+static const char *
+look_on(struct lookout *l, const struct source *s, int64_t off, struct span text)
+{
+	const struct pattern *x = l->pattern;
+	const char *from = text.p + (l->clear - off), *end = s->buf + s->hi, *hit;
+
+	/* A record that was put together elsewhere ends where it ends. */
+	if (text.p < s->buf || text.p >= end)
+		end = text.p + text.n;
+	hit = literal_find(from, (size_t)(end - from), x->before, x->before_len);
+	l->there = hit != NULL;
+	l->clear = off + ((hit ? hit : end - x->before_len + 1) - text.p);
+	return hit && hit + x->before_len <= text.p + text.n ? hit : NULL;
+}
+
+static inline bool
+matches(struct lookout *l, const struct source *s, int64_t off, struct span text, struct span *id)
+{
+	const char *hint = NULL;
+
+	if (l->pattern->before) {
+		if (l->clear < off) {
+			l->clear = off;
+			l->there = false;
+		}
+		if (l->clear + (int64_t)l->pattern->before_len > off + (int64_t)text.n)
+			return false;
+		hint = l->there ? text.p + (l->clear - off) : look_on(l, s, off, text);
+		if (!hint)
+			return false;
+	}
+	return pattern_match(l->pattern, l->regex, text, hint, id);
+}
+
+/* The entity of a lifecycle: its template, with what the last match of L found. */
+static uint64_t
+entity_of(const struct watched *w, const struct lookout *l, const struct source *s, struct span text)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	const char *t = w->rule->entity ? w->rule->entity : "${source}", *open, *close;
+
+	while ((open = strstr(t, "${")) && (close = strchr(open, '}'))) {
+		_cleanup_free_ char *name = xstrndup(open + 2, (size_t)(close - open - 2));
+		struct span v;
+
+		buf_add(&b, t, (size_t)(open - t));
+		t = close + 1;
+		if (strcmp(name, "source") == 0) {
+			buf_puts(&b, s->name);
+			continue;
+		}
+		v = regex_span(l->regex, regex_group(l->regex, name), text.p);
+		buf_add(&b, v.p ? v.p : "", v.n);
+	}
+	buf_puts(&b, t);
+	return rule_hash(w->index, b.s, b.len);
+}
+
+static void
+lifecycle_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct edges *out)
+{
+	struct lookout *l[2] = { &w->send, &w->recv };
+	struct span id;
+
+	for (int k = 0; k < 2; k++) {
+		struct edge *e;
+
+		if (!matches(l[k], s, off, text, &id))
+			continue;
+		if (l[k]->pattern->simple)	/* the groups of its entity are wanted */
+			regex_match(l[k]->regex, text.p, text.n);
+		e = edges_add(out, k == 0 ? EDGE_STOP : EDGE_START, EDGE_LIFECYCLE, entity_of(w, l[k], s, text));
+		e->n = w->rule->within_ns;
+		e->rule = w->index;
+		return;
+	}
+}
+
+static void
+span_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct edges *out)
+{
+	struct lookout *l = &w->recv;
+	struct span id;
+
+	if (!matches(l, s, off, text, &id))
+		return;
+	if (id.p)
+		edges_add(out, EDGE_SEND, EDGE_SPAN, rule_hash(w->index, id.p, id.n))->rule = w->index;
+	id = regex_span(l->regex, l->pattern->parent, text.p);
+	if (id.n)
+		edges_add(out, EDGE_NEED, EDGE_SPAN, rule_hash(w->index, id.p, id.n))->rule = w->index;
+}
+
+void
+finder_edges(struct finder *f, const struct source *s, const struct record *r, struct edges *out)
+{
+	struct span text = record_text(r), id;
+
+	/* What is behind us may be read again, and be something else then. */
+	for (size_t i = 0; r->off < f->last && i < f->n; i++)
+		f->v[i].send.clear = f->v[i].recv.clear = -1;
+	f->last = r->off;
+	for (size_t i = 0; i < f->n; i++) {
+		struct watched *w = &f->v[i];
+
+		if (w->rule->kind == RULE_LIFECYCLE) {
+			lifecycle_edges(w, s, r->off, text, out);
+		} else if (w->rule->kind == RULE_SPAN) {
+			span_edges(w, s, r->off, text, out);
+		} else {
+			if (matches(&w->send, s, r->off, text, &id) && id.n)
+				edges_add(out, EDGE_SEND, EDGE_MESSAGE, rule_hash(w->index, id.p, id.n))->rule = w->index;
+			if (matches(&w->recv, s, r->off, text, &id) && id.n)
+				edges_add(out, EDGE_NEED, EDGE_MESSAGE, rule_hash(w->index, id.p, id.n))->rule = w->index;
+		}
+	}
+}
