@@ -162,27 +162,48 @@ span_edges(struct watched *w, const struct source *s, int64_t off, struct span t
 		edges_add(out, EDGE_NEED, EDGE_SPAN, rule_hash(w->index, id.p, id.n))->rule = w->index;
 }
 
-void
-finder_edges(struct finder *f, const struct source *s, const struct record *r, struct edges *out)
+static void
+look(struct finder *f, const struct source *s, int64_t off, struct span text, struct edges *out)
 {
-	struct span text = record_text(r), id;
+	struct span id;
 
-	/* What is behind us may be read again, and be something else then. */
-	for (size_t i = 0; r->off < f->last && i < f->n; i++)
-		f->v[i].send.clear = f->v[i].recv.clear = -1;
-	f->last = r->off;
 	for (size_t i = 0; i < f->n; i++) {
 		struct watched *w = &f->v[i];
 
 		if (w->rule->kind == RULE_LIFECYCLE) {
-			lifecycle_edges(w, s, r->off, text, out);
+			lifecycle_edges(w, s, off, text, out);
 		} else if (w->rule->kind == RULE_SPAN) {
-			span_edges(w, s, r->off, text, out);
+			span_edges(w, s, off, text, out);
 		} else {
-			if (matches(&w->send, s, r->off, text, &id) && id.n)
+			if (matches(&w->send, s, off, text, &id) && id.n)
 				edges_add(out, EDGE_SEND, EDGE_MESSAGE, rule_hash(w->index, id.p, id.n))->rule = w->index;
-			if (matches(&w->recv, s, r->off, text, &id) && id.n)
+			if (matches(&w->recv, s, off, text, &id) && id.n)
 				edges_add(out, EDGE_NEED, EDGE_MESSAGE, rule_hash(w->index, id.p, id.n))->rule = w->index;
 		}
 	}
+}
+
+/* What was seen does not count for what is read next. */
+static void
+start_anew(struct finder *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].send.clear = f->v[i].recv.clear = -1;
+}
+
+void
+finder_edges(struct finder *f, const struct source *s, const struct record *r, struct edges *out)
+{
+	/* What is behind us may be read again, and be something else then. */
+	if (r->off < f->last)
+		start_anew(f);
+	f->last = r->off;
+	look(f, s, r->off, record_text(r), out);
+}
+
+void
+finder_text_edges(struct finder *f, const struct source *s, struct span text, struct edges *out)
+{
+	start_anew(f);
+	look(f, s, 0, text, out);
 }

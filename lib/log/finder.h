@@ -22,6 +22,9 @@ void finder_free(struct finder *f);
 /* What R, the last record read of S, is part of, added to OUT. */
 void finder_edges(struct finder *f, const struct source *s, const struct record *r, struct edges *out);
 
+/* The same of a record of S whose bytes are TEXT, wherever they are. */
+void finder_text_edges(struct finder *f, const struct source *s, struct span text, struct edges *out);
+
 /* The record without the end of its last line. */
 static inline struct span
 record_text(const struct record *r)

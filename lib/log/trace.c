@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "log/finder.h"
 #include "log/ids.h"
 #include "log/label.h"
 #include "log/scan.h"
@@ -19,10 +20,10 @@ struct past {
 	unsigned emitter;
 };
 
-/* Which rules are for a format. */
+/* Who looks for the edges of a format's records. */
 struct used {
 	const struct format *format;
-	bool *rules;
+	struct finder *finder;
 };
 
 struct memory {
@@ -41,10 +42,11 @@ struct memory {
 };
 
 static bool
-is_recent(uint64_t value, void *cookie)
+is_recent(uint64_t id, uint64_t value, void *cookie)
 {
 	const struct memory *m = cookie;
 
+	(void)id;
 	return value + PAST > m->serial;
 }
 
@@ -74,7 +76,7 @@ trace_free(struct trace *t)
 		free(t->emitters[i].name);
 	free(t->emitters);
 	for (size_t i = 0; i < m->n_used; i++)
-		free(m->used[i].rules);
+		finder_free(m->used[i].finder);
 	free(m->used);
 	ids_release(&m->emitters);
 	ids_release(&m->sent);
@@ -89,21 +91,23 @@ trace_free(struct trace *t)
 	free(t);
 }
 
-static const bool *
-rules_for(struct trace *t, const struct format *fmt)
+static struct finder *
+finder_for(struct trace *t, const struct format *fmt)
 {
 	struct memory *m = t->memory;
+	_cleanup_free_ bool *rules = NULL;
 	struct used *u;
 
 	for (size_t i = 0; i < m->n_used; i++)
 		if (m->used[i].format == fmt)
-			return m->used[i].rules;
+			return m->used[i].finder;
+	rules = xcalloc(t->rules->n + 1, sizeof *rules);
+	for (size_t i = 0; i < t->rules->n; i++)
+		rules[i] = rule_is_for(&t->rules->v[i], fmt);
 	m->used = xrealloc(m->used, m->n_used + 1, sizeof *m->used);
 	u = &m->used[m->n_used++];
-	*u = (struct used){ fmt, xcalloc(t->rules->n + 1, sizeof(bool)) };
-	for (size_t i = 0; i < t->rules->n; i++)
-		u->rules[i] = rule_is_for(&t->rules->v[i], fmt);
-	return u->rules;
+	*u = (struct used){ fmt, finder_new(t->rules, rules) };
+	return u->finder;
 }
 
 static bool
@@ -355,7 +359,7 @@ trace_record(struct trace *t, const struct shown *x, const char *p, size_t n, st
 	e->text = text_of(t, s, &fields, e->raw);
 	cut_lines(e);
 	rule_clocks(s, &fields, &m->edges);
-	rule_edges(t->rules, rules_for(t, s->fmt), s, e->raw, &m->edges);
+	finder_text_edges(finder_for(t, s->fmt), s, e->raw, &m->edges);
 	tie(t, e);
 }
 
