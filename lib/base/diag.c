@@ -7,12 +7,13 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/utf8.h"
 
 static const char *name = "?", *tag;
 static enum diag_level level = DIAG_NORMAL;
-static bool syslogged;
+static bool syslogged, stamped;
 
 void
 diag_init(char *argv[])
@@ -22,6 +23,7 @@ diag_init(char *argv[])
 	if (slash)
 		argv[0] = slash + 1;
 	name = argv[0];
+	stamped = getenv("REJOIN_STAMP") && *getenv("REJOIN_STAMP");
 }
 
 const char *
@@ -62,8 +64,8 @@ diag_to_syslog(void)
 static void
 print(const char *line, bool escape)
 {
-	char out[10240];
-	size_t n = (size_t)snprintf(out, 1024, "%s: ", name);
+	char out[10240], now[CLOCK_TEXT];
+	size_t n = (size_t)snprintf(out, 1024, "%s%s%s: ", stamped ? clock_now(now) : "", stamped ? " " : "", name);
 
 	n = n < 1024 ? n : 1023;
 	for (const char *s = line; *s && n < sizeof out - 9;) {

@@ -1,8 +1,9 @@
 /*
  * diag - what a tool says on stderr, and how it ends.
  *
- * Every line reads "NAME: MESSAGE" or "NAME: MESSAGE: REASON", and where
- * stderr is a terminal, bytes that would control it are shown as \xHH.  Only
+ * Every line reads "NAME: MESSAGE" or "NAME: MESSAGE: REASON", with the time
+ * before it where REJOIN_STAMP is set, and where stderr is a terminal, bytes
+ * that would control it are shown as \xHH.  Only
  * cmd/ may call the functions that print or end; a module of lib/ returns its
  * error (see base/fail.h).  The one exception is lack of memory: xalloc.h ends
  * the tool.
