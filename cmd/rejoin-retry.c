@@ -104,6 +104,7 @@ drain(const struct retry *r, int64_t debounce_ms)
 	struct retry_outcome o = { 0 };
 	struct fail f;
 
+	diag_note("%s: asking", r->profile->name);
 	if (retry_drain(r->profile, &r->marks, &spec, &o, &f) < 0) {
 		failed(&f);
 		/* the bridge passes on what its command ended with, as the script did */

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,7 @@ begin_cycle(struct reconciler *r)
 	set_state(r, AGENT_BUSY);
 	report_begin(&r->report, r->goal);
 	r->running = r->goal;
+	say(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->status.cycle);
 	r->cycle = cycle_start(r->loop, &spec);
 }
 
