@@ -23,15 +23,15 @@ setup() {
 	out_is "2026-11-21    front
               |   back
               |   |   store
-10:00:00.100  *   |   |  front           POST tx=1
-10:00:00.090  +-->o   |  back            [moved 10.0 ms] handling rx=1
-10:00:00.150  *   |   |  front           <b>&\"ho\" tx=2
-10:00:00.160  |   *   |  back            passes tx=3
-10:00:00.170  |   +-->*  store           stores rx=3 \\x1b[31m\\xff (+1 lines)
-10:00:00.190  +-->*   |  back            done rx=2 tx=4
-10:00:00.300  *<--+   |  front           answer rx=4
+10:00:00.100  *   |   |  front  POST tx=1
+10:00:00.090  +-->o   |  back   [moved 10.0 ms] handling rx=1
+10:00:00.150  *   |   |  front  <b>&\"ho\" tx=2
+10:00:00.160  |   *   |  back   passes tx=3
+10:00:00.170  |   +-->*  store  stores rx=3 \\x1b[31m\\xff (+1 lines)
+10:00:00.190  +-->*   |  back   done rx=2 tx=4
+10:00:00.300  *<--+   |  front  answer rx=4
               .   .   .  5 min 0 s
-10:05:00.300  *   |   |  front           later"
+10:05:00.300  *   |   |  front  later"
 	[ -z "$stderr" ]
 }
 
@@ -71,7 +71,7 @@ setup() {
 @test "--explain says how an arrow is known" {
 	run --separate-stderr rejoin-log --graph --explain --rules messages.conf front back store
 	status_is 0
-	out_has 'back            [moved 10.0 ms] (message requests after front, -10.0 ms) handling rx=1'
+	out_has 'back   [moved 10.0 ms] (message requests after front, -10.0 ms) handling rx=1'
 }
 
 @test "what comes too late is crossed out" {
@@ -80,8 +80,8 @@ setup() {
 	echo '2026-11-21T10:00:09Z sends tx=7' >>b
 	run --separate-stderr rejoin-log --graph --patience 2s --rules messages.conf a b
 	status_is 0
-	out_has '|   o  a               [unmatched, moved 1.5 s] gets rx=7'
-	out_has '*---x  b               [late] sends tx=7'
+	out_has '|   o  a  [unmatched, moved 1.5 s] gets rx=7'
+	out_has '*---x  b  [late] sends tx=7'
 }
 
 @test "vector clocks: an arrow where something new is learnt" {

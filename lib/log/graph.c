@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "log/graph.h"
 #include "log/label.h"
+#include "log/lanes.h"
 #include "log/reel.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
 	LANES_MAX = 32,		/* where the width is no limit */
 	NAME_COLUMNS = 14,
 	TIME_COLUMNS = 12,	/* 20:16:00.456 */
+	TEXT_COLUMNS = 60,	/* that lanes do not take */
 	COLOURS = 8,
 };
 
@@ -41,6 +43,8 @@ struct graph {
 	bool sharing;		/* the last lane is that of all others */
 	bool any;
 	int64_t day, last_ns, usual_ns;	/* usual: between two records */
+	unsigned *first;	/* the lanes of the emitters that were known at first, N_FIRST of them */
+	unsigned n_first;
 	struct cell *cells;
 	bool *gone;
 };
@@ -63,6 +67,7 @@ graph_free(struct graph *g)
 	if (!g)
 		return;
 	reel_release(&g->waiting);
+	free(g->first);
 	free(g->cells);
 	free(g->gone);
 	free(g);
@@ -87,6 +92,8 @@ lane_colour(unsigned lane)
 static unsigned
 lane_of(const struct graph *g, unsigned emitter)
 {
+	if (emitter < g->n_first)
+		return g->first[emitter];
 	return emitter < g->max ? emitter : g->max - 1;
 }
 
@@ -96,26 +103,46 @@ area(const struct graph *g)
 	return g->lanes ? (g->lanes - 1) * g->step + 1 : 0;
 }
 
-/* How far apart lanes are, and how many there may be: for as many as are known now, and a few more. */
+/* As wide as the longest name that is known, where there is room for it. */
+static unsigned
+name_columns(const struct graph *g)
+{
+	unsigned room = g->style.width, most = room == 0 || room >= 72 ? NAME_COLUMNS : room >= 48 ? room / 5 : 0, n = 0;
+
+	for (unsigned i = 0; i < g->trace->n_emitters; i++) {
+		const char *name = g->trace->emitters[i].name;
+		unsigned w = label_width(name, strlen(name));
+
+		n = w > n ? w : n;
+	}
+	return n < most ? n : most;
+}
+
+/* How far apart lanes are, and how many there may be, by what is known now. */
 static void
 lay_out(struct graph *g)
 {
-	unsigned room = g->style.width, known = g->trace->n_emitters;
+	unsigned known = g->trace->n_emitters, room = UINT_MAX, beside;
 
+	g->names = name_columns(g);
 	g->max = LANES_MAX;
-	g->names = room == 0 || room >= 72 ? NAME_COLUMNS : room >= 48 ? room / 5 : 0;
-	if (room) {
-		/* Lanes may take half of what is left beside the time. */
-		room = room > TIME_COLUMNS + 12 ? (room - TIME_COLUMNS - 4) / 2 : 4;
-		g->max = room / 2 > LANES_MAX ? LANES_MAX : room / 2 < 2 ? 2 : room / 2;
+	g->step = known > 16 ? 3 : 4;
+	if (g->style.width) {
+		/* The text has what it needs, or half of what is left beside the time and the name. */
+		beside = TIME_COLUMNS + 4 + g->names + 2;
+		room = g->style.width > beside ? g->style.width - beside : 0;
+		room = room / 2 > TEXT_COLUMNS ? room - TEXT_COLUMNS : room / 2;
 	}
-	g->step = 4;
-	while (g->step > 2 && (known > 16 || (room && known * g->step > room)))
+	while (g->step > 2 && known * g->step > room)
 		g->step--;
-	if (room && room / g->step < g->max)
+	if (room / g->step < g->max)
 		g->max = room / g->step < 2 ? 2 : room / g->step;
 	g->cells = xcalloc(g->max * g->step + 1, sizeof *g->cells);
 	g->gone = xcalloc(g->max, sizeof *g->gone);
+	if (known <= g->max) {
+		g->first = lanes_order(&g->waiting, known);
+		g->n_first = known;
+	}
 }
 
 static void
@@ -229,6 +256,17 @@ announce(struct graph *g, unsigned lane, const char *name, const char *when, str
 	g->lanes = lanes > lane ? lanes : lane + 1;
 }
 
+/* Whose lane, of those known at first, this is. */
+static unsigned
+emitter_at(const struct graph *g, unsigned lane)
+{
+	unsigned i = 0;
+
+	while (i + 1 < g->n_first && g->first[i] != lane)
+		i++;
+	return i;
+}
+
 static void
 announce_all(struct graph *g, const struct event *first, struct buf *out)
 {
@@ -239,6 +277,10 @@ announce_all(struct graph *g, const struct event *first, struct buf *out)
 		if (!first->inherited)
 			date_text(first->t, when);
 		g->day = second_of(first->t) / 86400;
+	}
+	for (; g->announced < g->n_first; g->announced++) {
+		announce(g, g->announced, g->trace->emitters[emitter_at(g, g->announced)].name, when, out);
+		*when = '\0';
 	}
 	for (; g->announced < g->trace->n_emitters; g->announced++) {
 		unsigned lane = lane_of(g, g->announced);

@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "log/label.h"
+#include "log/lanes.h"
 #include "log/reel.h"
 #include "log/svg.h"
 
@@ -144,6 +145,24 @@ plan_rows(struct plan *p)
 	p->bottom = y + ROW;
 }
 
+/* Each emitter has a lane: put them so that it is easy to follow the arrows. */
+static void
+sort_lanes(struct plan *p)
+{
+	unsigned n = p->svg->trace->n_emitters, next = 0;
+	_cleanup_free_ unsigned *order = n <= 4 * LANES_MAX ? lanes_order(p->reel, n) : NULL, *at = xcalloc(n + 1, sizeof *at);
+
+	for (unsigned e = 0; e < n && order; e++)
+		at[order[e]] = e;
+	/* Emitters that are not in the picture have no lane. */
+	for (unsigned i = 0; i < n && order; i++) {
+		if (!p->lane[at[i]])
+			continue;
+		p->emitter[next] = at[i];
+		p->lane[at[i]] = ++next;
+	}
+}
+
 /* A lane for each emitter in the order of appearance, as long as there is room. */
 static void
 plan_lanes(struct plan *p)
@@ -164,6 +183,8 @@ plan_lanes(struct plan *p)
 		p->emitter[p->lanes] = reel_get(p->reel, i)->emitter;
 		*lane = ++p->lanes;
 	}
+	if (!p->sharing)
+		sort_lanes(p);
 }
 
 static const char *

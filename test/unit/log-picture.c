@@ -77,7 +77,7 @@ static const struct line story[] = {
 	{ 1, 50, "watches", 1, 50, NULL, -1, false, true },
 	{ 2, 200, "fails", -1, 0, NULL, 3, false, false },
 	{ 0, 60000, "hears of it too late", 3, 0, "late", 6, true, false },
-	{ 1, 60001, "is back", -1, 0, NULL, 6, false, false },
+	{ 1, 60001, "is back", 4, 0, NULL, 6, false, false },
 };
 
 static void
@@ -122,39 +122,40 @@ test_graph(void)
 	} graphs[] = {
 		{ { .ascii = true },
 		  "2026-11-21    one\n"
-		  "              |   two\n"
-		  "              |   |   three\n"
-		  "10:00:00.000  *   |   |  one             asks\n"
-		  "10:00:00.100  +---|-->*  three           takes it\n"
-		  "10:00:00.050  |   o<--+  two             [moved 50.0 ms] watches\n"
-		  "10:00:00.200  |   :   #  three           fails\n"
+		  "              |   three\n"
+		  "              |   |   two\n"
+		  "10:00:00.000  *   |   |  one    asks\n"
+		  "10:00:00.100  +-->*   |  three  takes it\n"
+		  "10:00:00.050  |   +-->o  two    [moved 50.0 ms] watches\n"
+		  "10:00:00.200  |   #   :  three  fails\n"
 		  "              .   .   .  59.8 s\n"
-		  "10:01:00.000  *---:---x  one             [late] hears of it too late\n"
-		  "10:01:00.001  |   *   |  two             is back\n" },
-		{ { .ascii = false, .last = 2, .width = 60 },
+		  "10:01:00.000  *---x   :  one    [late] hears of it too late\n"
+		  "10:01:00.001  +---|-->*  two    is back\n" },
+		{ { .ascii = false, .last = 2, .width = 50 },
 		  "2026-11-21    one\n"
-		  "              │   two\n"
-		  "              │   │   three\n"
-		  "10:01:00.000  ●───│───×  one           [late] hears of it t…\n"
-		  "10:01:00.001  │   ●   │  two           is back\n" },
+		  "              │   three\n"
+		  "              │   │   two\n"
+		  "10:01:00.000  ●───×   │  one    [late] hears of i…\n"
+		  "10:01:00.001  ├───│──►●  two    is back\n" },
 		{ { .ascii = true, .last = 3, .width = 30, .explain = true },
 		  "2026-11-21    one\n"
-		  "              | two\n"
-		  "              | | three\n"
-		  "10:00:00.200  | | #  fails\n"
+		  "              | three\n"
+		  "              | | two\n"
+		  "10:00:00.200  | # |  fails\n"
 		  "              . . .\n"
-		  "10:01:00.000  *-|-x  [late]\n"
-		  "10:01:00.001  | * |  is back\n" },
-		{ { .ascii = true, .last = 3, .width = 80, .explain = true, .colour = true },
+		  "10:01:00.000  *-x |  [late]\n"
+		  "10:01:00.001  +-|>*  (messa...\n" },
+		{ { .ascii = true, .last = 3, .width = 70, .explain = true, .colour = true },
 		  "\033[2m2026-11-21  \033[m  \033[36mone\033[m\n"
-		  "\033[2m            \033[m  \033[36m|\033[m   \033[33mtwo\033[m\n"
-		  "\033[2m            \033[m  \033[36m|   \033[33m|\033[m   \033[32mthree\033[m\n"
-		  "\033[2m10:00:00.200\033[m  \033[36m|   \033[33m|   \033[32m#\033[m  \033[32mthree\033[m           "
+		  "\033[2m            \033[m  \033[36m|\033[m   \033[33mthree\033[m\n"
+		  "\033[2m            \033[m  \033[36m|   \033[33m|\033[m   \033[32mtwo\033[m\n"
+		  "\033[2m10:00:00.200\033[m  \033[36m|   \033[33m#   \033[32m|\033[m  \033[33mthree\033[m  "
 		  "\033[31mfails\033[m\n"
 		  "\033[2m            \033[m  \033[36m.   \033[33m.   \033[32m.\033[m  \033[2m59.8 s\033[m\n"
-		  "\033[2m10:01:00.000\033[m  \033[36m*---\033[33m|\033[36m---x\033[m  \033[36mone\033[m             "
-		  "\033[1;31m[late] \033[m\033[2m(message ids before three, 0 ...\033[m\n"
-		  "\033[2m10:01:00.001\033[m  \033[36m|   \033[33m*   \033[32m|\033[m  \033[33mtwo\033[m             is back\n" },
+		  "\033[2m10:01:00.000\033[m  \033[36m*---x   \033[32m|\033[m  \033[36mone\033[m    "
+		  "\033[1;31m[late] \033[m\033[2m(message ids before three, 0...\033[m\n"
+		  "\033[2m10:01:00.001\033[m  \033[36m+---\033[33m|\033[36m-->\033[32m*\033[m  \033[32mtwo\033[m    "
+		  "\033[2m(message ids after one, 0 us) \033[mis back\n" },
 	};
 
 	for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
