@@ -9,6 +9,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit
 : "${B:=$here/../build}"
 PATH=$B/bin:$PATH
+locale=${LC_ALL:-${LC_CTYPE:-${LANG-}}}
+: "${DEMO_SVG:=$B/demo.svg}"
 export LC_ALL=C
 # shellcheck source=test/goal.bash disable=SC1091
 . "$here/goal.bash"
@@ -20,7 +22,7 @@ fi
 heading() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 tell() { printf '%s\n' "$*"; }
 show() { # CMD... - as a user would type it, and what it prints
-	printf '  %s$ %s%s\n' "$dim" "$*" "$plain"
+	printf '  %s$ %s%s\n' "$dim" "${SHOWN-$*}" "$plain"
 	"$@" 2>&1 | sed 's/^/    /'
 	[ "${PIPESTATUS[0]}" -eq 0 ] || fail "$1 ending with status 0"
 }
@@ -62,6 +64,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 export REJOIN_CONFIG_DIR=$work/etc REJOIN_STATE_DIR=$work/state REJOIN_RUNTIME_DIR=$work/run
+export REJOIN_STAMP=1	# messages with their times, for the picture at the end
 unset REJOIN_AGENT
 vacuum=$work/vacuum
 
@@ -77,12 +80,17 @@ firmware() { # ID VERSION
 }
 plug_in() { firmware camera-2 1.0; }
 unplug() { rm -rf "$vacuum/camera-2"; }
+ask() { rejoin-retry -v --wait 2>>"$work/retry.err"; }
+by_hand() { # TEXT - what a person does, with the time
+	local now=$EPOCHREALTIME
+	TZ=UTC0 printf '%(%Y-%m-%dT%H:%M:%S)T.%sZ %s\n' "${now%.*}" "${now#*.}" "$*" >>"$work/hand.log"
+}
 version() { sed -n 's/.*"version":"\([^"]*\)".*/\1/p' "$vacuum/$1/firmware.json" 2>/dev/null; }
 status_of() { sed -n "s/^$1=//p" "$work/run/agent/status" 2>/dev/null; }
 installs() { grep -c '"phase":"apply","resultCode":700' "$work/state/agent/journal.jsonl"; }
 
 mkdir -p "$work"/{etc,up} || exit
-cp -r "$here/../packaging/agents.d" "$here/../packaging/handlers.d" "$work/etc/" || exit
+cp -r "$here"/../packaging/{agents,handlers,formats,rules}.d "$work/etc/" || exit
 cat >"$work/etc/inventory.json" <<EOF
 {"components":[
 $(entry host-fw main-board firmware),
@@ -125,13 +133,13 @@ heading '1. A vacuum cleaner: its rear camera is unplugged'
 show rejoin-enum -a --format=table
 
 heading '2. Its agent, and a watcher that asks the agent again when something comes back'
-tell '  rejoin-agent &'
-tell '  rejoin-watch --state watch.json | rejoin-retry --stdin &'
+tell '  rejoin-agent -v 2>agent.err &'
+tell '  rejoin-watch -v --state watch.json 2>watch.err | rejoin-retry -v --stdin 2>>retry.err &'
 set -m	# a process group each, so that a pipeline is ended as a whole
-rejoin-agent 2>"$work/agent.err" </dev/null &
+rejoin-agent -v 2>"$work/agent.err" </dev/null &
 groups+=($!)
-rejoin-watch --state "$work/watch.json" 2>"$work/watch.err" </dev/null |
-	rejoin-retry --stdin 2>"$work/retry.err" &
+rejoin-watch -v --state "$work/watch.json" 2>"$work/watch.err" </dev/null |
+	rejoin-retry -v --stdin 2>>"$work/retry.err" &
 groups+=("$(jobs -p %%)")
 set +m
 seen 'the agent is idle, it has no goal yet' '[ "$(status_of state)" = idle ]'
@@ -146,6 +154,7 @@ show rejoin-status --format=table
 
 heading '4. The rear camera is plugged in; nobody asks for anything'
 before=$(status_of cycle)
+by_hand 'plugs in camera-2'
 plug_in
 seen 'the watcher saw it arrive, and one more cycle ran' \
 	'[ "$(status_of settled_cycle)" = $((before + 1)) ]'
@@ -155,22 +164,50 @@ show rejoin-enum --format=table
 
 heading '5. Asked once more, with everything up to date: nothing is installed'
 before=$(installs)
-show rejoin-retry --wait
+SHOWN='rejoin-retry -v --wait 2>>retry.err' show ask
 seen "installs before and after: $before" '[ "$(installs)" = "$before" ]'
 
 heading '6. A loose connector: the rear camera comes and goes 50 times'
+by_hand 'pulls camera-2'
 unplug
 seen 'the watcher saw it leave' 'grep -q "\"camera-2\",\"state\":\"offline\"" "$work/watch.json"'
 before=$(status_of cycle)
+by_hand 'shakes camera-2 50 times'
 for _ in {1..50}; do
 	plug_in
 	unplug
 done
+by_hand 'plugs in camera-2'
 plug_in
 seen 'the rear camera has version 2.0 again' '[ "$(version camera-2)" = 2.0 ]'
 sleep 1	# as long as a second cycle would need to show itself
 seen 'all of that was one cycle' '[ "$(status_of state) $(status_of cycle)" = "idle $((before + 1))" ]'
 show rejoin-status --format=table
+
+heading '7. All that in causal order: who said what, and what led to what'
+cat >"$work/hand.conf" <<'EOT'
+[by-hand]
+kind = message
+send = (?:plugs in|pulls) (?<id>\S+)
+recv = watch: (?<id>\S+) [a-z]+$
+EOT
+svg=$(realpath -m "$DEMO_SVG")
+cd "$work" || exit
+logs=(hand=hand.log agent=agent.err watch=watch.err retry=retry.err
+	"results=state/agent/journal.jsonl,format=rejoin-results")
+# --exact: what was written first in one file may be read last in another
+tell "  $dim\$ rejoin-log --exact --graph --svg $DEMO_SVG --rules hand.conf ${logs[*]}$plain"
+LC_ALL=$locale rejoin-log --exact --graph --svg "$svg" --rules hand.conf "${logs[@]}" || fail 'a graph'
+env -u COLUMNS rejoin-log --exact --graph --rules hand.conf "${logs[@]}" >graph.txt
+led() { # EMITTER WHAT - an arrow leads to what it said
+	grep -Eq -- "(->|<-).* $1 +(\[[^]]*\] )?$2" graph.txt
+}
+seen 'an arrow from the hand to the watcher' 'led watch "camera-2 arrived"'
+seen 'from the watcher to the retry' 'led retry "rejoin: marked: camera-2"'
+seen 'from the retry to the agent' 'led agent "1 retry requests"'
+seen 'from the agent to the component' 'led camera-2 ".*phase=apply resultCode=700"'
+seen 'and back' 'led agent "step_2.0: camera-2: apply: 700"'
+tell "  drawn in:  $DEMO_SVG"
 
 heading 'Every step was seen.'
 tell 'The watcher compares what is here with what it last acted on, so no event is lost or'
