@@ -26,6 +26,8 @@ imp_device_read(struct imp *i, const char *id, struct imp_device *d, struct fail
 	*d = (struct imp_device){ .online = false };
 	if (r == 0)
 		r = imp_request(i, "GET", path, NULL, &answer, f);
+	if (r < 0 && imp_status(i) == 404)
+		f->status = EXIT_USAGE;
 	if (r < 0)
 		return r;
 	data = json_get(answer, "data");

@@ -22,6 +22,7 @@
 struct imp_entry {
 	char *device, *time, *kind, *type, *message;	/* KIND: development or production */
 	uint64_t hash;
+	size_t place;		/* among those of the same time, where they were read together */
 };
 
 /* V is one of the history of DEVICE, or the stream's (it then names the device itself): -EINVAL where it is none. */

@@ -134,7 +134,7 @@ on_end(struct remote *r)
 	stop_helper(r);
 	status = decode_end(r->pid);
 	r->pid = 0;
-	if (status != EXIT_TROUBLE && status < 126) {
+	if (status != EXIT_TROUBLE && status != EXIT_TIMEOUT && status != EXIT_ABSENT && status < 126) {
 		feed_end(&r->feed);
 		return;
 	}

@@ -19,8 +19,8 @@ char **remote_command(const struct spec *s, bool follow);
 
 /*
  * S, followed.  A helper that is killed is started again, behind what it gave;
- * what it tells as an error, and then ends with a status other than
- * EXIT_TROUBLE, is the end of the feed.
+ * one that ends with what may pass (EXIT_TROUBLE, EXIT_TIMEOUT, EXIT_ABSENT) is
+ * so as well, and any other status is the end of the feed.
  */
 struct feed *remote_new(const struct spec *s);
 

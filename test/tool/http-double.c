@@ -10,6 +10,7 @@
  *	again DEVICE TIME TYPE TEXT	in the stream alone: a double
  *	raw TEXT			as it is into all streams; \n \r and \\ are understood
  *	event ID TEXT			an event, for /events
+ *	hide				the history so far is lost
  *	forget				the events so far cannot be resumed from
  *	break | hang | evict | unsubscribe DEVICE
  *	fail STATUS COUNT [HEADER]	the next COUNT answers
@@ -66,7 +67,7 @@ static struct {
 	pthread_cond_t news;
 	FILE *log;
 	struct entry entries[MANY];
-	size_t n_entries;
+	size_t n_entries, first_entry;
 	struct device devices[64];
 	size_t n_devices;
 	struct { char *id, *text; } events[MANY];
@@ -344,7 +345,7 @@ logs(struct MHD_Connection *c, const char *device, size_t n)
 	size_t seen = 0, got = 0;
 	enum MHD_Result e;
 
-	for (size_t i = all.n_entries; i-- > 0; )	/* newest first */
+	for (size_t i = all.n_entries; i-- > all.first_entry; )	/* newest first */
 		if (strlen(all.entries[i].device) == n && memcmp(all.entries[i].device, device, n) == 0 &&
 		    seen++ >= from && got < per)
 			page[got++] = &all.entries[i];
@@ -542,7 +543,9 @@ obey(char *line)
 		all.events[all.n_events].id = xstrdup(strsep(&rest, " "));
 		all.events[all.n_events++].text = xstrdup(rest);
 		pthread_cond_broadcast(&all.news);
-	} else if (strcmp(word, "forget") == 0)
+	} else if (strcmp(word, "hide") == 0)
+		all.first_entry = all.n_entries;
+	else if (strcmp(word, "forget") == 0)
 		all.first_event = all.n_events;
 	else if (strcmp(word, "break") == 0)
 		each_stream(do_break, NULL);

@@ -1,0 +1,306 @@
+# rejoin-log and what comes over the network: Server-Sent Events, impCentral.
+# The server is test/tool/http-double.c, most often with TLS.
+load helper
+load http
+
+setup() {
+	begin
+	cp -r "$TOP/packaging/formats.d" "$REJOIN_CONFIG_DIR/"
+}
+
+# account - impcentral.conf for the server here, with two devices
+account() {
+	serve tls
+	printf 'login-key\n' >key
+	chmod 600 key
+	printf '[account]\nurl = %s/v5\nlogin-key-file = %s/key\nca-file = %s/ca.pem\n' "$url" "$PWD" "$PWD" \
+		>"$REJOIN_CONFIG_DIR/impcentral.conf"
+	say "device 00000000000000d1"
+	say "device 00000000000000d2"
+}
+
+# entries FROM TO [COMMAND [DEVICE]] - one each second
+entries() {
+	local i
+	for ((i = $1; i <= $2; i++)); do
+		say "${3:-log} ${4:-00000000000000d1} 2026-11-21T20:00:$(printf %02d "$i").000Z server.log line $i"
+	done
+}
+
+# follow ARG... - the helper for impcentral, as rejoin-log -f runs it, into f.out
+follow() { start f "$B/libexec/rejoin/rejoin-log-impcentral" --feed "$@"; }
+
+# The numbers of the lines that came, and what else did.
+lines_of() { sed -n 's/.* line \([0-9]*\)$/\1/p' "${1:-f.out}" | xargs; }
+lines_are() { wait_for "[ \"\$(lines_of)\" = '$1' ]" 20 || { lines_of; cat f.out; return 1; }; }
+
+# followed [DEVICE] - until the device is in the stream
+followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-00000000000000d1} token' requests" 20; }
+
+@test "events of a server are read to their end" {
+	serve tls
+	say 'event 1 2026-11-21T20:00:01.000Z one'
+	say 'event 2 2026-11-21T20:00:02.000Z two'
+	start log rejoin-log "$url/events?key=hidden,ca-file=$PWD/ca.pem"
+	wait_for 'grep -q "^GET /events" requests'
+	say break
+	wait_for '! alive $log_pid'
+	[ "$(cat log.out)" = '2026-11-21T20:00:01.000Z one
+2026-11-21T20:00:02.000Z two' ]
+	grep -q "rejoin-log-http: $url/events?...: " log.err
+	run ! grep -q hidden log.err
+	# whom nobody has signed for is not read
+	run --separate-stderr rejoin-log "$url/events"
+	status_is 1
+	err_has "$url/events: "
+	run --separate-stderr rejoin-log "$url/gone,ca-file=$PWD/ca.pem"
+	status_is 1
+	err_has 'HTTP 404: not found'
+	run --separate-stderr rejoin-log "$url/well,ca-file=$PWD/ca.pem"
+	status_is 1
+	err_has 'is no stream of events'
+}
+
+@test "the history of a device is read, whatever its order, and doubles of its pages are dropped" {
+	account
+	entries 1 9
+	entries 5 6 quiet
+	run --separate-stderr rejoin-log impcentral:00000000000000d1
+	status_is 0
+	[ "$(lines_of <(echo "$output"))" = '1 2 3 4 5 6 7 8 9' ]
+	[[ $output == '00000000000000d1 2026-11-21T20:00:01.000Z development server.log line 1'* ]]
+	say 'history-order oldest'
+	entries 3 4 log 00000000000000d2
+	run --separate-stderr rejoin-log --json impcentral:00000000000000d1,00000000000000d2
+	status_is 0
+	[ "$(grep -c '"emitter":"server.log"' <<<"$output")" = 11 ]
+	run --separate-stderr rejoin-log impcentral:00000000000000d3
+	status_is 1
+	err_has 'HTTP 404: not found: Not Found: no such device'
+	run --separate-stderr rejoin-log impcentral:../x
+	status_is 1
+	err_has "not a device's id"
+	[ "$(requests_of POST /v5/auth/token)" = 3 ]
+	[ "$(requests_of POST /v5/logstream)" = 0 ]
+}
+
+@test "without a key, or with one that others may read, nothing is asked" {
+	account
+	chmod 644 key
+	run --separate-stderr rejoin-log impcentral:00000000000000d1
+	status_is 1
+	err_has 'key: mode 0644'
+	chmod 600 key
+	echo another >key
+	run --separate-stderr rejoin-log impcentral:00000000000000d1
+	err_has 'HTTP 401: not authorised: Unauthorized: no such login key'
+	sed -i 's/^ca-file.*//' "$REJOIN_CONFIG_DIR/impcentral.conf"
+	run --separate-stderr rejoin-log impcentral:00000000000000d1
+	status_is 1
+	err_has "$url/v5/auth/token: "
+	sed -i 's/^url.*/url = http:\/\/192.0.2.1\/v5/' "$REJOIN_CONFIG_DIR/impcentral.conf"
+	run --separate-stderr rejoin-log impcentral:00000000000000d1
+	err_has 'a token goes over https alone'
+}
+
+@test "devices are followed; doubles come once, swapped lines both" {
+	account
+	entries 1 2
+	follow 00000000000000d1,00000000000000d2
+	followed 00000000000000d2
+	lines_are '1 2'
+	entries 3 3
+	entries 3 3 again
+	entries 4 4 log 00000000000000d2
+	entries 2 2 again
+	entries 6 6
+	entries 5 5
+	lines_are '1 2 3 4 6 5'
+	grep -qE '^event [0-9]+ 00000000000000d1 2026-11-21T20:00:03.000Z [0-9a-f]{16}$' f.out
+	# who reads it leaves
+	[ "$(requests_of POST /v5/logstream)" = 1 ]
+}
+
+@test "after a break the history is asked for what came meanwhile, and only what is lost is a gap" {
+	account
+	entries 1 2
+	follow 00000000000000d1
+	lines_are '1 2'
+	followed
+	say break
+	entries 3 4 quiet
+	lines_are '1 2 3 4'
+	run ! grep -q '^gap' f.out
+	grep -q '^tell 0 .*trying again' f.out
+	[ "$(requests_of POST /v5/logstream)" = 2 ]
+	entries 5 5
+	lines_are '1 2 3 4 5'
+	# what the history has lost, too, is told
+	say hide
+	say break
+	entries 8 9 quiet
+	lines_are '1 2 3 4 5 8 9'
+	grep -q '^gap 00000000000000d1: entries between 2026-11-21T20:00:05.000Z and 2026-11-21T20:00:08.000Z may be missing' f.out
+}
+
+@test "a token that has run out is exchanged once; a request that comes too soon waits" {
+	account
+	entries 1 1
+	follow 00000000000000d1
+	lines_are 1
+	followed
+	say expire
+	say 'fail 429 2 X-RateLimit-Reset: 1'
+	say break
+	entries 2 2 quiet
+	lines_are '1 2'
+	[ "$(requests_of POST /v5/auth/token)" -ge 2 ]
+	run ! grep -q '^tell [1-9]' f.out
+	say 'fail 500 1'
+	say break
+	entries 3 3 quiet
+	lines_are '1 2 3'
+	grep -q '^tell 3 .*HTTP 500: internal error: Injected: as the test wants it' f.out
+}
+
+@test "a stream on which nothing comes any more is broken" {
+	account
+	entries 1 1
+	follow --idle 500ms 00000000000000d1
+	lines_are 1
+	followed
+	say hang
+	entries 2 2
+	lines_are '1 2'
+	grep -q 'nothing came for 500 ms' f.out
+}
+
+@test "whose stream is taken away says so, and gives in at the third time" {
+	account
+	entries 1 1
+	follow 00000000000000d1
+	lines_are 1
+	local n
+	for n in 1 2 3; do
+		wait_for "[ \$(requests_of PUT /v5/logstream/secret-$n/00000000000000d1) = 1 ]" 20
+		say evict
+	done
+	wait_for '! alive $f_pid' 20
+	wait "$f_pid" || [ $? = 6 ]
+	[ "$(grep -c '^tell 6 .*another client has opened a log stream' f.out)" = 3 ]
+}
+
+@test "one process follows an account's devices" {
+	account
+	follow 00000000000000d1
+	followed
+	run --separate-stderr "$B/libexec/rejoin/rejoin-log-impcentral" --feed 00000000000000d2
+	status_is 6
+	[[ $output == 'tell 6 '*'another process follows devices of this account'* ]]
+	[ "$(requests_of POST /v5/logstream)" = 1 ]
+	# its history can be read anyway
+	run --separate-stderr rejoin-log impcentral:00000000000000d1
+	status_is 0
+}
+
+@test "a device that the server takes out of the stream is asked for its history" {
+	account
+	follow --poll 200ms 00000000000000d1,00000000000000d2
+	followed 00000000000000d2
+	say 'unsubscribe 00000000000000d1'
+	wait_for 'grep -q "^tell 6 00000000000000d1: the server takes no more devices" f.out'
+	entries 1 1
+	entries 2 2 log 00000000000000d2
+	wait_for '[ "$(lines_of | xargs -n1 | sort | xargs)" = "1 2" ]' 20
+}
+
+@test "what was known before is not shown again, and nothing after it is lost" {
+	account
+	entries 1 5
+	start f sh -c "exec '$B/libexec/rejoin/rejoin-log-impcentral' --feed 00000000000000d1 <known"
+	: >known
+	end_pids "$f_pid"
+	start f sh -c ": >known; exec '$B/libexec/rejoin/rejoin-log-impcentral' --feed 00000000000000d1 <known"
+	lines_are '1 2 3 4 5'
+	end_pids "$f_pid"
+	sed -n 's/^event [0-9]* //p' f.out | head -3 >known
+	start f sh -c "exec '$B/libexec/rejoin/rejoin-log-impcentral' --feed 00000000000000d1 <known"
+	lines_are '4 5'
+	run ! grep -q '^gap' f.out
+}
+
+@test "a stream of events goes on behind the last one that came" {
+	serve
+	say 'event 1 one line 1'
+	say 'event 2 two line 2'
+	start f "$B/libexec/rejoin/rejoin-log-http" --feed "$url/events"
+	lines_are '1 2'
+	say 'raw retry: 20\n\n: still here\n\n'
+	say break
+	say 'event 3 three line 3'
+	lines_are '1 2 3'
+	run ! grep -q '^gap' f.out
+	# what cannot be had again is told
+	say break
+	say forget
+	say 'event 6 six line 6'
+	lines_are '1 2 3 6'
+	grep -qx 'gap 2 events are missing' f.out
+	# the pieces and the line ends do not matter
+	say 'raw id: 7\r\ndata: seven\r'
+	say 'raw \ndata: x line 7\r\n\r\n'
+	lines_are '1 2 3 6 7'
+}
+
+@test "a stream without ids cannot go on, and says so" {
+	serve
+	start f "$B/libexec/rejoin/rejoin-log-http" --feed "$url/events"
+	wait_for 'grep -q "^GET /events" requests'
+	say 'raw retry: 20\ndata: a line 1\n\n'
+	lines_are 1
+	say break
+	wait_for '[ "$(requests_of GET /events)" = 2 ]' 20
+	say 'raw data: a line 2\n\n'
+	lines_are '1 2'
+	grep -qx 'gap the server gives no ids to go on from' f.out
+}
+
+@test "a server that is not there is asked again; one that wants no more is not" {
+	serve
+	end_pids "$server_pid"
+	start f "$B/libexec/rejoin/rejoin-log-http" --feed "$url/events"
+	wait_for 'grep -q "^tell 5 .*trying again in 3000 ms" f.out' 20
+	end_pids "$f_pid"
+	rm -f control
+	serve
+	say 'fail 204 1'
+	run --separate-stderr "$B/libexec/rejoin/rejoin-log-http" --feed "$url/events"
+	status_is 0
+	[ -z "$output" ]
+}
+
+@test "no core file is left of who holds a token" {
+	needs_root
+	local pattern=/proc/sys/kernel/core_pattern
+	[ -w $pattern ] || cannot 'core_pattern cannot be written'
+	serve
+	say 'slow 20000'
+	printf 'very-secret\n' >token
+	chmod 600 token
+	read -r was <$pattern
+	printf '%s' "$PWD/core.%e" >$pattern
+	ulimit -c unlimited 2>/dev/null || { printf '%s' "$was" >$pattern; cannot 'no core files here'; }
+	# one without a token leaves its core here, else this would show nothing
+	start plain "$B/libexec/rejoin/rejoin-log-http" "$url/events"
+	wait_for '[ "$(requests_of GET /events)" = 1 ]'
+	start held "$B/libexec/rejoin/rejoin-log-http" --token-file token "$url/events"
+	wait_for '[ "$(requests_of GET /events)" = 2 ]'
+	kill -ABRT "$plain_pid" "$held_pid"
+	wait_for '! alive $plain_pid && ! alive $held_pid'
+	local cores
+	cores=$(ls core.* 2>/dev/null | wc -l)
+	printf '%s' "$was" >$pattern
+	[ "$cores" = 1 ] || [ "$cores" = 0 ]
+	run ! grep -q very-secret core.*
+	[ "$cores" = 1 ] || cannot 'the kernel leaves no core files here'
+}
