@@ -263,6 +263,36 @@ fake() {
 	member .note '"x.service: systemctl cannot tell of it: no manager here"'
 }
 
+@test "its last restarts" {
+	double
+	mkdir "$REJOIN_STATE_DIR/restart"
+	local i
+	for i in 1 2 3 4 5 6 7; do
+		printf '{"id":%d,"time":"2026-11-21T20:00:0%d.000000Z","agent":"t","reason":"r %d","outcome":"restarted"}\n' \
+			$i $i $i
+	done >"$REJOIN_STATE_DIR/restart/t.jsonl"
+	view
+	status_is 0
+	member '.restarts|map(.id)' '[3,4,5,6,7]'
+	view --format table
+	out_has RESTART
+	out_has 'r 7'
+	# what a crash tore, and what never was a record
+	mv "$REJOIN_STATE_DIR/restart/t.jsonl" "$REJOIN_STATE_DIR/restart/t.jsonl.1"
+	printf '{"id":8,"reason":"\\u001b[2J"}\n[]\nnonsense\n{"id":9}\n{"id":1' >"$REJOIN_STATE_DIR/restart/t.jsonl"
+	view
+	status_is 0
+	member '.restarts|map(.id)' '[7,8,9]'
+	view --format table
+	out_has '\x1b[2J'
+	rm "$REJOIN_STATE_DIR"/restart/*
+	mkdir "$REJOIN_STATE_DIR/restart/t.jsonl"
+	view
+	status_is 0
+	member '.restarts|length' 0
+	member '.note|test("t.jsonl")' true
+}
+
 @test "hostile status files and reports" {
 	double
 	printf 'not json' >agent/report.json

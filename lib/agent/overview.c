@@ -1,12 +1,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/history.h"
 #include "agent/mark.h"
 #include "agent/overview.h"
 #include "base/file.h"
 #include "base/table.h"
 
-enum { REPORT_MAX = 16 << 20 };
+enum { REPORT_MAX = 16 << 20, RESTARTS_MAX = 5 };
 
 static struct json
 text_or_null(const char *text)
@@ -69,16 +70,38 @@ report_of(const struct status *s, struct buf *note)
 	return json_is_object(report) ? json_get(report, "rejoin") : JSON_ABSENT;
 }
 
+/* The last restarts, oldest first; what is no record is passed over. */
+static struct json
+restarts_of(const struct profile *p, struct buf *note)
+{
+	_cleanup_buf_ struct buf lines = BUF_INIT;
+	struct json list = json_array();
+	struct fail f;
+
+	if (history_tail(p, RESTARTS_MAX, &lines, &f) < 0)
+		buf_printf(note, "%s%s", note->len ? "; " : "", f.text);
+	for (const char *line = lines.s, *nl; (nl = strchr(line, '\n')); line = nl + 1) {
+		struct json v = JSON_ABSENT;
+
+		if (json_parse(NULL, line, (size_t)(nl - line), &v, &f) == 0 && json_is_object(v))
+			json_append(&list, v);
+		else
+			json_release(&v);
+	}
+	return list;
+}
+
 struct json
 overview_of(const struct profile *p, const struct status *s)
 {
 	_cleanup_buf_ struct buf note = BUF_INIT;
 	_cleanup_json_ struct json report = JSON_ABSENT, results = JSON_ABSENT;
 	_cleanup_marks_ struct marks m = { 0 };
-	struct json v = json_object();
+	struct json v = json_object(), restarts;
 
 	buf_puts(&note, s->note);
 	report = report_of(s, &note);
+	restarts = restarts_of(p, &note);
 	results = list_of(report, "results");
 	mark_init(&m, p);
 	json_set_text(&v, "agent", p->name);
@@ -92,7 +115,7 @@ overview_of(const struct profile *p, const struct status *s)
 	json_set(&v, "waiting", list_of(report, "waiting"));
 	json_set(&v, "pending", json_bool(s->pending || mark_is_set(&m)));
 	json_set(&v, "results", last_results(results));
-	json_set(&v, "restarts", json_array());
+	json_set(&v, "restarts", restarts);
 	if (s->is_unsigned)
 		json_set(&v, "unsigned", json_bool(true));
 	if (note.len)
@@ -189,6 +212,9 @@ overview_format(struct json record, struct buf *out)
 	format_list(record, "results", (const char *const[]){ "COMPONENT", "PHASE", "RESULT", "TIME",
 	    "DETAILS", NULL }, (const char *const[]){ "component", "phase", "resultCode", "time",
 	    "details", NULL }, out);
+	format_list(record, "restarts", (const char *const[]){ "RESTART", "OUTCOME", "METHOD", "AFTER",
+	    "REASON", NULL }, (const char *const[]){ "time", "outcome", "method", "after", "reason",
+	    NULL }, out);
 }
 
 void

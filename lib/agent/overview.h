@@ -6,7 +6,8 @@
  *
  * "running" is null where it cannot be told, so is a text that is not known;
  * "waiting" and "results" (the last one of each component) come from the
- * agent's report; "pending" is true where a retry is marked, or taken in by the
+ * agent's report; "restarts" are the last five of the history (agent/history.h);
+ * "pending" is true where a retry is marked, or taken in by the
  * agent and not begun.  "unsigned" and "note" are there where there is
  * something to say.
  */
