@@ -11,14 +11,15 @@
 #include "base/io.h"
 #include "base/lock.h"
 
-enum { PROBE_MS = 5000, LOCK_MS = 1000 };
+/* Who is asked at the very end is given the time to answer. */
+enum { PROBE_MS = 5000, LOCK_MS = 1000, LEAST_MS = 500 };
 
 static int64_t
 left_ms(int64_t end_ms, int64_t most)
 {
 	int64_t left = end_ms - clock_mono_ms();
 
-	return left < 1 ? 1 : left > most ? most : left;
+	return left < LEAST_MS ? LEAST_MS : left > most ? most : left;
 }
 
 int
