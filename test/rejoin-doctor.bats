@@ -417,3 +417,36 @@ says_what_to_do() {
 	status_is 1
 	jq -e '.component == "ADUC_CONTENT_HANDLER_SCRIPT" and .value == 74565 and (has("name") | not)' <<<"$output"
 }
+
+@test "profile: what restart, status and http need" {
+	local file=$REJOIN_CONFIG_DIR/agents.d/t.conf
+	profile '[retry]' 'method = http' 'url = http://127.0.0.1:9/x' "token-file = $PWD/token" \
+		'[restart]' 'method = exec' 'argv = /no/such/restarter' "pid-file = $PWD/pid" \
+		'ready = probe:/no/such/probe' '[status]' 'method = exec' 'argv = /no/such/asker' 'idle = x'
+	doctor profile
+	status_is 1
+	found fail "$file: [retry] token-file" 'token'
+	found fail "$file: [restart] argv" '/no/such/restarter'
+	found fail "$file: [restart] ready" '/no/such/probe'
+	found fail "$file: [status] argv" '/no/such/asker'
+	echo secret-of-mine >token
+	chmod 644 token
+	doctor profile
+	found fail "$file: [retry] token-file" '0644'
+	[[ $output$stderr != *secret-of-mine* ]]
+	chmod 600 token
+	doctor profile
+	jq -se 'all(.[]; .object | endswith("token-file") | not)' <<<"$output" >/dev/null
+	profile '[restart]' 'method = s6' "service = $PWD/none"
+	doctor profile
+	status_is 1
+	found fail "$file: [restart] service" "$PWD/none"
+	profile '[restart]' 'method = impcentral' 'device = 0123456789abcdef'
+	doctor profile
+	status_is 1
+	found fail "$file: [restart] account" "$REJOIN_CONFIG_DIR/impcentral.conf"
+	profile '[agent]' 'unit = x.service' '[restart]' 'method = systemd' 'ready = log:up'
+	doctor profile
+	status_is 1
+	found fail t 'ready = log: needs a [log.NAME]'
+}

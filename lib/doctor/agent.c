@@ -1,8 +1,28 @@
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/status.h"
+#include "agent/systemd.h"
 #include "doctor/checks.h"
+
+enum { SYSTEMCTL_MS = 5000 };
+
+/* One that ends again and again is up whenever somebody looks. */
+static void
+tell_of_restarts(struct exam *x)
+{
+	const char *unit = x->profile->unit;
+	struct systemd_unit u;
+	struct fail f;
+
+	if (!unit || access("/run/systemd/system", F_OK) < 0 ||
+	    systemd_show(unit, SYSTEMCTL_MS, &u, NULL, &f) < 0 || u.restarts == 0)
+		return;
+	exam_warn(x, unit, "ended by itself, and systemd started it again, %" PRId64 " times since it was "
+	    "last started on purpose", u.restarts);
+	exam_advise(x, "journalctl -u %s says why", unit);
+}
 
 static void
 advise_to_start(struct exam *x)
@@ -62,4 +82,5 @@ agent_test(struct exam *x)
 		exam_advise(x, x->profile->unit ? "systemd does not run here, or control groups are not "
 		    "mounted" : "name its unit in [agent], or say how to see it in [status]");
 	}
+	tell_of_restarts(x);
 }

@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include "agent/status.h"
+#include "agent/systemd.h"
 #include "base/dirs.h"
-#include "base/spawn.h"
+#include "base/secret.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
 #include "doctor/program.h"
 
-enum { SYSTEMCTL_MS = 5000, OUT_MAX = 4096 };
+enum { SYSTEMCTL_MS = 5000 };
 
 /* "[retry] argv", for messages, as WHERE of the profile's file. */
 static char *
@@ -36,27 +37,6 @@ test_owners(struct exam *x)
 		exam_advise(x, "install the agent, or correct [agent] group: until then the tools refuse "
 		    "this profile");
 	}
-}
-
-/* What systemd says of UNIT's PROPERTY, into OUT; false where it says nothing. */
-static bool
-ask_systemd(const char *unit, const char *property, struct buf *out)
-{
-	char *const argv[] = { (char[]){ "systemctl" }, (char[]){ "show" }, (char[]){ "--value" },
-	    (char[]){ "-p" }, xstrdup(property), (char[]){ "--" }, xstrdup(unit), NULL };
-	const struct spawn_spec spec = { .argv = argv, .timeout_ms = SYSTEMCTL_MS, .grace_ms = 1000,
-	    .out_max = OUT_MAX };
-	struct spawn_result r;
-
-	spawn_run(&spec, &r);
-	buf_reset(out);
-	if (r.status == 0)
-		buf_add(out, r.out.s, strcspn(r.out.s, "\n"));
-	buf_release(&r.out);
-	buf_release(&r.err);
-	free(argv[4]);
-	free(argv[6]);
-	return r.status == 0;
 }
 
 /* As well as it can be told without systemd: are there files of it where units are? */
@@ -84,27 +64,24 @@ static void
 test_unit(struct exam *x, const char *key, const char *unit)
 {
 	_cleanup_free_ char *where = place(x, key);
-	_cleanup_buf_ struct buf state = BUF_INIT;
+	struct systemd_unit u;
+	struct fail f;
 
 	if (access("/run/systemd/system", F_OK) < 0) {
 		if (has_unit_file(unit))
 			return;
 		exam_warn(x, where, "%s: there is no unit of that name, and systemd does not run here", unit);
 		exam_advise(x, "install the agent, or correct the name");
-		return;
-	}
-	if (!ask_systemd(unit, "LoadState", &state)) {
-		exam_warn(x, where, "%s: systemd does not answer", unit);
-		return;
-	}
-	if (strcmp(state.s, "not-found") == 0) {
+	} else if (systemd_show(unit, SYSTEMCTL_MS, &u, NULL, &f) < 0) {
+		exam_warn(x, where, "%s: systemd does not answer: %s", unit, f.text);
+	} else if (strcmp(u.load, "not-found") == 0) {
 		exam_fail(x, where, "%s: systemd knows no unit of that name", unit);
 		exam_advise(x, "install the agent, or correct the name; systemctl daemon-reload if it is new");
-	} else if (strcmp(state.s, "masked") == 0) {
+	} else if (strcmp(u.load, "masked") == 0) {
 		exam_fail(x, where, "%s: is masked, so nothing starts it", unit);
 		exam_advise(x, "systemctl unmask %s", unit);
-	} else if (strcmp(state.s, "loaded") != 0) {
-		exam_fail(x, where, "%s: %s", unit, state.s);
+	} else if (strcmp(u.load, "loaded") != 0) {
+		exam_fail(x, where, "%s: %s", unit, u.load);
 		exam_advise(x, "systemctl status %s says what is wrong with it", unit);
 	}
 }
@@ -118,12 +95,41 @@ test_argv(struct exam *x, const char *key, char *const *argv)
 		program_test(x, where, *argv, x->profile->gid);
 }
 
+/* A file that has to be there, which NAME leads to. */
 static void
-test_tool(struct exam *x, const char *key, const char *name)
+test_file(struct exam *x, const char *key, const char *name, const char *what)
 {
 	_cleanup_free_ char *where = place(x, key);
 
-	program_test(x, where, name, (gid_t)-1);
+	if (!name || access(name, F_OK) == 0)
+		return;
+	exam_fail(x, where, "%s: %s", name, strerror(errno));
+	exam_advise(x, "%s", what);
+}
+
+static void
+test_program(struct exam *x, const char *key, const char *name)
+{
+	_cleanup_free_ char *where = place(x, key);
+
+	if (name)
+		program_test(x, where, name, x->profile->gid);
+}
+
+static void
+test_token(struct exam *x, const char *key, const char *path)
+{
+	_cleanup_free_ char *where = place(x, key);
+	_cleanup_secret_ struct secret token = SECRET_NONE;
+	struct fail f;
+
+	if (!path)
+		return;
+	secret_guard();
+	if (secret_load(path, &token, &f) == 0)
+		return;
+	exam_fail_as(x, where, &f);
+	exam_advise(x, "one line, in a file of mode 0600 that belongs to root or the caller");
 }
 
 static void
@@ -131,35 +137,64 @@ test_retry(struct exam *x)
 {
 	const struct profile_retry *r = &x->profile->retry;
 
-	if (r->method == RETRY_NONE) {
+	switch (r->method) {
+	case RETRY_NONE:
 		exam_warn(x, x->profile->file, "[retry] has no method: rejoin-retry cannot ask this agent");
-		exam_advise(x, "where the agent looks by itself, nothing is to be done");
+		exam_advise(x, "nothing is to be done where the agent looks by itself");
+		break;
+	case RETRY_EXEC:
+		test_argv(x, "[retry] argv", r->argv);
+		break;
+	case RETRY_SIGNAL:
+		test_program(x, "[retry] exe", r->exe);
+		break;
+	case RETRY_HTTP:
+		test_token(x, "[retry] token-file", r->http.token_file);
+		test_file(x, "[retry] ca-file", r->http.ca_file, "correct it, or leave it out");
+		break;
+	case RETRY_FIFO:	/* the check "fifo" looks at it */
+		break;
 	}
-	test_argv(x, "[retry] argv", r->argv);
-	if (r->exe) {
-		_cleanup_free_ char *where = place(x, "[retry] exe");
+}
 
-		program_test(x, where, r->exe, x->profile->gid);
+static void
+test_restart_method(struct exam *x, const struct profile_restart *r)
+{
+	if (strcmp(r->method, "systemd") == 0) {
+		test_program(x, "[restart] method", "systemctl");
+	} else if (strcmp(r->method, "s6") == 0) {
+		test_program(x, "[restart] method", "s6-svc");
+		test_file(x, "[restart] service", r->service, "s6-svscan makes it work; or correct the name");
+	} else if (strcmp(r->method, "exec") == 0) {
+		test_argv(x, "[restart] argv", r->argv);
+		test_program(x, "[restart] exe", r->exe);
+	} else if (strcmp(r->method, "signal") == 0) {
+		test_argv(x, "[restart] start", r->start);
+		test_program(x, "[restart] exe", r->exe);
+	} else if (strcmp(r->method, "http") == 0) {
+		test_token(x, "[restart] token-file", r->http.token_file);
+		test_file(x, "[restart] ca-file", r->http.ca_file, "correct it, or leave it out");
+	} else if (strcmp(r->method, "impcentral") == 0) {
+		_cleanup_free_ char *account = r->account ? xstrdup(r->account) :
+		    xasprintf("%s/impcentral.conf", dirs_config());
+
+		test_file(x, "[restart] account", account, "write it, with login-key-file = in it");
 	}
 }
 
 static void
 test_restart(struct exam *x)
 {
-	const char *method = x->profile->restart.method;
+	const struct profile_restart *r = &x->profile->restart;
 
-	if (!method) {
+	if (!r->method) {
 		exam_warn(x, x->profile->file, "[restart] has no method: rejoin-restart cannot restart it");
 		exam_advise(x, "add one, if there is a way");
-	} else if (strcmp(method, "systemd") == 0) {
-		test_tool(x, "[restart] method", "systemctl");
-		if (!x->profile->unit) {
-			exam_fail(x, x->profile->file, "[restart] method = systemd, and [agent] names no unit");
-			exam_advise(x, "add unit = to [agent]");
-		}
-	} else if (strcmp(method, "s6") == 0) {
-		test_tool(x, "[restart] method", "s6-svc");
+		return;
 	}
+	test_restart_method(x, r);
+	if (r->ready == READY_PROBE)
+		test_argv(x, "[restart] ready", r->ready_probe);
 }
 
 static void
@@ -184,6 +219,8 @@ test_logs(struct exam *x)
 			exam_fail(x, where, "has neither a path nor a journal");
 			exam_advise(x, "add one of them");
 		}
+		if (log->journal && (!p->unit || strcmp(log->journal, p->unit) != 0))
+			test_unit(x, key, log->journal);
 		if (!log->path || glob(log->path, GLOB_NOSORT, NULL, &g) == 0) {
 			if (log->path)
 				globfree(&g);
@@ -201,6 +238,12 @@ test_status(struct exam *x)
 	struct status s;
 	struct fail f;
 
+	if (p->status.method == STATUS_EXEC)
+		test_argv(x, "[status] argv", p->status.argv);
+	else if (p->status.method == STATUS_DBUS)
+		test_program(x, "[status] method", "busctl");
+	else if (p->status.method == STATUS_SYSTEMD)
+		test_program(x, "[status] method", "systemctl");
 	if (p->status.method == STATUS_NONE) {
 		exam_warn(x, p->file, "[status] has no method: whether the agent is busy cannot be told");
 		exam_advise(x, "add one, if there is a way");
@@ -210,6 +253,7 @@ test_status(struct exam *x)
 	} else if (s.running != 0 && s.state == AGENT_UNKNOWN) {
 		exam_warn(x, p->file, "[status] does not tell what the agent does%s%s",
 		    *s.note ? ": " : "", s.note);
+		exam_advise(x, "correct [status]; what it is asked with has to work by hand, too");
 	}
 }
 
