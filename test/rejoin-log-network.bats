@@ -278,29 +278,3 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	status_is 0
 	[ -z "$output" ]
 }
-
-@test "no core file is left of who holds a token" {
-	needs_root
-	local pattern=/proc/sys/kernel/core_pattern
-	[ -w $pattern ] || cannot 'core_pattern cannot be written'
-	serve
-	say 'slow 20000'
-	printf 'very-secret\n' >token
-	chmod 600 token
-	read -r was <$pattern
-	printf '%s' "$PWD/core.%e" >$pattern
-	ulimit -c unlimited 2>/dev/null || { printf '%s' "$was" >$pattern; cannot 'no core files here'; }
-	# one without a token leaves its core here, else this would show nothing
-	start plain "$B/libexec/rejoin/rejoin-log-http" "$url/events"
-	wait_for '[ "$(requests_of GET /events)" = 1 ]'
-	start held "$B/libexec/rejoin/rejoin-log-http" --token-file token "$url/events"
-	wait_for '[ "$(requests_of GET /events)" = 2 ]'
-	kill -ABRT "$plain_pid" "$held_pid"
-	wait_for '! alive $plain_pid && ! alive $held_pid'
-	local cores
-	cores=$(ls core.* 2>/dev/null | wc -l)
-	printf '%s' "$was" >$pattern
-	[ "$cores" = 1 ] || [ "$cores" = 0 ]
-	run ! grep -q very-secret core.*
-	[ "$cores" = 1 ] || cannot 'the kernel leaves no core files here'
-}

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 
 static const struct method *const methods[] = {
-	&method_systemd, &method_signal, &method_exec, &method_s6,
+	&method_systemd, &method_signal, &method_exec, &method_http, &method_impcentral, &method_s6,
 };
 
 const struct method *

@@ -25,4 +25,4 @@ describe(const struct profile *p, bool conditional, struct buf *out)
 	method_describe_argv("argv", p->restart.argv, out);
 }
 
-const struct method method_exec = { "exec", seat_look, act, describe, false };
+const struct method method_exec = { "exec", seat_look, act, describe, false, 0 };

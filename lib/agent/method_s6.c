@@ -70,4 +70,4 @@ describe(const struct profile *p, bool conditional, struct buf *out)
 	buf_printf(out, "argv\ts6-svc -r %s\n", p->restart.service);
 }
 
-const struct method method_s6 = { "s6", look, act, describe, false };
+const struct method method_s6 = { "s6", look, act, describe, false, 0 };

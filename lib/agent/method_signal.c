@@ -159,4 +159,4 @@ describe(const struct profile *p, bool conditional, struct buf *out)
 		method_describe_argv("start", p->restart.start, out);
 }
 
-const struct method method_signal = { "signal", seat_look, act, describe, false };
+const struct method method_signal = { "signal", seat_look, act, describe, false, 0 };

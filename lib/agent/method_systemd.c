@@ -73,4 +73,4 @@ describe(const struct profile *p, bool conditional, struct buf *out)
 	buf_printf(out, "argv\tsystemctl %s %s\n", conditional ? "try-restart" : "restart", p->unit);
 }
 
-const struct method method_systemd = { "systemd", look, act, describe, true };
+const struct method method_systemd = { "systemd", look, act, describe, true, 0 };

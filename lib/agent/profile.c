@@ -377,8 +377,8 @@ lacks_restart(const struct profile *p)
 		return "[restart] method = http needs a url: http://... or https://...";
 	if (strcmp(method, "impcentral") == 0 && !r->device)
 		return "[restart] method = impcentral needs a device";
-	if ((strcmp(method, "exec") == 0 || strcmp(method, "signal") == 0) && !r->pid_file && !p->unit &&
-	    p->status.method != STATUS_FILE)
+	if ((strcmp(method, "exec") == 0 || strcmp(method, "signal") == 0 || strcmp(method, "http") == 0) &&
+	    !r->pid_file && !p->unit && p->status.method != STATUS_FILE)
 		return "[restart] this method needs a pid-file, or a unit in [agent]";
 	if (r->ready == READY_NOTIFY && *method && strcmp(method, "systemd") != 0 &&
 	    strcmp(method, "s6") != 0)

@@ -103,6 +103,8 @@ sleep_until_next(const struct watch *s)
 	int64_t now = clock_mono_ms(), left;
 	int64_t ms = now - w->begun_ms < OFTEN_MS ? LOOK_FIRST_MS : LOOK_MS;
 
+	if (ms < w->m->look_ms)
+		ms = w->m->look_ms;
 	left = s->is_ready ? s->ready_at_ms + w->p->restart.stable_ms - now : w->end_ms - now;
 	clock_sleep_ms(left < 1 ? 1 : left < ms ? left : ms);
 }
