@@ -43,16 +43,23 @@ xstrndup(const char *s, size_t n)
 }
 
 char *
+xvasprintf(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	return had(vasprintf(&s, fmt, ap) < 0 ? NULL : s);
+}
+
+char *
 xasprintf(const char *fmt, ...)
 {
 	va_list ap;
-	char *s = NULL;
-	int n;
+	char *s;
 
 	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
+	s = xvasprintf(fmt, ap);
 	va_end(ap);
-	return had(n < 0 ? NULL : s);
+	return s;
 }
 
 void *

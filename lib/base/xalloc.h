@@ -7,6 +7,7 @@
 #ifndef BASE_XALLOC_H
 #define BASE_XALLOC_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -25,9 +26,11 @@ char *xstrdup(const char *s)
 char *xstrndup(const char *s, size_t n)
 	__attribute__((returns_nonnull, warn_unused_result, nonnull));
 
-/* As asprintf(3). */
+/* As asprintf(3) and vasprintf(3). */
 char *xasprintf(const char *fmt, ...)
 	__attribute__((returns_nonnull, warn_unused_result, format(printf, 1, 2)));
+char *xvasprintf(const char *fmt, va_list ap)
+	__attribute__((returns_nonnull, warn_unused_result, format(printf, 1, 0)));
 
 /* Room for one more in an array P of *CAP objects of which N are used. */
 void *xgrow(void *p, size_t n, size_t *cap, size_t size)

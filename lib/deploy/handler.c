@@ -323,12 +323,11 @@ refuse(struct handler *h, int32_t erc, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	h->result.code = RESULT_FAILURE;
 	h->result.erc = erc;
-	add_details(&h->details, text ? text : "");
+	add_details(&h->details, text);
 	return -EINVAL;
 }
 

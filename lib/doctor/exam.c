@@ -46,16 +46,6 @@ exam_close(struct exam *x)
 	*x = (struct exam){ 0 };
 }
 
-static char *
-text(const char *fmt, va_list ap)
-{
-	char *s;
-
-	if (vasprintf(&s, fmt, ap) < 0)
-		die(EXIT_TROUBLE, 0, "out of memory");
-	return s;
-}
-
 static void
 add(struct exam *x, enum finding_state state, const char *object, char *what)
 {
@@ -70,7 +60,7 @@ exam_ok(struct exam *x, const char *object, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(x, FINDING_OK, object, text(fmt, ap));
+	add(x, FINDING_OK, object, xvasprintf(fmt, ap));
 	va_end(ap);
 }
 
@@ -80,7 +70,7 @@ exam_warn(struct exam *x, const char *object, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(x, FINDING_WARN, object, text(fmt, ap));
+	add(x, FINDING_WARN, object, xvasprintf(fmt, ap));
 	va_end(ap);
 }
 
@@ -90,7 +80,7 @@ exam_fail(struct exam *x, const char *object, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(x, FINDING_FAIL, object, text(fmt, ap));
+	add(x, FINDING_FAIL, object, xvasprintf(fmt, ap));
 	va_end(ap);
 }
 
@@ -113,7 +103,7 @@ exam_advise(struct exam *x, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	free(f->advice);
-	f->advice = text(fmt, ap);
+	f->advice = xvasprintf(fmt, ap);
 	va_end(ap);
 }
 
