@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/xalloc.h"
 #include "log/census.h"
@@ -11,7 +12,13 @@
 
 #define FOR_EVER	(INT64_MAX / 8)
 
-enum { PAIRS_MAX = 1 << 18 };	/* needs whose times are kept for the sake of the clocks */
+enum {
+	PAIRS_MAX = 1 << 18,	/* needs whose times are kept for the sake of the clocks */
+	SAMPLE = 4,		/* ranges of records that are a sample */
+	MESSAGES_MIN = 16,	/* in it, for an estimate: one alone may be odd */
+	VIEW = 64 << 10,	/* read at once of each source */
+	NEAR = 64 << 10,	/* near enough to a time */
+};
 
 struct census {
 	struct idset needed;	/* not sent in the window before */
@@ -26,6 +33,7 @@ struct census {
 	bool **used;		/* by rank: which rules are for the source */
 	struct past past;
 	struct skew *skew;
+	unsigned ranges;	/* of a sample: how many are still to be read */
 	struct ids pairs;	/* when those of NEEDED were first needed: log/ledger.h has the values */
 };
 
@@ -245,6 +253,29 @@ settle(struct census *c)
 	c->needed = unsent;
 }
 
+/* The rules that are for each of V. */
+static void
+choose_rules(struct census *c, struct source **v, unsigned n, bool *any)
+{
+	*any = false;
+	c->used = xcalloc(n + 1, sizeof(bool *));
+	for (unsigned i = 0; i < n; i++) {
+		bool some;
+
+		c->used[v[i]->rank] = order_rules_for(c->rules, v[i], &some);
+		*any |= some;
+	}
+}
+
+static void
+forget_rules(struct census *c, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free(c->used[i]);
+	free(c->used);
+	c->used = NULL;
+}
+
 struct census *
 census_run(struct source **v, unsigned n, const struct rules *rules, unsigned threads, int64_t window_ns,
     int64_t *offsets)
@@ -256,9 +287,7 @@ census_run(struct source **v, unsigned n, const struct rules *rules, unsigned th
 	c->v = v;
 	c->n = n;
 	c->window_ns = window_ns > 0 ? window_ns : 1;
-	c->used = xcalloc(n + 1, sizeof(bool *));
-	for (unsigned i = 0; i < n; i++)
-		c->used[i] = order_rules_for(rules, v[i], &any);
+	choose_rules(c, v, n, &any);
 	/* A clock of its own moves a record to where nothing is known of here. */
 	for (unsigned i = 0; i < n; i++)
 		if (order_has_clocks(v[i]))
@@ -270,10 +299,7 @@ census_run(struct source **v, unsigned n, const struct rules *rules, unsigned th
 	if (c->forgot && c->needed.n > c->sent.n)
 		search_all(c, threads);
 	settle(c);
-	for (unsigned i = 0; i < n; i++)
-		free(c->used[i]);
-	free(c->used);
-	c->used = NULL;
+	forget_rules(c, n);
 	return c;
 }
 
@@ -315,4 +341,83 @@ int64_t
 census_window(const struct census *c)
 {
 	return c->window_ns;
+}
+
+static bool
+accept_some(struct ledger *l, void *cookie)
+{
+	struct census *c = cookie;
+
+	accept(l, c);
+	return --c->ranges > 0;
+}
+
+/* Where the first record of V at T or later is, if its times rise. */
+static int64_t
+find_time(struct source *v, int64_t size, int64_t t)
+{
+	int64_t lo = 0, hi = size, off, ns;
+
+	while (hi - lo > NEAR) {
+		int64_t mid = lo + (hi - lo) / 2;
+
+		if (source_probe(v, mid, &off, &ns) && ns < t)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return source_probe(v, lo, &off, &ns) ? off : 0;
+}
+
+/* Views of those of V that can be read twice, from when all of them had begun; how many. */
+static unsigned
+open_views(struct source **v, unsigned n, struct source **views)
+{
+	int64_t off, ns, begun = INT64_MIN;
+	unsigned k = 0;
+	struct stat st;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!v[i]->seekable)
+			continue;
+		views[k] = source_view(v[i], 0, INT64_MAX, VIEW);
+		if (v[i]->cut == CUT_TIMED && source_probe(views[k], 0, &off, &ns) && ns > begun)
+			begun = ns;
+		k++;
+	}
+	for (unsigned i = 0; i < k; i++) {
+		off = 0;
+		if (views[i]->cut == CUT_TIMED && stat(views[i]->location, &st) == 0)
+			off = find_time(views[i], st.st_size, begun);
+		source_range(views[i], off, INT64_MAX);
+	}
+	return k;
+}
+
+void
+census_sample(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets)
+{
+	struct census c = { .rules = rules, .n = n, .window_ns = FOR_EVER, .ranges = SAMPLE };
+	struct merge_watch watch = { .each = note, .accept = accept_some, .cookie = &c };
+	struct source **views = xcalloc(n + 1, sizeof(struct source *));
+	bool any;
+
+	choose_rules(&c, v, n, &any);
+	c.skew = n > 1 && any ? skew_new(n) : NULL;
+	if (c.skew) {
+		unsigned k = open_views(v, n, views);
+
+		merge_watched(views, k, &watch);
+		if (skew_messages(c.skew) >= MESSAGES_MIN)
+			skew_estimate(c.skew, offsets);
+		for (unsigned i = 0; i < k; i++)
+			source_close(views[i], NULL);
+	}
+	skew_free(c.skew);
+	ids_release(&c.pairs);
+	idset_release(&c.needed);
+	idset_release(&c.sent);
+	past_release(&c.past);
+	forget_rules(&c, n);
+	free(views);
 }

@@ -30,6 +30,12 @@ struct census *census_run(struct source **v, unsigned n, const struct rules *rul
     int64_t window_ns, int64_t *offsets);
 void census_free(struct census *s);
 
+/*
+ * Estimate OFFSETS from the first records of those of V that are seekable, from
+ * when all of them had begun; 0 where few messages are among them.
+ */
+void census_sample(struct source **v, unsigned n, const struct rules *rules, int64_t *offsets);
+
 /* Is all that is needed sent before, by time? */
 bool census_is_clean(const struct census *s);
 

@@ -17,13 +17,18 @@ threads(void)
 	return n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
 }
 
+/* Learn from reading all, or of their clocks from a part: NULL then. */
 static struct census *
 take_census(const struct job *job, struct sources *all)
 {
 	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
-	struct census *c = census_run(all->v, all->n, &job->rules, threads(),
-	    job->patience_ms * 1000000, job->estimate ? offsets : NULL);
+	struct census *c = NULL;
 
+	if (job->exact)
+		c = census_run(all->v, all->n, &job->rules, threads(), job->patience_ms * 1000000,
+		    job->estimate ? offsets : NULL);
+	else if (job->estimate)
+		census_sample(all->v, all->n, &job->rules, offsets);
 	for (unsigned i = 0; i < all->n; i++) {
 		all->v[i]->offset_ns += offsets[i];
 		if (offsets[i])
@@ -40,7 +45,7 @@ merge_causal(struct job *job, struct sources *all, struct render *out, struct or
 	    .buffer = job->order == JOB_MINIMAX ? SIZE_MAX : (size_t)job->buffer_bytes,
 	    .explain = job->style.explain || job->style.json, .threads = threads(), .dropped = job->dropped,
 	    .wanted = filter_is_any(&job->filter) ? filter_wants : NULL, .cookie = &job->filter };
-	struct census *census = job->exact ? take_census(job, all) : NULL;
+	struct census *census = take_census(job, all);
 
 	spec.census = census;
 	order_run(all->v, all->n, &spec, out, count);

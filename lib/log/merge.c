@@ -133,22 +133,24 @@ merge_watched(struct source **v, unsigned n, const struct merge_watch *watch)
 {
 	struct ledger l = { .newest_ns = INT64_MIN };
 	unsigned top, records = 0;
+	bool more = true;
 	struct merge m;
 
 	ledger_clear(&l);
 	top = start(&m, v, n);
-	while (m.key[top] != ENDED) {
+	while (more && m.key[top] != ENDED) {
 		watch->each(v[top], &m.head[top], &l, watch->cookie);
 		if (m.key[top] > l.newest_ns)
 			l.newest_ns = m.key[top];
 		if (++records % RANGE == 0) {
-			watch->accept(&l, watch->cookie);
+			more = watch->accept(&l, watch->cookie);
 			ledger_clear(&l);
 		}
 		advance(&m, top, n);
 		top = replay(&m, top);
 	}
-	watch->accept(&l, watch->cookie);
+	if (more)
+		watch->accept(&l, watch->cookie);
 	ledger_release(&l);
 	release(&m);
 }

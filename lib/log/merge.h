@@ -53,7 +53,7 @@ void merge_run(struct source **v, unsigned n, struct render *out,
 bool merge_parallel(struct source **v, unsigned n, unsigned threads, const struct merge_watch *watch,
     struct render *out, struct merge_count *count);
 
-/* Watch the merge of all of V, by one thread, in ranges of about as many records; nothing is written. */
+/* Watch the merge of V by one thread, in ranges of a number of records, while they are accepted; nothing is written. */
 void merge_watched(struct source **v, unsigned n, const struct merge_watch *watch);
 
 /*

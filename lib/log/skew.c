@@ -77,6 +77,16 @@ skew_take(struct skew *s, struct skew *from)
 	from->res = 0;
 }
 
+int64_t
+skew_messages(const struct skew *s)
+{
+	int64_t ends = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		ends += s->messages[i];
+	return ends / 2;
+}
+
 /* Do all bounds hold where no clock is wrong, but for the resolution? */
 static bool
 is_zero_possible(const struct skew *s)

@@ -25,6 +25,9 @@ void skew_add(struct skew *s, unsigned a, unsigned b, int64_t sent, int64_t rece
 /* What FROM, of as many clocks, was told, S is told too; FROM forgets it. */
 void skew_take(struct skew *s, struct skew *from);
 
+/* How many messages it was told of. */
+int64_t skew_messages(const struct skew *s);
+
 /*
  * How far each clock is ahead, in ns, into OFFSETS; returns by how much the
  * bounds had to be eased because they contradict each other (drift, delays).

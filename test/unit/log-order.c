@@ -390,7 +390,7 @@ judge(struct render *out, unsigned events)
 	return r;
 }
 
-enum how { TIME_ONLY, ONE_PASS, EXACT, EXACT_RAW, MINIMAX, ONE_PASS_WORKERS, EXACT_WORKERS };
+enum how { TIME_ONLY, ONE_PASS, EXACT, EXACT_RAW, MINIMAX, ONE_PASS_WORKERS, EXACT_WORKERS, SAMPLED };
 
 static struct result
 run(const struct world *w, const struct rules *rules, enum how how)
@@ -415,6 +415,11 @@ run(const struct world *w, const struct rules *rules, enum how how)
 	spec.threads = how >= ONE_PASS_WORKERS ? 2 : 0;
 	if (how == EXACT || how == EXACT_RAW || how == EXACT_WORKERS) {
 		spec.census = census = census_run(s, HOSTS, rules, spec.threads, spec.patience_ns, how == EXACT_RAW ? NULL : offsets);
+		for (unsigned h = 0; h < HOSTS; h++)
+			s[h]->offset_ns = offsets[h];
+	}
+	if (how == SAMPLED) {
+		census_sample(s, HOSTS, rules, offsets);
 		for (unsigned h = 0; h < HOSTS; h++)
 			s[h]->offset_ns = offsets[h];
 	}
@@ -482,7 +487,7 @@ static void
 large_cases(uint64_t seed, const struct rules *rules, unsigned events)
 {
 	struct world w = { .events = events, .skew_us = 200000, .drift_ppm = 50, .digits = 6 };
-	struct result t, one, exact, raw, mini;
+	struct result t, one, exact, raw, mini, sampled;
 
 	simulate(&w);
 	t = run(&w, rules, TIME_ONLY);
@@ -490,8 +495,10 @@ large_cases(uint64_t seed, const struct rules *rules, unsigned events)
 	exact = run(&w, rules, EXACT);
 	raw = run(&w, rules, EXACT_RAW);
 	mini = run(&w, rules, MINIMAX);
+	sampled = run(&w, rules, SAMPLED);
 	say("time", &t);
 	say("one pass", &one);
+	say("one pass, sampled", &sampled);
 	say("exact", &exact);
 	say("exact, raw clocks", &raw);
 	say("minimax", &mini);
@@ -499,8 +506,13 @@ large_cases(uint64_t seed, const struct rules *rules, unsigned events)
 	expect_clean(seed, "exact", &exact, t.records);
 	expect_clean(seed, "exact, raw clocks", &raw, t.records);
 	expect_clean(seed, "minimax", &mini, t.records);
+	expect_clean(seed, "one pass, sampled", &sampled, t.records);
 	if (t.violated == 0 || exact.inversions > t.inversions * 3 / 100)
 		fail_test(seed, "exact: %jd inversions, time has %jd", (intmax_t)exact.inversions, (intmax_t)t.inversions);
+
+	if (sampled.inversions > t.inversions / 10)
+		fail_test(seed, "sampled: %jd inversions, time has %jd", (intmax_t)sampled.inversions,
+		    (intmax_t)t.inversions);
 
 	/* The guard: times of a second, clocks 2 ms apart. */
 	w = (struct world){ .events = events, .skew_us = 2000 };
@@ -508,8 +520,13 @@ large_cases(uint64_t seed, const struct rules *rules, unsigned events)
 	t = run(&w, rules, TIME_ONLY);
 	exact = run(&w, rules, EXACT);
 	say("1 s: time", &t);
+	sampled = run(&w, rules, SAMPLED);
 	say("1 s: exact", &exact);
+	say("1 s: sampled", &sampled);
 	expect_clean(seed, "1 s stamps", &exact, t.records);
+	if (sampled.inversions > t.inversions)
+		fail_test(seed, "1 s stamps, sampled: %jd inversions, time has %jd", (intmax_t)sampled.inversions,
+		    (intmax_t)t.inversions);
 	if (exact.inversions > t.inversions)
 		fail_test(seed, "1 s stamps: %jd inversions, time has %jd", (intmax_t)exact.inversions, (intmax_t)t.inversions);
 
