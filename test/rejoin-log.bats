@@ -299,10 +299,57 @@ by_host() {
 	[ "$(rejoin-log --json c.log | jq -r .text_b64 | base64 -d)" = "$(cat c.log)" ]
 	run --separate-stderr rejoin-log --explain --rules messages.conf a.log b.log
 	status_is 0
-	out_has '# a.log: message m after b.log:1, moved 50.000 ms'
+	out_has '# a.log: message m 7 after b.log:1, moved 50.000 ms'
 	run --separate-stderr rejoin-log --prefix always x=a.log b.log
 	status_is 0
 	out_has 'x     | 2026-11-21T10:00:00.100Z gets rx=7'
+}
+
+@test "a span does not end before its children, where it waits for them" {
+	cat >calls.conf <<-'EOF'
+		[calls]
+		kind = span
+		begin = begin span=(?<id>\w+)(?: parent=(?<parent>\w+))?
+		end = end span=(?<id>\w+)
+	EOF
+	printf '2026-11-21T10:00:00.%sZ %s\n' 000 'begin span=1' 100 'end span=1' 130 next >a.log
+	printf '2026-11-21T10:00:00.%sZ %s\n' 050 'begin span=2 parent=1' 120 'end span=2' 170 last >b.log
+	for how in '' --exact --order=minimax; do
+		# shellcheck disable=SC2086	# none or one word
+		run --separate-stderr rejoin-log $how --rules calls.conf a.log b.log
+		status_is 0
+		[ -z "$stderr" ]
+		out_is "$(sed -n 1p a.log; sed -n 1,2p b.log; sed -n '2,$p' a.log; sed -n 3p b.log)"
+	done
+	rejoin-log --order time a.log b.log >merged
+	run --separate-stderr rejoin-log --check --rules calls.conf merged
+	status_is 1
+	out_is 'merged:3: stands before line 4, which it follows (calls)'
+	# a child that never ends is waited for no longer than for anybody else
+	sed -i '2s/end/lost/' b.log
+	for how in --patience=1s --exact; do
+		run --separate-stderr rejoin-log $how --rules calls.conf a.log b.log
+		status_is 0
+		err_has '1 unmatched'
+		[ "$(lines <(printf '%s\n' "$output"))" = "$(lines a.log b.log)" ]
+	done
+}
+
+@test "a clock that messages prove wrong is put right, in one pass as well" {
+	for i in {10..40}; do
+		printf '2026-11-21T10:00:%s.100Z asks tx=%s\n' "$i" "$i" >>a.log
+		printf '2026-11-21T10:00:%s.900Z hears rx=b%s\n' "$i" "$i" >>a.log
+		printf '2026-11-21T10:00:%s.000Z gets rx=%s\n2026-11-21T10:00:%s.500Z tells tx=b%s\n' "$i" "$i" "$i" "$i" >>b.log
+	done
+	for how in '' --exact; do
+		# shellcheck disable=SC2086	# none or one word
+		run --separate-stderr rejoin-log -v $how --rules messages.conf a.log b.log
+		status_is 0
+		err_has 'its clock is'
+		err_has '124 records'
+		run --separate-stderr rejoin-log -v --offset off $how --rules messages.conf a.log b.log
+		[[ $stderr != *'its clock is'* ]]
+	done
 }
 
 @test "a long message of the Azure agent stays one record" {

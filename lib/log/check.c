@@ -21,6 +21,8 @@ struct check {
 	const struct rules *rules;
 	void (*tell)(const struct violation *v, void *cookie);
 	void *cookie;
+	struct ids parents;		/* by the id of a span's end */
+	struct ids ended;		/* spans, and at which line */
 	struct ids sent, wanted, lives;	/* wanted: the line of the last record that needs the id, + count << 40 */
 	int64_t found;
 };
@@ -56,6 +58,16 @@ needed(struct check *c, uint64_t id, int64_t line)
 		return;
 	w = ids_put(&c->wanted, id);
 	*w = ((*w >> 40) + 1) << 40 | (uint64_t)line;
+}
+
+/* The span whose end X is: its parent must not have ended before. */
+static void
+child_ends(struct check *c, const struct edge *x, int64_t line)
+{
+	const uint64_t *parent = ids_find(&c->parents, x->id), *end = parent ? ids_find(&c->ended, *parent) : NULL;
+
+	if (end)
+		tell(c, x, (int64_t)*end, line, 1);
 }
 
 /* As log/lifecycle.c pairs them: a stop that stands behind the start it belongs before. */
@@ -97,9 +109,15 @@ judge(struct check *c, const struct edges *edges, const struct event *e)
 	for (size_t i = 0; i < edges->n; i++) {
 		const struct edge *x = &edges->v[i];
 
-		if (x->what == EDGE_SEND)
+		if (x->what == EDGE_SEND) {
 			sent(c, x, x->id, e->line);
-		else if (x->what == EDGE_TICK)
+			child_ends(c, x, e->line);
+		} else if (x->what == EDGE_CHILD) {
+			*ids_put(&c->parents, (uint64_t)x->n) = x->id;
+		} else if (x->what == EDGE_END) {
+			*ids_put(&c->ended, x->id) = (uint64_t)e->line;
+		}
+		if (x->what == EDGE_TICK)
 			sent(c, x, rule_tick_id(x->id, x->n), e->line);
 		else if (x->what == EDGE_STOP || x->what == EDGE_START)
 			turn(c, x, e);
@@ -122,6 +140,8 @@ release(struct check *c)
 		if (c->lives.v[i].id)
 			free((void *)(uintptr_t)c->lives.v[i].value);
 	ids_release(&c->lives);
+	ids_release(&c->parents);
+	ids_release(&c->ended);
 	ids_release(&c->sent);
 	ids_release(&c->wanted);
 }

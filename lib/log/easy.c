@@ -113,7 +113,8 @@ is_easy(const struct easy *e, struct source **v, unsigned n)
 		if (!v[i]->fifo || order_has_clocks(v[i]) || order_has_emitters(v[i]))
 			return false;
 		for (size_t k = 0; k < spec->rules->n; k++)
-			if (e->used[i][k] && spec->rules->v[k].kind == RULE_LIFECYCLE)
+			if (e->used[i][k] && spec->rules->v[k].kind != RULE_MESSAGE &&
+			    !(spec->rules->v[k].kind == RULE_SPAN && !spec->rules->v[k].send))
 				return false;
 	}
 	return true;

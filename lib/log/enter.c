@@ -6,8 +6,8 @@
 #include "log/finder.h"
 #include "log/node.h"
 
-static void
-need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule)
+void
+order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule)
 {
 	uint64_t *slot;
 	struct wait *w;
@@ -70,7 +70,7 @@ enter(struct order *o, struct node *e)
 			sends(o, e, x->id);
 			break;
 		case EDGE_NEED:
-			need(o, e, x->id, (enum edge_class)x->class, x->rule);
+			order_need(o, e, x->id, (enum edge_class)x->class, x->rule);
 			break;
 		case EDGE_TICK:
 		case EDGE_NUMBER:
@@ -79,8 +79,13 @@ enter(struct order *o, struct node *e)
 		case EDGE_SEEN:
 			reached = ids_find(&o->clocks, x->id);
 			if (!reached || (int64_t)*reached < x->n)
-				need(o, e, rule_tick_id(x->id, x->n), EDGE_CLOCK, UINT16_MAX);
+				order_need(o, e, rule_tick_id(x->id, x->n), EDGE_CLOCK, UINT16_MAX);
 			break;
+		case EDGE_CHILD:
+			nesting_enter(o, x);
+			break;
+		case EDGE_END:
+			break;		/* when its turn has come */
 		default:
 			lifecycle_enter(o, e, x);
 		}

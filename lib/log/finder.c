@@ -147,19 +147,40 @@ lifecycle_edges(struct watched *w, const struct source *s, int64_t off, struct s
 	}
 }
 
+/* The id that the end of a span sends. */
+static uint64_t
+end_of(const struct watched *w, struct span id)
+{
+	return rule_hash(UINT64_C(1) << 32 | w->index, id.p, id.n);
+}
+
+static void
+add(struct edges *out, enum edge_what what, const struct watched *w, uint64_t id, uint64_t n)
+{
+	struct edge *e = edges_add(out, what, EDGE_SPAN, id);
+
+	e->rule = w->index;
+	e->n = (int64_t)n;
+}
+
 static void
 span_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct edges *out)
 {
 	struct lookout *l = &w->recv;
-	struct span id;
+	struct span id, parent;
 
-	if (!matches(l, s, off, text, &id))
-		return;
-	if (id.p)
-		edges_add(out, EDGE_SEND, EDGE_SPAN, rule_hash(w->index, id.p, id.n))->rule = w->index;
-	id = regex_span(l->regex, l->pattern->parent, text.p);
-	if (id.n)
-		edges_add(out, EDGE_NEED, EDGE_SPAN, rule_hash(w->index, id.p, id.n))->rule = w->index;
+	if (matches(l, s, off, text, &id)) {
+		parent = regex_span(l->regex, l->pattern->parent, text.p);
+		if (id.p)
+			add(out, EDGE_SEND, w, rule_hash(w->index, id.p, id.n), 0);
+		if (parent.n)
+			add(out, EDGE_NEED, w, rule_hash(w->index, parent.p, parent.n), 0);
+		if (parent.n && id.n && w->rule->send)
+			add(out, EDGE_CHILD, w, rule_hash(w->index, parent.p, parent.n), end_of(w, id));
+	} else if (w->rule->send && matches(&w->send, s, off, text, &id) && id.n) {
+		add(out, EDGE_SEND, w, end_of(w, id), 0);
+		add(out, EDGE_END, w, rule_hash(w->index, id.p, id.n), 0);
+	}
 }
 
 static void
@@ -206,4 +227,35 @@ finder_text_edges(struct finder *f, const struct source *s, struct span text, st
 {
 	start_anew(f);
 	look(f, s, 0, text, out);
+}
+
+/* Is it the text of ID, be it of a beginning or an end? */
+static bool
+is_of(const struct watched *w, struct span text, uint64_t id)
+{
+	return text.n && (rule_hash(w->index, text.p, text.n) == id || end_of(w, text) == id);
+}
+
+struct span
+finder_id(struct finder *f, const struct source *s, struct span text, unsigned rule, uint64_t id)
+{
+	struct span found;
+
+	start_anew(f);
+	for (size_t i = 0; i < f->n; i++) {
+		struct watched *w = &f->v[i];
+
+		if (w->index != rule || w->rule->kind == RULE_LIFECYCLE)
+			continue;
+		if (matches(&w->recv, s, 0, text, &found)) {
+			if (is_of(w, found, id))
+				return found;
+			found = w->recv.regex ? regex_span(w->recv.regex, w->recv.pattern->parent, text.p) : found;
+			if (is_of(w, found, id))
+				return found;
+		}
+		if (w->send.pattern && matches(&w->send, s, 0, text, &found) && is_of(w, found, id))
+			return found;
+	}
+	return (struct span){ NULL, 0 };
 }

@@ -25,6 +25,9 @@ void finder_edges(struct finder *f, const struct source *s, const struct record 
 /* The same of a record of S whose bytes are TEXT, wherever they are. */
 void finder_text_edges(struct finder *f, const struct source *s, struct span text, struct edges *out);
 
+/* The text in TEXT that rule number RULE makes ID of; P is NULL for none. */
+struct span finder_id(struct finder *f, const struct source *s, struct span text, unsigned rule, uint64_t id);
+
 /* The record without the end of its last line. */
 static inline struct span
 record_text(const struct record *r)

@@ -85,6 +85,8 @@ ledger_enter(struct ledger *l, const struct source *s, const struct record *r)
 			sends(l, rule_tick_id(x->id, x->n), ledger_value(s->rank, r->t, false));
 		else if (x->what == EDGE_NEED)
 			needs(l, x->id, s, r);
+		else if (x->what == EDGE_CHILD)	/* so that it is known whether it ends */
+			needs(l, (uint64_t)x->n, s, r);
 		else if (x->what == EDGE_SEEN)
 			needs(l, rule_tick_id(x->id, x->n), s, r);
 	}

@@ -97,6 +97,7 @@ struct order {
 	struct ids numbers;		/* the last one of each sequence, plus 1 */
 	struct ids boots;		/* when each began, by the wall clock */
 	struct ids entities;
+	struct ids children, parents;	/* of spans: nesting.c */
 	struct node *free_nodes;
 	struct wait *free_waits;
 	struct node **promoted;		/* those whose own needs are still to be looked at */
@@ -152,6 +153,9 @@ bool order_easily(struct source **v, unsigned n, const struct order_spec *spec, 
 /* Read one more record of L; false where there is none to be had.  (enter.c) */
 bool order_load(struct order *o, struct lane *l);
 
+/* E stands behind who sends ID. */
+void order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule);
+
 /* Read ahead of the time NS what is to be read ahead; true where anything was. */
 bool order_look_ahead(struct order *o, int64_t ns);
 size_t order_bytes_held(const struct order *o);
@@ -187,6 +191,13 @@ void lifecycle_release(struct order *o);
 
 /* Which of the waits of a cycle that E is on, or leads to, is best dropped; NULL where there is none. */
 struct wait *node_weakest(struct node *e, uint64_t visit);
+
+/* A child of a span has begun; the end E of a span, whose turn has come, waits for its children; they are gone. */
+void nesting_init(struct order *o);
+void nesting_enter(struct order *o, const struct edge *edge);
+void nesting_end(struct order *o, struct node *e, const struct edge *edge);
+void nesting_leave(struct order *o, const struct edge *edge);
+void nesting_release(struct order *o);
 
 bool place_before(const struct place *a, const struct place *b);
 

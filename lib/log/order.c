@@ -6,7 +6,10 @@
 #include "log/finder.h"
 #include "log/node.h"
 
-enum { IDS_CAP = 1 << 17 };	/* as many ids are remembered beyond the patience, at no cost that matters */
+enum {
+	IDS_CAP = 1 << 17,	/* as many ids are remembered beyond the patience, at no cost that matters */
+	ID_SHOWN = 64,		/* bytes of an id that are shown, and one more */
+};
 
 uint64_t
 order_out_at(int64_t ns)
@@ -25,18 +28,40 @@ keep_id(uint64_t id, uint64_t value, void *cookie)
 	    (o->spec->census && census_is_early(o->spec->census, id));
 }
 
+/* The id of W, as it is written in the record E; "" where it is not there. */
+static void
+id_text(const struct wait *w, const struct node *e, char out[ID_SHOWN])
+{
+	struct source *s = e->lane->source;
+	struct record r = e->r;
+	struct span id;
+
+	r.p = source_at(s, r.off);
+	id = finder_id(s->finder, s, record_text(&r), w->rule, w->id);
+	if (id.n >= ID_SHOWN)
+		id.n = ID_SHOWN - 1;
+	for (size_t i = 0; i < id.n; i++)
+		out[i] = id.p[i] > ' ' && id.p[i] < 0x7f ? id.p[i] : '?';
+	out[id.n] = '\0';
+}
+
 static void
 remember_reason(const struct order *o, struct wait *w, const struct node *provider)
 {
 	static const char *const kinds[] = { "clock", "program order", "message", "span", "lifecycle" };
 	struct node *e = w->waiter;
+	char id[ID_SHOWN] = "";
 
 	if (w->class == EDGE_PROGRAM || w->done)
 		return;
+	if (w->rule != UINT16_MAX && w->id)
+		id_text(w, e, id);
+	if (w->rule != UINT16_MAX && w->id && !*id)
+		id_text(w, provider, id);
 	free(e->reason);
-	e->reason = xasprintf("%s%s%s after %s:%jd", kinds[w->class], w->rule == UINT16_MAX ? "" : " ",
-	    w->rule == UINT16_MAX ? "" : o->spec->rules->v[w->rule].name, provider->lane->source->name,
-	    (intmax_t)provider->line);
+	e->reason = xasprintf("%s%s%s%s%s after %s:%jd", kinds[w->class], w->rule == UINT16_MAX ? "" : " ",
+	    w->rule == UINT16_MAX ? "" : o->spec->rules->v[w->rule].name, *id ? " " : "", id,
+	    provider->lane->source->name, (intmax_t)provider->line);
 }
 
 /* Nobody is told of a clock's ticks that were skipped but those who wait for them. */
@@ -74,7 +99,11 @@ leave(struct order *o, struct node *e)
 			lifecycle_leave(o, e, x);
 			continue;
 		}
-		if (x->what == EDGE_NEED || x->what == EDGE_SEEN)
+		if (x->what == EDGE_NEED || x->what == EDGE_SEEN || x->what == EDGE_CHILD)
+			continue;
+		if (x->what == EDGE_END || (x->what == EDGE_SEND && x->class == EDGE_SPAN))
+			nesting_leave(o, x);
+		if (x->what == EDGE_END)
 			continue;
 		slot = ids_find(&o->ids, id);
 		if (slot && (*slot & TAGS) == TAG_HERE && untag(*slot) == e)
@@ -153,7 +182,8 @@ emit(struct order *o, struct node *e)
 
 /*
  * What counts only when a record's turn has come, because it is asked of those
- * that are here: its number's predecessor, and a stop before a start.  true:
+ * that are here: its number's predecessor, a stop before a start, and the ends
+ * of children before their parent's.  true:
  * it has to wait after all.
  */
 static bool
@@ -167,6 +197,8 @@ judge(struct order *o, struct node *e)
 
 		if (x->what == EDGE_START) {
 			p = lifecycle_stop(o, e, x);
+		} else if (x->what == EDGE_END) {
+			nesting_end(o, e, x);
 		} else if (x->what == EDGE_NUMBER && x->n > 0) {
 			slot = ids_find(&o->ids, rule_tick_id(x->id, x->n - 1));
 			last = ids_find(&o->numbers, x->id);
@@ -385,6 +417,7 @@ order_init(struct order *o, const struct order_spec *spec, struct render *out, s
 	o->ids.keep = keep_id;
 	o->ids.cookie = o;
 	o->ids.cap_min = IDS_CAP;
+	nesting_init(o);
 }
 
 void
@@ -403,6 +436,7 @@ order_release(struct order *o)
 		free(w);
 	}
 	lifecycle_release(o);
+	nesting_release(o);
 	ids_release(&o->ids);
 	ids_release(&o->lost);
 	ids_release(&o->clocks);

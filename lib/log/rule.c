@@ -70,6 +70,8 @@ finish_rule(const struct rule *r, struct fail *f)
 		return fail_set(f, EXIT_USAGE, "%s: [%s]: send and recv need a group (?<id>...)", r->where, r->name);
 	if (r->kind == RULE_SPAN && (!r->recv || r->recv->id < 0 || r->recv->parent < 0))
 		return fail_set(f, EXIT_USAGE, "%s: [%s] needs begin with the groups id and parent", r->where, r->name);
+	if (r->kind == RULE_SPAN && r->send && r->send->id < 0)
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: end needs a group (?<id>...)", r->where, r->name);
 	if (r->kind == RULE_LIFECYCLE && (!r->send || !r->recv))
 		return fail_set(f, EXIT_USAGE, "%s: [%s] needs stop and start", r->where, r->name);
 	return 0;
@@ -119,7 +121,7 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 		r->kind = err < 0 ? RULE_MESSAGE : (enum rule_kind)i;
 		return err;
 	}
-	if (strcmp(e->key, "send") == 0 || strcmp(e->key, "stop") == 0)
+	if (strcmp(e->key, "send") == 0 || strcmp(e->key, "stop") == 0 || strcmp(e->key, "end") == 0)
 		return set_pattern(&r->send, e, f);
 	if (strcmp(e->key, "recv") == 0 || strcmp(e->key, "start") == 0 || strcmp(e->key, "begin") == 0)
 		return set_pattern(&r->recv, e, f);

@@ -40,7 +40,7 @@ struct rule {
 	char *where;			/* FILE:LINE of its section */
 	enum rule_kind kind;
 	char **formats;			/* of the sources that it is for; NULL for all */
-	struct pattern *send, *recv;	/* of a lifecycle: stop and start; recv alone for a span */
+	struct pattern *send, *recv;	/* of a lifecycle: stop and start; of a span: end, or NULL, and begin */
 	char *entity;			/* a lifecycle's: text with ${source}, ${emitter}, ${GROUP} */
 	int64_t within_ns;
 };
@@ -56,6 +56,8 @@ enum edge_what {
 	EDGE_TICK,		/* the clock ID has reached N with this record */
 	EDGE_SEEN,		/* the clock ID must have reached N */
 	EDGE_NUMBER,		/* record N of the sequence ID */
+	EDGE_CHILD,		/* the span ID has a child; N is the id that its end sends */
+	EDGE_END,		/* of the span ID: behind the ends of its children */
 	EDGE_STOP, EDGE_START,	/* of the incarnation of ID */
 };
 
