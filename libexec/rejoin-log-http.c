@@ -6,7 +6,6 @@
  * connection; with it, it connects again and again and speaks log/wire.h.  It
  * ends with 0 where the server wants no more, else with what is wrong.
  */
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/opt.h"
@@ -61,7 +60,6 @@ main(int argc, char *argv[])
 	int c;
 
 	diag_init(argv);
-	signal(SIGPIPE, SIG_IGN);
 	helper_init(&h);
 	while ((c = opt_next(argc, argv, opts, "[OPTION]... URL")) != -1)
 		set_option(&h, &spec, c);

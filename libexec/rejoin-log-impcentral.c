@@ -6,7 +6,6 @@
  * it follows them and speaks log/wire.h.  It ends with EXIT_BUSY where the
  * account's log stream is taken away from it, else with what is wrong.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +112,6 @@ main(int argc, char *argv[])
 	int c;
 
 	diag_init(argv);
-	signal(SIGPIPE, SIG_IGN);
 	helper_init(&w.helper);
 	w.ops = (struct imp_stream_ops){ on_entry, helper_gap, helper_tell, helper_done, &w.helper };
 	while ((c = opt_next(argc, argv, opts, "[OPTION]... DEVICE[,DEVICE...]")) != -1)

@@ -126,9 +126,3 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 }
 
 # bats test_tags=plain
-@test "rejoin-retry needs libc alone" {
-	needs readelf
-	run --separate-stderr readelf -d "$B/bin/rejoin-retry"
-	[ "$(grep -c NEEDED <<<"$output")" = 1 ]
-	out_has 'libc.so.6'
-}

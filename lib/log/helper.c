@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,12 @@ helper_begin(struct helper *h)
 	for (size_t i = 0; i < h->known.len; i++)
 		if (h->known.s[i] == '\n')
 			h->known.s[i] = '\0';
+	if (h->feed) {		/* from the keyboard they are for who reads, too, which we outlast by nothing */
+		signal(SIGINT, SIG_IGN);
+		signal(SIGQUIT, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
+	}
+	signal(SIGPIPE, SIG_IGN);
 	loop_watch(h->loop, STDOUT_FILENO, 0, on_closed, h);
 }
 

@@ -17,7 +17,7 @@ mkdir -p "$cache"
 # What the package depends on, and the packages of the libraries the tools were linked with.
 depends=$(awk '/^Depends:/ { d = 1; next } /^[^ ]/ { d = 0 } d && /^ [a-z]/ { sub(/,.*/, ""); print $1 }' \
 	"$here/../../packaging/debian/control")
-libraries=$(ldd "$B"/bin/* | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
+libraries=$(ldd "$B"/bin/* "$B"/libexec/rejoin/* | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
 	while read -r l; do dpkg-query -S "$(realpath "$l")" "$l" 2>/dev/null || :; done |
 	sed 's/:.*//' | sort -u)
 for p in $depends $libraries; do packages=$packages,$p; done
