@@ -81,12 +81,6 @@ dry_run(const struct tool *t)
 	return status;
 }
 
-static const char *
-name_of(const struct life *l)
-{
-	return *l->name ? l->name : "none";
-}
-
 static enum exit_status
 run(const struct tool *t)
 {
@@ -102,10 +96,13 @@ run(const struct tool *t)
 		return f.status;
 	}
 	if (o.by_another)
-		diag_info("%s: restarted by another: %s", name, name_of(&o.after));
+		diag_info("%s: restarted by another: %s", name, o.after.name);
+	else if (*o.before.name)
+		diag_info("%s: restarted: %s -> %s, ready after %.1f s", name, o.before.name,
+		    o.after.name, (double)o.ready_ms / 1000);
 	else
-		diag_info("%s: restarted: %s -> %s, ready after %.1f s", name, name_of(&o.before),
-		    name_of(&o.after), (double)o.ready_ms / 1000);
+		diag_info("%s: started: %s, ready after %.1f s", name, o.after.name,
+		    (double)o.ready_ms / 1000);
 	return EXIT_OK;
 }
 

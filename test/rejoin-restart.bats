@@ -216,7 +216,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	for i in 4 5; do
 		restart --force
 		status_is 6
-		[[ $stderr =~ 'held back by its limit of 3 restarts in 10m 0s: again in 3m '[0-9]+'s, at 20' ]]
+		[[ $stderr =~ 'held back by its limit of 3 restarts in 10m: again in 3m '[0-9]+'s, at 20' ]]
 	done
 	[ "$(wc -l <agents)" = 4 ]
 	restart --dry-run
@@ -334,6 +334,70 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	restart --dry-run
 	status_is 0
 	out_has $'ready\tfifo-reader'
+}
+
+@test "the wrong process is never signalled, though pids come round" {
+	needs_root
+	unshare --pid --fork --mount-proc sh -c 'echo 400 >/proc/sys/kernel/pid_max' 2>/dev/null ||
+		cannot 'no pid namespace with a pid_max of its own'
+	agent run 'exec sleep 1000'
+	by_signal 'exe = /usr/bin/sleep' 'grace = 2s'
+	cp /usr/bin/sleep bystander
+	cat >rounds <<-'END'
+	#!/bin/bash
+	# takes PID CMD... - start CMD again and again until it has the number PID
+	takes() {
+		local want=$1 p=0 i
+		shift
+		for ((i = 0; i < 2000; i++)); do
+			"$@" &
+			p=$!
+			[ $p = "$want" ] && return
+			kill -KILL $p
+			wait $p 2>/dev/null || :
+		done
+		echo "nobody got the number $want"
+		exit 9
+	}
+	echo 400 >/proc/sys/kernel/pid_max
+	set -e
+	# the kernel keeps those below 300 for the boot
+	until p=$(bash -c 'echo $$') && [ "$p" -gt 300 ]; do :; done
+	for program in ./bystander sleep; do
+		./run &
+		agent=$!
+		until [ "$(cat pid 2>/dev/null)" = $agent ] && [[ $(readlink /proc/$agent/exe) == */sleep ]]; do :; done
+		kill -KILL $agent
+		wait $agent 2>/dev/null || :
+		takes $agent $program 1000
+		status=0
+		rejoin-restart -A t --timeout 500ms 2>err || status=$?
+		cat err
+		# another program is not the agent, so it was not running; the same one cannot be told from it
+		case $program/$status in sleep/7 | ./bystander/0) ;; *) exit 8 ;; esac
+		kill -0 $agent || { echo "$program was signalled"; exit 7; }
+		kill -KILL $agent
+		wait $agent 2>/dev/null || :
+		[ $program = sleep ] || kill -KILL $(cat pid)
+		rm pid
+	done
+	# the agent dies and its number is taken all the while: nobody else may hear of it
+	sed 's/exec .*/exec sleep 0.0$((RANDOM % 10))/' run >brief
+	chmod +x brief
+	(while :; do ./brief; done) 2>/dev/null &
+	for i in 1 2 3 4; do
+		(while :; do bash -c 'trap "echo $$ >>hits" INT TERM; read -t 0.0$((RANDOM % 5)) <> <(:)'; done) 2>/dev/null &
+	done
+	sed -i "s|^start = .*||; s|^grace = .*|grace = 20ms|" "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	for i in $(seq 15); do
+		timeout 20 rejoin-restart -A t --timeout 100ms 2>>err || :
+	done
+	[ ! -s hits ] || { echo "signalled: $(cat hits)"; exit 6; }
+	END
+	chmod +x rounds
+	run unshare --pid --fork --mount-proc ./rounds
+	status_is 0
+	: >agents
 }
 
 @test "by s6" {

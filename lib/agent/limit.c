@@ -146,12 +146,11 @@ static void
 format_wait(int64_t ms, struct buf *out)
 {
 	const int64_t s = (ms + 999) / 1000;
+	const int64_t parts[] = { s / 3600, s / 60 % 60, s % 60 };
 
-	if (s >= 3600)
-		buf_printf(out, "%" PRId64 "h ", s / 3600);
-	if (s >= 60)
-		buf_printf(out, "%" PRId64 "m ", s / 60 % 60);
-	buf_printf(out, "%" PRId64 "s", s % 60);
+	for (size_t i = 0; i < 3; i++)
+		if (parts[i] || (i == 2 && !out->len))
+			buf_printf(out, "%s%" PRId64 "%c", out->len ? " " : "", parts[i], "hms"[i]);
 }
 
 static int

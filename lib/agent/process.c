@@ -4,18 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/incarnation.h"
 #include "agent/process.h"
 #include "agent/unit.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "base/xalloc.h"
 
-/* A file's time is that of the last tick of the kernel's clock, and a start is counted in ticks, too. */
-enum { PID_FILE_MAX = 64, TICKS_MS = 100 };
+enum { PID_FILE_MAX = 64, SAMPLES_MAX = 10, SAMPLE_NS = 100000 };
+
+static int64_t
+now_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
 
 /* A PID file says whom to signal, so it is trusted or not used. */
 static int
@@ -77,11 +85,26 @@ process_check_exe(pid_t pid, const char *exe, struct fail *f)
 	return -ENOEXEC;
 }
 
+/* The wall clock when the clock of boot was 0; both are read as one. */
+static int64_t
+boot_ns(void)
+{
+	int64_t before, wall, after;
+	int tries = 0;
+
+	do {
+		before = now_ns(CLOCK_BOOTTIME);
+		wall = now_ns(CLOCK_REALTIME);
+		after = now_ns(CLOCK_BOOTTIME);
+	} while (after - before > SAMPLE_NS && ++tries < SAMPLES_MAX);
+	return wall - before;
+}
+
 int
 process_check_age(pid_t pid, const char *pid_file, struct fail *f)
 {
-	const int64_t hz = sysconf(_SC_CLK_TCK);
-	const int64_t boot = clock_wall_ms() - clock_boot_ms();
+	const int64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
+	struct timespec grain;
 	struct stat st;
 	uint64_t ticks;
 	int64_t written;
@@ -91,8 +114,10 @@ process_check_age(pid_t pid, const char *pid_file, struct fail *f)
 		return r;
 	if (stat(pid_file, &st) < 0)
 		return fail_errno(f, errno, "%s", pid_file);
-	written = st.st_mtim.tv_sec * INT64_C(1000) + st.st_mtim.tv_nsec / 1000000;
-	if (boot + (int64_t)ticks * 1000 / hz <= written + TICKS_MS)
+	/* a start is rounded down to its tick, and so is the time of a file, to the kernel's */
+	clock_getres(CLOCK_REALTIME_COARSE, &grain);
+	written = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec + grain.tv_nsec;
+	if (boot_ns() + (int64_t)ticks * tick_ns <= written + SAMPLE_NS)
 		return 0;
 	return fail_set(f, EXIT_DENIED, "process %jd is younger than %s: it is another, or the clock "
 	    "was set since", (intmax_t)pid, pid_file);

@@ -187,7 +187,7 @@ invocation() { up show -P InvocationID "$1"; }
 	status_is 0
 	restart many
 	status_is 6
-	err_has 'held back by its limit of 3 restarts in 10m 0s: again in 3m'
+	err_has 'held back by its limit of 3 restarts in 10m: again in 3m'
 }
 
 @test "our own agent" {
