@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/history.h"
 #include "agent/profile.h"
 #include "base/file.h"
 #include "base/io.h"
@@ -27,6 +28,22 @@ problem(const struct fail *f, void *cookie)
 	*(bool *)cookie = true;
 }
 
+/* The restarts of P's agent, those of before the file was full first; none yet is no problem. */
+static void
+list_restarts(const struct profile *p, struct specs *specs)
+{
+	static const char *const old[] = { ".1", "" };
+	_cleanup_free_ char *path = history_path(p);
+
+	for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+		_cleanup_free_ char *location = xasprintf("%s%s", path, old[i]), *name = xasprintf("restarts%s", old[i]);
+		char format[] = "rejoin-history";
+
+		if (access(location, F_OK) == 0)
+			specs_add_one(specs, &(struct spec){ .name = name, .location = location, .format = format });
+	}
+}
+
 static void
 list_sources(const char *agent, char *operands[], struct specs *specs, bool *failed)
 {
@@ -36,6 +53,8 @@ list_sources(const char *agent, char *operands[], struct specs *specs, bool *fai
 	for (size_t i = 0; p && i < p->n_logs; i++)
 		if (specs_add_log(specs, &p->logs[i], &f) < 0)
 			problem(&f, failed);
+	if (p)
+		list_restarts(p, specs);
 	for (; *operands; operands++)
 		if (specs_add(specs, *operands, &f) < 0) {
 			if (f.status == EXIT_USAGE)

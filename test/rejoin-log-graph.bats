@@ -155,3 +155,24 @@ setup() {
 	err_has '--ascii is for --graph'
 	[ ! -e x ]
 }
+
+@test "the logs of an agent: with its restarts as a source of their own" {
+	printf '[agent]\n[log.main]\npath = %s/front\n' "$PWD" >"$REJOIN_CONFIG_DIR/agents.d/mine.conf"
+	run --separate-stderr rejoin-log -A mine --graph
+	status_is 0
+	[[ $output != *restarts* ]]
+	mkdir "$REJOIN_STATE_DIR/restart"
+	for n in 1 2; do
+		printf '{"id":%d,"time":"2026-11-21T10:00:0%d.000000Z","agent":"mine","reason":"","method":"systemd","before":"a","after":"b","outcome":"restarted %d"}\n' $n $n $n
+	done >"$REJOIN_STATE_DIR/restart/mine.jsonl"
+	head -1 "$REJOIN_STATE_DIR/restart/mine.jsonl" >"$REJOIN_STATE_DIR/restart/mine.jsonl.1"
+	sed -i 1d "$REJOIN_STATE_DIR/restart/mine.jsonl"
+	run --separate-stderr rejoin-log -A mine --graph
+	status_is 0
+	out_has 'restarts.1  restarted 1'
+	out_has 'restarts    restarted 2'
+	out_has 'front       later'
+	run --separate-stderr rejoin-log front
+	status_is 0
+	[[ $output != *restarted* ]]
+}
