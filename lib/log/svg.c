@@ -7,12 +7,12 @@
 #include "base/xalloc.h"
 #include "log/label.h"
 #include "log/lanes.h"
+#include "log/palette.h"
 #include "log/reel.h"
 #include "log/svg.h"
 
 enum {
 	LANES_MAX = 48,		/* the last one is then that of all others */
-	COLOURS = 8,
 	MARGIN = 28,
 	ROW = 22,		/* from one record to the next, where no time is between them */
 	FAR = 54,		/* and so much more at most */
@@ -51,6 +51,7 @@ struct plan {
 	unsigned lanes, emitters;
 	bool sharing, slanted;
 	unsigned digits;	/* of a second */
+	struct buf note;	/* what is not in it */
 	double x0, step, name_x, text_x, head_y, top, bottom, width, height;
 };
 
@@ -228,7 +229,7 @@ plan_columns(struct plan *p)
 	p->text_x = p->name_x + name * CHAR_WIDTH + 18;
 	p->width = ceil(p->text_x + text * CHAR_WIDTH + MARGIN);
 	p->width = fmax(p->width, p->slanted ? p->name_x + name * 6 : 0);
-	p->head_y = 84 + (p->slanted ? name * CHAR_WIDTH * 0.66 : 0);
+	p->head_y = (p->note.len ? 124 : 84) + (p->slanted ? name * CHAR_WIDTH * 0.66 : 0);
 	p->top = p->head_y + 34;
 }
 
@@ -241,7 +242,7 @@ lane_x(const struct plan *p, unsigned emitter)
 static unsigned
 tint(const struct plan *p, unsigned emitter)
 {
-	return (p->lane[emitter] - 1) % COLOURS;
+	return (p->lane[emitter] - 1) % PALETTE_COLOURS;
 }
 
 /* The N bytes of P, in COLUMNS at most, as XML. */
@@ -299,49 +300,13 @@ put_moment(struct buf *out, int64_t ns, bool with_day, unsigned digits)
 		buf_printf(out, ".%0*d", (int)digits, (int)(digits == 3 ? part / 1000000 : part / 1000));
 }
 
-/* Muted colours that stay apart for most who see colours differently; red is for what is wrong. */
-static void
-put_style(struct buf *out)
-{
-	static const char *const light[COLOURS] = { "#2f6db5", "#a8690a", "#2b7a4b", "#94468a", "#0b7f8c", "#6355b8",
-	    "#8a5a3c", "#56707f" };
-	static const char *const dark[COLOURS] = { "#7db3f2", "#e3b261", "#74cb95", "#e195d2", "#5ecad6", "#ab9ff4",
-	    "#d6a583", "#a3bac6" };
-
-	buf_puts(out, "<style>\n"
-	    "svg{background:#fff;color-scheme:light dark}"
-	    "text{font:12px ui-monospace,\"SFMono-Regular\",\"DejaVu Sans Mono\",Menlo,Consolas,monospace;white-space:pre;"
-	    "fill:#24292f}\n"
-	    ".bg{fill:#fff}.ti{font:600 16px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}\n"
-	    ".su,.lg{font:12px system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}\n"
-	    ".su,.lg,.ts,.mo,.du{fill:#6a737d}.na{font-weight:600}.er{fill:#b42318}.ma{fill:#9a5b00}\n"
-	    ".wa{fill:#fff4dc}.wt{fill:#7a4a00}.pi{fill-opacity:.12}.st{fill:#fff}\n"
-	    ".la{fill:none;stroke-width:2;stroke-opacity:.38}.br{fill:none;stroke:#8c959f;stroke-width:1.5;"
-	    "stroke-dasharray:1.5 5;stroke-linecap:round}\n"
-	    ".go{fill:none;stroke-width:2;stroke-opacity:.3;stroke-dasharray:2 5}\n"
-	    ".ld{stroke:#d0d7de;stroke-opacity:.7}.hi{fill:#0969da;fill-opacity:0}.r:hover .hi{fill-opacity:.07}\n"
-	    ".do{stroke:#fff;stroke-width:2}.ho{fill:#fff;stroke-width:2.5}.bad{fill:#b42318;stroke:#fff;stroke-width:1.5}\n"
-	    ".ar{fill:none;stroke-width:1.8}.a:hover .ar{stroke-width:3}.k3{stroke-dasharray:7 3}.k4{stroke-dasharray:2 3}\n"
-	    ".x{stroke:#b42318;stroke-dasharray:5 4}.xh{fill:#b42318}\n");
-	for (int i = 0; i < COLOURS; i++)
-		buf_printf(out, ".f%d{fill:%s}.s%d{stroke:%s}", i, light[i], i, light[i]);
-	buf_puts(out, "\n@media(prefers-color-scheme:dark){\n"
-	    "svg{background:#10151c}text{fill:#d6dde5}.bg,.st,.ho{fill:#10151c}.do,.bad{stroke:#10151c}.su,.lg,.ts,.mo,.du{fill:#8b97a5}"
-	    ".er{fill:#ff8a80}.ma{fill:#eab865}.wa{fill:#3a2c0e}.wt{fill:#f0c987}.pi{fill-opacity:.18}"
-	    ".br{stroke:#6b7684}.ld{stroke:#2a323d}.la{stroke-opacity:.45}.hi{fill:#7db3f2}"
-	    ".bad,.xh{fill:#ff8a80}.x{stroke:#ff8a80}\n");
-	for (int i = 0; i < COLOURS; i++)
-		buf_printf(out, ".f%d{fill:%s}.s%d{stroke:%s}", i, dark[i], i, dark[i]);
-	buf_puts(out, "\n}\n</style>\n");
-}
-
 /* The names of the lanes, around Y. */
 static void
 put_names(const struct plan *p, double y, struct buf *out)
 {
 	for (unsigned i = 0; i < p->lanes; i++) {
 		double x = p->x0 + i * p->step, w = columns(name_of(p, i), NAME_COLUMNS) * CHAR_WIDTH + 18;
-		unsigned c = i % COLOURS;
+		unsigned c = i % PALETTE_COLOURS;
 
 		if (p->slanted) {
 			buf_printf(out, "<text class=\"na f%u\" transform=\"translate(%.1f %.1f) rotate(-40)\">", c, x + 3, y);
@@ -364,7 +329,7 @@ put_lane(const struct plan *p, unsigned lane, struct buf *out)
 	double x = p->x0 + lane * p->step, from = p->head_y + 10;
 	bool stopped = false;
 
-	buf_printf(out, "<path class=\"la s%u\" d=\"", lane % COLOURS);
+	buf_printf(out, "<path class=\"la s%u\" d=\"", lane % PALETTE_COLOURS);
 	for (size_t i = 0; i < p->reel->n; i++) {
 		const struct event *e = reel_get(p->reel, i);
 		const struct place *w = &p->rows[i];
@@ -383,7 +348,7 @@ put_lane(const struct plan *p, unsigned lane, struct buf *out)
 	buf_printf(stopped ? &gone : out, "M%.1f %.1fV%.1f", x, from, p->bottom);
 	buf_printf(out, "\"/>\n");
 	if (gone.len)
-		buf_printf(out, "<path class=\"go s%u\" d=\"%s\"/>\n", lane % COLOURS, gone.s);
+		buf_printf(out, "<path class=\"go s%u\" d=\"%s\"/>\n", lane % PALETTE_COLOURS, gone.s);
 }
 
 static void
@@ -446,16 +411,39 @@ put_record(const struct plan *p, size_t i, struct buf *out)
 	buf_puts(out, "</tspan></text></g>\n");
 }
 
-/* A line with a head, between two dots. */
+/* A head at X, Y, for a line that comes from the direction UX, UY. */
+static void
+put_head_of(double x, double y, double ux, double uy, const char *class, struct buf *out)
+{
+	double neck_x = x - ux * 9, neck_y = y - uy * 9;
+
+	buf_printf(out, "<path class=\"%s\" d=\"M%.1f %.1fL%.1f %.1fL%.1f %.1fz\"/>", class, x, y, neck_x - uy * 4.2,
+	    neck_y + ux * 4.2, neck_x + uy * 4.2, neck_y - ux * 4.2);
+}
+
+/* A straight line with a head, between two dots. */
 static void
 put_line(double x1, double y1, double x2, double y2, const char *line, const char *head, struct buf *out)
 {
 	double dx = x2 - x1, dy = y2 - y1, len = fmax(hypot(dx, dy), 1), ux = dx / len, uy = dy / len;
-	double end_x = x2 - ux * (RADIUS + 2), end_y = y2 - uy * (RADIUS + 2), neck_x = end_x - ux * 9, neck_y = end_y - uy * 9;
 
-	buf_printf(out, "<path class=\"ar %s\" d=\"M%.1f %.1fL%.1f %.1f\"/><path class=\"%s\" d=\"M%.1f %.1fL%.1f %.1fL%.1f %.1fz\"/>",
-	    line, x1 + ux * (RADIUS + 1), y1 + uy * (RADIUS + 1), neck_x + ux, neck_y + uy, head, end_x, end_y,
-	    neck_x - uy * 4.2, neck_y + ux * 4.2, neck_x + uy * 4.2, neck_y - ux * 4.2);
+	buf_printf(out, "<path class=\"ar %s\" d=\"M%.1f %.1fL%.1f %.1f\"/>", line, x1 + ux * (RADIUS + 1),
+	    y1 + uy * (RADIUS + 1), x2 - ux * (RADIUS + 10), y2 - uy * (RADIUS + 10));
+	put_head_of(x2 - ux * (RADIUS + 2), y2 - uy * (RADIUS + 2), ux, uy, head, out);
+}
+
+/*
+ * One that crosses other lanes arrives level: on its own row there is no dot of
+ * theirs that it could run through.
+ */
+static void
+put_curve(double x1, double y1, double x2, double y2, const char *line, const char *head, struct buf *out)
+{
+	double dx = x2 - x1, dy = y2 - y1, side = dx < 0 ? -1 : 1, end = x2 - side * (RADIUS + 2);
+
+	buf_printf(out, "<path class=\"ar %s\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"/>", line, x1 + side * 4,
+	    y1 + RADIUS, x1 + side * fmin(fabs(dx) * 0.25, 60), y1 + dy * 0.8, x2 - dx * 0.6, y2, end - side * 8, y2);
+	put_head_of(end, y2, side, 0, head, out);
 }
 
 static void
@@ -483,8 +471,10 @@ put_arrows(const struct plan *p, size_t i, struct buf *out)
 		buf_puts(out, "</title>");
 		if (a->back)
 			put_line(here, p->rows[i].y, there, y, line, head, out);
-		else
+		else if (fabs(here - there) < p->step * 1.5 || p->rows[i].y - y < 1.5 * ROW)
 			put_line(there, y, here, p->rows[i].y, line, head, out);
+		else
+			put_curve(there, y, here, p->rows[i].y, line, head, out);
 		buf_puts(out, "</g>\n");
 	}
 }
@@ -520,21 +510,24 @@ put_head(const struct plan *p, struct buf *out)
 	buf_puts(out, "</text>\n");
 }
 
-/* What is not in the picture is said in it. */
+/* What is not in the picture, to be said in it. */
 static void
-put_notes(const struct plan *p, uint64_t lost, struct buf *out)
+note_of(const struct plan *p, uint64_t lost, struct buf *note)
 {
-	_cleanup_buf_ struct buf note = BUF_INIT;
-	double x = MARGIN + 360;
-
 	if (lost)
-		buf_printf(&note, "Cut: %ju earlier records are not drawn. ", (uintmax_t)lost);
+		buf_printf(note, "Cut: %ju earlier records are not drawn. ", (uintmax_t)lost);
 	if (p->sharing)
-		buf_printf(&note, "%u emitters share the last line. ", p->emitters - LANES_MAX + 1);
-	if (note.len == 0)
+		buf_printf(note, "%u emitters share the last line. ", p->emitters - LANES_MAX + 1);
+}
+
+static void
+put_note(const struct plan *p, struct buf *out)
+{
+	if (p->note.len == 0)
 		return;
-	buf_printf(out, "<rect class=\"wa\" x=\"%.0f\" y=\"16\" width=\"%.0f\" height=\"28\" rx=\"6\"/>"
-	    "<text class=\"wt\" x=\"%.0f\" y=\"34\">%s</text>\n", x, (double)note.len * CHAR_WIDTH + 18, x + 12, note.s);
+	buf_printf(out, "<rect class=\"wa\" x=\"%d\" y=\"68\" width=\"%.0f\" height=\"28\" rx=\"6\"/>"
+	    "<text class=\"wt\" x=\"%d\" y=\"86\">%s</text>\n", MARGIN, (double)p->note.len * CHAR_WIDTH + 18, MARGIN + 12,
+	    p->note.s);
 }
 
 static void
@@ -555,21 +548,22 @@ put_legend(const struct plan *p, struct buf *out)
 uint64_t
 svg_format(const struct svg *s, struct buf *out)
 {
-	struct plan p = { .svg = s, .reel = &s->reel };
+	struct plan p = { .svg = s, .reel = &s->reel, .note = BUF_INIT };
 	uint64_t lost = s->bounded ? s->reel.lost : 0;
 
 	p.rows = xcalloc(s->reel.n + 1, sizeof *p.rows);
 	plan_lanes(&p);
+	note_of(&p, lost, &p.note);
 	plan_columns(&p);
 	plan_rows(&p);
 	p.width = fmax(p.width, 780);
 	p.height = ceil(p.bottom + 60);
 	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n",
 	    p.width, p.height, p.width, p.height);
-	put_style(out);
+	palette_style(out);
 	buf_puts(out, "<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n");
 	put_head(&p, out);
-	put_notes(&p, lost, out);
+	put_note(&p, out);
 	for (unsigned i = 0; i < p.lanes; i++)
 		put_lane(&p, i, out);
 	put_names(&p, p.head_y, out);
@@ -585,6 +579,7 @@ svg_format(const struct svg *s, struct buf *out)
 	if (s->reel.n)
 		put_legend(&p, out);
 	buf_puts(out, "</svg>\n");
+	buf_release(&p.note);
 	free(p.rows);
 	free(p.lane);
 	free(p.emitter);
