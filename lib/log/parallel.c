@@ -294,7 +294,10 @@ resume(struct parallel *p)
 	bool again;
 
 	/* Where time did not do before long, more is done otherwise. */
-	p->wait = p->written > p->behind + 4 * p->wait ? 1 : p->wait < WAIT_MAX ? p->wait * 2 : WAIT_MAX;
+	if (p->wait == 0 || p->written > p->behind + 4 * p->wait)
+		p->wait = 1;
+	else if (p->wait < WAIT_MAX)
+		p->wait *= 2;
 	until = !bad->zoned && p->written + p->wait < p->n_cuts ? p->written + p->wait - 1 : p->n_cuts - 1;
 	if (!p->mine) {
 		p->mine = xcalloc(p->n, sizeof(struct source *));

@@ -49,6 +49,7 @@ rm -r "$dir/syslog"
 make_logs ids 8 "$size" ids
 against 'with an id on every line, one pass' '>= 1.2 x' "rejoin-log --rules $dir/ids.conf $dir/ids/*" "sort -m $dir/ids/*"
 against 'the same on one core' '-' "taskset -c 0 rejoin-log --rules $dir/ids.conf $dir/ids/*" "taskset -c 0 sort -m $dir/ids/*"
+against 'the same, a clock 20 ms off' '-' "rejoin-log --rules $dir/ids.conf --offset off --offset n000.log=20ms $dir/ids/*" "sort -m $dir/ids/*"
 against 'the same, --exact' '>= 0.6 x' "rejoin-log --exact --rules $dir/ids.conf $dir/ids/*" "sort -m $dir/ids/*"
 for how in '' --exact; do
 	# shellcheck disable=SC2086	# none or one word
@@ -63,3 +64,17 @@ other 'lnav -n, 64 x 2 MiB' "lnav -n $dir/many/*" "rejoin-log $dir/many/*"
 rm -r "$dir/many"
 make_logs clf 8 16 clf
 other 'mergelog, 8 x 16 MiB' "mergelog $dir/clf/*" "rejoin-log $dir/clf/*,format=auto"
+rm -r "$dir/clf"
+make_logs export 8 8 export
+remote=/usr/lib/systemd/systemd-journal-remote
+if [ -x "$remote" ] && command -v journalctl >/dev/null; then
+	mkdir "$dir/journal" "$dir/etc/formats.d"
+	cp "$(dirname "$0")/../../packaging/formats.d/journal-export.conf" "$dir/etc/formats.d/"
+	for f in "$dir"/export/*; do
+		"$remote" -o "$dir/journal/$(basename "$f" .log).journal" "$f" >/dev/null 2>&1
+	done
+	against 'rejoin-log, as journalctl --merge, 8 x 8 MiB' '-' "rejoin-log $dir/export/*" \
+		"journalctl -q -D $dir/journal --merge -o export"
+else
+	printf 'rejoin-log, as journalctl --merge\tsystemd-journal-remote\tis not installed\t-\n'
+fi

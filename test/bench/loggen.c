@@ -1,7 +1,8 @@
 /*
  * loggen DIR FILES BYTES FORMAT - sorted logs to measure a merge with.
  *
- * FORMAT is iso (RFC 3339, microseconds), syslog, clf, or ids: iso with an id on
+ * FORMAT is iso (RFC 3339, microseconds), syslog, clf, export (what journald
+ * exports, each file the journal of a machine), or ids: iso with an id on
  * every line, tx= where it is sent and rx= where, a little later and in
  * another file, it is received.  The same arguments make the same files.
  */
@@ -41,6 +42,11 @@ print_time(FILE *f, const char *format, int64_t us)
 	char text[64];
 
 	gmtime_r(&s, &tm);
+	if (strcmp(format, "export") == 0) {
+		fprintf(f, "__REALTIME_TIMESTAMP=%jd\n__MONOTONIC_TIMESTAMP=%jd\n", (intmax_t)us,
+		    (intmax_t)(us % INT64_C(1000000000000)));
+		return;
+	}
 	if (strcmp(format, "syslog") == 0) {
 		strftime(text, sizeof text, "%b %e %H:%M:%S", &tm);
 		fputs(text, f);
@@ -85,7 +91,11 @@ main(int argc, char *argv[])
 			continue;
 		len = (int)ftell(files[i]);
 		print_time(files[i], format, us);
-		fprintf(files[i], " node%u app[%u]: ", i, 1000 + i);
+		if (strcmp(format, "export") == 0)
+			fprintf(files[i], "_BOOT_ID=%032x\n_MACHINE_ID=%032x\n_HOSTNAME=node%u\nPRIORITY=6\nSYSLOG_IDENTIFIER=app\nMESSAGE=",
+			    i + 1, i + 1, i);
+		else
+			fprintf(files[i], " node%u app[%u]: ", i, 1000 + i);
 		if (strcmp(format, "ids") == 0) {
 			unsigned k = (unsigned)rnd(FLYING);
 
@@ -105,7 +115,7 @@ main(int argc, char *argv[])
 			fprintf(files[i], "r=%04x ", (unsigned)rnd(65536));
 		}
 		snprintf(body, sizeof body, texts[rnd(6)], (unsigned)rnd(256), (unsigned)rnd(256));
-		fprintf(files[i], "seq=%ju %s\n", (uintmax_t)++seqs[i], body);
+		fprintf(files[i], "seq=%ju %s\n%s", (uintmax_t)++seqs[i], body, strcmp(format, "export") == 0 ? "\n" : "");
 		sizes[i] += (uint64_t)(ftell(files[i]) - len);
 		if (sizes[i] >= size)
 			live--;
