@@ -326,7 +326,8 @@ says_what_to_do() {
 
 @test "every shipped profile can be read, and its log formats are there" {
 	for f in "$TOP"/packaging/agents.d/*.conf; do
-		run --separate-stderr rejoin-doctor -A "$(basename "$f" .conf)" profile
+		# no program but ours: what a profile asks its agent with is not run here
+		run --separate-stderr env PATH="$B/bin" rejoin-doctor -A "$(basename "$f" .conf)" profile
 		[ "$status" -le 1 ] || status_is 0
 		# what is not installed here is a finding; a profile that does not parse is no profile
 		jq -se --arg f "$REJOIN_CONFIG_DIR/agents.d/$(basename "$f")" \
@@ -336,9 +337,7 @@ says_what_to_do() {
 	done
 }
 
-@test "limits: inotify and the clock are looked at without a profile" {
-	doctor limits
-	status_is 2
+@test "limits: inotify and the clock" {
 	profile
 	doctor limits
 	[ "$status" -le 1 ]

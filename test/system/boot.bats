@@ -35,3 +35,22 @@ load helper
 	run in_machine grep -c '^[^#]' /usr/lib/udev/rules.d/70-rejoin.rules
 	out_is 0
 }
+
+@test "the doctor tells of units that are missing, are masked, or end again and again" {
+	in_machine sh -c 'mkdir -p /etc/rejoin/agents.d && cd /etc/rejoin/agents.d &&
+		for u in missing masked looping; do
+			printf "[agent]\nunit = try-$u.service\n[status]\nmethod = systemd\n" >$u.conf
+		done
+		printf "[Service]\nExecStart=sh -c \"exit 1\"\nRestart=always\nRestartSec=100ms\n[Unit]\nStartLimitIntervalSec=0\n" \
+			>/run/systemd/system/try-looping.service
+		systemctl mask --runtime try-masked.service && systemctl daemon-reload &&
+		systemctl start try-looping.service'
+	run in_machine rejoin-doctor -A missing profile
+	status_is 1
+	out_has 'systemd knows no unit of that name'
+	run in_machine rejoin-doctor -A masked profile
+	status_is 1
+	out_has 'is masked, so nothing starts it'
+	wait_for 'in_machine rejoin-doctor -A looping agent | grep -q "systemd started it again, [1-9]"' 20
+	in_machine systemctl stop try-looping.service
+}
