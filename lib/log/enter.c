@@ -7,7 +7,7 @@
 #include "log/node.h"
 
 void
-order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule)
+order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule, bool quiet)
 {
 	uint64_t *slot;
 	struct wait *w;
@@ -23,6 +23,7 @@ order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, 
 	if (*slot == 0 && o->past && past_find(o->past, id))
 		return;
 	w = order_wait_new(o, e, id, class, rule);
+	w->quiet = quiet;
 	if ((*slot & TAGS) == TAG_HERE) {
 		order_provide(o, w, untag(*slot));
 		return;
@@ -32,24 +33,42 @@ order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, 
 	order_stuck_push(o, e);
 }
 
+/* The waits W are for E. */
 static void
-sends(struct order *o, struct node *e, uint64_t id)
+answer(struct order *o, struct node *e, struct wait *w)
 {
-	uint64_t *slot, *lost;
-	struct wait *w, *next;
-
-	slot = ids_put(&o->ids, id);
-	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE)
-		return;			/* the first one counts */
-	w = (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
-	*slot = tagged(e, TAG_HERE);
-	for (; w; w = next) {
+	for (struct wait *next; w; w = next) {
 		next = w->next;
 		if (w->waiter == e)
 			order_settle(o, w);
 		else if (!w->done)
 			order_provide(o, w, e);
 	}
+}
+
+void
+order_answer(struct order *o, struct node *e, uint64_t id)
+{
+	uint64_t *slot = ids_find(&o->ids, id);
+
+	if (!slot || (*slot & TAGS) != TAG_WANTED)
+		return;
+	answer(o, e, untag(*slot));
+	*ids_put(&o->ids, id) = 0;
+}
+
+static void
+sends(struct order *o, struct node *e, uint64_t id)
+{
+	uint64_t *slot, *lost;
+	struct wait *w;
+
+	slot = ids_put(&o->ids, id);
+	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE)
+		return;			/* the first one counts */
+	w = (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
+	*slot = tagged(e, TAG_HERE);
+	answer(o, e, w);
 	lost = o->lost.n ? ids_find(&o->lost, id) : NULL;
 	if (lost && *lost) {
 		o->count->late += (int64_t)*lost;
@@ -70,7 +89,7 @@ enter(struct order *o, struct node *e)
 			sends(o, e, x->id);
 			break;
 		case EDGE_NEED:
-			order_need(o, e, x->id, (enum edge_class)x->class, x->rule);
+			order_need(o, e, x->id, (enum edge_class)x->class, x->rule, false);
 			break;
 		case EDGE_TICK:
 		case EDGE_NUMBER:
@@ -79,7 +98,7 @@ enter(struct order *o, struct node *e)
 		case EDGE_SEEN:
 			reached = ids_find(&o->clocks, x->id);
 			if (!reached || (int64_t)*reached < x->n)
-				order_need(o, e, rule_tick_id(x->id, x->n), EDGE_CLOCK, UINT16_MAX);
+				order_need(o, e, rule_tick_id(x->id, x->n), EDGE_CLOCK, UINT16_MAX, false);
 			break;
 		case EDGE_CHILD:
 			nesting_enter(o, x);
@@ -94,21 +113,44 @@ enter(struct order *o, struct node *e)
 
 /* Its time is that of its boot's clock, which does not jump. */
 static void
+by_boot(struct order *o, struct node *e, uint64_t boot, int64_t us)
+{
+	uint64_t *base = ids_put(&o->boots, boot);
+
+	if (!*base)
+		*base = (uint64_t)(e->r.t - us * 1000);
+	e->r.t = (int64_t)*base + us * 1000;
+}
+
+static void
 by_boot_clock(struct order *o, struct node *e, const struct fields *fields)
 {
 	struct span boot = fields->v[FIELD_BOOT], mono = fields->v[FIELD_MONO];
-	int64_t us = 0;
-	uint64_t *base;
+	int64_t us;
 
 	if (!boot.p || !mono.p || mono.n == 0 || mono.n > 16)
 		return;
 	us = time_digits(mono.p, (unsigned)mono.n);
-	if (us < 0)
-		return;
-	base = ids_put(&o->boots, rule_hash(0x62, boot.p, boot.n));
-	if (!*base)
-		*base = (uint64_t)(e->r.t - us * 1000);
-	e->r.t = (int64_t)*base + us * 1000;
+	if (us >= 0)
+		by_boot(o, e, rule_hash(0x62, boot.p, boot.n), us);
+}
+
+/* What its feed knows of it. */
+static void
+by_note(struct order *o, struct node *e, const struct feed_note *note)
+{
+	if (note->boot)
+		by_boot(o, e, note->boot, note->mono_us);
+	if (note->sequence) {
+		struct edge *x = edges_add(&e->edges, EDGE_NUMBER, EDGE_CLOCK, note->sequence);
+
+		x->n = note->number;
+		x->sparse = note->sparse;
+	}
+	if (note->gap) {
+		o->count->gaps++;
+		order_mark(e, "gap");
+	}
 }
 
 static uint64_t
@@ -199,12 +241,18 @@ order_load(struct order *o, struct lane *l)
 	if (source_next(l->source, &e->r) == 0) {
 		order_node_free(o, e);
 		l->ended = true;
+		l->backlog = false;
 		return false;
 	}
+	e->arrived_ms = o->clock_ms;
+	e->backlog = l->backlog;
 	if (l->clocks)
 		format_fields(l->source->fmt, e->r.p, e->r.n, &fields);
 	if (l->clocks)
 		by_boot_clock(o, e, &fields);
+	if (e->r.note)
+		by_note(o, e, e->r.note);
+	e->behind = o->live && !e->r.inherited && e->r.t + e->r.res <= o->now_ns;
 	if (o->spec->explain) {
 		e->line = l->line + 1;
 		l->line += count_lines(e->r.p, e->r.n);

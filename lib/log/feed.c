@@ -44,7 +44,7 @@ note_add(struct feed *f, int64_t off)
 	}
 	f->notes = xgrow(f->notes, f->n_notes, &f->notes_cap, sizeof *f->notes);
 	x = &f->notes[f->n_notes++];
-	*x = (struct feed_note){ .off = off, .time_ns = FEED_NO_TIME, .gap = f->gap };
+	*x = (struct feed_note){ .off = off, .time_ns = FEED_NO_TIME, .level = -1, .gap = f->gap };
 	f->gap = false;
 	return x;
 }
@@ -108,6 +108,8 @@ feed_put_event(struct feed *f, const char *p, size_t n, const struct feed_key *k
 	x->incarnation = key->incarnation ? xstrdup(key->incarnation) : NULL;
 	x->sequence = hash(0x73, key->sequence);
 	x->number = key->number;
+	x->sparse = key->sparse;
+	x->level = key->level;
 	x->boot = hash(0x62, key->boot);
 	x->mono_us = key->mono_us;
 	x->time_ns = key->time_ns;
@@ -197,9 +199,9 @@ feed_read(struct feed *f, char *p, size_t n)
 }
 
 bool
-feed_is_ready(const struct feed *f)
+feed_is_ready(struct feed *f)
 {
-	return f->ops->read || f->queue.len > f->head || f->ended;
+	return f->ops->ready ? f->ops->ready(f) : f->queue.len > f->head || f->ended;
 }
 
 const struct feed_note *

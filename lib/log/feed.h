@@ -39,8 +39,9 @@ struct feed;
 struct feed_ops {
 	/* Begin; from here on the feed may wake its host.  What cannot be is an error only if it never can be. */
 	int (*start)(struct feed *f, struct fail *why);
-	/* At most N bytes, 0 for the end; NULL: it puts them. */
+	/* At most N bytes, 0 for the end; and is there anything, or the end?  Both NULL: it puts them. */
 	ssize_t (*read)(struct feed *f, char *p, size_t n);
+	bool (*ready)(struct feed *f);
 	/* Let nothing more come, or come again; NULL: what is not read waits where it is. */
 	void (*pause)(struct feed *f, bool paused);
 	/* Every record before OFF is out.  NULL: nothing is to be remembered. */
@@ -58,13 +59,15 @@ struct feed_key {
 	const char *id;			/* the feed's own name for it, for feed_last_id(); NULL */
 	const char *sequence;		/* it is NUMBER of that sequence: an edge to the one before it; NULL */
 	int64_t number;
+	bool sparse;			/* that sequence has holes, and they are no gaps */
 	const char *boot;		/* it came MONO_US after that boot began: its key; NULL */
 	int64_t mono_us;
 	int64_t time_ns;		/* UTC; FEED_NO_TIME: the time in its text */
+	int level;			/* syslog's number; -1: what the format finds */
 	const char *incarnation;	/* which run of a unit it is of, for JSON; NULL */
 };
 
-#define FEED_KEY_NONE	{ .time_ns = FEED_NO_TIME }
+#define FEED_KEY_NONE	{ .time_ns = FEED_NO_TIME, .level = -1 }
 
 /* The same, as it is kept until it has passed; of an event, or of the record that begins at OFF. */
 struct feed_note {
@@ -73,6 +76,8 @@ struct feed_note {
 	char *id, *incarnation;
 	uint64_t sequence, boot;	/* hashes, 0 for none */
 	int64_t number, mono_us, time_ns;
+	int level;
+	bool sparse;
 	bool gap;			/* something is missing before it */
 };
 
@@ -94,6 +99,7 @@ struct feed {
 	struct feed_note *notes;	/* by OFF, from FIRST on */
 	size_t first, n_notes, notes_cap;
 	char *last_id;			/* of the last event that has passed */
+	bool once;			/* what there is now is all, and then it ends */
 	bool started, ended, paused, gap;
 };
 
@@ -130,7 +136,7 @@ int feed_start(struct feed *f, struct loop *l, const struct feed_host *host, str
 ssize_t feed_read(struct feed *f, char *p, size_t n);
 
 /* Is anything there, or the end, that feed_read() would give? */
-bool feed_is_ready(const struct feed *f);
+bool feed_is_ready(struct feed *f);
 
 /* What is known of the record that begins at OFF; NULL for nothing.  Good until it has passed. */
 const struct feed_note *feed_note_at(const struct feed *f, int64_t off);

@@ -22,6 +22,8 @@ filter_wants(struct source *s, const struct record *r, void *filter)
 		return false;
 	if (f->exclude && regex_match(f->exclude, r->p, n))
 		return false;
+	if (f->level >= 0 && r->note && r->note->level >= 0)
+		return r->note->level <= f->level;
 	if (f->level < 0 || !format_fields(s->fmt, r->p, r->n, &fields))
 		return true;
 	level = format_level(fields.v[FIELD_LEVEL]);

@@ -50,6 +50,8 @@ lifecycle_enter(struct order *o, struct node *e, const struct edge *edge)
 
 	t->v = xgrow(t->v, t->n, &t->cap, sizeof(struct node *));
 	t->v[t->n++] = e;
+	if (o->live && edge->what == EDGE_STOP)
+		order_answer(o, e, rule_tick_id(edge->id, -1));
 }
 
 void
@@ -105,6 +107,12 @@ lifecycle_stop(struct order *o, struct node *e, const struct edge *edge)
 			best = x;
 	}
 	return best;
+}
+
+uint64_t
+lifecycle_missing(struct order *o, const struct edge *edge)
+{
+	return entity_get(o, edge->id)->state == ENTITY_STARTED ? rule_tick_id(edge->id, -1) : 0;
 }
 
 void

@@ -20,6 +20,7 @@ struct wait {
 	uint16_t rule;
 	uint8_t class;
 	bool done;
+	bool quiet;			/* if nobody comes, whoever asked says what that means */
 };
 
 /* Where a record stands: by time, source, position; DEPTH puts the promoted before their successor. */
@@ -43,6 +44,7 @@ struct lane {
 	int64_t newest_ns;		/* of all times read */
 	int64_t line;
 	bool ended, full;		/* FULL: the buffer does not let it be read ahead */
+	bool backlog;			/* live: it has not been read to its end yet */
 };
 
 struct node {
@@ -57,6 +59,9 @@ struct node {
 	uint64_t serial;		/* no two nodes have the same: memory is used again */
 	int64_t line;			/* of its source, where that is counted */
 	bool out, judged;		/* gone; asked for what only counts when its turn has come */
+	bool waited, behind;		/* live: for what only counts then; came when later ones were out */
+	bool backlog;			/* live: was there before, and is held for nobody */
+	int64_t arrived_ms;		/* live */
 	uint64_t emitter;		/* where order is that of each */
 	uint64_t visited;		/* by the search for cycles */
 	const char *mark;
@@ -103,6 +108,8 @@ struct order {
 	struct node **promoted;		/* those whose own needs are still to be looked at */
 	size_t promoted_cap;
 	uint64_t serial, visit;
+	bool live;			/* a lane that has ended may go on, and patience is by the clock */
+	int64_t clock_ms;		/* then: what it shows */
 	int64_t now_ns;			/* the latest time that is out */
 	int64_t ahead_ns;		/* up to that time enough has been read ahead */
 	int64_t forget_ns;		/* ids that were sent before need not be remembered */
@@ -150,11 +157,27 @@ bool order_go(struct order *o, struct source **v, unsigned n, int64_t until, int
 bool order_easily(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
     struct order_count *count);
 
+/*
+ * The parts of it, for who decides otherwise when a record goes out: E goes
+ * out; it has to wait after all, for what only counts when its turn has come;
+ * an edge of a cycle is dropped; all lanes are read beyond NS, a little at
+ * least.  false: not so, or nothing was there.
+ */
+void order_lane_init(struct order *o, struct lane *l, struct source *s);
+void order_lane_leave(struct order *o, struct lane *l);
+void order_emit(struct order *o, struct node *e);
+bool order_judge(struct order *o, struct node *e);
+bool order_break_cycle(struct order *o);
+bool order_read_beyond(struct order *o, int64_t ns);
+
 /* Read one more record of L; false where there is none to be had.  (enter.c) */
 bool order_load(struct order *o, struct lane *l);
 
-/* E stands behind who sends ID. */
-void order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule);
+/* E stands behind who sends ID; it is not marked if nobody does, where it is QUIET. */
+void order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule, bool quiet);
+
+/* E is whom those who wait for ID wait for, though others will wait for another. */
+void order_answer(struct order *o, struct node *e, uint64_t id);
 
 /* Read ahead of the time NS what is to be read ahead; true where anything was. */
 bool order_look_ahead(struct order *o, int64_t ns);
@@ -183,6 +206,9 @@ void order_minimax(struct order *o);
 
 /* The stop that must stand before E, a start whose turn has come; NULL for none. */
 struct node *lifecycle_stop(struct order *o, struct node *e, const struct edge *edge);
+
+/* Live: the id with which a start that comes too early waits for its stop; 0 where none is missing. */
+uint64_t lifecycle_missing(struct order *o, const struct edge *edge);
 
 /* E is here, and is gone. */
 void lifecycle_enter(struct order *o, struct node *e, const struct edge *edge);

@@ -148,6 +148,10 @@ show(struct order *o, struct node *e)
 		x.moved_ns = o->now_ns - e->r.t;
 	else
 		o->now_ns = e->r.t;
+	if (e->behind && !e->mark) {
+		o->count->behind++;
+		x.mark = "behind";
+	}
 	if (o->spec->wanted && !o->spec->wanted(s, &e->r, o->spec->cookie))
 		return;
 	/* The pieces of a long record need not be held, if nothing before it is. */
@@ -158,8 +162,8 @@ show(struct order *o, struct node *e)
 	o->count->records++;
 }
 
-static void
-emit(struct order *o, struct node *e)
+void
+order_emit(struct order *o, struct node *e)
 {
 	struct lane *l = e->lane;
 
@@ -180,34 +184,57 @@ emit(struct order *o, struct node *e)
 		order_load(o, l);
 }
 
+/* Live: what is known to be missing may still come, if the order of the source does not rule it out. */
+static void
+wait_once(struct order *o, struct node *e, uint64_t id, const struct edge *x)
+{
+	if (!o->live || e->waited || !id)
+		return;
+	order_need(o, e, id, (enum edge_class)x->class, x->rule, true);
+	e->waited = e->unmet > 0;
+	e->judged = !e->waited;
+}
+
+/* Its number's predecessor, NULL where it is not here. */
+static struct node *
+number_before(struct order *o, struct node *e, const struct edge *x)
+{
+	uint64_t id = rule_tick_id(x->id, x->n - 1);
+	const uint64_t *slot = ids_find(&o->ids, id), *last = ids_find(&o->numbers, x->id);
+
+	if (slot && (*slot & TAGS) == TAG_HERE)
+		return untag(*slot);
+	if (!last || !*last || (int64_t)*last >= x->n || x->sparse)
+		return NULL;
+	if (!e->lane->source->fifo)
+		wait_once(o, e, id, x);
+	if (e->judged) {
+		o->count->gaps++;
+		order_mark(e, "gap");
+	}
+	return NULL;
+}
+
 /*
- * What counts only when a record's turn has come, because it is asked of those
- * that are here: its number's predecessor, a stop before a start, and the ends
- * of children before their parent's.  true:
- * it has to wait after all.
+ * Asked of those that are here: its number's predecessor, a stop before a
+ * start, and the ends of children before their parent's.
  */
-static bool
-judge(struct order *o, struct node *e)
+bool
+order_judge(struct order *o, struct node *e)
 {
 	e->judged = true;
 	for (size_t i = 0; i < e->edges.n; i++) {
 		const struct edge *x = &e->edges.v[i];
 		struct node *p = NULL;
-		const uint64_t *slot, *last;
 
 		if (x->what == EDGE_START) {
 			p = lifecycle_stop(o, e, x);
+			if (!p)
+				wait_once(o, e, lifecycle_missing(o, x), x);
 		} else if (x->what == EDGE_END) {
 			nesting_end(o, e, x);
 		} else if (x->what == EDGE_NUMBER && x->n > 0) {
-			slot = ids_find(&o->ids, rule_tick_id(x->id, x->n - 1));
-			last = ids_find(&o->numbers, x->id);
-			if (slot && (*slot & TAGS) == TAG_HERE)
-				p = untag(*slot);
-			else if (last && *last && (int64_t)*last < x->n) {
-				o->count->gaps++;
-				order_mark(e, "gap");
-			}
+			p = number_before(o, e, x);
 		}
 		if (p && p != e && !p->out)
 			order_provide(o, order_wait_new(o, e, 0, (enum edge_class)x->class, x->rule), p);
@@ -235,9 +262,8 @@ drop(struct order *o, struct wait *w)
 	order_settle(o, w);
 }
 
-/* Read all lanes that can be read beyond NS, a little at least; false where nothing came. */
-static bool
-read_beyond(struct order *o, int64_t ns)
+bool
+order_read_beyond(struct order *o, int64_t ns)
 {
 	bool any = false;
 
@@ -258,7 +284,7 @@ resolve(struct order *o, struct node *e, bool idle)
 {
 	int64_t until = e->r.t + o->spec->patience_ns;
 
-	if (read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
+	if (order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
 		return;
 	if (order_bytes_held(o) > o->spec->buffer) {
 		o->count->overflow++;
@@ -268,9 +294,8 @@ resolve(struct order *o, struct node *e, bool idle)
 	}
 }
 
-/* All wait for each other. */
-static bool
-break_cycle(struct order *o)
+bool
+order_break_cycle(struct order *o)
 {
 	o->visit++;
 	for (unsigned i = 0; i < o->n_lanes; i++) {
@@ -302,9 +327,9 @@ choose(struct order *o)
 			resolve(o, stuck, !top);
 		else if (top && order_look_ahead(o, top->place.t))
 			continue;
-		else if (top && (top->judged || !judge(o, top)))
+		else if (top && (top->judged || !order_judge(o, top)))
 			return top;
-		else if (!top && !break_cycle(o))
+		else if (!top && !order_break_cycle(o))
 			return NULL;
 	}
 }
@@ -360,8 +385,8 @@ order_is_needed(struct source **v, unsigned n, const struct rules *rules)
 	return any;
 }
 
-static void
-lane_init(struct order *o, struct lane *l, struct source *s)
+void
+order_lane_init(struct order *o, struct lane *l, struct source *s)
 {
 	bool *used;
 
@@ -384,8 +409,8 @@ lane_init(struct order *o, struct lane *l, struct source *s)
 }
 
 /* What was read of L and is not out is forgotten, and will be read again. */
-static void
-lane_leave(struct order *o, struct lane *l)
+void
+order_lane_leave(struct order *o, struct lane *l)
 {
 	for (size_t k = 0; k < l->n; k++) {
 		struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
@@ -487,13 +512,13 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 	o->lanes = xcalloc(n + 1, sizeof *o->lanes);
 	o->n_lanes = n;
 	for (unsigned i = 0; i < n; i++)
-		lane_init(o, &o->lanes[i], v[i]);
+		order_lane_init(o, &o->lanes[i], v[i]);
 	for (unsigned i = 0; i < n; i++)
 		order_load(o, &o->lanes[i]);
 	if (o->spec->mode == ORDER_MINIMAX)
 		order_minimax(o);
 	while (!settled && o->out->error == 0 && (e = choose(o))) {
-		emit(o, e);
+		order_emit(o, e);
 		if (++turns % NOW_AND_THEN)
 			continue;
 		age(o);
@@ -504,7 +529,7 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 
 		if (settled)
 			at[i] = l->n ? l->ring[l->head]->r.off : l->source->base + (int64_t)l->source->cur;
-		lane_leave(o, l);
+		order_lane_leave(o, l);
 	}
 	free(o->lanes);
 	o->lanes = NULL;

@@ -54,6 +54,7 @@ struct order_count {
 	int64_t records;	/* shown */
 	int64_t unmatched;	/* needed an id that was not sent, or not in time */
 	int64_t late;		/* edges violated: the sender came too late */
+	int64_t behind;		/* live: came when later ones were out already, and violate nothing */
 	int64_t dropped;	/* edges of cycles */
 	int64_t gaps;		/* in sequences of numbers */
 	int64_t inherited;	/* without a time of their own */

@@ -266,9 +266,13 @@ rule_clocks(const struct source *s, const struct fields *fields, struct edges *o
 	struct span id = fields->v[FIELD_SEQID];
 	int64_t n;
 
-	if (to_number(fields->v[FIELD_SEQ], &n))
-		edges_add(out, EDGE_NUMBER, EDGE_CLOCK,
-		    id.p ? rule_hash(0x73, id.p, id.n) : rule_hash(0x74, s->name, strlen(s->name)))->n = n;
+	if (to_number(fields->v[FIELD_SEQ], &n)) {
+		struct edge *e = edges_add(out, EDGE_NUMBER, EDGE_CLOCK,
+		    id.p ? rule_hash(0x73, id.p, id.n) : rule_hash(0x74, s->name, strlen(s->name)));
+
+		e->n = n;
+		e->sparse = s->fmt->where == WHERE_EXPORT;	/* other units' entries have the others */
+	}
 	if (fields->v[FIELD_CLOCK].p)
 		vector_clock(fields, out);
 }

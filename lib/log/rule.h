@@ -66,6 +66,7 @@ struct edge {
 	int64_t n;
 	uint8_t what, class;
 	uint16_t rule;
+	bool sparse;		/* of EDGE_NUMBER: the sequence has holes that are no gaps */
 };
 
 struct edges {

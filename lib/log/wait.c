@@ -14,7 +14,7 @@ void
 order_stuck_push(struct order *o, struct node *e)
 {
 	size_t i = ++o->n_stuck;
-	struct stuck s = { e->r.t, e, e->serial };
+	struct stuck s = { o->live ? e->arrived_ms : e->r.t, e, e->serial };
 
 	o->stuck = xgrow(o->stuck, i, &o->stuck_cap, sizeof *o->stuck);
 	for (; i > 1 && s.t < o->stuck[i / 2].t; i /= 2)
@@ -187,9 +187,11 @@ order_give_up(struct order *o, struct node *e, const char *why)
 			else if (x)
 				*slot = x->next ? tagged(x->next, TAG_WANTED) : 0;
 		}
-		o->count->unmatched++;
-		++*ids_put(&o->lost, w->id);
-		order_mark(e, why);
+		if (!w->quiet) {
+			o->count->unmatched++;
+			++*ids_put(&o->lost, w->id);
+			order_mark(e, why);
+		}
 		order_settle(o, w);
 	}
 }
