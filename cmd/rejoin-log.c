@@ -7,6 +7,7 @@
  * with EXIT_NO.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "log/check.h"
+#include "log/follow.h"
 #include "log/options.h"
 
 /* A source that is passed over; COOKIE is the bool that remembers it. */
@@ -45,11 +47,12 @@ list_restarts(const struct profile *p, struct specs *specs)
 }
 
 static void
-list_sources(const char *agent, char *operands[], struct specs *specs, bool *failed)
+list_sources(const struct options *set, char *operands[], struct specs *specs, bool *failed)
 {
-	_cleanup_profile_ struct profile *p = *operands ? NULL : profile_load_or_die(agent);
+	_cleanup_profile_ struct profile *p = *operands ? NULL : profile_load_or_die(set->agent);
 	struct fail f;
 
+	specs->live = set->follow;
 	for (size_t i = 0; p && i < p->n_logs; i++)
 		if (specs_add_log(specs, &p->logs[i], &f) < 0)
 			problem(&f, failed);
@@ -98,13 +101,15 @@ tell_offset(const struct source *s, int64_t ns)
 }
 
 static void
-sum_up(const struct order_count *c)
+sum_up(const struct order_count *c, bool wanted)
 {
-	bool odd = c->unmatched || c->late || c->dropped || c->gaps || c->overflow;
+	bool odd = wanted || c->unmatched || c->late || c->dropped || c->gaps || c->overflow;
 
 	(odd ? diag_info : diag_note)("%jd records, %jd unmatched, %jd late, %jd edges of cycles dropped, %jd gaps, "
 	    "%jd released early, %jd without a time", (intmax_t)c->records, (intmax_t)c->unmatched, (intmax_t)c->late,
 	    (intmax_t)c->dropped, (intmax_t)c->gaps, (intmax_t)c->overflow, (intmax_t)c->inherited);
+	if (c->behind)
+		(wanted ? diag_info : diag_note)("%jd came behind the time of others", (intmax_t)c->behind);
 }
 
 static void
@@ -134,7 +139,7 @@ save_svg(const struct options *set)
 }
 
 static bool
-merge(struct options *set, struct sources *all)
+merge(struct options *set, const struct specs *specs, struct sources *all)
 {
 	struct render_style *s = &set->job.style;
 	const struct source *once = set->job.exact ? sources_find_once(all) : NULL;
@@ -144,8 +149,8 @@ merge(struct options *set, struct sources *all)
 
 	if (once)
 		die(EXIT_USAGE, 0, "%s: cannot be read twice, as --exact needs", once->name);
-	options_settle_style(set, tty, all);
-	render_init(&out, STDOUT_FILENO, s->json || s->prefix || s->escape || s->explain || s->last || s->picture ? s : NULL);
+	options_settle_style(set, tty, specs);
+	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : s);
 	out.line_buffered = tty;
 	for (unsigned i = 0; i < all->n; i++) {
 		all->v[i]->idle = s->last ? NULL : flush;
@@ -158,19 +163,104 @@ merge(struct options *set, struct sources *all)
 	render_release(&out);
 	if (set->svg)
 		save_svg(set);
-	sum_up(&count);
+	sum_up(&count, false);
 	return count.late == 0 && count.dropped == 0;
+}
+
+/* What is told of a run that goes on. */
+struct following {
+	const struct options *set;
+	struct follow *follow;
+	struct order_count count;
+	bool failed;
+};
+
+static void
+tell(const struct fail *f, void *cookie)
+{
+	struct following *w = cookie;
+
+	fail_tell(f, NULL);
+	w->failed |= f->status != EXIT_OK;
+}
+
+static void
+begin(struct source *s, void *cookie)
+{
+	const struct following *w = cookie;
+
+	options_give_offset(w->set, s);
+	diag_note("%s: format %s, order %s", s->name, s->fmt->name, s->fifo ? "fifo" : "none");
+}
+
+static void
+asked(void *cookie)
+{
+	const struct following *w = cookie;
+	size_t bytes, records;
+
+	follow_held(w->follow, &bytes, &records);
+	sum_up(&w->count, true);
+	diag_info("%zu records are held, in %zu bytes", records, bytes);
+}
+
+/* As merge(), and then what comes; with a state but without --follow, what there is now. */
+static enum exit_status
+follow(struct options *set, struct specs *specs, const struct formats *formats, bool failed)
+{
+	struct render_style *style = &set->job.style;
+	struct following w = { .set = set, .failed = failed };
+	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .opened = begin },
+	    .specs = specs, .state_path = set->state, .asked = asked, .tell = tell, .cookie = &w };
+	struct render out;
+	struct fail f;
+	int signo;
+
+	options_settle_style(set, isatty(STDOUT_FILENO), specs);
+	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : style);
+	job_order_spec(&set->job, &spec.live.order);
+	spec.live.hold_ms = set->hold_ms;
+	spec.live.patience_ms = set->job.patience_ms;
+	if (follow_open(&spec, &out, &w.count, &w.follow, &f) < 0)
+		fail_die(&f);
+	signo = follow_run(w.follow);
+	follow_close(w.follow);
+	if (out.error)
+		die(EXIT_TROUBLE, out.error, "standard output");
+	render_release(&out);
+	sum_up(&w.count, false);
+	if (signo)
+		raise(signo);
+	return w.failed || (set->strict && (w.count.late || w.count.dropped)) ? EXIT_NO : EXIT_OK;
+}
+
+static bool
+read_to_the_end(struct options *set, const struct specs *specs, const struct formats *formats, bool *failed)
+{
+	struct sources all;
+	struct fail f;
+	bool good;
+
+	if (sources_open(&all, specs, formats, problem, failed, &f) < 0)
+		fail_die(&f);
+	for (unsigned i = 0; i < all.n; i++) {
+		options_give_offset(set, all.v[i]);
+		diag_note("%s: format %s, order %s", all.v[i]->name, all.v[i]->fmt->name, all.v[i]->fifo ? "fifo" : "none");
+	}
+	good = set->check ? check(set, &all) : merge(set, specs, &all);
+	sources_close(&all, problem, failed);
+	return good || (!set->check && !set->strict);
 }
 
 int
 main(int argc, char *argv[])
 {
 	struct options set;
-	struct specs specs = { NULL, 0 };
+	struct specs specs = { .v = NULL };
 	struct formats formats = { NULL, 0 };
-	struct sources all;
+	enum exit_status status = EXIT_OK;
 	struct fail f;
-	bool failed = false, good;
+	bool failed = false;
 	int c;
 
 	diag_init(argv);
@@ -182,16 +272,14 @@ main(int argc, char *argv[])
 	options_check(&set);
 	if (rules_load(&set.job.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
 		fail_die(&f);
-	list_sources(set.agent, argv + optind, &specs, &failed);
-	if (sources_open(&all, &specs, &formats, problem, &failed, &f) < 0)
-		fail_die(&f);
-	for (unsigned i = 0; i < all.n; i++)
-		diag_note("%s: format %s, order %s", all.v[i]->name, all.v[i]->fmt->name, all.v[i]->fifo ? "fifo" : "none");
-	options_give_offsets(&set, &all);
-	good = set.check ? check(&set, &all) : merge(&set, &all);
-	sources_close(&all, problem, &failed);
+	list_sources(&set, argv + optind, &specs, &failed);
+	options_check_offsets(&set, &specs);
+	if (set.follow || set.state)
+		status = follow(&set, &specs, &formats, failed);
+	else if (!read_to_the_end(&set, &specs, &formats, &failed) || failed)
+		status = EXIT_NO;
 	options_release(&set);
 	formats_release(&formats);
 	specs_release(&specs);
-	finish(failed || (!good && (set.check || set.strict)) ? EXIT_NO : EXIT_OK);
+	finish(status);
 }

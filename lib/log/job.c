@@ -37,16 +37,23 @@ take_census(const struct job *job, struct sources *all)
 	return c;
 }
 
-static void
-merge_causal(struct job *job, struct sources *all, struct render *out, struct order_count *count)
+void
+job_order_spec(struct job *job, struct order_spec *spec)
 {
-	struct order_spec spec = { .rules = &job->rules, .patience_ns = job->patience_ms * 1000000,
+	*spec = (struct order_spec){ .rules = &job->rules, .patience_ns = job->patience_ms * 1000000,
 	    .mode = job->order == JOB_MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL,
 	    .buffer = job->order == JOB_MINIMAX ? SIZE_MAX : (size_t)job->buffer_bytes,
 	    .explain = job->style.explain || job->style.json, .threads = threads(), .dropped = job->dropped,
 	    .wanted = filter_is_any(&job->filter) ? filter_wants : NULL, .cookie = &job->filter };
-	struct census *census = take_census(job, all);
+}
 
+static void
+merge_causal(struct job *job, struct sources *all, struct render *out, struct order_count *count)
+{
+	struct census *census = take_census(job, all);
+	struct order_spec spec;
+
+	job_order_spec(job, &spec);
 	spec.census = census;
 	order_run(all->v, all->n, &spec, out, count);
 	census_free(census);

@@ -21,6 +21,9 @@ struct job {
 	void (*dropped)(const struct order_dropped *d, void *cookie);
 };
 
+/* How the causal merge is to do it, but for what only job_run() knows. */
+void job_order_spec(struct job *job, struct order_spec *spec);
+
 /* Merge ALL into OUT; COUNT is that of all that was done. */
 void job_run(struct job *job, struct sources *all, struct render *out, struct order_count *count);
 

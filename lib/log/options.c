@@ -8,8 +8,14 @@
 #include "log/options.h"
 
 enum {
-	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
-	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SINCE, OPT_STRICT, OPT_SVG, OPT_UNTIL,
+	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
+	OPT_HOLD, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
+	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_STRICT, OPT_SVG, OPT_UNTIL,
+};
+
+enum {
+	NAME_WIDTH_MAX = 40,
+	HOLD_TTY_MS = 250,
 };
 
 const struct opt options_table[] = {
@@ -20,8 +26,10 @@ const struct opt options_table[] = {
 	{ OPT_EXACT, "exact", NULL, "read files twice, and violate no edge" },
 	{ OPT_EXCLUDE, "exclude", "RE", "leave out records that match RE" },
 	{ OPT_EXPLAIN, "explain", NULL, "say why each record stands where it does" },
+	{ 'f', "follow", NULL, "go on with what comes" },
 	OPT_FORMAT,
 	{ OPT_GRAPH, "graph", NULL, "draw a lane for each emitter, and arrows" },
+	{ OPT_HOLD, "hold", "DUR", "with -f, hold records for what others may still bring" },
 	{ OPT_INCLUDE, "include", "RE", "show only records that match RE" },
 	OPT_JSON,
 	{ OPT_LEVEL, "level", "L", "leave out what is less severe than L" },
@@ -32,6 +40,7 @@ const struct opt options_table[] = {
 	{ OPT_PREFIX, "prefix", "WHEN", "auto, always or never: the source before each record" },
 	{ OPT_RAW, "raw", NULL, "write control bytes to a terminal as they are" },
 	{ OPT_RULES, "rules", "FILE", "use the rules of FILE, too" },
+	{ OPT_SAVE_STATE, "save-state", "FILE", "go on where the run before was, as FILE says" },
 	{ OPT_SINCE, "since", "TIME", "show records from TIME on" },
 	{ OPT_STRICT, "strict", NULL, "end with 1 where an edge was violated or dropped" },
 	{ OPT_SVG, "svg", "FILE", "draw a space-time diagram into FILE" },
@@ -92,6 +101,9 @@ options_set(struct options *o, int key)
 	case 'A':
 		o->agent = optarg;
 		break;
+	case 'f':
+		o->follow = true;
+		break;
 	case 'n':
 		o->job.style.last = (unsigned long)opt_number("--lines", 1, 10000000);
 		break;
@@ -119,6 +131,11 @@ options_set(struct options *o, int key)
 		break;
 	case OPT_GRAPH:
 		o->graph = true;
+		break;
+	case OPT_HOLD:
+		o->hold_ms = opt_duration("--hold");
+		if (o->hold_ms > 86400000)
+			opt_misused("--hold is more than a day: '%s'", optarg);
 		break;
 	case OPT_INCLUDE:
 		set_regex(&o->job.filter.include, "--include");
@@ -152,6 +169,9 @@ options_set(struct options *o, int key)
 		if (rules_load(&o->job.rules, optarg, &f) < 0)
 			fail_die(&f);
 		break;
+	case OPT_SAVE_STATE:
+		o->state = optarg;
+		break;
 	case OPT_SINCE:
 		o->job.filter.since_ns = point_in_time("--since");
 		break;
@@ -172,7 +192,7 @@ options_set(struct options *o, int key)
 void
 options_init(struct options *o)
 {
-	*o = (struct options){ .prefix = PREFIX_AUTO, .job = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
+	*o = (struct options){ .prefix = PREFIX_AUTO, .hold_ms = -1, .job = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
 	    .estimate = true, .filter = FILTER_ALL } };
 }
 
@@ -188,6 +208,13 @@ options_release(struct options *o)
 void
 options_check(const struct options *o)
 {
+	if (o->follow && (o->check || o->job.exact || o->svg || o->job.order == JOB_MINIMAX))
+		opt_misused("--follow does not go with %s", o->check ? "--check" : o->job.exact ? "--exact" : o->svg ?
+		    "--svg" : "--order=minimax");
+	if (o->hold_ms >= 0 && !o->follow)
+		opt_misused("--hold is for --follow");
+	if (o->state && (o->check || o->job.exact || o->svg || o->job.style.last || o->job.order == JOB_MINIMAX))
+		opt_misused("--save-state does not go with --check, --exact, --svg, --lines or --order=minimax");
 	const char *drawn = o->graph ? "--graph" : "--svg";
 
 	if ((o->graph || o->svg) && (o->check || o->job.style.json))
@@ -196,17 +223,32 @@ options_check(const struct options *o)
 		opt_misused("--ascii is for --graph");
 }
 
+static bool
+is_called(const struct options_offset *x, const char *name)
+{
+	return strlen(name) == x->len && memcmp(name, x->name, x->len) == 0;
+}
+
 void
-options_give_offsets(const struct options *o, const struct sources *all)
+options_check_offsets(const struct options *o, const struct specs *specs)
 {
 	for (size_t k = 0; k < o->n_offsets; k++) {
 		const struct options_offset *x = &o->offsets[k];
-		struct source *s = sources_find(all, x->name, x->len);
+		bool found = false;
 
-		if (!s)
+		for (size_t i = 0; i < specs->n; i++)
+			found |= is_called(x, specs->v[i].name);
+		if (!found)
 			opt_misused("--offset: no source is called '%.*s'", (int)x->len, x->name);
-		s->offset_ns = x->ns;
 	}
+}
+
+void
+options_give_offset(const struct options *o, struct source *s)
+{
+	for (size_t k = 0; k < o->n_offsets; k++)
+		if (is_called(&o->offsets[k], s->name))
+			s->offset_ns = o->offsets[k].ns;
 }
 
 /* Columns of a row: COLUMNS says so, or the terminal; 0 for any number. */
@@ -252,14 +294,29 @@ settle_picture(struct options *o, bool tty)
 }
 
 void
-options_settle_style(struct options *o, bool tty, const struct sources *all)
+options_settle_style(struct options *o, bool tty, const struct specs *specs)
 {
 	struct render_style *s = &o->job.style;
-	bool drawn = o->graph || o->svg;
+	bool drawn = o->graph || o->svg, many = specs->n + specs->n_globs > 1;
 
 	s->escape = tty && !o->raw && !s->json;
-	s->prefix = !s->json && (o->prefix == PREFIX_ALWAYS || (o->prefix == PREFIX_AUTO && tty && all->n > 1));
+	s->prefix = !s->json && (o->prefix == PREFIX_ALWAYS || (o->prefix == PREFIX_AUTO && tty && many));
 	s->colour = (s->prefix || drawn) && tty && !getenv("NO_COLOR");
-	s->name_width = all->width;
+	for (size_t i = 0; i < specs->n; i++) {
+		size_t n = strlen(specs->v[i].name);
+
+		if (n > s->name_width && n <= NAME_WIDTH_MAX)
+			s->name_width = (unsigned)n;
+	}
+	if (o->hold_ms < 0)
+		o->hold_ms = tty ? HOLD_TTY_MS : 0;
 	settle_picture(o, tty);
+}
+
+bool
+options_is_plain(const struct options *o)
+{
+	const struct render_style *s = &o->job.style;
+
+	return !(s->json || s->prefix || s->escape || s->explain || s->last || s->picture);
 }

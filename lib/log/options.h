@@ -27,6 +27,9 @@ struct options {
 	const char *agent;
 	bool check, strict, raw, graph, ascii;
 	const char *svg;		/* the file that is drawn into, or NULL */
+	bool follow;
+	int64_t hold_ms;		/* -1: what suits the output */
+	const char *state;		/* where --save-state keeps how far it got, or NULL */
 	enum { PREFIX_NEVER, PREFIX_AUTO, PREFIX_ALWAYS } prefix;
 	struct job job;
 	struct options_offset offsets[OPTIONS_OFFSETS];
@@ -46,10 +49,16 @@ void options_set(struct options *o, int key);
 /* Misuse where two options do not go together; after the last of them. */
 void options_check(const struct options *o);
 
-/* Give the sources their offsets: misuse where there is none of a name. */
-void options_give_offsets(const struct options *o, const struct sources *all);
+/* Misuse where an offset is for none of SPECS. */
+void options_check_offsets(const struct options *o, const struct specs *specs);
 
-/* How records of ALL are to look on standard output, which is a terminal or not. */
-void options_settle_style(struct options *o, bool tty, const struct sources *all);
+/* How records of SPECS are to look on standard output, which is a terminal or not, and how long they are held. */
+void options_settle_style(struct options *o, bool tty, const struct specs *specs);
+
+/* Are records written as they are? */
+bool options_is_plain(const struct options *o);
+
+/* Give S its offset, if it has one. */
+void options_give_offset(const struct options *o, struct source *s);
 
 #endif

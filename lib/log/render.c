@@ -22,12 +22,26 @@ render_init(struct render *r, int fd, const struct render_style *style)
 	}
 }
 
-void
-render_release(struct render *r)
+static void
+ring_release(struct render *r)
 {
 	for (unsigned long i = 0; r->ring && i < r->style->last; i++)
 		buf_release(&r->ring[i]);
 	free(r->ring);
+	r->ring = NULL;
+}
+
+void
+render_end_last(struct render *r)
+{
+	render_flush(r);
+	ring_release(r);
+}
+
+void
+render_release(struct render *r)
+{
+	ring_release(r);
 	buf_release(&r->line);
 	free(r->buf);
 }
@@ -132,6 +146,17 @@ set_span(struct json *o, const char *key, struct span v)
 }
 
 static void
+set_note(struct json *o, const struct feed_note *note)
+{
+	static const char *const levels[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
+
+	if (note->level >= 0 && note->level < 8)
+		json_set_text(o, "level", levels[note->level]);
+	if (note->incarnation)
+		json_set_text(o, "incarnation", note->incarnation);
+}
+
+static void
 as_json(struct buf *out, const struct shown *x, const char *p, size_t n)
 {
 	_cleanup_json_ struct json o = json_object();
@@ -148,6 +173,8 @@ as_json(struct buf *out, const struct shown *x, const char *p, size_t n)
 		set_span(&o, "emitter", fields.v[FIELD_EMITTER]);
 		set_span(&o, "level", fields.v[FIELD_LEVEL]);
 	}
+	if (x->record->note)
+		set_note(&o, x->record->note);
 	if (n && p[n - 1] == '\n')
 		n--;
 	if (utf8_check(p, n) == n) {
@@ -183,7 +210,7 @@ prefix(struct buf *out, const struct render_style *style, const struct shown *x)
 		return;
 	buf_puts(out, style->colour ? "\033[1m[" : "[");
 	buf_puts(out, x->mark);
-	if (strcmp(x->mark, "late") == 0)
+	if (strcmp(x->mark, "late") == 0 || strcmp(x->mark, "behind") == 0)
 		buf_printf(out, " %.3fs", (double)x->moved_ns / 1e9);
 	buf_puts(out, style->colour ? "]\033[m " : "] ");
 }
@@ -213,7 +240,7 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 	size_t n = x->record->n;
 	struct buf *out = &r->line;
 
-	if (!style || !(style->json || style->prefix || style->escape || style->explain || style->last || style->picture)) {
+	if (!style || !(style->json || style->prefix || style->escape || style->explain || r->ring || style->picture)) {
 		render_bytes(r, p, n, false);
 		while (x->record->more && source_rest(s, &p, &n))
 			render_bytes(r, p, n, true);
@@ -239,7 +266,7 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 		if (!r->ring)
 			render_bytes(r, out->s, out->len, false);
 	}
-	if (r->line_buffered && !(style && style->last)) {
+	if (r->line_buffered && !r->ring) {
 		write_out(r, r->buf, r->len);
 		r->len = 0;
 	}

@@ -59,6 +59,9 @@ void render_release(struct render *r);
 /* Empties the buffer; with LAST, that is the end. */
 void render_flush(struct render *r);
 
+/* With LAST: write them now, and from here on all. */
+void render_end_last(struct render *r);
+
 /* The record and, from its source, its further pieces. */
 void render_record(struct render *r, struct source *s, const struct shown *x);
 

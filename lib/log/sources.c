@@ -9,7 +9,6 @@ enum {
 	READ_MAX = 256 << 10,		/* more than fits into a cache is no gain */
 	READ_MIN = 16 << 10,
 	DESCRIPTORS_KEPT = 16,		/* for what else a tool has open */
-	WIDTH_MAX = 40,
 };
 
 static bool
@@ -30,7 +29,6 @@ sources_open(struct sources *all, const struct specs *specs, const struct format
 	*all = (struct sources){ .v = xcalloc(specs->n + 1, sizeof(struct source *)) };
 	for (size_t i = 0; i < specs->n; i++) {
 		struct source *s;
-		size_t width;
 		int r = source_open(&specs->v[i], formats, buffer, can_keep_open(specs->n), &s, f);
 
 		if (r < 0 && f->status == EXIT_USAGE)
@@ -41,9 +39,6 @@ sources_open(struct sources *all, const struct specs *specs, const struct format
 		}
 		s->rank = all->n;
 		all->v[all->n++] = s;
-		width = strlen(s->name);
-		if (width > all->width && width <= WIDTH_MAX)
-			all->width = (unsigned)width;
 	}
 	return 0;
 }
@@ -63,15 +58,6 @@ sources_close(struct sources *all, void (*problem)(const struct fail *f, void *c
 	}
 	free(all->v);
 	*all = (struct sources){ .v = NULL };
-}
-
-struct source *
-sources_find(const struct sources *all, const char *name, size_t n)
-{
-	for (unsigned i = 0; i < all->n; i++)
-		if (strlen(all->v[i]->name) == n && memcmp(all->v[i]->name, name, n) == 0)
-			return all->v[i];
-	return NULL;
 }
 
 const struct source *

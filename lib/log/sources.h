@@ -14,7 +14,6 @@
 struct sources {
 	struct source **v;
 	unsigned n;
-	unsigned width;		/* of the longest name that is not too long for a column */
 };
 
 /*
@@ -28,9 +27,6 @@ int sources_open(struct sources *all, const struct specs *specs, const struct fo
 
 /* PROBLEM is told of those that could not be read to their end. */
 void sources_close(struct sources *all, void (*problem)(const struct fail *f, void *cookie), void *cookie);
-
-/* The one whose name are the N bytes of NAME, NULL for none. */
-struct source *sources_find(const struct sources *all, const char *name, size_t n);
 
 /* The first that cannot be read twice, NULL for none. */
 const struct source *sources_find_once(const struct sources *all);

@@ -17,11 +17,36 @@ copy(const char *s)
 }
 
 void
+spec_copy(struct spec *to, const struct spec *s)
+{
+	*to = (struct spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
+	    copy(s->emitter), copy(s->token_file), copy(s->ca_file), s->order };
+}
+
+void
+spec_release(struct spec *s)
+{
+	free(s->name);
+	free(s->location);
+	free(s->format);
+	free(s->zone);
+	free(s->emitter);
+	free(s->token_file);
+	free(s->ca_file);
+	*s = (struct spec){ .name = NULL };
+}
+
+static void
+append(struct spec **v, size_t *n, const struct spec *s)
+{
+	*v = xrealloc(*v, *n + 1, sizeof **v);
+	spec_copy(&(*v)[(*n)++], s);
+}
+
+void
 specs_add_one(struct specs *ss, const struct spec *s)
 {
-	ss->v = xrealloc(ss->v, ss->n + 1, sizeof *ss->v);
-	ss->v[ss->n++] = (struct spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
-	    copy(s->emitter), copy(s->token_file), copy(s->ca_file), s->order };
+	append(&ss->v, &ss->n, s);
 }
 
 static int
@@ -68,19 +93,22 @@ next_option(char *from)
 	return first;
 }
 
-static int
-add_glob(struct specs *ss, struct spec *s, struct fail *f)
+int
+specs_add_matches(struct specs *ss, const struct spec *pattern, struct fail *f)
 {
+	struct spec s = *pattern;
 	glob_t g;
-	int r = glob(s->location, 0, NULL, &g);
+	int r = glob(pattern->location, 0, NULL, &g);
 
 	if (r == GLOB_NOSPACE)
-		return fail_set(f, EXIT_TROUBLE, "%s: out of memory", s->location);
+		return fail_set(f, EXIT_TROUBLE, "%s: out of memory", pattern->location);
+	if (r != 0 && ss->live)
+		return 0;
 	if (r != 0)
-		return fail_set(f, EXIT_TROUBLE, "%s: matches no file", s->location);
+		return fail_set(f, EXIT_TROUBLE, "%s: matches no file", pattern->location);
 	for (size_t i = 0; i < g.gl_pathc; i++) {
-		s->location = g.gl_pathv[i];
-		specs_add_one(ss, s);
+		s.location = g.gl_pathv[i];
+		specs_add_one(ss, &s);
 	}
 	globfree(&g);
 	return 0;
@@ -138,8 +166,10 @@ specs_add(struct specs *ss, const char *text, struct fail *f)
 		return 0;
 	}
 	if (strncmp(s.location, "journal:", 8) != 0 && access(s.location, F_OK) < 0 &&
-	    strpbrk(s.location, "*?["))
-		return add_glob(ss, &s, f);
+	    strpbrk(s.location, "*?[")) {
+		append(&ss->globs, &ss->n_globs, &s);
+		return specs_add_matches(ss, &s, f);
+	}
 	specs_add_one(ss, &s);
 	return 0;
 }
@@ -228,18 +258,18 @@ specs_finish(struct specs *ss)
 	free(names);
 }
 
+static void
+release(struct spec *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		spec_release(&v[i]);
+	free(v);
+}
+
 void
 specs_release(struct specs *ss)
 {
-	for (size_t i = 0; i < ss->n; i++) {
-		free(ss->v[i].name);
-		free(ss->v[i].location);
-		free(ss->v[i].format);
-		free(ss->v[i].zone);
-		free(ss->v[i].emitter);
-		free(ss->v[i].token_file);
-		free(ss->v[i].ca_file);
-	}
-	free(ss->v);
-	*ss = (struct specs){ NULL, 0 };
+	release(ss->v, ss->n);
+	release(ss->globs, ss->n_globs);
+	*ss = (struct specs){ .v = NULL };
 }

@@ -11,6 +11,7 @@
 #ifndef LOG_SPEC_H
 #define LOG_SPEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/profile.h"
@@ -31,6 +32,9 @@ struct spec {
 struct specs {
 	struct spec *v;
 	size_t n;
+	struct spec *globs;	/* the patterns, as location, that files were looked for with */
+	size_t n_globs;
+	bool live;		/* set before any is added: what is not there may come, and a pattern may match nothing yet */
 };
 
 /*
@@ -42,8 +46,15 @@ int specs_add(struct specs *ss, const char *text, struct fail *f);
 /* The sources of a profile's [log.NAME]. */
 int specs_add_log(struct specs *ss, const struct profile_log *log, struct fail *f);
 
+/* TO gets copies of what S has, to be released. */
+void spec_copy(struct spec *to, const struct spec *s);
+void spec_release(struct spec *s);
+
 /* One source, its members copied where they are not NULL. */
 void specs_add_one(struct specs *ss, const struct spec *s);
+
+/* The sources of GLOB that are there now, with its options: added to SS. */
+int specs_add_matches(struct specs *ss, const struct spec *glob, struct fail *f);
 
 /* Give every source a name of its own, and sort them by it. */
 void specs_finish(struct specs *ss);

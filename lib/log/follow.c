@@ -1,0 +1,381 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/xalloc.h"
+#include "log/feeds.h"
+#include "log/follow.h"
+#include "log/pipe.h"
+#include "log/rotated.h"
+
+enum {
+	STATE_MAX = 16 << 20,
+	COMMIT_MS = 100,	/* between two, where nothing can come twice in between */
+};
+
+/* A pattern whose matches join. */
+struct watch {
+	struct follow *follow;
+	const struct spec *glob;
+	struct lookout_post *post;
+};
+
+struct follow {
+	struct follow_spec spec;
+	struct loop *loop;
+	struct lookout *lookout;
+	struct live *live;
+	struct render *out;
+	struct watch *watches;
+	char **followed;		/* locations */
+	size_t n_followed, followed_cap;
+	struct json state;
+	char *lock_path;
+	int lock_fd;
+	bool regular;			/* what is printed goes into a file */
+	bool ended;			/* in order: nothing will be printed any more */
+	int64_t committed_ms;
+	struct loop_timer commit;
+	int signo;
+};
+
+/* --- the state */
+
+static int64_t
+whole(struct json o, const char *key)
+{
+	_cleanup_json_ struct json v = json_get(o, key);
+	int64_t n = -1;
+
+	return json_get_whole(v, &n) ? n : -1;
+}
+
+static bool
+is_true(struct json o, const char *key)
+{
+	_cleanup_json_ struct json v = json_get(o, key);
+
+	return json_kind(v) == JSON_TRUE;
+}
+
+/* Cut off what was printed after the state was written: it will be printed again. */
+static int
+cut_output(struct follow *fo, struct json output, struct fail *f)
+{
+	int64_t size = whole(output, "size");
+	struct stat st;
+
+	/* Who ended in order has written its state last, and what came then is not of rejoin-log. */
+	if (!fo->regular || is_true(fo->state, "ended") || fstat(STDOUT_FILENO, &st) < 0 || whole(output, "inode") != (int64_t)st.st_ino ||
+	    whole(output, "device") != (int64_t)st.st_dev || size < 0 || size > st.st_size)
+		return 0;
+	if (ftruncate(STDOUT_FILENO, size) < 0 || lseek(STDOUT_FILENO, size, SEEK_SET) < 0)
+		return fail_errno(f, errno, "standard output cannot be cut back to what the state knows");
+	fo->out->torn = is_true(output, "torn");
+	return 0;
+}
+
+static int
+load_state(struct follow *fo, struct fail *f)
+{
+	const char *path = fo->spec.state_path;
+	_cleanup_json_ struct json output = JSON_ABSENT;
+	struct stat st;
+	int r;
+
+	fo->regular = fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+	fo->lock_path = xasprintf("%s.lock", path);
+	fo->lock_fd = lock_open(fo->lock_path, 0600);
+	if (fo->lock_fd < 0)
+		return fail_errno(f, fo->lock_fd, "%s", fo->lock_path);
+	if (lock_try(fo->lock_fd) < 0)
+		return fail_set(f, EXIT_BUSY, "%s: another run has it", path);
+	r = json_load(path, 0, STATE_MAX, &fo->state, f);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0 && whole(fo->state, "version") != 1)
+		r = fail_set(f, EXIT_TROUBLE, "%s: not a state of this version", path);
+	if (r < 0) {
+		f->status = EXIT_TROUBLE;
+		return r;
+	}
+	output = json_get(fo->state, "output");
+	return json_is_object(output) ? cut_output(fo, output, f) : 0;
+}
+
+static struct json
+output_state(const struct follow *fo)
+{
+	struct json o = json_object();
+	struct stat st;
+
+	if (!fo->regular || fstat(STDOUT_FILENO, &st) < 0)
+		return o;
+	json_set(&o, "device", json_number((double)st.st_dev));
+	json_set(&o, "inode", json_number((double)st.st_ino));
+	json_set(&o, "size", json_number((double)st.st_size));
+	json_set(&o, "torn", json_bool(fo->out->torn));
+	return o;
+}
+
+static void
+commit(void *cookie)
+{
+	struct follow *fo = cookie;
+	_cleanup_json_ struct json state = json_object();
+	_cleanup_json_ struct json old = json_get(fo->state, "sources");
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct json sources = json_is_object(old) ? json_copy(old) : json_object();
+	int r;
+
+	/* A source that was not named this time keeps its place. */
+	live_save(fo->live, &sources);
+	json_set(&state, "version", json_number(1));
+	json_set(&state, "ended", json_bool(fo->ended));
+	json_set(&state, "output", output_state(fo));
+	json_set(&state, "sources", sources);
+	json_format(state, &text);
+	buf_putc(&text, '\n');
+	r = file_replace(fo->spec.state_path, text.s, text.len, 0600, 0);
+	if (r < 0) {
+		struct fail f;
+
+		fail_errno(&f, r, "%s", fo->spec.state_path);
+		fo->spec.tell(&f, fo->spec.cookie);
+	}
+	fo->committed_ms = clock_mono_ms();
+}
+
+static void
+written(void *cookie)
+{
+	struct follow *fo = cookie;
+
+	if (!fo->spec.state_path)
+		return;
+	if (!fo->regular || clock_mono_ms() >= fo->committed_ms + COMMIT_MS)
+		commit(fo);
+	else if (!fo->commit.set)
+		loop_timer_set(fo->loop, &fo->commit, COMMIT_MS);
+}
+
+/* --- sources */
+
+static bool
+is_followed(const struct follow *fo, const char *location)
+{
+	for (size_t i = 0; i < fo->n_followed; i++)
+		if (strcmp(fo->followed[i], location) == 0)
+			return true;
+	return false;
+}
+
+/* Is it what another that is followed was before it was rotated? */
+static bool
+is_rotated(const struct follow *fo, const char *location)
+{
+	for (size_t i = 0; i < fo->n_followed; i++)
+		if (rotated_is_of(location, fo->followed[i]))
+			return true;
+	return false;
+}
+
+/* A file that another was is read once: what becomes of it later is the other's. */
+static int
+add(struct follow *fo, const struct spec *spec, bool rotated, struct fail *f)
+{
+	struct feed *feed = rotated ? pipe_new(spec->location) : feeds_new(spec, fo->lookout);
+	_cleanup_json_ struct json sources = json_get(fo->state, "sources");
+	_cleanup_json_ struct json state = json_is_object(sources) ? json_get(sources, spec->name) : JSON_ABSENT;
+
+	return live_add(fo->live, spec, feed, state, f);
+}
+
+static void
+remember(struct follow *fo, const char *location)
+{
+	fo->followed = xgrow(fo->followed, fo->n_followed, &fo->followed_cap, sizeof(char *));
+	fo->followed[fo->n_followed++] = xstrdup(location);
+}
+
+static int
+add_all(struct follow *fo, struct fail *f)
+{
+	const struct specs *specs = fo->spec.specs;
+
+	for (size_t i = 0; i < specs->n; i++)
+		remember(fo, specs->v[i].location);
+	for (size_t i = 0; i < specs->n; i++) {
+		bool rotated = is_rotated(fo, specs->v[i].location);
+		int r;
+
+		if (rotated && json_is_object(fo->state))
+			continue;	/* it was read by the run before */
+		r = add(fo, &specs->v[i], rotated, f);
+		if (r < 0 && f->status == EXIT_USAGE)
+			return r;
+		if (r < 0)
+			fo->spec.tell(f, fo->spec.cookie);
+	}
+	return 0;
+}
+
+/* Who has a new name in a directory may match the pattern. */
+static void
+join(bool names, void *cookie)
+{
+	struct watch *w = cookie;
+	struct follow *fo = w->follow;
+	struct specs found = { .live = true };
+	struct fail f;
+
+	if (!names)
+		return;
+	specs_add_matches(&found, w->glob, &f);
+	for (size_t i = 0; i < found.n; i++) {
+		struct spec *s = &found.v[i];
+		const char *slash = strrchr(s->location, '/');
+
+		if (is_followed(fo, s->location) || is_rotated(fo, s->location))
+			continue;
+		if (!s->name)
+			s->name = xstrdup(slash && !live_has(fo->live, slash + 1) ? slash + 1 : s->location);
+		else if (live_has(fo->live, s->name)) {
+			free(s->name);
+			s->name = xstrdup(s->location);
+		}
+		remember(fo, s->location);
+		if (add(fo, s, false, &f) < 0)
+			fo->spec.tell(&f, fo->spec.cookie);
+	}
+	specs_release(&found);
+}
+
+static void
+watch_globs(struct follow *fo)
+{
+	const struct specs *specs = fo->spec.specs;
+
+	fo->watches = xcalloc(specs->n_globs + 1, sizeof *fo->watches);
+	for (size_t i = 0; i < specs->n_globs; i++) {
+		fo->watches[i] = (struct watch){ fo, &specs->globs[i], NULL };
+		fo->watches[i].post = lookout_add(fo->lookout, specs->globs[i].location, false, join, &fo->watches[i]);
+	}
+}
+
+/* --- the run */
+
+static void
+caught_up(void *cookie)
+{
+	struct follow *fo = cookie;
+
+	if (fo->out->ring)
+		render_end_last(fo->out);
+}
+
+static void
+opened(struct source *s, void *cookie)
+{
+	struct follow *fo = cookie;
+
+	if (fo->spec.live.opened)
+		fo->spec.live.opened(s, fo->spec.cookie);
+}
+
+static void
+tell(const struct fail *f, void *cookie)
+{
+	struct follow *fo = cookie;
+
+	fo->spec.tell(f, fo->spec.cookie);
+}
+
+static void
+asked(void *cookie)
+{
+	struct follow *fo = cookie;
+
+	fo->spec.asked(fo->spec.cookie);
+}
+
+int
+follow_open(const struct follow_spec *spec, struct render *out, struct order_count *count, struct follow **result,
+    struct fail *f)
+{
+	struct follow *fo = xcalloc(1, sizeof *fo);
+	struct live_spec live = spec->live;
+	int r = 0;
+
+	*fo = (struct follow){ .spec = *spec, .out = out, .lock_fd = -1, .commit = { .fn = commit, .cookie = fo } };
+	fo->loop = loop_new();
+	fo->lookout = lookout_new(fo->loop);
+	live.opened = opened;
+	live.caught_up = caught_up;
+	live.written = written;
+	live.tell = tell;
+	live.cookie = fo;
+	fo->live = live_new(fo->loop, &live, out, count);
+	if (spec->state_path)
+		r = load_state(fo, f);
+	if (r == 0)
+		r = add_all(fo, f);
+	if (r < 0) {
+		follow_close(fo);
+		return r;
+	}
+	if (!live.once)
+		watch_globs(fo);
+	*result = fo;
+	return 0;
+}
+
+int
+follow_run(struct follow *fo)
+{
+	loop_end_on_signals(fo->loop, &fo->signo);
+	loop_signal(fo->loop, SIGUSR1, asked, fo);
+	if (fo->n_followed || fo->spec.specs->n_globs)
+		loop_run(fo->loop);
+	/* With a state, what is held will be read again. */
+	if (fo->signo && !fo->spec.state_path)
+		live_drain(fo->live);
+	if (fo->out->ring)
+		render_end_last(fo->out);
+	fo->ended = true;
+	if (fo->spec.state_path && fo->out->error == 0)
+		commit(fo);
+	return fo->signo;
+}
+
+void
+follow_held(const struct follow *fo, size_t *bytes, size_t *records)
+{
+	live_held(fo->live, bytes, records);
+}
+
+void
+follow_close(struct follow *fo)
+{
+	if (!fo)
+		return;
+	loop_timer_stop(fo->loop, &fo->commit);
+	live_free(fo->live);
+	lookout_free(fo->lookout);
+	loop_free(fo->loop);
+	json_release(&fo->state);
+	io_closep(&fo->lock_fd);
+	free(fo->lock_path);
+	for (size_t i = 0; i < fo->n_followed; i++)
+		free(fo->followed[i]);
+	free(fo->followed);
+	free(fo->watches);
+	free(fo);
+}

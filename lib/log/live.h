@@ -1,0 +1,63 @@
+/*
+ * live - the causal merge of what comes while the tool runs.
+ *
+ * As log/order.h, but for these: nothing is known of what has not come yet, so
+ * a record waits for
+ *
+ *	HOLD	if some other source is behind its time, for what that may still bring;
+ *	PATIENCE	if a record that belongs before it is known to be missing,
+ *
+ * both from when it came, by the clock.  What was there at the start is merged
+ * as log/order.h has it.  All that has come is read until nothing is left; then
+ * nothing happens before the next wake or the next deadline.
+ */
+#ifndef LOG_LIVE_H
+#define LOG_LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/loop.h"
+#include "log/feed.h"
+#include "log/format.h"
+#include "log/order.h"
+#include "log/spec.h"
+
+struct live_spec {
+	struct order_spec order;
+	int64_t hold_ms, patience_ms;
+	bool once;			/* end where the sources end, for now */
+	const struct formats *formats;
+	/* A source begins, its format is known. */
+	void (*opened)(struct source *s, void *cookie);
+	/* All that came at first is out. */
+	void (*caught_up)(void *cookie);
+	/* Records went out, and are written. */
+	void (*written)(void *cookie);
+	void (*tell)(const struct fail *f, void *cookie);
+	void *cookie;
+};
+
+struct live;
+
+/* SPEC is copied; the loop is stopped, with EXIT_OK, when all feeds have ended. */
+struct live *live_new(struct loop *l, const struct live_spec *spec, struct render *out, struct order_count *count);
+void live_free(struct live *v);
+
+/* Follow FEED, which it takes, for SPEC; STATE is what live_save() wrote for it, or JSON_ABSENT. */
+int live_add(struct live *v, const struct spec *spec, struct feed *feed, struct json state, struct fail *f);
+
+/* Is there a source of that name? */
+bool live_has(const struct live *v, const char *name);
+
+/* Wait no longer: all that is held goes out. */
+void live_drain(struct live *v);
+
+/* Where each source is to go on, as members of STATE. */
+void live_save(struct live *v, struct json *state);
+
+/* Bytes and records that are held. */
+void live_held(const struct live *v, size_t *bytes, size_t *records);
+
+#endif
