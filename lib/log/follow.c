@@ -342,7 +342,7 @@ follow_run(struct follow *fo)
 {
 	loop_end_on_signals(fo->loop, &fo->signo);
 	loop_signal(fo->loop, SIGUSR1, asked, fo);
-	if (fo->n_followed || fo->spec.specs->n_globs)
+	if (live_has(fo->live, NULL) || (fo->spec.specs->n_globs && !fo->spec.live.once))
 		loop_run(fo->loop);
 	/* With a state, what is held will be read again. */
 	if (fo->signo && !fo->spec.state_path)

@@ -11,11 +11,11 @@ enum {
 	READ_SIZE = 64 << 10,
 	CYCLE_MS = 250,			/* between two looks for cycles */
 	TURN_RECORDS = 20000,		/* in one go, before other callbacks have theirs */
-	FORGET_FACTOR = 4,		/* ids are kept so many times the patience, as delays are not those of the clocks */
 	AHEAD_MAX = 4096,		/* records of a source that are held for others, or their order */
 };
 
-#define FORGET_NS	INT64_C(60000000000)
+/* So much longer than the patience, ids that were sent are remembered: what is delayed may be older than it looks. */
+#define FORGET_NS	INT64_C(10000000000)
 
 struct input {
 	struct live *live;
@@ -378,7 +378,7 @@ turn(void *cookie)
 	o->clock_ms = clock_mono_ms();
 	o->ahead_ns = INT64_MIN;
 	if (o->now_ns > INT64_MIN)
-		o->forget_ns = o->now_ns - FORGET_FACTOR * (v->spec.order.patience_ns + FORGET_NS);
+		o->forget_ns = o->now_ns - v->spec.order.patience_ns - FORGET_NS;
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		struct input *in = v->inputs[i];
 
@@ -493,7 +493,7 @@ bool
 live_has(const struct live *v, const char *name)
 {
 	for (size_t i = 0; i < v->n_inputs; i++)
-		if (strcmp(v->inputs[i]->spec.name, name) == 0)
+		if (!name || strcmp(v->inputs[i]->spec.name, name) == 0)
 			return true;
 	return false;
 }

@@ -48,7 +48,7 @@ void live_free(struct live *v);
 /* Follow FEED, which it takes, for SPEC; STATE is what live_save() wrote for it, or JSON_ABSENT. */
 int live_add(struct live *v, const struct spec *spec, struct feed *feed, struct json state, struct fail *f);
 
-/* Is there a source of that name? */
+/* Is there a source of that name; of any, for NULL? */
 bool live_has(const struct live *v, const char *name);
 
 /* Wait no longer: all that is held goes out. */

@@ -40,7 +40,7 @@ nesting_end(struct order *o, struct node *e, const struct edge *edge)
 	const struct children *c = slot ? (const struct children *)(uintptr_t)*slot : NULL;
 
 	for (size_t i = 0; c && i < c->n; i++)
-		order_need(o, e, c->v[i], EDGE_SPAN, edge->rule);
+		order_need(o, e, c->v[i], EDGE_SPAN, edge->rule, false);
 }
 
 /* The span whose end is ID is over. */
