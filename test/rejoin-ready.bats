@@ -416,71 +416,95 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	quiet
 }
 
-@test "gate: closed it neither writes nor reads; it opens at once" {
-	rejoin-ready forget lamp
+# A gate between two pipes moves what it does not copy otherwise: both ways are tried.
+# gate_into file|pipe - from the FIFO "in" to g.out
+gate_into() {
 	mkfifo in
-	start g bash -c 'exec rejoin-ready gate lamp <in'
-	exec 7>in
-	printf 'one\ntwo\n' >&7
-	wait_for 'grep -q inotify <(ls -l /proc/$g_pid/fd)'
-	# 64 KiB fit in the pipe, and not a byte more: it does not read
-	run timeout 1 dd if=/dev/zero of=/dev/fd/7 bs=4096 count=64
-	[ "$status" -eq 124 ]
-	[ ! -s g.out ]
-	rejoin-ready announce lamp
-	wait_for '[ "$(head -n 2 g.out)" = "one
+	case $1 in
+	file) start g bash -c 'exec rejoin-ready gate lamp <in' ;;
+	pipe) start g bash -c 'rejoin-ready gate lamp <in | cat' ;;
+	esac
+}
+
+@test "gate: closed it neither writes nor reads; it opens at once" {
+	local to
+	for to in file pipe; do
+		rejoin-ready forget lamp
+		gate_into $to
+		exec 7>in
+		printf 'one\ntwo\n' >&7
+		# 64 KiB fit in the pipe, and not a byte more: it does not read
+		run timeout 1 dd if=/dev/zero of=/dev/fd/7 bs=4096 count=64
+		[ "$status" -eq 124 ]
+		[ ! -s g.out ]
+		rejoin-ready announce lamp
+		wait_for '[ "$(head -n 2 g.out)" = "one
 two" ]'
-	exec 7>&-
-	wait_for '! alive $g_pid'
+		exec 7>&-
+		wait_for '! alive $g_pid'
+		rm in
+	done
 }
 
 @test "gate: it closes at the end of a line, and a line that began is passed to its end" {
-	announce p1
-	mkfifo in
-	start g bash -c 'exec rejoin-ready gate lamp <in'
-	exec 7>in
-	printf 'one\ntw' >&7
-	wait_for '[ "$(wc -c <g.out)" = 6 ]'
-	rejoin-ready forget lamp
-	printf 'o\nthree\nfour' >&7
-	wait_for '[ "$(wc -c <g.out)" = 8 ]'
-	printf '\n' >&7
-	rejoin-ready announce lamp
-	wait_for '[ "$(wc -l <g.out)" = 4 ]'
-	rejoin-ready forget lamp
-	# the last line has no end; whoever wrote it is gone, and it waits all the same
-	printf 'last' >&7
-	exec 7>&-
-	wait_for 'alive $g_pid'
-	announce p2
-	wait_for '! alive $g_pid'
-	[ "$(cat g.out)" = $'one\ntwo\nthree\nfour\nlast' ]
+	local to
+	for to in file pipe; do
+		announce p1
+		gate_into $to
+		exec 7>in
+		printf 'one\ntw' >&7
+		wait_for '[ "$(wc -c <g.out)" = 6 ]'
+		rejoin-ready forget lamp
+		printf 'o\nthree\nfour' >&7
+		wait_for '[ "$(wc -c <g.out)" = 8 ]'
+		printf '\n' >&7
+		rejoin-ready announce lamp
+		wait_for '[ "$(wc -l <g.out)" = 4 ]'
+		rejoin-ready forget lamp
+		# the last line has no end; whoever wrote it is gone, and it waits all the same
+		printf 'last' >&7
+		exec 7>&-
+		wait_for 'alive $g_pid'
+		announce p2
+		wait_for '! alive $g_pid'
+		[ "$(cat g.out)" = $'one\ntwo\nthree\nfour\nlast' ]
+		rm in
+	done
 	# nothing to pass on, nobody who writes: it ends, open or not
 	rejoin-ready forget lamp
 	run bash -c ': | rejoin-ready gate lamp'
 	status_is 0
+	: >empty
+	announce p1
+	run rejoin-ready gate lamp <empty
+	status_is 0
 }
 
 @test "gate: a peer that flaps 100 times loses nothing" {
+	local how i
 	announce p1
 	seq 200000 >want
-	# the reader is slow now and then, so that writes fall short as well
-	start g bash -c 'exec 8< <(exec rejoin-ready gate lamp <want); while read -rN 30000 x <&8; do printf %s "$x"; done; printf %s "$x"'
-	local i
-	for i in {1..100}; do
-		rejoin-ready forget lamp
-		announce "p$i"
+	# from a file and from a pipe; the reader is slow now and then, so that writes fall short
+	for how in 'rejoin-ready gate lamp <want' 'cat want | rejoin-ready gate lamp'; do
+		start g bash -c 'exec 8< <('"$how"'); while read -rN 30000 x <&8; do printf %s "$x"; done; printf %s "$x"'
+		for i in {1..100}; do
+			rejoin-ready forget lamp
+			announce "p$i"
+		done
+		wait_for '! alive $g_pid' 30
+		cmp want g.out
 	done
-	wait_for '! alive $g_pid' 30
-	cmp want g.out
-	# and in a pipe that is written to slowly
-	start s bash -c 'for i in {1..300}; do echo "a $i"; printf "b "; read -rt 0.002 <> <(:); echo "$i"; done | rejoin-ready gate lamp'
-	for i in {1..100}; do
-		rejoin-ready forget lamp
-		announce "p$i"
+	# a pipe that is written to slowly
+	for how in '' '| cat'; do
+		start s bash -c 'for i in {1..300}; do echo "a $i"; printf "b "; read -rt 0.002 <> <(:); echo "$i"; done |
+			rejoin-ready gate lamp '"$how"
+		for i in {1..100}; do
+			rejoin-ready forget lamp
+			announce "p$i"
+		done
+		wait_for '! alive $s_pid' 30
+		cmp s.out <(for i in {1..300}; do echo "a $i"; echo "b $i"; done)
 	done
-	wait_for '! alive $s_pid' 30
-	cmp s.out <(for i in {1..300}; do echo "a $i"; echo "b $i"; done)
 }
 
 @test "gate --drop-oldest: reads on while closed, drops whole lines, and counts them" {

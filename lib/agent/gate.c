@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/gate.h"
+#include "agent/relay.h"
 #include "base/io.h"
 #include "base/notify.h"
 #include "base/xalloc.h"
@@ -32,6 +33,8 @@ struct gate {
 	size_t begin, end, cap;
 	int out, out_own;	/* OUT_OWN: a description of our own of the same pipe */
 	bool is_socket, is_blocking_pipe;
+	struct relay relay;	/* between two pipes, where nothing is to be kept */
+	bool relays, is_full;	/* IS_FULL: it waits for room */
 	int64_t lost_lines, lost_bytes;
 };
 
@@ -228,15 +231,34 @@ is_done(const struct gate *g)
 	return g->hung_up && g->begin == g->end && ioctl(g->spec->in, FIONREAD, &left) == 0 && left == 0;
 }
 
+/* From pipe to pipe: nothing is held here, and so B stays empty. */
+static int
+relay(struct gate *g, struct fail *f)
+{
+	char last = '\n';
+	ssize_t n = relay_move(&g->relay, !g->open, &last);
+
+	g->is_full = n == -ENOBUFS;
+	if (n == -EAGAIN || n == -ENOBUFS)
+		return -EAGAIN;
+	if (n == 0)
+		g->at_end = true;
+	if (n > 0)
+		g->mid_line = last != '\n';
+	return n < 0 ? fail_errno(f, (int)n, "standard output") : 0;
+}
+
 enum { EVENT, IN, OUT };
 
 /* Until there is something to do, or at once; POLL has what there is. */
 static int
 sleep_until(struct gate *g, struct pollfd p[3], bool writing, struct fail *f)
 {
+	bool reading = may_read(g) && !g->is_full;
+
 	p[EVENT] = (struct pollfd){ .fd = g->notify_fd, .events = POLLIN };
-	p[IN] = (struct pollfd){ .fd = g->hung_up && !may_read(g) ? -1 : g->spec->in,
-	    .events = may_read(g) ? POLLIN : 0 };
+	p[IN] = (struct pollfd){ .fd = g->hung_up && !reading ? -1 : g->spec->in,
+	    .events = reading ? POLLIN : 0 };
 	/* without events: that whoever reads from us has gone */
 	p[OUT] = (struct pollfd){ .fd = g->out, .events = writing ? POLLOUT : 0 };
 	while (poll(p, 3, -1) < 0)
@@ -253,11 +275,11 @@ pass(struct gate *g, struct fail *f)
 	int r = look(g, f);
 
 	while (r == 0 && !is_done(g)) {
-		bool writing = allowed(g) > 0;
+		bool writing = allowed(g) > 0 || (g->is_full && may_read(g));
 		struct pollfd p[3];
 
 		/* most often there is room: no poll between a read and its write */
-		if (writing && !g->is_blocking_pipe) {
+		if (allowed(g) > 0 && !g->is_blocking_pipe) {
 			r = give(g, f);
 			if (r == 0)
 				continue;
@@ -273,8 +295,12 @@ pass(struct gate *g, struct fail *f)
 		}
 		if (r == 0 && writing && g->is_blocking_pipe && p[OUT].revents && allowed(g) > 0)
 			r = give(g, f);
+		else if (r == 0 && g->relays && may_read(g) && (p[IN].revents || p[OUT].revents))
+			r = relay(g, f);
 		else if (r == 0 && may_read(g) && p[IN].revents)
 			r = take(g, f);
+		if (r == -EAGAIN)
+			r = 0;
 	}
 	return r;
 }
@@ -288,9 +314,12 @@ gate_run(const struct gate_spec *spec, const struct readiness *place, struct fai
 	if (g.notify_fd < 0)
 		return fail_errno(f, g.notify_fd, "inotify");
 	open_out(&g);
+	g.relays = spec->keep_bytes < 0 && relay_open(&g.relay, spec->in, g.out);
 	r = pass(&g, f);
 	if (g.lost_lines > 0)
 		spec->dropped(g.lost_lines, g.lost_bytes, spec->cookie);
+	if (g.relays)
+		relay_close(&g.relay);
 	io_closep(&g.out_own);
 	io_closep(&g.notify_fd);
 	free(g.b);
