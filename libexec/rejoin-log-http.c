@@ -72,6 +72,8 @@ main(int argc, char *argv[])
 		spec.last_id = id;
 	if (events_start(h.loop, &spec, &ops, &e, &f) < 0)
 		helper_done(&f, &h);
+	for (const char *id = helper_first(&h); e && id; id = helper_next(&h, id))
+		events_know(e, id);
 	loop_run(h.loop);
 	events_free(e);
 	helper_release(&h);

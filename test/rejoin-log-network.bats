@@ -252,6 +252,23 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	lines_are '1 2 3 6 7'
 }
 
+@test "a server that begins anew after a break, and one that falls silent" {
+	serve
+	say 'event a 1 line 1'
+	say 'event b 2 line 2'
+	printf 'a\nb\n' >known
+	start f sh -c "exec '$B/libexec/rejoin/rejoin-log-http' --feed --idle 500ms '$url/events' <known"
+	wait_for 'grep -q "^GET /events" requests'
+	say 'raw id: a\ndata: 1 line 1\n\nid: b\ndata: 2 line 2\n\nretry: 20\n\n'
+	say 'event c 3 line 3'
+	lines_are 3
+	say hang
+	wait_for 'grep -q "nothing came for 500 ms" f.out' 20
+	say 'event d 4 line 4'
+	lines_are '3 4'
+	run ! grep -q '^gap' f.out
+}
+
 @test "a stream without ids cannot go on, and says so" {
 	serve
 	start f "$B/libexec/rejoin/rejoin-log-http" --feed "$url/events"

@@ -237,6 +237,12 @@ events_start(struct loop *l, const struct events_spec *spec, const struct events
 }
 
 void
+events_know(struct events *e, const char *id)
+{
+	e->seen[e->n_seen++ % SEEN_MAX] = hash(id);
+}
+
+void
 events_free(struct events *e)
 {
 	if (!e)

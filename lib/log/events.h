@@ -43,6 +43,9 @@ struct events;
 /* SPEC and OPS are borrowed. */
 int events_start(struct loop *l, const struct events_spec *spec, const struct events_ops *ops,
     struct events **out, struct fail *f);
+
+/* ID is that of an event that is known already, before the last one. */
+void events_know(struct events *e, const char *id);
 void events_free(struct events *e);
 
 #endif

@@ -490,10 +490,12 @@ answer(void *cls, struct MHD_Connection *c, const char *path, const char *method
 		    body->len ? " body " : "", body->s);
 		fflush(all.log);
 	}
-	pthread_mutex_unlock(&all.lock);
-	if (slow)
+	/* else who has seen the request in the log has a stream to write to */
+	if (slow) {
+		pthread_mutex_unlock(&all.lock);
 		clock_sleep_ms(slow);
-	pthread_mutex_lock(&all.lock);
+		pthread_mutex_lock(&all.lock);
+	}
 	e = route(c, method, path, body);
 	pthread_mutex_unlock(&all.lock);
 	return e;
