@@ -30,7 +30,7 @@ problem(const struct fail *f, void *cookie)
 	*(bool *)cookie = true;
 }
 
-/* The restarts of P's agent, those of before the file was full first; none yet is no problem. */
+/* The restarts of P's agent, those of before the file was full first; none yet is no problem, and may be to come. */
 static void
 list_restarts(const struct profile *p, struct specs *specs)
 {
@@ -41,7 +41,7 @@ list_restarts(const struct profile *p, struct specs *specs)
 		_cleanup_free_ char *location = xasprintf("%s%s", path, old[i]), *name = xasprintf("restarts%s", old[i]);
 		char format[] = "rejoin-history";
 
-		if (access(location, F_OK) == 0)
+		if (access(location, F_OK) == 0 || (specs->live && !*old[i]))
 			specs_add_one(specs, &(struct spec){ .name = name, .location = location, .format = format });
 	}
 }

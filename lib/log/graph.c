@@ -292,6 +292,7 @@ announce_all(struct graph *g, const struct event *first, struct buf *out)
 			announce(g, lane, g->trace->emitters[g->announced].name, when, out);
 		g->sharing |= shared;
 		*when = '\0';
+		g->names = name_columns(g);
 	}
 }
 
