@@ -302,6 +302,9 @@ says_what_to_do() {
 	found fail "$file: [log.a]" "there is no log format 'no-such-format'"
 	found warn "$file: [log.a]" 'no file is there'
 	found fail "$file: [log.b]" 'neither a path nor a journal'
+	profile '[log.c]' 'path = impcentral:0123456789abcdef'
+	doctor profile
+	[[ $output != *log.c* ]]
 }
 
 @test "profile: one that is wrong or not trusted is a finding, one that is not there a mistake" {
