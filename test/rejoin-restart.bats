@@ -204,6 +204,40 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	[ "$(grep -l 'restarted by another' err.* | wc -l)" = 99 ]
 }
 
+@test "a script that becomes rejoin-restart asks when it does" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM'
+	launch
+	local old
+	old=$(cat pid)
+	# older than the agent, it asks for a restart of it all the same
+	bash -c 'read -t 2.5 <> <(:); exec rejoin-restart -A t' 2>err 3>&- 4>&- &
+	local asking=$!
+	run --separate-stderr rejoin-restart -A t
+	status_is 0
+	wait $asking
+	[ "$(wc -l <"$REJOIN_STATE_DIR/restart/t.jsonl")" = 2 ]
+	gone "$old"
+}
+
+@test "one that is killed in the middle keeps nobody from the next" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM'
+	sed -i 's/^stable = .*/stable = 60s/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	launch
+	local old
+	old=$(cat pid)
+	start first rejoin-restart -A t
+	wait_for 'gone "$old" >/dev/null && [ "$(cat pid)" != "$old" ]'
+	sed -i 's/^stable = .*/stable = 100ms/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	# who waits for his turn has it now
+	start second rejoin-restart -A t
+	kill -KILL "$first_pid"
+	wait "$second_pid"
+	restart
+	status_is 0
+}
+
 @test "five one after the other under a limit of three" {
 	agent run 'exec sleep 1000'
 	by_signal 'signal = TERM' 'limit = 3/10m'

@@ -6,6 +6,8 @@
 #include "agent/life.h"
 #include "base/clock.h"
 
+enum { EXEC_MS = 1000 };
+
 static int64_t
 start_ms(uint64_t ticks)
 {
@@ -32,7 +34,9 @@ life_of_process(pid_t pid, struct life *l)
 int64_t
 life_own_start_ms(void)
 {
+	const int64_t least = clock_boot_ms() - EXEC_MS;
 	uint64_t ticks;
+	int64_t ms = incarnation_start(getpid(), &ticks) == 0 ? start_ms(ticks) : least + EXEC_MS;
 
-	return incarnation_start(getpid(), &ticks) == 0 ? start_ms(ticks) : clock_boot_ms();
+	return ms > least ? ms : least;
 }

@@ -24,7 +24,11 @@ struct life {
 /* The life of process PID; -ESRCH where it is gone. */
 int life_of_process(pid_t pid, struct life *l);
 
-/* When this process began, on the clock of boot. */
+/*
+ * When this process was asked for, on the clock of boot: when it was forked, but
+ * no more than a second ago, as that may have been a script that ran for long
+ * before it became this program.
+ */
 int64_t life_own_start_ms(void);
 
 #endif

@@ -169,6 +169,15 @@ held_back(const struct profile *p, const struct limit *l, struct fail *f)
 }
 
 int
+limit_check(const struct profile *p, struct fail *f)
+{
+	struct limit l;
+	int r = limit_look(p, &l, f);
+
+	return r == 0 && l.wait_ms ? held_back(p, &l, f) : r;
+}
+
+int
 limit_take(const struct profile *p, struct fail *f)
 {
 	struct limit_clock now;

@@ -23,6 +23,9 @@ struct limit {
 /* How things are; nothing is taken. */
 int limit_look(const struct profile *p, struct limit *l, struct fail *f);
 
+/* What limit_take() would say. */
+int limit_check(const struct profile *p, struct fail *f);
+
 /*
  * Take one, on disk when this returns.  EXIT_BUSY, naming when there will be
  * one, where there is none.  Without a limit in P it is 0.

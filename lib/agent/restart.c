@@ -16,7 +16,7 @@
 #include "base/io.h"
 
 /* A process's start is counted in ticks of 10 ms. */
-enum { TICK_MS = 10 };
+enum { TICK_MS = 10, BURST_MS = 5000 };
 
 struct work {
 	const struct profile *p;
@@ -24,7 +24,7 @@ struct work {
 	struct restart_outcome *o;
 	const struct method *m;
 	int64_t timeout_ms;
-	int64_t turn_end_ms;	/* until then it must be our turn, and the agent idle */
+	int64_t turn_end_ms;	/* until then the agent must be idle */
 	int turn;		/* the descriptor of our turn */
 };
 
@@ -53,27 +53,21 @@ was_restarted(struct work *w, struct fail *f)
 		w->o->by_another = true;
 		return fail_set(f, last.status, "%s", last.text);
 	}
-	if (!is_younger(w, l))
-		return 0;
-	w->o->by_another = true;
 	w->o->after = *l;
-	if (r == 0 && strcmp(last.incarnation, l->name) == 0)
+	w->o->by_another = is_younger(w, l) || (r == 0 && last.acted_ms > w->spec->asked_ms);
+	if (!w->o->by_another)
+		return 0;
+	if (r == 0 && l->running == 1 && strcmp(last.incarnation, l->name) == 0)
 		return 1;
+	if (!is_younger(w, l)) {
+		w->o->by_another = false;	/* and what it made is gone again */
+		return 0;
+	}
 	r = sign_begin(&sign, w->p, "", true, f);
 	if (r == 0)
 		r = proof_wait(&proof, f);
 	w->o->after = proof.life;
 	return r < 0 ? r : 1;
-}
-
-/* A refusal that waiting would not change, before we wait. */
-static int
-check_limit(const struct work *w, struct fail *f)
-{
-	struct limit l;
-	int r = limit_look(w->p, &l, f);
-
-	return r < 0 || l.left > 0 ? r : limit_take(w->p, f);
 }
 
 static int
@@ -82,7 +76,7 @@ wait_idle(const struct work *w, struct fail *f)
 	int64_t left = w->turn_end_ms - clock_mono_ms();
 	int r;
 
-	if (w->spec->force || w->p->status.method == STATUS_NONE || w->o->before.running != 1)
+	if (w->spec->force || w->p->status.method == STATUS_NONE || w->o->before.running == 0)
 		return 0;
 	r = status_wait_idle(w->p, left > 0 ? left : 0, f);
 	return r == -ETIMEDOUT ? fail_set(f, EXIT_BUSY, "%s: is busy", w->p->name) : r;
@@ -128,7 +122,7 @@ act(struct work *w, struct fail *f)
 	_cleanup_sign_ struct sign sign = { .p = NULL };
 	const struct life *before = &w->o->before;
 	const int64_t begun = clock_mono_ms(), acted = clock_boot_ms();
-	struct fail why = { .status = EXIT_OK };
+	struct fail why = { .status = EXIT_OK }, ignored;
 	struct method_call call = { .p = w->p, .before = before, .conditional = w->spec->conditional,
 	    .reason = w->spec->reason, .end_ms = begun + w->timeout_ms };
 	struct proof proof = { .p = w->p, .m = w->m, .sign = &sign, .old = before->name,
@@ -141,7 +135,8 @@ act(struct work *w, struct fail *f)
 	if (r < 0 && (!w->m->is_prompt || why.status == EXIT_DENIED)) {
 		*f = why;
 		proof.outcome = "refused";
-		proof.life = *before;
+		if (w->m->look(w->p, call.end_ms, &proof.life, &ignored) < 0)
+			proof.life = *before;
 	} else {
 		proof.acted = r;
 		/* who had to be killed first has not had that time to start in */
@@ -162,7 +157,7 @@ prepare(struct work *w, struct fail *f)
 	int r = look(w, f);
 
 	if (r == 0)
-		r = check_limit(w, f);
+		r = limit_check(w->p, f);	/* waiting would not change that */
 	if (r == 0)
 		r = wait_idle(w, f);
 	if (r != 0)
@@ -184,11 +179,12 @@ restart(const struct profile *p, const struct restart_spec *spec, struct restart
 	*o = (struct restart_outcome){ .by_another = false };
 	if (!w.m)
 		return -EBADMSG;
-	w.turn_end_ms = clock_mono_ms() + w.timeout_ms;
-	turn = slot_take(p, w.turn_end_ms, f);
+	/* as long as another's restart may take */
+	turn = slot_take(p, clock_mono_ms() + 2 * w.timeout_ms + p->restart.stable_ms + BURST_MS, f);
 	if (turn < 0)
 		return turn;
 	w.turn = turn;
+	w.turn_end_ms = clock_mono_ms() + w.timeout_ms;
 	r = prepare(&w, f);
 	if (r == 0)
 		r = act(&w, f);
@@ -238,5 +234,5 @@ restart_describe(const struct profile *p, const struct restart_spec *spec, struc
 		    p->restart.limit, p->restart.limit_ms, limit.left);
 	if (spec->conditional && l.running == 0)
 		return fail_set(f, EXIT_ABSENT, "%s: not running", p->name);
-	return limit.left > 0 ? 0 : limit_take(p, f);
+	return limit_check(p, f);
 }

@@ -25,7 +25,7 @@
 
 struct restart_spec {
 	char reason[REASON_MAX + 1];	/* empty for none */
-	int64_t timeout_ms;	/* for each of: our turn and idle; ready.  -1: the profile's */
+	int64_t timeout_ms;	/* for it to be idle, and to be ready; -1: the profile's */
 	int64_t asked_ms;	/* when, on the clock of boot */
 	bool force;		/* do not ask whether it is idle */
 	bool conditional;	/* only if it runs */

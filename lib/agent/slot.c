@@ -37,7 +37,7 @@ open_lock(const struct profile *p, struct fail *f)
 	int fd = file_make_dirs(dirname(copy), 0755);
 
 	if (fd == 0)
-		fd = lock_open(path, 0644);
+		fd = lock_open(path, 0600);	/* who can read it can lock it */
 	return fd < 0 ? fail_errno(f, fd, "%s", path) : fd;
 }
 
