@@ -16,6 +16,11 @@ setup() {
 	: >log
 }
 
+teardown() {
+	end
+	[ -z "${OUTSIDE-}" ] || rm -rf "$OUTSIDE"
+}
+
 # agent ID ARGS... - an agent starts: run with the cycle above, as a job of that name
 agent() {
 	local id=$1
@@ -68,7 +73,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	announce p1
 	wait_as a1 --grace 1h
 	start w rejoin-ready wait lamp --incarnation a2 --grace 1h
-	wait_for '[ "$(sed -n s/^SigQ.*//p /proc/$w_pid/status | wc -l)" = 1 ] && grep -q inotify <(ls -l /proc/$w_pid/fd)'
+	wait_for 'grep -q inotify <(ls -l /proc/$w_pid/fd)'
 	# even from the same life of the peer: it was made after the agent's began
 	announce p1
 	wait_for '! alive $w_pid'
@@ -85,6 +90,9 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	wait_as a2 --grace 50ms --connected 'test -d .'
 	status_is 0
 	out_is agent-restart
+	# the gate takes it to be ready, too
+	run bash -c 'echo x | rejoin-ready gate lamp'
+	out_is x
 	# what cannot be asked is not connected, and said
 	wait_as a3 --grace 50ms --connected ./not-there
 	status_is 1
@@ -189,6 +197,37 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	status_is 3
 }
 
+@test "an agent that is not root's, in a directory that its group may write" {
+	needs_root
+	needs setpriv
+	# the test's own directory is root's alone
+	OUTSIDE=$(mktemp -d)
+	chmod 755 "$OUTSIDE"
+	REJOIN_RUNTIME_DIR=$OUTSIDE
+	D=$OUTSIDE/ready/lamp
+	mkdir "$OUTSIDE/ready"
+	install -d -m 2775 -g nogroup "$D"
+	# nor need another user be let in to where the tools were built
+	cp "$B/bin/rejoin-ready" "$OUTSIDE/"
+	as_nobody() {
+		local cmd=$1
+		shift
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$OUTSIDE/$cmd" "$@"
+	}
+	announce p1
+	run --separate-stderr as_nobody rejoin-ready run lamp --incarnation a1 -- true
+	status_is 0
+	out_is cold-start
+	run --separate-stderr as_nobody rejoin-ready wait lamp --incarnation a2 --grace 0s
+	out_is agent-restart
+	as_nobody rejoin-ready announce lamp --incarnation p2
+	run rejoin-ready run lamp --incarnation a3 -- true
+	out_is cold-start
+	chmod 755 "$D"
+	run --separate-stderr as_nobody rejoin-ready announce lamp --incarnation p3
+	status_is 7
+}
+
 @test "a peer's name may hold anything; a link in its place is not followed" {
 	rejoin-ready announce '../up/and away'
 	[ -e "$REJOIN_RUNTIME_DIR/ready/%2E.%2Fup%2Fand%20away/announced" ]
@@ -225,6 +264,14 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	run --separate-stderr rejoin-ready run lamp --incarnation a4 --grace 0s -- true
 	status_is 125
 	err_has 'agent incarnation a4 has had its cycle'
+	# nor is the lock another name of somebody's file
+	: >"$PWD/theirs"
+	mv "$D/lock" "$D/lock.own"
+	ln "$PWD/theirs" "$D/lock"
+	run --separate-stderr rejoin-ready run lamp --incarnation a5 --grace 0s -- touch begun
+	status_is 125
+	err_has 'is not what belongs there'
+	mv "$D/lock.own" "$D/lock"
 	# what cannot be recorded is not begun
 	rm "$D/cycle"
 	mkdir "$D/cycle"
@@ -548,6 +595,9 @@ two" ]'
 	run --separate-stderr bash -c 'echo x | rejoin-ready gate lamp >/dev/full'
 	status_is 3
 	err_has 'standard output: No space left on device'
+	rejoin-ready forget lamp
+	run --separate-stderr bash -c 'rejoin-ready gate lamp <&- >&-'
+	status_is 3
 }
 
 @test "the example: a weather agent, its migration, a reboot of its lamp, an absence" {

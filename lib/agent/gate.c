@@ -264,9 +264,11 @@ sleep_until(struct gate *g, struct pollfd p[3], bool writing, struct fail *f)
 	while (poll(p, 3, -1) < 0)
 		if (errno != EINTR)
 			return fail_errno(f, errno, "poll");
-	if (p[IN].revents & POLLHUP)
+	if (p[IN].revents & (POLLHUP | POLLERR))
 		g->hung_up = true;
-	return 0;
+	if (p[IN].revents & POLLNVAL)
+		return fail_errno(f, EBADF, "standard input");
+	return p[OUT].revents & POLLNVAL ? fail_errno(f, EBADF, "standard output") : 0;
 }
 
 static int

@@ -429,16 +429,27 @@ readiness_begin(const struct readiness *r, const struct readiness_self *self, en
 	return e;
 }
 
-int
-readiness_adopt(const struct readiness *r, struct readiness_now *now, struct fail *f)
+static int
+update_cycle(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f)
 {
-	memcpy(now->cycle.peer, now->announced.peer, sizeof now->cycle.peer);
+	if (!now->cycle.is_there || strcmp(now->cycle.agent, self->id) != 0)
+		return 0;
 	return write_note(r, r->cycle, &now->cycle, f);
 }
 
 int
-readiness_end(const struct readiness *r, struct readiness_now *now, struct fail *f)
+readiness_adopt(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f)
+{
+	memcpy(now->cycle.peer, now->announced.peer, sizeof now->cycle.peer);
+	return update_cycle(r, self, now, f);
+}
+
+int
+readiness_end(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f)
 {
 	now->cycle.ended = true;
-	return write_note(r, r->cycle, &now->cycle, f);
+	return update_cycle(r, self, now, f);
 }

@@ -121,10 +121,13 @@ bool readiness_is_peer_restart(const struct readiness_now *now);
 int readiness_begin(const struct readiness *r, const struct readiness_self *self, enum verdict v,
     struct readiness_now *now, struct fail *f);
 
-/* The peer announced in NOW is the one that the cycle serves from now on. */
-int readiness_adopt(const struct readiness *r, struct readiness_now *now, struct fail *f);
-
-/* The cycle of NOW has ended. */
-int readiness_end(const struct readiness *r, struct readiness_now *now, struct fail *f);
+/*
+ * The peer announced in NOW is the one that SELF's cycle serves from now on; it
+ * has ended.  Both do nothing where another life's work has been begun since.
+ */
+int readiness_adopt(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f);
+int readiness_end(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f);
 
 #endif

@@ -3,10 +3,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/handshake.h"
@@ -20,6 +22,8 @@
 #include "base/xalloc.h"
 
 /* A left-over cycle has this long to end; a command of --on this long to run. */
+enum { MARK = INCARNATION_TEXT + 8 };
+
 enum { MOMENT_MS = 200, LEFT_OVER_MS = 10000, ON_MS = 30000, ON_GRACE_MS = 2000 };
 
 struct turn {
@@ -32,7 +36,7 @@ struct turn {
 	bool on_due[VERDICTS];		/* and those that come after it; many of a kind are one */
 	bool ending;			/* the cycle has ended, or never will begin */
 	int lock_fd, status;
-	char mark[INCARNATION_TEXT + 8];	/* in the environment of the cycle and all it starts */
+	char mark[MARK];		/* in the environment of the cycle and all it starts */
 };
 
 static void
@@ -57,9 +61,28 @@ say(const struct turn *t, enum exit_status status, const char *fmt, ...)
 
 struct holder {
 	pid_t pid;
-	char mark[INCARNATION_TEXT + 8];
+	char mark[MARK];
 	char agent[READINESS_ID];
 };
+
+/* What a run whose incarnation is OF marks its cycle with; the end keeps it from being another's prefix. */
+static void
+mark_of(const char *of, char mark[MARK])
+{
+	snprintf(mark, MARK, "ready-%s.", of);
+}
+
+/* A file that others write, too, must not make us signal more than one run's cycle. */
+static bool
+is_mark(const char *mark)
+{
+	unsigned int boot;
+	uintmax_t start;
+	int pid, len = 0;
+
+	return sscanf(mark, "ready-%8x-%d-%ju.%n", &boot, &pid, &start, &len) == 3 && len > 0 &&
+	    !mark[len];
+}
 
 static void
 read_holder(int fd, struct holder *h)
@@ -79,7 +102,8 @@ read_holder(int fd, struct holder *h)
 	if (num_parse(text, 1, INT32_MAX, &pid) < 0)
 		return;
 	h->pid = (pid_t)pid;
-	snprintf(h->mark, sizeof h->mark, "%.*s", (int)sizeof h->mark - 1, mark);
+	if (is_mark(mark))
+		snprintf(h->mark, sizeof h->mark, "%.*s", MARK - 1, mark);
 	snprintf(h->agent, sizeof h->agent, "%.*s", READINESS_ID - 1, agent);
 }
 
@@ -92,10 +116,12 @@ open_holder(const struct holder *h)
 {
 	_cleanup_fd_ int fd = h->pid > 0 ? pidfd_open(h->pid, 0) : -1;
 	struct pollfd end = { .fd = fd, .events = POLLIN };
-	char now[INCARNATION_TEXT];
+	char now[INCARNATION_TEXT], mark[MARK];
 
-	if (fd < 0 || poll(&end, 1, 0) != 0 || incarnation_of(h->pid, now) < 0 ||
-	    strncmp(h->mark, "ready-", 6) != 0 || strcmp(h->mark + 6, now) != 0)
+	if (fd < 0 || poll(&end, 1, 0) != 0 || incarnation_of(h->pid, now) < 0)
+		return -1;
+	mark_of(now, mark);
+	if (strcmp(h->mark, mark) != 0)
 		return -1;
 	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
@@ -141,10 +167,10 @@ end_left_over(const struct turn *t, const struct holder *h)
 		return r == -ETIMEDOUT ? -EAGAIN : r;
 	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
 	    *h->agent ? h->agent : "?");
-	if (strncmp(h->mark, "ready-", 6) == 0)
+	if (*h->mark)
 		spawn_signal_marked(h->mark, SIGTERM);
 	r = lock_for(t->lock_fd, LEFT_OVER_MS);
-	if (r == -ETIMEDOUT && strncmp(h->mark, "ready-", 6) == 0)
+	if (r == -ETIMEDOUT && *h->mark)
 		spawn_kill_marked(h->mark);
 	return r == -ETIMEDOUT ? -EAGAIN : r;
 }
@@ -178,11 +204,15 @@ take_lock(struct turn *t, struct fail *f)
 {
 	const char *path = t->spec->place->lock;
 	_cleanup_free_ char *text = NULL;
+	struct stat st;
 	int r;
 
 	t->lock_fd = lock_open(path, t->spec->place->mode);
-	if (t->lock_fd < 0)
-		return fail_errno(f, t->lock_fd, "%s", path);
+	if (t->lock_fd < 0 || fstat(t->lock_fd, &st) < 0)
+		return fail_errno(f, t->lock_fd < 0 ? t->lock_fd : errno, "%s", path);
+	/* it is written to: not through another name of somebody's file */
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+		return fail_set(f, EXIT_DENIED, "%s: is not what belongs there", path);
 	r = wait_lock(t, f);
 	if (r < 0)
 		return r;
@@ -272,7 +302,8 @@ cycle_ended(int fd, short events, void *cookie)
 	(void)events;
 	loop_unwatch(t->loop, fd);
 	status = child_reap(&t->child);
-	if (readiness_end(t->spec->place, &t->now, &f) < 0)
+	if (readiness_read(t->spec->place, &t->now, &f) < 0 ||
+	    readiness_end(t->spec->place, t->spec->self, &t->now, &f) < 0)
 		tell(t, &f);
 	end_with(t, status);
 }
@@ -281,6 +312,8 @@ cycle_ended(int fd, short events, void *cookie)
 static void
 begin(struct turn *t, enum verdict v)
 {
+	const char *outer = getenv("REJOIN_RUN");
+	_cleanup_free_ char *before = outer ? xstrdup(outer) : NULL;
 	struct fail f;
 	int r;
 
@@ -293,7 +326,10 @@ begin(struct turn *t, enum verdict v)
 	set_environment(t, v);
 	setenv("REJOIN_RUN", t->mark, 1);
 	r = child_start(&t->child, t->spec->cycle, t->lock_fd);
-	unsetenv("REJOIN_RUN");
+	if (before)
+		setenv("REJOIN_RUN", before, 1);
+	else
+		unsetenv("REJOIN_RUN");
 	if (r < 0) {
 		say(t, EXIT_TROUBLE, "%s: %s", t->spec->cycle[0], strerror(-r));
 		end_with(t, r == -ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN);
@@ -311,7 +347,7 @@ peer_restarted(struct turn *t)
 	say(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle goes on", t->spec->peer,
 	    verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
 	    *t->now.cycle.peer ? t->now.cycle.peer : "one unknown");
-	if (readiness_adopt(t->spec->place, &t->now, &f) < 0)
+	if (readiness_adopt(t->spec->place, t->spec->self, &t->now, &f) < 0)
 		tell(t, &f);
 	on(t, VERDICT_PEER_RESTART);
 }
@@ -404,7 +440,8 @@ turn_run(const struct turn_spec *spec)
 
 	if (r < 0)
 		r = fail_errno(&f, r, "/proc");
-	snprintf(t.mark, sizeof t.mark, "ready-%s", own);
+	if (r == 0)
+		mark_of(own, t.mark);
 	if (r == 0)
 		r = take_lock(&t, &f);
 	if (r == 0)

@@ -128,12 +128,17 @@ records(void)
 	assert(readiness_begin(&r, &self, VERDICT_AGENT_RESTART, &now, &f) == 0);
 	assert(readiness_is_known(&now) && !now.announced.is_there && !readiness_is_peer_restart(&now));
 	assert(readiness_announce(&r, "p1", &f) == 0 && readiness_read(&r, &now, &f) == 0);
-	assert(readiness_is_peer_restart(&now) && readiness_adopt(&r, &now, &f) == 0);
+	assert(readiness_is_peer_restart(&now) && readiness_adopt(&r, &self, &now, &f) == 0);
 	assert(readiness_read(&r, &again, &f) == 0 && !readiness_is_peer_restart(&again));
 	assert(strcmp(again.cycle.agent, "a1") == 0 && strcmp(again.cycle.peer, "p1") == 0);
-	assert(!again.cycle.ended && readiness_end(&r, &now, &f) == 0);
+	assert(!again.cycle.ended && readiness_end(&r, &self, &now, &f) == 0);
 	assert(readiness_read(&r, &again, &f) == 0 && again.cycle.ended);
 	assert(again.cycle.verdict == VERDICT_AGENT_RESTART);
+	/* another life's record is left alone */
+	strcpy(self.id, "a2");
+	again.cycle.ended = false;
+	assert(readiness_end(&r, &self, &again, &f) == 0 && readiness_read(&r, &now, &f) == 0);
+	assert(strcmp(now.cycle.agent, "a1") == 0);
 	/* a peer that is silent when the agent starts again is taken for the last one */
 	assert(readiness_forget(&r, &f) == 0 && readiness_read(&r, &now, &f) == 0);
 	assert(readiness_begin(&r, &self, VERDICT_AGENT_RESTART, &now, &f) == 0);
