@@ -263,6 +263,72 @@ fake() {
 	member .note '"x.service: systemctl cannot tell of it: no manager here"'
 }
 
+@test "the Azure agent, asked by its API" {
+	mkdir api
+	mkfifo -m 0660 api/apireq.fifo
+	profile '[status]' 'method = adu-api' "path = $PWD/api/apireq.fifo" 'timeout = 10s' \
+		'starting = ^value=1$' 'busy = ^value=[2-6]$' 'idle = ^value=7$' 'stopped = ^code=10001$'
+	view
+	status_is 5
+	member '.note|test("nobody reads it")' true
+	# it answers from the file "says", as the real one does: into the FIFO that it is told of
+	cat >reader <<-'END'
+	#!/bin/bash
+	exec 3<>api/apireq.fifo
+	echo up
+	while :; do
+		read -r v1 v2 t1 t2 l1 l2 < <(head -c 6 <&3 | od -An -tu1)
+		path=$(head -c $((l1 * 256 + l2)) <&3)
+		[ "$v1$v2$t1$t2 $(stat -c '%a %F' "$path")" = '0101 660 fifo' ] || { echo "asked: $path" >bad; exit; }
+		stat -c %U:%G "$path" >owner
+		[ -s says ] && cat says >"$path"
+	done
+	END
+	chmod +x reader
+	start reader ./reader
+	wait_for '[ -s reader.out ]'
+	local answer want
+	while IFS='|' read -r answer want; do
+		printf '%b' "$answer" >says
+		view
+		member '[.running,.state]' "$want"
+	done <<-'END'
+	\0000\0000\0000\0007|[true,"idle"]
+	\0000\0000\0000\0003|[true,"busy"]
+	\0000\0000\0000\0001|[true,"starting"]
+	\0000\0000\0001\0007|[null,"unknown"]
+	\0047\0021\0000\0000|[false,"stopped"]
+	END
+	[ ! -e bad ]
+	if [ "$(id -u)" = 0 ]; then
+		# it takes only what is its own
+		sed -i '1i [agent]\nuser = daemon\ngroup = daemon' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+		view
+		status_is 3
+		member '.note|test("owned by uid 0, not by daemon")' true
+		chown daemon:daemon api/apireq.fifo
+		view
+		status_is 5
+		[ "$(cat owner)" = daemon:daemon ]
+		chown root:root api/apireq.fifo
+		sed -i '1,3d' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	fi
+	: >says
+	sed -i 's/^timeout = .*/timeout = 200ms/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	view
+	status_is 3
+	member '.note|test("does not answer")' true
+	# nothing is left behind
+	[ "$(ls api)" = apireq.fifo ]
+	chmod o+w api/apireq.fifo
+	view
+	status_is 3
+	member '.note|test("writable by others")' true
+	rm -r api
+	view
+	status_is 3
+}
+
 @test "its last restarts" {
 	double
 	mkdir "$REJOIN_STATE_DIR/restart"

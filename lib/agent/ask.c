@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/aduapi.h"
 #include "agent/ask.h"
 #include "agent/command.h"
 #include "agent/systemd.h"
@@ -160,6 +161,24 @@ ask_command(const struct profile *p, struct status *s)
 	take(&p->status, answer.s, s);
 }
 
+static void
+ask_adu(const struct profile *p, struct status *s)
+{
+	_cleanup_buf_ struct buf answer = BUF_INIT;
+	struct fail f;
+	int r = aduapi_ask(p, p->status.timeout_ms, &answer, &f);
+
+	if (r == 0) {
+		take(&p->status, answer.s, s);
+	} else if (f.status == EXIT_ABSENT && s->running < 0) {
+		s->state = AGENT_STOPPED;
+		s->running = 0;
+		snprintf(s->note, sizeof s->note, "%.*s", (int)sizeof s->note - 1, f.text);
+	} else {	/* it runs, and is too old to be asked, or may not be */
+		unknown(s, f.text);
+	}
+}
+
 void
 ask_state(const struct profile *p, struct status *s)
 {
@@ -172,6 +191,9 @@ ask_state(const struct profile *p, struct status *s)
 		break;
 	case STATUS_EXEC:
 		ask_command(p, s);
+		break;
+	case STATUS_ADU_API:
+		ask_adu(p, s);
 		break;
 	case STATUS_NONE:
 	case STATUS_FILE:

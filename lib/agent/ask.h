@@ -4,6 +4,7 @@
  *	systemd		the service manager, for its unit
  *	dbus		the bus, for a property: busctl(1)'s get-property
  *	exec		a command, for its output
+ *	adu-api		the Azure agent, 1.3 and later, by its API (agent/aduapi.h)
  *
  * What is answered is matched with the profile's regular expressions (POSIX
  * extended, a line begins at ^), in the order of busy, starting, stopping,

@@ -17,9 +17,8 @@ enum { OPEN_TRIES = 30, OPEN_PAUSE_MS = 1 };
 enum { YIELDS = 100, LOOK_MIN_NS = 20000, LOOK_MAX_NS = 5000000 };
 
 static int
-check(const struct profile *p, int fd, struct fail *f)
+check(const struct profile *p, const char *path, int fd, struct fail *f)
 {
-	const char *path = p->retry.path;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -39,9 +38,9 @@ check(const struct profile *p, int fd, struct fail *f)
 }
 
 static int
-absent(const struct profile *p, const char *why, struct fail *f)
+absent(const struct profile *p, const char *path, const char *why, struct fail *f)
 {
-	return fail_set(f, EXIT_ABSENT, "%s: not running: %s: %s", p->name, p->retry.path, why);
+	return fail_set(f, EXIT_ABSENT, "%s: not running: %s: %s", p->name, path, why);
 }
 
 /* Open it, as often as it takes the agent to open its own end again. */
@@ -63,9 +62,8 @@ open_writer(const char *path)
 }
 
 int
-fifo_open(const struct profile *p, struct fail *f)
+fifo_open_at(const struct profile *p, const char *path, struct fail *f)
 {
-	const char *path = p->retry.path;
 	struct stat st;
 	int fd, r;
 
@@ -78,9 +76,9 @@ fifo_open(const struct profile *p, struct fail *f)
 	fd = open_writer(path);
 	switch (-fd) {
 	case ENXIO:
-		return absent(p, "nobody reads it", f);
+		return absent(p, path, "nobody reads it", f);
 	case ENOENT:
-		return absent(p, "is not there", f);
+		return absent(p, path, "is not there", f);
 	case EACCES:
 	case EPERM:
 		return denied_explain(path, f);
@@ -89,10 +87,16 @@ fifo_open(const struct profile *p, struct fail *f)
 	}
 	if (fd < 0)
 		return fail_errno(f, fd, "%s", path);
-	r = check(p, fd, f);
+	r = check(p, path, fd, f);
 	if (r < 0)
 		close(fd);
 	return r < 0 ? r : fd;
+}
+
+int
+fifo_open(const struct profile *p, struct fail *f)
+{
+	return fifo_open_at(p, p->retry.path, f);
 }
 
 int
@@ -158,7 +162,7 @@ wait_taken(int fd, const struct profile *p, int64_t end_ms, struct fail *f)
 			pause.tv_nsec += pause.tv_nsec / 2;
 	}
 	if (!has_reader(fd))
-		return absent(p, "ended before it read the request", f);
+		return absent(p, p->retry.path, "ended before it read the request", f);
 	return fail_set(f, EXIT_TIMEOUT, "%s: %s did not read the request in time", p->retry.path,
 	    p->name);
 }

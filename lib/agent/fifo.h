@@ -24,6 +24,9 @@
 /* A descriptor of P's pipe, which somebody reads. */
 int fifo_open(const struct profile *p, struct fail *f);
 
+/* Of the FIFO PATH of P's agent instead. */
+int fifo_open_at(const struct profile *p, const char *path, struct fail *f);
+
 /* Bytes in it that nobody has read yet. */
 int fifo_unread(int fd);
 

@@ -84,7 +84,7 @@ static const struct key {
 
 static const char *const methods[] = { "none", "fifo", "exec", "signal", "http", NULL };
 static const char *const statuses[] = { "none", "file", "busy-path", "systemd", "dbus", "exec",
-	NULL };
+	"adu-api", NULL };
 
 /* The signs of readiness, and the prefix after which an argument stands. */
 static const struct sign {
@@ -353,7 +353,10 @@ lacks_status(const struct profile *p)
 		return "[status] method = dbus needs a property: SERVICE OBJECT INTERFACE NAME";
 	if (s->method == STATUS_EXEC && !s->argv)
 		return "[status] method = exec needs an argv";
-	if ((s->method == STATUS_DBUS || s->method == STATUS_EXEC) && !says)
+	if (s->method == STATUS_ADU_API && !s->path)
+		return "[status] method = adu-api needs a path";
+	if ((s->method == STATUS_DBUS || s->method == STATUS_EXEC || s->method == STATUS_ADU_API) &&
+	    !says)
 		return "[status] needs to be told what an answer means: idle, busy, ... = REGEX";
 	return NULL;
 }

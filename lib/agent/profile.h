@@ -25,6 +25,7 @@ enum retry_method { RETRY_NONE, RETRY_FIFO, RETRY_EXEC, RETRY_SIGNAL, RETRY_HTTP
 enum retry_frame { FRAME_ADU64, FRAME_BYTE, FRAME_LINE };
 enum status_method {
 	STATUS_NONE, STATUS_FILE, STATUS_BUSY_PATH, STATUS_SYSTEMD, STATUS_DBUS, STATUS_EXEC,
+	STATUS_ADU_API,
 };
 enum ready_sign { READY_NONE, READY_NOTIFY, READY_LOG, READY_PROBE, READY_FIFO_READER, READY_STATUS };
 
@@ -55,11 +56,11 @@ struct profile_retry {
 
 struct profile_status {
 	enum status_method method;
-	char *path;		/* file: KEY=VALUE lines, agent/status.h */
+	char *path;		/* file: KEY=VALUE lines, agent/status.h; adu-api: its FIFO */
 	char *busy_path;	/* busy-path: a glob; the agent is busy while it matches */
 	char **property;	/* dbus: service, object, interface, name */
 	char **argv;		/* exec: the command */
-	int64_t timeout_ms;	/* dbus, exec: how long an answer may take */
+	int64_t timeout_ms;	/* of who is asked: how long an answer may take */
 	/* POSIX extended regular expressions: the answer says so; NULL where not set */
 	char *stopped, *starting, *idle, *busy, *failed, *stopping;
 };

@@ -217,6 +217,7 @@ retry_follow(const struct profile *p, const struct delivery *d, int64_t end_ms, 
 	case STATUS_SYSTEMD:
 	case STATUS_DBUS:
 	case STATUS_EXEC:
+	case STATUS_ADU_API:
 		return follow_busy(p, end_ms, f);
 	case STATUS_NONE:
 		break;

@@ -368,6 +368,7 @@ status_read(const struct profile *p, struct status *s, struct fail *f)
 	case STATUS_SYSTEMD:
 	case STATUS_DBUS:
 	case STATUS_EXEC:
+	case STATUS_ADU_API:
 		read_answer(p, s);
 		break;
 	case STATUS_NONE:
@@ -454,6 +455,7 @@ status_wait_idle(const struct profile *p, int64_t timeout_ms, struct fail *f)
 	case STATUS_SYSTEMD:
 	case STATUS_DBUS:
 	case STATUS_EXEC:
+	case STATUS_ADU_API:
 		return poll_answer(p, timeout_ms, f);
 	case STATUS_NONE:
 		break;

@@ -67,6 +67,7 @@ static const struct {
 	    ": [status] method = dbus needs a property: SERVICE OBJECT INTERFACE NAME" },
 	{ "[status]\nmethod=dbus\nproperty=a b c d\n",
 	    ": [status] needs to be told what an answer means: idle, busy, ... = REGEX" },
+	{ "[status]\nmethod=adu-api\nidle=x\n", ": [status] method = adu-api needs a path" },
 	{ "[status]\nmethod=exec\nidle=x\n", ": [status] method = exec needs an argv" },
 	{ "[status]\nmethod=exec\nargv=x\nidle=[\n", ":4: idle: '[': Invalid regular expression" },
 	{ "[status]\nmethod=file\n", ": [status] method = file needs a path" },
