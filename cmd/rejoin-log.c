@@ -224,11 +224,11 @@ follow(struct options *set, struct specs *specs, const struct formats *formats, 
 	if (follow_open(&spec, &out, &w.count, &w.follow, &f) < 0)
 		fail_die(&f);
 	signo = follow_run(w.follow);
-	follow_close(w.follow);
 	if (out.error)
 		die(EXIT_TROUBLE, out.error, "standard output");
-	render_release(&out);
 	sum_up(&w.count, false);
+	follow_close(w.follow);
+	render_release(&out);
 	if (signo)
 		raise(signo);
 	return w.failed || (set->strict && (w.count.late || w.count.dropped)) ? EXIT_NO : EXIT_OK;

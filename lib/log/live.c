@@ -207,6 +207,9 @@ backlog_is_beyond(const struct live *v, const struct node *e, int64_t ns)
 {
 	if (!e->backlog)
 		return false;
+	for (size_t i = 0; i < v->n_inputs; i++)
+		if (!v->inputs[i]->source && !v->inputs[i]->failed)
+			return false;
 	for (unsigned i = 0; i < v->order.n_lanes; i++) {
 		const struct lane *l = &v->order.lanes[i];
 
@@ -217,12 +220,21 @@ backlog_is_beyond(const struct live *v, const struct node *e, int64_t ns)
 }
 
 static bool
-all_have_ended(const struct live *v)
+all_have_ended(const struct live *v, const struct input *but)
 {
 	for (size_t i = 0; i < v->n_inputs; i++)
-		if (!has_ended(v->inputs[i]))
+		if (v->inputs[i] != but && !has_ended(v->inputs[i]))
 			return false;
 	return true;
+}
+
+/* Whatever E needs, nobody can bring it: all others have ended, and its own source has nothing for it. */
+static bool
+is_hopeless(const struct live *v, const struct node *e)
+{
+	const struct lane *l = e->lane;
+
+	return all_have_ended(v, l->source->fifo && !l->by_emitter ? l->source->cookie : NULL);
 }
 
 /* E needs what nobody has sent, and waits no longer. */
@@ -233,7 +245,7 @@ is_overdue(struct live *v, struct node *e)
 		v->order.count->overflow++;
 		order_give_up(&v->order, e, "early");
 	} else if (v->draining || v->order.clock_ms >= e->arrived_ms + v->spec.patience_ms ||
-	    backlog_is_beyond(v, e, e->r.t + v->spec.order.patience_ns) || all_have_ended(v)) {
+	    backlog_is_beyond(v, e, e->r.t + v->spec.order.patience_ns) || is_hopeless(v, e)) {
 		order_give_up(&v->order, e, "unmatched");
 	} else {
 		return false;
@@ -276,7 +288,7 @@ records_held(const struct live *v)
 static bool
 break_cycle(struct live *v)
 {
-	bool now = v->draining || all_have_ended(v) || v->order.clock_ms >= v->cycle_ms + CYCLE_MS;
+	bool now = v->draining || all_have_ended(v, NULL) || v->order.clock_ms >= v->cycle_ms + CYCLE_MS;
 
 	if (!now || records_held(v) == v->order.ready.n)
 		return false;
@@ -359,7 +371,7 @@ end_turn(struct live *v, bool any, bool more)
 		render_flush(v->order.out);
 	if (any && v->order.out->error == 0)
 		v->spec.written(v->spec.cookie);
-	if (v->order.out->error || (!more && all_have_ended(v)))
+	if (v->order.out->error || (!more && all_have_ended(v, NULL)))
 		loop_stop(v->loop, 0);
 	else if (more)
 		loop_timer_set(v->loop, &v->turn, 0);

@@ -105,6 +105,8 @@ node_weakest(struct node *e, uint64_t visit)
 	worst = open_wait(e);
 	do {
 		w = open_wait(e);
+		if (!w)
+			return NULL;		/* it needs what nobody has sent yet */
 		if (w->class > worst->class || (w->class == worst->class && gap(w) > gap(worst)))
 			worst = w;
 		e = w->provider;

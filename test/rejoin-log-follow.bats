@@ -1,0 +1,356 @@
+# rejoin-log that goes on, as its users see it.
+load helper
+
+setup() {
+	begin
+	cp -r "$TOP/packaging/formats.d" "$TOP/packaging/rules.d" "$REJOIN_CONFIG_DIR/"
+	cat >messages.conf <<-'CONF'
+		[m]
+		kind = message
+		send = tx=(?<id>\w+)
+		recv = rx=(?<id>\w+)
+	CONF
+}
+
+# has FILE TEXT...: these lines, in this order, and no others
+has() {
+	local file=$1
+	shift
+	wait_for "[ \"\$(wc -l <$file)\" -ge $# ]" 30 || { cat "$file" "${file%.out}.err"; return 1; }
+	diff -u <(printf '%s\n' "$@") "$file"
+}
+
+# at SECOND TEXT: a line of a log
+at() { printf '2026-11-21T10:00:%sZ %s\n' "$1" "$2"; }
+
+@test "what is there is merged, and then what comes, as it comes" {
+	at 00 a1 >a.log
+	at 02 a2 >>a.log
+	at 01 b1 >b.log
+	start log rejoin-log -f a.log b.log
+	has log.out "$(at 00 a1)" "$(at 01 b1)" "$(at 02 a2)"
+	at 03 b2 >>b.log
+	has log.out "$(at 00 a1)" "$(at 01 b1)" "$(at 02 a2)" "$(at 03 b2)"
+	at 04 a3 >>a.log
+	has log.out "$(at 00 a1)" "$(at 01 b1)" "$(at 02 a2)" "$(at 03 b2)" "$(at 04 a3)"
+	[ ! -s log.err ]
+}
+
+@test "a line is printed when it is whole" {
+	printf '2026-11-21T10:00:00Z a' >a.log
+	start log rejoin-log -f a.log
+	at 01 b1 >b.log
+	echo 1 >>a.log
+	has log.out "$(at 00 a1)"
+}
+
+@test "a file is followed through every way of rotating it" {
+	at 00 a0 >a.log
+	start log rejoin-log -f a.log
+	has log.out "$(at 00 a0)"
+	# renamed, and its writer goes on for a while
+	mv a.log a.log.1
+	at 01 a1 >>a.log.1
+	has log.out "$(at 00 a0)" "$(at 01 a1)"
+	at 02 a2 >a.log
+	has log.out "$(at 00 a0)" "$(at 01 a1)" "$(at 02 a2)"
+	# copied and truncated, with a line that nobody has read yet
+	kill -STOP "$log_pid"
+	at 03 a3 >>a.log
+	cp a.log a.log.1
+	: >a.log
+	at 04 a4 >>a.log
+	kill -CONT "$log_pid"
+	has log.out "$(at 00 a0)" "$(at 01 a1)" "$(at 02 a2)" "$(at 03 a3)" "$(at 04 a4)"
+	# removed, and made again; twice rotated while nobody looked
+	rm a.log
+	at 05 a5 >a.log
+	has log.out "$(at 00 a0)" "$(at 01 a1)" "$(at 02 a2)" "$(at 03 a3)" "$(at 04 a4)" "$(at 05 a5)"
+	kill -STOP "$log_pid"
+	at 06 a6 >>a.log
+	mv a.log a.log.2
+	at 07 a7 >a.log.1
+	at 08 a8 >a.log
+	kill -CONT "$log_pid"
+	has log.out "$(at 00 a0)" "$(at 01 a1)" "$(at 02 a2)" "$(at 03 a3)" "$(at 04 a4)" "$(at 05 a5)" \
+		"$(at 06 a6)" "$(at 07 a7)" "$(at 08 a8)"
+	[ ! -s log.err ]
+}
+
+@test "a torn last line of a file that was replaced gets a newline" {
+	at 00 first >a.log
+	start log rejoin-log -f a.log
+	has log.out "$(at 00 first)"
+	printf '2026-11-21T10:00:01Z torn' >>a.log
+	mv a.log a.log.1
+	at 02 whole >a.log
+	has log.out "$(at 00 first)" "$(at 01 torn)" "$(at 02 whole)"
+}
+
+@test "a truncated file is read from its beginning, and that is a gap" {
+	at 00 a1 >a.log
+	at 01 a2 >>a.log
+	start log rejoin-log -f --json a.log
+	wait_for '[ "$(wc -l <log.out)" -eq 2 ]'
+	at 02 a3 >a.log
+	wait_for '[ "$(wc -l <log.out)" -eq 3 ]'
+	[ "$(jq -r .mark log.out)" = "$(printf 'null\nnull\ngap')" ]
+	grep -q 'was truncated' log.err
+}
+
+@test "a file that is not there yet is waited for" {
+	start log rejoin-log -f a.log
+	wait_for 'grep -q "a.log: is not there yet" log.err'
+	at 00 a1 >a.log
+	has log.out "$(at 00 a1)"
+}
+
+@test "files that come to match a pattern join, rotated ones do not" {
+	mkdir logs
+	at 00 a1 >logs/a.log
+	start log rejoin-log -f 'logs/*.log*'
+	has log.out "$(at 00 a1)"
+	at 01 b1 >logs/b.log
+	has log.out "$(at 00 a1)" "$(at 01 b1)"
+	mv logs/a.log logs/a.log.1
+	at 02 a2 >logs/a.log
+	has log.out "$(at 00 a1)" "$(at 01 b1)" "$(at 02 a2)"
+	at 03 b2 >>logs/b.log
+	has log.out "$(at 00 a1)" "$(at 01 b1)" "$(at 02 a2)" "$(at 03 b2)"
+	start other rejoin-log -f 'none/*.log'
+	mkdir none
+	at 04 c1 >none/c.log
+	has other.out "$(at 04 c1)"
+}
+
+@test "where inotify does not work, files are polled" {
+	needs_strace
+	at 00 a1 >a.log
+	start log strace -f -o /dev/null -e inject=inotify_add_watch:error=ENOSPC "$B/bin/rejoin-log" -f a.log
+	has log.out "$(at 00 a1)"
+	at 01 a2 >>a.log
+	has log.out "$(at 00 a1)" "$(at 01 a2)"
+	mv a.log a.log.1
+	at 02 a3 >a.log
+	has log.out "$(at 00 a1)" "$(at 01 a2)" "$(at 02 a3)"
+}
+
+@test "a receipt waits for what was sent, and everything else goes on" {
+	: >a.log
+	: >b.log
+	start log rejoin-log -f --patience 20s --rules messages.conf a.log b.log
+	at 01 'gets rx=7' >>a.log
+	at 02 other >>b.log
+	has log.out "$(at 02 other)"
+	at 03 'sends tx=7' >>b.log
+	has log.out "$(at 02 other)" "$(at 03 'sends tx=7')" "$(at 01 'gets rx=7')"
+}
+
+@test "what waits in vain is unmatched, what comes too late is late, and both are counted" {
+	: >a.log
+	: >b.log
+	start log rejoin-log -f --json --patience 300ms --rules messages.conf a.log b.log
+	at 01 'gets rx=7' >>a.log
+	wait_for '[ "$(wc -l <log.out)" -eq 1 ]'
+	at 03 'other' >>b.log
+	wait_for '[ "$(wc -l <log.out)" -eq 2 ]'
+	at 02 'sends tx=7' >>b.log
+	at 01 'and behind' >>b.log
+	wait_for '[ "$(wc -l <log.out)" -eq 4 ]'
+	[ "$(jq -r .mark log.out | tr '\n' ' ')" = 'unmatched null late behind ' ]
+	kill -USR1 "$log_pid"
+	wait_for 'grep -q "are held" log.err'
+	grep -q '4 records, 1 unmatched, 1 late,' log.err
+	grep -q '1 came behind' log.err
+	grep -q '0 records are held' log.err
+}
+
+@test "a cycle is broken, not waited for for ever" {
+	: >a.log
+	: >b.log
+	start log rejoin-log -f --json --rules messages.conf a.log b.log
+	{ at 01 'rx=1'; at 01 'tx=2'; } >>a.log
+	{ at 01 'rx=2'; at 01 'tx=1'; } >>b.log
+	wait_for '[ "$(wc -l <log.out)" -eq 4 ]'
+	grep -q 'a cycle' log.err
+	[ "$(jq -r .mark log.out | grep -c cycle)" -eq 1 ]
+}
+
+@test "with --hold, an earlier record that comes later stands first" {
+	: >a.log
+	: >b.log
+	start log rejoin-log -f --hold 2s a.log b.log
+	at 02 a >>a.log
+	at 01 b >>b.log
+	has log.out "$(at 01 b)" "$(at 02 a)"
+}
+
+@test "a signal has it print what it holds" {
+	at 00 first >a.log
+	: >b.log
+	start log rejoin-log -f --patience 1h --rules messages.conf a.log b.log
+	has log.out "$(at 00 first)"
+	at 01 'gets rx=7' >>a.log
+	at 02 'after it' >>a.log
+	wait_for 'kill -USR1 $log_pid; grep -q " 2 records are held" log.err'
+	kill -TERM "$log_pid"
+	has log.out "$(at 00 first)" "$(at 01 'gets rx=7')" "$(at 02 'after it')"
+	status=0
+	wait "$log_pid" || status=$?
+	[ "$status" -eq 143 ]
+}
+
+@test "the buffer bounds what is held" {
+	at 00 first >a.log
+	: >b.log
+	start log rejoin-log -f --buffer 64K --patience 1h --rules messages.conf a.log b.log
+	{
+		at 01 'gets rx=7'
+		for i in $(seq 2000); do at 02 "and $i 0123456789012345678901234567890123456789"; done
+	} >>a.log
+	wait_for '[ "$(wc -l <log.out)" -eq 2002 ]' 30
+	kill -TERM "$log_pid"
+	wait_for 'grep -q "1 released early" log.err' || { cat log.err; return 1; }
+}
+
+@test "a FIFO goes on with its next writer, a pipe ends" {
+	mkfifo fifo
+	start log rejoin-log -f fifo
+	at 01 one >fifo
+	has log.out "$(at 01 one)"
+	printf '2026-11-21T10:00:02Z torn' >fifo
+	has log.out "$(at 01 one)" "$(at 02 torn)"
+	at 03 three >fifo
+	has log.out "$(at 01 one)" "$(at 02 torn)" "$(at 03 three)"
+	at 01 b1 >b
+	at 02 a1 >a
+	run --separate-stderr rejoin-log -f <(cat a) <(cat b)
+	status_is 0
+	[ "$(sort <<<"$output")" = "$(at 01 b1; at 02 a1)" ]
+	run --separate-stderr rejoin-log -f - <a
+	status_is 0
+	out_is "$(at 02 a1)"
+	gzip -k a
+	run --separate-stderr rejoin-log -f a.gz
+	out_is "$(at 02 a1)"
+}
+
+@test "--lines shows the end of what is there, and all that comes" {
+	for i in 1 2 3 4 5; do at 0$i a$i; done >a.log
+	start log rejoin-log -f -n 2 a.log
+	has log.out "$(at 04 a4)" "$(at 05 a5)"
+	at 06 a6 >>a.log
+	has log.out "$(at 04 a4)" "$(at 05 a5)" "$(at 06 a6)"
+}
+
+@test "lines without a time belong to the record before them" {
+	: >a.log
+	start log rejoin-log -f --json a.log
+	printf '2026-11-21T10:00:01Z trace\n  at x\n  at y\n' >>a.log
+	wait_for '[ "$(wc -l <log.out)" -eq 1 ]'
+	[ "$(jq -r .text log.out)" = "$(printf '2026-11-21T10:00:01Z trace\n  at x\n  at y')" ]
+}
+
+@test "nothing is done while nothing comes" {
+	needs_strace
+	at 00 a1 >a.log
+	at 00 b1 >b.log
+	mkfifo fifo
+	start log strace -f -o trace "$B/bin/rejoin-log" -f a.log b.log fifo 'x*.log'
+	wait_for '[ "$(wc -l <log.out)" -eq 2 ]'
+	wait_for 'tail -n1 trace | grep -q "poll("' 20
+	before=$(wc -l <trace)
+	# nothing to wait for: that nothing happens is what is asked, ten seconds long in a soak
+	wait_for false "$((SOAK ? 10 : 1))" >/dev/null || :
+	[ "$(wc -l <trace)" -eq "$before" ]
+}
+
+@test "--save-state goes on where the run before was" {
+	at 00 a1 >a.log
+	at 01 b1 >b.log
+	run --separate-stderr rejoin-log --save-state st a.log b.log
+	status_is 0
+	out_is "$(at 00 a1; at 01 b1)"
+	run --separate-stderr rejoin-log --save-state st a.log b.log
+	status_is 0
+	out_is ''
+	at 02 a2 >>a.log
+	printf '2026-11-21T10:00:03Z b' >>b.log
+	run --separate-stderr rejoin-log --save-state st a.log b.log
+	out_is "$(at 02 a2)"
+	at 04 a3 >>a.log
+	mv a.log a.log.1
+	at 05 a4 >a.log
+	echo 2 >>b.log
+	cp b.log b.log.1
+	at 06 b3 >b.log
+	run --separate-stderr rejoin-log --save-state st a.log b.log
+	out_is "$(at 03 b2; at 04 a3; at 05 a4; at 06 b3)"
+	rm b.log b.log.1
+	at 07 b4 >b.log
+	run --separate-stderr rejoin-log --save-state st --prefix=always a.log b.log
+	out_is "b.log | [gap] $(at 07 b4)"
+	err_has 'something may be missing'
+}
+
+# every_number_once N HOW...: a writer of N numbered lines, rotated every 50 ms; a reader killed and resumed at random
+every_number_once() {
+	local n=$1 kills=0 i
+	shift
+	mkdir w
+	start writer log-writer w/app.log "$n" "$@"
+	while alive "$writer_pid"; do
+		start reader sh -c 'exec rejoin-log -f --save-state st w/app.log >>out'
+		i=$((RANDOM % 25))
+		wait_for '[ $((i--)) -le 0 ] || ! alive $writer_pid'
+		kill -KILL "$reader_pid"
+		wait "$reader_pid" || :
+		kills=$((kills + 1))
+	done
+	rejoin-log --save-state st w/app.log >>out
+	sed 's/.* line 0*//' out >got
+	seq "$n" | diff -q - got || {
+		echo "killed $kills times; missing: $(seq "$n" | sort | comm -23 - <(sort -u got) | wc -l)," \
+			"twice: $(sort got | uniq -d | wc -l), state: $(cat st)"
+		return 1
+	}
+}
+
+@test "every number comes once: rotated by rename, the reader killed at random" {
+	every_number_once 6000 rename
+}
+
+@test "every number comes once: copied and truncated, the reader killed at random" {
+	every_number_once 6000 copytruncate
+}
+
+@test "every number comes once: both kinds by turns, the reader killed at random" {
+	every_number_once 6000 rename copytruncate
+}
+
+@test "a state belongs to one run, and a damaged one is none" {
+	at 00 a1 >a.log
+	start log rejoin-log -f --save-state st a.log
+	has log.out "$(at 00 a1)"
+	wait_for '[ -s st ]'
+	run --separate-stderr rejoin-log --save-state st a.log
+	status_is 6
+	err_has 'another run has it'
+	kill "$log_pid"
+	wait_for "! alive $log_pid"
+	echo nonsense >st
+	run --separate-stderr rejoin-log --save-state st a.log
+	status_is 3
+}
+
+@test "what does not go together is misuse" {
+	for how in '-f --check' '-f --exact' '-f --svg=x' '--hold=1s' '-f --order=minimax' '--save-state=x --check'; do
+		# shellcheck disable=SC2086	# two words
+		run --separate-stderr timeout 10 rejoin-log $how a.log
+		status_is 2
+	done
+	run --separate-stderr timeout 10 rejoin-log -f a.log,format=nonsense
+	status_is 2
+	run --separate-stderr timeout 10 rejoin-log -f "$PWD/"
+	status_is 1
+}
