@@ -538,18 +538,18 @@ two" ]'
 			rejoin-ready forget lamp
 			announce "p$i"
 		done
-		wait_for '! alive $g_pid' 30
+		wait_for '! alive $g_pid' 60
 		cmp want g.out
 	done
 	# a pipe that is written to slowly
 	for how in '' '| cat'; do
 		start s bash -c 'for i in {1..300}; do echo "a $i"; printf "b "; read -rt 0.002 <> <(:); echo "$i"; done |
 			rejoin-ready gate lamp '"$how"
-		for i in {1..100}; do
+		for i in {1..30}; do
 			rejoin-ready forget lamp
 			announce "p$i"
 		done
-		wait_for '! alive $s_pid' 30
+		wait_for '! alive $s_pid' 60
 		cmp s.out <(for i in {1..300}; do echo "a $i"; echo "b $i"; done)
 	done
 }

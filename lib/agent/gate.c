@@ -70,7 +70,7 @@ allowed(const struct gate *g)
 {
 	const char *nl;
 
-	if (g->open)
+	if (g->open || g->begin == g->end)
 		return g->end - g->begin;
 	if (!g->mid_line)
 		return 0;
