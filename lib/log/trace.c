@@ -28,7 +28,8 @@ struct used {
 
 struct memory {
 	uint64_t serial;		/* of the next event */
-	struct past *past;		/* the last PAST of them, by serial */
+	struct past *past;		/* the last PAST of them, by serial; it grows up to that */
+	size_t cap_past;
 	struct ids emitters;		/* number + 1 */
 	struct ids sent, wanted;	/* who sent an id, who needed one that was not sent: serial + 1 */
 	struct ids stopped;		/* an entity's last stop, serial + 1 */
@@ -58,7 +59,6 @@ trace_new(const struct rules *rules)
 
 	t->rules = rules;
 	t->memory = m;
-	m->past = xcalloc(PAST, sizeof *m->past);
 	m->sent.keep = m->wanted.keep = m->stopped.keep = is_recent;
 	m->sent.cookie = m->wanted.cookie = m->stopped.cookie = m;
 	m->text = (struct buf)BUF_INIT;
@@ -353,6 +353,10 @@ trace_record(struct trace *t, const struct shown *x, const char *p, size_t n, st
 		fields = (struct fields){ .v[0].p = NULL };
 	e->level = format_level(fields.v[FIELD_LEVEL]);
 	e->emitter = find_emitter(t, s, emitter_of(s, &fields, e->raw));
+	if (e->serial < PAST && e->serial == m->cap_past) {
+		m->cap_past = m->cap_past ? m->cap_past * 2 : 256;
+		m->past = xrealloc(m->past, m->cap_past, sizeof *m->past);
+	}
 	m->past[e->serial % PAST] = (struct past){ e->t, e->emitter };
 	m->edges.n = 0;
 	/* Last, because what it points to is that of the last match. */
