@@ -427,7 +427,7 @@ shipped() {
 		docker|2026-01-05T10:00:00.123456Z|null|{"log":"text\n","stream":"stdout","time":"2026-01-05T10:00:00.123456789Z"}
 		rauc|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z: Marked slot good
 		fwupd|null|null|no time
-		swupdate|null|INFO |[INFO ] : SWUPDATE running :  [main] : text
+		swupdate|null|INFO|[INFO ] : SWUPDATE running :  [main] : text
 		rauc-hawkbit|null|MESSAGE|MESSAGE: Checking for new software...
 	EOF
 }
