@@ -399,6 +399,12 @@ shipped() {
 		do|2021-08-26T12:03:20.776968Z|error|2021-08-26T12:03:20.7769686Z 1181  1197  error    {Append} (hr:80070018) cbWritten
 		mender|2026-01-05T10:00:00.123456Z|info|record_id=12 severity=info time="2026-Jan-05 10:00:00.123456" name="Global" msg="Sync" 
 		greengrass|2026-01-05T10:00:00.123000Z|INFO|2026-01-05T10:00:00.123Z [INFO] (main) com.aws.greengrass.lifecyclemanager.Kernel: system-start. {version=2.9}
+		greengrass|2024-08-07T23:57:21.910000Z|INFO|2024-08-07T23:57:21.910Z [INFO] (aws.greengrass.Cli-lifecycle) com.aws.greengrass.cli.CLIService: service-set-state. {serviceName=aws.greengrass.Cli, currentState=RUNNING, newState=STOPPING}
+		greengrass-lite|2026-01-05T10:00:00.123456Z|I|2026-01-05T10:00:00.123456+00:00 gg ggdeploymentd[612]: I[ggdeploymentd] [A34F:01BC:----:src/deployment_handler.c:77] trace_start: deployment_jobs
+		greengrass-lite|2026-01-05T10:00:00.123456Z|E|2026-01-05T10:00:00.123456+00:00 gg gghealthd[613]: E[gghealthd] src/health.c:12: text
+		kanto|2022-05-05T09:12:33.123456Z|INFO|2022/05/05 09:12:33.123456  [suite-connector]   INFO   Starting suite connector
+		kanto|2023-05-05T09:12:33.123456Z|DEBUG|2023/05/05 09:12:33.123456  [update-manager] DEBUG    received current state get
+		logfmt|2022-05-05T09:12:33.123456Z|info|time="2022-05-05T09:12:33.123456789Z" level=info msg="starting container management"
 		thin-edge|2026-01-05T10:00:00.123456Z|WARN|2026-01-05T10:00:00.123456Z  WARN tedge_agent: no time
 		evp|2025-06-01T12:00:00.123456Z|I|[ 1748779200.123456789|0A1F|main.c:12|I] EVP device agent is up
 		js7|2026-01-05T09:00:00.123000Z|info|2026-01-05 10:00:00.123+01 info  js7.agent.Main - Begin
@@ -426,6 +432,8 @@ shipped() {
 		imp-json|2018-01-22T19:49:30.423000Z|null|{"device_id":"234776801163a9ee","ts":"2018-01-22T19:49:30.423Z","log_type":"development","type":"status","msg":"Agent restarted: reload."}
 		docker|2026-01-05T10:00:00.123456Z|null|{"log":"text\n","stream":"stdout","time":"2026-01-05T10:00:00.123456789Z"}
 		rauc|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z: Marked slot good
+		rauc|2023-06-14T20:18:07.000000Z|null|2023-06-14T20:18:07Z: Booted into rootfs.0 (A)
+		rauc-json|2023-06-14T21:15:41.000000Z|null|{"TS":"2023-06-14T21:15:41Z","MESSAGE":"Booted into rootfs.0 (A)","MESSAGE_ID":"e60e0addd3454cb8b796eae0d497af96","GLIB_DOMAIN":"rauc-event","RAUC_EVENT_TYPE":"boot","BOOT_ID":"16655d2c-c5ca-48d3-bea8-7b95c803b4b2","BUNDLE_HASH":"unknown"}
 		fwupd|null|null|no time
 		swupdate|null|INFO|[INFO ] : SWUPDATE running :  [main] : text
 		rauc-hawkbit|null|MESSAGE|MESSAGE: Checking for new software...
@@ -439,7 +447,7 @@ shipped() {
 		printf '%s\n' "$line" >x.log
 		touch -d 2026-01-06T00:00:00Z x.log
 		case $format in
-		greengrass-json|mender-deployment|imp-json|docker|rauc|fwupd) run --separate-stderr rejoin-log -v --json "x.log,format=$format" ;;
+		greengrass-json|mender-deployment|imp-json|docker|rauc|rauc-json|fwupd) run --separate-stderr rejoin-log -v --json "x.log,format=$format" ;;
 		*) run --separate-stderr rejoin-log -v --json x.log ;;
 		esac
 		status_is 0
@@ -449,6 +457,37 @@ shipped() {
 			return 1
 		}
 	done < <(shipped)
+}
+
+@test "the kernel's times are counted from the boot of this machine" {
+	needs jq
+	local boot
+	printf '%s\n' '[    0.000000] Linux version 6.1.0 (builder) #1 SMP PREEMPT_DYNAMIC' \
+		'[    1.500000] systemd[1]: Hostname set to <gateway>.' >plain.log
+	printf '[    1.250000][    T%s] pci 0000:00:01.0: probed\n' 1 17 >caller.log
+	boot=$(awk '/^btime/ { print $2 }' /proc/stat)
+	run --separate-stderr rejoin-log -v --json plain.log caller.log
+	status_is 0
+	err_has 'plain.log: format dmesg'
+	err_has 'caller.log: format dmesg'
+	[ "$(jq -r .source <<<"$output" | tr '\n' ' ')" = 'plain.log caller.log caller.log plain.log ' ]
+	# a clock that is set meanwhile moves the boot, by little here
+	[ "$(jq -s --argjson boot "$boot" '(.[0].time | sub("[.].*"; "Z") | fromdate) - $boot | fabs < 3' <<<"$output")" = true ]
+}
+
+@test "what RAUC writes below a line belongs to it" {
+	cat >rauc.log <<-'EOF'
+		2023-06-14T20:18:07Z: Booted into rootfs.0 (A)
+		                      bundle hash: unknown
+		                      boot ID: 16655d2c-c5ca-48d3-bea8-7b95c803b4b2
+		2023-06-14T20:18:12Z: Marked slot rootfs.0 as active.
+		                      bundle hash: unknown
+	EOF
+	printf '2023-06-14T20:18:07Z: other\n' >z.log
+	run --separate-stderr rejoin-log -v rauc.log,format=rauc z.log,format=rauc
+	status_is 0
+	err_has '3 records'
+	out_is "$(sed -n 1,3p rauc.log; cat z.log; sed -n 4,5p rauc.log)"
 }
 
 @test "local time by a zone, with the hour that comes twice" {
