@@ -138,7 +138,7 @@ order_easily(struct source **v, unsigned n, const struct order_spec *spec, struc
 	 * Where all that is needed was sent before, there is nothing to watch for.  One
 	 * core has two workers, too: this is the cheaper way.
 	 */
-	done = is_easy(&e, v, n) && merge_parallel(v, n, spec->threads < 2 ? 2 : spec->threads,
+	done = is_easy(&e, v, n) && merge_parallel(v, n, spec->threads < 2 ? 2 : spec->threads, spec->piece,
 	    spec->census && census_is_clean(spec->census) ? NULL : &watch, out, &merged);
 	count->records += merged.records;
 	order_release(&e.order);

@@ -66,7 +66,7 @@ merge_by_time(struct job *job, struct sources *all, struct render *out, struct o
 	struct merge_count merged = { 0 };
 
 	if (any || out->style || out->line_buffered ||
-	    !merge_parallel(all->v, all->n, threads(), NULL, out, &merged))
+	    !merge_parallel(all->v, all->n, threads(), 0, NULL, out, &merged))
 		merge_run(all->v, all->n, out, any ? filter_wants : NULL, &job->filter, &merged);
 	count->records = merged.records;
 }

@@ -46,11 +46,12 @@ void merge_run(struct source **v, unsigned n, struct render *out,
 
 /*
  * As merge_run() of seekable files, by THREADS workers: the range of keys is
- * cut where every file can be cut by bisection, and the pieces are merged side
- * by side and written in order.  false where the sources do not allow it, and
- * nothing was done.  WATCH may be NULL.
+ * cut where every file can be cut by bisection, and the pieces, of about PIECE
+ * bytes (0: as many as is best), are merged side by side and written in order.
+ * false where the sources do not allow it, and nothing was done.  WATCH may be
+ * NULL.
  */
-bool merge_parallel(struct source **v, unsigned n, unsigned threads, const struct merge_watch *watch,
+bool merge_parallel(struct source **v, unsigned n, unsigned threads, size_t piece, const struct merge_watch *watch,
     struct render *out, struct merge_count *count);
 
 /* Watch the merge of V by one thread, in ranges of a number of records, while they are accepted; nothing is written. */

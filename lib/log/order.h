@@ -45,6 +45,7 @@ struct order_spec {
 	const struct census *census;	/* NULL: one pass */
 	bool explain;			/* count lines, and say why */
 	unsigned threads;		/* that may be used; 0 for one */
+	size_t piece;			/* bytes that one of them takes at once, about; 0 for the usual */
 	bool (*wanted)(struct source *s, const struct record *r, void *cookie);	/* NULL: all */
 	void (*dropped)(const struct order_dropped *d, void *cookie);		/* NULL: nobody is told */
 	void *cookie;

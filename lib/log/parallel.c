@@ -27,6 +27,7 @@ struct track {
 	struct sample *v;
 	size_t n;
 	int64_t size;
+	int64_t first;			/* offset of the first record with a time, 0 for none */
 };
 
 enum chunk_state { CHUNK_FREE, CHUNK_TAKEN, CHUNK_DONE, CHUNK_BAD };
@@ -161,7 +162,8 @@ cut_at(const struct parallel *p, unsigned i, int64_t key)
 			found = off;
 		hi = mid;
 	}
-	return found;
+	/* What stands before the first time has that time. */
+	return found == t->first ? 0 : found;
 }
 
 /* Take the next chunk, its bounds found; NULL when there is none. */
@@ -266,18 +268,21 @@ release(struct parallel *p)
 static bool
 plan(struct parallel *p)
 {
-	int64_t step = p->chunk / (int64_t)p->n / STEP_MIN * STEP_MIN;
+	int64_t least = p->chunk < STEP_MIN ? p->chunk : STEP_MIN, step = p->chunk / (int64_t)p->n / least * least;
 	bool good = true;
 	struct stat st;
+	int64_t ns;
 
-	if (step < STEP_MIN)
-		step = STEP_MIN;
+	if (step < least)
+		step = least;
 	p->tracks = xcalloc(p->n, sizeof *p->tracks);
 	p->probes = xcalloc(p->n, sizeof *p->probes);
 	for (unsigned i = 0; i < p->n; i++) {
 		p->probes[i] = source_view(p->v[i], 0, INT64_MAX, PROBE);
 		if (fstat(p->v[i]->fd, &st) == 0)
 			p->tracks[i].size = st.st_size;
+		if (!source_probe(p->probes[i], 0, &p->tracks[i].first, &ns))
+			p->tracks[i].first = 0;
 		good = good && sample(p->probes[i], &p->tracks[i], step);
 	}
 	if (good)
@@ -372,7 +377,7 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 }
 
 bool
-merge_parallel(struct source **v, unsigned n, unsigned threads, const struct merge_watch *watch,
+merge_parallel(struct source **v, unsigned n, unsigned threads, size_t piece, const struct merge_watch *watch,
     struct render *out, struct merge_count *count)
 {
 	struct parallel p = { .v = v, .n = n, .threads = threads, .watch = watch };
@@ -381,6 +386,8 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, const struct mer
 	if (threads < 2 || !allows(v, n))
 		return false;
 	p.chunk = CHUNKS / (threads + 1) < CHUNK_MAX ? CHUNKS / (threads + 1) : CHUNK_MAX;
+	if (piece)
+		p.chunk = (int64_t)piece;
 	p.read_bytes = READS / threads / n;
 	p.read_bytes = p.read_bytes > READ_MAX ? READ_MAX : p.read_bytes < READ_MIN ? READ_MIN : p.read_bytes;
 	if (!plan(&p)) {

@@ -384,6 +384,9 @@ remember(struct time_ctx *c, const char *p, size_t n, const struct found *f)
 	if (f->frac_at == 0 || f->frac_at > TIME_CACHE || end > n || end - tail > TIME_TAIL ||
 	    end <= tail || (c->by_zone && !zone_is_fixed(c->zone)) || p[f->len] == '\n')
 		return;
+	/* A dot without digits: the same with some would look like it. */
+	if (f->digits == 0 && (p[tail] == '.' || p[tail] == ','))
+		return;
 	memcpy(c->prefix, p, f->frac_at);
 	memcpy(c->tail, p + tail, end - tail);
 	c->digits = f->digits;

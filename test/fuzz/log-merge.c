@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "log/census.h"
+#include "log/finder.h"
 #include "log/merge.h"
 #include "log/order.h"
 
@@ -16,8 +17,13 @@ enum { SOURCES = 3 };
 
 static const char rules_text[] =
     "[m]\nsend = tx=(?<id>\\w+)\nrecv = rx=(?<id>\\w+)\n"
-    "[s]\nkind = span\nbegin = span=(?<id>\\w+)(?: of=(?<parent>\\w+))?\n"
+    "[s]\nkind = span\nbegin = span=(?<id>\\w+)(?: of=(?<parent>\\w+))?\nend = end=(?<id>\\w+)\n"
     "[l]\nkind = lifecycle\nstop = stopped\nstart = started\n";
+
+/* What several workers take on. */
+static const char easy_text[] =
+    "[m]\nsend = tx=(?<id>\\w+)\nrecv = rx=(?<id>\\w+)\n"
+    "[s]\nkind = span\nbegin = span=(?<id>\\w+)(?: of=(?<parent>\\w+))?\n";
 
 static const char *const formats_text[] = {
 	"[format]\nline = ^\\d{4}-\\S+ (?<emitter>\\w+) (?<seq>\\d+)\n",
@@ -66,16 +72,50 @@ source_of(const uint8_t *data, size_t size, unsigned i, const struct formats *fs
 	return s;
 }
 
-/* Whatever the bytes are, every line that goes in comes out once. */
+enum how { BY_TIME, ONE_PASS, EXACT, MINIMAX, EASY, EASY_WORKERS, HOWS };
+
+/* Merge S, as the bits of FLAGS say besides; the bytes go to OUT. */
+static void
+merge(struct source **s, enum how how, unsigned flags, const struct rules *rules, struct render *out)
+{
+	struct order_spec spec = { .rules = rules, .patience_ns = flags & 1 ? 0 : 5000000000,
+	    .explain = (flags & 2) && how < EASY, .buffer = (flags & 4) && how < EASY ? 70000 : SIZE_MAX,
+	    .mode = how == MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL };
+	struct order_count count = { 0 };
+	struct merge_count plain = { 0 };
+	struct census *census = NULL;
+	int64_t offsets[SOURCES] = { 0 };
+
+	if (how == EASY_WORKERS) {
+		spec.threads = 2;
+		spec.piece = 256;
+	}
+	if (how == EXACT || (how >= EASY && flags & 8))
+		spec.census = census = census_run(s, SOURCES, rules, 1, spec.patience_ns, how == EXACT ? offsets : NULL);
+	for (unsigned i = 0; i < SOURCES; i++)
+		s[i]->offset_ns = offsets[i];
+	if (how == BY_TIME)
+		merge_run(s, SOURCES, out, NULL, NULL, &plain);
+	else
+		order_run(s, SOURCES, &spec, out, &count);
+	census_free(census);
+	for (unsigned i = 0; i < SOURCES; i++) {
+		source_rewind(s[i]);
+		s[i]->offset_ns = 0;
+		finder_free(s[i]->finder);
+		s[i]->finder = NULL;
+	}
+}
+
+/* Whatever the bytes are, every line that goes in comes out once, and workers change nothing. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct rules rules;
+	static struct rules rules, easy;
 	static struct formats fs;
 	struct source *s[SOURCES];
 	struct fail f;
-	uint64_t want = 0, lines = 0;
-	unsigned flags;
+	uint64_t want = 0, lines = 0, alone = 0;
 	size_t third;
 
 	if (!rules.n) {
@@ -86,12 +126,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (format_parse("f", name, formats_text[fs.n], strlen(formats_text[fs.n]), &fs.v[fs.n], &f) < 0)
 				abort();
 		}
-		if (rules_parse(&rules, "r", rules_text, sizeof rules_text - 1, &f) < 0)
+		if (rules_parse(&rules, "r", rules_text, sizeof rules_text - 1, &f) < 0 ||
+		    rules_parse(&easy, "e", easy_text, sizeof easy_text - 1, &f) < 0)
 			abort();
 	}
 	if (size < 4)
 		return 0;
-	flags = data[0];
 	third = (size - 4) / SOURCES;
 	for (unsigned i = 0; i < SOURCES; i++) {
 		size_t n = i == SOURCES - 1 ? size - 4 - 2 * third : third;
@@ -99,29 +139,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		want += sum((const char *)data + 4 + i * third, n, &lines);
 		s[i] = source_of(data + 4 + i * third, n, i, &fs, data[1 + i]);
 	}
-	for (int how = 0; how < 4; how++) {
-		struct order_spec spec = { .rules = &rules, .patience_ns = flags & 1 ? 0 : 5000000000, .explain = flags & 2,
-		    .buffer = flags & 4 ? 70000 : SIZE_MAX, .mode = how == 3 ? ORDER_MINIMAX : ORDER_CAUSAL };
-		struct order_count count = { 0 };
-		struct merge_count plain = { 0 };
-		struct census *census = NULL;
-		int64_t offsets[SOURCES];
+	for (enum how how = 0; how < HOWS; how++) {
 		struct render out;
-		uint64_t got_lines = 0;
+		uint64_t got_lines = 0, hash;
 
 		render_init(&out, -1, NULL);
-		if (how == 2)
-			spec.census = census = census_run(s, SOURCES, &rules, 1, spec.patience_ns, offsets);
-		if (how == 0)
-			merge_run(s, SOURCES, &out, NULL, NULL, &plain);
-		else
-			order_run(s, SOURCES, &spec, &out, &count);
+		merge(s, how, data[0], how < EASY ? &rules : &easy, &out);
 		assert(sum(out.buf, out.len, &got_lines) == want);
 		assert(got_lines == lines);
-		census_free(census);
+		hash = rule_hash(0, out.buf, out.len);
+		if (how == EASY)
+			alone = hash;
+		assert(how != EASY_WORKERS || hash == alone);
 		render_release(&out);
-		for (unsigned i = 0; i < SOURCES; i++)
-			source_rewind(s[i]);
 	}
 	for (unsigned i = 0; i < SOURCES; i++)
 		source_close(s[i], NULL);

@@ -271,6 +271,7 @@ struct world {
 	int64_t skew_us, drift_ppm;
 	unsigned digits;		/* of the stamps' fraction: 0, 3, 6, 9 */
 	int64_t far_us;			/* host 0 is that far ahead besides */
+	size_t piece;			/* of what a worker takes at once; 0 for the usual */
 	unsigned lost;			/* one of so many sends is not logged; 0: none */
 };
 
@@ -413,6 +414,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 	}
 	render_init(&out, -1, NULL);
 	spec.threads = how >= ONE_PASS_WORKERS ? 2 : 0;
+	spec.piece = w->piece;
 	if (how == EXACT || how == EXACT_RAW || how == EXACT_WORKERS) {
 		spec.census = census = census_run(s, HOSTS, rules, spec.threads, spec.patience_ns, how == EXACT_RAW ? NULL : offsets);
 		for (unsigned h = 0; h < HOSTS; h++)
@@ -465,6 +467,9 @@ workers(uint64_t seed, const struct rules *rules, unsigned events)
 {
 	struct world worlds[] = {
 		{ .events = events, .digits = 6 }, { .events = events, .digits = 6, .lost = 3000 },
+		{ .events = events, .digits = 6, .lost = 3000, .piece = 20000 },
+		{ .events = events / 4, .digits = 6, .skew_us = 600, .piece = 5000 },
+		{ .events = events, .digits = 6, .skew_us = 300, .piece = 60000 },
 		{ .events = events, .digits = 6, .skew_us = 300 }, { .events = events, .digits = 3, .skew_us = 200000 },
 	};
 
