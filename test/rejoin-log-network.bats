@@ -295,3 +295,84 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	status_is 0
 	[ -z "$output" ]
 }
+
+@test "followed by rejoin-log: killed and resumed, its helpers too, every line comes once" {
+	account
+	entries 1 3
+	local i n=3
+	for i in 1 2 3; do say "event $i 2026-11-21T20:00:0$i.500Z event line 10$i"; done
+	local sources=(impcentral:00000000000000d1 "events=$url/events,ca-file=$PWD/ca.pem")
+	touch all
+	for i in 1 2 3; do
+		start log sh -c 'exec rejoin-log -f --save-state state "$@" >>all' log "${sources[@]}"
+		wait_for "[ \"\$(lines_of all | xargs -n1 | sort -n | xargs)\" = \"\$(seq -s ' ' $n) \$(seq -s ' ' 101 10$n)\" ]" 20
+		[ "$i" != 2 ] || { pkill -KILL -P "$log_pid"; say break; }
+		[ "$i" = 3 ] || kill -KILL "$log_pid"
+		n=$((n + 1))
+		entries "$n" "$n" "$([ "$i" = 3 ] && echo log || echo quiet)"
+		say "event $n 2026-11-21T20:00:0$n.500Z event line 10$n"
+	done
+	wait_for '[ "$(lines_of all | wc -w)" = 12 ]' 20
+	lines_of all
+	[ "$(lines_of all | xargs -n1 | sort -n | xargs)" = '1 2 3 4 5 6 101 102 103 104 105 106' ]
+	end_pids "$log_pid"
+	# nobody is left behind
+	wait_for '! pgrep -g "$log_pid" >/dev/null'
+}
+
+@test "followed by rejoin-log: a gap is marked, and what is no error is told quietly" {
+	serve
+	say 'event 1 2026-11-21T20:00:01.000Z line 1'
+	start log rejoin-log -f --json "$url/events"
+	wait_for 'grep -q "line 1" log.out' 20
+	say 'raw id: 2\ndata: 2026-11-21T20:00:02.000Z line 2\n\nretry: 20\n\n'
+	wait_for 'grep -q "line 2" log.out' 20
+	say break
+	say forget
+	say 'event 9 2026-11-21T20:00:09.000Z line 9'
+	wait_for 'grep -q "line 9" log.out' 20
+	[ "$(jq -r '[.text, .mark] | @csv' log.out | grep -c gap)" = 1 ]
+	jq -e 'select(.mark == "gap") | .text | test("line 9")' log.out
+	grep -q 'a gap: 6 events are missing' log.err
+	# who has nothing to follow ends, and says why
+	say 'fail 404 9'
+	say break
+	wait_for '! alive $log_pid' 20
+	grep -q 'HTTP 404: not found' log.err
+}
+
+@test "followed by rejoin-log: breaks, an eviction, doubles and swapped lines, and every entry comes once" {
+	account
+	local i what d when n=1
+	RANDOM=7
+	start log rejoin-log -f impcentral:00000000000000d1,00000000000000d2
+	followed 00000000000000d2
+	for ((i = 1; i <= 90; i++)); do
+		d=00000000000000d$((RANDOM % 2 + 1))
+		when=2026-11-21T20:$((10 + i / 60)):$(printf %02d $((i % 60))).000Z
+		case $((RANDOM % 6)) in
+		0) what=quiet ;;
+		*) what=log ;;
+		esac
+		say "$what $d $when server.log line $i"
+		case $((RANDOM % 8)) in
+		0) say "again $d $when server.log line $i" ;;
+		1) say "log $d ${when%000Z}500Z server.log swap $i"
+			say "log $d ${when%000Z}400Z server.log swap $i" ;;
+		esac
+		case $i in
+		20 | 60) say break ;;
+		40) say evict ;;
+		39 | 59 | 89)	# back in the stream
+			n=$((n + 1))
+			wait_for '[ "$(requests_of PUT "/v5/logstream/.*d2 token")" = "$n" ]' 20 ;;
+		esac
+	done
+	# what the stream lost comes from the history, after the last break
+	say break
+	wait_for '[ "$(lines_of log.out | wc -w)" = 90 ]' 30 || { lines_of log.out; cat log.err; return 1; }
+	[ "$(lines_of log.out | xargs -n1 | sort -n | xargs)" = "$(seq -s ' ' 90)" ]
+	[ -z "$(sort log.out | uniq -d)" ]
+	grep -q 'another client has opened a log stream' log.err
+	run ! grep -q 'a gap' log.err
+}

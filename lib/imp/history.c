@@ -89,13 +89,15 @@ history_know(struct history *h, const char *id)
 		note(h, device, when, strtoull(rest, NULL, 16));
 }
 
-/* Before this time all was shown, or is given up; NULL where nothing was shown yet. */
+/* What is older was shown, or is given up; NULL where that cannot be said of anything. */
 static const char *
 floor_of(const struct history_device *d)
 {
 	size_t n = d->n_recent < HISTORY_RECENT ? d->n_recent : HISTORY_RECENT;
 	const char *least = NULL;
 
+	if (d->complete && d->n_recent < HISTORY_RECENT)
+		return NULL;
 	for (size_t i = 0; i < n; i++)
 		if (!least || strcmp(d->recent[i], least) < 0)
 			least = d->recent[i];
@@ -130,7 +132,7 @@ take_page(struct history *h, const char *since, struct imp_entry *v, size_t n, s
 {
 	for (size_t k = 0; k < n; k++) {
 		if (is_seen(h, v[k].hash) || (since && strcmp(v[k].time, since) < 0))
-			*joined = since != NULL;
+			*joined = true;
 		else if (!has_found(x, from, v[k].hash)) {
 			x->v = xgrow(x->v, x->n, &x->cap, sizeof *x->v);
 			x->v[x->n++] = v[k];
@@ -141,7 +143,7 @@ take_page(struct history *h, const char *since, struct imp_entry *v, size_t n, s
 }
 
 int
-history_read(struct history *h, const struct history_device *d, struct history_found *x, struct fail *f)
+history_read(struct history *h, struct history_device *d, struct history_found *x, struct fail *f)
 {
 	const char *since = floor_of(d), *newest = newest_of(d), *first = NULL;
 	const size_t from = x->n;
@@ -164,11 +166,12 @@ history_read(struct history *h, const struct history_device *d, struct history_f
 	for (size_t k = from; k < x->n; k++)
 		if (!first || strcmp(x->v[k].time, first) < 0)
 			first = x->v[k].time;
-	if (since && !joined && first)
+	if (newest && !joined && first)
 		buf_printf(&x->gap, "%s%s: entries between %s and %s may be missing", x->gap.len ? "; " : "", d->id,
 		    newest, first);
-	else if (since && !joined)
+	else if (newest && !joined)
 		buf_printf(&x->gap, "%s%s: entries after %s may be missing", x->gap.len ? "; " : "", d->id, newest);
+	d->complete = d->complete || !newest;
 	return 0;
 }
 

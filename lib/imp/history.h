@@ -24,6 +24,7 @@ struct history_device {
 	char id[IMP_ID_TEXT];
 	char recent[HISTORY_RECENT][40];	/* times of the last entries shown */
 	size_t n_recent;
+	bool complete;			/* all that was there when we began was shown */
 };
 
 struct history {
@@ -57,7 +58,7 @@ struct history_found {
 };
 
 /* Add to X what was not shown of device D, back to what was. */
-int history_read(struct history *h, const struct history_device *d, struct history_found *x, struct fail *f);
+int history_read(struct history *h, struct history_device *d, struct history_found *x, struct fail *f);
 
 void history_found_sort(struct history_found *x);
 void history_found_release(struct history_found *x);

@@ -179,9 +179,11 @@ on_done(const struct http_response *r, const struct fail *why, void *cookie)
 	}
 	if (e->spec->once)
 		end(e, !why && e->is_stream && r->status == 200 ? NULL : &f);
-	else if (is_for_good(r->status))
+	else if (is_for_good(r->status)) {
+		if (f.status == EXIT_TROUBLE)
+			f.status = EXIT_USAGE;	/* it is what was asked that is wrong */
 		end(e, &f);
-	else
+	} else
 		wait_and_try(e, &f);
 }
 
