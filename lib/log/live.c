@@ -237,19 +237,19 @@ is_hopeless(const struct live *v, const struct node *e)
 	return all_have_ended(v, l->source->fifo && !l->by_emitter ? l->source->cookie : NULL);
 }
 
-/* E needs what nobody has sent, and waits no longer. */
+/* E needs what nobody has sent, and waits no longer; or it does, for others, and that is not looked at any more. */
 static bool
 is_overdue(struct live *v, struct node *e)
 {
-	if (order_bytes_held(&v->order) > v->spec.order.buffer) {
-		v->order.count->overflow++;
-		order_give_up(&v->order, e, "early");
-	} else if (v->draining || v->order.clock_ms >= e->arrived_ms + v->spec.patience_ms ||
-	    backlog_is_beyond(v, e, e->r.t + v->spec.order.patience_ns) || is_hopeless(v, e)) {
-		order_give_up(&v->order, e, "unmatched");
-	} else {
+	bool full = order_bytes_held(&v->order) > v->spec.order.buffer;
+
+	if (!full && !v->draining && v->order.clock_ms < e->arrived_ms + v->spec.patience_ms &&
+	    !backlog_is_beyond(v, e, e->r.t + v->spec.order.patience_ns) && !is_hopeless(v, e))
 		return false;
-	}
+	if (order_defer(&v->order, e))
+		return true;
+	v->order.count->overflow += full;
+	order_give_up(&v->order, e, full ? "early" : "unmatched");
 	return true;
 }
 

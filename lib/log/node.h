@@ -60,6 +60,7 @@ struct node {
 	int64_t line;			/* of its source, where that is counted */
 	bool out, judged;		/* gone; asked for what only counts when its turn has come */
 	bool waited, behind;		/* live: for what only counts then; came when later ones were out */
+	bool deferred;			/* live: it is time to give up, but it waits for who is here, too */
 	bool backlog;			/* live: was there before, and is held for nobody */
 	int64_t arrived_ms;		/* live */
 	uint64_t emitter;		/* where order is that of each */
@@ -192,6 +193,9 @@ void order_settle(struct order *o, struct wait *w);
 /* E needs what nobody has sent; the earliest such, NULL for none. */
 void order_stuck_push(struct order *o, struct node *e);
 struct node *order_stuck_first(struct order *o);
+
+/* If E, the first of those, waits for who is here as well, it is none of them until that has gone; false where not. */
+bool order_defer(struct order *o, struct node *e);
 
 /* E does not wait for what nobody has sent any longer, and is marked with WHY. */
 void order_give_up(struct order *o, struct node *e, const char *why);

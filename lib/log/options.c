@@ -133,7 +133,7 @@ options_set(struct options *o, int key)
 		o->graph = true;
 		break;
 	case OPT_HOLD:
-		o->hold_ms = opt_duration("--hold");
+		o->hold_ms = strcmp(optarg, "0") == 0 ? 0 : opt_duration("--hold");
 		if (o->hold_ms > 86400000)
 			opt_misused("--hold is more than a day: '%s'", optarg);
 		break;

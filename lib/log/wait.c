@@ -126,6 +126,25 @@ order_provide(struct order *o, struct wait *w, struct node *provider)
 	promote(o, provider, w->waiter);
 }
 
+static bool
+waits_for_present(const struct node *e)
+{
+	for (const struct wait *w = e->needs; w; w = w->mine)
+		if (!w->done && w->provider)
+			return true;
+	return false;
+}
+
+bool
+order_defer(struct order *o, struct node *e)
+{
+	if (!waits_for_present(e))
+		return false;
+	e->deferred = true;
+	stuck_pop(o);
+	return true;
+}
+
 void
 order_settle(struct order *o, struct wait *w)
 {
@@ -134,8 +153,12 @@ order_settle(struct order *o, struct wait *w)
 	if (w->done)
 		return;
 	w->done = true;
-	if (--e->unmet == 0)
+	if (--e->unmet == 0) {
 		ready_push(&o->ready, e);
+	} else if (e->deferred && !waits_for_present(e)) {
+		e->deferred = false;
+		order_stuck_push(o, e);
+	}
 }
 
 void
