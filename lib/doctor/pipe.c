@@ -133,6 +133,13 @@ test_directory(struct exam *x)
 	exam_advise(x, "chmod o-w %s", dir);
 }
 
+static void
+nobody_reads(struct exam *x)
+{
+	exam_fail(x, x->profile->retry.path, "nobody reads it");
+	exam_advise(x, "start the agent; if it runs, its log says why it gave its pipe up");
+}
+
 /* A child that got it from its parent is the same reader. */
 static bool
 is_heir(const struct holder *h, const struct holder all[], size_t n)
@@ -168,8 +175,7 @@ test_readers(struct exam *x, const struct stat *st)
 		    "user's", hidden);
 		exam_advise(x, "look as root, or ask with rejoin-doctor --probe fifo");
 	} else if (readers == 0) {
-		exam_fail(x, path, "nobody reads it");
-		exam_advise(x, "start the agent; if it runs, its log says why it gave its pipe up");
+		nobody_reads(x);
 	}
 }
 
@@ -192,7 +198,9 @@ probe(struct exam *x)
 		return;
 	}
 	fd = fifo_open(p, &f);
-	if (fd < 0)
+	if (fd < 0 && f.status == EXIT_ABSENT)
+		nobody_reads(x);
+	else if (fd < 0)
 		exam_fail_as(x, p->retry.path, &f);
 	else
 		exam_ok(x, p->retry.path, "opened for a request, and nothing written: somebody reads, "
