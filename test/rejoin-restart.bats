@@ -159,14 +159,15 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	restart
 	status_is 3
 	err_has "$PWD/none: No such file"
-	agent run 'exit 3'
+	rm pid
+	printf '#!/bin/sh\nexit 3\n' >run
 	by_signal
 	restart
 	status_is 1
 	err_has 'run: exited with 3'
 	entry .outcome '"refused"'
 	agent run 'exec sleep 0.6'
-	by_signal 'stable = 1500ms' 'timeout = 2500ms'
+	by_signal 'stable = 5s' 'timeout = 2s'
 	restart
 	status_is 1
 	err_has 'does not stay'
@@ -330,7 +331,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	rm up
 	by_signal "ready = status" '[status]' 'method = exec' "argv = /bin/cat $PWD/state" 'idle = ok' 'starting = ^start'
 	echo starting >state
-	restart --timeout 300ms
+	restart --timeout 2s
 	status_is 4
 	err_has 'not ready in time'
 	entry .outcome '"not-ready"'
@@ -360,7 +361,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 		'frame = adu64' 'command = retry-update'
 	mkfifo -m 0660 fifo
 	agent run 'exec sleep 1000'
-	restart --timeout 300ms
+	restart --timeout 1s
 	status_is 4
 	agent run "exec 4<>fifo; exec sleep 1000"
 	restart

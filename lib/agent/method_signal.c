@@ -14,8 +14,8 @@
 #include "base/clock.h"
 #include "base/io.h"
 
-/* A start command that is wrong fails at once; how long that is looked for. */
-enum { START_MS = 200, KILL_MS = 10000 };
+/* A start command that is wrong fails soon; how long that is looked for, while nobody else is there. */
+enum { START_MS = 2000, LOOK_MS = 20, KILL_MS = 10000 };
 
 /* Has the process of FD ended, within TIMEOUT_MS? */
 static bool
@@ -95,14 +95,29 @@ become(char **argv, int report)
 	_exit(127);
 }
 
-/* Has the start command PID failed already? */
-static int
-check_start(const char *name, pid_t pid, struct fail *f)
+/* Is another agent there than before? */
+static bool
+is_there(const struct method_call *c)
 {
+	struct life l;
+	struct fail f;
+
+	return seat_look(c->p, c->end_ms, &l, &f) == 0 && l.running && strcmp(l.name, c->before->name) != 0;
+}
+
+/* Did the start command PID fail before there was an agent? */
+static int
+check_start(const struct method_call *c, pid_t pid, struct fail *f)
+{
+	const char *name = c->p->restart.start[0];
+	const int64_t end = clock_mono_ms() + START_MS;
 	_cleanup_fd_ int fd = pidfd_open(pid, 0);
 	int status;
 
-	if (fd < 0 || !has_ended(fd, START_MS) || waitpid(pid, &status, WNOHANG) != pid)
+	while (fd >= 0 && !has_ended(fd, LOOK_MS))
+		if (is_there(c) || clock_mono_ms() > end)
+			return 0;
+	if (waitpid(pid, &status, WNOHANG) != pid)
 		return 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		return fail_set(f, EXIT_NO, "%s: exited with %d", name, WEXITSTATUS(status));
@@ -113,8 +128,9 @@ check_start(const char *name, pid_t pid, struct fail *f)
 
 /* Run it detached: it may be the agent itself, and outlives us. */
 static int
-start(char **argv, struct fail *f)
+start(const struct method_call *c, struct fail *f)
 {
+	char **argv = c->p->restart.start;
 	int report[2], e;
 	ssize_t n;
 	pid_t pid;
@@ -131,20 +147,19 @@ start(char **argv, struct fail *f)
 		return fail_errno(f, errno, "fork");
 	if (n == sizeof e)
 		return fail_errno(f, e, "%s", argv[0]);
-	return check_start(argv[0], pid, f);
+	return check_start(c, pid, f);
 }
 
 static int
 act(const struct method_call *c, struct fail *f)
 {
-	char **argv = c->p->restart.start;
 	int r = 0;
 
-	if (c->before->running == 0 && !argv)
+	if (c->before->running == 0 && !c->p->restart.start)
 		return fail_set(f, EXIT_ABSENT, "%s: not running, and [restart] has no start", c->p->name);
 	if (c->before->running)
 		r = stop(c, f);
-	return r == 0 && argv ? start(argv, f) : r;
+	return r == 0 && c->p->restart.start ? start(c, f) : r;
 }
 
 static void
