@@ -30,7 +30,7 @@ boot() {
 teardown_file() {
 	[ -n "${MACHINE_PID-}" ] || return 0
 	kill "$MACHINE_PID" 2>/dev/null || :
-	wait_for '! kill -0 $MACHINE_PID 2>/dev/null' 20
+	wait_for '! kill -0 $MACHINE_PID 2>/dev/null' 60
 }
 
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
