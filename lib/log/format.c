@@ -296,34 +296,6 @@ pair_fields(const struct format *fmt, const char *p, size_t n, struct fields *ou
 	return any;
 }
 
-/* One field of journald's export format: "NAME=value\n", or "NAME\n", its length in 8 bytes, and the value. */
-static bool
-export_field(struct scan *s, struct span *key, struct span *value)
-{
-	const char *nl = memchr(s->p, '\n', (size_t)(s->end - s->p)), *eq;
-	uint64_t len = 0;
-
-	if (!nl || nl == s->p)
-		return false;
-	eq = memchr(s->p, '=', (size_t)(nl - s->p));
-	if (eq) {
-		*key = (struct span){ s->p, (size_t)(eq - s->p) };
-		*value = (struct span){ eq + 1, (size_t)(nl - eq - 1) };
-		s->p = nl + 1;
-		return true;
-	}
-	if (s->end - nl < 10)
-		return false;
-	for (int i = 8; i > 0; i--)
-		len = len << 8 | (unsigned char)nl[i];
-	if (len > (uint64_t)(s->end - nl - 10))
-		return false;
-	*key = (struct span){ s->p, (size_t)(nl - s->p) };
-	*value = (struct span){ nl + 9, (size_t)len };
-	s->p = nl + 10 + len;
-	return true;
-}
-
 static bool
 export_fields(const char *p, size_t n, struct fields *out)
 {
@@ -335,7 +307,7 @@ export_fields(const char *p, size_t n, struct fields *out)
 	struct scan s = { p, p + n };
 	struct span key, value;
 
-	while (export_field(&s, &key, &value))
+	while (scan_export(&s, &key, &value))
 		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 			if (strlen(known[i].name) == key.n && memcmp(known[i].name, key.p, key.n) == 0)
 				out->v[known[i].field] = value;

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <string.h>
 
 #include "log/scan.h"
@@ -98,5 +99,33 @@ scan_logfmt(struct scan *s, struct span *key, struct span *value)
 	while (s->p < s->end && !is_blank(*s->p))
 		s->p++;
 	value->n = (size_t)(s->p - value->p);
+	return true;
+}
+
+/* One field of journald's export format: "NAME=value\n", or "NAME\n", its length in 8 bytes, and the value. */
+bool
+scan_export(struct scan *s, struct span *key, struct span *value)
+{
+	const char *nl = memchr(s->p, '\n', (size_t)(s->end - s->p)), *eq;
+	uint64_t len = 0;
+
+	if (!nl || nl == s->p)
+		return false;
+	eq = memchr(s->p, '=', (size_t)(nl - s->p));
+	if (eq) {
+		*key = (struct span){ s->p, (size_t)(eq - s->p) };
+		*value = (struct span){ eq + 1, (size_t)(nl - eq - 1) };
+		s->p = nl + 1;
+		return true;
+	}
+	if (s->end - nl < 10)
+		return false;
+	for (int i = 8; i > 0; i--)
+		len = len << 8 | (unsigned char)nl[i];
+	if (len > (uint64_t)(s->end - nl - 10))
+		return false;
+	*key = (struct span){ s->p, (size_t)(nl - s->p) };
+	*value = (struct span){ nl + 9, (size_t)len };
+	s->p = nl + 10 + len;
 	return true;
 }
