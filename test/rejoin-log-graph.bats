@@ -189,3 +189,19 @@ setup() {
 	status_is 2
 	err_has '--follow does not go with --svg'
 }
+
+@test "of a journal, each program has a lane" {
+	for i in 1 2 3; do
+		printf '__REALTIME_TIMESTAMP=179525520000000%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=b\n_COMM=c\n' $i $i
+		[ $i = 3 ] || printf 'SYSLOG_IDENTIFIER=program-%d\n' $i
+		printf 'PRIORITY=%d\nMESSAGE=says %d\n\n' $((i + 2)) $i
+	done | sed '1s/^/__CURSOR=s\n/; s/^__REALTIME.*[23]$/__CURSOR=s\n&/' >journal
+	run --separate-stderr rejoin-log --graph journal
+	status_is 0
+	out_is '2026-11-21    program-1
+              |   program-2
+              |   |   c
+10:00:00.000  #   |   |  program-1  says 1
+10:00:00.000  |   *   |  program-2  says 2
+10:00:00.000  |   |   *  c          says 3'
+}

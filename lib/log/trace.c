@@ -146,10 +146,26 @@ find_emitter(struct trace *t, const struct source *s, struct span who)
 	return t->n_emitters - 1;
 }
 
+/* Which program of those that wrote to a journal; all of a host are in order by its clock, but not one lane. */
 static struct span
-emitter_of(const struct source *s, const struct fields *fields, struct span raw)
+program_of(struct span entry)
 {
-	struct span v = fields->v[FIELD_EMITTER];
+	struct scan scan = { entry.p, entry.p + entry.n };
+	struct span key, value, v = { NULL, 0 };
+
+	while (scan_export(&scan, &key, &value)) {
+		bool named = key.n == 17 && memcmp(key.p, "SYSLOG_IDENTIFIER", 17) == 0;
+
+		if (named || (!v.p && key.n == 5 && memcmp(key.p, "_COMM", 5) == 0))
+			v = value;
+	}
+	return v;
+}
+
+static struct span
+emitter_of(const struct source *s, const struct fields *fields, struct span entry, struct span raw)
+{
+	struct span v = s->fmt->where == WHERE_EXPORT ? program_of(entry) : fields->v[FIELD_EMITTER];
 
 	if (s->emitter && regex_match(s->emitter, raw.p, raw.n)) {
 		v = regex_span(s->emitter, 1, raw.p);
@@ -343,6 +359,7 @@ trace_record(struct trace *t, const struct shown *x, const char *p, size_t n, st
 {
 	const struct source *s = x->source;
 	struct memory *m = t->memory;
+	struct span entry = { p, n };
 	struct fields fields;
 
 	while (n && (p[n - 1] == '\n' || p[n - 1] == '\r'))
@@ -352,7 +369,7 @@ trace_record(struct trace *t, const struct shown *x, const char *p, size_t n, st
 	if (!format_fields(s->fmt, p, n, &fields))
 		fields = (struct fields){ .v[0].p = NULL };
 	e->level = format_level(fields.v[FIELD_LEVEL]);
-	e->emitter = find_emitter(t, s, emitter_of(s, &fields, e->raw));
+	e->emitter = find_emitter(t, s, emitter_of(s, &fields, entry, e->raw));
 	if (e->serial < PAST && e->serial == m->cap_past) {
 		m->cap_past = m->cap_past ? m->cap_past * 2 : 256;
 		m->past = xrealloc(m->past, m->cap_past, sizeof *m->past);
