@@ -29,6 +29,11 @@ beside() {
 	done | awk '{ print $1 / $2 }' | sort -n | sed -n 4p >"$dir/ratio"
 	row "$1" 'cat, in turns' "$(printf '%.2f x' "$(cat "$dir/ratio")")" '>= 0.8 x'
 }
+# cost CMD... - user and system milliseconds that it takes to pass the lines to a pipe
+cost() {
+	local TIMEFORMAT='%U %S'
+	{ { time "$@" <"$dir/lines"; } 2>&3 | cat >/dev/null; } 3>&1 | awk '{ print ($1 + $2) * 1000 }'
+}
 # shellcheck disable=SC2016	# for eval
 {
 beside "rejoin-ready gate, $((size >> 20)) MiB, pipe to pipe" 'cat "$dir/lines" | @ | cat >/dev/null'
@@ -36,6 +41,11 @@ beside 'the same, file to pipe' '@ <"$dir/lines" | cat >/dev/null'
 beside 'the same, pipe to file' 'cat "$dir/lines" | @ >"$dir/out"'
 }
 rm -f "$dir/out"
+for i in 1 2 3 4 5 6 7; do
+	echo "$(cost cat) $(cost rejoin-ready gate lamp)"
+done | awk '{ print $1 / $2 }' | sort -n | sed -n 4p >"$dir/ratio"
+row 'the same, file to pipe, by user + sys of each alone' 'cat, in turns' \
+	"$(printf '%.2f x' "$(cat "$dir/ratio")")" '-'
 
 flap() {
 	for ((i = 0; i < 100; i++)); do
