@@ -163,7 +163,7 @@ take(int fd, struct event *v, int n, int64_t now)
 static pid_t
 run(char *argv[], int argc, int *out)
 {
-	static char names[SOURCES][16];
+	static char names[SOURCES][32];
 	char **all = calloc((size_t)argc + SOURCES + 1, sizeof *all);
 	int fds[2];
 	pid_t pid;
