@@ -206,7 +206,7 @@ main(int argc, char *argv[])
 		order[i] = &v[i];
 	qsort(order, (size_t)n, sizeof *order, by_coming);
 	for (int s = 0; s < SOURCES; s++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof name, "stream%d.log", s);
 		fd[s] = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
