@@ -181,9 +181,9 @@ setup() {
 	printf '2026-11-21T10:00:00Z asks tx=1\n' >a
 	: >second
 	start graph rejoin-log -f --graph --rules messages.conf a second
-	wait_for 'grep -q "asks tx=1" graph.out'
+	wait_for 'grep -q "asks tx=1" graph.out' 30
 	printf '2026-11-21T10:00:01Z answers rx=1\n' >>second
-	wait_for 'grep -q answers graph.out'
+	wait_for 'grep -q answers graph.out' 30
 	grep -qF '10:00:01.000  +-->*  second  answers rx=1' graph.out
 	run --separate-stderr rejoin-log -f --svg x a
 	status_is 2
