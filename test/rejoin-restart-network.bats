@@ -163,19 +163,25 @@ device() {
 	printf '%s' "$PWD/core.%p" >$pattern
 	start restart rejoin-restart -A t
 	start events "$B/libexec/rejoin/rejoin-log-http" --token-file token --ca-file ca.pem "$url/events"
+	printf '[account]\nurl = %s/v5\nlogin-key-file = %s/key\nca-file = %s/ca.pem\n' "$url" "$PWD" "$PWD" \
+		>"$REJOIN_CONFIG_DIR/impcentral.conf"
+	start logs "$B/libexec/rejoin/rejoin-log-impcentral" 00000000000000d1
+	printf 'url %s/again\ntoken-file %s/token\nca-file %s/ca.pem\ntimeout 20000\n\n' "$url" "$PWD" "$PWD" >text
+	start request sh -c "exec '$B/libexec/rejoin/rejoin-retry-http' <text"
 	# one that holds nothing leaves its core here, else this would show nothing
 	start other sleep 60
-	wait_for '[ "$(requests_of POST /v5/auth/token)" = 1 ] && [ "$(requests_of GET "/events token")" = 1 ]' || :
-	for p in "$restart_pid" "$events_pid"; do
+	wait_for '[ "$(requests_of POST /v5/auth/token)" = 2 ] && [ "$(wc -l <requests)" = 4 ]' || :
+	for p in "$restart_pid" "$events_pid" "$logs_pid" "$request_pid"; do
 		cat "/proc/$p/cmdline" "/proc/$p/environ" >>seen
 	done
-	kill -ABRT "$restart_pid" "$events_pid" "$other_pid"
-	wait_for '! alive $restart_pid && ! alive $events_pid && ! alive $other_pid' || :
+	kill -ABRT "$restart_pid" "$events_pid" "$logs_pid" "$request_pid" "$other_pid"
+	wait_for '! alive $restart_pid && ! alive $events_pid && ! alive $logs_pid && ! alive $request_pid &&
+		! alive $other_pid' || :
 	printf '%s' "$was" >$pattern
 	exec 8<&-
-	run ! grep -qE 'login-key|token-1' seen restart.out restart.err events.out events.err
-	[ "$(requests_of GET '/events token')" = 1 ]
-	[ ! -e "core.$restart_pid" ]
-	[ ! -e "core.$events_pid" ]
+	run ! grep -qE 'login-key|token-1' seen restart.out restart.err events.out events.err \
+		logs.out logs.err request.out request.err
+	[ "$(grep -c ' token' requests)" = 2 ]
+	[ "$(ls core.* 2>/dev/null | wc -l)" -le 1 ]
 	[ -e "core.$other_pid" ] || cannot 'the kernel leaves no core files here'
 }
