@@ -28,6 +28,8 @@ agent() {
 	chmod +x "$name"
 }
 
+export -f alive
+
 # profile LINE... - the profile t
 profile() { printf '%s\n' "$@" >"$REJOIN_CONFIG_DIR/agents.d/t.conf"; }
 
@@ -433,6 +435,37 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	run unshare --pid --fork --mount-proc ./rounds
 	status_is 0
 	: >agents
+}
+
+@test "who waited for a restart that fails shares its fate" {
+	printf '#!/bin/sh\nexec tail -f /dev/null\n' >run
+	by_signal 'limit = 3/10m'
+	sed -i 's/^timeout = .*/timeout = 3s/; s/^start = .*/start = tail -f none/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	local i pids=() status
+	for i in 1 2 3 4 5; do
+		rejoin-restart -A t 2>"err.$i" 3>&- 4>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		status=0
+		wait "$i" || status=$?
+		status_is 1
+	done
+	[ "$(wc -l <"$REJOIN_STATE_DIR/restart/t.jsonl")" = 1 ]
+	[ "$(grep -l 'restarted by another' err.* | wc -l)" = 4 ]
+	entry '[.outcome,.after]' '["refused",null]'
+}
+
+# bats test_tags=plain
+@test "killed before any call that changes something, the next one makes it good" {
+	needs_strace
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM' 'limit = 500/1h'
+	KILLWALK_FOLLOW='' KILLWALK_MAX=12 \
+	    "$TOP/test/fault/killwalk.sh" 'openat,write,pwrite64,rename,mkdir,fchmod,chmod,fsync,fdatasync,fcntl,pidfd_send_signal,clone,clone3' \
+		':' 'rejoin-restart -q -A t --timeout 10s' \
+		'rejoin-restart -q -A t --timeout 10s && jq -e .id "$REJOIN_STATE_DIR/restart/t.jsonl" >/dev/null &&
+			[ "$(tail -1 "$REJOIN_STATE_DIR/restart/t.jsonl" | jq .status)" = 0 ] && alive "$(cat pid)"'
 }
 
 @test "by s6" {

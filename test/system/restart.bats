@@ -156,6 +156,19 @@ invocation() { up show -P InvocationID "$1"; }
 	err_has "same: did not restart: it is still incarnation $(invocation same)"
 }
 
+@test "by signals to a unit that its manager starts again" {
+	unit again 'ExecStart=/usr/bin/sleep infinity' 'Restart=always' 'RestartSec=100ms'
+	printf '%s\n' '[agent]' 'unit = again.service' '[restart]' 'method = signal' 'exe = /usr/bin/sleep' \
+		'stable = 1s' >"$MACHINE_ROOT/etc/rejoin/agents.d/again.conf"
+	up start again
+	restart again
+	status_is 0
+	entry again '[.method,.outcome]' '["signal","restarted"]'
+	entry again '.after|split("-")[1]' "\"$(up show -P MainPID again)\""
+	[ "$(up show -P NRestarts again)" = 1 ]
+	up stop again
+}
+
 @test "busy, and not allowed" {
 	unit busy 'Type=notify' 'NotifyAccess=all' \
 		'ExecStart=/bin/sh -c "systemd-notify --ready --status=installing; exec sleep infinity"'
