@@ -105,6 +105,30 @@ device() {
 	status_is 5
 }
 
+@test "impcentral: a log that scrolls, or fails for once, is no restart" {
+	device
+	say 'restart-takes never'
+	start restart rejoin-restart -A t --timeout 3s
+	wait_for '[ "$(requests_of POST /v5/devices/00000000000000d1/restart)" = 1 ]'
+	say hide
+	say 'log 00000000000000d1 2026-01-01T00:00:32.000Z server.log hello'
+	wait_for '! alive $restart_pid' 20
+	grep -q 't: did not restart: it is still incarnation log:2026-01-01T00:00:30.000Z' restart.err
+	say 'log 00000000000000d1 2026-01-01T00:00:33.000Z status Agent restarted: reload.'
+	start restart rejoin-restart -A t --timeout 3s
+	wait_for '[ "$(requests_of POST /v5/devices/00000000000000d1/restart)" = 2 ]'
+	say 'fail-logs 503'
+	wait_for '! alive $restart_pid' 20
+	run ! grep -q 'restarted:' restart.err
+	restart --timeout 1s
+	status_is 6
+	err_has 'HTTP 503'
+	say 'fail-logs 403'
+	restart --timeout 2s
+	status_is 1
+	err_has 't: did not restart: it is still incarnation state:2026-01-01T00:00:00.000Z'
+}
+
 @test "impcentral: who cannot be restarted, or is not known, or may not ask" {
 	device unassigned
 	restart

@@ -5,6 +5,7 @@
  * one that did not restart.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/method.h"
 #include "base/clock.h"
@@ -18,6 +19,7 @@ struct session {
 	struct imp_account account;
 	struct imp *imp;
 	bool asked;		/* for a restart */
+	char run[IMP_RUN_TEXT];	/* of the device, when last looked at */
 };
 
 static int
@@ -48,9 +50,10 @@ look(const struct profile *p, int64_t end_ms, struct life *l, struct fail *f)
 	int r = session_open(p, end_ms > least ? end_ms : least, &s, f);
 
 	if (r == 0)
-		r = imp_device_read_run(s->imp, p->restart.device, &d, f);
+		r = imp_device_read_run(s->imp, p->restart.device, s->run, &d, f);
 	if (r < 0)
 		return r;
+	strcpy(s->run, d.run);
 	*l = (struct life){ .running = d.online, .began_ms = -1, .is_up = d.online };
 	snprintf(l->name, sizeof l->name, "%s", d.run);
 	if (d.online)

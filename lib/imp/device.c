@@ -8,6 +8,8 @@
 
 enum { LOOK_BACK = 100 };	/* entries of a log: a start makes a dozen */
 
+static const char log_name[] = "log:";
+
 static int
 check_id(const char *id, struct fail *f)
 {
@@ -46,25 +48,45 @@ imp_device_read(struct imp *i, const char *id, struct imp_device *d, struct fail
 	return 0;
 }
 
-int
-imp_device_read_run(struct imp *i, const char *id, struct imp_device *d, struct fail *f)
+/* Is it for good that the log cannot be read, or only now? */
+static bool
+is_kept_from_us(const struct imp *i)
+{
+	return imp_status(i) == 403 || imp_status(i) == 404;
+}
+
+/* The newest start in its log, or KNOWN where that is newer. */
+static int
+read_start(struct imp *i, const char *known, struct imp_device *d, struct fail *f)
 {
 	struct imp_entry *v;
-	struct fail unread;
 	size_t n;
+	int r = imp_entries_read(i, d->id, 1, LOOK_BACK, &v, &n, f);
+
+	if (r < 0)
+		return r;
+	snprintf(d->run, sizeof d->run, "%s", *known ? known : log_name);
+	for (size_t k = 0; k < n; k++)
+		if (imp_entry_is_start(&v[k]) && strcmp(v[k].time, d->run + strlen(log_name)) > 0)
+			snprintf(d->run, sizeof d->run, "%s%.*s", log_name, IMP_ID_TEXT - 1, v[k].time);
+	imp_entries_free(v, n);
+	return 0;
+}
+
+int
+imp_device_read_run(struct imp *i, const char *id, const char *known, struct imp_device *d, struct fail *f)
+{
+	const bool by_log = strncmp(known, log_name, strlen(log_name)) == 0;
 	int r = imp_device_read(i, id, d, f);
 
 	if (r < 0)
 		return r;
-	if (imp_entries_read(i, d->id, 1, LOOK_BACK, &v, &n, &unread) < 0) {
-		snprintf(d->run, sizeof d->run, "state:%s", d->changed_at);
-		return 0;
+	if (!*known || by_log) {
+		r = read_start(i, known, d, f);
+		if (r == 0 || by_log || !is_kept_from_us(i))
+			return r;
 	}
-	snprintf(d->run, sizeof d->run, "log:");
-	for (size_t k = 0; k < n; k++)
-		if (imp_entry_is_start(&v[k]))
-			snprintf(d->run, sizeof d->run, "log:%.*s", IMP_ID_TEXT - 1, v[k].time);
-	imp_entries_free(v, n);
+	snprintf(d->run, sizeof d->run, "state:%s", d->changed_at);
 	return 0;
 }
 

@@ -28,8 +28,12 @@ struct imp_device {
 /* How device ID is: its id, a MAC address, or its agent's id.  RUN is left empty. */
 int imp_device_read(struct imp *i, const char *id, struct imp_device *d, struct fail *f);
 
-/* The same, and RUN. */
-int imp_device_read_run(struct imp *i, const char *id, struct imp_device *d, struct fail *f);
+/*
+ * The same, and RUN.  KNOWN is what it was when last asked, empty at first: a
+ * start that has left the log is still the newest, and what names the runs
+ * stays the same, so that a log that cannot be read for once is an error.
+ */
+int imp_device_read_run(struct imp *i, const char *id, const char *known, struct imp_device *d, struct fail *f);
 
 /*
  * Ask for a restart; CONDITIONAL: let the device decide when, where what it

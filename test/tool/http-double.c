@@ -14,6 +14,7 @@
  *	forget				the events so far cannot be resumed from
  *	break | hang | evict | unsubscribe DEVICE
  *	fail STATUS COUNT [HEADER]	the next COUNT answers
+ *	fail-logs STATUS		what a device's logs are answered with; 0: well
  *	expire				no access token is good any longer
  *	slow MS				before each answer
  *	restart-takes MS TIME | never	what a restart of a device does
@@ -73,7 +74,7 @@ static struct {
 	struct { char *id, *text; } events[MANY];
 	size_t n_events, first_event;
 	struct stream streams[STREAMS];
-	int next_stream, token, slow_ms, fail_status, fail_count, restart_ms;
+	int next_stream, token, slow_ms, fail_status, fail_count, fail_logs, restart_ms;
 	char fail_header[128], restart_time[64];
 	bool oldest_first;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER, .token = 1, .restart_ms = 0 };
@@ -380,6 +381,8 @@ devices(struct MHD_Connection *c, const char *method, const char *path)
 		return reply_error(c, 404, "Not Found", "no such device", NULL);
 	if (!path[n])
 		return show_device(c, d);
+	if (strcmp(path + n, "/logs") == 0 && all.fail_logs)
+		return reply_error(c, all.fail_logs, "Injected", "for logs alone", NULL);
 	if (strcmp(path + n, "/logs") == 0)
 		return logs(c, path, n);
 	if (strcmp(method, "POST") != 0 || !strstr(path + n, "restart"))
@@ -561,7 +564,9 @@ obey(char *line)
 		all.fail_status = atoi(strsep(&rest, " "));
 		all.fail_count = atoi(strsep(&rest, " "));
 		snprintf(all.fail_header, sizeof all.fail_header, "%s", rest ? rest : "");
-	} else if (strcmp(word, "expire") == 0)
+	} else if (strcmp(word, "fail-logs") == 0)
+		all.fail_logs = atoi(rest);
+	else if (strcmp(word, "expire") == 0)
 		all.token++;
 	else if (strcmp(word, "slow") == 0)
 		all.slow_ms = atoi(rest);
