@@ -83,6 +83,17 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	[ "$(jq -s 'map(.id)|. == (sort|unique)' "$REJOIN_STATE_DIR/restart/t.jsonl")" = true ]
 }
 
+@test "an agent that is started gets no descriptor of its starter's" {
+	# and its pid file may be written in a column, as mail servers do
+	agent run "printf '%10d\\n' \$\$ >pid" 'exec sleep 1000'
+	by_signal 'exe = /usr/bin/sleep'
+	exec 7>mine
+	restart
+	exec 7>&-
+	status_is 0
+	run ! grep -q mine <(readlink /proc/"$(tr -d ' ' <pid)"/fd/*)
+}
+
 @test "an upgraded program is still the agent, another one is not" {
 	cp /usr/bin/sleep prog
 	agent run "exec $PWD/prog 1000"

@@ -82,8 +82,8 @@ become(char **argv, int report)
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	if (null > 2)
-		close(null);
+	/* a lock that our caller holds, say, is not the agent's; REPORT is closed so, too */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int s = 1; s < NSIG; s++)

@@ -30,6 +30,7 @@ static int
 of_file(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
+	char *text;
 	int64_t n;
 	int r = file_load_trusted(pid_file, p->gid, PID_FILE_MAX, &b, f);
 
@@ -37,9 +38,10 @@ of_file(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *
 		return fail_set(f, EXIT_ABSENT, "%s: not running: %s: is not there", p->name, pid_file);
 	if (r < 0)
 		return r;
-	b.s[strcspn(b.s, " \t\r\n")] = '\0';
-	if (num_parse(b.s, 2, INT32_MAX, &n) < 0)
-		return fail_set(f, EXIT_TROUBLE, "%s: holds no process id: '%s'", pid_file, b.s);
+	text = b.s + strspn(b.s, " \t");	/* some write it in a column */
+	text[strcspn(text, " \t\r\n")] = '\0';
+	if (num_parse(text, 2, INT32_MAX, &n) < 0)
+		return fail_set(f, EXIT_TROUBLE, "%s: holds no process id: '%s'", pid_file, text);
 	*pid = (pid_t)n;
 	return 0;
 }
