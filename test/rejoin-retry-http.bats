@@ -54,7 +54,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	serve
 	say 'slow 20000'
 	profile "url = $url/again"
-	retry --timeout 200ms
+	retry --timeout 2s
 	status_is 4
 	err_has "$url/again: "
 	[ -e "$marks/pending" ]
