@@ -205,3 +205,17 @@ setup() {
 10:00:00.000  |   *   |  program-2  says 2
 10:00:00.000  |   |   *  c          says 3'
 }
+
+@test "a span's end follows those of its children" {
+	printf '[s]\nkind = span\nbegin = begins (?<id>\\w+)(?: of (?<parent>\\w+))?\nend = ends (?<id>\\w+)\n' >spans.conf
+	printf '%s\n' '2026-11-21T10:00:00Z begins one' '2026-11-21T10:00:03Z ends one' >a
+	printf '%s\n' '2026-11-21T10:00:01Z begins two of one' '2026-11-21T10:00:02Z ends two' >b
+	run --separate-stderr rejoin-log --graph --rules spans.conf a b
+	status_is 0
+	out_is '2026-11-21    a
+              |   b
+10:00:00.000  *   |  a  begins one
+10:00:01.000  +-->*  b  begins two of one
+10:00:02.000  |   *  b  ends two
+10:00:03.000  *<--+  a  ends one'
+}

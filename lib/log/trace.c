@@ -34,6 +34,8 @@ struct memory {
 	struct ids sent, wanted;	/* who sent an id, who needed one that was not sent: serial + 1 */
 	struct ids stopped;		/* an entity's last stop, serial + 1 */
 	struct ids known;		/* how far an emitter knew a clock */
+	struct ids open;		/* the parent of a span that has not ended, by what its end sends */
+	struct ids ended;		/* the last end of a parent's children, serial + 1 */
 	struct used *used;
 	size_t n_used;
 	struct edges edges;
@@ -51,6 +53,14 @@ is_recent(uint64_t id, uint64_t value, void *cookie)
 	return value + PAST > m->serial;
 }
 
+static bool
+is_open(uint64_t id, uint64_t value, void *cookie)
+{
+	(void)id;
+	(void)cookie;
+	return value != 0;
+}
+
 struct trace *
 trace_new(const struct rules *rules)
 {
@@ -59,8 +69,9 @@ trace_new(const struct rules *rules)
 
 	t->rules = rules;
 	t->memory = m;
-	m->sent.keep = m->wanted.keep = m->stopped.keep = is_recent;
-	m->sent.cookie = m->wanted.cookie = m->stopped.cookie = m;
+	m->sent.keep = m->wanted.keep = m->stopped.keep = m->ended.keep = is_recent;
+	m->sent.cookie = m->wanted.cookie = m->stopped.cookie = m->ended.cookie = m;
+	m->open.keep = is_open;
 	m->text = (struct buf)BUF_INIT;
 	return t;
 }
@@ -83,6 +94,8 @@ trace_free(struct trace *t)
 	ids_release(&m->wanted);
 	ids_release(&m->stopped);
 	ids_release(&m->known);
+	ids_release(&m->open);
+	ids_release(&m->ended);
 	free(m->past);
 	free(m->edges.v);
 	free(m->arrows);
@@ -317,6 +330,25 @@ lifecycle(struct trace *t, struct event *e, const struct edge *x)
 	}
 }
 
+/* A span ends behind its children: the last of their ends is what its own follows. */
+static void
+spans(struct trace *t, const struct event *e, const struct edge *x)
+{
+	struct memory *m = t->memory;
+	uint64_t *parent, *last;
+
+	if (x->what == EDGE_CHILD) {
+		*ids_put(&m->open, (uint64_t)x->n) = x->id;
+	} else if (x->what == EDGE_END) {
+		last = ids_find(&m->ended, x->id);
+		if (last)
+			point(t, e, *last, x, false);
+	} else if ((parent = ids_find(&m->open, x->id)) && *parent) {
+		*ids_put(&m->ended, *parent) = e->serial + 1;
+		*parent = 0;
+	}
+}
+
 /* Receipts first: who passes an id on is the one that the next has it from. */
 static void
 tie(struct trace *t, struct event *e)
@@ -325,6 +357,8 @@ tie(struct trace *t, struct event *e)
 
 	m->n_arrows = 0;
 	for (size_t i = 0; i < m->edges.n; i++) {
+		if (m->edges.v[i].class == EDGE_SPAN)
+			spans(t, e, &m->edges.v[i]);
 		if (m->edges.v[i].what == EDGE_NEED)
 			needs(t, e, &m->edges.v[i]);
 		else if (m->edges.v[i].what >= EDGE_STOP)
