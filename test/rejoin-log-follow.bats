@@ -298,15 +298,19 @@ every_number_once() {
 	local n=$1 kills=0 i
 	shift
 	mkdir w
+	start reader sh -c 'exec rejoin-log -f --save-state st w/app.log >>out'
+	wait_for '[ -s st ]'
 	start writer log-writer w/app.log "$n" "$@"
 	while alive "$writer_pid"; do
-		start reader sh -c 'exec rejoin-log -f --save-state st w/app.log >>out'
 		i=$((RANDOM % 25))
 		wait_for '[ $((i--)) -le 0 ] || ! alive $writer_pid'
 		kill -KILL "$reader_pid"
 		wait "$reader_pid" || :
 		kills=$((kills + 1))
+		start reader sh -c 'exec rejoin-log -f --save-state st w/app.log >>out'
 	done
+	kill -KILL "$reader_pid"
+	wait "$reader_pid" || :
 	rejoin-log --save-state st w/app.log >>out
 	sed 's/.* line 0*//' out >got
 	seq "$n" | diff -q - got || {
@@ -326,6 +330,90 @@ every_number_once() {
 
 @test "every number comes once: both kinds by turns, the reader killed at random" {
 	every_number_once 6000 rename copytruncate
+}
+
+# A journal: journalctl as it would be, of entries in files that are called by their cursors.
+a_journal() {
+	mkdir -p bin entries
+	cat >bin/journalctl <<-'SH'
+		#!/bin/bash
+		# what it was asked for, and all entries behind the cursor; then it ends as FATE says
+		echo "$*" >>asked
+		after=
+		for a; do [[ $a != --after-cursor=* ]] || after=${a#*=}; done
+		for e in entries/*; do
+			[[ ${e##*/} > $after ]] && cat "$e"
+		done
+		[[ $* != *--follow* ]] || while [ ! -e fate ]; do sleep 0.05; done
+		rm -f fate
+		exit 1
+	SH
+	chmod +x bin/journalctl
+	PATH=$PWD/bin:$PATH
+}
+
+# entry CURSOR SECOND MONO TEXT [FIELD...]: SECOND is that of the wall clock, MONO that of the boot's
+entry() {
+	local cursor=$1 s=$2 mono=$3 text=$4
+	shift 4
+	{
+		printf '%s\n' "__CURSOR=$cursor" "__REALTIME_TIMESTAMP=$((1795255200 + s))000000" \
+			"__MONOTONIC_TIMESTAMP=${mono}000000" _BOOT_ID=b00t _HOSTNAME=box SYSLOG_IDENTIFIER=demo _PID=7 "$@"
+		printf 'MESSAGE\n%b%s\n\n' "\x$(printf %02x ${#text})\0\0\0\0\0\0\0" "$text"
+	} >"entries/$cursor"
+}
+
+@test "the journal is followed, and resumed at its cursor after journalctl dies" {
+	a_journal
+	entry c1 1 101 first
+	entry c2 2 102 'of a unit' INVOCATION_ID=1234 PRIORITY=3
+	start log rejoin-log -f --json journal:demo.service
+	wait_for '[ "$(wc -l <log.out)" -eq 2 ]'
+	[ "$(jq -r .text log.out)" = "$(printf '%s\n' '2026-11-21T10:00:01.000000+0000 box demo[7]: first' \
+		'2026-11-21T10:00:02.000000+0000 box demo[7]: of a unit (invocation 1234)')" ]
+	[ "$(jq -r '.level + " " + .incarnation' log.out | tail -1)" = 'err 1234' ]
+	entry c3 3 103 third
+	: >fate
+	wait_for '[ "$(wc -l <log.out)" -eq 3 ]' 20
+	grep -q 'journalctl exited with 1; it is run again' log.err
+	[ "$(cat asked)" = "$(printf '%s\n' '--quiet --no-pager --output=export --follow --no-tail --unit=demo.service' \
+		'--quiet --no-pager --output=export --follow --no-tail --unit=demo.service --after-cursor=c2')" ]
+}
+
+@test "entries go by the clock of their boot, when the program spoke, and by their numbers" {
+	a_journal
+	# the wall clock is put back between the two; the second was spoken first
+	entry c1 9 101 first __SEQNUM_ID=s __SEQNUM=1
+	entry c2 3 103 third __SEQNUM_ID=s __SEQNUM=5
+	entry c3 4 104 second _SOURCE_REALTIME_TIMESTAMP=1795255202000000 __SEQNUM_ID=t __SEQNUM=9
+	run --separate-stderr rejoin-log --save-state st --json journal:,order=none
+	# journalctl ended with 1
+	status_is 1
+	[ "$(jq -r .text <<<"$output" | sed 's/.*: //' | tr '\n' ' ')" = 'first second third ' ]
+	[ "$(jq -r .mark <<<"$output" | sort -u)" = null ]
+	[ "$(cat asked)" = '--quiet --no-pager --output=export' ]
+	# a number holds against the clock
+	rm st entries/*
+	entry c1 2 102 two __SEQNUM_ID=s __SEQNUM=2
+	entry c2 1 101 one __SEQNUM_ID=s __SEQNUM=3
+	run --separate-stderr rejoin-log --save-state st journal:,order=none
+	[[ $output == *two*one* ]]
+}
+
+@test "the journal's place is kept by its cursor" {
+	a_journal
+	sed -i 's/^exit 1/exit 0/' bin/journalctl
+	entry c1 1 101 first
+	run --separate-stderr rejoin-log --save-state st journal:x.service
+	status_is 0
+	out_has first
+	entry c2 2 102 second
+	run --separate-stderr rejoin-log --save-state st journal:x.service
+	status_is 0
+	out_is '2026-11-21T10:00:02.000000+0000 box demo[7]: second'
+	run --separate-stderr rejoin-log --save-state st journal:x.service
+	out_is ''
+	[ "$(tail -1 asked)" = '--quiet --no-pager --output=export --unit=x.service --after-cursor=c2' ]
 }
 
 @test "a state belongs to one run, and a damaged one is none" {

@@ -2,6 +2,7 @@
 #include <libgen.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ enum { CONTENT = IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF };
 
 struct lookout_post {
 	char *path, *dir;
+	const char *name;		/* of PATH in it */
 	bool content, polled;
 	int wd, old_wd, dir_wd;		/* -1 for none */
 	lookout_fn *fn;
@@ -90,13 +92,17 @@ poll_now(void *cookie)
 	set_poll(o);
 }
 
-/* WD is that of an event; -1 where events were lost. */
+/* WD is that of an event, NAME what it names in a directory, "" for nothing; -1 where events were lost. */
 static void
-tell(struct lookout *o, int wd, unsigned mask)
+tell(struct lookout *o, int wd, unsigned mask, const char *name)
 {
 	for (size_t i = 0; i < o->n; i++) {
 		struct lookout_post *p = o->posts[i];
 		bool file = wd >= 0 && (p->wd == wd || p->old_wd == wd), dir = wd < 0 || p->dir_wd == wd;
+
+		/* What else goes on in a directory is nothing to the one file; what it is renamed to is. */
+		if (p->content && *name && strncmp(name, p->name, strlen(p->name)) != 0)
+			dir = false;
 
 		if (!file && !dir)
 			continue;
@@ -122,7 +128,7 @@ events(int fd, short revents, void *cookie)
 		for (char *p = b; n > 0 && p < b + n; p += sizeof(struct inotify_event) + ((struct inotify_event *)(void *)p)->len) {
 			const struct inotify_event *e = (struct inotify_event *)(void *)p;
 
-			tell(o, e->wd, e->mask);
+			tell(o, e->wd, e->mask, e->len ? e->name : "");
 		}
 	} while (n > (ssize_t)(sizeof b / 2));
 	set_poll(o);
@@ -162,9 +168,12 @@ lookout_add(struct lookout *o, const char *path, bool content, lookout_fn *fn, v
 {
 	struct lookout_post *p = xcalloc(1, sizeof *p);
 	_cleanup_free_ char *copy = xstrdup(path);
+	const char *slash;
 
 	*p = (struct lookout_post){ .path = xstrdup(path), .dir = xstrdup(dirname(copy)), .content = content, .wd = -1,
 	    .old_wd = -1, .dir_wd = -1, .fn = fn, .cookie = cookie };
+	slash = strrchr(p->path, '/');
+	p->name = slash ? slash + 1 : p->path;
 	o->posts = xgrow(o->posts, o->n, &o->cap, sizeof *o->posts);
 	o->posts[o->n++] = p;
 	arm(o, p);

@@ -342,6 +342,9 @@ follow_run(struct follow *fo)
 {
 	loop_end_on_signals(fo->loop, &fo->signo);
 	loop_signal(fo->loop, SIGUSR1, asked, fo);
+	/* Whatever happens from here on, the next run goes on from here. */
+	if (fo->spec.state_path && !json_is_object(fo->state))
+		commit(fo);
 	if (live_has(fo->live, NULL) || (fo->spec.specs->n_globs && !fo->spec.live.once))
 		loop_run(fo->loop);
 	/* With a state, what is held will be read again. */

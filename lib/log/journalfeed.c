@@ -111,13 +111,14 @@ run(void *cookie)
 	struct journal *j = cookie;
 	_cleanup_free_ char *after = j->cursor ? xasprintf("--after-cursor=%s", j->cursor) : NULL;
 	_cleanup_free_ char *unit = xasprintf("--unit=%s", j->unit);
-	char *argv[10] = { (char[]){ "journalctl" }, (char[]){ "--quiet" }, (char[]){ "--no-pager" },
-	    (char[]){ "--output=export" } };
+	static char name[] = "journalctl", quiet[] = "--quiet", no_pager[] = "--no-pager", format[] = "--output=export",
+	    follow[] = "--follow", no_tail[] = "--no-tail";
+	char *argv[10] = { name, quiet, no_pager, format };
 	size_t n = 4;
 
 	if (!j->feed.once) {
-		argv[n++] = (char[]){ "--follow" };
-		argv[n++] = (char[]){ "--no-tail" };
+		argv[n++] = follow;
+		argv[n++] = no_tail;
 	}
 	if (*j->unit)
 		argv[n++] = unit;

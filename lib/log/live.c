@@ -11,6 +11,7 @@ enum {
 	READ_SIZE = 64 << 10,
 	CYCLE_MS = 250,			/* between two looks for cycles */
 	TURN_RECORDS = 20000,		/* in one go, before other callbacks have theirs */
+	FOR_EVER_MS = 1 << 30,
 	AHEAD_MAX = 4096,		/* records of a source that are held for others, or their order */
 };
 
@@ -176,26 +177,29 @@ open_lane(struct live *v, struct input *in)
 	return true;
 }
 
-/* Nothing before NS can come of L, as far as its order tells. */
+/* Nothing before NS can come of L, as far as its order tells; OWN: it is that of the record that asks. */
 static bool
-is_beyond(const struct lane *l, int64_t ns)
+is_beyond(const struct live *v, const struct lane *l, bool own, int64_t ns)
 {
-	return (l->source->eof && l->n == 0) || (l->source->fifo && !l->by_emitter && (l->n || l->newest_ns >= ns));
+	const struct source *s = l->source;
+
+	if (s->eof && s->cur == s->hi && (own || l->n == 0))
+		return true;
+	if (s->fifo && !l->by_emitter)
+		return own || l->n || l->newest_ns >= ns;
+	return l->newest_ns - v->spec.order.patience_ns > ns;
 }
 
 static bool
 all_beyond(const struct live *v, const struct node *e, int64_t ns)
 {
-	for (size_t i = 0; i < v->n_inputs; i++) {
-		const struct input *in = v->inputs[i];
-
-		if (!in->source && !in->failed)
+	for (size_t i = 0; i < v->n_inputs; i++)
+		if (!v->inputs[i]->source && !v->inputs[i]->failed)
 			return false;
-	}
 	for (unsigned i = 0; i < v->order.n_lanes; i++) {
 		const struct lane *l = &v->order.lanes[i];
 
-		if (l != e->lane && !is_beyond(l, ns))
+		if (!is_beyond(v, l, l == e->lane, ns))
 			return false;
 	}
 	return true;
@@ -256,8 +260,9 @@ is_overdue(struct live *v, struct node *e)
 static bool
 is_held(const struct live *v, const struct node *e)
 {
-	return v->spec.hold_ms && !e->backlog && !v->draining &&
-	    v->order.clock_ms < e->arrived_ms + v->spec.hold_ms && !all_beyond(v, e, e->place.t);
+	return v->spec.hold_ms && (!e->backlog || v->spec.once) && !v->draining &&
+	    v->order.clock_ms < e->arrived_ms + v->spec.hold_ms && !all_beyond(v, e, e->place.t) &&
+	    order_bytes_held(&v->order) <= v->spec.order.buffer;
 }
 
 /* When the first of those that are held goes; INT64_MAX for none. */
@@ -414,6 +419,8 @@ live_new(struct loop *l, const struct live_spec *spec, struct render *out, struc
 
 	v->loop = l;
 	v->spec = *spec;
+	if (spec->once)
+		v->spec.hold_ms = FOR_EVER_MS;
 	v->turn = (struct loop_timer){ .fn = turn, .cookie = v };
 	v->deadline = (struct loop_timer){ .fn = turn, .cookie = v };
 	v->wanted = spec->order.wanted;

@@ -27,7 +27,7 @@
 struct live_spec {
 	struct order_spec order;
 	int64_t hold_ms, patience_ms;
-	bool once;			/* end where the sources end, for now */
+	bool once;			/* end where the sources end, for now; until then all are held as HOLD has it */
 	const struct formats *formats;
 	/* A source begins, its format is known. */
 	void (*opened)(struct source *s, void *cookie);

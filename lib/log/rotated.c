@@ -117,6 +117,32 @@ are_same(const struct rotated *a, const struct rotated *b)
 	return true;
 }
 
+static bool
+same_bytes(int a, int b, int64_t off, size_t n)
+{
+	char x[ROTATED_TAIL], y[ROTATED_TAIL];
+
+	return pread(a, x, n, off) == (ssize_t)n && pread(b, y, n, off) == (ssize_t)n && memcmp(x, y, n) == 0;
+}
+
+/* A copy of the file that has not been truncated yet is none of its own. */
+static void
+leave_out_copy(struct rotated *r)
+{
+	struct rotated_file *copy = r->n > 1 ? &r->v[r->n - 2] : NULL, *f = copy + 1;
+	size_t n;
+
+	if (!copy || !r->current || f->size == 0 || copy->size > f->size)
+		return;
+	n = copy->size < ROTATED_TAIL ? (size_t)copy->size : ROTATED_TAIL;
+	if (!same_bytes(copy->fd, f->fd, 0, n) || !same_bytes(copy->fd, f->fd, copy->size - (int64_t)n, n))
+		return;
+	close(copy->fd);
+	free(copy->name);
+	*copy = *f;
+	r->n--;
+}
+
 /* Names may be moved on while they are read: they are right when two looks agree. */
 int
 rotated_open(const char *path, struct rotated *out)
@@ -134,6 +160,8 @@ rotated_open(const char *path, struct rotated *out)
 		if (same)
 			break;
 	}
+	if (r == 0)
+		leave_out_copy(out);
 	return r;
 }
 
@@ -181,12 +209,19 @@ rotated_find(const struct rotated *r, const struct rotated_place *at)
 size_t
 rotated_after(const struct rotated *r, const struct rotated_place *at)
 {
+	for (size_t k = 0; k < r->n; k++)
+		if (r->v[k].ino == at->ino && r->v[k].dev == at->dev && rotated_holds(r->v[k].fd, at))
+			return k + 1;
+	/* Rather twice than not at all, for what was written at the same tick. */
+	return rotated_newer(r, at->mtime_ns - 1);
+}
+
+size_t
+rotated_newer(const struct rotated *r, int64_t mtime_ns)
+{
 	size_t i = r->n;
 
-	for (size_t k = 0; k < r->n; k++)
-		if (r->v[k].ino == at->ino && r->v[k].dev == at->dev)
-			return k + 1;
-	while (i > 0 && r->v[i - 1].mtime_ns > at->mtime_ns)
+	while (i > 0 && r->v[i - 1].mtime_ns > mtime_ns)
 		i--;
 	return i;
 }

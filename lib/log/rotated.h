@@ -45,7 +45,10 @@ struct rotated {
 /* Is PATH what LOG may have been renamed to? */
 bool rotated_is_of(const char *path, const char *log);
 
-/* All of them, open; compressed ones are left out.  Errors: a negative errno. */
+/*
+ * All of them, open; compressed ones are left out, and so is a copy of PATH
+ * which has not been truncated yet.  Errors: a negative errno.
+ */
 int rotated_open(const char *path, struct rotated *out);
 void rotated_release(struct rotated *r);
 
@@ -54,6 +57,9 @@ ssize_t rotated_find(const struct rotated *r, const struct rotated_place *at);
 
 /* The first of them that was written after the place's file was; R->n for none. */
 size_t rotated_after(const struct rotated *r, const struct rotated_place *at);
+
+/* The first of those that were all written to after MTIME_NS; R->n for none. */
+size_t rotated_newer(const struct rotated *r, int64_t mtime_ns);
 
 /* Take the bytes before AT->off from FD. */
 int rotated_mark(int fd, struct rotated_place *at);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -37,7 +38,9 @@ struct tail {
 	struct part *parts;		/* the first is being read */
 	size_t n, cap;
 	bool names;			/* the path may be another file by now */
+	bool restored;
 	int64_t given, passed;
+	struct rotated_place here;	/* behind what was handed out last; with nothing yet, its time is that of the start */
 	struct mark *marks;		/* from the one before PASSED on */
 	size_t n_marks, marks_cap;
 	int64_t skip;			/* so much behind its restored place had passed, too */
@@ -83,6 +86,49 @@ drop_part(struct tail *t)
 	memmove(t->parts, t->parts + 1, --t->n * sizeof *t->parts);
 }
 
+/* The first of R that nothing was read of, where nothing was read of the current one. */
+static size_t
+first_unread(const struct tail *t, const struct rotated *r)
+{
+	ssize_t i = t->here.n_tail ? rotated_find(r, &t->here) : -1;
+	size_t k;
+
+	if (i >= 0)
+		return (size_t)i + 1;
+	if (t->here.n_tail)
+		return rotated_after(r, &t->here);
+	k = rotated_newer(r, t->here.mtime_ns);
+	return k + 1 > r->n && r->current ? r->n - 1 : k;
+}
+
+/*
+ * The first bytes of the current file have been read.  What it held before may
+ * have been copied and truncated away meanwhile: then that is to be read first.
+ */
+static bool
+is_first(struct tail *t)
+{
+	struct part *p = &t->parts[0];
+	struct rotated r;
+	bool yes = true;
+	size_t k;
+
+	if (rotated_open(t->path, &r) < 0)
+		return true;
+	k = first_unread(t, &r);
+	if (k < r.n && (r.v[k].ino != p->at.ino || r.v[k].dev != p->at.dev)) {
+		for (size_t i = k; i < r.n; i++)
+			yes &= r.v[i].ino != p->at.ino || r.v[i].dev != p->at.dev;
+		if (!yes) {
+			while (t->n)
+				drop_part(t);
+			add_parts(t, &r, k, 0);
+		}
+	}
+	rotated_release(&r);
+	return yes;
+}
+
 /* The path is a file that was not there before: the first one, or what came after the last. */
 static void
 find_next(struct tail *t)
@@ -97,8 +143,8 @@ find_next(struct tail *t)
 
 		last->at.mtime_ns = modified_ns(last->fd);
 		add_parts(t, &r, rotated_after(&r, &last->at), 0);
-	} else if (r.current) {
-		add_parts(t, &r, r.n - 1, 0);
+	} else {
+		add_parts(t, &r, first_unread(t, &r), 0);
 	}
 	rotated_release(&r);
 	lookout_renew(t->lookout, t->post);
@@ -190,7 +236,10 @@ whole_lines(struct part *p, const char *to, size_t n, bool less)
 	return p->whole >= end ? n : 0;
 }
 
-/* The next bytes of P: whole lines, or with TORN all; 0 where there are none, -ESTALE where they are others. */
+/*
+ * The next bytes of P: whole lines, or with TORN all; 0 where there are none,
+ * -ESTALE where they are others, -EINTR where other parts come before it.
+ */
 static ssize_t
 read_part(struct tail *t, struct part *p, char *to, size_t n, bool torn)
 {
@@ -208,11 +257,14 @@ read_part(struct tail *t, struct part *p, char *to, size_t n, bool torn)
 	take = torn ? got : whole_lines(p, to, got, got < n);
 	if (take == 0)
 		return 0;
+	if (p->at.off == 0 && t->n == 1 && !torn && !is_first(t))
+		return -EINTR;
 	p->at.mtime_ns = modified_ns(p->fd);
 	t->marks = xgrow(t->marks, t->n_marks, &t->marks_cap, sizeof *t->marks);
 	t->marks[t->n_marks++] = (struct mark){ t->given, p->at };
 	remember(&p->at, to, take);
 	p->at.off += (int64_t)take;
+	t->here = p->at;
 	p->last_newline = to[take - 1] == '\n';
 	return (ssize_t)take;
 }
@@ -265,10 +317,10 @@ read_some(struct tail *t, char *to, size_t n)
 			if (r == 0)
 				continue;
 		}
-		if (r == -ESTALE) {
+		if (r == -ESTALE)
 			find_copy(t);
+		if (r == -ESTALE || r == -EINTR)
 			continue;
-		}
 		if (r != 0)
 			return r;
 		if (!t->names)
@@ -336,22 +388,25 @@ look(bool names, void *cookie)
 static void
 resume(struct tail *t)
 {
-	const struct rotated_place at = t->marks[0].at;
 	struct rotated r;
 	ssize_t i;
 
 	if (rotated_open(t->path, &r) < 0)
 		return;
-	i = rotated_find(&r, &at);
+	i = t->here.n_tail ? rotated_find(&r, &t->here) : -1;
 	if (i >= 0) {
-		int64_t off = at.off + t->skip;
+		int64_t off = t->here.off + t->skip;
 
 		/* A newline that stood for a torn end is not in the file. */
 		add_parts(t, &r, (size_t)i, off < r.v[i].size ? off : r.v[i].size);
+		t->here = t->parts[0].at;
+		t->skip = 0;
 	} else {
-		feed_tell(&t->feed, EXIT_OK, "what was read last is not there any more: something may be missing");
-		feed_gap(&t->feed, NULL);
-		add_parts(t, &r, rotated_after(&r, &at), 0);
+		if (t->here.n_tail) {
+			feed_tell(&t->feed, EXIT_OK, "what was read last is not there any more: something may be missing");
+			feed_gap(&t->feed, NULL);
+		}
+		add_parts(t, &r, first_unread(t, &r), 0);
 	}
 	rotated_release(&r);
 }
@@ -360,6 +415,7 @@ static int
 tail_start(struct feed *f, struct fail *why)
 {
 	struct tail *t = (struct tail *)f;
+	struct timespec now;
 	struct stat st;
 	int fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -373,9 +429,12 @@ tail_start(struct feed *f, struct fail *why)
 		close(fd);
 	else
 		feed_tell(f, EXIT_OK, "is not there yet");
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (!t->restored)
+		t->here.mtime_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	t->post = lookout_add(t->lookout, t->path, true, look, t);
 	t->names = true;
-	if (t->n_marks)
+	if (t->restored)
 		resume(t);
 	else
 		find_next(t);
@@ -406,14 +465,10 @@ tail_save(struct feed *f, struct json *state)
 	struct rotated_place at;
 	int64_t more = 0;
 
-	if (t->n_marks == 0)
-		return;
-	at = t->marks[0].at;
+	at = t->passed == t->given || !t->n_marks ? t->here : t->marks[0].at;
 	if (t->given == 0)
 		more = t->skip;
-	else if (t->n && t->passed == t->given)
-		at = t->parts[0].at;	/* all that was read has passed */
-	else
+	else if (t->passed < t->given && t->n_marks)
 		more = t->passed - t->marks[0].stream;
 	for (size_t i = 0; i < at.n_tail; i++)
 		snprintf(hex + 2 * i, 3, "%02x", (unsigned char)at.tail[i]);
@@ -451,8 +506,8 @@ tail_restore(struct feed *f, struct json state, struct fail *why)
 	}
 	if (at.off < 0 || (int64_t)at.n_tail > at.off)
 		return fail_set(why, EXIT_TROUBLE, "%s: the saved state is damaged", t->path);
-	t->marks = xgrow(t->marks, t->n_marks, &t->marks_cap, sizeof *t->marks);
-	t->marks[t->n_marks++] = (struct mark){ 0, at };
+	t->here = at;
+	t->restored = true;
 	t->skip = whole_of(state, "and");
 	return 0;
 }

@@ -31,9 +31,9 @@ rejoin-log -f --hold 0 a.log b.log >out 2>&1 &
 follower=$!
 until [ -s out ]; do sleep 0.05; done
 sleep 1
-strace -f -o calls -p "$follower" &
+strace -q -f -o etc/calls -p "$follower" &
 tracer=$!
 sleep 10
 kill "$tracer"
 wait "$tracer" 2>/dev/null
-row 'rejoin-log -f, system calls while idle' '10 s' "$(grep -vc 'resuming interrupted\|detached' calls)" '0'
+row 'rejoin-log -f, system calls while idle' '10 s' "$(grep -vc 'resuming interrupted\|detached' etc/calls)" '0'
