@@ -86,6 +86,11 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 
 @test "without a key, or with one that others may read, nothing is asked" {
 	account
+	mv key away
+	run --separate-stderr "$B/libexec/rejoin/rejoin-log-impcentral" --feed 00000000000000d1
+	status_is 2
+	out_has 'key: No such file or directory'
+	mv away key
 	chmod 644 key
 	run --separate-stderr rejoin-log impcentral:00000000000000d1
 	status_is 1

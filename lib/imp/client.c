@@ -30,6 +30,8 @@ imp_open(const struct imp_account *a, struct imp **out, struct fail *f)
 	i = xcalloc(1, sizeof *i);
 	i->account = a;
 	r = secret_load(a->key_file, &i->key, f);
+	if (r == -ENOENT)
+		f->status = EXIT_USAGE;		/* waiting does not make a key */
 	if (r < 0) {
 		imp_close(i);
 		return r;
