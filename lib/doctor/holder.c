@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -17,7 +18,8 @@
 enum { TEXT_MAX = 65536, PATH_LONGEST = 4096 };
 
 struct search {
-	const struct stat *st;
+	struct stat st;
+	unsigned long long ino;	/* as the kernel has it, which is not always st_ino; 0 for not known */
 	struct holder *out;
 	size_t max, n;
 	size_t hidden;
@@ -94,20 +96,32 @@ add(struct search *s, struct holder *h)
 	s->n++;
 }
 
+/* What the kernel says of a descriptor's inode, 0 for nothing. */
+static unsigned long long
+inode_of(const struct buf *info)
+{
+	const char *ino = strstr(info->s, "\nino:");
+
+	return ino ? strtoull(ino + 5, NULL, 10) : 0;
+}
+
+/*
+ * The kernel says which inode it is (from 5.14): a stat(2) of each descriptor
+ * of the machine would wait for the first dead server among their file systems.
+ */
 static void
 look_at_descriptor(const char *name, void *cookie)
 {
 	struct process *p = cookie;
 	_cleanup_free_ char *path = xasprintf("/proc/%d/fd/%s", p->as.pid, name);
+	_cleanup_free_ char *file = xasprintf("/proc/%d/fdinfo/%s", p->as.pid, name);
 	_cleanup_buf_ struct buf info = BUF_INIT;
-	struct stat st;
 	const char *flags;
+	struct stat st;
 
-	if (stat(path, &st) < 0 || !is_it(&st, p->search->st))
+	if (!slurp(file, &info) || inode_of(&info) != p->search->ino)
 		return;
-	free(path);
-	path = xasprintf("/proc/%d/fdinfo/%s", p->as.pid, name);
-	if (!slurp(path, &info))
+	if (stat(path, &st) < 0 || !is_it(&st, &p->search->st))
 		return;
 	flags = strstr(info.s, "flags:");
 	note(p, flags ? (int)strtol(flags + 6, NULL, 8) : 0);
@@ -137,6 +151,19 @@ read_path(pid_t pid, unsigned long address, char path[PATH_LONGEST])
 	return false;
 }
 
+/*
+ * Does this thread wait for the other end of a pipe, as far as the kernel tells
+ * (not every one does)?  Who is in open(2) on a dead server is not to be followed.
+ */
+static bool
+waits_for_partner(pid_t pid, const char *thread)
+{
+	_cleanup_free_ char *file = xasprintf("/proc/%d/task/%s/wchan", pid, thread);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	return !slurp(file, &b) || strcmp(b.s, "0") == 0 || strcmp(b.s, "wait_for_partner") == 0;
+}
+
 /* Is this thread in open(2) or openat(2) of it? */
 static void
 look_at_thread(const char *name, void *cookie)
@@ -159,12 +186,13 @@ look_at_thread(const char *name, void *cookie)
 		call = SYS_openat;
 	}
 #endif
-	if (call != SYS_openat || !read_path(p->as.pid, a[1], path))
+	if (call != SYS_openat || !waits_for_partner(p->as.pid, name) ||
+	    !read_path(p->as.pid, a[1], path))
 		return;
 	/* a relative one begins where that process is */
 	at = *path == '/' ? xasprintf("/proc/%d/root%s", p->as.pid, path) :
 	    xasprintf("/proc/%d/cwd/%s", p->as.pid, path);
-	if (stat(at, &st) == 0 && is_it(&st, p->search->st)) {
+	if (stat(at, &st) == 0 && is_it(&st, &p->search->st)) {
 		note(p, (int)a[2]);
 		p->as.waits = true;
 	}
@@ -185,17 +213,24 @@ look_at_process(const char *name, void *cookie)
 		s->hidden += errno == EACCES || errno == EPERM;
 		return;
 	}
-	if (!p.found && S_ISFIFO(s->st->st_mode))
+	if (!p.found && S_ISFIFO(s->st.st_mode))
 		each_number(tasks, look_at_thread, &p);
 	if (p.found)
 		add(s, &p.as);
 }
 
 size_t
-holder_find(const struct stat *st, struct holder out[], size_t max, size_t *hidden)
+holder_find(int fd, struct holder out[], size_t max, size_t *hidden)
 {
-	struct search s = { .st = st, .out = out, .max = max };
+	struct search s = { .out = out, .max = max };
+	_cleanup_free_ char *path = xasprintf("/proc/self/fdinfo/%d", fd);
+	_cleanup_buf_ struct buf info = BUF_INIT;
 
+	*hidden = 0;
+	if (fstat(fd, &s.st) < 0)
+		return 0;
+	if (slurp(path, &info))
+		s.ino = inode_of(&info);
 	each_number("/proc", look_at_process, &s);
 	*hidden = s.hidden;
 	return s.n;

@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
 #include <sys/types.h>
 
 struct holder {
@@ -23,10 +22,11 @@ struct holder {
 };
 
 /*
- * Into OUT at most MAX of those that hold what ST describes, each once; returns
- * how many there are.  *HIDDEN is how many processes could not be looked into.
+ * Into OUT at most MAX of those that hold what FD is open for (O_PATH will do),
+ * each once, without ourselves; returns how many there are.  *HIDDEN is how many
+ * processes could not be looked into.
  */
-size_t holder_find(const struct stat *st, struct holder out[], size_t max, size_t *hidden);
+size_t holder_find(int fd, struct holder out[], size_t max, size_t *hidden);
 
 /* How many descriptors for inotify(7) the processes of user UID have. */
 size_t holder_count_inotify(uid_t uid);

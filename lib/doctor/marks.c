@@ -66,20 +66,19 @@ test_lock(struct exam *x, const struct marks *m)
 	_cleanup_fd_ int fd = open(m->lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct holder holders[HOLDERS_SHOWN];
 	size_t hidden, n;
-	struct stat st;
 	int held;
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	held = fd < 0 ? -errno : lock_is_held(fd);
-	if (held < 0 || fstat(fd, &st) < 0) {
-		exam_warn(x, m->lock, "cannot be looked at: %s", strerror(held < 0 ? -held : errno));
+	if (held < 0) {
+		exam_warn(x, m->lock, "cannot be looked at: %s", strerror(-held));
 		exam_advise(x, "look as root");
 		return -1;
 	}
 	if (!held)
 		return 0;
-	n = holder_find(&st, holders, HOLDERS_SHOWN, &hidden);
+	n = holder_find(fd, holders, HOLDERS_SHOWN, &hidden);
 	for (size_t i = 0; i < n && i < HOLDERS_SHOWN; i++)
 		if (holders[i].locks) {
 			exam_ok(x, m->lock, "held by process %d (%s), which delivers",

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <pwd.h>
@@ -152,11 +153,12 @@ is_heir(const struct holder *h, const struct holder all[], size_t n)
 
 /* Who reads, without opening it: an agent may take an opened end for a writer who came and went. */
 static void
-test_readers(struct exam *x, const struct stat *st)
+test_readers(struct exam *x)
 {
 	const char *path = x->profile->retry.path;
+	_cleanup_fd_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct holder holders[HOLDERS_SHOWN];
-	size_t hidden, found = holder_find(st, holders, HOLDERS_SHOWN, &hidden), readers = 0;
+	size_t hidden, found = holder_find(fd, holders, HOLDERS_SHOWN, &hidden), readers = 0;
 	const size_t n = found < HOLDERS_SHOWN ? found : HOLDERS_SHOWN;
 
 	for (size_t i = 0; i < n; i++) {
@@ -240,7 +242,7 @@ pipe_test(struct exam *x)
 	if (x->probe)
 		probe(x);
 	else
-		test_readers(x, &st);
+		test_readers(x);
 }
 
 int
