@@ -15,6 +15,7 @@
 
 #include "agent/history.h"
 #include "agent/profile.h"
+#include "base/ask.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/xalloc.h"
@@ -130,12 +131,25 @@ save_svg(const struct options *set)
 	if (lost)
 		diag_info("%s: cut to the last %d records, %ju earlier ones are not drawn", set->svg, SVG_RECORDS,
 		    (uintmax_t)lost);
-	if (strcmp(set->svg, "-") == 0)
-		r = io_write_all(STDOUT_FILENO, b.s, b.len);
-	else
-		r = file_replace(set->svg, b.s, b.len, 0666 & ~mask, 0);
+	r = strcmp(set->svg, "-") == 0 ? io_write_all(STDOUT_FILENO, b.s, b.len) :
+	    file_replace(set->svg, b.s, b.len, 0666 & ~mask, 0);
 	if (r < 0)
 		die(EXIT_TROUBLE, r, "%s", set->svg);
+}
+
+struct progress {
+	const struct job *job;
+	const struct order_count *count;
+};
+
+static void
+tell_progress(void *cookie)
+{
+	const struct progress *p = cookie;
+	struct order_count now = *p->count;
+
+	now.records += p->job->merged.records;
+	sum_up(&now, true);
 }
 
 static bool
@@ -144,7 +158,9 @@ merge(struct options *set, const struct specs *specs, struct sources *all)
 	struct render_style *s = &set->job.style;
 	const struct source *once = set->job.exact ? sources_find_once(all) : NULL;
 	bool tty = isatty(STDOUT_FILENO);
-	struct order_count count;
+	struct order_count count = { 0 };
+	struct progress progress = { &set->job, &count };
+	struct ask *ask;
 	struct render out;
 
 	if (once)
@@ -156,7 +172,9 @@ merge(struct options *set, const struct specs *specs, struct sources *all)
 		all->v[i]->idle = s->last ? NULL : flush;
 		all->v[i]->cookie = &out;
 	}
+	ask = ask_begin(tell_progress, &progress);
 	job_run(&set->job, all, &out, &count);
+	ask_end(ask);
 	render_flush(&out);
 	if (out.error)
 		die(EXIT_TROUBLE, out.error, "standard output");
@@ -208,7 +226,6 @@ asked(void *cookie)
 static enum exit_status
 follow(struct options *set, struct specs *specs, const struct formats *formats, bool failed)
 {
-	struct render_style *style = &set->job.style;
 	struct following w = { .set = set, .failed = failed };
 	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .opened = begin },
 	    .specs = specs, .state_path = set->state, .asked = asked, .tell = tell, .cookie = &w };
@@ -217,7 +234,7 @@ follow(struct options *set, struct specs *specs, const struct formats *formats, 
 	int signo;
 
 	options_settle_style(set, isatty(STDOUT_FILENO), specs);
-	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : style);
+	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : &set->job.style);
 	job_order_spec(&set->job, &spec.live.order);
 	spec.live.hold_ms = set->hold_ms;
 	spec.live.patience_ms = set->job.patience_ms;
@@ -243,10 +260,8 @@ read_to_the_end(struct options *set, const struct specs *specs, const struct for
 
 	if (sources_open(&all, specs, formats, problem, failed, &f) < 0)
 		fail_die(&f);
-	for (unsigned i = 0; i < all.n; i++) {
-		options_give_offset(set, all.v[i]);
-		diag_note("%s: format %s, order %s", all.v[i]->name, all.v[i]->fmt->name, all.v[i]->fifo ? "fifo" : "none");
-	}
+	for (unsigned i = 0; i < all.n; i++)
+		begin(all.v[i], &(struct following){ .set = set });
 	good = set->check ? check(set, &all) : merge(set, specs, &all);
 	sources_close(&all, problem, failed);
 	return good || (!set->check && !set->strict);

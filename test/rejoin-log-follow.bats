@@ -431,6 +431,18 @@ entry() {
 	status_is 3
 }
 
+@test "SIGUSR1 is answered while logs are read to their end, too" {
+	mkfifo fifo
+	start log rejoin-log fifo
+	exec 5>fifo
+	{ at 01 one; at 02 two; } >&5
+	wait_for '[ "$(wc -l <log.out)" -eq 1 ]'
+	kill -USR1 "$log_pid"
+	wait_for 'grep -q "^rejoin-log: [12] records, " log.err'
+	exec 5>&-
+	wait_for "! alive $log_pid"
+}
+
 @test "what does not go together is misuse" {
 	for how in '-f --check' '-f --exact' '-f --svg=x' '--hold=1s' '-f --order=minimax' '--save-state=x --check'; do
 		# shellcheck disable=SC2086	# two words

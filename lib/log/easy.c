@@ -126,7 +126,7 @@ order_easily(struct source **v, unsigned n, const struct order_spec *spec, struc
 {
 	struct easy e = { .past = { .v = NULL } };
 	struct merge_watch watch = { .each = note, .accept = accept, .resume = take_over, .cookie = &e };
-	struct merge_count merged = { 0 };
+	struct merge_count own = { 0 }, *merged = spec->merged ? spec->merged : &own;
 	bool any, done;
 
 	order_init(&e.order, spec, out, count);
@@ -139,8 +139,9 @@ order_easily(struct source **v, unsigned n, const struct order_spec *spec, struc
 	 * core has two workers, too: this is the cheaper way.
 	 */
 	done = is_easy(&e, v, n) && merge_parallel(v, n, spec->threads < 2 ? 2 : spec->threads, spec->piece,
-	    spec->census && census_is_clean(spec->census) ? NULL : &watch, out, &merged);
-	count->records += merged.records;
+	    spec->census && census_is_clean(spec->census) ? NULL : &watch, out, merged);
+	count->records += merged->records;
+	merged->records = 0;
 	order_release(&e.order);
 	past_release(&e.past);
 	for (unsigned i = 0; i < n; i++)

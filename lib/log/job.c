@@ -54,6 +54,7 @@ merge_causal(struct job *job, struct sources *all, struct render *out, struct or
 	struct order_spec spec;
 
 	job_order_spec(job, &spec);
+	spec.merged = &job->merged;
 	spec.census = census;
 	order_run(all->v, all->n, &spec, out, count);
 	census_free(census);
@@ -63,12 +64,12 @@ static void
 merge_by_time(struct job *job, struct sources *all, struct render *out, struct order_count *count)
 {
 	bool any = filter_is_any(&job->filter);
-	struct merge_count merged = { 0 };
 
 	if (any || out->style || out->line_buffered ||
-	    !merge_parallel(all->v, all->n, threads(), 0, NULL, out, &merged))
-		merge_run(all->v, all->n, out, any ? filter_wants : NULL, &job->filter, &merged);
-	count->records = merged.records;
+	    !merge_parallel(all->v, all->n, threads(), 0, NULL, out, &job->merged))
+		merge_run(all->v, all->n, out, any ? filter_wants : NULL, &job->filter, &job->merged);
+	count->records = job->merged.records;
+	job->merged.records = 0;
 }
 
 void

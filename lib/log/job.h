@@ -5,6 +5,7 @@
 #define LOG_JOB_H
 
 #include "log/filter.h"
+#include "log/merge.h"
 #include "log/order.h"
 #include "log/sources.h"
 
@@ -16,6 +17,7 @@ struct job {
 	struct filter filter;
 	struct render_style style;
 	struct rules rules;
+	struct merge_count merged;	/* records shown that job_run()'s COUNT has yet to be told of */
 	/* Told of the offset of a source's clock, when it was estimated, and of edges that are dropped. */
 	void (*offset)(const struct source *s, int64_t ns);
 	void (*dropped)(const struct order_dropped *d, void *cookie);

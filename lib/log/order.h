@@ -27,6 +27,7 @@
 #include "log/source.h"
 
 struct census;
+struct merge_count;
 
 enum order_mode { ORDER_CAUSAL, ORDER_MINIMAX };
 
@@ -49,6 +50,7 @@ struct order_spec {
 	bool (*wanted)(struct source *s, const struct record *r, void *cookie);	/* NULL: all */
 	void (*dropped)(const struct order_dropped *d, void *cookie);		/* NULL: nobody is told */
 	void *cookie;
+	struct merge_count *merged;	/* shown, and not counted yet: for who asks meanwhile; or NULL */
 };
 
 struct order_count {

@@ -1,0 +1,50 @@
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/ask.h"
+#include "base/diag.h"
+#include "base/xalloc.h"
+
+struct ask {
+	ask_fn *fn;
+	void *cookie;
+	pthread_t thread;
+	sigset_t usr1;
+};
+
+static void *
+answer(void *cookie)
+{
+	const struct ask *a = cookie;
+
+	for (int signo; sigwait(&a->usr1, &signo) == 0; )
+		a->fn(a->cookie);
+	return NULL;
+}
+
+struct ask *
+ask_begin(ask_fn *fn, void *cookie)
+{
+	struct ask *a = xcalloc(1, sizeof *a);
+	int r;
+
+	a->fn = fn;
+	a->cookie = cookie;
+	sigemptyset(&a->usr1);
+	sigaddset(&a->usr1, SIGUSR1);
+	/* Threads that are made from here on inherit it. */
+	pthread_sigmask(SIG_BLOCK, &a->usr1, NULL);
+	r = pthread_create(&a->thread, NULL, answer, a);
+	if (r)
+		die(EXIT_TROUBLE, r, "pthread_create");
+	return a;
+}
+
+void
+ask_end(struct ask *a)
+{
+	pthread_cancel(a->thread);
+	pthread_join(a->thread, NULL);
+	free(a);
+}
