@@ -46,10 +46,12 @@ skew_free(struct skew *s)
 void
 skew_add(struct skew *s, unsigned a, unsigned b, int64_t sent, int64_t received, int64_t res)
 {
-	int64_t *u = &s->bound[(size_t)a * s->n + b], d = received - sent + res - 1;
+	int64_t *u = &s->bound[(size_t)a * s->n + b], d;
 
-	if (a == b)
+	/* Times that are so far apart say nothing of clocks. */
+	if (a == b || __builtin_sub_overflow(received, sent, &d) || d <= -NONE || d >= NONE - res)
 		return;
+	d += res - 1;
 	if (d < *u)
 		*u = d;
 	if (res > s->res)
@@ -97,6 +99,18 @@ is_zero_possible(const struct skew *s)
 	return true;
 }
 
+static int64_t
+min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t
+max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* The shortest paths of all pairs, each bound eased by EASE (Floyd, Warshall); false for a negative cycle. */
 static bool
 paths(struct skew *s, int64_t ease)
@@ -105,14 +119,14 @@ paths(struct skew *s, int64_t ease)
 	int64_t *d = s->path;
 
 	for (size_t i = 0; i < n * n; i++)
-		d[i] = s->bound[i] == NONE ? NONE : s->bound[i] + ease;
+		d[i] = s->bound[i] == NONE ? NONE : min(s->bound[i] + ease, NONE - 1);
 	for (size_t i = 0; i < n; i++)
 		d[i * n + i] = 0;
 	for (size_t k = 0; k < n; k++)
 		for (size_t i = 0; i < n; i++)
 			for (size_t j = 0; d[i * n + k] != NONE && j < n; j++)
 				if (d[k * n + j] != NONE && d[i * n + k] + d[k * n + j] < d[i * n + j])
-					d[i * n + j] = d[i * n + k] + d[k * n + j];
+					d[i * n + j] = max(d[i * n + k] + d[k * n + j], -NONE);
 	for (size_t i = 0; i < n; i++)
 		if (d[i * n + i] < 0)
 			return false;

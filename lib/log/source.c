@@ -138,7 +138,7 @@ date(struct source *s, struct record *r)
 
 		time_parse(&s->time, r->p, r->n, &t);
 		s->cut = s->fmt->cut;
-		r->t = t.ns - s->offset_ns;
+		r->t = source_time(s, t.ns);
 		r->res = t.res;
 		s->last_ns = t.ns;
 		r->inherited = false;
@@ -157,7 +157,7 @@ take(struct source *s, struct record *r, size_t len, bool known, struct stamp t)
 	r->t = known ? t.ns : s->last_ns;
 	r->res = known ? t.res : 1;
 	s->last_ns = r->t;
-	r->t -= s->offset_ns;
+	r->t = source_time(s, r->t);
 	s->cur += len;
 }
 
@@ -557,7 +557,7 @@ source_probe(struct source *s, int64_t from, int64_t *off, int64_t *t)
 			return false;
 		if (cut_begins(s, 0, &s->next)) {
 			*off = s->base + (int64_t)s->cur;
-			*t = s->next.ns - s->offset_ns;
+			*t = source_time(s, s->next.ns);
 			return true;
 		}
 		for (;;) {

@@ -136,6 +136,13 @@ source_release(struct source *s, int64_t off)
 	s->lo = (size_t)(off - s->base);
 }
 
+/* The time T of its clock, put right; one that is beyond all that can be told wraps round. */
+static inline int64_t
+source_time(const struct source *s, int64_t t)
+{
+	return (int64_t)((uint64_t)t - (uint64_t)s->offset_ns);
+}
+
 /* The next record: 1, 0 at the end. */
 static inline int
 source_next(struct source *s, struct record *r)
@@ -146,7 +153,7 @@ source_next(struct source *s, struct record *r)
 		int64_t ns;
 
 		if (nl && s->buf + s->hi - nl > 64 && time_again(&s->time, nl + 1, &ns)) {
-			*r = (struct record){ p, (size_t)(nl + 1 - p), s->next.ns - s->offset_ns, s->next.res,
+			*r = (struct record){ p, (size_t)(nl + 1 - p), source_time(s, s->next.ns), s->next.res,
 			    s->base + (int64_t)s->cur, false, false, NULL };
 			s->next.ns = ns;
 			s->next.res = s->time.res;
