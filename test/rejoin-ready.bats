@@ -596,9 +596,18 @@ two" ]'
 	run --separate-stderr bash -c 'echo x | rejoin-ready gate lamp >/dev/full'
 	status_is 3
 	err_has 'standard output: No space left on device'
-	rejoin-ready forget lamp
-	run --separate-stderr bash -c 'rejoin-ready gate lamp <&- >&-'
+	# closed descriptors are not somebody else's
+	run --separate-stderr bash -c 'rejoin-ready gate lamp <&-'
 	status_is 3
+	err_has 'standard input: Bad file descriptor'
+	run --separate-stderr bash -c 'echo x | rejoin-ready gate lamp >&-'
+	status_is 3
+	err_has 'standard output: Bad file descriptor'
+	run --separate-stderr bash -c 'rejoin-ready wait lamp --grace 0s >&-'
+	status_is 3
+	run --separate-stderr bash -c 'rejoin-ready run lamp --incarnation z --grace 0s -- sh -c "cat; echo x" <&- >&-'
+	[ "$status" -ne 0 ]
+	[ "$(wc -l <"$D/lock")" = 1 ]
 }
 
 @test "the example: a weather agent, its migration, a reboot of its lamp, an absence" {
