@@ -1,7 +1,7 @@
 # Build, check and install the toolkit.  GNU make >= 4.0, no configure step.
 #
 #   make                       tools into build/bin/
-#   make demo                  the main job, end to end, on our own agent
+#   make demo                  the main job, end to end, on our own agent; drawn in build/demo.svg
 #   make check                 lint, unit tests, bats
 #   make SAN=1 check           the same under ASan+UBSan, objects in build-san/
 #   make lint|unit|bats        one part of check; bats with T=test/NAME.bats ...
