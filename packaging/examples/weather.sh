@@ -62,7 +62,7 @@ lamp() {
 
 # --- a day of both of them
 
-say() { printf '\n== %s\n' "$*"; }
+say() { printf '\n== %s\n' "$*" >>"$dir/day"; }
 
 # shown - how many forecasts the lamp has shown
 shown() { grep -c '^lamp: temps' "$dir/day" 2>/dev/null; }
@@ -98,8 +98,10 @@ demo() {
 	export WEATHER_DIR="$dir" WEATHER_PERIOD=0.3 WEATHER_GRACE=1 REJOIN_RUNTIME_DIR="$dir/run"
 	: >"$dir/day"
 	agent_pid='' lamp_pid=''
-	tail -n +1 -f "$dir/day" & tail_pid=$!
-	trap 'kill $agent_pid $lamp_pid $tail_pid 2>/dev/null; wait; rm -rf "$dir"' EXIT
+	# what tells of the day ends after it, and so tells all of it
+	sleep 600 & day_pid=$!
+	tail -n +1 -f --pid=$day_pid "$dir/day" &
+	trap 'kill $agent_pid $lamp_pid $day_pid 2>/dev/null; wait; rm -rf "$dir"' EXIT
 	say 'cold start: the lamp and the agent are switched on'
 	agent_on
 	lamp_on
