@@ -212,14 +212,13 @@ rotated_after(const struct rotated *r, const struct rotated_place *at)
 	for (size_t k = 0; k < r->n; k++)
 		if (r->v[k].ino == at->ino && r->v[k].dev == at->dev && rotated_holds(r->v[k].fd, at))
 			return k + 1;
-	/* Rather twice than not at all, for what was written at the same tick. */
-	return rotated_newer(r, at->mtime_ns - 1);
+	return rotated_newer(r, at->mtime_ns);
 }
 
 size_t
 rotated_newer(const struct rotated *r, int64_t mtime_ns)
 {
-	size_t i = r->n;
+	size_t i = r->n - r->current;
 
 	while (i > 0 && r->v[i - 1].mtime_ns > mtime_ns)
 		i--;

@@ -58,7 +58,7 @@ ssize_t rotated_find(const struct rotated *r, const struct rotated_place *at);
 /* The first of them that was written after the place's file was; R->n for none. */
 size_t rotated_after(const struct rotated *r, const struct rotated_place *at);
 
-/* The first of those that were all written to after MTIME_NS; R->n for none. */
+/* The first of those that were all written to after MTIME_NS, or else PATH itself; R->n where that is not there. */
 size_t rotated_newer(const struct rotated *r, int64_t mtime_ns);
 
 /* Take the bytes before AT->off from FD. */

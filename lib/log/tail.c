@@ -91,14 +91,8 @@ static size_t
 first_unread(const struct tail *t, const struct rotated *r)
 {
 	ssize_t i = t->here.n_tail ? rotated_find(r, &t->here) : -1;
-	size_t k;
 
-	if (i >= 0)
-		return (size_t)i + 1;
-	if (t->here.n_tail)
-		return rotated_after(r, &t->here);
-	k = rotated_newer(r, t->here.mtime_ns);
-	return k + 1 > r->n && r->current ? r->n - 1 : k;
+	return i >= 0 ? (size_t)i + 1 : rotated_newer(r, t->here.mtime_ns);
 }
 
 /*
