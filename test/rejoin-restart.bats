@@ -206,10 +206,15 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	by_signal 'signal = TERM' 'limit = 3/10m' 'timeout = 60s'
 	launch
 	local i pids=()
+	mkfifo gate
+	exec 9<>gate
 	for ((i = 0; i < 100; i++)); do
-		rejoin-restart -A t --reason "$i" 2>"err.$i" 3>&- 4>&- &
+		(read -r _ <&9; exec rejoin-restart -A t --reason "$i" 2>"err.$i" 9>&-) 3>&- 4>&- &
 		pids+=($!)
 	done
+	# a line for each
+	printf '\n%.0s' {1..100} >&9
+	exec 9>&-
 	for i in "${pids[@]}"; do
 		wait "$i"
 	done
@@ -225,10 +230,12 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	local old
 	old=$(cat pid)
 	# older than the agent, it asks for a restart of it all the same
-	bash -c 'read -t 2.5 <> <(:); exec rejoin-restart -A t' 2>err 3>&- 4>&- &
+	bash -c 'until [ -e go ]; do read -t 0.05 <> <(:); done; exec rejoin-restart -A t' 2>err 3>&- 4>&- &
 	local asking=$!
-	run --separate-stderr rejoin-restart -A t
+	restart
 	status_is 0
+	wait_for '[ "$(ps -o etimes= -p "$(cat pid)")" -ge 3 ]'
+	touch go
 	wait $asking
 	[ "$(wc -l <"$REJOIN_STATE_DIR/restart/t.jsonl")" = 2 ]
 	gone "$old"

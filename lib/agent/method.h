@@ -49,7 +49,8 @@ struct method {
 /* P's method; NULL with F filled (EXIT_USAGE) where its profile has none. */
 const struct method *method_find(const struct profile *p, struct fail *f);
 
-extern const struct method method_systemd, method_signal, method_exec, method_http, method_impcentral, method_s6;
+extern const struct method method_systemd, method_signal, method_exec, method_http,
+    method_impcentral, method_s6;
 
 /* What is left until END_MS on the monotonic clock, at least 1 ms. */
 int64_t method_left_ms(int64_t end_ms);

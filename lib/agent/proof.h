@@ -3,7 +3,7 @@
  * old one, for it to be ready, and for it to stay so.
  *
  * An incarnation that does not stay is no success, however often it is started
- * again; only one that stays until the deadline passes is.
+ * again: one must have come before the deadline, and stay.
  */
 #ifndef AGENT_PROOF_H
 #define AGENT_PROOF_H

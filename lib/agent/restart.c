@@ -16,7 +16,7 @@
 #include "base/io.h"
 
 /* A process's start is counted in ticks of 10 ms. */
-enum { TICK_MS = 10, BURST_MS = 5000 };
+enum { TICK_MS = 10, OTHERS_MS = 15000 };
 
 struct work {
 	const struct profile *p;
@@ -160,10 +160,10 @@ prepare(struct work *w, struct fail *f)
 		r = limit_check(w->p, f);	/* waiting would not change that */
 	if (r == 0)
 		r = wait_idle(w, f);
-	if (r != 0)
-		return r;
-	slot_let_burst_end(w->turn);
-	r = look(w, f);
+	if (r == 0 && slot_let_burst_end(w->turn))
+		r = wait_idle(w, f);	/* it may have begun something meanwhile */
+	if (r == 0)
+		r = look(w, f);
 	return r == 0 ? limit_take(w->p, f) : r;
 }
 
@@ -180,7 +180,7 @@ restart(const struct profile *p, const struct restart_spec *spec, struct restart
 	if (!w.m)
 		return -EBADMSG;
 	/* as long as another's restart may take */
-	turn = slot_take(p, clock_mono_ms() + 2 * w.timeout_ms + p->restart.stable_ms + BURST_MS, f);
+	turn = slot_take(p, clock_mono_ms() + 2 * w.timeout_ms + p->restart.stable_ms + OTHERS_MS, f);
 	if (turn < 0)
 		return turn;
 	w.turn = turn;

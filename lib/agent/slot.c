@@ -1,5 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,11 +10,17 @@
 #include "agent/slot.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/io.h"
 #include "base/lock.h"
 #include "base/xalloc.h"
 
-/* As long as rejoin-watch lets a burst of edges last, and at most ten times that. */
-enum { QUIET_MS = 250, BURST_MAX = 10 };
+/*
+ * How long it must be quiet: longer on a busy machine, where those who were
+ * started at once come one after the other.  All of them are waited for no longer
+ * than BURST_MS.
+ */
+enum { QUIET_MS = 500, QUIET_MAX_MS = 3000, BURST_MS = 10000, LOOK_MS = 20 };
+enum { GAPS = 4 };	/* so many times the longest time yet from one to the next */
 
 /* Nobody else's asking is torn: one small write at one place of one page. */
 static void
@@ -58,16 +67,47 @@ slot_take(const struct profile *p, int64_t end_ms, struct fail *f)
 	    "which does not end", p->name) : fail_errno(f, r, "the lock of %s", p->name);
 }
 
-void
+/* How many wait for each processor, this moment: the fourth word of proc_loadavg(5). */
+static int64_t
+crowd(void)
+{
+	_cleanup_fd_ int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	char text[64];
+	ssize_t n = fd < 0 ? 0 : io_read(fd, text, sizeof text - 1);
+	int64_t runnable = 1;
+
+	text[n > 0 ? n : 0] = '\0';
+	(void)sscanf(text, "%*s %*s %*s %" SCNd64 "/", &runnable);
+	return processors > 0 ? runnable / processors : runnable;
+}
+
+static int64_t
+quiet_ms(int64_t gap_ms)
+{
+	int64_t ms = QUIET_MS * crowd();
+
+	if (ms < GAPS * gap_ms)
+		ms = GAPS * gap_ms;
+	return ms < QUIET_MS ? QUIET_MS : ms > QUIET_MAX_MS ? QUIET_MAX_MS : ms;
+}
+
+bool
 slot_let_burst_end(int fd)
 {
 	const int64_t begun = clock_boot_ms();
+	int64_t last = last_asked(fd), gap = 0;
+	bool waited = false;
 
 	for (;;) {
-		int64_t now = clock_boot_ms(), left = last_asked(fd) + QUIET_MS - now;
+		int64_t now = clock_boot_ms(), asked = last_asked(fd);
 
-		if (left <= 0 || left > QUIET_MS || now - begun > BURST_MAX * QUIET_MS)
-			return;
-		clock_sleep_ms(left);
+		if (asked > last && asked - last > gap)
+			gap = asked - last;
+		last = asked;
+		if (now - asked >= quiet_ms(gap) || now < asked || now - begun > BURST_MS)
+			return waited;
+		clock_sleep_ms(LOOK_MS);
+		waited = true;
 	}
 }

@@ -8,6 +8,7 @@
 #ifndef AGENT_SLOT_H
 #define AGENT_SLOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/profile.h"
@@ -19,7 +20,10 @@
  */
 int slot_take(const struct profile *p, int64_t end_ms, struct fail *f);
 
-/* Wait until nobody has asked for a while; not for ever. */
-void slot_let_burst_end(int fd);
+/*
+ * Wait until nobody has asked for a while, longer on a busy machine, and not for
+ * ever; false where that was so at once.
+ */
+bool slot_let_burst_end(int fd);
 
 #endif

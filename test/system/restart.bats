@@ -190,7 +190,9 @@ invocation() { up show -P InvocationID "$1"; }
 	unit many 'ExecStart=/usr/bin/sleep infinity'
 	profile many 'limit = 3/10m' 'timeout = 60s'
 	up start many
-	run in_machine bash -c 'for i in $(seq 100); do rejoin-restart -A many 2>/dev/null & p="$p $!"; done
+	run in_machine bash -c 'mkfifo /run/gate; exec 9<>/run/gate
+		for i in $(seq 100); do (read -r _ <&9; exec rejoin-restart -A many 2>/dev/null 9>&-) & p="$p $!"; done
+		printf "\n%.0s" {1..100} >&9
 		for i in $p; do wait $i; echo $?; done >/run/statuses; sort /run/statuses | uniq -c'
 	out_is '    100 0'
 	[ "$(wc -l <"$MACHINE_ROOT/var/lib/rejoin/restart/many.jsonl")" = 1 ]
