@@ -400,6 +400,25 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	! grep overlap log
 }
 
+@test "what a killed run leaves is ended, though it closed what it was given" {
+	announce p1
+	cat >daemon <<-'END'
+	#!/bin/bash
+	exec 3>mine
+	(for fd in /proc/self/fd/*; do fd=${fd##*/}; ((fd < 3)) || eval "exec $fd>&-"; done
+	trap 'sleep 0.5; echo "end daemon" >>log; kill $!; exit' TERM; echo $BASHPID >daemon.pid; sleep 1000 & wait) &
+	wait
+	END
+	chmod +x daemon
+	start k rejoin-ready run lamp --incarnation a1 -- ./daemon
+	wait_for '[ -s daemon.pid ]'
+	kill -KILL "$k_pid"
+	agent a2
+	wait_for '[ "$(begun a2)" = 1 ]' 30
+	run ! alive "$(cat daemon.pid)"
+	[ "$(head -1 log)" = 'end daemon' ]
+}
+
 # bats test_tags=plain
 @test "run may be killed at any call: then one cycle is carried out, never two at once" {
 	needs_strace

@@ -15,6 +15,7 @@
 #include "agent/incarnation.h"
 #include "agent/turn.h"
 #include "base/child.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/num.h"
@@ -24,7 +25,7 @@
 /* A left-over cycle has this long to end; a command of --on this long to run. */
 enum { MARK = INCARNATION_TEXT + 8 };
 
-enum { MOMENT_MS = 200, LEFT_OVER_MS = 10000, ON_MS = 30000, ON_GRACE_MS = 2000 };
+enum { MOMENT_MS = 200, LEFT_OVER_MS = 10000, STRAY_MS = 20, ON_MS = 30000, ON_GRACE_MS = 2000 };
 
 struct turn {
 	const struct turn_spec *spec;
@@ -203,9 +204,7 @@ static int
 take_lock(struct turn *t, struct fail *f)
 {
 	const char *path = t->spec->place->lock;
-	_cleanup_free_ char *text = NULL;
 	struct stat st;
-	int r;
 
 	t->lock_fd = lock_open(path, t->spec->place->mode);
 	if (t->lock_fd < 0 || fstat(t->lock_fd, &st) < 0)
@@ -213,13 +212,37 @@ take_lock(struct turn *t, struct fail *f)
 	/* it is written to: not through another name of somebody's file */
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
 		return fail_set(f, EXIT_DENIED, "%s: is not what belongs there", path);
-	r = wait_lock(t, f);
-	if (r < 0)
-		return r;
-	text = xasprintf("%jd %s %s\n", (intmax_t)getpid(), t->mark, t->spec->self->id);
+	return wait_lock(t, f);
+}
+
+/*
+ * A cycle that was begun and not ended may have left what does not hold the
+ * lock: a daemon closes all that it was given.  Its mark tells.
+ */
+static void
+end_strays(const struct turn *t)
+{
+	const int64_t end = clock_mono_ms() + LEFT_OVER_MS;
+	struct holder h;
+
+	read_holder(t->lock_fd, &h);
+	if (!*h.mark || spawn_signal_marked(h.mark, SIGTERM) == 0)
+		return;
+	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
+	    h.agent);
+	while (spawn_signal_marked(h.mark, clock_mono_ms() < end ? 0 : SIGKILL) > 0)
+		clock_sleep_ms(STRAY_MS);
+}
+
+/* From here on the run and its cycle are ours. */
+static int
+sign_lock(const struct turn *t, struct fail *f)
+{
+	_cleanup_free_ char *text = xasprintf("%jd %s %s\n", (intmax_t)getpid(), t->mark, t->spec->self->id);
+
 	if (ftruncate(t->lock_fd, 0) < 0 ||
 	    pwrite(t->lock_fd, text, strlen(text), 0) != (ssize_t)strlen(text))
-		return fail_errno(f, errno, "%s", path);
+		return fail_errno(f, errno, "%s", t->spec->place->lock);
 	return 0;
 }
 
@@ -451,6 +474,10 @@ turn_run(const struct turn_spec *spec)
 		r = fail_set(&f, EXIT_BUSY, "%s: agent incarnation %s has had its cycle; where a start of "
 		    "the agent is not to be told by INVOCATION_ID or the process that runs this, name it "
 		    "with --incarnation", spec->peer, spec->self->id);
+	if (r == 0 && t.now.cycle.is_there && !t.now.cycle.ended)
+		end_strays(&t);
+	if (r == 0)
+		r = sign_lock(&t, &f);
 	if (r < 0)
 		tell(&t, &f);
 	else

@@ -9,6 +9,8 @@
 #include "base/child.h"
 #include "base/io.h"
 
+enum { KEPT_MIN = 200 };
+
 static void
 no_terminal(void)
 {
@@ -37,7 +39,8 @@ become(char *const *argv, pid_t parent, int keep_fd, int report_fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	no_terminal();
-	if (keep_fd >= 0)
+	/* where a script's own "exec 3>FILE" does not put something in its place */
+	if (keep_fd >= 0 && fcntl(keep_fd, F_DUPFD, KEPT_MIN) < 0)
 		fcntl(keep_fd, F_SETFD, 0);
 	execvp(argv[0], argv);
 	err = errno;

@@ -21,7 +21,7 @@ struct child {
 
 /*
  * Start ARGV, looked for in PATH.  KEEP_FD stays open in it and in whatever it
- * starts; -1 for none.  Returns what execvp(3) failed with as a negative errno;
+ * starts, by a high number; -1 for none.  Returns what execvp(3) failed with as a negative errno;
  * base/spawn.h has the exit statuses for that.
  */
 int child_start(struct child *c, char *const *argv, int keep_fd);
