@@ -18,7 +18,6 @@
 #include "agent/turn.h"
 #include "base/diag.h"
 #include "base/ini.h"
-#include "base/io.h"
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
@@ -280,7 +279,6 @@ main(int argc, char *argv[])
 	int status;
 
 	diag_init(argv);
-	io_fill_standard();
 	c = parse(argc, argv, &r);
 	if (readiness_open(&r.place, r.peer, &f) < 0) {
 		fail_tell(&f, NULL);

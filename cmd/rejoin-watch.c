@@ -166,8 +166,9 @@ run(struct watch *w)
 	struct fail f;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
-		die(EXIT_TROUBLE, errno, "stdout");	/* before another file gets its number */
+	/* closed, it stands for something that cannot be written */
+	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		die(EXIT_TROUBLE, EBADF, "stdout");
 	w->loop = loop_new();
 	w->stop = (struct loop_timer){ .fn = stop, .cookie = w };
 	w->watcher = watcher_new(w->loop, &w->spec, &tell, &f);

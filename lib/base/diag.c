@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/io.h"
 #include "base/utf8.h"
 
 static const char *name = "?", *tag;
@@ -23,6 +24,7 @@ diag_init(char *argv[])
 	if (slash)
 		argv[0] = slash + 1;
 	name = argv[0];
+	io_fill_standard();
 	stamped = getenv("REJOIN_STAMP") && *getenv("REJOIN_STAMP");
 }
 

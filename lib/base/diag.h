@@ -32,7 +32,10 @@ enum diag_level {
 	DIAG_VERBOSE,		/* and what is done, step by step */
 };
 
-/* Report under the last component of argv[0], and have getopt(3) do so too. */
+/*
+ * Report under the last component of argv[0], and have getopt(3) do so too; a
+ * standard stream that was closed is no file of ours (base/io.h).
+ */
 void diag_init(char *argv[]);
 const char *diag_name(void);
 
