@@ -479,7 +479,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	needs_strace
 	agent run 'exec sleep 1000'
 	by_signal 'signal = TERM' 'limit = 500/1h'
-	KILLWALK_FOLLOW='' KILLWALK_MAX=12 \
+	KILLWALK_FOLLOW='' KILLWALK_MAX=8 \
 	    "$TOP/test/fault/killwalk.sh" 'openat,write,pwrite64,rename,mkdir,fchmod,chmod,fsync,fdatasync,fcntl,pidfd_send_signal,clone,clone3' \
 		':' 'rejoin-restart -q -A t --timeout 10s' \
 		'rejoin-restart -q -A t --timeout 10s && jq -e .id "$REJOIN_STATE_DIR/restart/t.jsonl" >/dev/null &&

@@ -19,7 +19,7 @@
  * started at once come one after the other.  All of them are waited for no longer
  * than BURST_MS.
  */
-enum { QUIET_MS = 500, QUIET_MAX_MS = 3000, BURST_MS = 10000, LOOK_MS = 20 };
+enum { QUIET_MS = 250, QUIET_MAX_MS = 3000, BURST_MS = 10000, LOOK_MS = 20 };
 enum { GAPS = 4 };	/* so many times the longest time yet from one to the next */
 
 /* Nobody else's asking is torn: one small write at one place of one page. */
