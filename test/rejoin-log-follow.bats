@@ -400,6 +400,12 @@ entry() {
 	[[ $output == *two*one* ]]
 }
 
+@test "without following, too, the journal is that of a unit, or all of it" {
+	a_journal
+	rejoin-log journal: journal:x.service || :
+	[ "$(sort asked)" = "$(printf '%s\n' '-q --no-pager -o short-iso-precise' '-q --no-pager -o short-iso-precise -u x.service')" ]
+}
+
 @test "the journal's place is kept by its cursor" {
 	a_journal
 	sed -i 's/^exit 1/exit 0/' bin/journalctl

@@ -363,6 +363,8 @@ open_location(struct source *s, const struct spec *spec, struct stat *st, struct
 
 	if (strncmp(s->location, "journal:", 8) == 0) {
 		argv = journal;
+		if (!s->location[8])
+			journal[5] = NULL;	/* all of it */
 	} else if (!remote) {
 		s->fd = strcmp(s->location, "-") == 0 ? io_open("-") : open(s->location, O_RDONLY | O_CLOEXEC);
 		if (s->fd < 0)
