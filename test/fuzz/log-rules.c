@@ -14,10 +14,12 @@ compare(struct pattern *x, const char *p, size_t n)
 {
 	struct span id = { NULL, 0 };
 	bool by_hand, by_regex;
+	const char *hint;
 
 	if (!x || x->id < 0)
 		return;
-	by_hand = pattern_match(x, (struct span){ p, n }, &id);
+	hint = x->before ? memmem(p, n, x->before, x->before_len) : NULL;
+	by_hand = (hint || !x->before) && pattern_match(x, x->regex, (struct span){ p, n }, hint, &id);
 	by_regex = regex_match(x->regex, p, n);
 	/* Where the regular expression gives up because it takes too long, nothing is said. */
 	if (by_hand || by_regex)
