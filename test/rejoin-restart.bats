@@ -259,6 +259,20 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	status_is 0
 }
 
+@test "who hangs up when the agent was told to end leaves it started all the same" {
+	agent run 'trap "touch told; sleep 0.5; exit" TERM' 'while :; do read -t 1000 <> <(:); done'
+	by_signal 'signal = TERM'
+	launch
+	local old
+	old=$(cat pid)
+	start restart rejoin-restart -A t
+	wait_for '[ -e told ]'
+	kill -HUP "$restart_pid"
+	wait_for '! alive $restart_pid' 20
+	wait_for '[ "$(cat pid)" != "$old" ] && alive "$(cat pid)"' || return
+	run ! grep -q restarted: restart.err
+}
+
 @test "five one after the other under a limit of three" {
 	agent run 'exec sleep 1000'
 	by_signal 'signal = TERM' 'limit = 3/10m'

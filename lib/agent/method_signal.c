@@ -150,16 +150,33 @@ start(const struct method_call *c, struct fail *f)
 	return check_start(c, pid, f);
 }
 
+/* Whoever hangs up in between would leave the agent ended: it is started first. */
+static int
+replace(const struct method_call *c, struct fail *f)
+{
+	sigset_t later, before;
+	int r;
+
+	sigemptyset(&later);
+	for (const int *s = (const int[]){ SIGHUP, SIGINT, SIGQUIT, SIGTERM, 0 }; *s; s++)
+		sigaddset(&later, *s);
+	sigprocmask(SIG_BLOCK, &later, &before);
+	r = stop(c, f);
+	if (r == 0)
+		r = start(c, f);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 static int
 act(const struct method_call *c, struct fail *f)
 {
-	int r = 0;
+	const bool can_start = c->p->restart.start;
 
-	if (c->before->running == 0 && !c->p->restart.start)
-		return fail_set(f, EXIT_ABSENT, "%s: not running, and [restart] has no start", c->p->name);
 	if (c->before->running)
-		r = stop(c, f);
-	return r == 0 && c->p->restart.start ? start(c, f) : r;
+		return can_start ? replace(c, f) : stop(c, f);
+	return can_start ? start(c, f) : fail_set(f, EXIT_ABSENT, "%s: not running, and [restart] has no "
+	    "start", c->p->name);
 }
 
 static void
