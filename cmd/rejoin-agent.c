@@ -165,7 +165,7 @@ on_command(int fd, short events, void *cookie)
 		diag_info("%s: command '%s' is not known, ignored (%u such)",
 		    a->profile->retry.path, h.sample, h.ignored);
 	if (h.asked > 0) {
-		diag_note("%u retry requests", h.asked);
+		diag_note("%u retry request%s", h.asked, h.asked == 1 ? "" : "s");
 		reconcile_retry(a->reconciler, h.asked);
 	}
 }
