@@ -172,6 +172,14 @@ add_time(const struct export_entry *e, struct buf *out)
 	buf_printf(out, "%s.%06d%s ", text, (int)(ns / 1000 % 1000000), zone);
 }
 
+/* A name is of one line, whatever is in it: none can look like the end of a record. */
+static void
+add_name(const struct buf *name, struct buf *out)
+{
+	for (size_t i = 0; i < name->len; i++)
+		buf_putc(out, name->s[i] == '\n' || name->s[i] == '\0' ? ' ' : name->s[i]);
+}
+
 /* Further lines of a message stand indented, so that none looks like a record. */
 static void
 add_message(const struct buf *m, struct buf *out)
@@ -194,14 +202,23 @@ export_text(const struct export_entry *e, struct buf *out)
 	const struct buf *pid = e->v[EXPORT_PID].len ? &e->v[EXPORT_PID] : &e->v[EXPORT_SYSLOG_PID];
 
 	add_time(e, out);
-	buf_add(out, e->v[EXPORT_HOSTNAME].s, e->v[EXPORT_HOSTNAME].len);
+	add_name(&e->v[EXPORT_HOSTNAME], out);
 	if (e->v[EXPORT_HOSTNAME].len)
 		buf_putc(out, ' ');
-	buf_puts(out, who->len ? who->s : "unknown");
-	if (pid->len)
-		buf_printf(out, "[%s]", pid->s);
+	if (who->len)
+		add_name(who, out);
+	else
+		buf_puts(out, "unknown");
+	if (pid->len) {
+		buf_putc(out, '[');
+		add_name(pid, out);
+		buf_putc(out, ']');
+	}
 	buf_puts(out, ": ");
 	add_message(&e->v[EXPORT_MESSAGE], out);
-	if (e->v[EXPORT_UNIT_INVOCATION].len)
-		buf_printf(out, " (invocation %s)", e->v[EXPORT_UNIT_INVOCATION].s);
+	if (e->v[EXPORT_UNIT_INVOCATION].len) {
+		buf_puts(out, " (invocation ");
+		add_name(&e->v[EXPORT_UNIT_INVOCATION], out);
+		buf_putc(out, ')');
+	}
 }

@@ -29,13 +29,18 @@ static const char text[] =
     "\n"
     "MESSAGE\n\0\0\0\0\0\0\0\0\n"
     "\n"
+    "SYSLOG_IDENTIFIER\n\x05\0\0\0\0\0\0\0a\nb\0c\n"
+    "SYSLOG_PID\n\x03\0\0\0\0\0\0\0" "1\n2\n"
+    "MESSAGE=of one line\n"
+    "\n"
     "MESSAGE=never ended\n";
 
 static const char want[] =
     "17 5000000 1795255200999000000 s=1;i=2 2026-11-21T10:00:00.999000+0000 box demo[42]: one\n    two\xff"
     " (invocation 0123)\n"
     "-1 -1 -1  cat: plain\n"
-    "-1 -1 -1  unknown: \n";
+    "-1 -1 -1  unknown: \n"
+    "-1 -1 -1  a b c[1 2]: of one line\n";
 
 static void
 entry(const struct export_entry *e, void *cookie)
