@@ -105,6 +105,27 @@ at() { printf '2026-11-21T10:00:%sZ %s\n' "$1" "$2"; }
 	has log.out "$(at 00 a1)"
 }
 
+@test "files that were rotated by date are read in the order of their dates" {
+	at 00 a >a.log
+	rejoin-log --save-state state a.log >>out
+	mv a.log a.log-20261120
+	at 01 b >a.log-20261121
+	at 02 c >a.log
+	touch -d 2026-11-20T23:00:00Z a.log-20261120 a.log-20261121
+	rejoin-log --save-state state a.log >>out
+	has out "$(at 00 a)" "$(at 01 b)" "$(at 02 c)"
+}
+
+@test "however many files it was, a file is followed" {
+	for i in {1..250}; do at 00 "old $i" >"a.log.$i"; done
+	at 01 a >a.log
+	start log rejoin-log -f a.log
+	has log.out "$(at 01 a)"
+	mv a.log a.log.251
+	at 02 b >a.log
+	has log.out "$(at 01 a)" "$(at 02 b)"
+}
+
 @test "files that come to match a pattern join, rotated ones do not" {
 	mkdir logs
 	at 00 a1 >logs/a.log

@@ -11,7 +11,11 @@
 #include "base/xalloc.h"
 #include "log/rotated.h"
 
-enum { FILES_MAX = 200, TRIES = 20 };
+enum {
+	FILES_MAX = 200,
+	TRIES = 20,
+	NUMBER_MAX = 99999,	/* what has more digits is a date */
+};
 
 void
 rotated_release(struct rotated *r)
@@ -49,28 +53,6 @@ rotated_is_of(const char *path, const char *log)
 	return is_sibling(path, log);
 }
 
-static void
-add(struct rotated *r, int dir, const char *name, size_t base_len, bool current)
-{
-	struct stat st;
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct rotated_file *f;
-
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || r->n == FILES_MAX) {
-		close(fd);
-		return;
-	}
-	r->v = xrealloc(r->v, r->n + 1, sizeof *r->v);
-	f = &r->v[r->n++];
-	*f = (struct rotated_file){ .fd = fd, .name = xstrdup(name), .dev = st.st_dev, .ino = st.st_ino,
-	    .size = st.st_size, .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec };
-	if (!current && num_parse(name + base_len + 1, 1, INT64_MAX, &f->number) < 0)
-		f->number = -1;
-	r->current |= current;
-}
-
 /* With numbers, the higher is the older; with dates, the name tells among those of the same time. */
 static int
 by_age(const void *a, const void *b)
@@ -84,6 +66,53 @@ by_age(const void *a, const void *b)
 	if (x->mtime_ns != y->mtime_ns)
 		return x->mtime_ns < y->mtime_ns ? -1 : 1;
 	return strcmp(x->name, y->name);
+}
+
+/* One more, F; of more than are looked at, the oldest is left out. */
+static void
+keep(struct rotated *r, struct rotated_file f)
+{
+	size_t oldest = 0;
+
+	if (r->n < FILES_MAX) {
+		r->v = xrealloc(r->v, r->n + 1, sizeof *r->v);
+		r->v[r->n++] = f;
+		return;
+	}
+	for (size_t i = 1; i < r->n; i++)
+		if (by_age(&r->v[i], &r->v[oldest]) < 0)
+			oldest = i;
+	if (by_age(&f, &r->v[oldest]) > 0) {
+		struct rotated_file left = r->v[oldest];
+
+		r->v[oldest] = f;
+		f = left;
+	}
+	close(f.fd);
+	free(f.name);
+}
+
+static void
+add(struct rotated *r, int dir, const char *name, size_t base_len, bool current)
+{
+	struct rotated_file f = { .fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
+	struct stat st;
+
+	if (f.fd < 0)
+		return;
+	if (fstat(f.fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(f.fd);
+		return;
+	}
+	f.name = xstrdup(name);
+	f.dev = st.st_dev;
+	f.ino = st.st_ino;
+	f.size = st.st_size;
+	f.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	if (!current && num_parse(name + base_len + 1, 1, NUMBER_MAX, &f.number) < 0)
+		f.number = -1;
+	keep(r, f);
+	r->current |= current;
 }
 
 static int

@@ -46,7 +46,7 @@ struct rotated {
 bool rotated_is_of(const char *path, const char *log);
 
 /*
- * All of them, open; compressed ones are left out, and so is a copy of PATH
+ * The newest 200, open; compressed ones are left out, and so is a copy of PATH
  * which has not been truncated yet.  Errors: a negative errno.
  */
 int rotated_open(const char *path, struct rotated *out);
