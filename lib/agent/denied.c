@@ -1,7 +1,5 @@
 #include <errno.h>
-#include <grp.h>
 #include <libgen.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,38 +7,13 @@
 #include <unistd.h>
 
 #include "agent/denied.h"
+#include "base/owner.h"
 #include "base/xalloc.h"
-
-enum { NAME = 64 };
-
-static char *
-user_name(uid_t uid, char text[NAME])
-{
-	struct passwd *pw = getpwuid(uid);
-
-	if (pw)
-		snprintf(text, NAME, "%s", pw->pw_name);
-	else
-		snprintf(text, NAME, "%ju", (uintmax_t)uid);
-	return text;
-}
-
-static char *
-group_name(gid_t gid, char text[NAME])
-{
-	struct group *gr = getgrgid(gid);
-
-	if (gr)
-		snprintf(text, NAME, "%s", gr->gr_name);
-	else
-		snprintf(text, NAME, "%ju", (uintmax_t)gid);
-	return text;
-}
 
 int
 denied_explain(const char *path, struct fail *f)
 {
-	char owner[NAME], group[NAME], user[NAME], ours[NAME], advice[2 * NAME + 80];
+	char owner[OWNER_NAME], group[OWNER_NAME], user[OWNER_NAME], ours[OWNER_NAME], advice[2 * OWNER_NAME + 80];
 	struct stat st;
 
 	if (lstat(path, &st) < 0) {
@@ -51,8 +24,8 @@ denied_explain(const char *path, struct fail *f)
 		return strcmp(dir, path) == 0 ? fail_errno(f, EACCES, "%s", path) :
 		    denied_explain(dir, f);
 	}
-	user_name(st.st_uid, owner);
-	group_name(st.st_gid, group);
+	owner_user(st.st_uid, owner);
+	owner_group(st.st_gid, group);
 	if (!(st.st_mode & S_IWGRP))
 		snprintf(advice, sizeof advice, "run as %s%s%s", st.st_uid ? owner : "root",
 		    st.st_uid ? " or root" : "", S_ISFIFO(st.st_mode) ?
@@ -62,5 +35,5 @@ denied_explain(const char *path, struct fail *f)
 		    group);
 	return fail_set(f, EXIT_DENIED, "%s: permission denied: mode %04o, owner %s, group %s, but "
 	    "the caller is %s with the effective group %s; %s", path, st.st_mode & 07777, owner,
-	    group, user_name(geteuid(), user), group_name(getegid(), ours), advice);
+	    group, owner_user(geteuid(), user), owner_group(getegid(), ours), advice);
 }

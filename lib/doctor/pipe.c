@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "agent/mark.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/owner.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
 #include "doctor/holder.h"
@@ -21,31 +20,7 @@
 /* What pipe_fix() can repair. */
 enum { WRONG_GROUP = 1, OPEN_TO_OTHERS, GROUP_CANNOT_WRITE };
 
-enum { NAME = 64, HOLDERS_SHOWN = 8 };
-
-static const char *
-user_name(uid_t uid, char text[NAME])
-{
-	struct passwd *pw = getpwuid(uid);
-
-	if (pw)
-		snprintf(text, NAME, "%s", pw->pw_name);
-	else
-		snprintf(text, NAME, "uid %ju", (uintmax_t)uid);
-	return text;
-}
-
-static const char *
-group_name(gid_t gid, char text[NAME])
-{
-	struct group *gr = getgrgid(gid);
-
-	if (gr)
-		snprintf(text, NAME, "%s", gr->gr_name);
-	else
-		snprintf(text, NAME, "gid %ju", (uintmax_t)gid);
-	return text;
-}
+enum { HOLDERS_SHOWN = 8 };
 
 static const char *
 type_name(mode_t mode)
@@ -68,17 +43,17 @@ test_owner(struct exam *x, const struct stat *st)
 {
 	const struct profile *p = x->profile;
 	const char *path = p->retry.path;
-	char owner[NAME], group[NAME];
+	char owner[OWNER_NAME], group[OWNER_NAME];
 
 	if (!is_owner_right(p, st)) {
-		exam_fail(x, path, "belongs to %s, not to %s", user_name(st->st_uid, owner),
+		exam_fail(x, path, "belongs to %s, not to %s", owner_user(st->st_uid, owner),
 		    p->user ? p->user : "root or the caller");
 		exam_advise(x, "see who made it; then chown %s %s, or correct [agent] user in %s",
 		    p->user ? p->user : "root", path, p->file);
 		return false;
 	}
 	if (p->gid != (gid_t)-1 && st->st_gid != p->gid) {
-		exam_fail(x, path, "is of the group %s, not of %s", group_name(st->st_gid, group),
+		exam_fail(x, path, "is of the group %s, not of %s", owner_group(st->st_gid, group),
 		    p->group);
 		exam_advise(x, "chgrp %s %s, or rejoin-doctor --fix fifo", p->group, path);
 		exam_offer_fix(x, WRONG_GROUP);
