@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/history.h"
@@ -124,15 +123,13 @@ save_svg(const struct options *set)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	uint64_t lost = svg_format(set->job.style.picture->svg, &b);
-	mode_t mask = umask(0);
 	int r;
 
-	umask(mask);
 	if (lost)
 		diag_info("%s: cut to the last %d records, %ju earlier ones are not drawn", set->svg, SVG_RECORDS,
 		    (uintmax_t)lost);
 	r = strcmp(set->svg, "-") == 0 ? io_write_all(STDOUT_FILENO, b.s, b.len) :
-	    file_replace(set->svg, b.s, b.len, 0666 & ~mask, 0);
+	    file_write(set->svg, b.s, b.len);
 	if (r < 0)
 		die(EXIT_TROUBLE, r, "%s", set->svg);
 }

@@ -219,3 +219,22 @@ setup() {
 10:00:02.000  |   *  b  ends two
 10:00:03.000  *<--+  a  ends one'
 }
+
+@test "--svg writes into what is no file, and through a link, as > does" {
+	mkfifo pipe
+	cat pipe >piped &
+	reader=$!
+	timeout 20 rejoin-log --svg pipe --rules messages.conf front back store
+	wait "$reader"
+	[ -p pipe ]
+	rejoin-log --svg - --rules messages.conf front back store | cmp - piped
+	ln -s there.svg link.svg
+	rejoin-log --svg link.svg --rules messages.conf front back store
+	cmp there.svg piped
+	[ -L link.svg ]
+	ln -s /dev/full full.svg
+	run --separate-stderr rejoin-log --svg full.svg front
+	status_is 3
+	err_has 'full.svg: No space left on device'
+	[ -c /dev/full ]
+}

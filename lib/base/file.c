@@ -165,6 +165,26 @@ file_replace(const char *path, const void *p, size_t n, mode_t mode, int flags)
 	return r == 0 && flags & FILE_DURABLE ? file_sync_dir(path) : r;
 }
 
+/* A device, a FIFO or a link that was renamed over would be gone. */
+int
+file_write(const char *path, const void *p, size_t n)
+{
+	mode_t mask = umask(0);
+	struct stat st;
+	int fd, r;
+
+	umask(mask);
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return file_replace(path, p, n, 0666 & ~mask, 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0)
+		return -errno;
+	r = io_write_all(fd, p, n);
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
 static int
 make_dir(const char *path, mode_t mode)
 {

@@ -44,6 +44,9 @@ int file_load_trusted(const char *path, gid_t group, size_t max, struct buf *out
  */
 int file_replace(const char *path, const void *p, size_t n, mode_t mode, int flags);
 
+/* The same for what a user names, with the umask; but what is no file, or a link, is written into as > does. */
+int file_write(const char *path, const void *p, size_t n);
+
 /* The directory PATH and those above it, each with MODE where it is made here. */
 int file_make_dirs(const char *path, mode_t mode);
 
