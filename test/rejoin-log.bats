@@ -569,6 +569,10 @@ shipped() {
 	grep -qF 'a\x1b[31mred' shown
 	script -qec 'rejoin-log --raw a.log' /dev/null >shown </dev/null
 	grep -qF $'a\033[31mred' shown
+	# C1 in either form; what is text stays
+	printf '2026-11-21T10:00:01Z \x9b31m \xc2\x9b31m \xc3\x9b \xe4\n' >a.log
+	script -qec 'rejoin-log a.log' /dev/null >shown </dev/null
+	LC_ALL=C grep -qF $'Z \\x9b31m \\u009b31m \xc3\x9b \xe4' shown
 }
 
 @test "large sorted files by several workers, and one that is not sorted" {

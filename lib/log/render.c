@@ -103,21 +103,31 @@ render_chunk(struct render *r, const struct render *chunk)
 	r->torn = chunk->torn;
 }
 
-/* The bytes, with controls but newline and tab as \xHH: C0, DEL, and C1 as UTF-8 has it. */
+static bool
+is_control(uint32_t c)
+{
+	return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0);
+}
+
+/* The bytes, with controls but newline and tab as \xHH: C0, DEL, and C1, as UTF-8 has it or as one byte. */
 static void
 escape(struct buf *b, const char *p, size_t n)
 {
-	size_t from = 0;
+	size_t from = 0, len;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)p[i];
-		bool c1 = c == 0xc2 && i + 1 < n && ((unsigned char)p[i + 1] & 0xe0) == 0x80;
+	for (size_t i = 0; i < n; i += len) {
+		uint32_t c;
 
-		if (!c1 && ((c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t'))
+		len = utf8_next(p + i, n - i, &c);
+		if (len == 0) {
+			len = 1;
+			c = (unsigned char)p[i];
+		}
+		if (!is_control(c))
 			continue;
 		buf_add(b, p + from, i - from);
-		buf_printf(b, c1 ? "\\u%04x" : "\\x%02x", c1 ? (unsigned char)p[++i] : c);
-		from = i + 1;
+		buf_printf(b, len > 1 ? "\\u%04x" : "\\x%02x", c);
+		from = i + len;
 	}
 	buf_add(b, p + from, n - from);
 }
