@@ -350,7 +350,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	wait_for '[ "$(begun "")" = 2 ]'
 	kill "$a2_pid" "$a3_pid" "$a4_pid"
 	wait_for '! alive $a2_pid && ! alive $a3_pid && ! alive $a4_pid'
-	! grep overlap log
+	run ! grep overlap log
 }
 
 @test "signals are the cycle's, with all that it started; before it, they end the run" {
@@ -389,7 +389,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	# the same life again: it was cut short, so it has one more
 	agent a1
 	wait_for '[ "$(begun a1)" = 2 ]' 20
-	! grep overlap log
+	run ! grep overlap log
 	stop a1
 	start k rejoin-ready run lamp --incarnation a2 --grace 0s -- ./deaf.sh
 	wait_for 'grep -q deaf log'
@@ -397,7 +397,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	agent a3
 	wait_for 'said a3 "ending what is left of the cycle of agent incarnation a2"'
 	wait_for '[ "$(begun a3)" = 1 ]' 30
-	! grep overlap log
+	run ! grep overlap log
 }
 
 @test "what a killed run leaves is ended, though it closed what it was given" {

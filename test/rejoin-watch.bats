@@ -612,8 +612,8 @@ offered_after() {
 		wait_for '! alive $watch_pid'
 		run wait "$watch_pid"
 		status_is 0
-		! alive "$child"
-		! alive "$listener"
+		run ! alive "$child"
+		run ! alive "$listener"
 		unplug 1
 		rm pid
 	done
