@@ -136,6 +136,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 @test "the same in a boot that the kernel names otherwise" {
 	needs_root
 	needs unshare
+	unshare --mount true 2>/dev/null || cannot 'no mounts of its own, in a chroot say'
 	announce p1
 	echo 00000000-1111-2222-3333-444444444444 >boot
 	run --separate-stderr unshare --mount sh -c 'mount --bind boot /proc/sys/kernel/random/boot_id &&
