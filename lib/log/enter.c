@@ -6,6 +6,13 @@
 #include "log/finder.h"
 #include "log/node.h"
 
+/* By a record that is not known here, since time alone decided about it? */
+static bool
+sent_before(const struct order *o, uint64_t id)
+{
+	return o->past && past_find(o->past, id);
+}
+
 void
 order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule, bool quiet)
 {
@@ -20,7 +27,7 @@ order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, 
 	slot = ids_put(&o->ids, id);
 	if ((*slot & TAGS) == TAG_OUT || ((*slot & TAGS) == TAG_HERE && untag(*slot) == e))
 		return;
-	if (*slot == 0 && o->past && past_find(o->past, id))
+	if (*slot == 0 && sent_before(o, id))
 		return;
 	w = order_wait_new(o, e, id, class, rule);
 	w->quiet = quiet;
@@ -64,7 +71,7 @@ sends(struct order *o, struct node *e, uint64_t id)
 	struct wait *w;
 
 	slot = ids_put(&o->ids, id);
-	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE)
+	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE || (*slot == 0 && sent_before(o, id)))
 		return;			/* the first one counts */
 	w = (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
 	*slot = tagged(e, TAG_HERE);
