@@ -40,6 +40,18 @@ lines() { cat "$@" | sort | md5sum; }
 	[ "$(lines one)" = "$(lines [1-5].log)" ]
 }
 
+@test "a file that is named twice, and read in two ways, does not make the order of the operands matter" {
+	printf '%s\n' '2026-11-21 10:00:00 a1' '2026-11-21 12:00:00 a2' >a.log
+	for how in ,tz=+02:00 ,order=none ,format=jsonl; do
+		rejoin-log --explain --prefix=always a.log "a.log$how" >one
+		rejoin-log --explain --prefix=always "a.log$how" a.log >two
+		cmp one two
+		rejoin-log --prefix=always "x=a.log$how" x=a.log >one
+		rejoin-log --prefix=always x=a.log "x=a.log$how" >two
+		cmp one two
+	done
+}
+
 @test "a receipt does not stand before what was sent" {
 	printf '%s\n' '2026-11-21T10:00:00.100Z gets rx=7' '2026-11-21T10:00:00.200Z later' >a.log
 	printf '%s\n' '2026-11-21T10:00:00.150Z sends tx=7' >b.log

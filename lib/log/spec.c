@@ -187,18 +187,33 @@ short_name(const struct spec *s)
 }
 
 static int
+by_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+/* One file may be named twice, and read in two ways: all that is said of it tells which is first. */
+static int
 by_location(const void *a, const void *b)
 {
 	const struct spec *x = a, *y = b;
 	int r = strcmp(x->location, y->location);
 
-	return r ? r : strcmp(x->name ? x->name : "", y->name ? y->name : "");
+	r = r ? r : by_text(x->name, y->name);
+	r = r ? r : by_text(x->format, y->format);
+	r = r ? r : by_text(x->zone, y->zone);
+	r = r ? r : by_text(x->emitter, y->emitter);
+	r = r ? r : by_text(x->token_file, y->token_file);
+	r = r ? r : by_text(x->ca_file, y->ca_file);
+	return r ? r : (int)x->order - (int)y->order;
 }
 
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct spec *)a)->name, ((const struct spec *)b)->name);
+	int r = strcmp(((const struct spec *)a)->name, ((const struct spec *)b)->name);
+
+	return r ? r : by_location(a, b);
 }
 
 static int
