@@ -70,8 +70,11 @@ list_sources(const struct options *set, char *operands[], struct specs *specs, b
 static void
 tell_violation(const struct violation *v, void *cookie)
 {
+	_cleanup_buf_ struct buf name = BUF_INIT;
+
 	(void)cookie;
-	printf("%s:%jd: stands before line %jd, which it follows (%s)\n", v->source->name, (intmax_t)v->line,
+	render_name(&name, v->source->name, isatty(STDOUT_FILENO));
+	printf("%s:%jd: stands before line %jd, which it follows (%s)\n", name.s, (intmax_t)v->line,
 	    (intmax_t)v->cause, v->what);
 }
 

@@ -153,7 +153,7 @@ b.state=online'
 	run script -qec 'rejoin-enum --json inv.json' /dev/null
 	[[ $output == '{"id":"c","name":"\u009b2Jx"'* ]]
 	run script -qec $'rejoin-enum "no\xc2\x9b2J"' /dev/null
-	[[ $output == 'rejoin-enum: no\xc2\x9b2J: No such file'* ]]
+	[[ $output == 'rejoin-enum: no\u009b2J: No such file'* ]]
 }
 
 @test "a data file may not choose who it is" {

@@ -585,6 +585,22 @@ shipped() {
 	printf '2026-11-21T10:00:01Z \x9b31m \xc2\x9b31m \xc3\x9b \xe4\n' >a.log
 	script -qec 'rejoin-log a.log' /dev/null >shown </dev/null
 	LC_ALL=C grep -qF $'Z \\x9b31m \\u009b31m \xc3\x9b \xe4' shown
+	# what turns the text round; what only is of the other direction stays
+	printf '2026-11-21T10:00:01Z a\xe2\x80\xaeb\xe2\x81\xa6c\xe2\x80\x8fd\xd8\x9ce \xd7\x90\xe2\x80\x8d\n' >a.log
+	script -qec 'rejoin-log a.log' /dev/null >shown </dev/null
+	grep -qF $'Z a\\u202eb\\u2066c\\u200fd\\u061ce \xd7\x90\xe2\x80\x8d' shown
+	rejoin-log a.log | cmp - a.log
+	script -qec 'rejoin-log --json a.log' /dev/null >shown </dev/null
+	grep -qF 'Z a\u202eb\u2066c\u200fd\u061ce ' shown
+	# nor does a file's name
+	printf '%s\n' '2026-11-21T10:00:01Z gets rx=7' '2026-11-21T10:00:02Z sends tx=7' >a.log
+	mv a.log $'a\033[31m\n\xe2\x80\xae.log'
+	for how in --prefix=always --explain '--check --rules messages.conf' -v --json; do
+		echo '2026-11-21T10:00:02Z' >b.log
+		script -qc "rejoin-log $how *.log" /dev/null >shown </dev/null
+		[ -s shown ]
+		run ! grep -q $'\033\[31m\|\xe2\x80\xae' shown
+	done
 }
 
 @test "large sorted files by several workers, and one that is not sorted" {

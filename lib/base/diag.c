@@ -70,13 +70,11 @@ print(const char *line, bool escape)
 	size_t n = (size_t)snprintf(out, 1024, "%s%s%s: ", stamped ? clock_now(now) : "", stamped ? " " : "", name);
 
 	n = n < 1024 ? n : 1023;
-	for (const char *s = line; *s && n < sizeof out - 9;) {
-		size_t hostile = escape && *s != '\t' ? utf8_control(s) : 0;
+	for (size_t left = strlen(line), len; left && n < sizeof out - 9; line += len, left -= len) {
+		char tame[UTF8_ESCAPED] = "";
 
-		if (hostile == 0)
-			out[n++] = *s++;
-		for (; hostile > 0; hostile--)
-			n += (size_t)sprintf(out + n, "\\x%02x", (unsigned char)*s++);
+		len = escape && *line != '\t' ? utf8_escape(line, left, tame) : 1;
+		n += (size_t)sprintf(out + n, "%.*s", *tame ? UTF8_ESCAPED : (int)len, *tame ? tame : line);
 	}
 	out[n++] = '\n';
 	fwrite(out, 1, n, stderr);

@@ -510,11 +510,16 @@ json_tame(int fd, struct buf *text)
 
 	if (text->len == 0 || !isatty(fd))
 		return;
-	for (const char *s = text->s; s < text->s + text->len; s++)
-		if (utf8_control(s) == 2)
-			buf_printf(&tame, "\\u00%02x", (unsigned char)*++s);
+	for (size_t i = 0, n; i < text->len; i += n) {
+		char escaped[UTF8_ESCAPED];
+
+		/* Of one byte there is none but the newline after a value. */
+		n = utf8_escape(text->s + i, text->len - i, escaped);
+		if (n > 1 && *escaped)
+			buf_puts(&tame, escaped);
 		else
-			buf_putc(&tame, *s);
+			buf_add(&tame, text->s + i, n);
+	}
 	tame.max = text->max;
 	buf_release(text);
 	*text = tame;

@@ -113,7 +113,7 @@ void json_print(struct json v);
 
 /*
  * Where FD is a terminal, have escapes for what JSON lets stand in TEXT and a
- * terminal obeys: U+0080 to U+009F.
+ * terminal obeys, see base/utf8.h.
  */
 void json_tame(int fd, struct buf *text);
 

@@ -30,13 +30,11 @@ table_free(struct table *t)
 void
 table_escape(const char *text, struct buf *out)
 {
-	for (const char *s = text; *s;) {
-		size_t n = utf8_control(s);
+	for (size_t left = strlen(text), n; left; text += n, left -= n) {
+		char tame[UTF8_ESCAPED];
 
-		if (n == 0)
-			buf_putc(out, *s++);
-		for (; n > 0; n--)
-			buf_printf(out, "\\x%02x", (unsigned char)*s++);
+		n = utf8_escape(text, left, tame);
+		buf_add(out, *tame ? tame : text, *tame ? strlen(tame) : n);
 	}
 }
 

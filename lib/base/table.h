@@ -25,7 +25,7 @@ void table_end_row(struct table *t);
 /* All rows into OUT. */
 void table_format(const struct table *t, struct buf *out);
 
-/* TEXT with its controls shown as \xHH, added to OUT. */
+/* TEXT, with what a terminal would obey escaped as base/utf8.h has it, added to OUT. */
 void table_escape(const char *text, struct buf *out);
 
 #endif

@@ -1,4 +1,6 @@
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -87,6 +89,27 @@ utf8_next(const char *s, size_t len, uint32_t *c)
 	for (size_t i = 1; i < n; i++)
 		*c = *c << 6 | (p[i] & 0x3f);
 	return n;
+}
+
+static bool
+is_obeyed(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+	    (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+size_t
+utf8_escape(const char *s, size_t len, char escaped[UTF8_ESCAPED])
+{
+	uint32_t c;
+	size_t n = utf8_next(s, len, &c);
+
+	if (n == 0)
+		c = (unsigned char)*s;
+	escaped[0] = '\0';
+	if (is_obeyed(c))
+		snprintf(escaped, UTF8_ESCAPED, n > 1 ? "\\u%04x" : "\\x%02x", (unsigned)(c & 0xffff));
+	return n ? n : 1;
 }
 
 struct range {

@@ -20,6 +20,17 @@ size_t utf8_control(const char *s);
 /* The character that the LEN bytes of S begin with, into *C; returns its bytes, 0 where there is none. */
 size_t utf8_next(const char *s, size_t len, uint32_t *c);
 
+enum { UTF8_ESCAPED = 8 };
+
+/*
+ * How many bytes the character takes that the LEN bytes of S begin with, or 1
+ * where it is none.  ESCAPED is how a terminal may have it, "\xHH" or
+ * "\uHHHH", where it would do something else with it than show it: controls
+ * (C0, DEL and C1, the latter also as one byte), and what turns the direction
+ * of the text around it (U+061C, U+200E-F, U+202A-E, U+2066-9).  Else it is empty.
+ */
+size_t utf8_escape(const char *s, size_t len, char escaped[UTF8_ESCAPED]);
+
 /*
  * How many columns of a terminal C takes: 2 for what East Asian scripts and
  * pictures need, 0 for what is drawn over the character before, else 1.

@@ -299,7 +299,7 @@ options_settle_style(struct options *o, bool tty, const struct specs *specs)
 	struct render_style *s = &o->job.style;
 	bool drawn = o->graph || o->svg, many = specs->n + specs->n_globs > 1;
 
-	s->escape = tty && !o->raw && !s->json;
+	s->escape = tty && !o->raw;
 	s->prefix = !s->json && (o->prefix == PREFIX_ALWAYS || (o->prefix == PREFIX_AUTO && tty && many));
 	s->colour = (s->prefix || drawn) && tty && !getenv("NO_COLOR");
 	for (size_t i = 0; i < specs->n; i++) {

@@ -1,8 +1,10 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/table.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "log/picture.h"
@@ -103,30 +105,20 @@ render_chunk(struct render *r, const struct render *chunk)
 	r->torn = chunk->torn;
 }
 
-static bool
-is_control(uint32_t c)
-{
-	return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0);
-}
-
-/* The bytes, with controls but newline and tab as \xHH: C0, DEL, and C1, as UTF-8 has it or as one byte. */
+/* The bytes, for a terminal: a record's newlines and tabs go through. */
 static void
 escape(struct buf *b, const char *p, size_t n)
 {
 	size_t from = 0, len;
 
 	for (size_t i = 0; i < n; i += len) {
-		uint32_t c;
+		char escaped[UTF8_ESCAPED];
 
-		len = utf8_next(p + i, n - i, &c);
-		if (len == 0) {
-			len = 1;
-			c = (unsigned char)p[i];
-		}
-		if (!is_control(c))
+		len = utf8_escape(p + i, n - i, escaped);
+		if (!*escaped || p[i] == '\n' || p[i] == '\t')
 			continue;
 		buf_add(b, p + from, i - from);
-		buf_printf(b, len > 1 ? "\\u%04x" : "\\x%02x", c);
+		buf_puts(b, escaped);
 		from = i + len;
 	}
 	buf_add(b, p + from, n - from);
@@ -167,7 +159,7 @@ set_note(struct json *o, const struct feed_note *note)
 }
 
 static void
-as_json(struct buf *out, const struct shown *x, const char *p, size_t n)
+as_json(struct buf *out, const struct render_style *style, const struct shown *x, const char *p, size_t n)
 {
 	_cleanup_json_ struct json o = json_object();
 	_cleanup_buf_ struct buf b64 = BUF_INIT;
@@ -200,6 +192,17 @@ as_json(struct buf *out, const struct shown *x, const char *p, size_t n)
 	json_set(&o, "moved_ms", json_number((double)x->moved_ns / 1e6));
 	json_format(o, out);
 	buf_putc(out, '\n');
+	if (style->escape)
+		json_tame(STDOUT_FILENO, out);
+}
+
+void
+render_name(struct buf *out, const char *text, bool terminal)
+{
+	if (terminal)
+		table_escape(text, out);
+	else
+		buf_puts(out, text);
 }
 
 static void
@@ -209,10 +212,7 @@ prefix(struct buf *out, const struct render_style *style, const struct shown *x)
 
 	if (style->colour)
 		buf_printf(out, "\033[%dm", colours[x->source->rank % 6]);
-	if (style->escape)
-		escape(out, x->source->name, strlen(x->source->name));
-	else
-		buf_puts(out, x->source->name);
+	render_name(out, x->source->name, style->escape);
 	for (size_t n = strlen(x->source->name); n < style->name_width; n++)
 		buf_putc(out, ' ');
 	buf_puts(out, style->colour ? " |\033[m " : " | ");
@@ -226,14 +226,22 @@ prefix(struct buf *out, const struct render_style *style, const struct shown *x)
 }
 
 static void
+explain(struct buf *out, const struct render_style *style, const struct shown *x)
+{
+	buf_puts(out, "# ");
+	render_name(out, x->source->name, style->escape);
+	buf_puts(out, ": ");
+	render_name(out, x->why ? x->why : x->record->inherited ? "no time" : "time", style->escape);
+	if (x->moved_ns >= 1000)
+		buf_printf(out, ", moved %.3f ms", (double)x->moved_ns / 1e6);
+	buf_printf(out, "%s%s\n", x->mark ? ", " : "", x->mark ? x->mark : "");
+}
+
+static void
 as_text(struct buf *out, const struct render_style *style, const struct shown *x, const char *p, size_t n)
 {
-	if (style->explain) {
-		buf_printf(out, "# %s: %s", x->source->name, x->why ? x->why : x->record->inherited ? "no time" : "time");
-		if (x->moved_ns >= 1000)
-			buf_printf(out, ", moved %.3f ms", (double)x->moved_ns / 1e6);
-		buf_printf(out, "%s%s\n", x->mark ? ", " : "", x->mark ? x->mark : "");
-	}
+	if (style->explain)
+		explain(out, style, x);
 	if (style->prefix)
 		prefix(out, style, x);
 	if (style->escape)
@@ -270,7 +278,7 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 		if (style->picture)
 			picture_record(style->picture, x, p, n, out);
 		else if (style->json)
-			as_json(out, x, p, n);
+			as_json(out, style, x, p, n);
 		else
 			as_text(out, style, x, p, n);
 		if (!r->ring)

@@ -24,7 +24,7 @@ struct render_style {
 	bool json;
 	bool prefix;		/* the source's name before each record */
 	bool colour;
-	bool escape;		/* show controls as \xHH: for a terminal */
+	bool escape;		/* what a terminal would obey, see base/utf8.h */
 	bool explain;		/* a line with the reason before each record */
 	unsigned name_width;
 	unsigned long last;	/* only the last so many records; 0 for all */
@@ -55,6 +55,9 @@ struct render {
 
 void render_init(struct render *r, int fd, const struct render_style *style);
 void render_release(struct render *r);
+
+/* A source's name, or what holds one: for a TERMINAL, what it would obey is escaped, newlines too. */
+void render_name(struct buf *out, const char *text, bool terminal);
 
 /* Empties the buffer; with LAST, that is the end. */
 void render_flush(struct render *r);

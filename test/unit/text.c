@@ -71,8 +71,8 @@ check_table(void)
 	}
 	table_free(t);
 	buf_reset(&out);
-	table_escape("\x1b[2J\n\xc2\x9b\xc2\xa0", &out);
-	if (strcmp(out.s, "\\x1b[2J\\x0a\\xc2\\x9b\xc2\xa0") != 0) {
+	table_escape("\x1b[2J\n\xc2\x9b\xc2\xa0 \x9b\xe4 \xc4\x9b \xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8d", &out);
+	if (strcmp(out.s, "\\x1b[2J\\x0a\\u009b\xc2\xa0 \\x9b\xe4 \xc4\x9b \\u202e\\u2066\\u2069\xe2\x80\x8d") != 0) {
 		printf("table: escaped as %s\n", out.s);
 		failed = 1;
 	}
