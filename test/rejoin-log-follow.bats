@@ -221,6 +221,16 @@ at() { printf '2026-11-21T10:00:%sZ %s\n' "$1" "$2"; }
 	[ "$status" -eq 143 ]
 }
 
+@test "it ends when nobody reads what it prints any more, with nothing more to print" {
+	at 00 first >a.log
+	run --separate-stderr timeout 30 bash -o pipefail -c 'rejoin-log -f a.log | head -n 1'
+	status_is 141
+	out_is "$(at 00 first)"
+	run --separate-stderr timeout 30 bash -o pipefail -c 'trap "" PIPE; rejoin-log -f a.log | head -n 1'
+	status_is 3
+	err_has 'standard output: Broken pipe'
+}
+
 @test "the buffer bounds what is held" {
 	at 00 first >a.log
 	: >b.log

@@ -306,6 +306,28 @@ asked(void *cookie)
 	fo->spec.asked(fo->spec.cookie);
 }
 
+/* Who reads what is printed has gone: that ends it now, as the next write would. */
+static void
+unread(int fd, short events, void *cookie)
+{
+	struct follow *fo = cookie;
+
+	(void)events;
+	loop_unwatch(fo->loop, fd);
+	raise(SIGPIPE);
+	fo->out->error = -EPIPE;	/* where that is ignored */
+	loop_stop(fo->loop, 0);
+}
+
+static void
+watch_reader(struct follow *fo)
+{
+	struct stat st;
+
+	if (fstat(STDOUT_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+		loop_watch(fo->loop, STDOUT_FILENO, 0, unread, fo);
+}
+
 int
 follow_open(const struct follow_spec *spec, struct render *out, struct order_count *count, struct follow **result,
     struct fail *f)
@@ -342,6 +364,8 @@ follow_run(struct follow *fo)
 {
 	loop_end_on_signals(fo->loop, &fo->signo);
 	loop_signal(fo->loop, SIGUSR1, asked, fo);
+	if (!fo->spec.live.once)
+		watch_reader(fo);
 	/* Whatever happens from here on, the next run goes on from here. */
 	if (fo->spec.state_path && !json_is_object(fo->state))
 		commit(fo);
