@@ -46,6 +46,7 @@ cut_begins(struct source *s, size_t n, struct stamp *next)
 		nl = memchr(p, '\n', have < look ? have : look);
 	} while (!nl && have < look && source_fill(s));
 	line = nl ? (size_t)(nl - p) : have < look ? have : look;
+	p = s->buf + s->cur + n;	/* to look for more moves what is held, also where there is none */
 	if (s->fmt->where == WHERE_START && have > look)
 		have = look;
 	if (n == 0 && s->base + (int64_t)s->cur == 0 && have > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
