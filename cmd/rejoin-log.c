@@ -147,8 +147,9 @@ tell_progress(void *cookie)
 {
 	const struct progress *p = cookie;
 	struct order_count now = *p->count;
+	struct merge_count merged = p->job->merged;
 
-	now.records += p->job->merged.records;
+	order_count_merged(&now, &merged);
 	sum_up(&now, true);
 }
 

@@ -190,6 +190,31 @@ by_host() {
 	out_is 'imp_2016-01-27.log:2: stands before line 3, which it follows (imp-migration)'
 }
 
+@test "an id that is sent again is sent when it is sent first" {
+	printf '[m]\nsend = tx=(?<id>\\w+)\nrecv = rx=(?<id>\\w+)\n' >again.conf
+	printf '2026-11-21T10:00:00.1Z begin\n2026-11-21T10:00:00.5Z tx=1\n2026-11-21T10:00:01Z rx=1\n' >a.log
+	# Its head is read before tx=1 is; it has the same second as rx=1, and the later name.
+	echo '2026-11-21T10:00:01Z tx=1 again' >b.log
+	run --separate-stderr rejoin-log --rules=again.conf a.log b.log
+	status_is 0
+	[ "${lines[2]}" = '2026-11-21T10:00:01Z rx=1' ]
+	# Who sends it again behind the need of it does not hold it up, either.
+	printf '2026-11-21T10:00:01Z rx=1\n2026-11-21T10:00:02Z tx=1 relayed\n' >c.log
+	run --separate-stderr rejoin-log --rules=again.conf a.log c.log
+	status_is 0
+	out_is "$(sort -m a.log c.log)"
+}
+
+@test "the summary counts records without a time, however they are merged" {
+	printf 'no time at all\nnor here\n' >a.log
+	printf 'before the first\n2026-11-21T10:00:01Z y\n' >b.log
+	for how in --order=time --order=causal --order=minimax --json; do
+		run --separate-stderr rejoin-log -v "$how" a.log b.log
+		status_is 0
+		[[ $stderr == *' 3 without a time'* ]]
+	done
+}
+
 @test "every byte comes out once, whatever it is" {
 	: >empty.log
 	printf '2026-11-21T10:00:00Z no newline' >one.log

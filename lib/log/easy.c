@@ -140,8 +140,7 @@ order_easily(struct source **v, unsigned n, const struct order_spec *spec, struc
 	 */
 	done = is_easy(&e, v, n) && merge_parallel(v, n, spec->threads < 2 ? 2 : spec->threads, spec->piece,
 	    spec->census && census_is_clean(spec->census) ? NULL : &watch, out, merged);
-	count->records += merged->records;
-	merged->records = 0;
+	order_count_merged(count, merged);
 	order_release(&e.order);
 	past_release(&e.past);
 	for (unsigned i = 0; i < n; i++)

@@ -64,6 +64,19 @@ order_answer(struct order *o, struct node *e, uint64_t id)
 	*ids_put(&o->ids, id) = 0;
 }
 
+/* SLOT's record sends ID, and so does E: who is first is waited for, as far as can be told before one is out. */
+static void
+again(struct order *o, struct node *e, uint64_t *slot, uint64_t id)
+{
+	struct node *other = untag(*slot);
+	struct place mine = node_place(e), its = node_place(other);
+
+	if (!place_before(&mine, &its))
+		return;
+	*slot = tagged(e, TAG_HERE);
+	order_provide_instead(o, other, e, id);
+}
+
 static void
 sends(struct order *o, struct node *e, uint64_t id)
 {
@@ -71,8 +84,12 @@ sends(struct order *o, struct node *e, uint64_t id)
 	struct wait *w;
 
 	slot = ids_put(&o->ids, id);
-	if ((*slot & TAGS) == TAG_OUT || (*slot & TAGS) == TAG_HERE || (*slot == 0 && sent_before(o, id)))
+	if ((*slot & TAGS) == TAG_OUT || (*slot == 0 && sent_before(o, id)))
 		return;			/* the first one counts */
+	if ((*slot & TAGS) == TAG_HERE) {
+		again(o, e, slot, id);
+		return;
+	}
 	w = (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
 	*slot = tagged(e, TAG_HERE);
 	answer(o, e, w);
@@ -264,7 +281,7 @@ order_load(struct order *o, struct lane *l)
 		e->line = l->line + 1;
 		l->line += count_lines(e->r.p, e->r.n);
 	}
-	e->place = (struct place){ e->r.t, l->source->rank, 0, e->r.off };
+	e->place = node_place(e);
 	if (e->r.t > l->newest_ns)
 		l->newest_ns = e->r.t;
 	o->count->inherited += e->r.inherited;

@@ -68,8 +68,7 @@ merge_by_time(struct job *job, struct sources *all, struct render *out, struct o
 	if (any || out->style || out->line_buffered ||
 	    !merge_parallel(all->v, all->n, threads(), 0, NULL, out, &job->merged))
 		merge_run(all->v, all->n, out, any ? filter_wants : NULL, &job->filter, &job->merged);
-	count->records = job->merged.records;
-	job->merged.records = 0;
+	order_count_merged(count, &job->merged);
 }
 
 void

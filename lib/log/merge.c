@@ -118,6 +118,7 @@ merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_wat
 		if (!silent)
 			put(out, v[top], &m.head[top]);
 		count->records++;
+		count->inherited += m.head[top].inherited;
 		if (m.key[top] > count->newest_ns)
 			count->newest_ns = m.key[top];
 		advance(&m, top, n);
@@ -175,6 +176,7 @@ merge_run(struct source **v, unsigned n, struct render *out,
 			render_record(out, v[top], &(struct shown){ v[top], r, NULL, NULL, 0 });
 			count->records++;
 		}
+		count->inherited += r->inherited;
 		advance(&m, top, n);
 		top = replay(&m, top);
 	}

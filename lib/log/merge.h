@@ -18,7 +18,9 @@
 #include "log/source.h"
 
 struct merge_count {
-	int64_t records, newest_ns;
+	int64_t records;
+	int64_t inherited;	/* without a time of their own */
+	int64_t newest_ns;
 };
 
 /* Who watches a merge, range by range, and may find that time does not do. */

@@ -1,6 +1,12 @@
 #include "base/xalloc.h"
 #include "log/node.h"
 
+struct place
+node_place(const struct node *e)
+{
+	return (struct place){ e->r.t, e->lane->source->rank, 0, e->r.off };
+}
+
 bool
 place_before(const struct place *a, const struct place *b)
 {

@@ -58,6 +58,7 @@ struct node {
 	size_t heap;			/* its place among the ready, from 1; 0 for none */
 	uint64_t serial;		/* no two nodes have the same: memory is used again */
 	int64_t line;			/* of its source, where that is counted */
+	bool given_up;			/* has waited too long: that is counted, so it is not to be read again */
 	bool out, judged;		/* gone; asked for what only counts when its turn has come */
 	bool waited, behind;		/* live: for what only counts then; came when later ones were out */
 	bool deferred;			/* live: it is time to give up, but it waits for who is here, too */
@@ -184,10 +185,14 @@ void order_answer(struct order *o, struct node *e, uint64_t id);
 bool order_look_ahead(struct order *o, int64_t ns);
 size_t order_bytes_held(const struct order *o);
 
-/* WAITER is to wait, for a record that order_provide() names or an id; settled, it does not any more.  (wait.c) */
+/*
+ * WAITER is to wait, for a record that order_provide() names or an id; who waits
+ * for PROVIDER because of ID waits for INSTEAD; settled, it does not any more.  (wait.c)
+ */
 struct wait *order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum edge_class class,
     uint16_t rule);
 void order_provide(struct order *o, struct wait *w, struct node *provider);
+void order_provide_instead(struct order *o, struct node *provider, struct node *instead, uint64_t id);
 void order_settle(struct order *o, struct wait *w);
 
 /* E needs what nobody has sent; the earliest such, NULL for none. */
@@ -228,6 +233,9 @@ void nesting_enter(struct order *o, const struct edge *edge);
 void nesting_end(struct order *o, struct node *e, const struct edge *edge);
 void nesting_leave(struct order *o, const struct edge *edge);
 void nesting_release(struct order *o);
+
+/* Where E stands if nobody waits for it. */
+struct place node_place(const struct node *e);
 
 bool place_before(const struct place *a, const struct place *b);
 

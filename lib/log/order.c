@@ -4,6 +4,7 @@
 #include "base/xalloc.h"
 #include "log/census.h"
 #include "log/finder.h"
+#include "log/merge.h"
 #include "log/node.h"
 
 enum {
@@ -106,8 +107,11 @@ leave(struct order *o, struct node *e)
 		if (x->what == EDGE_END)
 			continue;
 		slot = ids_find(&o->ids, id);
-		if (slot && (*slot & TAGS) == TAG_HERE && untag(*slot) == e)
+		if (slot && (*slot & TAGS) == TAG_HERE) {
+			if (untag(*slot) != e)		/* E was the first after all */
+				order_provide_instead(o, untag(*slot), e, id);
 			*slot = order_out_at(e->r.t > o->now_ns ? e->r.t : o->now_ns);
+		}
 		if (x->what == EDGE_TICK)
 			tick(o, x);
 		if (x->what == EDGE_NUMBER)
@@ -373,6 +377,14 @@ order_rules_for(const struct rules *rules, const struct source *s, bool *any)
 	return used;
 }
 
+void
+order_count_merged(struct order_count *count, struct merge_count *m)
+{
+	count->records += m->records;
+	count->inherited += m->inherited;
+	*m = (struct merge_count){ 0 };
+}
+
 bool
 order_is_needed(struct source **v, unsigned n, const struct rules *rules)
 {
@@ -494,7 +506,7 @@ is_settled(const struct order *o)
 	for (unsigned i = 0; i < o->n_lanes; i++) {
 		const struct lane *l = &o->lanes[i];
 
-		if (l->n > 1 || (l->n == 1 && !l->ring[l->head]->heap))
+		if (l->n > 1 || (l->n == 1 && (!l->ring[l->head]->heap || l->ring[l->head]->given_up)))
 			return false;
 	}
 	return true;

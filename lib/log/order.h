@@ -68,6 +68,9 @@ struct order_count {
 void order_run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
     struct order_count *count);
 
+/* COUNT is told of what M counted, which begins anew. */
+void order_count_merged(struct order_count *count, struct merge_count *m);
+
 /* Has any of V a record that more than time and its place in a file decides about? */
 bool order_is_needed(struct source **v, unsigned n, const struct rules *rules);
 

@@ -365,6 +365,7 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 		if (!p->watch || !p->watch->silent)
 			render_chunk(out, &c->out);
 		count->records += c->count.records;
+		count->inherited += c->count.inherited;
 		pthread_mutex_lock(&p->lock);
 		p->stop = out->error != 0;
 		c->state = CHUNK_FREE;

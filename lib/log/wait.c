@@ -126,6 +126,61 @@ order_provide(struct order *o, struct wait *w, struct node *provider)
 	promote(o, provider, w->waiter);
 }
 
+/* Nobody of those for whom P was promoted need wait for it any more: P, and whom it waits for, go back. */
+static void
+go_back(struct order *o, struct node *p)
+{
+	size_t n = 0;
+
+	o->visit++;
+	p->visited = o->visit;
+	for (;;) {
+		bool ready = p->heap;
+
+		if (ready)
+			ready_remove(&o->ready, p);
+		p->place = node_place(p);
+		for (struct wait *w = p->before; w; w = w->next)
+			if (!w->done)
+				advance(o, p, w->waiter);
+		if (ready)
+			ready_push(&o->ready, p);
+		for (struct wait *w = p->needs; w; w = w->mine) {
+			if (w->done || !w->provider || w->provider->visited == o->visit)
+				continue;
+			w->provider->visited = o->visit;
+			o->promoted = xgrow(o->promoted, n, &o->promoted_cap, sizeof(struct node *));
+			o->promoted[n++] = w->provider;
+		}
+		if (n == 0)
+			return;
+		p = o->promoted[--n];
+	}
+}
+
+void
+order_provide_instead(struct order *o, struct node *provider, struct node *instead, uint64_t id)
+{
+	bool any = false;
+
+	for (struct wait **p = &provider->before, *w; (w = *p);) {
+		if (w->done || w->id != id) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		any = true;
+		if (w->waiter == instead) {
+			w->provider = NULL;
+			order_settle(o, w);
+		} else {
+			order_provide(o, w, instead);
+		}
+	}
+	if (any && o->spec->mode != ORDER_MINIMAX)
+		go_back(o, provider);
+}
+
 static bool
 waits_for_present(const struct node *e)
 {
@@ -212,6 +267,7 @@ order_give_up(struct order *o, struct node *e, const char *why)
 		}
 		if (!w->quiet) {
 			o->count->unmatched++;
+			e->given_up = true;
 			++*ids_put(&o->lost, w->id);
 			order_mark(e, why);
 		}
