@@ -537,6 +537,42 @@ shipped() {
 	[ "$(awk '{print $2 ? $1 " " $2 : $1}' <<<"$output" | cut -c12-16 | tr '\n' ' ')" = '02:30 00:40 02:50 01:05 02:10 01:30 02:40 ' ]
 }
 
+# times FILE [OPERAND]: the time of each record, as JSON has it
+times() { rejoin-log --json --order=time "${2-$1}" | jq -r .time; }
+
+@test "a zone that only some lines name, and what a zone may look like" {
+	local pad=0123456789012345678901234567890123456789012345678901234567890123456789
+	# the same second, as a cache would have it
+	printf "2026-11-21 10:00:00%s $pad\n" '' ' +05:00' ' UTC+2' ' Z' '' ' UTC5.' ' UTC5.5' ' UTC-2:30' >a.log
+	run times a.log
+	out_is "$(printf '2026-11-21T%s:00.000000Z\n' 10:00 05:00 08:00 10:00 10:00 05:00 04:30 12:30)"
+}
+
+@test "local time by a rule in TZ, and by a zone's rule beyond its table" {
+	printf '%s\n' '2026-01-01 12:00:00' '2026-07-01 12:00:00' >a.log
+	TZ='CET-1CEST,M3.5.0,M10.5.0/3' run times a.log
+	out_is $'2026-01-01T11:00:00.000000Z\n2026-07-01T10:00:00.000000Z'
+	TZ='<+0330>-3:30' run times a.log
+	out_is $'2026-01-01T08:30:00.000000Z\n2026-07-01T08:30:00.000000Z'
+	TZ='AEST-10AEDT,M10.1.0,M4.1.0/3' run times a.log
+	out_is $'2026-01-01T01:00:00.000000Z\n2026-07-01T02:00:00.000000Z'
+	[ -e /usr/share/zoneinfo/Europe/Berlin ] || cannot 'no zones'
+	printf '%s\n' '2045-01-01 12:00:00' '2045-07-01 12:00:00' >a.log
+	run times a.log a.log,tz=Europe/Berlin
+	out_is $'2045-01-01T11:00:00.000000Z\n2045-07-01T10:00:00.000000Z'
+}
+
+@test "a date without a year is in the last that has it" {
+	printf '%s\n' 'Feb 29 10:00:00 host p: leap' >a.log
+	touch -d 2028-01-15 a.log
+	run times a.log
+	out_is 2024-02-29T10:00:00.000000Z
+	printf '%s\n' 'Dec 31 23:59:59 host p: old' 'Jan  1 00:00:01 host p: new' >a.log
+	touch -d 2027-01-01T00:00:02Z a.log
+	run times a.log
+	out_is $'2026-12-31T23:59:59.000000Z\n2027-01-01T00:00:01.000000Z'
+}
+
 @test "the journal's export format goes by the boot's clock" {
 	entry() {
 		printf '__CURSOR=%s\n__REALTIME_TIMESTAMP=%s\n__MONOTONIC_TIMESTAMP=%s\n_BOOT_ID=%s\nMESSAGE=%s\n\n' "$@"

@@ -25,6 +25,7 @@ struct found {
 	unsigned digits;	/* as many as count: at most nine */
 	size_t len;
 	bool zoned;		/* the text names its zone */
+	bool zone_may_follow;	/* it does not, but could have, behind the blank that follows */
 };
 
 int
@@ -135,6 +136,7 @@ zone_at(struct time_ctx *c, const char *p, size_t n, size_t at, struct found *f)
 	    (p[at + blank + 1] & 0xdf) <= 'Z')
 		len = 0;
 	f->zoned = len > 0;
+	f->zone_may_follow = len == 0 && blank;
 	f->s = len ? f->s - east : by_zone(c, f->s);
 	return len ? at + blank + len : at;
 }
@@ -192,11 +194,13 @@ guess_year(const struct time_ctx *c, int64_t m, int64_t d, int64_t s)
 {
 	int64_t y = year_of(c->ref_s + 86400), at;
 
-	if (m == 2 && d == 29)
-		while (y % 4 || (y % 100 == 0 && y % 400))
-			y--;
-	at = days(y, m, d) * 86400 + s;
-	return at > c->ref_s + 86400 && !(m == 2 && d == 29) ? days(y - 1, m, d) * 86400 + s : at;
+	for (;; y--) {
+		if (m == 2 && d == 29 && (y % 4 || (y % 100 == 0 && y % 400)))
+			continue;
+		at = days(y, m, d) * 86400 + s;
+		if (at <= c->ref_s + 86400)
+			return at;
+	}
 }
 
 static bool
@@ -384,12 +388,13 @@ remember(struct time_ctx *c, const char *p, size_t n, const struct found *f)
 	if (f->frac_at == 0 || f->frac_at > TIME_CACHE || end > n || end - tail > TIME_TAIL ||
 	    end <= tail || (c->by_zone && !zone_is_fixed(c->zone)) || p[f->len] == '\n')
 		return;
-	/* A dot without digits: the same with some would look like it. */
-	if (f->digits == 0 && (p[tail] == '.' || p[tail] == ','))
+	/* A dot without digits: the same with some would look like it; and what a longer zone could go on with. */
+	if ((f->digits == 0 && (p[tail] == '.' || p[tail] == ',')) || (f->zoned && strchr(".:0123456789", p[f->len])))
 		return;
 	memcpy(c->prefix, p, f->frac_at);
 	memcpy(c->tail, p + tail, end - tail);
 	c->digits = f->digits;
+	c->zone_may_follow = f->zone_may_follow;
 	c->tail_len = (unsigned)(end - tail);
 	c->res = f->res;
 	c->base_ns = f->s * NS;

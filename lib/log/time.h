@@ -48,6 +48,7 @@ struct time_ctx {
 	int64_t last_s;			/* the last time, for the hour that comes twice */
 	/* The last text: PREFIX up to the fraction, its digits, TAIL with one byte more than the zone. */
 	unsigned prefix_len, digits, tail_len;
+	bool zone_may_follow;		/* behind the blank that ends TAIL */
 	int64_t base_ns, res;
 	char prefix[TIME_CACHE], tail[TIME_TAIL];
 };
@@ -134,6 +135,8 @@ time_again(const struct time_ctx *c, const char *p, int64_t *ns)
 	} else if (memcmp(p, c->tail, c->tail_len) != 0) {
 		return false;
 	}
+	if (c->zone_may_follow && memchr("+-UGZz", p[c->tail_len], 6))
+		return false;
 	*ns = c->base_ns + f;
 	return true;
 }

@@ -5,7 +5,10 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/xalloc.h"
+#include "log/tzrule.h"
 #include "log/zone.h"
+
+enum { YEAR_FIRST = 1970, YEAR_LAST = 2260 };
 
 /* Offsets by time: from AT[i] on (UTC seconds), EAST[i + 1] holds; before the first, EAST[0]. */
 struct zone {
@@ -48,7 +51,7 @@ hours(const char *p, size_t n, int64_t *out_s)
 		return i;
 	}
 	k = i < n && p[i] == ':' ? i + 1 : i;
-	if (i == 2 && k + 1 < n && is_digit(p[k]) && is_digit(p[k + 1])) {
+	if ((i == 2 || k > i) && k + 1 < n && is_digit(p[k]) && is_digit(p[k + 1])) {
 		two(p + k, n - k, &m);
 		if (m > 59)
 			return i;
@@ -107,6 +110,56 @@ body_size(const unsigned char *h, size_t width, int64_t count[6])
 	    (size_t)count[2] * (width + 4) + (size_t)count[1] + (size_t)count[0] + 44;
 }
 
+static void
+add_change(struct zone *z, int64_t at, int32_t east)
+{
+	if (z->n && at <= z->at[z->n - 1])
+		return;		/* the table knows it */
+	z->at[z->n] = at;
+	z->east[++z->n] = east;
+}
+
+/* Go on by the rule where the table ends, or all along where there is none. */
+static void
+add_rule(struct zone *z, const struct tzrule *r)
+{
+	int64_t year = YEAR_FIRST, start, end;
+	size_t most = z->n + 2 * (YEAR_LAST - YEAR_FIRST + 1) + 1;
+	bool empty = !z->at;
+
+	if (!r->has_dst && !empty)
+		return;
+	z->at = xrealloc(z->at, most, sizeof *z->at);
+	z->east = xrealloc(z->east, most, sizeof *z->east);
+	tzrule_year(r, year, &start, &end);
+	if (empty)
+		z->east[0] = start < end ? r->east_s : r->dst_east_s;
+	if (!r->has_dst) {
+		z->east[0] = r->east_s;
+		return;
+	}
+	for (; year <= YEAR_LAST; year++) {
+		tzrule_year(r, year, &start, &end);
+		if (start < end)
+			add_change(z, start, r->dst_east_s);
+		add_change(z, end, r->east_s);
+		if (start > end)
+			add_change(z, start, r->dst_east_s);
+	}
+}
+
+/* The rule after the table: "\nCET-1CEST,M3.5.0,M10.5.0/3\n". */
+static void
+add_footer(struct zone *z, const char *p, size_t len)
+{
+	const char *end = len > 1 && *p == '\n' ? memchr(p + 1, '\n', len - 1) : NULL;
+	_cleanup_free_ char *text = end ? xstrndup(p + 1, (size_t)(end - p) - 1) : NULL;
+	struct tzrule r;
+
+	if (text && tzrule_parse(text, &r) == 0)
+		add_rule(z, &r);
+}
+
 static int
 parse_tzif(const unsigned char *p, size_t len, struct zone *z)
 {
@@ -133,6 +186,7 @@ parse_tzif(const unsigned char *p, size_t len, struct zone *z)
 		z->at[i] = big(p + 44 + 8 * i, 8);
 		z->east[i + 1] = (int32_t)big(kinds + 6 * types[i], 4);
 	}
+	add_footer(z, (const char *)p + size, len - size);
 	return 0;
 }
 
@@ -157,10 +211,13 @@ static int
 load_local(struct zone *z)
 {
 	const char *tz = getenv("TZ");
+	struct tzrule r;
 
 	if (tz && *tz && load_named(tz, z) == 0)
 		return 0;
-	if ((tz && *tz) || load_named("/etc/localtime", z) < 0)
+	if (tz && tzrule_parse(tz, &r) == 0)
+		add_rule(z, &r);
+	else if ((tz && *tz) || load_named("/etc/localtime", z) < 0)
 		*z = (struct zone){ 0 };	/* UTC */
 	return 0;
 }
