@@ -449,6 +449,8 @@ shipped() {
 		imp|2015-09-14T21:35:47.000000Z|null|2015-09-14 17:35:47 UTC-4 [Agent]	msg
 		imp-console|2020-08-05T17:41:33.627000Z|null|2020-08-05T17:41:33.627 +00:00 	[Status] 	Agent restarted: reload.
 		imp-console|2018-08-20T13:19:27.000000Z|null|2018-08-20 16:19:27 +03:00 	[Status] 	Agent restarted: reload.
+		imp-console|2023-05-17T22:22:58.000000Z|null|2023-05-17 17:22:58-0500 [Agent]  of VS Code
+		imp-console|2023-05-17T22:22:58.123000Z|null|2023-05-17T22:22:58.123+00:00 "name": [Device]   of Squinter
 		impt|2018-01-22T18:36:05.603000Z|null|[234776801163a9ee] 2018-01-22T18:36:05.603Z [agent.log] Data published
 		impt|2018-01-22T18:33:59.537000Z|null|2018-01-22T18:33:59.537Z [agent.log] Data
 		imp-sse|2017-05-19T17:28:19.095000Z|null|232390b030728cee 2017-05-19T17:28:19.095Z development server.log Connected by WiFi
@@ -456,6 +458,9 @@ shipped() {
 		tai64n|2026-01-05T10:00:00.000000Z|null|@40000000695b8baa00000000 text
 		klog|2026-01-05T10:00:00.123456Z|W|W0105 10:00:00.123456    1234 file.go:12] text
 		log4j|2026-01-05T10:00:00.123000Z|ERROR|2026-01-05 10:00:00,123 [main] ERROR org.x.Y - text
+		log4j|2026-01-05T09:00:00.123000Z|INFO|2026-01-05T10:00:00.123+01:00  INFO 1234 --- [app] [main] c.e.App : Started
+		log4j|2026-01-05T10:00:00.123000Z|WARNING|2026-01-05 10:00:00,123 - name - WARNING - msg
+		logback|2026-01-05T10:00:00.123000Z|INFO|10:00:00.123 [main] INFO com.x.Y - text
 		clf|2000-10-10T20:55:36.000000Z|null|127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326
 		logfmt|2026-01-05T10:00:00.000000Z|warn|time=2026-01-05T10:00:00Z level=warn msg="a b"
 		jsonl|2026-01-05T10:00:00.000000Z|error|{"level":"error","ts":1767607200000,"msg":"x"}
@@ -464,6 +469,10 @@ shipped() {
 		syslog|2026-01-05T10:00:00.000000Z|null|Jan  5 10:00:00 host app[1]: text
 		syslog-iso|2026-01-05T10:00:00.123456Z|null|2026-01-05T10:00:00.123456+00:00 host app[1]: text
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z text
+		auto|2026-01-05T10:00:00.123000Z|null|2026-01-05T10:00:00.123Z [info] whoever writes so
+		auto|2026-01-05T09:00:00.123000Z|null|2026-01-05 10:00:00.123 +01:00 [INF] or so
+		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z GET /x t=35ms ts=-
+		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z t {"time":5}
 		greengrass-json|2026-01-05T10:00:00.123000Z|INFO|{"thread":"main","level":"INFO","eventType":"x","message":"m","timestamp":1767607200123,"cause":null}
 		mender-deployment|2026-01-05T10:00:00.000000Z|info|{"timestamp":"2026-01-05T10:00:00Z","level":"info","message":"x"}
 		imp-json|2018-01-22T19:49:30.423000Z|null|{"device_id":"234776801163a9ee","ts":"2018-01-22T19:49:30.423Z","log_type":"development","type":"status","msg":"Agent restarted: reload."}
@@ -494,6 +503,18 @@ shipped() {
 			return 1
 		}
 	done < <(shipped)
+}
+
+@test "a time and JSON is not a host and its vector clock, and a level stays that of a record of many lines" {
+	printf '2026-01-05T10:00:0%s\n' '0Z {"status":200}' '1Z {"a":1}' '2Z {"b":2}' '3Z {"c":3}' >x.log
+	run --separate-stderr rejoin-log -v x.log
+	status_is 0
+	err_has 'format auto, order fifo'
+	out_is "$(cat x.log)"
+	printf '%s\n' '2021-03-05T17:21:11.5491Z [D] a' 'b [main]' '2021-03-05T17:21:11.5492Z [E] c' 'd [main]' >x.log
+	run --separate-stderr rejoin-log --level error x.log
+	status_is 0
+	out_is "$(sed -n 3,4p x.log)"
 }
 
 @test "the kernel's times are counted from the boot of this machine" {

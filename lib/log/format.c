@@ -331,12 +331,27 @@ format_fields(const struct format *fmt, const char *p, size_t n, struct fields *
 	return true;
 }
 
-/* How many of the first lines look as the format says, out of *TRIED. */
-static int
-count_fits(const struct format *fmt, const char *text, size_t len, int *tried)
+/* Of key and value pairs any text may have some: what is called a time has to be one. */
+static bool
+fits_line(const struct format *fmt, struct time_ctx *c, const char *p, size_t n)
 {
 	struct fields fields;
+	struct stamp t;
+
+	if (!format_fields(fmt, p, n, &fields))
+		return false;
+	return fmt->where < WHERE_JSON || (fields.v[FIELD_TIME].p &&
+	    time_parse(c, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, &t) > 0);
+}
+
+/* How many of the first lines look as the format says, out of *TRIED. */
+static int
+count_fits(const struct format *fmt, const struct zone *zone, const char *text, size_t len, int *tried)
+{
+	struct time_ctx c;
 	int fits = 0;
+
+	time_init(&c, fmt->time, zone, 0);
 
 	*tried = 0;
 	while (len && *tried < 50) {
@@ -350,9 +365,8 @@ count_fits(const struct format *fmt, const char *text, size_t len, int *tried)
 		++*tried;
 		if (fmt->where == WHERE_EXPORT)
 			fits += (len > 9 && memcmp(text, "__CURSOR=", 9) == 0) * 50;
-		else if (format_fields(fmt, text, n, &fields) &&
-		    (fmt->where < WHERE_JSON || fields.v[FIELD_TIME].p))
-			fits++;
+		else
+			fits += fits_line(fmt, &c, text, n);
 		text += n;
 		len -= n;
 	}
@@ -363,11 +377,14 @@ const struct format *
 format_detect(const struct formats *fs, const char *text, size_t len)
 {
 	const struct format *best = &builtin;
+	struct zone *zone;
 	int best_fits = 0, tried;
 
+	if (zone_open("UTC", &zone) < 0)
+		return best;
 	for (size_t i = 0; i < fs->n; i++) {
 		const struct format *fmt = &fs->v[i];
-		int fits = fmt->detect ? count_fits(fmt, text, len, &tried) : 0;
+		int fits = fmt->detect ? count_fits(fmt, zone, text, len, &tried) : 0;
 
 		/* Continuation lines fit nothing, so a third is enough. */
 		if (fits == 0 || fits * 3 < tried || (best != &builtin && fmt->priority < best->priority))
@@ -377,6 +394,7 @@ format_detect(const struct formats *fs, const char *text, size_t len)
 			best_fits = fits;
 		}
 	}
+	zone_free(zone);
 	return best;
 }
 
