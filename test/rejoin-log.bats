@@ -109,6 +109,34 @@ lines() { cat "$@" | sort | md5sum; }
 	done
 }
 
+@test "a cycle holds up nobody: what is in it stands where it would without the edge" {
+	printf '%s\n' '2026-11-21T10:00:00Z rx=1' '2026-11-21T10:00:01Z tx=2' '2026-11-21T10:00:02Z a3' >a.log
+	printf '%s\n' '2026-11-21T10:00:00Z rx=2' '2026-11-21T10:00:01Z tx=1' '2026-11-21T10:00:02Z b3' >b.log
+	printf '2026-11-21T10:%s:00Z c\n' 00 01 30 59 >c.log
+	for how in --order=causal --exact --order=minimax; do
+		run --separate-stderr rejoin-log $how --rules messages.conf a.log b.log c.log
+		status_is 0
+		err_has '1 edges of cycles dropped'
+		[ "$(tail -n 5 <<<"$output")" = "$(tail -qn 1 a.log b.log; sed 1d c.log)" ]
+	done
+}
+
+@test "who waits for two and is given up for one of them is not violated by it" {
+	cat >calls.conf <<-'EOF'
+		[calls]
+		kind = span
+		begin = begin span=(?<id>\w+)(?: parent=(?<parent>\w+))?
+		end = end span=(?<id>\w+)
+	EOF
+	printf '2026-11-21T10:00:%sZ %s\n' 00 'begin span=1' 01 'begin span=2 parent=1' 02 'begin span=3 parent=1' \
+		03 'end span=1' 04 'begin span=4 parent=2' 04.5 'begin span=5 parent=4' 04.9 'end span=2' 05.5 x \
+		07.9 'end span=4' 09.5 'end span=3' 09.8 'end span=5' >x.log
+	run --separate-stderr rejoin-log --strict --patience 2s --rules calls.conf x.log,order=none
+	status_is 0
+	[ -z "$stderr" ]
+	out_is "$(for i in 1 2 3 5 6 8 10 11 9 7 4; do sed -n ${i}p x.log; done)"
+}
+
 @test "the cases of the forum come out as they happened" {
 	run --separate-stderr rejoin-log "$LOGS/imp_2015-09-14.log"
 	status_is 0

@@ -311,6 +311,8 @@ choose(struct live *v)
 		struct node *top = o->ready.n ? o->ready.v[0] : NULL;
 		struct node *stuck = order_stuck_first(o);
 
+		if (order_break_suspect(o, top))
+			continue;
 		if (stuck && (order_read_beyond(o, stuck->r.t + v->spec.order.patience_ns) || is_overdue(v, stuck)))
 			continue;
 		if (top && order_look_ahead(o, top->place.t))

@@ -16,6 +16,7 @@ struct bounds {
 	struct node *node;
 	int64_t late, early;
 	unsigned open;		/* needs whose bounds are not known yet */
+	size_t walk;		/* the last one that came by, in search of a cycle */
 };
 
 static int64_t
@@ -48,24 +49,74 @@ list(struct order *o, struct bounds **out)
 			struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
 
 			e->visited = n;
-			v[n++] = (struct bounds){ e, e->r.t, e->r.t, e->unmet };
+			v[n++] = (struct bounds){ e, e->r.t, e->r.t, e->unmet, 0 };
 		}
 	}
 	*out = v;
 	return n;
 }
 
-/* The records so that each is behind what it waits for; those of cycles are left out. */
-static size_t
-sort(struct bounds *v, size_t n, size_t *sorted)
+/* Of B, which waits for somebody whose bounds are not known: that wait. */
+static struct wait *
+open_wait(struct bounds *v, const struct bounds *b)
 {
-	size_t done = 0, k = 0;
+	for (struct wait *w = b->node->needs; w; w = w->mine)
+		if (!w->done && w->provider && bounds_of(v, w->provider)->open)
+			return w;
+	return NULL;
+}
 
-	for (size_t i = 0; i < n; i++)
-		if (v[i].open == 0)
-			sorted[k++] = i;
-	for (; done < k; done++) {
-		struct bounds *b = &v[sorted[done]];
+/* From B on everybody waits for somebody, so there is a cycle: which of its waits is best dropped. */
+static struct wait *
+weakest(struct bounds *v, struct bounds *b, size_t walk)
+{
+	struct wait *w, *worst;
+	struct bounds *start;
+
+	while (b->walk != walk) {
+		b->walk = walk;
+		w = open_wait(v, b);
+		if (!w)
+			return NULL;
+		b = bounds_of(v, w->provider);
+	}
+	start = b;
+	worst = open_wait(v, b);
+	do {
+		w = open_wait(v, b);
+		worst = node_weaker(worst, w);
+		b = bounds_of(v, w->provider);
+	} while (b != start);
+	return worst;
+}
+
+/* The records so that each is behind what it waits for; the weakest wait of each cycle is dropped. */
+static size_t
+sort(struct order *o, struct bounds *v, size_t n, size_t *sorted)
+{
+	size_t done = 0, k = 0, walk = 0, i = 0;
+
+	for (size_t j = 0; j < n; j++)
+		if (v[j].open == 0)
+			sorted[k++] = j;
+	while (done < n) {
+		struct bounds *b;
+
+		if (done == k) {
+			struct wait *w;
+
+			while (v[i].open == 0)
+				i++;
+			w = weakest(v, &v[i], ++walk);
+			if (!w)
+				break;
+			b = bounds_of(v, w->waiter);
+			order_drop(o, w);
+			if (--b->open == 0)
+				sorted[k++] = (size_t)(b - v);
+			continue;
+		}
+		b = &v[sorted[done++]];
 
 		for (struct wait *w = b->node->before; w; w = w->next) {
 			struct bounds *x = bounds_of(v, w->waiter);
@@ -92,7 +143,7 @@ order_minimax(struct order *o)
 		order_give_up(o, e, "unmatched");
 	n = list(o, &v);
 	sorted = xcalloc(n + 1, sizeof *sorted);
-	k = sort(v, n, sorted);
+	k = sort(o, v, n, sorted);
 	while (k-- > 0) {
 		struct bounds *b = &v[sorted[k]];
 

@@ -89,6 +89,53 @@ gap(const struct wait *w)
 	return w->provider->r.t - w->waiter->r.t;
 }
 
+struct wait *
+node_weaker(struct wait *a, struct wait *b)
+{
+	return b->class > a->class || (b->class == a->class && gap(b) > gap(a)) ? b : a;
+}
+
+/* The waits from E to P, as VIA tells, and W, by which P waits for E. */
+static struct wait *
+weakest_on_path(struct node *e, struct node *p, struct wait *w)
+{
+	struct wait *worst = w;
+
+	for (; p != e; p = p->via->waiter)
+		worst = node_weaker(worst, p->via);
+	return worst;
+}
+
+struct wait *
+node_cycle(struct order *o, struct node *e, size_t limit, bool *known)
+{
+	size_t n = 0, seen = 0;
+	struct node *p = e;
+
+	*known = true;
+	o->visit++;
+	for (;;) {
+		p->visited = o->visit;
+		for (struct wait *w = p->needs; w; w = w->mine) {
+			if (!w->done && w->provider == e)
+				return weakest_on_path(e, p, w);
+			if (w->done || !w->provider || w->provider->visited == o->visit)
+				continue;
+			if (++seen > limit) {
+				*known = false;
+				return NULL;
+			}
+			w->provider->visited = o->visit;
+			w->provider->via = w;
+			o->path = xgrow(o->path, n, &o->path_cap, sizeof *o->path);
+			o->path[n++] = w->provider;
+		}
+		if (n == 0)
+			return NULL;
+		p = o->path[--n];
+	}
+}
+
 /*
  * Whoever waits has at least one need, so by following any one of each we come
  * to a record a second time, and have a cycle.  Its weakest edge goes; of two
@@ -113,8 +160,7 @@ node_weakest(struct node *e, uint64_t visit)
 		w = open_wait(e);
 		if (!w)
 			return NULL;		/* it needs what nobody has sent yet */
-		if (w->class > worst->class || (w->class == worst->class && gap(w) > gap(worst)))
-			worst = w;
+		worst = node_weaker(worst, w);
 		e = w->provider;
 	} while (e != start);
 	return worst;

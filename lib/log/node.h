@@ -66,12 +66,25 @@ struct node {
 	int64_t arrived_ms;		/* live */
 	uint64_t emitter;		/* where order is that of each */
 	uint64_t visited;		/* by the search for cycles */
+	struct wait *via;		/* who waits for it, on the way of that search */
 	const char *mark;
 	char *reason;			/* of it, where reasons are wanted */
 };
 
 struct ready {
 	struct node **v;
+	size_t n, cap;
+};
+
+/* Nodes, by a time: a heap.  Those that are gone since are still in it. */
+struct stuck {
+	int64_t t;
+	struct node *node;
+	uint64_t serial;
+};
+
+struct stuck_heap {
+	struct stuck *v;		/* from 1 on */
 	size_t n, cap;
 };
 
@@ -96,8 +109,8 @@ struct order {
 	struct lane *lanes;
 	unsigned n_lanes;
 	struct ready ready;
-	struct stuck *stuck;		/* a heap, by time, of those that need what was not sent */
-	size_t n_stuck, stuck_cap;
+	struct stuck_heap stuck;	/* those that need what was not sent */
+	struct stuck_heap suspects;	/* those that may stand in a cycle, by when that is looked for */
 	struct ids ids;			/* who sends what: order.c */
 	struct ids lost;		/* ids that were not waited for any longer, and by how many */
 	struct ids clocks;		/* how far each has got */
@@ -109,11 +122,14 @@ struct order {
 	struct wait *free_waits;
 	struct node **promoted;		/* those whose own needs are still to be looked at */
 	size_t promoted_cap;
+	struct node **path;		/* the same of a search for a cycle */
+	size_t path_cap;
 	uint64_t serial, visit;
 	bool live;			/* a lane that has ended may go on, and patience is by the clock */
 	int64_t clock_ms;		/* then: what it shows */
 	int64_t now_ns;			/* the latest time that is out */
 	int64_t ahead_ns;		/* up to that time enough has been read ahead */
+	int64_t behind_ns;		/* and behind those who wait */
 	int64_t forget_ns;		/* ids that were sent before need not be remembered */
 	const struct past *past;	/* what was sent before all this; or NULL */
 };
@@ -170,6 +186,7 @@ void order_lane_leave(struct order *o, struct lane *l);
 void order_emit(struct order *o, struct node *e);
 bool order_judge(struct order *o, struct node *e);
 bool order_break_cycle(struct order *o);
+bool order_break_suspect(struct order *o, const struct node *top);
 bool order_read_beyond(struct order *o, int64_t ns);
 
 /* Read one more record of L; false where there is none to be had.  (enter.c) */
@@ -224,8 +241,21 @@ void lifecycle_enter(struct order *o, struct node *e, const struct edge *edge);
 void lifecycle_leave(struct order *o, struct node *e, const struct edge *edge);
 void lifecycle_release(struct order *o);
 
+/* Of two waits, the one that is better dropped: the weaker one, or the one that the times contradict more. */
+struct wait *node_weaker(struct wait *a, struct wait *b);
+void order_drop(struct order *o, struct wait *w);
+
 /* Which of the waits of a cycle that E is on, or leads to, is best dropped; NULL where there is none. */
 struct wait *node_weakest(struct node *e, uint64_t visit);
+
+/* The same of a cycle through E, among LIMIT records; *KNOWN tells whether these were all. */
+struct wait *node_cycle(struct order *o, struct node *e, size_t limit, bool *known);
+
+/* The next that may stand in a cycle, if it is time to look, as the record TOP may go out; NULL for none. */
+struct node *order_suspect_next(struct order *o, const struct node *top, bool *hurry);
+
+/* Look again for a cycle that E stands in: as soon as may be, or when it is behind its time. */
+void order_suspect(struct order *o, struct node *e, bool now);
 
 /* A child of a span has begun; the end E of a span, whose turn has come, waits for its children; they are gone. */
 void nesting_init(struct order *o);

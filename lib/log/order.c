@@ -10,6 +10,7 @@
 enum {
 	IDS_CAP = 1 << 17,	/* as many ids are remembered beyond the patience, at no cost that matters */
 	ID_SHOWN = 64,		/* bytes of an id that are shown, and one more */
+	SEARCH_MAX = 256,	/* records that are looked at in a hurry for a cycle */
 };
 
 uint64_t
@@ -246,8 +247,8 @@ order_judge(struct order *o, struct node *e)
 	return e->unmet > 0;
 }
 
-static void
-drop(struct order *o, struct wait *w)
+void
+order_drop(struct order *o, struct wait *w)
 {
 	static const char *const kinds[] = { "clock", "program order", "message", "span", "lifecycle" };
 	struct order_dropped d = { w->provider->lane->source, w->waiter->lane->source, w->provider->r.off,
@@ -282,13 +283,39 @@ order_read_beyond(struct order *o, int64_t ns)
 	return any;
 }
 
+/*
+ * With a census nobody gives up, so who waits for each other has to be found:
+ * what is behind a record that waits is read, too, as far as half the buffer
+ * goes.
+ */
+static bool
+look_behind(struct order *o, int64_t ns)
+{
+	bool any = false;
+
+	if (ns < o->behind_ns || order_bytes_held(o) > o->spec->buffer / 2)
+		return false;
+	o->behind_ns = INT64_MAX;
+	for (unsigned i = 0; i < o->n_lanes; i++) {
+		struct lane *l = &o->lanes[i];
+
+		if (l->n == 0 || l->ring[l->head]->heap)
+			continue;
+		for (int k = 0; k < 256 && l->newest_ns <= ns && order_load(o, l); k++)
+			any = true;
+		if (!l->ended && l->newest_ns < o->behind_ns)
+			o->behind_ns = l->newest_ns;
+	}
+	return any;
+}
+
 /* The earliest that waits for nobody has waited long enough, or cannot go on otherwise. */
 static void
 resolve(struct order *o, struct node *e, bool idle)
 {
 	int64_t until = e->r.t + o->spec->patience_ns;
 
-	if (order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
+	if (order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until) || order_defer(o, e))
 		return;
 	if (order_bytes_held(o) > o->spec->buffer) {
 		o->count->overflow++;
@@ -310,9 +337,30 @@ order_break_cycle(struct order *o)
 			struct wait *w = e->out || e->visited == o->visit ? NULL : node_weakest(e, o->visit);
 
 			if (w) {
-				drop(o, w);
+				order_drop(o, w);
 				return true;
 			}
+		}
+	}
+	return false;
+}
+
+/* Whoever waits for himself need not be behind his time for it: the cycle is broken before TOP goes out. */
+bool
+order_break_suspect(struct order *o, const struct node *top)
+{
+	struct node *e;
+	bool hurry;
+
+	while ((e = order_suspect_next(o, top, &hurry))) {
+		bool known;
+		struct wait *w = node_cycle(o, e, hurry ? SEARCH_MAX : SIZE_MAX, &known);
+
+		if (w || !known)
+			order_suspect(o, e, w != NULL);
+		if (w) {
+			order_drop(o, w);
+			return true;
 		}
 	}
 	return false;
@@ -326,6 +374,8 @@ choose(struct order *o)
 		struct node *top = o->ready.n ? o->ready.v[0] : NULL;
 		struct node *stuck = order_stuck_first(o);
 
+		if (order_break_suspect(o, top) || (stuck && top && o->spec->census && look_behind(o, top->place.t)))
+			continue;
 		/* First who has waited too long: behind him nothing need be read for the sake of one that is later. */
 		if (stuck && (!top || (!o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns)))
 			resolve(o, stuck, !top);
@@ -480,8 +530,10 @@ order_release(struct order *o)
 	ids_release(&o->numbers);
 	ids_release(&o->boots);
 	free(o->ready.v);
-	free(o->stuck);
+	free(o->stuck.v);
+	free(o->suspects.v);
 	free(o->promoted);
+	free(o->path);
 }
 
 /* What was sent so long ago that it need not be remembered? */
@@ -520,7 +572,7 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 	struct node *e;
 	bool settled = false;
 
-	o->ahead_ns = INT64_MIN;
+	o->ahead_ns = o->behind_ns = INT64_MIN;
 	o->lanes = xcalloc(n + 1, sizeof *o->lanes);
 	o->n_lanes = n;
 	for (unsigned i = 0; i < n; i++)

@@ -4,39 +4,61 @@
 #include "base/xalloc.h"
 #include "log/node.h"
 
-struct stuck {
-	int64_t t;
-	struct node *node;
-	uint64_t serial;
-};
+static void
+push(struct stuck_heap *h, struct node *e, int64_t t)
+{
+	size_t i = ++h->n;
+	struct stuck s = { t, e, e->serial };
+
+	h->v = xgrow(h->v, i, &h->cap, sizeof *h->v);
+	for (; i > 1 && s.t < h->v[i / 2].t; i /= 2)
+		h->v[i] = h->v[i / 2];
+	h->v[i] = s;
+}
+
+static void
+pop(struct stuck_heap *h)
+{
+	struct stuck s = h->v[h->n--];
+	size_t i = 1, child;
+
+	while ((child = 2 * i) <= h->n) {
+		if (child < h->n && h->v[child + 1].t < h->v[child].t)
+			child++;
+		if (h->v[child].t >= s.t)
+			break;
+		h->v[i] = h->v[child];
+		i = child;
+	}
+	h->v[i] = s;
+}
 
 void
 order_stuck_push(struct order *o, struct node *e)
 {
-	size_t i = ++o->n_stuck;
-	struct stuck s = { o->live ? e->arrived_ms : e->r.t, e, e->serial };
-
-	o->stuck = xgrow(o->stuck, i, &o->stuck_cap, sizeof *o->stuck);
-	for (; i > 1 && s.t < o->stuck[i / 2].t; i /= 2)
-		o->stuck[i] = o->stuck[i / 2];
-	o->stuck[i] = s;
+	push(&o->stuck, e, o->live ? e->arrived_ms : e->r.t);
 }
 
-static void
-stuck_pop(struct order *o)
+void
+order_suspect(struct order *o, struct node *e, bool now)
 {
-	struct stuck s = o->stuck[o->n_stuck--];
-	size_t i = 1, child;
+	push(&o->suspects, e, now ? INT64_MIN : e->r.t);
+}
 
-	while ((child = 2 * i) <= o->n_stuck) {
-		if (child < o->n_stuck && o->stuck[child + 1].t < o->stuck[child].t)
-			child++;
-		if (o->stuck[child].t >= s.t)
-			break;
-		o->stuck[i] = o->stuck[child];
-		i = child;
+struct node *
+order_suspect_next(struct order *o, const struct node *top, bool *hurry)
+{
+	struct stuck_heap *h = &o->suspects;
+
+	while (h->n && (!top || h->v[1].t <= top->place.t)) {
+		struct stuck s = h->v[1];
+
+		pop(h);
+		*hurry = s.t == INT64_MIN;
+		if (s.node->serial == s.serial && s.node->unmet)
+			return s.node;
 	}
-	o->stuck[i] = s;
+	return NULL;
 }
 
 static bool
@@ -51,12 +73,12 @@ needs_absent(const struct node *e)
 struct node *
 order_stuck_first(struct order *o)
 {
-	while (o->n_stuck) {
-		struct stuck *s = &o->stuck[1];
+	while (o->stuck.n) {
+		struct stuck *s = &o->stuck.v[1];
 
 		if (s->node->serial == s->serial && needs_absent(s->node))
 			return s->node;
-		stuck_pop(o);
+		pop(&o->stuck);
 	}
 	return NULL;
 }
@@ -75,6 +97,8 @@ order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum edge_clas
 	if (waiter->heap)
 		ready_remove(&o->ready, waiter);
 	waiter->unmet++;
+	if (waiter->lane->newest_ns < o->behind_ns)
+		o->behind_ns = waiter->lane->newest_ns;
 	return w;
 }
 
@@ -124,6 +148,9 @@ order_provide(struct order *o, struct wait *w, struct node *provider)
 	w->next = provider->before;
 	provider->before = w;
 	promote(o, provider, w->waiter);
+	/* Only who is waited for, and waits for who waits, can close a cycle. */
+	if (w->waiter->before && provider->unmet && o->spec->mode != ORDER_MINIMAX)
+		order_suspect(o, w->waiter, true);
 }
 
 /* Nobody of those for whom P was promoted need wait for it any more: P, and whom it waits for, go back. */
@@ -196,7 +223,7 @@ order_defer(struct order *o, struct node *e)
 	if (!waits_for_present(e))
 		return false;
 	e->deferred = true;
-	stuck_pop(o);
+	pop(&o->stuck);
 	return true;
 }
 
