@@ -481,7 +481,9 @@ entry() {
 }
 
 @test "what does not go together is misuse" {
-	for how in '-f --check' '-f --exact' '-f --svg=x' '--hold=1s' '-f --order=minimax' '--save-state=x --check'; do
+	for how in '-f --check' '-f --exact' '-f --svg=x' '--hold=1s' '-f --order=minimax' '--save-state=x --check' \
+		'--check --json' '--check -n 3' '--check --since 1h' '--check --include x' '--check --exact' '--check --explain' \
+		'--check --order=time' '--since=' '--until=' '--include=(' '--level=' '--patience=5' '--buffer=1K'; do
 		# shellcheck disable=SC2086	# two words
 		run --separate-stderr timeout 10 rejoin-log $how a.log
 		status_is 2

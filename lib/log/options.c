@@ -211,6 +211,9 @@ options_check(const struct options *o)
 	if (o->follow && (o->check || o->job.exact || o->svg || o->job.order == JOB_MINIMAX))
 		opt_misused("--follow does not go with %s", o->check ? "--check" : o->job.exact ? "--exact" : o->svg ?
 		    "--svg" : "--order=minimax");
+	if (o->check && (filter_is_any(&o->job.filter) || o->job.exact || o->job.order != JOB_CAUSAL || o->job.style.last ||
+	    o->job.style.explain || o->job.style.json))
+		opt_misused("--check looks at all of a log as it stands: say no option that chooses, orders or dresses records");
 	if (o->hold_ms >= 0 && !o->follow)
 		opt_misused("--hold is for --follow");
 	if (o->state && (o->check || o->job.exact || o->svg || o->job.style.last || o->job.order == JOB_MINIMAX))

@@ -440,7 +440,7 @@ time_parse_text(const char *text, const struct zone *zone, int64_t now_s, int64_
 		text = day;
 	}
 	time_init(&c, TIME_ANY, zone, now_s);
-	if (time_parse(&c, text, strlen(text), &t) != strlen(text))
+	if (!*text || time_parse(&c, text, strlen(text), &t) != strlen(text))
 		return -EINVAL;
 	*ns = t.ns;
 	return 0;
