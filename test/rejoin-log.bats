@@ -501,6 +501,7 @@ shipped() {
 		auto|2026-01-05T09:00:00.123000Z|null|2026-01-05 10:00:00.123 +01:00 [INF] or so
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z GET /x t=35ms ts=-
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z t {"time":5}
+		adu-journal|2024-08-14T06:03:26.851700Z|E|Aug 14 06:07:00 host AducIotAgent[522]: 2024-08-14T06:03:26.8517Z 522[522] [E] IoTHub connection is broken. [f:222]
 		greengrass-json|2026-01-05T10:00:00.123000Z|INFO|{"thread":"main","level":"INFO","eventType":"x","message":"m","timestamp":1767607200123,"cause":null}
 		mender-deployment|2026-01-05T10:00:00.000000Z|info|{"timestamp":"2026-01-05T10:00:00Z","level":"info","message":"x"}
 		imp-json|2018-01-22T19:49:30.423000Z|null|{"device_id":"234776801163a9ee","ts":"2018-01-22T19:49:30.423Z","log_type":"development","type":"status","msg":"Agent restarted: reload."}
@@ -521,7 +522,7 @@ shipped() {
 		printf '%s\n' "$line" >x.log
 		touch -d 2026-01-06T00:00:00Z x.log
 		case $format in
-		greengrass-json|mender-deployment|imp-json|docker|rauc|rauc-json|fwupd) run --separate-stderr rejoin-log -v --json "x.log,format=$format" ;;
+		adu-journal|greengrass-json|mender-deployment|imp-json|docker|rauc|rauc-json|fwupd) run --separate-stderr rejoin-log -v --json "x.log,format=$format" ;;
 		*) run --separate-stderr rejoin-log -v --json x.log ;;
 		esac
 		status_is 0
@@ -543,6 +544,23 @@ shipped() {
 	run --separate-stderr rejoin-log --level error x.log
 	status_is 0
 	out_is "$(sed -n 3,4p x.log)"
+	printf '2022-01-01T00:00:00.1234567Z 1     2     %-8s {F} text\n' '' info warn >x.log
+	run --separate-stderr rejoin-log --level info x.log
+	out_is "$(sed -n 2,3p x.log)"
+}
+
+@test "members of JSON by other names, and what they mean" {
+	needs jq
+	printf '[format]\nrecord = json\ntime = any\ntime-key = when\nemitter-key = who\nlevel-key = severity\npriority = 60\n' \
+		>"$REJOIN_CONFIG_DIR/formats.d/mine.conf"
+	printf '%s\n' '{"when":1767607200,"who":"caf\u00e9 \"x\"","severity":"war\u006e"}' \
+		'{"nested":{"when":5}, "when" : "2026-01-05T10:00:01Z", "who" : null}' >x.log
+	rejoin-log -v --json x.log 2>err | jq -c '[.time,.emitter,.level]' >got
+	grep -q 'format mine' err
+	diff -u - got <<-'EOF'
+		["2026-01-05T10:00:00.000000Z","café \"x\"","warn"]
+		["2026-01-05T10:00:01.000000Z",null,null]
+	EOF
 }
 
 @test "the kernel's times are counted from the boot of this machine" {

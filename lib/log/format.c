@@ -403,12 +403,14 @@ format_level(struct span v)
 {
 	static const struct { const char *word; int level; } words[] = {
 		{ "emerg", 0 }, { "panic", 0 }, { "alert", 1 }, { "crit", 2 }, { "fatal", 2 }, { "f", 2 }, { "c", 2 },
-		{ "err", 3 }, { "e", 3 }, { "warn", 4 }, { "w", 4 }, { "notice", 5 }, { "n", 5 }, { "info", 6 },
+		{ "err", 3 }, { "e", 3 }, { "warn", 4 }, { "w", 4 }, { "notice", 5 }, { "message", 5 }, { "n", 5 }, { "info", 6 },
 		{ "i", 6 }, { "debug", 7 }, { "d", 7 }, { "trace", 8 }, { "t", 8 }, { "verbose", 8 },
 	};
 
 	if (v.p && v.n == 1 && *v.p >= '0' && *v.p <= '8')
 		return *v.p - '0';
+	if (v.p && v.n == 0)
+		return 8;	/* a column left blank, as Delivery Optimization does for verbose */
 	for (size_t i = 0; v.p && i < sizeof words / sizeof *words; i++) {
 		size_t n = strlen(words[i].word);
 

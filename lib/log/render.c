@@ -140,10 +140,18 @@ base64(struct buf *b, const char *text, size_t n)
 	}
 }
 
+/* A part of a record; in one of JSON, what its text or its value there means, and null is none. */
 static void
-set_span(struct json *o, const char *key, struct span v)
+set_span(struct json *o, const char *key, struct span v, bool json)
 {
-	if (v.p)
+	_cleanup_json_ struct json meant = JSON_ABSENT;
+	struct fail f;
+
+	if (!v.p || (json && v.n == 4 && memcmp(v.p, "null", 4) == 0 && v.p[-1] != '"'))
+		return;
+	if (json && v.p[-1] == '"' && json_parse(NULL, v.p - 1, v.n + 2, &meant, &f) == 0)
+		json_set(o, key, json_copy(meant));
+	else
 		json_set(o, key, json_string_n(v.p, v.n));
 }
 
@@ -172,8 +180,10 @@ as_json(struct buf *out, const struct render_style *style, const struct shown *x
 		json_set_text(&o, "time", clock_format((struct timespec){ s, t - s * 1000000000 }, text));
 	json_set_text(&o, "source", x->source->name);
 	if (format_fields(x->source->fmt, p, n, &fields)) {
-		set_span(&o, "emitter", fields.v[FIELD_EMITTER]);
-		set_span(&o, "level", fields.v[FIELD_LEVEL]);
+		bool json = x->source->fmt->where == WHERE_JSON;
+
+		set_span(&o, "emitter", fields.v[FIELD_EMITTER], json);
+		set_span(&o, "level", fields.v[FIELD_LEVEL], json);
 	}
 	if (x->record->note)
 		set_note(&o, x->record->note);
