@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/history.h"
 #include "agent/profile.h"
 #include "base/ask.h"
 #include "base/file.h"
@@ -21,6 +20,7 @@
 #include "log/check.h"
 #include "log/follow.h"
 #include "log/options.h"
+#include "picture/picture.h"
 
 /* A source that is passed over; COOKIE is the bool that remembers it. */
 static void
@@ -28,22 +28,6 @@ problem(const struct fail *f, void *cookie)
 {
 	diag(0, "%s", f->text);
 	*(bool *)cookie = true;
-}
-
-/* The restarts of P's agent, those of before the file was full first; none yet is no problem, and may be to come. */
-static void
-list_restarts(const struct profile *p, struct specs *specs)
-{
-	static const char *const old[] = { ".1", "" };
-	_cleanup_free_ char *path = history_path(p);
-
-	for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
-		_cleanup_free_ char *location = xasprintf("%s%s", path, old[i]), *name = xasprintf("restarts%s", old[i]);
-		char format[] = "rejoin-history";
-
-		if (access(location, F_OK) == 0 || (specs->live && !*old[i]))
-			specs_add_one(specs, &(struct spec){ .name = name, .location = location, .format = format });
-	}
 }
 
 static void
@@ -57,7 +41,7 @@ list_sources(const struct options *set, char *operands[], struct specs *specs, b
 		if (specs_add_log(specs, &p->logs[i], &f) < 0)
 			problem(&f, failed);
 	if (p)
-		list_restarts(p, specs);
+		specs_add_restarts(specs, p);
 	for (; *operands; operands++)
 		if (specs_add(specs, *operands, &f) < 0) {
 			if (f.status == EXIT_USAGE)
@@ -122,17 +106,14 @@ flush(void *out)
 }
 
 static void
-save_svg(const struct options *set)
+save_svg(const struct options *set, const struct picture *pic)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	uint64_t lost = svg_format(set->job.style.picture->svg, &b);
-	int r;
+	uint64_t lost;
+	int r = picture_save(pic, set->svg, &lost);
 
 	if (lost)
 		diag_info("%s: cut to the last %d records, %ju earlier ones are not drawn", set->svg, SVG_RECORDS,
 		    (uintmax_t)lost);
-	r = strcmp(set->svg, "-") == 0 ? io_write_all(STDOUT_FILENO, b.s, b.len) :
-	    file_write(set->svg, b.s, b.len);
 	if (r < 0)
 		die(EXIT_TROUBLE, r, "%s", set->svg);
 }
@@ -161,12 +142,14 @@ merge(struct options *set, const struct specs *specs, struct sources *all)
 	bool tty = isatty(STDOUT_FILENO);
 	struct order_count count = { 0 };
 	struct progress progress = { &set->job, &count };
+	struct picture *pic;
 	struct ask *ask;
 	struct render out;
 
 	if (once)
 		die(EXIT_USAGE, 0, "%s: cannot be read twice, as --exact needs", once->name);
 	options_settle_style(set, tty, specs);
+	pic = picture_begin(set, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : s);
 	out.line_buffered = tty;
 	for (unsigned i = 0; i < all->n; i++) {
@@ -181,7 +164,8 @@ merge(struct options *set, const struct specs *specs, struct sources *all)
 		die(EXIT_TROUBLE, out.error, "standard output");
 	render_release(&out);
 	if (set->svg)
-		save_svg(set);
+		save_svg(set, pic);
+	picture_free(pic);
 	sum_up(&count, false);
 	return count.late == 0 && count.dropped == 0;
 }
@@ -230,11 +214,14 @@ follow(struct options *set, struct specs *specs, const struct formats *formats, 
 	struct following w = { .set = set, .failed = failed };
 	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .opened = begin },
 	    .specs = specs, .state_path = set->state, .asked = asked, .tell = tell, .cookie = &w };
+	bool tty = isatty(STDOUT_FILENO);
+	struct picture *pic;
 	struct render out;
 	struct fail f;
 	int signo;
 
-	options_settle_style(set, isatty(STDOUT_FILENO), specs);
+	options_settle_style(set, tty, specs);
+	pic = picture_begin(set, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : &set->job.style);
 	job_order_spec(&set->job, &spec.live.order);
 	spec.live.hold_ms = set->hold_ms;
@@ -247,6 +234,7 @@ follow(struct options *set, struct specs *specs, const struct formats *formats, 
 	sum_up(&w.count, false);
 	follow_close(w.follow);
 	render_release(&out);
+	picture_free(pic);
 	if (signo)
 		raise(signo);
 	return w.failed || (set->strict && (w.count.late || w.count.dropped)) ? EXIT_NO : EXIT_OK;

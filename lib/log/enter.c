@@ -1,6 +1,7 @@
 /* A record comes in, of log/order.h: its edges tie it to those that are here. */
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "log/census.h"
 #include "log/finder.h"
@@ -156,7 +157,7 @@ by_boot_clock(struct order *o, struct node *e, const struct fields *fields)
 		return;
 	us = time_digits(mono.p, (unsigned)mono.n);
 	if (us >= 0)
-		by_boot(o, e, rule_hash(0x62, boot.p, boot.n), us);
+		by_boot(o, e, hash_bytes(0x62, boot.p, boot.n), us);
 }
 
 /* What its feed knows of it. */
@@ -187,7 +188,7 @@ emitter_of(const struct source *s, const struct fields *fields, struct span text
 		if (!v.p)
 			v = regex_span(s->emitter, 0, text.p);
 	}
-	return rule_hash(0x65, v.p ? v.p : "", v.n);
+	return hash_bytes(0x65, v.p ? v.p : "", v.n);
 }
 
 static void

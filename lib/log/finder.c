@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "log/finder.h"
 #include "log/literal.h"
@@ -124,7 +125,7 @@ entity_of(const struct watched *w, const struct lookout *l, const struct source 
 		buf_add(&b, v.p ? v.p : "", v.n);
 	}
 	buf_puts(&b, t);
-	return rule_hash(w->index, b.s, b.len);
+	return hash_bytes(w->index, b.s, b.len);
 }
 
 static void
@@ -151,7 +152,7 @@ lifecycle_edges(struct watched *w, const struct source *s, int64_t off, struct s
 static uint64_t
 end_of(const struct watched *w, struct span id)
 {
-	return rule_hash(UINT64_C(1) << 32 | w->index, id.p, id.n);
+	return hash_bytes(UINT64_C(1) << 32 | w->index, id.p, id.n);
 }
 
 static void
@@ -172,14 +173,14 @@ span_edges(struct watched *w, const struct source *s, int64_t off, struct span t
 	if (matches(l, s, off, text, &id)) {
 		parent = regex_span(l->regex, l->pattern->parent, text.p);
 		if (id.p)
-			add(out, EDGE_SEND, w, rule_hash(w->index, id.p, id.n), 0);
+			add(out, EDGE_SEND, w, hash_bytes(w->index, id.p, id.n), 0);
 		if (parent.n)
-			add(out, EDGE_NEED, w, rule_hash(w->index, parent.p, parent.n), 0);
+			add(out, EDGE_NEED, w, hash_bytes(w->index, parent.p, parent.n), 0);
 		if (parent.n && id.n && w->rule->send)
-			add(out, EDGE_CHILD, w, rule_hash(w->index, parent.p, parent.n), end_of(w, id));
+			add(out, EDGE_CHILD, w, hash_bytes(w->index, parent.p, parent.n), end_of(w, id));
 	} else if (w->rule->send && matches(&w->send, s, off, text, &id) && id.n) {
 		add(out, EDGE_SEND, w, end_of(w, id), 0);
-		add(out, EDGE_END, w, rule_hash(w->index, id.p, id.n), 0);
+		add(out, EDGE_END, w, hash_bytes(w->index, id.p, id.n), 0);
 	}
 }
 
@@ -197,9 +198,9 @@ look(struct finder *f, const struct source *s, int64_t off, struct span text, st
 			span_edges(w, s, off, text, out);
 		} else {
 			if (matches(&w->send, s, off, text, &id) && id.n)
-				edges_add(out, EDGE_SEND, EDGE_MESSAGE, rule_hash(w->index, id.p, id.n))->rule = w->index;
+				edges_add(out, EDGE_SEND, EDGE_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
 			if (matches(&w->recv, s, off, text, &id) && id.n)
-				edges_add(out, EDGE_NEED, EDGE_MESSAGE, rule_hash(w->index, id.p, id.n))->rule = w->index;
+				edges_add(out, EDGE_NEED, EDGE_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
 		}
 	}
 }
@@ -233,7 +234,7 @@ finder_text_edges(struct finder *f, const struct source *s, struct span text, st
 static bool
 is_of(const struct watched *w, struct span text, uint64_t id)
 {
-	return text.n && (rule_hash(w->index, text.p, text.n) == id || end_of(w, text) == id);
+	return text.n && (hash_bytes(w->index, text.p, text.n) == id || end_of(w, text) == id);
 }
 
 struct span

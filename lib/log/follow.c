@@ -10,10 +10,10 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/xalloc.h"
-#include "log/feeds.h"
+#include "feed/feeds.h"
+#include "feed/pipe.h"
+#include "feed/rotated.h"
 #include "log/follow.h"
-#include "log/pipe.h"
-#include "log/rotated.h"
 
 enum {
 	STATE_MAX = 16 << 20,

@@ -19,10 +19,10 @@
 
 #include "base/json.h"
 #include "base/loop.h"
-#include "log/feed.h"
+#include "feed/feed.h"
+#include "feed/spec.h"
 #include "log/format.h"
 #include "log/order.h"
-#include "log/spec.h"
 
 struct live_spec {
 	struct order_spec order;

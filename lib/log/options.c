@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -199,7 +198,6 @@ options_init(struct options *o)
 void
 options_release(struct options *o)
 {
-	picture_free(o->job.style.picture);
 	regex_free(o->job.filter.include);
 	regex_free(o->job.filter.exclude);
 	rules_release(&o->job.rules);
@@ -254,48 +252,6 @@ options_give_offset(const struct options *o, struct source *s)
 			s->offset_ns = o->offsets[k].ns;
 }
 
-/* Columns of a row: COLUMNS says so, or the terminal; 0 for any number. */
-static unsigned
-width(bool tty)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	int64_t n;
-
-	if (columns && num_parse(columns, 20, 10000, &n) == 0)
-		return (unsigned)n;
-	if (!tty)
-		return 0;
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
-}
-
-/* Does the environment say that text is UTF-8? */
-static bool
-is_unicode(void)
-{
-	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		const char *v = getenv(names[i]);
-
-		if (v && *v)
-			return strcasestr(v, "utf-8") || strcasestr(v, "utf8");
-	}
-	return false;
-}
-
-static void
-settle_picture(struct options *o, bool tty)
-{
-	struct render_style *s = &o->job.style;
-	struct graph_style graph = { .width = width(tty), .ascii = o->ascii || !is_unicode(), .colour = s->colour,
-	    .explain = s->explain, .last = s->last };
-	struct svg_style svg = { .last = s->last };
-
-	if (o->graph || o->svg)
-		s->picture = picture_new(&o->job.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
-}
-
 void
 options_settle_style(struct options *o, bool tty, const struct specs *specs)
 {
@@ -313,7 +269,6 @@ options_settle_style(struct options *o, bool tty, const struct specs *specs)
 	}
 	if (o->hold_ms < 0)
 		o->hold_ms = tty ? HOLD_TTY_MS : 0;
-	settle_picture(o, tty);
 }
 
 bool
@@ -321,5 +276,5 @@ options_is_plain(const struct options *o)
 {
 	const struct render_style *s = &o->job.style;
 
-	return !(s->json || s->prefix || s->escape || s->explain || s->last || s->picture);
+	return !(s->json || s->prefix || s->escape || s->explain || s->last || s->artist);
 }

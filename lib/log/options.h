@@ -12,7 +12,6 @@
 
 #include "base/opt.h"
 #include "log/job.h"
-#include "log/picture.h"
 
 enum { OPTIONS_OFFSETS = 64 };
 

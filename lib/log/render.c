@@ -7,7 +7,6 @@
 #include "base/table.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
-#include "log/picture.h"
 #include "log/render.h"
 
 enum { CAP = 65536 };		/* what a pipe takes at once */
@@ -17,7 +16,7 @@ render_init(struct render *r, int fd, const struct render_style *style)
 {
 	*r = (struct render){ .fd = fd, .cap = CAP, .style = style, .line = BUF_INIT };
 	r->buf = xrealloc(NULL, r->cap, 1);
-	if (style && style->last && !style->picture) {
+	if (style && style->last && !style->artist) {
 		r->ring = xcalloc(style->last, sizeof *r->ring);
 		for (unsigned long i = 0; i < style->last; i++)
 			r->ring[i] = (struct buf)BUF_INIT;
@@ -73,9 +72,9 @@ render_flush(struct render *r)
 {
 	unsigned long last = r->ring ? r->style->last : 0, i = r->shown > last ? r->shown - last : 0;
 
-	if (r->style && r->style->picture) {
+	if (r->style && r->style->artist) {
 		buf_reset(&r->line);
-		picture_flush(r->style->picture, &r->line);
+		r->style->artist->flush(r->style->artist, &r->line);
 		render_bytes(r, r->line.s, r->line.len, false);
 	}
 	for (; last && i < r->shown; i++) {
@@ -268,7 +267,7 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 	size_t n = x->record->n;
 	struct buf *out = &r->line;
 
-	if (!style || !(style->json || style->prefix || style->escape || style->explain || r->ring || style->picture)) {
+	if (!style || !(style->json || style->prefix || style->escape || style->explain || r->ring || style->artist)) {
 		render_bytes(r, p, n, false);
 		while (x->record->more && source_rest(s, &p, &n))
 			render_bytes(r, p, n, true);
@@ -285,8 +284,8 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 		if (r->ring)
 			out = &r->ring[r->shown++ % style->last];
 		buf_reset(out);
-		if (style->picture)
-			picture_record(style->picture, x, p, n, out);
+		if (style->artist)
+			style->artist->record(style->artist, x, p, n, out);
 		else if (style->json)
 			as_json(out, style, x, p, n);
 		else

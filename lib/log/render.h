@@ -18,7 +18,16 @@
 #include "base/buf.h"
 #include "log/source.h"
 
-struct picture;
+struct shown;
+
+/*
+ * Who draws records instead of having them printed (picture/picture.h): the N
+ * bytes of P are X's; what there is to print by now is added to OUT.
+ */
+struct render_artist {
+	void (*record)(struct render_artist *a, const struct shown *x, const char *p, size_t n, struct buf *out);
+	void (*flush)(struct render_artist *a, struct buf *out);
+};
 
 struct render_style {
 	bool json;
@@ -28,7 +37,7 @@ struct render_style {
 	bool explain;		/* a line with the reason before each record */
 	unsigned name_width;
 	unsigned long last;	/* only the last so many records; 0 for all */
-	struct picture *picture;	/* is drawn instead, and minds LAST itself; NULL for none */
+	struct render_artist *artist;	/* minds LAST itself; NULL for none */
 };
 
 /* What there is to say about a record but its text. */

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
@@ -17,29 +18,9 @@
 #define WITHIN_NS	INT64_C(5000000000)
 
 uint64_t
-rule_hash(uint64_t seed, const char *p, size_t n)
-{
-	const uint64_t k = 0x9e3779b97f4a7c15;
-	uint64_t h = (seed + n) * k, w;
-
-	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&w, p, 8);
-		h = (h ^ w) * k;
-		h ^= h >> 32;
-	}
-	for (w = 0; n > 0; n--)
-		w = w << 8 | (unsigned char)*p++;
-	h = (h ^ w) * k;
-	h ^= h >> 29;
-	h *= k;
-	h ^= h >> 32;
-	return h ? h : 1;
-}
-
-uint64_t
 rule_tick_id(uint64_t id, int64_t n)
 {
-	return rule_hash(id, (const char *)&n, sizeof n);
+	return hash_bytes(id, (const char *)&n, sizeof n);
 }
 
 /* The rule that is being read. */
@@ -248,7 +229,7 @@ vector_clock(const struct fields *fields, struct edges *out)
 	int64_t n;
 
 	while (scan_json(&s, &key, &value)) {
-		uint64_t id = rule_hash(0x76, key.p, key.n);
+		uint64_t id = hash_bytes(0x76, key.p, key.n);
 		bool own = self.p && key.n == self.n && memcmp(key.p, self.p, key.n) == 0;
 
 		if (!to_number(value, &n) || n == 0)
@@ -268,7 +249,7 @@ rule_clocks(const struct source *s, const struct fields *fields, struct edges *o
 
 	if (to_number(fields->v[FIELD_SEQ], &n)) {
 		struct edge *e = edges_add(out, EDGE_NUMBER, EDGE_CLOCK,
-		    id.p ? rule_hash(0x73, id.p, id.n) : rule_hash(0x74, s->name, strlen(s->name)));
+		    id.p ? hash_bytes(0x73, id.p, id.n) : hash_bytes(0x74, s->name, strlen(s->name)));
 
 		e->n = n;
 		e->sparse = s->fmt->where == WHERE_EXPORT;	/* other units' entries have the others */

@@ -104,7 +104,4 @@ void rule_clocks(const struct source *s, const struct fields *fields, struct edg
 /* The id of "clock or sequence ID has reached N". */
 uint64_t rule_tick_id(uint64_t id, int64_t n);
 
-/* Of SEED and the text: never 0. */
-uint64_t rule_hash(uint64_t seed, const char *p, size_t n);
-
 #endif

@@ -9,10 +9,10 @@
 
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "feed/decode.h"
+#include "feed/remote.h"
 #include "log/cut.h"
-#include "log/decode.h"
 #include "log/finder.h"
-#include "log/remote.h"
 #include "log/source.h"
 
 enum {

@@ -21,9 +21,9 @@
 #include <sys/types.h>
 
 #include "base/fail.h"
-#include "log/feed.h"
+#include "feed/feed.h"
+#include "feed/spec.h"
 #include "log/format.h"
-#include "log/spec.h"
 #include "log/time.h"
 
 enum { RECORD_MAX = 1 << 20 };

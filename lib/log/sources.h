@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "feed/spec.h"
 #include "log/source.h"
-#include "log/spec.h"
 
 struct sources {
 	struct source **v;

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "log/export.h"
+#include "feed/export.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "log/census.h"
@@ -42,7 +43,7 @@ sum(const char *p, size_t n, uint64_t *lines)
 		const char *nl = memchr(p, '\n', n);
 		size_t len = nl ? (size_t)(nl - p) : n;
 
-		total += rule_hash(1, p, len);
+		total += hash_bytes(1, p, len);
 		++*lines;
 		p += len + (nl != NULL);
 		n -= len + (nl != NULL);
@@ -147,7 +148,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		merge(s, how, data[0], how < EASY ? &rules : &easy, &out);
 		assert(sum(out.buf, out.len, &got_lines) == want);
 		assert(got_lines == lines);
-		hash = rule_hash(0, out.buf, out.len);
+		hash = hash_bytes(0, out.buf, out.len);
 		if (how == EASY)
 			alone = hash;
 		assert(how != EASY_WORKERS || hash == alone);

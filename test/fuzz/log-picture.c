@@ -6,9 +6,9 @@
 
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "log/label.h"
 #include "log/order.h"
-#include "log/picture.h"
+#include "picture/label.h"
+#include "picture/picture.h"
 
 #include "../xml.h"
 
@@ -93,7 +93,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct graph_style graph = { .width = data[0] % 4 == 0 ? 0 : 20 + data[0], .ascii = data[3] & 1,
 	    .explain = data[3] & 2, .last = data[3] & 4 ? data[3] : 0 };
 	struct svg_style svg = { .last = graph.last };
-	struct render_style style = { .picture = picture_new(&rules, &graph, &svg), .last = graph.last };
+	struct picture *pic = picture_new(&rules, &graph, &svg);
+	struct render_style style = { .artist = &pic->artist, .last = graph.last };
 	struct order_spec spec = { .rules = &rules, .patience_ns = 5000000000, .buffer = SIZE_MAX };
 	struct order_count count = { 0 };
 	struct render out;
@@ -104,11 +105,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	order_run(s, 2, &spec, &out, &count);
 	render_flush(&out);
 	check_rows(out.buf, out.len, graph.width);
-	svg_format(style.picture->svg, &doc);
+	svg_format(pic->svg, &doc);
 	if (xml_check(doc.s, doc.len))
 		abort();
 	render_release(&out);
-	picture_free(style.picture);
+	picture_free(pic);
 	for (unsigned i = 0; i < 2; i++)
 		source_close(s[i], NULL);
 	return 0;

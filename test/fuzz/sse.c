@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/sse.h"
+#include "feed/wire.h"
 #include "imp/entry.h"
-#include "log/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -15,11 +15,12 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "log/census.h"
 #include "log/merge.h"
 #include "log/order.h"
-#include "log/census.h"
 
 #ifdef __SANITIZE_ADDRESS__
 enum { EVENTS = 30000 };
@@ -433,7 +434,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 		merge_run(s, HOSTS, &out, NULL, NULL, &plain);
 	else
 		order_run(s, HOSTS, &spec, &out, &count);
-	hash = rule_hash(0, out.buf, out.len);
+	hash = hash_bytes(0, out.buf, out.len);
 	r = judge(&out, w->events);
 	r.hash = hash;
 	r.count = count;

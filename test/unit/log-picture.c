@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "log/label.h"
-#include "log/picture.h"
+#include "picture/label.h"
+#include "picture/picture.h"
 
 #include "../xml.h"
 

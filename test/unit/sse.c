@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/sse.h"
-#include "log/wire.h"
+#include "feed/wire.h"
 
 static int
 add(const struct sse_event *e, void *cookie)
