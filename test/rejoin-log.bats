@@ -347,6 +347,9 @@ by_host() {
 	[ "$(rejoin-log -n 9 k.log)" = "$(cat k.log)" ]
 	printf '2026-11-21T1%s:00:00Z\n' 0 1 2 3 >t.log
 	[ "$(rejoin-log --since 2026-11-21T11:00:00Z --until 2026-11-21T13:00 t.log)" = "$(sed -n 2,3p t.log)" ]
+	for t in 1795258800 @400000006b0179ba00000000 '21/Nov/2026:11:00:00 +0000' 2026-11-21T11:00 '2026-11-21 13:00:00 UTC+2'; do
+		[ "$(rejoin-log --since "$t" t.log)" = "$(sed -n '2,$p' t.log)" ]
+	done
 	# t.log is an hour ahead
 	[ "$(rejoin-log --offset t.log=1h --since 2026-11-21T11:30:00Z t.log)" = 2026-11-21T13:00:00Z ]
 }
@@ -561,6 +564,9 @@ shipped() {
 		["2026-01-05T10:00:00.000000Z","café \"x\"","warn"]
 		["2026-01-05T10:00:01.000000Z",null,null]
 	EOF
+	# an emitter= of the operand is one in JSON, too
+	printf '%s\n' '2026-11-21T10:00:01Z [a] 1' '2026-11-21T10:00:00Z [b] 0' >y.log
+	[ "$(rejoin-log --json 'y.log,emitter=\[(\w)\]' | jq -r .emitter)" = $'b\na' ]
 }
 
 @test "the kernel's times are counted from the boot of this machine" {
@@ -693,6 +699,25 @@ times() { rejoin-log --json --order=time "${2-$1}" | jq -r .time; }
 	done
 	run --separate-stderr rejoin-log --rules=bad.conf a.log
 	err_has 'bad.conf:3'
+}
+
+@test "the examples of the page" {
+	mkdir front
+	printf '%s\n' '2026-11-21T10:00:00.150Z POST /x id=7a' | gzip >front/1.log.gz
+	printf '%s\n' '2026-11-21T10:00:01.150Z POST /x id=7b' | gzip >front/2.log.gz
+	printf '%s\n' '2026-11-21T10:00:00.100Z handling 7a' '2026-11-21T10:00:01.200Z handling 7b' >app.log
+	printf '[requests]\nkind = message\nsend = POST .* id=(?<id>[0-9a-f]+)\nrecv = handling (?<id>[0-9a-f]+)\n' >ids.conf
+	grep -F '$ rejoin-log --rules ids.conf front/*.log.gz back=app.log' "$TOP/man/rejoin-log.1"
+	run --separate-stderr rejoin-log --rules ids.conf front/*.log.gz back=app.log
+	status_is 0
+	[ "$(cut -c26- <<<"$output" | tr '\n' ',')" = 'POST /x id=7a,handling 7a,POST /x id=7b,handling 7b,' ]
+	printf '%s\n' "$output" >merged.log
+	grep -F '$ rejoin-log --check --rules ids.conf merged.log' "$TOP/man/rejoin-log.1"
+	run --separate-stderr rejoin-log --check --rules ids.conf merged.log
+	status_is 0
+	run --separate-stderr rejoin-log --exact --rules ids.conf front/*.log.gz
+	status_is 2
+	err_has '1.log.gz: cannot be read twice'
 }
 
 @test "a full standard output is trouble" {

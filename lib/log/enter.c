@@ -181,13 +181,8 @@ by_note(struct order *o, struct node *e, const struct feed_note *note)
 static uint64_t
 emitter_of(const struct source *s, const struct fields *fields, struct span text)
 {
-	struct span v = fields->v[FIELD_EMITTER];
+	struct span v = source_emitter(s, fields->v[FIELD_EMITTER], text);
 
-	if (s->emitter && regex_match(s->emitter, text.p, text.n)) {
-		v = regex_span(s->emitter, 1, text.p);
-		if (!v.p)
-			v = regex_span(s->emitter, 0, text.p);
-	}
 	return hash_bytes(0x65, v.p ? v.p : "", v.n);
 }
 

@@ -171,19 +171,22 @@ as_json(struct buf *out, const struct render_style *style, const struct shown *x
 	_cleanup_json_ struct json o = json_object();
 	_cleanup_buf_ struct buf b64 = BUF_INIT;
 	struct fields fields;
+	struct span text = { p, n }, who;
+	const bool json = x->source->fmt->where == WHERE_JSON;
 	struct json edges = json_array();
-	char text[CLOCK_TEXT];
+	char time[CLOCK_TEXT];
 	int64_t t = x->record->t, s = t / 1000000000 - (t % 1000000000 < 0);
 
 	if (!x->record->inherited)
-		json_set_text(&o, "time", clock_format((struct timespec){ s, t - s * 1000000000 }, text));
+		json_set_text(&o, "time", clock_format((struct timespec){ s, t - s * 1000000000 }, time));
 	json_set_text(&o, "source", x->source->name);
-	if (format_fields(x->source->fmt, p, n, &fields)) {
-		bool json = x->source->fmt->where == WHERE_JSON;
-
-		set_span(&o, "emitter", fields.v[FIELD_EMITTER], json);
-		set_span(&o, "level", fields.v[FIELD_LEVEL], json);
-	}
+	if (!format_fields(x->source->fmt, p, n, &fields))
+		fields = (struct fields){ .v[0].p = NULL };
+	while (text.n && (p[text.n - 1] == '\n' || p[text.n - 1] == '\r'))
+		text.n--;
+	who = source_emitter(x->source, fields.v[FIELD_EMITTER], text);
+	set_span(&o, "emitter", who, json && who.p == fields.v[FIELD_EMITTER].p);
+	set_span(&o, "level", fields.v[FIELD_LEVEL], json);
 	if (x->record->note)
 		set_note(&o, x->record->note);
 	if (n && p[n - 1] == '\n')

@@ -280,6 +280,17 @@ source_rest(struct source *s, const char **p, size_t *n)
 	return true;
 }
 
+struct span
+source_emitter(const struct source *s, struct span known, struct span text)
+{
+	struct span v;
+
+	if (!s->emitter || !regex_match(s->emitter, text.p, text.n))
+		return known;
+	v = regex_span(s->emitter, 1, text.p);
+	return v.p ? v : regex_span(s->emitter, 0, text.p);
+}
+
 /* The first bytes are in the buffer, as far as they can be had at once: how many. */
 static size_t
 sample(struct source *s)

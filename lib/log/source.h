@@ -120,6 +120,9 @@ bool source_probe(struct source *scratch, int64_t from, int64_t *off, int64_t *t
 
 int source_next_slow(struct source *s, struct record *r);
 
+/* Who wrote the record TEXT: the user's emitter= says so, or else it is whom the format knows. */
+struct span source_emitter(const struct source *s, struct span known, struct span text);
+
 /* The next piece of a record with MORE; false after the last. */
 bool source_rest(struct source *s, const char **p, size_t *n);
 

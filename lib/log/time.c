@@ -435,13 +435,17 @@ time_parse_text(const char *text, const struct zone *zone, int64_t now_s, int64_
 		*ns = now_s * NS - ms * 1000000;
 		return 0;
 	}
-	if (strlen(text) == 10 || strlen(text) == 16) {	/* a day, or without its seconds */
-		snprintf(day, sizeof day, "%s%s", text, strlen(text) == 10 ? "T00:00:00" : ":00");
-		text = day;
-	}
-	time_init(&c, TIME_ANY, zone, now_s);
-	if (!*text || time_parse(&c, text, strlen(text), &t) != strlen(text))
+	if (!*text)
 		return -EINVAL;
+	time_init(&c, TIME_ANY, zone, now_s);
+	if (time_parse(&c, text, strlen(text), &t) != strlen(text)) {
+		/* a day, or without its seconds */
+		if (strlen(text) != 10 && strlen(text) != 16)
+			return -EINVAL;
+		snprintf(day, sizeof day, "%s%s", text, strlen(text) == 10 ? "T00:00:00" : ":00");
+		if (time_parse(&c, day, strlen(day), &t) != strlen(day))
+			return -EINVAL;
+	}
 	*ns = t.ns;
 	return 0;
 }

@@ -179,14 +179,7 @@ program_of(struct span entry)
 static struct span
 emitter_of(const struct source *s, const struct fields *fields, struct span entry, struct span raw)
 {
-	struct span v = s->fmt->where == WHERE_EXPORT ? program_of(entry) : fields->v[FIELD_EMITTER];
-
-	if (s->emitter && regex_match(s->emitter, raw.p, raw.n)) {
-		v = regex_span(s->emitter, 1, raw.p);
-		if (!v.p)
-			v = regex_span(s->emitter, 0, raw.p);
-	}
-	return v;
+	return source_emitter(s, s->fmt->where == WHERE_EXPORT ? program_of(entry) : fields->v[FIELD_EMITTER], raw);
 }
 
 /* A JSON object that has no text: its members but those that are shown anyway. */
