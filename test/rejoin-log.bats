@@ -283,6 +283,25 @@ by_host() {
 	cmp all exact
 }
 
+@test "a file that is replaced before it is read to its end, where not all can be kept open" {
+	for i in $(seq 70); do echo "2026-11-21T10:00:00Z $i" >"$i.log"; done
+	awk 'BEGIN { for (i = 0; i < 60000; i++) printf "2026-11-21T11:%02d:%02dZ old %d\n", i / 1000, i % 60, i }' >a.log
+	mkfifo p
+	# the pipe is opened last of all, so that a.log is open by then, and has to be gone on with after it
+	(ulimit -n 64; exec rejoin-log ./*.log p >out 2>err) &
+	PIDS+=($!)
+	exec 5>p
+	sed 's/old/new/' a.log >new
+	mv new a.log
+	echo '2026-11-21T10:00:01Z now' >&5
+	exec 5>&-
+	local status=0
+	wait "${PIDS[-1]}" || status=$?
+	status_is 1
+	grep -q 'a.log: Stale file handle' err
+	run ! grep -q ' new ' out
+}
+
 @test "a directory and files that cannot be read do not keep the others from being merged" {
 	echo '2026-11-21T10:00:00Z a' >a.log
 	mkdir dir.log

@@ -33,10 +33,13 @@ static ssize_t
 read_closed(const struct source *s, char *p, size_t n, int64_t off)
 {
 	_cleanup_fd_ int fd = open(s->location, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
 	ssize_t r;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
+	if (st.st_ino != s->ino || st.st_dev != s->dev)
+		return -ESTALE;		/* it was replaced meanwhile, and these are not its bytes */
 	do
 		r = pread(fd, p, n, off);
 	while (r < 0 && errno == EINTR);
@@ -385,6 +388,8 @@ open_location(struct source *s, const struct spec *spec, struct stat *st, struct
 		if (S_ISDIR(st->st_mode))
 			return fail_errno(f, EISDIR, "%s", s->location);
 		s->seekable = S_ISREG(st->st_mode) && !argv && strcmp(s->location, "-") != 0;
+		s->dev = st->st_dev;
+		s->ino = st->st_ino;
 	}
 	if (argv) {
 		int fd = decode_start(argv, s->fd, &s->pid);

@@ -63,6 +63,8 @@ struct source {
 
 	/* Where the bytes come from. */
 	int fd;				/* -1: closed, or opened anew for each read */
+	dev_t dev;			/* what LOCATION was when it was opened */
+	ino_t ino;
 	bool seekable, shared;		/* pread(2) works; the descriptor is another's */
 	void (*idle)(void *cookie);	/* called before it waits for bytes; or NULL */
 	void *cookie;
