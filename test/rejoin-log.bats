@@ -571,6 +571,27 @@ shipped() {
 	out_is "$(sed -n 2,3p x.log)"
 }
 
+@test "what is before the first time goes with it, and a byte order mark hides none" {
+	needs jq
+	printf '%s\n' '{"msg":"head"}' '{"ts":"2026-11-21T10:00:05Z"}' '{"msg":"between"}' '{"ts":"2026-11-21T10:00:07Z"}' >x.log
+	printf '2026-11-21T10:00:0%sZ y\n' 1 6 >y.log
+	run --separate-stderr rejoin-log x.log y.log
+	status_is 0
+	out_is "$(sed -n 1p y.log; sed -n 1,3p x.log; sed -n 2p y.log; sed -n 4p x.log)"
+	for exact in '' --exact; do
+		# shellcheck disable=SC2086	# none or one word
+		run --separate-stderr rejoin-log $exact --since 2026-11-21T10:00:02Z x.log y.log
+		out_is "$(sed -n 1,3p x.log; sed -n 2p y.log; sed -n 4p x.log)"
+	done
+	for line in '{"ts":"2026-11-21T10:00:05.000Z","level":"info"}' '2026-11-21T10:00:05.0000Z 1[1] [info] adu' \
+		'2026-11-21T10:00:05Z text' '2026-11-21 10:00:05,000 INFO log4j'; do
+		printf '\xef\xbb\xbf%s\n' "${line/\[info\]/[I]}" >x.log
+		[ "$(rejoin-log --json x.log | jq -r .time)" = 2026-11-21T10:00:05.000000Z ]
+		[ "$(rejoin-log --level error x.log)" = "$([[ $line != *text ]] || cat x.log)" ]
+		rejoin-log x.log | cmp - x.log
+	done
+}
+
 @test "members of JSON by other names, and what they mean" {
 	needs jq
 	printf '[format]\nrecord = json\ntime = any\ntime-key = when\nemitter-key = who\nlevel-key = severity\npriority = 60\n' \

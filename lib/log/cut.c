@@ -35,6 +35,22 @@ cut_time(struct source *s, const char *p, size_t n, size_t line, struct stamp *o
 }
 
 bool
+cut_first_time(struct source *s, size_t n, struct stamp *out)
+{
+	const struct time_ctx before = s->time;
+	bool found = false;
+
+	for (const char *p = s->buf, *end = p + n, *nl; !found && p < end; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (!nl)
+			break;
+		found = cut_time(s, p, (size_t)(nl - p), (size_t)(nl - p), out);
+	}
+	s->time = before;
+	return found;
+}
+
+bool
 cut_begins(struct source *s, size_t n, struct stamp *next)
 {
 	size_t look = s->fmt->where == WHERE_START ? LOOK : LOOK_FAR, have, line;

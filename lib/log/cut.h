@@ -27,4 +27,7 @@ bool cut_time(struct source *s, const char *p, size_t n, size_t line, struct sta
 /* More bytes behind HI; false at the end.  (source.c) */
 bool source_fill(struct source *s);
 
+/* The first time in the N bytes that the buffer begins with, where each line is a record. */
+bool cut_first_time(struct source *s, size_t n, struct stamp *out);
+
 #endif

@@ -318,6 +318,10 @@ bool
 format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
 {
 	*out = (struct fields){ .v[0].p = NULL };
+	if (n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {	/* a byte order mark, as a file may begin with */
+		p += 3;
+		n -= 3;
+	}
 	while (n && (p[n - 1] == '\n' || p[n - 1] == '\r'))
 		n--;
 	if (fmt->where == WHERE_JSON || fmt->where == WHERE_LOGFMT)

@@ -436,6 +436,7 @@ source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bo
 {
 	struct source *s = source_new(spec, buffer);
 	struct stat st = { .st_mtime = time(NULL) };
+	struct stamp first;
 	struct fail ignored;
 	int r;
 
@@ -449,6 +450,9 @@ source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bo
 		return r;
 	}
 	settle(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL));
+	if (s->cut == CUT_LINE && s->fmt->time != TIME_NONE &&
+	    cut_first_time(s, s->seekable ? sample(s) : s->hi, &first))
+		s->first_ns = s->last_ns = first.ns;
 	s->simple = s->cut == CUT_TIMED && s->fmt->where == WHERE_START && !s->fmt->begin;
 	*out = s;
 	return 0;
@@ -521,7 +525,7 @@ source_rewind(struct source *s)
 	s->lo = s->cur = s->hi = 0;
 	s->base = s->at = 0;
 	s->eof = s->fast = s->started = s->has_next = s->in_rest = s->hold = false;
-	s->last_ns = 0;
+	s->last_ns = s->first_ns;
 	s->error = 0;
 	s->time.last_s = INT64_MIN / 4;
 }
