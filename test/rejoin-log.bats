@@ -521,6 +521,7 @@ shipped() {
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z text
 		auto|2026-01-05T10:00:00.123000Z|null|2026-01-05T10:00:00.123Z [info] whoever writes so
 		auto|2026-01-05T09:00:00.123000Z|null|2026-01-05 10:00:00.123 +01:00 [INF] or so
+		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05 10:00:00 UTC [1234] LOG:  of PostgreSQL
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z GET /x t=35ms ts=-
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z t {"time":5}
 		adu-journal|2024-08-14T06:03:26.851700Z|E|Aug 14 06:07:00 host AducIotAgent[522]: 2024-08-14T06:03:26.8517Z 522[522] [E] IoTHub connection is broken. [f:222]
