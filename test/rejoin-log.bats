@@ -452,6 +452,19 @@ by_host() {
 	out_is "$({ sed -n 1,4p du-agent.log; cat other.log; sed -n 5p du-agent.log; })"
 }
 
+@test "blocks without an end, and markers that are quoted" {
+	local a='2024-04-17T13:00:00.0000Z 1[1] [D] [F:1]' b='2024-04-17T13:00:01.0000Z 22[22] [D] [Ff:22]'
+	printf '%s\n' "$a ==== MULTI-LINE LOG BEGIN ====" cut "$b ==== MULTI-LINE LOG BEGIN ====" \
+		'quotes ==== MULTI-LINE LOG END ====' "$a [x:1] is quoted, too" "body$b ==== MULTI-LINE LOG END ====" >x.log
+	rejoin-log x.log | cmp - x.log
+	[ "$(rejoin-log --explain x.log | grep -c '^# ')" = 2 ]
+	# that many are no trouble
+	awk 'BEGIN { for (i = 0; i < 200000; i++)
+		printf "2024-04-17T%02d:%02d:%02d.0000Z 1[1] [D] [F:1] ==== MULTI-LINE LOG BEGIN ====\nbody\n", i / 3600 % 24, i / 60 % 60, i % 60 }' >y.log
+	timeout 30 rejoin-log --order=time y.log,format=adu >got
+	cmp got y.log
+}
+
 @test "times of many kinds are understood, and their zones" {
 	# each file's line is one second later than the one before
 	echo '2026-11-21T10:00:01.000000+00:00 rfc3339' >f01

@@ -1,4 +1,4 @@
-#include "base/xalloc.h"
+#include "base/buf.h"
 #include "log/cut.h"
 
 enum {
@@ -88,33 +88,57 @@ cut_line(struct source *s, size_t n, size_t *len)
 	}
 }
 
+/*
+ * The text END of LEN bytes, of which the format's marker is the last part, at
+ * or behind FROM bytes after CUR; NULL for none in the buffer.  Where there is
+ * no marker at all none is looked for again: each of many blocks without an end
+ * would go through all that follows.
+ */
+static const char *
+find_end(struct source *s, size_t from, const char *end, size_t len)
+{
+	const char *p = s->buf + s->cur, *marker;
+	const size_t have = s->hi - s->cur, n = strlen(s->fmt->end), before = len - n;
+	const int64_t base = s->base + (int64_t)s->cur;
+	const size_t none = (size_t)(s->endless - base);
+
+	if (none > before && none - before > from)
+		from = none - before;
+	if (from < have && (marker = memmem(p + from, have - from, end, len)))
+		return marker;
+	marker = none < have ? memmem(p + none, have - none, s->fmt->end, n) : NULL;
+	s->endless = base + (marker ? marker - p : (int64_t)(have > none + n ? have - n + 1 : none));
+	return NULL;
+}
+
 /* If the line of LEN bytes begins a block, *LEN becomes the block's. */
 static void
 whole_block(struct source *s, size_t *len)
 {
 	const struct format *fmt = s->fmt;
 	const char *p = s->buf + s->cur, *begin = find(p, *len, fmt->begin), *hit;
-	_cleanup_free_ char *end = NULL;
-	size_t n = *len;
+	_cleanup_buf_ struct buf end = BUF_INIT;
 
 	if (!begin)
 		return;
 	/* The end has the same text before it as the beginning; a body may well quote the marker alone. */
-	end = xasprintf("%.*s%s", (int)(begin - p), p, fmt->end);
-	for (;;) {
-		p = s->buf + s->cur;
-		hit = find(p + n, s->hi - s->cur - n, end);
-		if (hit)
-			break;
-		n = s->hi - s->cur > strlen(end) + *len ? s->hi - s->cur - strlen(end) : *len;
-		if (s->hi - s->cur >= RECORD_MAX)
+	buf_add(&end, p, (size_t)(begin - p));
+	buf_puts(&end, fmt->end);
+	if (s->endless < s->base + (int64_t)(s->cur + *len))
+		s->endless = s->base + (int64_t)(s->cur + *len);
+	for (size_t from = *len; !(hit = find_end(s, from, end.s, end.len)); ) {
+		size_t have = s->hi - s->cur;
+
+		if (have >= RECORD_MAX)
 			return;		/* torn: its lines are taken as they come */
+		if (have > end.len + *len)
+			from = have - end.len;
 		if (!source_fill(s)) {
 			s->torn = true;
 			return;
 		}
 	}
-	cut_line(s, (size_t)(hit - p) + strlen(end), len);
+	cut_line(s, (size_t)(hit - s->buf - s->cur) + end.len, len);
 }
 
 static bool

@@ -526,6 +526,7 @@ source_rewind(struct source *s)
 	s->base = s->at = 0;
 	s->eof = s->fast = s->started = s->has_next = s->in_rest = s->hold = false;
 	s->last_ns = s->first_ns;
+	s->endless = 0;
 	s->error = 0;
 	s->time.last_s = INT64_MIN / 4;
 }

@@ -85,6 +85,7 @@ struct source {
 	bool simple, fast;		/* its times stand at the start; and NEXT is known, so the short way is open */
 	bool started, has_next, in_rest;
 	struct stamp next;		/* the time of the record that begins at CUR */
+	int64_t endless;		/* a block's end marker is nowhere from CUR up to here */
 	int64_t first_ns;		/* of the first of lines that are records each; 0 for none */
 	int64_t last_ns;		/* of the last one that had any, for those that inherit */
 };
