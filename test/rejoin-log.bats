@@ -204,6 +204,110 @@ by_host() {
 	status_is 1
 }
 
+# numbered - a format of sequences and boots, and one of vector clocks in JSON
+numbered() {
+	cat >"$REJOIN_CONFIG_DIR/formats.d/numbered.conf" <<-'EOF'
+		[format]
+		detect = no
+		line = ^\S+(?: q=(?<seqid>\w+) n=(?<seq>\d+))?(?: b=(?<boot>\w+) m=(?<mono>\d+))?(?<body>.*)
+	EOF
+	cat >"$REJOIN_CONFIG_DIR/formats.d/clocks.conf" <<-'EOF'
+		[format]
+		detect = no
+		record = json
+		order = none
+		time-key = t
+		emitter-key = h
+		clock-key = vc
+	EOF
+}
+
+@test "a sequence that several logs share keeps its order" {
+	numbered
+	printf '2026-11-21T10:00:0%sZ %s\n' 0 'q=A n=1' 1 'q=A n=3' 9 'q=A n=7' >a.log
+	printf '2026-11-21T10:00:0%sZ %s\n' 1.5 'q=A n=2' 2 'q=A n=4' 8 'q=B n=1' >b.log
+	v=("a.log,format=numbered" "b.log,format=numbered")
+	{ sed -n 1p a.log; sed -n 1p b.log; sed -n 2p a.log; sed -n 2,3p b.log; sed -n 3p a.log; } >want
+	for how in --order=causal '--exact --patience=1ms'; do
+		# shellcheck disable=SC2086	# words
+		rejoin-log $how "${v[@]}" 2>err | cmp - want
+		grep -q ' 0 late, .* 1 gaps' err
+	done
+	rejoin-log --check want,format=numbered
+	# minimax moves the two by 250 ms each, not one by 500
+	printf '2026-11-21T10:00:01.%sZ\n' 2 3 >c.log
+	rejoin-log --order=minimax "${v[@]}" c.log,format=numbered 2>/dev/null >got
+	[ "$(grep -n 1.2Z got)" = 2:2026-11-21T10:00:01.2Z ]
+	[ "$(grep -n 1.3Z got)" = 5:2026-11-21T10:00:01.3Z ]
+	# what is later than the patience is marked, counted, and found
+	sed -i '1i2026-11-21T10:00:01.3Z' b.log
+	run --separate-stderr rejoin-log --strict --patience 100ms --prefix=always "${v[@]}"
+	status_is 1
+	out_has 'b.log | [late 0.000s] 2026-11-21T10:00:01.5Z q=A n=2'
+	err_has '1 late'
+	rejoin-log --patience 100ms "${v[@]}" 2>/dev/null >got
+	run --separate-stderr rejoin-log --check got,format=numbered
+	status_is 1
+	out_is 'got:2: stands before line 4, which it follows (clock)'
+}
+
+@test "a boot's clock keeps its order, where one of its records has to wait, too" {
+	numbered
+	printf '2026-11-21T10:00:00.%sZ %s\n' 0 'b=B m=1000000' 5 'b=B m=1500000 rx=1' >a.log
+	printf '2026-11-21T10:00:00.%sZ %s\n' 7 'b=B m=1700000' 8 'b=C m=1800000' >b.log
+	printf '2026-11-21T10:00:01.0Z tx=1\n' >c.log
+	v=("a.log,format=numbered" "b.log,format=numbered" "c.log,format=numbered")
+	{ sed -n 1p a.log; sed -n 2p b.log; cat c.log; sed -n 2p a.log; sed -n 1p b.log; } >want
+	sed -i 's/detect = no/&\norder = none/' "$REJOIN_CONFIG_DIR/formats.d/numbered.conf"
+	for how in --order=causal --exact --order=minimax; do
+		rejoin-log $how --offset off --rules messages.conf "${v[@]}" >got
+		if [ $how = --order=minimax ]; then
+			[ "$(grep -v b=C got)" = "$(grep -v b=C want)" ]
+		else
+			cmp got want
+		fi
+		rejoin-log --check --rules messages.conf got,format=numbered
+	done
+	cat c.log b.log a.log >bad
+	run --separate-stderr rejoin-log --check bad,format=numbered
+	status_is 1
+	out_is "$(printf 'bad:2: stands before line %s, which it follows (clock)\n' 4 5)"
+}
+
+@test "a clock of which ticks are missing" {
+	numbered
+	# nobody waits for those that nobody logged, in JSON as well
+	printf '{"t":"2026-11-21T10:00:0%sZ","h":"a","vc":{"a":%s}}\n' 0 1 1 3 >a.log
+	printf '{"t":"2026-11-21T10:00:0%sZ","h":"b","vc":{"b":%s}}\n' 2 1 9 2 >b.log
+	run --separate-stderr rejoin-log --exact a.log,format=clocks b.log,format=clocks
+	status_is 0
+	out_is "$(cat a.log b.log)"
+	err_has '1 unmatched'
+	# and one that has been passed by is waited for if it will come
+	printf '{"t":"2026-11-21T10:00:0%sZ","h":"a","vc":{"a":%s}}\n' 1 5 3 3 >a.log
+	printf '{"t":"2026-11-21T10:00:0%sZ","h":"b","vc":{"b":1,"a":3}}\n' 2 >b.log
+	rejoin-log --exact a.log,format=clocks b.log,format=clocks 2>/dev/null | cmp - <(cat a.log b.log)
+	sed -i '2i{"t":"2026-11-21T10:00:02.5Z","h":"a"}' a.log
+	sed -i 's/02Z/02.9Z/' b.log
+	run --separate-stderr rejoin-log --patience 1ms a.log,format=clocks b.log,format=clocks
+	err_has '1 late'
+}
+
+@test "a span that begins when its parent has ended is not waited for" {
+	cat >calls.conf <<-'EOF'
+		[calls]
+		kind = span
+		begin = begin span=(?<id>\w+)(?: parent=(?<parent>\w+))?
+		end = end span=(?<id>\w+)
+	EOF
+	printf '2026-11-21T10:00:0%sZ %s\n' 0 'begin span=1' 1 'end span=1' 2 'begin span=2 parent=1' \
+		3 'end span=2' >x.log
+	for how in --order=causal --exact --order=minimax; do
+		rejoin-log $how --rules calls.conf x.log,order=none | cmp - x.log
+	done
+	rejoin-log --check --rules calls.conf x.log
+}
+
 @test "--check reports what stands in the wrong order" {
 	printf '%s\n' '2026-11-21T10:00:00Z rx=1' '2026-11-21T10:00:01Z tx=1' >bad.log
 	run --separate-stderr rejoin-log --check --rules messages.conf bad.log

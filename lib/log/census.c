@@ -40,7 +40,10 @@ struct census {
 static bool
 has_clock(const struct source *s)
 {
-	return s->fmt->group[FIELD_CLOCK] >= 0;
+	const struct format *f = s->fmt;
+
+	return f->group[FIELD_CLOCK] >= 0 || f->keys[FIELD_CLOCK] ||
+	    ((f->group[FIELD_SEQ] >= 0 || f->keys[FIELD_SEQ]) && order_has_clocks(s));
 }
 
 static void
@@ -167,9 +170,10 @@ search(void *cookie)
 				rule_clocks(s, &fields, &edges);
 			for (size_t k = 0; k < edges.n; k++) {
 				const struct edge *e = &edges.v[k];
-				uint64_t id = e->what == EDGE_TICK ? rule_tick_id(e->id, e->n) : e->id;
+				bool counts = e->what == EDGE_TICK || (e->what == EDGE_NUMBER && !e->sparse);
+				uint64_t id = counts ? rule_tick_id(e->id, e->n) : e->id;
 
-				if ((e->what == EDGE_SEND || e->what == EDGE_TICK) && idset_has(&c->needed, id))
+				if ((e->what == EDGE_SEND || counts) && idset_has(&c->needed, id))
 					idset_add(&x->found, id);
 			}
 			edges.n = 0;

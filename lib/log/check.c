@@ -24,6 +24,8 @@ struct check {
 	struct ids parents;		/* by the id of a span's end */
 	struct ids ended;		/* spans, and at which line */
 	struct ids sent, wanted, lives;	/* wanted: the line of the last record that needs the id, + count << 40 */
+	struct ids boots, boot_lines;	/* the latest that each boot's clock has shown, plus 1, and where */
+	uint64_t own;			/* the sequence of numbers without an id */
 	int64_t found;
 };
 
@@ -70,6 +72,29 @@ child_ends(struct check *c, const struct edge *x, int64_t line)
 		tell(c, x, (int64_t)*end, line, 1);
 }
 
+/* A child of a span that has not ended yet; its first beginning counts. */
+static void
+began(struct check *c, const struct edge *x)
+{
+	if (!ids_find(&c->ended, x->id) && !ids_find(&c->parents, (uint64_t)x->n))
+		*ids_put(&c->parents, (uint64_t)x->n) = x->id;
+}
+
+/* The clock of the boot BOOT shows N. */
+static void
+passes(struct check *c, uint64_t boot, int64_t n, int64_t line)
+{
+	static const struct edge clock = { .rule = UINT16_MAX };
+	uint64_t *most = ids_put(&c->boots, boot), *at = ids_put(&c->boot_lines, boot);
+
+	if (*most > (uint64_t)n + 1) {
+		tell(c, &clock, (int64_t)*at, line, 1);
+		return;
+	}
+	*most = (uint64_t)n + 1;
+	*at = (uint64_t)line;
+}
+
 /* As log/lifecycle.c pairs them: a stop that stands behind the start it belongs before. */
 static void
 turn(struct check *c, const struct edge *x, const struct event *e)
@@ -103,6 +128,13 @@ turn(struct check *c, const struct edge *x, const struct event *e)
 	l->stopped = true;
 }
 
+/* By a sequence with an id: what a source counted by itself is not told from others once it is merged. */
+static bool
+is_numbered(const struct check *c, const struct edge *x)
+{
+	return x->what == EDGE_NUMBER && !x->sparse && x->id != c->own;
+}
+
 static void
 judge(struct check *c, const struct edges *edges, const struct event *e)
 {
@@ -113,11 +145,11 @@ judge(struct check *c, const struct edges *edges, const struct event *e)
 			sent(c, x, x->id, e->line);
 			child_ends(c, x, e->line);
 		} else if (x->what == EDGE_CHILD) {
-			*ids_put(&c->parents, (uint64_t)x->n) = x->id;
+			began(c, x);
 		} else if (x->what == EDGE_END) {
 			*ids_put(&c->ended, x->id) = (uint64_t)e->line;
 		}
-		if (x->what == EDGE_TICK)
+		if (x->what == EDGE_TICK || is_numbered(c, x))
 			sent(c, x, rule_tick_id(x->id, x->n), e->line);
 		else if (x->what == EDGE_STOP || x->what == EDGE_START)
 			turn(c, x, e);
@@ -130,6 +162,8 @@ judge(struct check *c, const struct edges *edges, const struct event *e)
 			needed(c, x->id, e->line);
 		else if (x->what == EDGE_SEEN)
 			needed(c, rule_tick_id(x->id, x->n), e->line);
+		else if (is_numbered(c, x) && x->n > 0)
+			needed(c, rule_tick_id(x->id, x->n - 1), e->line);
 	}
 }
 
@@ -144,6 +178,8 @@ release(struct check *c)
 	ids_release(&c->ended);
 	ids_release(&c->sent);
 	ids_release(&c->wanted);
+	ids_release(&c->boots);
+	ids_release(&c->boot_lines);
 }
 
 int64_t
@@ -155,8 +191,10 @@ check_run(struct source *s, const struct rules *rules,
 	bool *used = xcalloc(rules->n + 1, sizeof *used);
 	struct fields fields;
 	struct record r;
-	int64_t line = 1;
+	int64_t line = 1, us;
+	uint64_t boot;
 
+	c.own = rule_own_sequence(s);
 	/* All of them: what was merged has no order of its own that could be trusted. */
 	for (size_t i = 0; i < rules->n; i++)
 		used[i] = rule_is_for(&rules->v[i], s->fmt);
@@ -169,8 +207,12 @@ check_run(struct source *s, const struct rules *rules,
 			line++;
 		edges.n = 0;
 		finder_edges(s->finder, s, &r, &edges);
-		if (format_fields(s->fmt, r.p, r.n, &fields))
+		if (format_fields(s->fmt, r.p, r.n, &fields)) {
 			rule_clocks(s, &fields, &edges);
+			/* Numbers are surer than a clock. */
+			if (!fields.v[FIELD_SEQ].p && rule_boot(&fields, &boot, &us))
+				passes(&c, boot, us, e.line);
+		}
 		judge(&c, &edges, &e);
 	}
 	free(edges.v);

@@ -102,12 +102,79 @@ sends(struct order *o, struct node *e, uint64_t id)
 	}
 }
 
+/* Its turn was before that of a record which is out. */
+static void
+come_late(struct order *o, struct node *e)
+{
+	o->count->late++;
+	order_mark(e, "late");
+}
+
+static bool
+has_number(const struct node *e)
+{
+	for (size_t i = 0; i < e->edges.n; i++)
+		if (e->edges.v[i].what == EDGE_NUMBER)
+			return true;
+	return false;
+}
+
+/* Journals of several units are followed one by one, as they come. */
+static void
+in_series(struct order *o, struct node *e, const struct edge *x)
+{
+	const uint64_t *last = ids_find(&o->numbers, x->id), *next;
+	uint64_t id = rule_tick_id(x->id, x->n);
+
+	series_enter(o, e, x);
+	next = x->what == EDGE_NUMBER ? ids_find(&o->ids, rule_tick_id(x->id, x->n + 1)) : NULL;
+	if (x->what == EDGE_NUMBER && ids_find(&o->ids, id) && (*ids_find(&o->ids, id) & TAGS) == TAG_OUT)
+		return;			/* the first one counts */
+	if ((x->what == EDGE_NUMBER ? !o->live || !x->sparse : !o->live && !has_number(e)) &&
+	    ((last && (int64_t)*last > x->n + 1) || (next && (*next & TAGS) == TAG_OUT)))
+		come_late(o, e);
+	if (x->what == EDGE_MONO)
+		return;
+	sends(o, e, id);
+	/* With a census it is known whether the one before it is still to come. */
+	id = rule_tick_id(x->id, x->n - 1);
+	if (o->spec->census && !x->sparse && x->n > 0 && !census_is_unsent(o->spec->census, id))
+		order_need(o, e, id, EDGE_CLOCK, UINT16_MAX, true);
+}
+
+/*
+ * A clock that has got further has passed by there, unless that record is known
+ * to be still to come.
+ */
+static void
+has_seen(struct order *o, struct node *e, const struct edge *x)
+{
+	const struct census *census = o->spec->census;
+	uint64_t id = rule_tick_id(x->id, x->n);
+	const uint64_t *reached = ids_find(&o->clocks, x->id), *slot = ids_find(&o->ids, id);
+
+	if (!reached || (int64_t)*reached < x->n || (slot && (*slot & TAGS) == TAG_HERE) ||
+	    (census && !census_is_unsent(census, id)))
+		order_need(o, e, id, EDGE_CLOCK, UINT16_MAX, false);
+}
+
+static void
+ticks(struct order *o, struct node *e, const struct edge *x)
+{
+	const uint64_t *reached = ids_find(&o->clocks, x->id), *lost;
+	uint64_t id = rule_tick_id(x->id, x->n);
+
+	lost = o->lost.n ? ids_find(&o->lost, id) : NULL;
+	if (reached && (int64_t)*reached > x->n && !(lost && *lost))
+		come_late(o, e);
+	sends(o, e, id);
+}
+
 static void
 enter(struct order *o, struct node *e)
 {
 	for (size_t i = 0; i < e->edges.n; i++) {
 		const struct edge *x = &e->edges.v[i];
-		const uint64_t *reached;
 
 		switch (x->what) {
 		case EDGE_SEND:
@@ -117,16 +184,17 @@ enter(struct order *o, struct node *e)
 			order_need(o, e, x->id, (enum edge_class)x->class, x->rule, false);
 			break;
 		case EDGE_TICK:
+			ticks(o, e, x);
+			break;
 		case EDGE_NUMBER:
-			sends(o, e, rule_tick_id(x->id, x->n));
+		case EDGE_MONO:
+			in_series(o, e, x);
 			break;
 		case EDGE_SEEN:
-			reached = ids_find(&o->clocks, x->id);
-			if (!reached || (int64_t)*reached < x->n)
-				order_need(o, e, rule_tick_id(x->id, x->n), EDGE_CLOCK, UINT16_MAX, false);
+			has_seen(o, e, x);
 			break;
 		case EDGE_CHILD:
-			nesting_enter(o, x);
+			nesting_enter(o, e, x);
 			break;
 		case EDGE_END:
 			break;		/* when its turn has come */
@@ -145,19 +213,7 @@ by_boot(struct order *o, struct node *e, uint64_t boot, int64_t us)
 	if (!*base)
 		*base = (uint64_t)(e->r.t - us * 1000);
 	e->r.t = (int64_t)*base + us * 1000;
-}
-
-static void
-by_boot_clock(struct order *o, struct node *e, const struct fields *fields)
-{
-	struct span boot = fields->v[FIELD_BOOT], mono = fields->v[FIELD_MONO];
-	int64_t us;
-
-	if (!boot.p || !mono.p || mono.n == 0 || mono.n > 16)
-		return;
-	us = time_digits(mono.p, (unsigned)mono.n);
-	if (us >= 0)
-		by_boot(o, e, hash_bytes(0x62, boot.p, boot.n), us);
+	edges_add(&e->edges, EDGE_MONO, EDGE_CLOCK, boot)->n = us;
 }
 
 /* What its feed knows of it. */
@@ -254,6 +310,8 @@ order_load(struct order *o, struct lane *l)
 {
 	struct fields fields = { .v[0].p = NULL };
 	struct node *e;
+	uint64_t boot;
+	int64_t us;
 
 	if (l->ended || (l->last && l->last->r.more))
 		return false;
@@ -268,8 +326,8 @@ order_load(struct order *o, struct lane *l)
 	e->backlog = l->backlog;
 	if (l->clocks)
 		format_fields(l->source->fmt, e->r.p, e->r.n, &fields);
-	if (l->clocks)
-		by_boot_clock(o, e, &fields);
+	if (l->clocks && rule_boot(&fields, &boot, &us))
+		by_boot(o, e, boot, us);
 	if (e->r.note)
 		by_note(o, e, e->r.note);
 	e->behind = o->live && !e->r.inherited && e->r.t + e->r.res <= o->now_ns;

@@ -71,6 +71,17 @@ needs(struct ledger *l, uint64_t id, const struct source *s, const struct record
 	}
 }
 
+/* Other units' entries have the numbers between those of a journal. */
+static void
+number(struct ledger *l, const struct edge *x, const struct source *s, const struct record *r)
+{
+	if (x->sparse)
+		return;
+	sends(l, rule_tick_id(x->id, x->n), ledger_value(s->rank, r->t, false));
+	if (x->n > 0)
+		needs(l, rule_tick_id(x->id, x->n - 1), s, r);
+}
+
 void
 ledger_enter(struct ledger *l, const struct source *s, const struct record *r)
 {
@@ -83,6 +94,8 @@ ledger_enter(struct ledger *l, const struct source *s, const struct record *r)
 			sends(l, x->id, ledger_value(s->rank, r->t, !r->inherited));
 		else if (x->what == EDGE_TICK)
 			sends(l, rule_tick_id(x->id, x->n), ledger_value(s->rank, r->t, false));
+		else if (x->what == EDGE_NUMBER)
+			number(l, x, s, r);
 		else if (x->what == EDGE_NEED)
 			needs(l, x->id, s, r);
 		else if (x->what == EDGE_CHILD)	/* so that it is known whether it ends */

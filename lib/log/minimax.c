@@ -131,6 +131,23 @@ sort(struct order *o, struct bounds *v, size_t n, size_t *sorted)
 	return done;
 }
 
+/* Whose ends wait for the ends of others need not have their turn to be known. */
+static void
+nest(struct order *o)
+{
+	for (unsigned i = 0; i < o->n_lanes; i++) {
+		struct lane *l = &o->lanes[i];
+
+		for (size_t k = 0; k < l->n; k++) {
+			struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
+
+			for (size_t j = 0; j < e->edges.n; j++)
+				if (e->edges.v[j].what == EDGE_END)
+					nesting_end(o, e, &e->edges.v[j]);
+		}
+	}
+}
+
 void
 order_minimax(struct order *o)
 {
@@ -139,6 +156,8 @@ order_minimax(struct order *o)
 	size_t *sorted, n, k;
 
 	order_look_ahead(o, FAR_NS);
+	series_chain(o);
+	nest(o);
 	while ((e = order_stuck_first(o)))
 		order_give_up(o, e, "unmatched");
 	n = list(o, &v);

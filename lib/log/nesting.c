@@ -3,21 +3,28 @@
  *
  * Who the children are is told by their beginnings.  What they wait for is
  * known when the turn of their parent's end has come: those that have begun by
- * then and have not ended.
+ * then, or would have by their time, and have not ended.
  */
 #include <stdlib.h>
 
 #include "base/xalloc.h"
 #include "log/node.h"
 
-/* The ends of the open children of a span, as ids. */
+/* The end, as an id, of an open child of a span; its beginning, while that is not out, and the time of that. */
+struct child {
+	uint64_t end;
+	const struct node *begin;
+	int64_t t;
+	bool asked;		/* its parent's end waits for it, or did */
+};
+
 struct children {
-	uint64_t *v;
+	struct child *v;
 	size_t n, cap;
 };
 
 void
-nesting_enter(struct order *o, const struct edge *edge)
+nesting_enter(struct order *o, struct node *e, const struct edge *edge)
 {
 	uint64_t *slot = ids_put(&o->children, edge->id), end = (uint64_t)edge->n;
 	struct children *c;
@@ -30,17 +37,34 @@ nesting_enter(struct order *o, const struct edge *edge)
 		return;			/* its first beginning counts */
 	*slot = edge->id;
 	c->v = xgrow(c->v, c->n, &c->cap, sizeof *c->v);
-	c->v[c->n++] = end;
+	c->v[c->n++] = (struct child){ end, e, e->r.t, false };
+}
+
+void
+nesting_begun(struct order *o, const struct node *e, const struct edge *edge)
+{
+	const uint64_t *slot = ids_find(&o->children, edge->id);
+	struct children *c = slot ? (struct children *)(uintptr_t)*slot : NULL;
+
+	for (size_t i = 0; c && i < c->n; i++)
+		if (c->v[i].begin == e)
+			c->v[i].begin = NULL;
 }
 
 void
 nesting_end(struct order *o, struct node *e, const struct edge *edge)
 {
 	const uint64_t *slot = ids_find(&o->children, edge->id);
-	const struct children *c = slot ? (const struct children *)(uintptr_t)*slot : NULL;
+	struct children *c = slot ? (struct children *)(uintptr_t)*slot : NULL;
 
-	for (size_t i = 0; c && i < c->n; i++)
-		order_need(o, e, c->v[i], EDGE_SPAN, edge->rule, false);
+	for (size_t i = 0; c && i < c->n; i++) {
+		struct child *x = &c->v[i];
+
+		if (x->asked || (x->begin && x->t > e->r.t))
+			continue;
+		x->asked = true;
+		order_need(o, e, x->end, EDGE_SPAN, edge->rule, false);
+	}
 }
 
 /* The span whose end is ID is over. */
@@ -56,7 +80,7 @@ leave_parent(struct order *o, uint64_t id)
 	*parent = 0;
 	c = slot ? (struct children *)(uintptr_t)*slot : NULL;
 	for (size_t i = 0; c && i < c->n; i++)
-		if (c->v[i] == id) {
+		if (c->v[i].end == id) {
 			c->v[i] = c->v[--c->n];
 			break;
 		}

@@ -118,6 +118,7 @@ struct order {
 	struct ids boots;		/* when each began, by the wall clock */
 	struct ids entities;
 	struct ids children, parents;	/* of spans: nesting.c */
+	struct ids series;		/* series.c */
 	struct node *free_nodes;
 	struct wait *free_waits;
 	struct node **promoted;		/* those whose own needs are still to be looked at */
@@ -159,6 +160,7 @@ untag(uint64_t v)
 uint64_t order_out_at(int64_t ns);
 
 bool order_has_clocks(const struct source *s);
+bool order_has_series(const struct source *s);
 bool order_has_emitters(const struct source *s);
 
 void order_init(struct order *o, const struct order_spec *spec, struct render *out, struct order_count *count);
@@ -245,21 +247,25 @@ void lifecycle_release(struct order *o);
 struct wait *node_weaker(struct wait *a, struct wait *b);
 void order_drop(struct order *o, struct wait *w);
 
-/* Which of the waits of a cycle that E is on, or leads to, is best dropped; NULL where there is none. */
-struct wait *node_weakest(struct node *e, uint64_t visit);
-
-/* The same of a cycle through E, among LIMIT records; *KNOWN tells whether these were all. */
-struct wait *node_cycle(struct order *o, struct node *e, size_t limit, bool *known);
-
 /* The next that may stand in a cycle, if it is time to look, as the record TOP may go out; NULL for none. */
 struct node *order_suspect_next(struct order *o, const struct node *top, bool *hurry);
 
 /* Look again for a cycle that E stands in: as soon as may be, or when it is behind its time. */
 void order_suspect(struct order *o, struct node *e, bool now);
 
-/* A child of a span has begun; the end E of a span, whose turn has come, waits for its children; they are gone. */
+/* E is here, and is gone; who is here of those that it must stand behind, the last of them, NULL for none. */
+void series_enter(struct order *o, struct node *e, const struct edge *edge);
+void series_leave(struct order *o, struct node *e, const struct edge *edge);
+struct node *series_before(struct order *o, const struct node *e, const struct edge *edge);
+void series_release(struct order *o);
+
+/* All have been read: each waits for those before it. */
+void series_chain(struct order *o);
+
+/* A child of a span is here, and has begun; the end E of a span, whose turn has come, waits for its children; they are gone. */
 void nesting_init(struct order *o);
-void nesting_enter(struct order *o, const struct edge *edge);
+void nesting_enter(struct order *o, struct node *e, const struct edge *edge);
+void nesting_begun(struct order *o, const struct node *e, const struct edge *edge);
 void nesting_end(struct order *o, struct node *e, const struct edge *edge);
 void nesting_leave(struct order *o, const struct edge *edge);
 void nesting_release(struct order *o);

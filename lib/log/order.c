@@ -10,7 +10,6 @@
 enum {
 	IDS_CAP = 1 << 17,	/* as many ids are remembered beyond the patience, at no cost that matters */
 	ID_SHOWN = 64,		/* bytes of an id that are shown, and one more */
-	SEARCH_MAX = 256,	/* records that are looked at in a hurry for a cycle */
 };
 
 uint64_t
@@ -76,6 +75,8 @@ tick(struct order *o, const struct edge *x)
 	if (x->n < from)
 		return;
 	*reached = (uint64_t)x->n;
+	if (o->spec->census)
+		return;			/* none of them will come, or who waits for it does so rightly */
 	for (int64_t m = x->n - from > 1000 ? x->n - 1000 : from; m < x->n; m++) {
 		uint64_t *slot = ids_find(&o->ids, rule_tick_id(x->id, m));
 		struct wait *w = slot && (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
@@ -101,8 +102,17 @@ leave(struct order *o, struct node *e)
 			lifecycle_leave(o, e, x);
 			continue;
 		}
+		if (x->what == EDGE_NUMBER || x->what == EDGE_MONO)
+			series_leave(o, e, x);
+		if (x->what == EDGE_CHILD)
+			nesting_begun(o, e, x);
 		if (x->what == EDGE_NEED || x->what == EDGE_SEEN || x->what == EDGE_CHILD)
 			continue;
+		if (x->what == EDGE_MONO) {
+			slot = ids_put(&o->numbers, x->id);
+			*slot = (uint64_t)x->n + 1 > *slot ? (uint64_t)x->n + 1 : *slot;
+			continue;
+		}
 		if (x->what == EDGE_END || (x->what == EDGE_SEND && x->class == EDGE_SPAN))
 			nesting_leave(o, x);
 		if (x->what == EDGE_END)
@@ -200,19 +210,19 @@ wait_once(struct order *o, struct node *e, uint64_t id, const struct edge *x)
 	e->judged = !e->waited;
 }
 
-/* Its number's predecessor, NULL where it is not here. */
+/* Whom its number or clock has it stand behind, NULL where that is not here. */
 static struct node *
 number_before(struct order *o, struct node *e, const struct edge *x)
 {
-	uint64_t id = rule_tick_id(x->id, x->n - 1);
-	const uint64_t *slot = ids_find(&o->ids, id), *last = ids_find(&o->numbers, x->id);
+	struct node *before = series_before(o, e, x);
+	const uint64_t *last = ids_find(&o->numbers, x->id);
 
-	if (slot && (*slot & TAGS) == TAG_HERE)
-		return untag(*slot);
+	if (before || x->what == EDGE_MONO)
+		return before;
 	if (!last || !*last || (int64_t)*last >= x->n || x->sparse)
 		return NULL;
 	if (!e->lane->source->fifo)
-		wait_once(o, e, id, x);
+		wait_once(o, e, rule_tick_id(x->id, x->n - 1), x);
 	if (e->judged) {
 		o->count->gaps++;
 		order_mark(e, "gap");
@@ -221,50 +231,33 @@ number_before(struct order *o, struct node *e, const struct edge *x)
 }
 
 /*
- * Asked of those that are here: its number's predecessor, a stop before a
- * start, and the ends of children before their parent's.
+ * Asked of those that are here: who has a number before its own, the ends of
+ * children before their parent's, and a stop before a start.  But for the last,
+ * it is asked again when it has waited, because more may have come meanwhile.
  */
 bool
 order_judge(struct order *o, struct node *e)
 {
+	bool again = e->judged;
+
 	e->judged = true;
 	for (size_t i = 0; i < e->edges.n; i++) {
 		const struct edge *x = &e->edges.v[i];
 		struct node *p = NULL;
 
-		if (x->what == EDGE_START) {
+		if (x->what == EDGE_NUMBER || x->what == EDGE_MONO) {
+			p = again && !series_before(o, e, x) ? NULL : number_before(o, e, x);
+		} else if (x->what == EDGE_END) {
+			nesting_end(o, e, x);
+		} else if (x->what == EDGE_START && !again) {
 			p = lifecycle_stop(o, e, x);
 			if (!p)
 				wait_once(o, e, lifecycle_missing(o, x), x);
-		} else if (x->what == EDGE_END) {
-			nesting_end(o, e, x);
-		} else if (x->what == EDGE_NUMBER && x->n > 0) {
-			p = number_before(o, e, x);
 		}
 		if (p && p != e && !p->out)
 			order_provide(o, order_wait_new(o, e, 0, (enum edge_class)x->class, x->rule), p);
 	}
 	return e->unmet > 0;
-}
-
-void
-order_drop(struct order *o, struct wait *w)
-{
-	static const char *const kinds[] = { "clock", "program order", "message", "span", "lifecycle" };
-	struct order_dropped d = { w->provider->lane->source, w->waiter->lane->source, w->provider->r.off,
-	    w->waiter->r.off, w->rule == UINT16_MAX ? kinds[w->class] : o->spec->rules->v[w->rule].name };
-
-	o->count->dropped++;
-	order_mark(w->waiter, "cycle");
-	if (o->spec->dropped)
-		o->spec->dropped(&d, o->spec->cookie);
-	for (struct wait **p = &w->provider->before; *p; p = &(*p)->next)
-		if (*p == w) {
-			*p = w->next;
-			break;
-		}
-	w->provider = NULL;
-	order_settle(o, w);
 }
 
 bool
@@ -315,7 +308,11 @@ resolve(struct order *o, struct node *e, bool idle)
 {
 	int64_t until = e->r.t + o->spec->patience_ns;
 
-	if (order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until) || order_defer(o, e))
+	if (order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
+		return;
+	/* Who has to wait for somebody else anyway is not given up for as long. */
+	order_judge(o, e);
+	if (order_defer(o, e))
 		return;
 	if (order_bytes_held(o) > o->spec->buffer) {
 		o->count->overflow++;
@@ -323,47 +320,6 @@ resolve(struct order *o, struct node *e, bool idle)
 	} else {
 		order_give_up(o, e, "unmatched");
 	}
-}
-
-bool
-order_break_cycle(struct order *o)
-{
-	o->visit++;
-	for (unsigned i = 0; i < o->n_lanes; i++) {
-		struct lane *l = &o->lanes[i];
-
-		for (size_t k = 0; k < l->n; k++) {
-			struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
-			struct wait *w = e->out || e->visited == o->visit ? NULL : node_weakest(e, o->visit);
-
-			if (w) {
-				order_drop(o, w);
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* Whoever waits for himself need not be behind his time for it: the cycle is broken before TOP goes out. */
-bool
-order_break_suspect(struct order *o, const struct node *top)
-{
-	struct node *e;
-	bool hurry;
-
-	while ((e = order_suspect_next(o, top, &hurry))) {
-		bool known;
-		struct wait *w = node_cycle(o, e, hurry ? SEARCH_MAX : SIZE_MAX, &known);
-
-		if (w || !known)
-			order_suspect(o, e, w != NULL);
-		if (w) {
-			order_drop(o, w);
-			return true;
-		}
-	}
-	return false;
 }
 
 /* The next record to go out, or NULL at the end. */
@@ -374,14 +330,15 @@ choose(struct order *o)
 		struct node *top = o->ready.n ? o->ready.v[0] : NULL;
 		struct node *stuck = order_stuck_first(o);
 
-		if (order_break_suspect(o, top) || (stuck && top && o->spec->census && look_behind(o, top->place.t)))
+		if (order_break_suspect(o, top) || (top && (o->series.n || (stuck && o->spec->census)) &&
+		    look_behind(o, top->place.t)))
 			continue;
 		/* First who has waited too long: behind him nothing need be read for the sake of one that is later. */
 		if (stuck && (!top || (!o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns)))
 			resolve(o, stuck, !top);
 		else if (top && order_look_ahead(o, top->place.t))
 			continue;
-		else if (top && (top->judged || !order_judge(o, top)))
+		else if (top && !order_judge(o, top))
 			return top;
 		else if (!top && !order_break_cycle(o))
 			return NULL;
@@ -395,13 +352,20 @@ finds(const struct format *fmt, enum field field)
 }
 
 bool
+order_has_series(const struct source *s)
+{
+	const struct format *f = s->fmt;
+
+	return f->where == WHERE_EXPORT || finds(f, FIELD_BOOT) ||
+	    (finds(f, FIELD_SEQ) && (!s->fifo || finds(f, FIELD_SEQID) || order_has_emitters(s)));
+}
+
+bool
 order_has_clocks(const struct source *s)
 {
 	const struct format *f = s->fmt;
 
-	return finds(f, FIELD_CLOCK) || finds(f, FIELD_BOOT) || f->where == WHERE_EXPORT ||
-	    (finds(f, FIELD_SEQ) && (!s->fifo || finds(f, FIELD_SEQID))) ||
-	    (s->fifo && !s->emitter && finds(f, FIELD_EMITTER));
+	return finds(f, FIELD_CLOCK) || order_has_series(s) || (s->fifo && !s->emitter && finds(f, FIELD_EMITTER));
 }
 
 bool
@@ -458,8 +422,12 @@ order_lane_init(struct order *o, struct lane *l, struct source *s)
 		s->finder = finder_new(o->spec->rules, used);
 	l->clocks = order_has_clocks(s);
 	l->by_emitter = order_has_emitters(s);
-	if (!s->fifo || l->by_emitter)
+	/* One of a series that is in several sources may stand behind what waits in another. */
+	if (!s->fifo || l->by_emitter || (!o->live && o->n_lanes > 1 && order_has_series(s)))
 		l->window_ns = o->spec->patience_ns + 1;
+	/* The earliest of a series may be the last in the file, but not in a journal: only all that is there tells. */
+	if (o->spec->census && l->window_ns && order_has_series(s) && !(s->fifo && s->fmt->where == WHERE_EXPORT))
+		l->window_ns = FAR_NS;
 	for (size_t i = 0; i < o->spec->rules->n; i++)
 		if (used[i] && o->spec->rules->v[i].kind == RULE_LIFECYCLE &&
 		    o->spec->rules->v[i].within_ns >= l->window_ns)
@@ -524,6 +492,7 @@ order_release(struct order *o)
 	}
 	lifecycle_release(o);
 	nesting_release(o);
+	series_release(o);
 	ids_release(&o->ids);
 	ids_release(&o->lost);
 	ids_release(&o->clocks);

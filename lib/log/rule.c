@@ -241,6 +241,24 @@ vector_clock(const struct fields *fields, struct edges *out)
 	}
 }
 
+uint64_t
+rule_own_sequence(const struct source *s)
+{
+	return hash_bytes(0x74, s->name, strlen(s->name));
+}
+
+bool
+rule_boot(const struct fields *fields, uint64_t *boot, int64_t *us)
+{
+	struct span id = fields->v[FIELD_BOOT], mono = fields->v[FIELD_MONO];
+
+	if (!id.p || !mono.p || mono.n == 0 || mono.n > 16)
+		return false;
+	*boot = hash_bytes(0x62, id.p, id.n);
+	*us = time_digits(mono.p, (unsigned)mono.n);
+	return *us >= 0;
+}
+
 void
 rule_clocks(const struct source *s, const struct fields *fields, struct edges *out)
 {
@@ -249,7 +267,7 @@ rule_clocks(const struct source *s, const struct fields *fields, struct edges *o
 
 	if (to_number(fields->v[FIELD_SEQ], &n)) {
 		struct edge *e = edges_add(out, EDGE_NUMBER, EDGE_CLOCK,
-		    id.p ? hash_bytes(0x73, id.p, id.n) : hash_bytes(0x74, s->name, strlen(s->name)));
+		    id.p ? hash_bytes(0x73, id.p, id.n) : rule_own_sequence(s));
 
 		e->n = n;
 		e->sparse = s->fmt->where == WHERE_EXPORT;	/* other units' entries have the others */

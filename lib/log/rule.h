@@ -56,6 +56,7 @@ enum edge_what {
 	EDGE_TICK,		/* the clock ID has reached N with this record */
 	EDGE_SEEN,		/* the clock ID must have reached N */
 	EDGE_NUMBER,		/* record N of the sequence ID */
+	EDGE_MONO,		/* the monotonic clock of the boot ID shows N us */
 	EDGE_CHILD,		/* the span ID has a child; N is the id that its end sends */
 	EDGE_END,		/* of the span ID: behind the ends of its children */
 	EDGE_STOP, EDGE_START,	/* of the incarnation of ID */
@@ -100,6 +101,12 @@ edges_add(struct edges *out, enum edge_what what, enum edge_class class, uint64_
 
 /* The edges of the format's own clocks; FIELDS are those of the record. */
 void rule_clocks(const struct source *s, const struct fields *fields, struct edges *out);
+
+/* The boot of a record, and what its monotonic clock shows; false where it has none. */
+bool rule_boot(const struct fields *fields, uint64_t *boot, int64_t *us);
+
+/* The sequence of numbers in S that name none. */
+uint64_t rule_own_sequence(const struct source *s);
 
 /* The id of "clock or sequence ID has reached N". */
 uint64_t rule_tick_id(uint64_t id, int64_t n);
