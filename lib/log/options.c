@@ -144,7 +144,7 @@ options_set(struct options *o, int key)
 		break;
 	case OPT_LEVEL:
 		o->job.filter.level = format_level((struct span){ optarg, strlen(optarg) });
-		if (o->job.filter.level < 0)
+		if (!*optarg || o->job.filter.level < 0)
 			opt_misused("not a level: '%s' (such as error, warning, info, debug)", optarg);
 		break;
 	case OPT_OFFSET:
