@@ -19,7 +19,12 @@
 #include "log/finder.h"
 #include "log/order.h"
 
-enum { SOURCES = 4, ROUNDS = 1500 };
+#ifdef __SANITIZE_ADDRESS__
+enum { ROUNDS = 200 };
+#else
+enum { ROUNDS = 1500 };
+#endif
+enum { SOURCES = 4 };
 
 static const char rules_text[] =
     "[m]\nsend = tx=(?<id>\\w+)\nrecv = rx=(?<id>\\w+)\n"
