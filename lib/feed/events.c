@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/backoff.h"
+#include "base/hash.h"
 #include "base/http.h"
 #include "base/num.h"
 #include "base/secret.h"
@@ -31,16 +32,6 @@ struct events {
 	bool refused_id;		/* the server does not know the last id: ask for what there is */
 	bool is_stream;
 };
-
-static uint64_t
-hash(const char *s)
-{
-	uint64_t h = UINT64_C(14695981039346656037);	/* FNV-1a */
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
-	return h;
-}
 
 static bool
 is_seen(const struct events *e, uint64_t h)
@@ -89,7 +80,7 @@ static int
 take_event(const struct sse_event *x, void *cookie)
 {
 	struct events *e = cookie;
-	uint64_t h = hash(x->id);
+	uint64_t h = hash_bytes(0, x->id, strlen(x->id));
 
 	if (e->resumed && x->own_id && is_seen(e, h))
 		return 0;
@@ -227,7 +218,7 @@ events_start(struct loop *l, const struct events_spec *spec, const struct events
 	}
 	if (spec->last_id && *spec->last_id) {
 		buf_puts(&e->sse.id, spec->last_id);
-		e->seen[e->n_seen++] = hash(spec->last_id);
+		e->seen[e->n_seen++] = hash_bytes(0, spec->last_id, strlen(spec->last_id));
 		e->has_id = true;
 		note_number(e, spec->last_id);
 		e->numbers++;		/* a number at all: a hole after it counts */
@@ -241,7 +232,7 @@ events_start(struct loop *l, const struct events_spec *spec, const struct events
 void
 events_know(struct events *e, const char *id)
 {
-	e->seen[e->n_seen++ % SEEN_MAX] = hash(id);
+	e->seen[e->n_seen++ % SEEN_MAX] = hash_bytes(0, id, strlen(id));
 }
 
 void
