@@ -56,17 +56,13 @@ look_through(struct easy *e, const struct ledger *l)
 	const struct census *census = e->order.spec->census;
 
 	for (size_t i = 0; i < l->sent.cap; i++) {
-		uint64_t id = l->sent.v[i].id, *lost;
+		uint64_t id = l->sent.v[i].id;
 
 		if (!id)
 			continue;
 		if (census && census_is_early(census, id))
 			*ids_put(&e->order.ids, id) = order_out_at(l->newest_ns);
-		lost = ids_find(&e->order.lost, id);
-		if (lost && *lost) {
-			e->order.count->late += (int64_t)*lost;
-			*lost = 0;
-		}
+		e->order.count->late += (int64_t)tally_take(&e->order.lost, id);
 	}
 }
 

@@ -81,7 +81,7 @@ again(struct order *o, struct node *e, uint64_t *slot, uint64_t id)
 static void
 sends(struct order *o, struct node *e, uint64_t id)
 {
-	uint64_t *slot, *lost;
+	uint64_t *slot, lost;
 	struct wait *w;
 
 	slot = ids_put(&o->ids, id);
@@ -94,10 +94,9 @@ sends(struct order *o, struct node *e, uint64_t id)
 	w = (*slot & TAGS) == TAG_WANTED ? untag(*slot) : NULL;
 	*slot = tagged(e, TAG_HERE);
 	answer(o, e, w);
-	lost = o->lost.n ? ids_find(&o->lost, id) : NULL;
-	if (lost && *lost) {
-		o->count->late += (int64_t)*lost;
-		*lost = 0;
+	lost = tally_take(&o->lost, id);
+	if (lost) {
+		o->count->late += (int64_t)lost;
 		order_mark(e, "late");
 	}
 }
@@ -355,10 +354,14 @@ order_load(struct order *o, struct lane *l)
 size_t
 order_bytes_held(const struct order *o)
 {
-	size_t n = 0;
+	size_t n = o->ahead.cap * sizeof(struct ids_entry);
 
-	for (unsigned i = 0; i < o->n_lanes; i++)
-		n += o->lanes[i].source->cur - o->lanes[i].source->lo + o->lanes[i].n * sizeof(struct node);
+	for (unsigned i = 0; i < o->n_lanes; i++) {
+		const struct lane *l = &o->lanes[i];
+		const struct source *s = l->source;
+
+		n += (l->scout && l->scout->behind ? s->hi : s->cur) - s->lo + l->n * sizeof(struct node);
+	}
 	return n;
 }
 

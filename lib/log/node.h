@@ -8,6 +8,7 @@
 #include "log/ids.h"
 #include "log/ledger.h"
 #include "log/order.h"
+#include "log/tally.h"
 
 struct node;
 
@@ -45,6 +46,9 @@ struct lane {
 	int64_t line;
 	bool ended, full;		/* FULL: the buffer does not let it be read ahead */
 	bool backlog;			/* live: it has not been read to its end yet */
+	bool scouted;			/* its ids can be looked for ahead: log/scout.c */
+	struct source *scout;		/* who does that; NULL before the first time */
+	int64_t scouted_ns;		/* as NEWEST_NS, of what was looked through */
 };
 
 struct node {
@@ -78,7 +82,8 @@ struct ready {
 
 /* Nodes, by a time: a heap.  Those that are gone since are still in it. */
 struct stuck {
-	int64_t t;
+	int64_t t, off;
+	unsigned rank;
 	struct node *node;
 	uint64_t serial;
 };
@@ -112,7 +117,7 @@ struct order {
 	struct stuck_heap stuck;	/* those that need what was not sent */
 	struct stuck_heap suspects;	/* those that may stand in a cycle, by when that is looked for */
 	struct ids ids;			/* who sends what: order.c */
-	struct ids lost;		/* ids that were not waited for any longer, and by how many */
+	struct tally lost;		/* ids that were not waited for any longer, and by how many */
 	struct ids clocks;		/* how far each has got */
 	struct ids numbers;		/* the last one of each sequence, plus 1 */
 	struct ids boots;		/* when each began, by the wall clock */
@@ -133,6 +138,9 @@ struct order {
 	int64_t behind_ns;		/* and behind those who wait */
 	int64_t forget_ns;		/* ids that were sent before need not be remembered */
 	const struct past *past;	/* what was sent before all this; or NULL */
+	bool scouts;			/* some lanes have any */
+	struct ids ahead;		/* then: where what is sent ahead is */
+	struct edges scout_edges;	/* of one record */
 };
 
 /* Further than any two times are apart, and from 0. */
@@ -203,6 +211,16 @@ void order_answer(struct order *o, struct node *e, uint64_t id);
 /* Read ahead of the time NS what is to be read ahead; true where anything was. */
 bool order_look_ahead(struct order *o, int64_t ns);
 size_t order_bytes_held(const struct order *o);
+
+/* Look out ahead in O's lanes where that can be; it begins and ends with them.  (scout.c) */
+void scout_init(struct order *o);
+void scout_release(struct order *o);
+
+/*
+ * Read what E waits for, or something before it, if all lanes up to beyond NS
+ * have it; false where they do not, or what is held is too much.
+ */
+bool scout_fetch(struct order *o, const struct node *e, int64_t ns);
 
 /*
  * WAITER is to wait, for a record that order_provide() names or an id; who waits

@@ -270,7 +270,7 @@ order_read_beyond(struct order *o, int64_t ns)
 	for (unsigned i = 0; i < o->n_lanes; i++) {
 		struct lane *l = &o->lanes[i];
 
-		for (int k = 0; k < 256 && l->newest_ns <= ns && order_load(o, l); k++)
+		for (int k = 0; k < 256 && !l->scouted && l->newest_ns <= ns && order_load(o, l); k++)
 			any = true;
 	}
 	return any;
@@ -308,7 +308,7 @@ resolve(struct order *o, struct node *e, bool idle)
 {
 	int64_t until = e->r.t + o->spec->patience_ns;
 
-	if (order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
+	if (o->scouts ? scout_fetch(o, e, until) : order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
 		return;
 	/* Who has to wait for somebody else anyway is not given up for as long. */
 	order_judge(o, e);
@@ -320,6 +320,20 @@ resolve(struct order *o, struct node *e, bool idle)
 	} else {
 		order_give_up(o, e, "unmatched");
 	}
+}
+
+/*
+ * Has STUCK waited for long enough, with TOP about to go out?  What nobody has
+ * sent within the patience is known at once where there are scouts.
+ */
+static bool
+is_time(const struct order *o, const struct node *stuck, const struct node *top)
+{
+	if (!top)
+		return true;
+	if (o->scouts)
+		return place_before(&stuck->place, &top->place);
+	return !o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns;
 }
 
 /* The next record to go out, or NULL at the end. */
@@ -334,7 +348,7 @@ choose(struct order *o)
 		    look_behind(o, top->place.t)))
 			continue;
 		/* First who has waited too long: behind him nothing need be read for the sake of one that is later. */
-		if (stuck && (!top || (!o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns)))
+		if (stuck && is_time(o, stuck, top))
 			resolve(o, stuck, !top);
 		else if (top && order_look_ahead(o, top->place.t))
 			continue;
@@ -416,7 +430,7 @@ order_lane_init(struct order *o, struct lane *l, struct source *s)
 {
 	bool *used;
 
-	*l = (struct lane){ .source = s, .newest_ns = -FAR_NS };
+	*l = (struct lane){ .source = s, .newest_ns = -FAR_NS, .scouted_ns = -FAR_NS };
 	used = order_rules_for(o->spec->rules, s, &l->rules);
 	if (!s->finder)
 		s->finder = finder_new(o->spec->rules, used);
@@ -494,7 +508,7 @@ order_release(struct order *o)
 	nesting_release(o);
 	series_release(o);
 	ids_release(&o->ids);
-	ids_release(&o->lost);
+	tally_release(&o->lost);
 	ids_release(&o->clocks);
 	ids_release(&o->numbers);
 	ids_release(&o->boots);
@@ -546,6 +560,7 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 	o->n_lanes = n;
 	for (unsigned i = 0; i < n; i++)
 		order_lane_init(o, &o->lanes[i], v[i]);
+	scout_init(o);
 	for (unsigned i = 0; i < n; i++)
 		order_load(o, &o->lanes[i]);
 	if (o->spec->mode == ORDER_MINIMAX)
@@ -564,6 +579,7 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 			at[i] = l->n ? l->ring[l->head]->r.off : l->source->base + (int64_t)l->source->cur;
 		order_lane_leave(o, l);
 	}
+	scout_release(o);
 	free(o->lanes);
 	o->lanes = NULL;
 	o->n_lanes = 0;

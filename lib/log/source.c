@@ -46,6 +46,20 @@ read_closed(const struct source *s, char *p, size_t n, int64_t off)
 	return r < 0 ? -errno : r;
 }
 
+/* Bytes at OFF of what S holds, which reads on for them. */
+static ssize_t
+read_held(struct source *s, char *p, size_t n, int64_t off)
+{
+	size_t held;
+
+	if (off >= s->base + (int64_t)s->hi && !source_fill(s))
+		return 0;
+	held = (size_t)(s->base + (int64_t)s->hi - off);
+	n = n < held ? n : held;
+	memcpy(p, s->buf + (off - s->base), n);
+	return (ssize_t)n;
+}
+
 static ssize_t
 read_at(const struct source *s, char *p, size_t n, int64_t off)
 {
@@ -53,6 +67,8 @@ read_at(const struct source *s, char *p, size_t n, int64_t off)
 
 	if (s->feed)
 		return feed_read(s->feed, p, n);
+	if (s->behind)
+		return read_held(s->behind, p, n, off);
 	if (!s->seekable) {
 		struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
 
@@ -540,12 +556,13 @@ source_range(struct source *v, int64_t from, int64_t to)
 }
 
 struct source *
-source_view(const struct source *s, int64_t from, int64_t to, size_t buffer)
+source_view(struct source *s, int64_t from, int64_t to, size_t buffer)
 {
 	struct source *v = xcalloc(1, sizeof *v);
 
 	*v = *s;
 	v->shared = true;
+	v->behind = s->seekable ? NULL : s;
 	v->finder = NULL;
 	v->pid = 0;
 	v->cap = buffer;

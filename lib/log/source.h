@@ -71,6 +71,7 @@ struct source {
 	pid_t pid;			/* of the command that writes it, 0 for none */
 	char *const *argv;		/* that command, where it ran at all */
 	struct feed *feed;		/* borrowed; NULL for a source that is read to its end */
+	struct source *behind;		/* of a view of what cannot be read twice: who holds its bytes, until he reads them */
 	enum source_accept accept;
 	bool dry;			/* more would have been read, and was not there yet */
 	bool torn;			/* a block has no end yet */
@@ -112,9 +113,10 @@ void source_rewind(struct source *s);
 
 /*
  * The bytes from FROM to TO of a seekable one, as a source of its own that
- * shares what it can; FROM is where a record begins.  Close it before S.
+ * shares what it can; FROM is where a record begins.  Close it before S.  Of
+ * another one, that is what S has not read yet, and S holds what the view reads.
  */
-struct source *source_view(const struct source *s, int64_t from, int64_t to, size_t buffer);
+struct source *source_view(struct source *s, int64_t from, int64_t to, size_t buffer);
 
 /* Have the view V read those bytes next. */
 void source_range(struct source *v, int64_t from, int64_t to);

@@ -4,14 +4,22 @@
 #include "base/xalloc.h"
 #include "log/node.h"
 
+static bool
+before(const struct stuck *a, const struct stuck *b)
+{
+	if (a->t != b->t)
+		return a->t < b->t;
+	return a->rank != b->rank ? a->rank < b->rank : a->off < b->off;
+}
+
 static void
 push(struct stuck_heap *h, struct node *e, int64_t t)
 {
 	size_t i = ++h->n;
-	struct stuck s = { t, e, e->serial };
+	struct stuck s = { t, e->r.off, e->lane->source->rank, e, e->serial };
 
 	h->v = xgrow(h->v, i, &h->cap, sizeof *h->v);
-	for (; i > 1 && s.t < h->v[i / 2].t; i /= 2)
+	for (; i > 1 && before(&s, &h->v[i / 2]); i /= 2)
 		h->v[i] = h->v[i / 2];
 	h->v[i] = s;
 }
@@ -23,9 +31,9 @@ pop(struct stuck_heap *h)
 	size_t i = 1, child;
 
 	while ((child = 2 * i) <= h->n) {
-		if (child < h->n && h->v[child + 1].t < h->v[child].t)
+		if (child < h->n && before(&h->v[child + 1], &h->v[child]))
 			child++;
-		if (h->v[child].t >= s.t)
+		if (!before(&h->v[child], &s))
 			break;
 		h->v[i] = h->v[child];
 		i = child;
@@ -295,7 +303,7 @@ order_give_up(struct order *o, struct node *e, const char *why)
 		if (!w->quiet) {
 			o->count->unmatched++;
 			e->given_up = true;
-			++*ids_put(&o->lost, w->id);
+			tally_add(&o->lost, w->id);
 			order_mark(e, why);
 		}
 		order_settle(o, w);
