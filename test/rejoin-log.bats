@@ -73,10 +73,21 @@ lines() { cat "$@" | sort | md5sum; }
 		echo '2026-11-21T10:00:01Z a'
 	} >a.log
 	for s in 0 1 2 3 4 5; do echo "2026-11-21T10:00:0$s.5Z b$s"; done >b.log
+	# files and pipes are looked through ahead, so nothing else waits for it
 	run --separate-stderr rejoin-log --patience 2s --rules messages.conf a.log b.log
 	status_is 0
-	[[ $output = *b1*gets*a*b2*b3* ]]
+	[[ $output = *gets*b0*a*b1* ]]
 	err_has '1 unmatched'
+	mkfifo f
+	cat a.log >f &
+	run --separate-stderr rejoin-log --patience 2s --rules messages.conf a.log=f b.log
+	status_is 0
+	[[ $output = *gets*b0*a*b1* ]]
+	err_has '1 unmatched'
+	# with order=none it is not known what a record waits for until others have been read
+	run --separate-stderr rejoin-log --patience 2s --rules messages.conf a.log,order=none b.log,order=none
+	status_is 0
+	[[ $output = *b1*gets*b2*b3* ]]
 	run --separate-stderr rejoin-log --exact --rules messages.conf a.log b.log
 	status_is 0
 	[[ $output = *gets*b0*a*b1* ]]

@@ -46,6 +46,7 @@ struct lane {
 	int64_t line;
 	bool ended, full;		/* FULL: the buffer does not let it be read ahead */
 	bool backlog;			/* live: it has not been read to its end yet */
+	bool asks;			/* its rules ask for more than ids */
 	bool scouted;			/* its ids can be looked for ahead: log/scout.c */
 	struct source *scout;		/* who does that; NULL before the first time */
 	int64_t scouted_ns;		/* as NEWEST_NS, of what was looked through */

@@ -442,10 +442,15 @@ order_lane_init(struct order *o, struct lane *l, struct source *s)
 	/* The earliest of a series may be the last in the file, but not in a journal: only all that is there tells. */
 	if (o->spec->census && l->window_ns && order_has_series(s) && !(s->fifo && s->fmt->where == WHERE_EXPORT))
 		l->window_ns = FAR_NS;
-	for (size_t i = 0; i < o->spec->rules->n; i++)
-		if (used[i] && o->spec->rules->v[i].kind == RULE_LIFECYCLE &&
-		    o->spec->rules->v[i].within_ns >= l->window_ns)
-			l->window_ns = o->spec->rules->v[i].within_ns + 1;
+	for (size_t i = 0; i < o->spec->rules->n; i++) {
+		const struct rule *r = &o->spec->rules->v[i];
+
+		if (!used[i])
+			continue;
+		l->asks |= r->kind == RULE_LIFECYCLE || (r->kind == RULE_SPAN && r->send);
+		if (r->kind == RULE_LIFECYCLE && r->within_ns >= l->window_ns)
+			l->window_ns = r->within_ns + 1;
+	}
 	if (o->spec->mode == ORDER_MINIMAX)
 		l->window_ns = FAR_NS;
 	s->hold = true;

@@ -86,14 +86,16 @@ bool rule_is_for(const struct rule *r, const struct format *fmt);
 /* Is the entity of a lifecycle part of one source? */
 bool rule_is_of_source(const struct rule *r);
 
-/* One more of OUT; its rule is none. */
+/* One more of OUT, which mostly has but one; its rule is none. */
 static inline struct edge *
 edges_add(struct edges *out, enum edge_what what, enum edge_class class, uint64_t id)
 {
 	struct edge *e;
 
-	if (out->n == out->cap)
-		out->v = xgrow(out->v, out->n, &out->cap, sizeof *out->v);
+	if (out->n == out->cap) {
+		out->cap = out->cap ? out->cap * 2 : 1;
+		out->v = xrealloc(out->v, out->cap, sizeof *out->v);
+	}
 	e = &out->v[out->n++];
 	*e = (struct edge){ .id = id, .what = (uint8_t)what, .class = (uint8_t)class, .rule = UINT16_MAX };
 	return e;

@@ -44,21 +44,14 @@ keep_ahead(uint64_t id, uint64_t value, void *cookie)
 	return is_ahead(cookie, value);
 }
 
-/* Do the rules ask for nothing but ids, so that it does not matter which records have been read? */
-static bool
-asks_for_ids(const struct rules *rules)
-{
-	for (size_t i = 0; i < rules->n; i++)
-		if (rules->v[i].kind == RULE_LIFECYCLE || (rules->v[i].kind == RULE_SPAN && rules->v[i].send))
-			return false;
-	return true;
-}
-
 void
 scout_init(struct order *o)
 {
-	if (o->spec->mode != ORDER_CAUSAL || o->spec->census || o->n_lanes >= 1U << LANE_BITS ||
-	    !asks_for_ids(o->spec->rules))
+	/* Whose stop belongs before a start, or which spans are within another, is asked of those that have been read. */
+	for (unsigned i = 0; i < o->n_lanes; i++)
+		if (o->lanes[i].asks)
+			return;
+	if (o->spec->mode != ORDER_CAUSAL || o->spec->census || o->n_lanes >= 1U << LANE_BITS)
 		return;
 	o->ahead.keep = keep_ahead;
 	o->ahead.cookie = o;
