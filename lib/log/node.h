@@ -218,10 +218,11 @@ void scout_init(struct order *o);
 void scout_release(struct order *o);
 
 /*
- * Read what E waits for, or something before it, if all lanes up to beyond NS
- * have it; false where they do not, or what is held is too much.
+ * Have what E, the first of the stuck, waits for read, if the lanes up to beyond
+ * NS have it; false where they do not, or what is held is too much.  IDLE: nobody
+ * else can go out.
  */
-bool scout_fetch(struct order *o, const struct node *e, int64_t ns);
+bool scout_fetch(struct order *o, struct node *e, int64_t ns, bool idle);
 
 /*
  * WAITER is to wait, for a record that order_provide() names or an id; who waits
@@ -236,6 +237,9 @@ void order_settle(struct order *o, struct wait *w);
 /* E needs what nobody has sent; the earliest such, NULL for none. */
 void order_stuck_push(struct order *o, struct node *e);
 struct node *order_stuck_first(struct order *o);
+
+/* E, the first of those, is not looked at again before the time NS; false where it is that already. */
+bool order_postpone(struct order *o, struct node *e, int64_t ns);
 
 /* If E, the first of those, waits for who is here as well, it is none of them until that has gone; false where not. */
 bool order_defer(struct order *o, struct node *e);

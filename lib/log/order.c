@@ -308,7 +308,7 @@ resolve(struct order *o, struct node *e, bool idle)
 {
 	int64_t until = e->r.t + o->spec->patience_ns;
 
-	if (o->scouts ? scout_fetch(o, e, until) : order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
+	if (o->scouts ? scout_fetch(o, e, until, idle) : order_read_beyond(o, o->spec->census && idle ? INT64_MAX : until))
 		return;
 	/* Who has to wait for somebody else anyway is not given up for as long. */
 	order_judge(o, e);
@@ -323,8 +323,8 @@ resolve(struct order *o, struct node *e, bool idle)
 }
 
 /*
- * Has STUCK waited for long enough, with TOP about to go out?  What nobody has
- * sent within the patience is known at once where there are scouts.
+ * Has STUCK, the first, waited for long enough, with TOP about to go out?  What
+ * nobody has sent within the patience is known at once where there are scouts.
  */
 static bool
 is_time(const struct order *o, const struct node *stuck, const struct node *top)
@@ -332,7 +332,8 @@ is_time(const struct order *o, const struct node *stuck, const struct node *top)
 	if (!top)
 		return true;
 	if (o->scouts)
-		return place_before(&stuck->place, &top->place);
+		return o->stuck.v[1].t > stuck->r.t ? o->stuck.v[1].t < top->place.t :
+		    place_before(&stuck->place, &top->place);
 	return !o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns;
 }
 

@@ -131,9 +131,12 @@ look(struct order *o, struct lane *l, int64_t ns)
 	return any;
 }
 
-/* Read what E waits for, or a part of what is before it, if it is known where it is. */
+/*
+ * If it is known where one is that E waits for, read it, or a part of what is
+ * before it; but while others can go out at all, it comes by itself, mostly.
+ */
 static bool
-fetch(struct order *o, const struct node *e)
+fetch(struct order *o, struct node *e, int64_t ns, bool idle)
 {
 	for (const struct wait *w = e->needs; w; w = w->mine) {
 		const uint64_t *slot = w->done || w->provider ? NULL : ids_find(&o->ahead, w->id);
@@ -142,6 +145,8 @@ fetch(struct order *o, const struct node *e)
 
 		if (!slot || !is_ahead(o, *slot))
 			continue;
+		if (!idle && order_postpone(o, e, ns))
+			return true;
 		l = &o->lanes[*slot & ((1U << LANE_BITS) - 1)];
 		for (int k = 0; k < AT_ONCE && is_ahead(o, *slot) && order_load(o, l); k++)
 			any = true;
@@ -151,25 +156,13 @@ fetch(struct order *o, const struct node *e)
 	return false;
 }
 
-/* Somebody who is earlier than E may wait in vain, too, behind others. */
-static bool
-read_up_to(struct order *o, const struct node *e)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < o->n_lanes; i++)
-		for (int k = 0; k < AT_ONCE && o->lanes[i].newest_ns < e->r.t && order_load(o, &o->lanes[i]); k++)
-			any = true;
-	return any;
-}
-
 bool
-scout_fetch(struct order *o, const struct node *e, int64_t ns)
+scout_fetch(struct order *o, struct node *e, int64_t ns, bool idle)
 {
 	for (bool any = true; any;) {
 		if (order_bytes_held(o) > o->spec->buffer)
 			return false;
-		if (read_up_to(o, e) || fetch(o, e))
+		if (fetch(o, e, ns, idle))
 			return true;
 		any = false;
 		for (unsigned i = 0; i < o->n_lanes; i++)

@@ -226,6 +226,16 @@ waits_for_present(const struct node *e)
 }
 
 bool
+order_postpone(struct order *o, struct node *e, int64_t ns)
+{
+	if (o->stuck.v[1].t >= ns)
+		return false;
+	pop(&o->stuck);
+	push(&o->stuck, e, ns);
+	return true;
+}
+
+bool
 order_defer(struct order *o, struct node *e)
 {
 	if (!waits_for_present(e))
