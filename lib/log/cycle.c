@@ -2,7 +2,10 @@
 #include "base/xalloc.h"
 #include "log/node.h"
 
-enum { SEARCH_MAX = 256 };	/* records that are looked at in a hurry for a cycle */
+enum {
+	SEARCH_MAX = 256,	/* records that are looked at in a hurry for a cycle */
+	SEARCH_LATE = 1024,	/* and before anything later goes out: much behind one that waits takes long */
+};
 
 /* What E waits for and can be followed: somebody who is here. */
 static struct wait *
@@ -146,9 +149,9 @@ order_break_suspect(struct order *o, const struct node *top)
 
 	while ((e = order_suspect_next(o, top, &hurry))) {
 		bool known;
-		struct wait *w = find_cycle(o, e, hurry ? SEARCH_MAX : SIZE_MAX, &known);
+		struct wait *w = find_cycle(o, e, hurry ? SEARCH_MAX : SEARCH_LATE, &known);
 
-		if (w || !known)
+		if (w || (!known && hurry))
 			order_suspect(o, e, w != NULL);
 		if (w) {
 			order_drop(o, w);

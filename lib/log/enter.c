@@ -160,11 +160,10 @@ has_seen(struct order *o, struct node *e, const struct edge *x)
 static void
 ticks(struct order *o, struct node *e, const struct edge *x)
 {
-	const uint64_t *reached = ids_find(&o->clocks, x->id), *lost;
+	const uint64_t *reached = ids_find(&o->clocks, x->id);
 	uint64_t id = rule_tick_id(x->id, x->n);
 
-	lost = o->lost.n ? ids_find(&o->lost, id) : NULL;
-	if (reached && (int64_t)*reached > x->n && !(lost && *lost))
+	if (reached && (int64_t)*reached > x->n && !tally_has(&o->lost, id))
 		come_late(o, e);
 	sends(o, e, id);
 }

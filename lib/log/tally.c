@@ -56,6 +56,12 @@ tally_add(struct tally *t, uint64_t id)
 		++*ids_put(&t->many, key);
 }
 
+bool
+tally_has(const struct tally *t, uint64_t id)
+{
+	return t->n && (*slot(t, key_of(id)) & MANY);
+}
+
 uint64_t
 tally_take(struct tally *t, uint64_t id)
 {

@@ -8,6 +8,7 @@
 #ifndef LOG_TALLY_H
 #define LOG_TALLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct tally {
 
 /* Count ID once more. */
 void tally_add(struct tally *t, uint64_t id);
+
+bool tally_has(const struct tally *t, uint64_t id);
 
 /* How often ID was counted; from here on it was not. */
 uint64_t tally_take(struct tally *t, uint64_t id);
