@@ -319,6 +319,51 @@ numbered() {
 	rejoin-log --check --rules calls.conf x.log
 }
 
+@test "the rules that are shipped: a stop stands before the start of the same second" {
+	# turned FORMAT START STOP - the two in that order come out the other way round
+	turned() {
+		printf '%s\n' "$2" "$3" >x.log
+		run --separate-stderr rejoin-log "x.log,format=$1,order=none"
+		status_is 0
+		out_is "$(tac x.log)"
+	}
+	turned syslog 'Nov 21 10:00:00 h systemd[1]: Started demo.service - Demo.' \
+		'Nov 21 10:00:00 h systemd[1]: Stopped demo.service - Demo.'
+	turned syslog 'Nov 21 10:00:00 h systemd[1]: Started The Demo.' 'Nov 21 10:00:00 h systemd[1]: Stopped The Demo.'
+	turned syslog-iso '2026-11-21T10:00:00+00:00 h systemd[1]: Started rauc.service - Rauc Update Service.' \
+		'2026-11-21T10:00:00+00:00 h systemd[1]: Stopped rauc.service - Rauc Update Service.'
+	turned mender 'record_id=1 severity=info time="2026-Nov-21 10:00:00.123456" name="Global" msg="Running Mender client 4.0.4" ' \
+		'record_id=9 severity=info time="2026-Nov-21 10:00:00.123456" name="Global" msg="Termination signal received, ..." '
+	turned evp '[1795255200.000000000|0A1B|evp_agent.c:10|I] EVP device agent is up' \
+		'[1795255200.000000000|0A1B|main.c:10|I] Exiting gracefully...'
+	turned greengrass '2026-11-21T10:00:00.123Z [INFO] (main) c.a.g.l.Kernel: Launch Nucleus. {}' \
+		'2026-11-21T10:00:00.123Z [INFO] (main) c.a.g.l.Kernel: system-shutdown. {main=null}'
+	turned greengrass-json '{"level":"INFO","message":"Launch Nucleus","timestamp":1795255200123}' \
+		'{"level":"INFO","eventType":"system-shutdown","timestamp":1795255200123}'
+	turned imp-sse '234776801163a9ee 2018-01-22T19:49:30.000Z development status Agent started.' \
+		'234776801163a9ee 2018-01-22T19:49:30.000Z development status Agent stopped: migrating.'
+	# what belongs to two is not paired
+	printf 'Nov 21 10:00:00 h systemd[1]: %s\n' 'Started A.' 'Stopped B.' 'Started c.service.' 'Stopped d.service.' >x.log
+	rejoin-log x.log,order=none | cmp - x.log
+	printf '%s 2018-01-22T19:49:%sZ development status Agent %s.\n' 234776801163a9ee 30.0 'stopped: migrating' \
+		234776801163a9ff 30.1 'stopped: migrating' 234776801163a9ff 30.2 started 234776801163a9ee 30.3 started \
+		234776801163a911 32.0 'restarted: reload' >x.log
+	rejoin-log x.log,format=imp-sse | cmp - x.log
+	sed -E 's/^(\S+) (\S+) development (\S+) (.*)/[\1] \2 [\3] \4/' x.log >y.log
+	rejoin-log y.log,format=impt | cmp - y.log
+	sed -E 's/^(\S+) (\S+) development (\S+) (.*)/{"ts":"\2","device_id":"\1","type":"\3","msg":"\4"}/' x.log >y.log
+	rejoin-log y.log,format=imp-json | cmp - y.log
+	# the numbers of a daemon begin anew with it
+	printf 'record_id=%s severity=info time="2026-Nov-21 10:00:%s" name="Global" msg="%s" \n' \
+		500 00.100000 old 501 00.200000 'Termination signal received' \
+		1 01.000000 'Running Mender client 4.0.4' 2 01.100000 new >x.log
+	for how in --order=causal --exact --order=minimax; do
+		run --separate-stderr rejoin-log $how x.log,order=none
+		out_is "$(cat x.log)"
+		[ -z "$stderr" ]
+	done
+}
+
 @test "--check reports what stands in the wrong order" {
 	printf '%s\n' '2026-11-21T10:00:00Z rx=1' '2026-11-21T10:00:01Z tx=1' >bad.log
 	run --separate-stderr rejoin-log --check --rules messages.conf bad.log

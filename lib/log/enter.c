@@ -113,7 +113,7 @@ static bool
 has_number(const struct node *e)
 {
 	for (size_t i = 0; i < e->edges.n; i++)
-		if (e->edges.v[i].what == EDGE_NUMBER)
+		if (e->edges.v[i].what == EDGE_NUMBER && !e->edges.v[i].own)
 			return true;
 	return false;
 }
@@ -130,7 +130,7 @@ in_series(struct order *o, struct node *e, const struct edge *x)
 	if (x->what == EDGE_NUMBER && ids_find(&o->ids, id) && (*ids_find(&o->ids, id) & TAGS) == TAG_OUT)
 		return;			/* the first one counts */
 	if ((x->what == EDGE_NUMBER ? !o->live || !x->sparse : !o->live && !has_number(e)) &&
-	    ((last && (int64_t)*last > x->n + 1) || (next && (*next & TAGS) == TAG_OUT)))
+	    ((last && !x->own && (int64_t)*last > x->n + 1) || (next && (*next & TAGS) == TAG_OUT)))
 		come_late(o, e);
 	if (x->what == EDGE_MONO)
 		return;

@@ -270,6 +270,7 @@ rule_clocks(const struct source *s, const struct fields *fields, struct edges *o
 		    id.p ? hash_bytes(0x73, id.p, id.n) : rule_own_sequence(s));
 
 		e->n = n;
+		e->own = !id.p;
 		e->sparse = s->fmt->where == WHERE_EXPORT;	/* other units' entries have the others */
 	}
 	if (fields->v[FIELD_CLOCK].p)

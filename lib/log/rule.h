@@ -68,6 +68,7 @@ struct edge {
 	uint8_t what, class;
 	uint16_t rule;
 	bool sparse;		/* of EDGE_NUMBER: the sequence has holes that are no gaps */
+	bool own;		/* of EDGE_NUMBER: it has no id, and may begin anew */
 };
 
 struct edges {

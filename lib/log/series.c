@@ -101,7 +101,14 @@ is_decided(const struct node *a, const struct node *b)
 {
 	const struct edge *x = number_of(a), *y = number_of(b);
 
-	return x && y && x->id == y->id;
+	return x && y && x->id == y->id && !x->own;
+}
+
+/* One that may begin anew tells only of two numbers in a row. */
+static bool
+is_next(const struct edge *edge, int64_t below)
+{
+	return !edge->own || edge->n - below == 1;
 }
 
 struct node *
@@ -112,7 +119,7 @@ series_before(struct order *o, const struct node *e, const struct edge *edge)
 
 	while (i && edge->what == EDGE_MONO && is_decided(s->v[s->head + i - 1].node, e))
 		i--;
-	return i ? s->v[s->head + i - 1].node : NULL;
+	return i && is_next(edge, s->v[s->head + i - 1].number) ? s->v[s->head + i - 1].node : NULL;
 }
 
 /* Each waits for all that have the number before its own. */
@@ -128,7 +135,7 @@ chain(struct order *o, const struct series *s)
 			from = i;
 		}
 		for (size_t k = low; k < from; k++)
-			if (v[k].node != v[i].node && (!s->mono || !is_decided(v[k].node, v[i].node)))
+			if (v[k].node != v[i].node && (s->mono ? !is_decided(v[k].node, v[i].node) : is_next(number_of(v[i].node), v[k].number)))
 				order_provide(o, order_wait_new(o, v[i].node, 0, EDGE_CLOCK, UINT16_MAX), v[k].node);
 	}
 }
