@@ -238,6 +238,13 @@ void order_settle(struct order *o, struct wait *w);
 void order_stuck_push(struct order *o, struct node *e);
 struct node *order_stuck_first(struct order *o);
 
+/*
+ * Has STUCK, the first of those, waited for long enough, with TOP about to go
+ * out?  What nobody has sent within the patience is known at once where there
+ * are scouts.
+ */
+bool order_is_time(const struct order *o, const struct node *stuck, const struct node *top);
+
 /* E, the first of those, is not looked at again before the time NS; false where it is that already. */
 bool order_postpone(struct order *o, struct node *e, int64_t ns);
 

@@ -322,21 +322,6 @@ resolve(struct order *o, struct node *e, bool idle)
 	}
 }
 
-/*
- * Has STUCK, the first, waited for long enough, with TOP about to go out?  What
- * nobody has sent within the patience is known at once where there are scouts.
- */
-static bool
-is_time(const struct order *o, const struct node *stuck, const struct node *top)
-{
-	if (!top)
-		return true;
-	if (o->scouts)
-		return o->stuck.v[1].t > stuck->r.t ? o->stuck.v[1].t < top->place.t :
-		    place_before(&stuck->place, &top->place);
-	return !o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns;
-}
-
 /* The next record to go out, or NULL at the end. */
 static struct node *
 choose(struct order *o)
@@ -349,7 +334,7 @@ choose(struct order *o)
 		    look_behind(o, top->place.t)))
 			continue;
 		/* First who has waited too long: behind him nothing need be read for the sake of one that is later. */
-		if (stuck && is_time(o, stuck, top))
+		if (stuck && order_is_time(o, stuck, top))
 			resolve(o, stuck, !top);
 		else if (top && order_look_ahead(o, top->place.t))
 			continue;

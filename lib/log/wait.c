@@ -226,6 +226,17 @@ waits_for_present(const struct node *e)
 }
 
 bool
+order_is_time(const struct order *o, const struct node *stuck, const struct node *top)
+{
+	if (!top)
+		return true;
+	if (o->scouts)
+		return o->stuck.v[1].t > stuck->r.t ? o->stuck.v[1].t < top->place.t :
+		    place_before(&stuck->place, &top->place);
+	return !o->spec->census && top->place.t > stuck->r.t + o->spec->patience_ns;
+}
+
+bool
 order_postpone(struct order *o, struct node *e, int64_t ns)
 {
 	if (o->stuck.v[1].t >= ns)
