@@ -13,7 +13,7 @@ enum {
 	STEP_MIN = 32 << 10,		/* between two samples of a file, at least */
 	PROBE = 4096,			/* read at once when a record is looked for */
 	READS = 4 << 20,		/* bytes of all buffers to read into */
-	READ_MIN = 16 << 10,
+	READ_MIN = 4 << 10,
 	READ_MAX = 128 << 10,
 	WAIT_MAX = 64,			/* pieces that resume() goes on for, at most */
 };
