@@ -95,6 +95,13 @@ time_six(const char *p)
 	return (int64_t)((v & 0x0000ffff0000ffff) * 42949672960001 >> 32);
 }
 
+/* May a zone begin with C? */
+static inline bool
+time_may_be_zone(char c)
+{
+	return c == '+' || c == '-' || c == 'U' || c == 'G' || c == 'Z' || c == 'z';
+}
+
 /* As time_parse() where the text looks like the last one but for the fraction; P has 64 bytes to read. */
 static inline bool
 time_again(const struct time_ctx *c, const char *p, int64_t *ns)
@@ -135,7 +142,7 @@ time_again(const struct time_ctx *c, const char *p, int64_t *ns)
 	} else if (memcmp(p, c->tail, c->tail_len) != 0) {
 		return false;
 	}
-	if (c->zone_may_follow && memchr("+-UGZz", p[c->tail_len], 6))
+	if (c->zone_may_follow && time_may_be_zone(p[c->tail_len]))
 		return false;
 	*ns = c->base_ns + f;
 	return true;
