@@ -13,13 +13,13 @@
 #include "log/scan.h"
 
 static const char *const field_names[FIELD_N] = {
-	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock", "span", "parent",
+	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock",
 };
 
 /* What has no file: a time of any kind at the start of each record. */
 static const struct format builtin = {
 	.name = (char[]){ "auto" }, .time = TIME_ANY, .where = WHERE_START, .cut = CUT_TIMED, .fifo = true,
-	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 },
+	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1 },
 };
 
 /* A value may be put in double quotes, to keep the blanks around it. */
