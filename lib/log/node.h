@@ -139,6 +139,7 @@ struct order {
 	int64_t behind_ns;		/* and behind those who wait */
 	int64_t forget_ns;		/* ids that were sent before need not be remembered */
 	const struct past *past;	/* what was sent before all this; or NULL */
+	int64_t *reached;		/* NEWEST_NS of each lane the last time; NULL the first time */
 	bool scouts;			/* some lanes have any */
 	struct ids ahead;		/* then: where what is sent ahead is */
 	struct edges scout_edges;	/* of one record */

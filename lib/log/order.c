@@ -508,6 +508,7 @@ order_release(struct order *o)
 	free(o->suspects.v);
 	free(o->promoted);
 	free(o->path);
+	free(o->reached);
 }
 
 /* What was sent so long ago that it need not be remembered? */
@@ -551,6 +552,9 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 	o->n_lanes = n;
 	for (unsigned i = 0; i < n; i++)
 		order_lane_init(o, &o->lanes[i], v[i]);
+	/* How far a log has come is not forgotten where its times go back. */
+	for (unsigned i = 0; o->reached && i < n; i++)
+		o->lanes[i].newest_ns = o->reached[i];
 	scout_init(o);
 	for (unsigned i = 0; i < n; i++)
 		order_load(o, &o->lanes[i]);
@@ -563,9 +567,12 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 		age(o);
 		settled = o->now_ns >= until && is_settled(o);
 	}
+	if (!o->reached)
+		o->reached = xcalloc(n + 1, sizeof *o->reached);
 	for (unsigned i = 0; i < n; i++) {
 		struct lane *l = &o->lanes[i];
 
+		o->reached[i] = l->newest_ns;
 		if (settled)
 			at[i] = l->n ? l->ring[l->head]->r.off : l->source->base + (int64_t)l->source->cur;
 		order_lane_leave(o, l);
