@@ -835,6 +835,14 @@ times() { rejoin-log --json --order=time "${2-$1}" | jq -r .time; }
 	out_is "$(printf '2026-11-21T%s:00.000000Z\n' 10:00 05:00 08:00 10:00 10:00 05:00 04:30 12:30)"
 }
 
+@test "a zone that goes on in the next line is read anew there" {
+	printf '2026-11-21 20:16:00UTC5. a\n2026-11-21 20:16:00UTC5.5 b\n2026-11-21 20:16:00U c\n2026-11-21 20:16:00UTC2 d\n' >log
+	for i in 1 2 3 4; do printf '2026-11-21 20:16:00UTC%s padding so that the short way is open\n' "$i" >>log; done
+	run --separate-stderr rejoin-log --json --order=time log,tz=UTC
+	status_is 0
+	[ "$(jq -r '.time[11:16]' <<<"$output" | sort | xargs)" = '14:46 15:16 16:16 17:16 18:16 18:16 19:16 20:16' ]
+}
+
 @test "local time by a rule in TZ, and by a zone's rule beyond its table" {
 	printf '%s\n' '2026-01-01 12:00:00' '2026-07-01 12:00:00' >a.log
 	TZ='CET-1CEST,M3.5.0,M10.5.0/3' run times a.log

@@ -120,6 +120,21 @@ by_zone(struct time_ctx *c, int64_t local)
 	return zone_to_utc(c->zone, local, c->last_s - 600);
 }
 
+/* Is there a byte at P that, with another one behind it, would belong to a zone of LEN bytes before it? */
+static bool
+zone_may_go_on(const char *p, size_t n, size_t at, size_t len)
+{
+	const char *zone = p + at - len;
+
+	if (at >= n)
+		return false;
+	if (len == 0)
+		return time_may_be_zone(p[at]);
+	if (*zone == 'Z' || *zone == 'z' || (len >= 5 && (*zone == '+' || *zone == '-')))
+		return false;
+	return p[at] && strchr("+-.:0123456789", p[at]);
+}
+
 /* The zone at AT, after a blank or not, or that of the source: local seconds F->s become UTC. */
 static size_t
 zone_at(struct time_ctx *c, const char *p, size_t n, size_t at, struct found *f)
@@ -137,6 +152,8 @@ zone_at(struct time_ctx *c, const char *p, size_t n, size_t at, struct found *f)
 		len = 0;
 	f->zoned = len > 0;
 	f->zone_may_follow = len == 0 && blank;
+	if (!f->zone_may_follow && zone_may_go_on(p, n, at + blank + len, len))
+		f->frac_at = 0;		/* the next time may only look the same */
 	f->s = len ? f->s - east : by_zone(c, f->s);
 	return len ? at + blank + len : at;
 }
