@@ -6,6 +6,8 @@
 #include "base/diag.h"
 #include "base/xalloc.h"
 
+enum { CACHE_LINE = 64 };
+
 static void *
 had(void *p)
 {
@@ -24,6 +26,14 @@ void *
 xcalloc(size_t n, size_t size)
 {
 	return had(calloc(n ? n : 1, size));
+}
+
+void *
+xcalloc_apart(size_t n, size_t size)
+{
+	size_t bytes = ((n ? n : 1) * size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+
+	return memset(had(aligned_alloc(CACHE_LINE, bytes)), 0, bytes);
 }
 
 char *

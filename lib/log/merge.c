@@ -108,22 +108,24 @@ merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_wat
     struct ledger *l, struct render *out, struct merge_count *count)
 {
 	bool silent = watch && watch->silent, good;
+	int64_t newest = INT64_MIN, inherited = 0;
 	struct merge m;
 	unsigned top = start(&m, v, n);
 
-	count->newest_ns = INT64_MIN;
 	while (m.key[top] < limit && out->error == 0) {
 		if (watch)
 			watch->each(v[top], &m.head[top], l, watch->cookie);
 		if (!silent)
 			put(out, v[top], &m.head[top]);
 		count->records++;
-		count->inherited += m.head[top].inherited;
-		if (m.key[top] > count->newest_ns)
-			count->newest_ns = m.key[top];
+		inherited += m.head[top].inherited;
+		if (m.key[top] > newest)
+			newest = m.key[top];
 		advance(&m, top, n);
 		top = replay(&m, top);
 	}
+	count->inherited += inherited;
+	count->newest_ns = newest;
 	good = m.key[top] == ENDED || out->error;
 	release(&m);
 	return good;

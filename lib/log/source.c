@@ -558,7 +558,7 @@ source_range(struct source *v, int64_t from, int64_t to)
 struct source *
 source_view(struct source *s, int64_t from, int64_t to, size_t buffer)
 {
-	struct source *v = xcalloc(1, sizeof *v);
+	struct source *v = xcalloc_apart(1, sizeof *v);
 
 	*v = *s;
 	v->shared = true;

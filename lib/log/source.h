@@ -61,6 +61,18 @@ struct source {
 	enum format_cut cut;
 	int error;			/* errno that ended it early, 0 for none */
 
+	/* BUF[LO..HI) is held, the next record begins at CUR; BASE is the offset of BUF[0]. */
+	char *buf;
+	size_t cap, lo, cur, hi;
+	int64_t base;
+	bool eof, hold;			/* HOLD: LO moves by source_release() alone */
+	bool simple, fast;		/* its times stand at the start; and NEXT is known, so the short way is open */
+	bool started, has_next, in_rest;
+	struct stamp next;		/* the time of the record that begins at CUR */
+	int64_t endless;		/* a block's end marker is nowhere from CUR up to here */
+	int64_t first_ns;		/* of the first of lines that are records each; 0 for none */
+	int64_t last_ns;		/* of the last one that had any, for those that inherit */
+
 	/* Where the bytes come from. */
 	int fd;				/* -1: closed, or opened anew for each read */
 	dev_t dev;			/* what LOCATION was when it was opened */
@@ -77,18 +89,6 @@ struct source {
 	bool torn;			/* a block has no end yet */
 	unsigned undated;		/* lines that had no time, while none had any: their time is when they came */
 	int64_t at, end;		/* offset of the next read; none beyond END */
-
-	/* BUF[LO..HI) is held, the next record begins at CUR; BASE is the offset of BUF[0]. */
-	char *buf;
-	size_t cap, lo, cur, hi;
-	int64_t base;
-	bool eof, hold;			/* HOLD: LO moves by source_release() alone */
-	bool simple, fast;		/* its times stand at the start; and NEXT is known, so the short way is open */
-	bool started, has_next, in_rest;
-	struct stamp next;		/* the time of the record that begins at CUR */
-	int64_t endless;		/* a block's end marker is nowhere from CUR up to here */
-	int64_t first_ns;		/* of the first of lines that are records each; 0 for none */
-	int64_t last_ns;		/* of the last one that had any, for those that inherit */
 };
 
 /*
