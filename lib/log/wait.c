@@ -124,29 +124,37 @@ advance(struct order *o, struct node *p, const struct node *who)
 }
 
 /*
- * P goes to the place of WHO, which waits for it, and so do those whom P waits
- * for.  Each is looked at once, because they may wait for each other.
+ * From P on, to whom it waits for, and whom they wait for, as long as GO says.
+ * Each is gone on from once, because they may wait for each other.
  */
 static void
-promote(struct order *o, struct node *p, const struct node *who)
+spread(struct order *o, struct node *p, bool (*go)(struct order *o, struct node *to, const struct node *from))
 {
 	size_t n = 0;
 
-	if (o->spec->mode == ORDER_MINIMAX || !advance(o, p, who))
-		return;
 	o->visit++;
 	for (;;) {
 		p->visited = o->visit;
 		for (struct wait *w = p->needs; w; w = w->mine) {
-			if (w->done || !w->provider || w->provider->visited == o->visit || !advance(o, w->provider, p))
+			struct node *to = w->provider;
+
+			if (w->done || !to || to->visited == o->visit || !go(o, to, p))
 				continue;
 			o->promoted = xgrow(o->promoted, n, &o->promoted_cap, sizeof(struct node *));
-			o->promoted[n++] = w->provider;
+			o->promoted[n++] = to;
 		}
 		if (n == 0)
 			return;
 		p = o->promoted[--n];
 	}
+}
+
+/* P goes to the place of WHO, which waits for it, and so do those whom P waits for. */
+static void
+promote(struct order *o, struct node *p, const struct node *who)
+{
+	if (o->spec->mode != ORDER_MINIMAX && advance(o, p, who))
+		spread(o, p, advance);
 }
 
 void
@@ -161,36 +169,22 @@ order_provide(struct order *o, struct wait *w, struct node *provider)
 		order_suspect(o, w->waiter, true);
 }
 
-/* Nobody of those for whom P was promoted need wait for it any more: P, and whom it waits for, go back. */
-static void
-go_back(struct order *o, struct node *p)
+/* P goes to where those who still wait for it want it, or back to its time. */
+static bool
+go_back(struct order *o, struct node *p, const struct node *from)
 {
-	size_t n = 0;
+	bool ready = p->heap;
 
-	o->visit++;
-	p->visited = o->visit;
-	for (;;) {
-		bool ready = p->heap;
-
-		if (ready)
-			ready_remove(&o->ready, p);
-		p->place = node_place(p);
-		for (struct wait *w = p->before; w; w = w->next)
-			if (!w->done)
-				advance(o, p, w->waiter);
-		if (ready)
-			ready_push(&o->ready, p);
-		for (struct wait *w = p->needs; w; w = w->mine) {
-			if (w->done || !w->provider || w->provider->visited == o->visit)
-				continue;
-			w->provider->visited = o->visit;
-			o->promoted = xgrow(o->promoted, n, &o->promoted_cap, sizeof(struct node *));
-			o->promoted[n++] = w->provider;
-		}
-		if (n == 0)
-			return;
-		p = o->promoted[--n];
-	}
+	(void)from;
+	if (ready)
+		ready_remove(&o->ready, p);
+	p->place = node_place(p);
+	for (struct wait *w = p->before; w; w = w->next)
+		if (!w->done)
+			advance(o, p, w->waiter);
+	if (ready)
+		ready_push(&o->ready, p);
+	return true;
 }
 
 void
@@ -212,8 +206,10 @@ order_provide_instead(struct order *o, struct node *provider, struct node *inste
 			order_provide(o, w, instead);
 		}
 	}
-	if (any && o->spec->mode != ORDER_MINIMAX)
-		go_back(o, provider);
+	if (any && o->spec->mode != ORDER_MINIMAX) {
+		go_back(o, provider, NULL);
+		spread(o, provider, go_back);
+	}
 }
 
 static bool
