@@ -310,14 +310,15 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	touch all
 	for i in 1 2 3; do
 		start log sh -c 'exec rejoin-log -f --save-state state "$@" >>all' log "${sources[@]}"
-		wait_for "[ \"\$(lines_of all | xargs -n1 | sort -n | xargs)\" = \"\$(seq -s ' ' $n) \$(seq -s ' ' 101 10$n)\" ]" 20
+		wait_for "[ \"\$(lines_of all | xargs -n1 | sort -n | xargs)\" = \"\$(seq -s ' ' $n) \$(seq -s ' ' 101 10$n)\" ]" 60 ||
+			{ cat all log.err requests; false; }
 		[ "$i" != 2 ] || { pkill -KILL -P "$log_pid"; say break; }
 		[ "$i" = 3 ] || kill -KILL "$log_pid"
 		n=$((n + 1))
 		entries "$n" "$n" "$([ "$i" = 3 ] && echo log || echo quiet)"
 		say "event $n 2026-11-21T20:00:0$n.500Z event line 10$n"
 	done
-	wait_for '[ "$(lines_of all | wc -w)" = 12 ]' 20
+	wait_for '[ "$(lines_of all | wc -w)" = 12 ]' 60
 	lines_of all
 	[ "$(lines_of all | xargs -n1 | sort -n | xargs)" = '1 2 3 4 5 6 101 102 103 104 105 106' ]
 	end_pids "$log_pid"
