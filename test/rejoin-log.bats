@@ -180,7 +180,7 @@ lines() { cat "$@" | sort | md5sum; }
 by_host() {
 	awk -v RS= 'BEGIN { FS = "\n" } { for (i = 1; i < NF; i += 2) {
 		split($(i + 1), w, " "); split($i, x, " ")
-		host = $i ~ /^[0-9]{19} / ? w[1] : x[1]
+		host = $i ~ /^[0-9]+ / ? w[1] : x[1]
 		print $i "\n" $(i + 1) >("hosts/" host ".log") } }' "$1"
 }
 
