@@ -68,7 +68,7 @@ check(const struct options *set, struct sources *all)
 	int64_t found = 0, records = 0;
 
 	for (unsigned i = 0; i < all->n; i++)
-		found += check_run(all->v[i], &set->job.rules, tell_violation, NULL, &records);
+		found += check_run(all->v[i], &set->run.rules, tell_violation, NULL, &records);
 	diag_note("%jd records, %jd edges violated", (intmax_t)records, (intmax_t)found);
 	return found == 0;
 }
@@ -119,7 +119,7 @@ save_svg(const struct options *set, const struct picture *pic)
 }
 
 struct progress {
-	const struct job *job;
+	const struct run *run;
 	const struct order_count *count;
 };
 
@@ -128,7 +128,7 @@ tell_progress(void *cookie)
 {
 	const struct progress *p = cookie;
 	struct order_count now = *p->count;
-	struct merge_count merged = p->job->merged;
+	struct merge_count merged = p->run->merged;
 
 	order_count_merged(&now, &merged);
 	sum_up(&now, true);
@@ -137,11 +137,11 @@ tell_progress(void *cookie)
 static bool
 merge(struct options *set, const struct specs *specs, struct sources *all)
 {
-	struct render_style *s = &set->job.style;
-	const struct source *once = set->job.exact ? sources_find_once(all) : NULL;
+	struct render_style *s = &set->run.style;
+	const struct source *once = set->run.exact ? sources_find_once(all) : NULL;
 	bool tty = isatty(STDOUT_FILENO);
 	struct order_count count = { 0 };
-	struct progress progress = { &set->job, &count };
+	struct progress progress = { &set->run, &count };
 	struct picture *pic;
 	struct ask *ask;
 	struct render out;
@@ -157,7 +157,7 @@ merge(struct options *set, const struct specs *specs, struct sources *all)
 		all->v[i]->cookie = &out;
 	}
 	ask = ask_begin(tell_progress, &progress);
-	job_run(&set->job, all, &out, &count);
+	run_merge(&set->run, all, &out, &count);
 	ask_end(ask);
 	render_flush(&out);
 	if (out.error)
@@ -222,10 +222,10 @@ follow(struct options *set, struct specs *specs, const struct formats *formats, 
 
 	options_settle_style(set, tty, specs);
 	pic = picture_begin(set, tty);
-	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : &set->job.style);
-	job_order_spec(&set->job, &spec.live.order);
+	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : &set->run.style);
+	run_order_spec(&set->run, &spec.live.order);
 	spec.live.hold_ms = set->hold_ms;
-	spec.live.patience_ms = set->job.patience_ms;
+	spec.live.patience_ms = set->run.patience_ms;
 	if (follow_open(&spec, &out, &w.count, &w.follow, &f) < 0)
 		fail_die(&f);
 	signo = follow_run(w.follow);
@@ -269,12 +269,12 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	options_init(&set);
-	set.job.offset = tell_offset;
-	set.job.dropped = tell_dropped;
+	set.run.offset = tell_offset;
+	set.run.dropped = tell_dropped;
 	while ((c = opt_next(argc, argv, options_table, "[OPTION]... [SOURCE]...")) != -1)
 		options_set(&set, c);
 	options_check(&set);
-	if (rules_load(&set.job.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
+	if (rules_load(&set.run.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
 		fail_die(&f);
 	list_sources(&set, argv + optind, &specs, &failed);
 	options_check_offsets(&set, &specs);

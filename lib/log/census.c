@@ -4,7 +4,7 @@
 
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/idset.h"
 #include "log/merge.h"
 #include "log/node.h"
@@ -52,12 +52,12 @@ note(struct source *s, const struct record *r, struct ledger *l, void *cookie)
 	const struct census *c = cookie;
 	struct fields fields;
 
-	if (!s->finder)
-		s->finder = finder_new(c->rules, c->used[s->rank]);
+	if (!s->matcher)
+		s->matcher = matcher_new(c->rules, c->used[s->rank]);
 	if (c->skew && !l->skew)
 		l->skew = skew_new(c->n);
 	l->window_ns = c->window_ns;
-	finder_edges(s->finder, s, r, &l->edges);
+	matcher_constraints(s->matcher, s, r, &l->edges);
 	if (has_clock(s) && format_fields(s->fmt, r->p, r->n, &fields))
 		rule_clocks(s, &fields, &l->edges);
 	ledger_enter(l, s, r);
@@ -155,25 +155,25 @@ search(void *cookie)
 {
 	struct search *x = cookie;
 	const struct census *c = x->census;
-	struct edges edges = { NULL, 0, 0 };
+	struct constraints edges = { NULL, 0, 0 };
 	struct record r;
 
 	for (unsigned i = x->first; i < c->n; i += x->step) {
 		struct source *s = c->v[i];
 		struct fields fields;
 
-		if (!s->finder)
-			s->finder = finder_new(c->rules, c->used[s->rank]);
+		if (!s->matcher)
+			s->matcher = matcher_new(c->rules, c->used[s->rank]);
 		while (source_next(s, &r)) {
-			finder_edges(s->finder, s, &r, &edges);
+			matcher_constraints(s->matcher, s, &r, &edges);
 			if (has_clock(s) && format_fields(s->fmt, r.p, r.n, &fields))
 				rule_clocks(s, &fields, &edges);
 			for (size_t k = 0; k < edges.n; k++) {
-				const struct edge *e = &edges.v[k];
-				bool counts = e->what == EDGE_TICK || (e->what == EDGE_NUMBER && !e->sparse);
+				const struct constraint *e = &edges.v[k];
+				bool counts = e->what == CONSTRAINT_CLOCK_SET || (e->what == CONSTRAINT_SEQUENCE && !e->sparse);
 				uint64_t id = counts ? rule_tick_id(e->id, e->n) : e->id;
 
-				if ((e->what == EDGE_SEND || counts) && idset_has(&c->needed, id))
+				if ((e->what == CONSTRAINT_SEND || counts) && idset_has(&c->needed, id))
 					idset_add(&x->found, id);
 			}
 			edges.n = 0;

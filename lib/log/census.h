@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "log/rule.h"
-#include "log/source.h"
+#include "record/rule.h"
+#include "record/source.h"
 
 struct census;
 

@@ -2,7 +2,7 @@
 
 #include "base/xalloc.h"
 #include "log/check.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/ids.h"
 
 /* A record, or a stop or start of an entity. */
@@ -30,7 +30,7 @@ struct check {
 };
 
 static void
-tell(struct check *c, const struct edge *x, int64_t line, int64_t cause, int64_t count)
+tell(struct check *c, const struct constraint *x, int64_t line, int64_t cause, int64_t count)
 {
 	struct violation v = { c->source, line, cause,
 	    x->rule == UINT16_MAX ? "clock" : c->rules->v[x->rule].name };
@@ -40,7 +40,7 @@ tell(struct check *c, const struct edge *x, int64_t line, int64_t cause, int64_t
 }
 
 static void
-sent(struct check *c, const struct edge *x, uint64_t id, int64_t line)
+sent(struct check *c, const struct constraint *x, uint64_t id, int64_t line)
 {
 	uint64_t *w = ids_find(&c->wanted, id);
 
@@ -64,7 +64,7 @@ needed(struct check *c, uint64_t id, int64_t line)
 
 /* The span whose end X is: its parent must not have ended before. */
 static void
-child_ends(struct check *c, const struct edge *x, int64_t line)
+child_ends(struct check *c, const struct constraint *x, int64_t line)
 {
 	const uint64_t *parent = ids_find(&c->parents, x->id), *end = parent ? ids_find(&c->ended, *parent) : NULL;
 
@@ -74,7 +74,7 @@ child_ends(struct check *c, const struct edge *x, int64_t line)
 
 /* A child of a span that has not ended yet; its first beginning counts. */
 static void
-began(struct check *c, const struct edge *x)
+began(struct check *c, const struct constraint *x)
 {
 	if (!ids_find(&c->ended, x->id) && !ids_find(&c->parents, (uint64_t)x->n))
 		*ids_put(&c->parents, (uint64_t)x->n) = x->id;
@@ -84,7 +84,7 @@ began(struct check *c, const struct edge *x)
 static void
 passes(struct check *c, uint64_t boot, int64_t n, int64_t line)
 {
-	static const struct edge clock = { .rule = UINT16_MAX };
+	static const struct constraint clock = { .rule = UINT16_MAX };
 	uint64_t *most = ids_put(&c->boots, boot), *at = ids_put(&c->boot_lines, boot);
 
 	if (*most > (uint64_t)n + 1) {
@@ -97,7 +97,7 @@ passes(struct check *c, uint64_t boot, int64_t n, int64_t line)
 
 /* As log/lifecycle.c pairs them: a stop that stands behind the start it belongs before. */
 static void
-turn(struct check *c, const struct edge *x, const struct event *e)
+turn(struct check *c, const struct constraint *x, const struct event *e)
 {
 	uint64_t *slot = ids_put(&c->lives, x->id);
 	struct life *l;
@@ -105,7 +105,7 @@ turn(struct check *c, const struct edge *x, const struct event *e)
 	if (!*slot)
 		*slot = (uint64_t)(uintptr_t)xcalloc(1, sizeof *l);
 	l = (struct life *)(uintptr_t)*slot;
-	if (x->what == EDGE_START) {
+	if (x->what == CONSTRAINT_START) {
 		l->again = l->started;
 		l->start = *e;
 		/* A start that a stop stands before has nothing to wait for. */
@@ -130,37 +130,37 @@ turn(struct check *c, const struct edge *x, const struct event *e)
 
 /* By a sequence with an id: what a source counted by itself is not told from others once it is merged. */
 static bool
-is_numbered(const struct check *c, const struct edge *x)
+is_numbered(const struct check *c, const struct constraint *x)
 {
-	return x->what == EDGE_NUMBER && !x->sparse && x->id != c->own;
+	return x->what == CONSTRAINT_SEQUENCE && !x->sparse && x->id != c->own;
 }
 
 static void
-judge(struct check *c, const struct edges *edges, const struct event *e)
+judge(struct check *c, const struct constraints *edges, const struct event *e)
 {
 	for (size_t i = 0; i < edges->n; i++) {
-		const struct edge *x = &edges->v[i];
+		const struct constraint *x = &edges->v[i];
 
-		if (x->what == EDGE_SEND) {
+		if (x->what == CONSTRAINT_SEND) {
 			sent(c, x, x->id, e->line);
 			child_ends(c, x, e->line);
-		} else if (x->what == EDGE_CHILD) {
+		} else if (x->what == CONSTRAINT_CHILD) {
 			began(c, x);
-		} else if (x->what == EDGE_END) {
+		} else if (x->what == CONSTRAINT_END) {
 			*ids_put(&c->ended, x->id) = (uint64_t)e->line;
 		}
-		if (x->what == EDGE_TICK || is_numbered(c, x))
+		if (x->what == CONSTRAINT_CLOCK_SET || is_numbered(c, x))
 			sent(c, x, rule_tick_id(x->id, x->n), e->line);
-		else if (x->what == EDGE_STOP || x->what == EDGE_START)
+		else if (x->what == CONSTRAINT_STOP || x->what == CONSTRAINT_START)
 			turn(c, x, e);
 	}
 	/* Behind what it sends, so that a record does not wait for itself. */
 	for (size_t i = 0; i < edges->n; i++) {
-		const struct edge *x = &edges->v[i];
+		const struct constraint *x = &edges->v[i];
 
-		if (x->what == EDGE_NEED)
+		if (x->what == CONSTRAINT_NEED)
 			needed(c, x->id, e->line);
-		else if (x->what == EDGE_SEEN)
+		else if (x->what == CONSTRAINT_CLOCK_NEED)
 			needed(c, rule_tick_id(x->id, x->n), e->line);
 		else if (is_numbered(c, x) && x->n > 0)
 			needed(c, rule_tick_id(x->id, x->n - 1), e->line);
@@ -187,7 +187,7 @@ check_run(struct source *s, const struct rules *rules,
     void (*fn)(const struct violation *v, void *cookie), void *cookie, int64_t *records)
 {
 	struct check c = { .source = s, .rules = rules, .tell = fn, .cookie = cookie };
-	struct edges edges = { NULL, 0, 0 };
+	struct constraints edges = { NULL, 0, 0 };
 	bool *used = xcalloc(rules->n + 1, sizeof *used);
 	struct fields fields;
 	struct record r;
@@ -198,7 +198,7 @@ check_run(struct source *s, const struct rules *rules,
 	/* All of them: what was merged has no order of its own that could be trusted. */
 	for (size_t i = 0; i < rules->n; i++)
 		used[i] = rule_is_for(&rules->v[i], s->fmt);
-	s->finder = finder_new(rules, used);
+	s->matcher = matcher_new(rules, used);
 	while (source_next(s, &r) > 0) {
 		struct event e = { line, r.t, r.res };
 
@@ -206,7 +206,7 @@ check_run(struct source *s, const struct rules *rules,
 		for (const char *p = r.p; (p = memchr(p, '\n', (size_t)(r.p + r.n - p))); p++)
 			line++;
 		edges.n = 0;
-		finder_edges(s->finder, s, &r, &edges);
+		matcher_constraints(s->matcher, s, &r, &edges);
 		if (format_fields(s->fmt, r.p, r.n, &fields)) {
 			rule_clocks(s, &fields, &edges);
 			/* Numbers are surer than a clock. */

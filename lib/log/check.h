@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#include "log/rule.h"
-#include "log/source.h"
+#include "record/rule.h"
+#include "record/source.h"
 
 /* A record that stands before one that it must follow; lines are counted from 1. */
 struct violation {

@@ -11,7 +11,7 @@
 
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/merge.h"
 #include "log/node.h"
 
@@ -28,9 +28,9 @@ note(struct source *s, const struct record *r, struct ledger *l, void *cookie)
 {
 	const struct easy *e = cookie;
 
-	if (!s->finder)
-		s->finder = finder_new(e->order.spec->rules, e->used[s->rank]);
-	finder_edges(s->finder, s, r, &l->edges);
+	if (!s->matcher)
+		s->matcher = matcher_new(e->order.spec->rules, e->used[s->rank]);
+	matcher_constraints(s->matcher, s, r, &l->edges);
 	ledger_enter(l, s, r);
 }
 

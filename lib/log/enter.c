@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/node.h"
 
 /* By a record that is not known here, since time alone decided about it? */
@@ -15,7 +15,7 @@ sent_before(const struct order *o, uint64_t id)
 }
 
 void
-order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule, bool quiet)
+order_need(struct order *o, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule, bool quiet)
 {
 	uint64_t *slot;
 	struct wait *w;
@@ -113,32 +113,32 @@ static bool
 has_number(const struct node *e)
 {
 	for (size_t i = 0; i < e->edges.n; i++)
-		if (e->edges.v[i].what == EDGE_NUMBER && !e->edges.v[i].own)
+		if (e->edges.v[i].what == CONSTRAINT_SEQUENCE && !e->edges.v[i].own)
 			return true;
 	return false;
 }
 
 /* Journals of several units are followed one by one, as they come. */
 static void
-in_series(struct order *o, struct node *e, const struct edge *x)
+in_series(struct order *o, struct node *e, const struct constraint *x)
 {
 	const uint64_t *last = ids_find(&o->numbers, x->id), *next;
 	uint64_t id = rule_tick_id(x->id, x->n);
 
 	series_enter(o, e, x);
-	next = x->what == EDGE_NUMBER ? ids_find(&o->ids, rule_tick_id(x->id, x->n + 1)) : NULL;
-	if (x->what == EDGE_NUMBER && ids_find(&o->ids, id) && (*ids_find(&o->ids, id) & TAGS) == TAG_OUT)
+	next = x->what == CONSTRAINT_SEQUENCE ? ids_find(&o->ids, rule_tick_id(x->id, x->n + 1)) : NULL;
+	if (x->what == CONSTRAINT_SEQUENCE && ids_find(&o->ids, id) && (*ids_find(&o->ids, id) & TAGS) == TAG_OUT)
 		return;			/* the first one counts */
-	if ((x->what == EDGE_NUMBER ? !o->live || !x->sparse : !o->live && !has_number(e)) &&
+	if ((x->what == CONSTRAINT_SEQUENCE ? !o->live || !x->sparse : !o->live && !has_number(e)) &&
 	    ((last && !x->own && (int64_t)*last > x->n + 1) || (next && (*next & TAGS) == TAG_OUT)))
 		come_late(o, e);
-	if (x->what == EDGE_MONO)
+	if (x->what == CONSTRAINT_MONO)
 		return;
 	sends(o, e, id);
 	/* With a census it is known whether the one before it is still to come. */
 	id = rule_tick_id(x->id, x->n - 1);
 	if (o->spec->census && !x->sparse && x->n > 0 && !census_is_unsent(o->spec->census, id))
-		order_need(o, e, id, EDGE_CLOCK, UINT16_MAX, true);
+		order_need(o, e, id, CONSTRAINT_CLOCK, UINT16_MAX, true);
 }
 
 /*
@@ -146,7 +146,7 @@ in_series(struct order *o, struct node *e, const struct edge *x)
  * to be still to come.
  */
 static void
-has_seen(struct order *o, struct node *e, const struct edge *x)
+has_seen(struct order *o, struct node *e, const struct constraint *x)
 {
 	const struct census *census = o->spec->census;
 	uint64_t id = rule_tick_id(x->id, x->n);
@@ -154,11 +154,11 @@ has_seen(struct order *o, struct node *e, const struct edge *x)
 
 	if (!reached || (int64_t)*reached < x->n || (slot && (*slot & TAGS) == TAG_HERE) ||
 	    (census && !census_is_unsent(census, id)))
-		order_need(o, e, id, EDGE_CLOCK, UINT16_MAX, false);
+		order_need(o, e, id, CONSTRAINT_CLOCK, UINT16_MAX, false);
 }
 
 static void
-ticks(struct order *o, struct node *e, const struct edge *x)
+ticks(struct order *o, struct node *e, const struct constraint *x)
 {
 	const uint64_t *reached = ids_find(&o->clocks, x->id);
 	uint64_t id = rule_tick_id(x->id, x->n);
@@ -172,29 +172,29 @@ static void
 enter(struct order *o, struct node *e)
 {
 	for (size_t i = 0; i < e->edges.n; i++) {
-		const struct edge *x = &e->edges.v[i];
+		const struct constraint *x = &e->edges.v[i];
 
 		switch (x->what) {
-		case EDGE_SEND:
+		case CONSTRAINT_SEND:
 			sends(o, e, x->id);
 			break;
-		case EDGE_NEED:
-			order_need(o, e, x->id, (enum edge_class)x->class, x->rule, false);
+		case CONSTRAINT_NEED:
+			order_need(o, e, x->id, (enum constraint_class)x->class, x->rule, false);
 			break;
-		case EDGE_TICK:
+		case CONSTRAINT_CLOCK_SET:
 			ticks(o, e, x);
 			break;
-		case EDGE_NUMBER:
-		case EDGE_MONO:
+		case CONSTRAINT_SEQUENCE:
+		case CONSTRAINT_MONO:
 			in_series(o, e, x);
 			break;
-		case EDGE_SEEN:
+		case CONSTRAINT_CLOCK_NEED:
 			has_seen(o, e, x);
 			break;
-		case EDGE_CHILD:
+		case CONSTRAINT_CHILD:
 			nesting_enter(o, e, x);
 			break;
-		case EDGE_END:
+		case CONSTRAINT_END:
 			break;		/* when its turn has come */
 		default:
 			lifecycle_enter(o, e, x);
@@ -211,7 +211,7 @@ by_boot(struct order *o, struct node *e, uint64_t boot, int64_t us)
 	if (!*base)
 		*base = (uint64_t)(e->r.t - us * 1000);
 	e->r.t = (int64_t)*base + us * 1000;
-	edges_add(&e->edges, EDGE_MONO, EDGE_CLOCK, boot)->n = us;
+	constraints_add(&e->edges, CONSTRAINT_MONO, CONSTRAINT_CLOCK, boot)->n = us;
 }
 
 /* What its feed knows of it. */
@@ -221,7 +221,7 @@ by_note(struct order *o, struct node *e, const struct feed_note *note)
 	if (note->boot)
 		by_boot(o, e, note->boot, note->mono_us);
 	if (note->sequence) {
-		struct edge *x = edges_add(&e->edges, EDGE_NUMBER, EDGE_CLOCK, note->sequence);
+		struct constraint *x = constraints_add(&e->edges, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK, note->sequence);
 
 		x->n = note->number;
 		x->sparse = note->sparse;
@@ -254,14 +254,14 @@ program_order(struct order *o, struct node *e)
 	}
 	l->last = e;
 	if (l->source->fifo && last)
-		order_provide(o, order_wait_new(o, e, 0, EDGE_PROGRAM, UINT16_MAX), last);
+		order_provide(o, order_wait_new(o, e, 0, CONSTRAINT_PROGRAM, UINT16_MAX), last);
 }
 
 static struct node *
 node_new(struct order *o, struct lane *l)
 {
 	struct node *e = o->free_nodes;
-	struct edges kept = { NULL, 0, 0 };
+	struct constraints kept = { NULL, 0, 0 };
 
 	if (e) {
 		o->free_nodes = (struct node *)e->before;
@@ -341,7 +341,7 @@ order_load(struct order *o, struct lane *l)
 	e->emitter = l->by_emitter ? emitter_of(l->source, &fields, record_text(&e->r)) : 0;
 	program_order(o, e);
 	if (l->rules)
-		finder_edges(l->source->finder, l->source, &e->r, &e->edges);
+		matcher_constraints(l->source->matcher, l->source, &e->r, &e->edges);
 	if (l->clocks)
 		rule_clocks(l->source, &fields, &e->edges);
 	enter(o, e);

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "log/regex.h"
-#include "log/source.h"
+#include "record/regex.h"
+#include "record/source.h"
 
 struct filter {
 	int64_t since_ns, until_ns;	/* UNTIL exclusive */

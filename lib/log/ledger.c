@@ -73,7 +73,7 @@ needs(struct ledger *l, uint64_t id, const struct source *s, const struct record
 
 /* Other units' entries have the numbers between those of a journal. */
 static void
-number(struct ledger *l, const struct edge *x, const struct source *s, const struct record *r)
+number(struct ledger *l, const struct constraint *x, const struct source *s, const struct record *r)
 {
 	if (x->sparse)
 		return;
@@ -88,19 +88,19 @@ ledger_enter(struct ledger *l, const struct source *s, const struct record *r)
 	if (r->t > l->newest_ns)
 		l->newest_ns = r->t;
 	for (size_t i = 0; i < l->edges.n; i++) {
-		const struct edge *x = &l->edges.v[i];
+		const struct constraint *x = &l->edges.v[i];
 
-		if (x->what == EDGE_SEND)
+		if (x->what == CONSTRAINT_SEND)
 			sends(l, x->id, ledger_value(s->rank, r->t, !r->inherited));
-		else if (x->what == EDGE_TICK)
+		else if (x->what == CONSTRAINT_CLOCK_SET)
 			sends(l, rule_tick_id(x->id, x->n), ledger_value(s->rank, r->t, false));
-		else if (x->what == EDGE_NUMBER)
+		else if (x->what == CONSTRAINT_SEQUENCE)
 			number(l, x, s, r);
-		else if (x->what == EDGE_NEED)
+		else if (x->what == CONSTRAINT_NEED)
 			needs(l, x->id, s, r);
-		else if (x->what == EDGE_CHILD)	/* so that it is known whether it ends */
+		else if (x->what == CONSTRAINT_CHILD)	/* so that it is known whether it ends */
 			needs(l, (uint64_t)x->n, s, r);
-		else if (x->what == EDGE_SEEN)
+		else if (x->what == CONSTRAINT_CLOCK_NEED)
 			needs(l, rule_tick_id(x->id, x->n), s, r);
 	}
 	l->edges.n = 0;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "log/ids.h"
-#include "log/rule.h"
+#include "record/rule.h"
 #include "log/skew.h"
 
 /* The value of an id that was sent; LEDGER_TIMED: by a message whose time is its own. */
@@ -37,7 +37,7 @@ struct ledger {
 	struct ids sent;
 	struct need *open;
 	size_t n_open, open_cap;
-	struct edges edges;	/* of one record */
+	struct constraints edges;	/* of one record */
 	struct skew *skew;	/* is told of messages from one source to another; or NULL */
 	int64_t window_ns;	/* what was sent longer before a need does not meet it */
 	int64_t newest_ns;

@@ -26,36 +26,36 @@ entity_get(struct order *o, uint64_t id)
 	return (struct entity *)(uintptr_t)*slot;
 }
 
-static const struct edge *
+static const struct constraint *
 edge_of(const struct node *e, uint64_t id)
 {
 	for (size_t i = 0; i < e->edges.n; i++)
-		if (e->edges.v[i].id == id && e->edges.v[i].what >= EDGE_STOP)
+		if (e->edges.v[i].id == id && e->edges.v[i].what >= CONSTRAINT_STOP)
 			return &e->edges.v[i];
 	return NULL;
 }
 
 static bool
-is(const struct node *e, uint64_t id, enum edge_what what)
+is(const struct node *e, uint64_t id, enum constraint_kind what)
 {
-	const struct edge *edge = edge_of(e, id);
+	const struct constraint *edge = edge_of(e, id);
 
 	return edge && edge->what == what;
 }
 
 void
-lifecycle_enter(struct order *o, struct node *e, const struct edge *edge)
+lifecycle_enter(struct order *o, struct node *e, const struct constraint *edge)
 {
 	struct entity *t = entity_get(o, edge->id);
 
 	t->v = xgrow(t->v, t->n, &t->cap, sizeof(struct node *));
 	t->v[t->n++] = e;
-	if (o->live && edge->what == EDGE_STOP)
+	if (o->live && edge->what == CONSTRAINT_STOP)
 		order_answer(o, e, rule_tick_id(edge->id, -1));
 }
 
 void
-lifecycle_leave(struct order *o, struct node *e, const struct edge *edge)
+lifecycle_leave(struct order *o, struct node *e, const struct constraint *edge)
 {
 	struct entity *t = entity_get(o, edge->id);
 	size_t i = 0;
@@ -64,17 +64,17 @@ lifecycle_leave(struct order *o, struct node *e, const struct edge *edge)
 		i++;
 	if (i < t->n)
 		t->v[i] = t->v[--t->n];
-	t->state = edge->what == EDGE_STOP ? ENTITY_STOPPED : ENTITY_STARTED;
+	t->state = edge->what == CONSTRAINT_STOP ? ENTITY_STOPPED : ENTITY_STARTED;
 }
 
 /* Has STOP, which is later than E, a start behind it that is more likely its own? */
 static bool
-has_own_start(const struct entity *t, const struct node *stop, const struct node *e, const struct edge *edge)
+has_own_start(const struct entity *t, const struct node *stop, const struct node *e, const struct constraint *edge)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct node *x = t->v[i];
 
-		if (x != e && is(x, edge->id, EDGE_START) && x->r.t >= stop->r.t && x->r.t - stop->r.t <= edge->n)
+		if (x != e && is(x, edge->id, CONSTRAINT_START) && x->r.t >= stop->r.t && x->r.t - stop->r.t <= edge->n)
 			return true;
 	}
 	return false;
@@ -88,7 +88,7 @@ follows(const struct node *x, const struct node *e)
 }
 
 struct node *
-lifecycle_stop(struct order *o, struct node *e, const struct edge *edge)
+lifecycle_stop(struct order *o, struct node *e, const struct constraint *edge)
 {
 	struct entity *t = entity_get(o, edge->id);
 	struct node *best = NULL;
@@ -99,7 +99,7 @@ lifecycle_stop(struct order *o, struct node *e, const struct edge *edge)
 		struct node *x = t->v[i];
 		int64_t later = x->r.t - e->r.t, res = x->r.res > e->r.res ? x->r.res : e->r.res;
 
-		if (!is(x, edge->id, EDGE_STOP) || later < -edge->n || follows(x, e))
+		if (!is(x, edge->id, CONSTRAINT_STOP) || later < -edge->n || follows(x, e))
 			continue;
 		if (later >= res && (t->state == ENTITY_UNKNOWN || later > edge->n || has_own_start(t, x, e, edge)))
 			continue;
@@ -110,7 +110,7 @@ lifecycle_stop(struct order *o, struct node *e, const struct edge *edge)
 }
 
 uint64_t
-lifecycle_missing(struct order *o, const struct edge *edge)
+lifecycle_missing(struct order *o, const struct constraint *edge)
 {
 	return entity_get(o, edge->id)->state == ENTITY_STARTED ? rule_tick_id(edge->id, -1) : 0;
 }

@@ -21,7 +21,7 @@
 #include "base/loop.h"
 #include "feed/feed.h"
 #include "feed/spec.h"
-#include "log/format.h"
+#include "record/format.h"
 #include "log/order.h"
 
 struct live_spec {

@@ -14,8 +14,8 @@
 
 #include "log/ledger.h"
 #include "log/render.h"
-#include "log/rule.h"
-#include "log/source.h"
+#include "record/rule.h"
+#include "record/source.h"
 
 struct merge_count {
 	int64_t records;

@@ -142,7 +142,7 @@ nest(struct order *o)
 			struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
 
 			for (size_t j = 0; j < e->edges.n; j++)
-				if (e->edges.v[j].what == EDGE_END)
+				if (e->edges.v[j].what == CONSTRAINT_END)
 					nesting_end(o, e, &e->edges.v[j]);
 		}
 	}

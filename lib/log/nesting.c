@@ -24,7 +24,7 @@ struct children {
 };
 
 void
-nesting_enter(struct order *o, struct node *e, const struct edge *edge)
+nesting_enter(struct order *o, struct node *e, const struct constraint *edge)
 {
 	uint64_t *slot = ids_put(&o->children, edge->id), end = (uint64_t)edge->n;
 	struct children *c;
@@ -41,7 +41,7 @@ nesting_enter(struct order *o, struct node *e, const struct edge *edge)
 }
 
 void
-nesting_begun(struct order *o, const struct node *e, const struct edge *edge)
+nesting_begun(struct order *o, const struct node *e, const struct constraint *edge)
 {
 	const uint64_t *slot = ids_find(&o->children, edge->id);
 	struct children *c = slot ? (struct children *)(uintptr_t)*slot : NULL;
@@ -52,7 +52,7 @@ nesting_begun(struct order *o, const struct node *e, const struct edge *edge)
 }
 
 void
-nesting_end(struct order *o, struct node *e, const struct edge *edge)
+nesting_end(struct order *o, struct node *e, const struct constraint *edge)
 {
 	const uint64_t *slot = ids_find(&o->children, edge->id);
 	struct children *c = slot ? (struct children *)(uintptr_t)*slot : NULL;
@@ -63,7 +63,7 @@ nesting_end(struct order *o, struct node *e, const struct edge *edge)
 		if (x->asked || (x->begin && x->t > e->r.t))
 			continue;
 		x->asked = true;
-		order_need(o, e, x->end, EDGE_SPAN, edge->rule, false);
+		order_need(o, e, x->end, CONSTRAINT_SPAN, edge->rule, false);
 	}
 }
 
@@ -87,12 +87,12 @@ leave_parent(struct order *o, uint64_t id)
 }
 
 void
-nesting_leave(struct order *o, const struct edge *edge)
+nesting_leave(struct order *o, const struct constraint *edge)
 {
 	uint64_t *slot;
 	struct children *c;
 
-	if (edge->what == EDGE_SEND) {
+	if (edge->what == CONSTRAINT_SEND) {
 		leave_parent(o, edge->id);
 		return;
 	}

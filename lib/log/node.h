@@ -58,7 +58,7 @@ struct node {
 	struct place place;
 	struct wait *needs;		/* what it waits for or waited for */
 	struct wait *before;		/* who waits for it */
-	struct edges edges;
+	struct constraints edges;
 	unsigned unmet;			/* of its needs */
 	size_t heap;			/* its place among the ready, from 1; 0 for none */
 	uint64_t serial;		/* no two nodes have the same: memory is used again */
@@ -142,7 +142,7 @@ struct order {
 	int64_t *reached;		/* NEWEST_NS of each lane the last time; NULL the first time */
 	bool scouts;			/* some lanes have any */
 	struct ids ahead;		/* then: where what is sent ahead is */
-	struct edges scout_edges;	/* of one record */
+	struct constraints scout_edges;	/* of one record */
 };
 
 /* Further than any two times are apart, and from 0. */
@@ -205,7 +205,7 @@ bool order_read_beyond(struct order *o, int64_t ns);
 bool order_load(struct order *o, struct lane *l);
 
 /* E stands behind who sends ID; it is not marked if nobody does, where it is QUIET. */
-void order_need(struct order *o, struct node *e, uint64_t id, enum edge_class class, uint16_t rule, bool quiet);
+void order_need(struct order *o, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule, bool quiet);
 
 /* E is whom those who wait for ID wait for, though others will wait for another. */
 void order_answer(struct order *o, struct node *e, uint64_t id);
@@ -229,7 +229,7 @@ bool scout_fetch(struct order *o, struct node *e, int64_t ns, bool idle);
  * WAITER is to wait, for a record that order_provide() names or an id; who waits
  * for PROVIDER because of ID waits for INSTEAD; settled, it does not any more.  (wait.c)
  */
-struct wait *order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum edge_class class,
+struct wait *order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum constraint_class class,
     uint16_t rule);
 void order_provide(struct order *o, struct wait *w, struct node *provider);
 void order_provide_instead(struct order *o, struct node *provider, struct node *instead, uint64_t id);
@@ -264,14 +264,14 @@ void order_node_free(struct order *o, struct node *e);
 void order_minimax(struct order *o);
 
 /* The stop that must stand before E, a start whose turn has come; NULL for none. */
-struct node *lifecycle_stop(struct order *o, struct node *e, const struct edge *edge);
+struct node *lifecycle_stop(struct order *o, struct node *e, const struct constraint *edge);
 
 /* Live: the id with which a start that comes too early waits for its stop; 0 where none is missing. */
-uint64_t lifecycle_missing(struct order *o, const struct edge *edge);
+uint64_t lifecycle_missing(struct order *o, const struct constraint *edge);
 
 /* E is here, and is gone. */
-void lifecycle_enter(struct order *o, struct node *e, const struct edge *edge);
-void lifecycle_leave(struct order *o, struct node *e, const struct edge *edge);
+void lifecycle_enter(struct order *o, struct node *e, const struct constraint *edge);
+void lifecycle_leave(struct order *o, struct node *e, const struct constraint *edge);
 void lifecycle_release(struct order *o);
 
 /* Of two waits, the one that is better dropped: the weaker one, or the one that the times contradict more. */
@@ -285,9 +285,9 @@ struct node *order_suspect_next(struct order *o, const struct node *top, bool *h
 void order_suspect(struct order *o, struct node *e, bool now);
 
 /* E is here, and is gone; who is here of those that it must stand behind, the last of them, NULL for none. */
-void series_enter(struct order *o, struct node *e, const struct edge *edge);
-void series_leave(struct order *o, struct node *e, const struct edge *edge);
-struct node *series_before(struct order *o, const struct node *e, const struct edge *edge);
+void series_enter(struct order *o, struct node *e, const struct constraint *edge);
+void series_leave(struct order *o, struct node *e, const struct constraint *edge);
+struct node *series_before(struct order *o, const struct node *e, const struct constraint *edge);
 void series_release(struct order *o);
 
 /* All have been read: each waits for those before it. */
@@ -295,10 +295,10 @@ void series_chain(struct order *o);
 
 /* A child of a span is here, and has begun; the end E of a span, whose turn has come, waits for its children; they are gone. */
 void nesting_init(struct order *o);
-void nesting_enter(struct order *o, struct node *e, const struct edge *edge);
-void nesting_begun(struct order *o, const struct node *e, const struct edge *edge);
-void nesting_end(struct order *o, struct node *e, const struct edge *edge);
-void nesting_leave(struct order *o, const struct edge *edge);
+void nesting_enter(struct order *o, struct node *e, const struct constraint *edge);
+void nesting_begun(struct order *o, const struct node *e, const struct constraint *edge);
+void nesting_end(struct order *o, struct node *e, const struct constraint *edge);
+void nesting_leave(struct order *o, const struct constraint *edge);
 void nesting_release(struct order *o);
 
 /* Where E stands if nobody waits for it. */

@@ -79,7 +79,7 @@ set_offset(struct options *o)
 	int64_t ms;
 
 	if (strcmp(optarg, "auto") == 0 || strcmp(optarg, "off") == 0) {
-		o->job.estimate = strcmp(optarg, "auto") == 0;
+		o->run.estimate = strcmp(optarg, "auto") == 0;
 		return;
 	}
 	if (!eq || eq == optarg || num_parse_duration(eq + 1 + (negative || eq[1] == '+'), &ms) < 0 ||
@@ -104,29 +104,29 @@ options_set(struct options *o, int key)
 		o->follow = true;
 		break;
 	case 'n':
-		o->job.style.last = (unsigned long)opt_number("--lines", 1, 10000000);
+		o->run.style.last = (unsigned long)opt_number("--lines", 1, 10000000);
 		break;
 	case OPT_ASCII:
 		o->ascii = true;
 		break;
 	case OPT_BUFFER:
-		if (num_parse_size(optarg, &o->job.buffer_bytes) < 0 || o->job.buffer_bytes < 1 << 16)
+		if (num_parse_size(optarg, &o->run.buffer_bytes) < 0 || o->run.buffer_bytes < 1 << 16)
 			opt_misused("not a size of at least 64K for --buffer: '%s'", optarg);
 		break;
 	case OPT_CHECK:
 		o->check = true;
 		break;
 	case OPT_EXACT:
-		o->job.exact = true;
+		o->run.exact = true;
 		break;
 	case OPT_EXCLUDE:
-		set_regex(&o->job.filter.exclude, "--exclude");
+		set_regex(&o->run.filter.exclude, "--exclude");
 		break;
 	case OPT_EXPLAIN:
-		o->job.style.explain = true;
+		o->run.style.explain = true;
 		break;
 	case OPT_KEY_FORMAT:
-		o->job.style.json = opt_word("--format", formats) == 1;
+		o->run.style.json = opt_word("--format", formats) == 1;
 		break;
 	case OPT_GRAPH:
 		o->graph = true;
@@ -137,25 +137,25 @@ options_set(struct options *o, int key)
 			opt_misused("--hold is more than a day: '%s'", optarg);
 		break;
 	case OPT_INCLUDE:
-		set_regex(&o->job.filter.include, "--include");
+		set_regex(&o->run.filter.include, "--include");
 		break;
 	case OPT_KEY_JSON:
-		o->job.style.json = true;
+		o->run.style.json = true;
 		break;
 	case OPT_LEVEL:
-		o->job.filter.level = format_level((struct span){ optarg, strlen(optarg) });
-		if (!*optarg || o->job.filter.level < 0)
+		o->run.filter.level = format_level((struct span){ optarg, strlen(optarg) });
+		if (!*optarg || o->run.filter.level < 0)
 			opt_misused("not a level: '%s' (such as error, warning, info, debug)", optarg);
 		break;
 	case OPT_OFFSET:
 		set_offset(o);
 		break;
 	case OPT_ORDER:
-		o->job.order = opt_word("--order", orders);
+		o->run.order = opt_word("--order", orders);
 		break;
 	case OPT_PATIENCE:
-		o->job.patience_ms = opt_duration("--patience");
-		if (o->job.patience_ms > 86400000)
+		o->run.patience_ms = opt_duration("--patience");
+		if (o->run.patience_ms > 86400000)
 			opt_misused("--patience is more than a day: '%s'", optarg);
 		break;
 	case OPT_PREFIX:
@@ -165,14 +165,14 @@ options_set(struct options *o, int key)
 		o->raw = true;
 		break;
 	case OPT_RULES:
-		if (rules_load(&o->job.rules, optarg, &f) < 0)
+		if (rules_load(&o->run.rules, optarg, &f) < 0)
 			fail_die(&f);
 		break;
 	case OPT_SAVE_STATE:
 		o->state = optarg;
 		break;
 	case OPT_SINCE:
-		o->job.filter.since_ns = point_in_time("--since");
+		o->run.filter.since_ns = point_in_time("--since");
 		break;
 	case OPT_STRICT:
 		o->strict = true;
@@ -181,7 +181,7 @@ options_set(struct options *o, int key)
 		o->svg = optarg;
 		break;
 	case OPT_UNTIL:
-		o->job.filter.until_ns = point_in_time("--until");
+		o->run.filter.until_ns = point_in_time("--until");
 		break;
 	default:
 		abort();
@@ -191,34 +191,34 @@ options_set(struct options *o, int key)
 void
 options_init(struct options *o)
 {
-	*o = (struct options){ .prefix = PREFIX_AUTO, .hold_ms = -1, .job = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
+	*o = (struct options){ .prefix = PREFIX_AUTO, .hold_ms = -1, .run = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
 	    .estimate = true, .filter = FILTER_ALL } };
 }
 
 void
 options_release(struct options *o)
 {
-	regex_free(o->job.filter.include);
-	regex_free(o->job.filter.exclude);
-	rules_release(&o->job.rules);
+	regex_free(o->run.filter.include);
+	regex_free(o->run.filter.exclude);
+	rules_release(&o->run.rules);
 }
 
 void
 options_check(const struct options *o)
 {
-	if (o->follow && (o->check || o->job.exact || o->svg || o->job.order == JOB_MINIMAX))
-		opt_misused("--follow does not go with %s", o->check ? "--check" : o->job.exact ? "--exact" : o->svg ?
+	if (o->follow && (o->check || o->run.exact || o->svg || o->run.order == RUN_MINIMAX))
+		opt_misused("--follow does not go with %s", o->check ? "--check" : o->run.exact ? "--exact" : o->svg ?
 		    "--svg" : "--order=minimax");
-	if (o->check && (filter_is_any(&o->job.filter) || o->job.exact || o->job.order != JOB_CAUSAL || o->job.style.last ||
-	    o->job.style.explain || o->job.style.json))
+	if (o->check && (filter_is_any(&o->run.filter) || o->run.exact || o->run.order != RUN_CAUSAL || o->run.style.last ||
+	    o->run.style.explain || o->run.style.json))
 		opt_misused("--check looks at all of a log as it stands: say no option that chooses, orders or dresses records");
 	if (o->hold_ms >= 0 && !o->follow)
 		opt_misused("--hold is for --follow");
-	if (o->state && (o->check || o->job.exact || o->svg || o->job.style.last || o->job.order == JOB_MINIMAX))
+	if (o->state && (o->check || o->run.exact || o->svg || o->run.style.last || o->run.order == RUN_MINIMAX))
 		opt_misused("--save-state does not go with --check, --exact, --svg, --lines or --order=minimax");
 	const char *drawn = o->graph ? "--graph" : "--svg";
 
-	if ((o->graph || o->svg) && (o->check || o->job.style.json))
+	if ((o->graph || o->svg) && (o->check || o->run.style.json))
 		opt_misused("%s draws, %s prints: say only one of them", drawn, o->check ? "--check" : "--format=jsonl");
 	if (o->ascii && !o->graph)
 		opt_misused("--ascii is for --graph");
@@ -255,7 +255,7 @@ options_give_offset(const struct options *o, struct source *s)
 void
 options_settle_style(struct options *o, bool tty, const struct specs *specs)
 {
-	struct render_style *s = &o->job.style;
+	struct render_style *s = &o->run.style;
 	bool drawn = o->graph || o->svg, many = specs->n + specs->n_globs > 1;
 
 	s->escape = tty && !o->raw;
@@ -274,7 +274,7 @@ options_settle_style(struct options *o, bool tty, const struct specs *specs)
 bool
 options_is_plain(const struct options *o)
 {
-	const struct render_style *s = &o->job.style;
+	const struct render_style *s = &o->run.style;
 
 	return !(s->json || s->prefix || s->escape || s->explain || s->last || s->artist);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/opt.h"
-#include "log/job.h"
+#include "log/run.h"
 
 enum { OPTIONS_OFFSETS = 64 };
 
@@ -30,7 +30,7 @@ struct options {
 	int64_t hold_ms;		/* -1: what suits the output */
 	const char *state;		/* where --save-state keeps how far it got, or NULL */
 	enum { PREFIX_NEVER, PREFIX_AUTO, PREFIX_ALWAYS } prefix;
-	struct job job;
+	struct run run;
 	struct options_offset offsets[OPTIONS_OFFSETS];
 	size_t n_offsets;
 };

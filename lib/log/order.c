@@ -3,7 +3,7 @@
 
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/merge.h"
 #include "log/node.h"
 
@@ -38,7 +38,7 @@ id_text(const struct wait *w, const struct node *e, char out[ID_SHOWN])
 	struct span id;
 
 	r.p = source_at(s, r.off);
-	id = finder_id(s->finder, s, record_text(&r), w->rule, w->id);
+	id = matcher_id(s->matcher, s, record_text(&r), w->rule, w->id);
 	if (id.n >= ID_SHOWN)
 		id.n = ID_SHOWN - 1;
 	for (size_t i = 0; i < id.n; i++)
@@ -53,7 +53,7 @@ remember_reason(const struct order *o, struct wait *w, const struct node *provid
 	struct node *e = w->waiter;
 	char id[ID_SHOWN] = "";
 
-	if (w->class == EDGE_PROGRAM || w->done)
+	if (w->class == CONSTRAINT_PROGRAM || w->done)
 		return;
 	if (w->rule != UINT16_MAX && w->id)
 		id_text(w, e, id);
@@ -67,7 +67,7 @@ remember_reason(const struct order *o, struct wait *w, const struct node *provid
 
 /* Nobody is told of a clock's ticks that were skipped but those who wait for them. */
 static void
-tick(struct order *o, const struct edge *x)
+tick(struct order *o, const struct constraint *x)
 {
 	uint64_t *reached = ids_put(&o->clocks, x->id);
 	int64_t from = (int64_t)*reached + 1;
@@ -94,28 +94,28 @@ static void
 leave(struct order *o, struct node *e)
 {
 	for (size_t i = 0; i < e->edges.n; i++) {
-		const struct edge *x = &e->edges.v[i];
-		uint64_t id = x->what == EDGE_TICK || x->what == EDGE_NUMBER ? rule_tick_id(x->id, x->n) : x->id;
+		const struct constraint *x = &e->edges.v[i];
+		uint64_t id = x->what == CONSTRAINT_CLOCK_SET || x->what == CONSTRAINT_SEQUENCE ? rule_tick_id(x->id, x->n) : x->id;
 		uint64_t *slot;
 
-		if (x->what >= EDGE_STOP) {
+		if (x->what >= CONSTRAINT_STOP) {
 			lifecycle_leave(o, e, x);
 			continue;
 		}
-		if (x->what == EDGE_NUMBER || x->what == EDGE_MONO)
+		if (x->what == CONSTRAINT_SEQUENCE || x->what == CONSTRAINT_MONO)
 			series_leave(o, e, x);
-		if (x->what == EDGE_CHILD)
+		if (x->what == CONSTRAINT_CHILD)
 			nesting_begun(o, e, x);
-		if (x->what == EDGE_NEED || x->what == EDGE_SEEN || x->what == EDGE_CHILD)
+		if (x->what == CONSTRAINT_NEED || x->what == CONSTRAINT_CLOCK_NEED || x->what == CONSTRAINT_CHILD)
 			continue;
-		if (x->what == EDGE_MONO) {
+		if (x->what == CONSTRAINT_MONO) {
 			slot = ids_put(&o->numbers, x->id);
 			*slot = (uint64_t)x->n + 1 > *slot ? (uint64_t)x->n + 1 : *slot;
 			continue;
 		}
-		if (x->what == EDGE_END || (x->what == EDGE_SEND && x->class == EDGE_SPAN))
+		if (x->what == CONSTRAINT_END || (x->what == CONSTRAINT_SEND && x->class == CONSTRAINT_SPAN))
 			nesting_leave(o, x);
-		if (x->what == EDGE_END)
+		if (x->what == CONSTRAINT_END)
 			continue;
 		slot = ids_find(&o->ids, id);
 		if (slot && (*slot & TAGS) == TAG_HERE) {
@@ -123,9 +123,9 @@ leave(struct order *o, struct node *e)
 				order_provide_instead(o, untag(*slot), e, id);
 			*slot = order_out_at(e->r.t > o->now_ns ? e->r.t : o->now_ns);
 		}
-		if (x->what == EDGE_TICK)
+		if (x->what == CONSTRAINT_CLOCK_SET)
 			tick(o, x);
-		if (x->what == EDGE_NUMBER)
+		if (x->what == CONSTRAINT_SEQUENCE)
 			*ids_put(&o->numbers, x->id) = (uint64_t)x->n + 1;
 	}
 	for (struct wait *w = e->before, *next; w; w = next) {
@@ -201,23 +201,23 @@ order_emit(struct order *o, struct node *e)
 
 /* Live: what is known to be missing may still come, if the order of the source does not rule it out. */
 static void
-wait_once(struct order *o, struct node *e, uint64_t id, const struct edge *x)
+wait_once(struct order *o, struct node *e, uint64_t id, const struct constraint *x)
 {
 	if (!o->live || e->waited || !id)
 		return;
-	order_need(o, e, id, (enum edge_class)x->class, x->rule, true);
+	order_need(o, e, id, (enum constraint_class)x->class, x->rule, true);
 	e->waited = e->unmet > 0;
 	e->judged = !e->waited;
 }
 
 /* Whom its number or clock has it stand behind, NULL where that is not here. */
 static struct node *
-number_before(struct order *o, struct node *e, const struct edge *x)
+number_before(struct order *o, struct node *e, const struct constraint *x)
 {
 	struct node *before = series_before(o, e, x);
 	const uint64_t *last = ids_find(&o->numbers, x->id);
 
-	if (before || x->what == EDGE_MONO)
+	if (before || x->what == CONSTRAINT_MONO)
 		return before;
 	if (!last || !*last || (int64_t)*last >= x->n || x->sparse)
 		return NULL;
@@ -242,20 +242,20 @@ order_judge(struct order *o, struct node *e)
 
 	e->judged = true;
 	for (size_t i = 0; i < e->edges.n; i++) {
-		const struct edge *x = &e->edges.v[i];
+		const struct constraint *x = &e->edges.v[i];
 		struct node *p = NULL;
 
-		if (x->what == EDGE_NUMBER || x->what == EDGE_MONO) {
+		if (x->what == CONSTRAINT_SEQUENCE || x->what == CONSTRAINT_MONO) {
 			p = again && !series_before(o, e, x) ? NULL : number_before(o, e, x);
-		} else if (x->what == EDGE_END) {
+		} else if (x->what == CONSTRAINT_END) {
 			nesting_end(o, e, x);
-		} else if (x->what == EDGE_START && !again) {
+		} else if (x->what == CONSTRAINT_START && !again) {
 			p = lifecycle_stop(o, e, x);
 			if (!p)
 				wait_once(o, e, lifecycle_missing(o, x), x);
 		}
 		if (p && p != e && !p->out)
-			order_provide(o, order_wait_new(o, e, 0, (enum edge_class)x->class, x->rule), p);
+			order_provide(o, order_wait_new(o, e, 0, (enum constraint_class)x->class, x->rule), p);
 	}
 	return e->unmet > 0;
 }
@@ -418,8 +418,8 @@ order_lane_init(struct order *o, struct lane *l, struct source *s)
 
 	*l = (struct lane){ .source = s, .newest_ns = -FAR_NS, .scouted_ns = -FAR_NS };
 	used = order_rules_for(o->spec->rules, s, &l->rules);
-	if (!s->finder)
-		s->finder = finder_new(o->spec->rules, used);
+	if (!s->matcher)
+		s->matcher = matcher_new(o->spec->rules, used);
 	l->clocks = order_has_clocks(s);
 	l->by_emitter = order_has_emitters(s);
 	/* One of a series that is in several sources may stand behind what waits in another. */
@@ -451,12 +451,12 @@ order_lane_leave(struct order *o, struct lane *l)
 		struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
 
 		for (size_t i = 0; i < e->edges.n; i++) {
-			const struct edge *x = &e->edges.v[i];
-			uint64_t *slot = x->what == EDGE_SEND ? ids_find(&o->ids, x->id) : NULL;
+			const struct constraint *x = &e->edges.v[i];
+			uint64_t *slot = x->what == CONSTRAINT_SEND ? ids_find(&o->ids, x->id) : NULL;
 
 			if (slot && (*slot & TAGS) == TAG_HERE && untag(*slot) == e)
 				*slot = 0;
-			if (x->what == EDGE_NEED && o->spec->census && census_is_unsent(o->spec->census, x->id))
+			if (x->what == CONSTRAINT_NEED && o->spec->census && census_is_unsent(o->spec->census, x->id))
 				o->count->unmatched--;
 		}
 		o->count->inherited -= e->r.inherited;

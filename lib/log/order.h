@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "log/render.h"
-#include "log/rule.h"
-#include "log/source.h"
+#include "record/rule.h"
+#include "record/source.h"
 
 struct census;
 struct merge_count;

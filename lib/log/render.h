@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "log/source.h"
+#include "record/source.h"
 
 struct shown;
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/node.h"
 
 enum {
@@ -69,7 +69,7 @@ scout_release(struct order *o)
 	for (unsigned i = 0; i < o->n_lanes; i++)
 		source_close(o->lanes[i].scout, NULL);
 	free(o->scout_edges.v);
-	o->scout_edges = (struct edges){ NULL, 0, 0 };
+	o->scout_edges = (struct constraints){ NULL, 0, 0 };
 	ids_release(&o->ahead);
 }
 
@@ -84,7 +84,7 @@ scout_of(struct order *o, struct lane *l)
 
 		bytes = bytes < READ_MIN ? READ_MIN : bytes > READ_MAX ? READ_MAX : bytes;
 		l->scout = source_view(l->source, position(l), l->source->end, bytes);
-		l->scout->finder = finder_new(o->spec->rules, used);
+		l->scout->matcher = matcher_new(o->spec->rules, used);
 		free(used);
 	} else if (l->scout->base + (int64_t)l->scout->cur < position(l)) {
 		source_range(l->scout, position(l), l->source->end);
@@ -96,13 +96,13 @@ scout_of(struct order *o, struct lane *l)
 static void
 remember(struct order *o, const struct lane *l, const struct record *r)
 {
-	struct edges *x = &o->scout_edges;
+	struct constraints *x = &o->scout_edges;
 
-	finder_edges(l->scout->finder, l->scout, r, x);
+	matcher_constraints(l->scout->matcher, l->scout, r, x);
 	for (size_t i = 0; i < x->n; i++) {
 		uint64_t *slot;
 
-		if (x->v[i].what != EDGE_SEND)
+		if (x->v[i].what != CONSTRAINT_SEND)
 			continue;
 		slot = ids_put(&o->ahead, x->v[i].id);
 		if (!*slot || !is_ahead(o, *slot))

@@ -48,14 +48,14 @@ count_below(const struct series *s, int64_t number)
 }
 
 void
-series_enter(struct order *o, struct node *e, const struct edge *edge)
+series_enter(struct order *o, struct node *e, const struct constraint *edge)
 {
 	struct series *s = find(o, edge->id);
 	size_t i;
 
 	if (!s) {
 		s = xcalloc(1, sizeof *s);
-		s->mono = edge->what == EDGE_MONO;
+		s->mono = edge->what == CONSTRAINT_MONO;
 		*ids_put(&o->series, edge->id) = (uint64_t)(uintptr_t)s;
 	}
 	if (s->head && s->head + s->n == s->cap) {
@@ -70,7 +70,7 @@ series_enter(struct order *o, struct node *e, const struct edge *edge)
 }
 
 void
-series_leave(struct order *o, struct node *e, const struct edge *edge)
+series_leave(struct order *o, struct node *e, const struct constraint *edge)
 {
 	struct series *s = find(o, edge->id);
 	size_t i = s ? count_below(s, edge->n) : 0;
@@ -86,11 +86,11 @@ series_leave(struct order *o, struct node *e, const struct edge *edge)
 	s->n--;
 }
 
-static const struct edge *
+static const struct constraint *
 number_of(const struct node *e)
 {
 	for (size_t i = 0; i < e->edges.n; i++)
-		if (e->edges.v[i].what == EDGE_NUMBER)
+		if (e->edges.v[i].what == CONSTRAINT_SEQUENCE)
 			return &e->edges.v[i];
 	return NULL;
 }
@@ -99,25 +99,25 @@ number_of(const struct node *e)
 static bool
 is_decided(const struct node *a, const struct node *b)
 {
-	const struct edge *x = number_of(a), *y = number_of(b);
+	const struct constraint *x = number_of(a), *y = number_of(b);
 
 	return x && y && x->id == y->id && !x->own;
 }
 
 /* One that may begin anew tells only of two numbers in a row. */
 static bool
-is_next(const struct edge *edge, int64_t below)
+is_next(const struct constraint *edge, int64_t below)
 {
 	return !edge->own || edge->n - below == 1;
 }
 
 struct node *
-series_before(struct order *o, const struct node *e, const struct edge *edge)
+series_before(struct order *o, const struct node *e, const struct constraint *edge)
 {
 	const struct series *s = find(o, edge->id);
 	size_t i = s ? count_below(s, edge->n) : 0;
 
-	while (i && edge->what == EDGE_MONO && is_decided(s->v[s->head + i - 1].node, e))
+	while (i && edge->what == CONSTRAINT_MONO && is_decided(s->v[s->head + i - 1].node, e))
 		i--;
 	return i && is_next(edge, s->v[s->head + i - 1].number) ? s->v[s->head + i - 1].node : NULL;
 }
@@ -136,7 +136,7 @@ chain(struct order *o, const struct series *s)
 		}
 		for (size_t k = low; k < from; k++)
 			if (v[k].node != v[i].node && (s->mono ? !is_decided(v[k].node, v[i].node) : is_next(number_of(v[i].node), v[k].number)))
-				order_provide(o, order_wait_new(o, v[i].node, 0, EDGE_CLOCK, UINT16_MAX), v[k].node);
+				order_provide(o, order_wait_new(o, v[i].node, 0, CONSTRAINT_CLOCK, UINT16_MAX), v[k].node);
 	}
 }
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "feed/spec.h"
-#include "log/source.h"
+#include "record/source.h"
 
 struct sources {
 	struct source **v;

@@ -92,7 +92,7 @@ order_stuck_first(struct order *o)
 }
 
 struct wait *
-order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum edge_class class, uint16_t rule)
+order_wait_new(struct order *o, struct node *waiter, uint64_t id, enum constraint_class class, uint16_t rule)
 {
 	struct wait *w = o->free_waits;
 

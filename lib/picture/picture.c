@@ -76,7 +76,7 @@ is_unicode(void)
 struct picture *
 picture_begin(struct options *o, bool tty)
 {
-	struct render_style *s = &o->job.style;
+	struct render_style *s = &o->run.style;
 	struct graph_style graph = { .width = width(tty), .ascii = o->ascii || !is_unicode(), .colour = s->colour,
 	    .explain = s->explain, .last = s->last };
 	struct svg_style svg = { .last = s->last };
@@ -84,7 +84,7 @@ picture_begin(struct options *o, bool tty)
 
 	if (!o->graph && !o->svg)
 		return NULL;
-	pic = picture_new(&o->job.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
+	pic = picture_new(&o->run.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
 	s->artist = &pic->artist;
 	return pic;
 }

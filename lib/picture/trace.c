@@ -3,9 +3,9 @@
 
 #include "base/hash.h"
 #include "base/xalloc.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/ids.h"
-#include "log/scan.h"
+#include "record/scan.h"
 #include "picture/label.h"
 #include "picture/trace.h"
 
@@ -24,7 +24,7 @@ struct past {
 /* Who looks for the edges of a format's records. */
 struct used {
 	const struct format *format;
-	struct finder *finder;
+	struct matcher *matcher;
 };
 
 struct memory {
@@ -39,7 +39,7 @@ struct memory {
 	struct ids ended;		/* the last end of a parent's children, serial + 1 */
 	struct used *used;
 	size_t n_used;
-	struct edges edges;
+	struct constraints edges;
 	struct arrow *arrows;
 	size_t n_arrows, cap_arrows;
 	struct buf text;
@@ -88,7 +88,7 @@ trace_free(struct trace *t)
 		free(t->emitters[i].name);
 	free(t->emitters);
 	for (size_t i = 0; i < m->n_used; i++)
-		finder_free(m->used[i].finder);
+		matcher_free(m->used[i].matcher);
 	free(m->used);
 	ids_release(&m->emitters);
 	ids_release(&m->sent);
@@ -105,7 +105,7 @@ trace_free(struct trace *t)
 	free(t);
 }
 
-static struct finder *
+static struct matcher *
 finder_for(struct trace *t, const struct format *fmt)
 {
 	struct memory *m = t->memory;
@@ -114,14 +114,14 @@ finder_for(struct trace *t, const struct format *fmt)
 
 	for (size_t i = 0; i < m->n_used; i++)
 		if (m->used[i].format == fmt)
-			return m->used[i].finder;
+			return m->used[i].matcher;
 	rules = xcalloc(t->rules->n + 1, sizeof *rules);
 	for (size_t i = 0; i < t->rules->n; i++)
 		rules[i] = rule_is_for(&t->rules->v[i], fmt);
 	m->used = xrealloc(m->used, m->n_used + 1, sizeof *m->used);
 	u = &m->used[m->n_used++];
-	*u = (struct used){ fmt, finder_new(t->rules, rules) };
-	return u->finder;
+	*u = (struct used){ fmt, matcher_new(t->rules, rules) };
+	return u->matcher;
 }
 
 static bool
@@ -230,7 +230,7 @@ text_of(struct trace *t, const struct source *s, const struct fields *fields, st
 }
 
 static void
-point(struct trace *t, const struct event *e, uint64_t other, const struct edge *x, bool back)
+point(struct trace *t, const struct event *e, uint64_t other, const struct constraint *x, bool back)
 {
 	struct memory *m = t->memory;
 	const struct past *p = &m->past[(other - 1) % PAST];
@@ -246,7 +246,7 @@ point(struct trace *t, const struct event *e, uint64_t other, const struct edge 
 }
 
 static void
-needs(struct trace *t, const struct event *e, const struct edge *x)
+needs(struct trace *t, const struct event *e, const struct constraint *x)
 {
 	const uint64_t *sent = ids_find(&t->memory->sent, x->id);
 	uint64_t *wanted;
@@ -261,7 +261,7 @@ needs(struct trace *t, const struct event *e, const struct edge *x)
 }
 
 static void
-sends(struct trace *t, const struct event *e, const struct edge *x)
+sends(struct trace *t, const struct event *e, const struct constraint *x)
 {
 	uint64_t *wanted = ids_find(&t->memory->wanted, x->id);
 
@@ -282,17 +282,17 @@ clocks(struct trace *t, const struct event *e)
 {
 	struct memory *m = t->memory;
 	uint64_t seed = hash_bytes(0x6b, (const char *)&t->emitters[e->emitter].id, sizeof t->emitters->id), last = 0;
-	const struct edge *by = NULL;
+	const struct constraint *by = NULL;
 
 	for (size_t i = 0; i < m->edges.n; i++) {
-		const struct edge *x = &m->edges.v[i];
+		const struct constraint *x = &m->edges.v[i];
 		uint64_t *known, *sent;
 
-		if (x->what == EDGE_TICK) {
+		if (x->what == CONSTRAINT_CLOCK_SET) {
 			*ids_put(&m->sent, rule_tick_id(x->id, x->n)) = e->serial + 1;
 			continue;
 		}
-		if (x->what != EDGE_SEEN)
+		if (x->what != CONSTRAINT_CLOCK_NEED)
 			continue;
 		known = ids_put(&m->known, rule_tick_id(seed, (int64_t)x->id));
 		if (*known >= (uint64_t)x->n)
@@ -309,12 +309,12 @@ clocks(struct trace *t, const struct event *e)
 }
 
 static void
-lifecycle(struct trace *t, struct event *e, const struct edge *x)
+lifecycle(struct trace *t, struct event *e, const struct constraint *x)
 {
 	uint64_t *stop = ids_put(&t->memory->stopped, x->id);
 	const char *entity = t->rules->v[x->rule].entity;
 
-	if (x->what == EDGE_START) {
+	if (x->what == CONSTRAINT_START) {
 		point(t, e, *stop, x, false);
 		*stop = 0;
 	} else {
@@ -326,14 +326,14 @@ lifecycle(struct trace *t, struct event *e, const struct edge *x)
 
 /* A span ends behind its children: the last of their ends is what its own follows. */
 static void
-spans(struct trace *t, const struct event *e, const struct edge *x)
+spans(struct trace *t, const struct event *e, const struct constraint *x)
 {
 	struct memory *m = t->memory;
 	uint64_t *parent, *last;
 
-	if (x->what == EDGE_CHILD) {
+	if (x->what == CONSTRAINT_CHILD) {
 		*ids_put(&m->open, (uint64_t)x->n) = x->id;
-	} else if (x->what == EDGE_END) {
+	} else if (x->what == CONSTRAINT_END) {
 		last = ids_find(&m->ended, x->id);
 		if (last)
 			point(t, e, *last, x, false);
@@ -351,15 +351,15 @@ tie(struct trace *t, struct event *e)
 
 	m->n_arrows = 0;
 	for (size_t i = 0; i < m->edges.n; i++) {
-		if (m->edges.v[i].class == EDGE_SPAN)
+		if (m->edges.v[i].class == CONSTRAINT_SPAN)
 			spans(t, e, &m->edges.v[i]);
-		if (m->edges.v[i].what == EDGE_NEED)
+		if (m->edges.v[i].what == CONSTRAINT_NEED)
 			needs(t, e, &m->edges.v[i]);
-		else if (m->edges.v[i].what >= EDGE_STOP)
+		else if (m->edges.v[i].what >= CONSTRAINT_STOP)
 			lifecycle(t, e, &m->edges.v[i]);
 	}
 	for (size_t i = 0; i < m->edges.n; i++)
-		if (m->edges.v[i].what == EDGE_SEND)
+		if (m->edges.v[i].what == CONSTRAINT_SEND)
 			sends(t, e, &m->edges.v[i]);
 	clocks(t, e);
 	t->emitters[e->emitter].stopped = e->stop;
@@ -408,7 +408,7 @@ trace_record(struct trace *t, const struct shown *x, const char *p, size_t n, st
 	e->text = text_of(t, s, &fields, e->raw);
 	cut_lines(e);
 	rule_clocks(s, &fields, &m->edges);
-	finder_text_edges(finder_for(t, s->fmt), s, e->raw, &m->edges);
+	matcher_text_constraints(finder_for(t, s->fmt), s, e->raw, &m->edges);
 	tie(t, e);
 }
 

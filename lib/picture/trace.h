@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "log/render.h"
-#include "log/rule.h"
+#include "record/rule.h"
 
 /* An emitter: a source, or one of those whose records a source holds. */
 struct emitter {
@@ -30,7 +30,7 @@ struct arrow {
 	uint64_t from;			/* the other event's serial */
 	unsigned emitter;		/* whose that was */
 	int64_t t;			/* and when, in ns */
-	uint8_t class;			/* enum edge_class */
+	uint8_t class;			/* enum constraint_class */
 	bool back;			/* FROM should stand behind this one, and does not */
 	const char *rule;		/* its name, NULL for a clock */
 };

@@ -8,7 +8,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/merge.h"
 #include "log/order.h"
 
@@ -103,8 +103,8 @@ merge(struct source **s, enum how how, unsigned flags, const struct rules *rules
 	for (unsigned i = 0; i < SOURCES; i++) {
 		source_rewind(s[i]);
 		s[i]->offset_ns = 0;
-		finder_free(s[i]->finder);
-		s[i]->finder = NULL;
+		matcher_free(s[i]->matcher);
+		s[i]->matcher = NULL;
 	}
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "log/time.h"
+#include "record/time.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -85,7 +85,7 @@ tell(struct trace *t, struct graph *g, struct svg *s, struct buf *out)
 {
 	for (size_t i = 0; i < sizeof story / sizeof *story; i++) {
 		const struct line *l = &story[i];
-		struct arrow a = { .from = (uint64_t)l->arrow, .class = EDGE_MESSAGE, .rule = "ids", .back = l->back };
+		struct arrow a = { .from = (uint64_t)l->arrow, .class = CONSTRAINT_MESSAGE, .rule = "ids", .back = l->back };
 		struct event e = { .serial = i, .emitter = l->emitter, .t = 1795255200000000000 + l->ms * 1000000,
 		    .moved_ns = l->moved_ms * 1000000, .mark = l->mark, .level = l->level, .stop = l->stop,
 		    .text = { l->text, strlen(l->text) }, .raw = { l->text, strlen(l->text) }, .arrows = &a,

@@ -16,7 +16,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "log/census.h"
-#include "log/finder.h"
+#include "record/matcher.h"
 #include "log/order.h"
 
 #ifdef __SANITIZE_ADDRESS__

@@ -11,8 +11,8 @@
  *
  * Errors: reading stops as at the end; ERROR then holds an errno.
  */
-#ifndef LOG_SOURCE_H
-#define LOG_SOURCE_H
+#ifndef RECORD_SOURCE_H
+#define RECORD_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +23,8 @@
 #include "base/fail.h"
 #include "feed/feed.h"
 #include "feed/spec.h"
-#include "log/format.h"
-#include "log/time.h"
+#include "record/format.h"
+#include "record/time.h"
 
 enum { RECORD_MAX = 1 << 20 };
 
@@ -46,7 +46,7 @@ enum source_accept {
 	ACCEPT_ANY,		/* take them all the same */
 };
 
-struct finder;
+struct matcher;
 
 struct source {
 	char *name, *location;
@@ -54,7 +54,7 @@ struct source {
 	const struct format *fmt;
 	bool fifo;			/* position is program order */
 	struct regex *emitter;		/* the user's, or NULL */
-	struct finder *finder;		/* of edges (log/finder.h), freed with the source; NULL while none is needed */
+	struct matcher *matcher;		/* of edges (record/matcher.h), freed with the source; NULL while none is needed */
 	int64_t offset_ns;		/* its clock is that far ahead */
 	struct zone *zone;
 	struct time_ctx time;

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/xalloc.h"
-#include "log/tzrule.h"
-#include "log/zone.h"
+#include "record/tzrule.h"
+#include "record/zone.h"
 
 enum { YEAR_FIRST = 1970, YEAR_LAST = 2260 };
 

@@ -3,7 +3,7 @@
  *
  *	rfc3339	2026-11-21T20:16:00.123456Z and its cousins: a space or a slash
  *		for T and -, "," before the fraction, a month by name, the zones of
- *		log/zone.h or none (then the source's)
+ *		record/zone.h or none (then the source's)
  *	syslog	Nov 21 20:16:00 (RFC 3164); the year is guessed
  *	epoch	1700000000, with a fraction, or of 13, 16, 19 digits: ms, us, ns
  *	klog	I1121 20:16:00.123456
@@ -14,15 +14,15 @@
  *
  * A time is in nanoseconds since 1970, UTC; its resolution is its last digit.
  */
-#ifndef LOG_TIME_H
-#define LOG_TIME_H
+#ifndef RECORD_TIME_H
+#define RECORD_TIME_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "log/zone.h"
+#include "record/zone.h"
 
 enum time_kind {
 	TIME_ANY,		/* whichever of those below fits; the ones after TIME_DMESG not */

@@ -3,7 +3,7 @@
 #include <immintrin.h>
 #endif
 
-#include "log/literal.h"
+#include "record/prefilter.h"
 
 #ifdef __SSE2__
 /* The first of the places FITS that really has it; up to three bytes, all have been compared. */
@@ -69,7 +69,7 @@ find_by_32(const char *p, size_t n, const char *what, size_t m)
 #endif
 
 const char *
-literal_find(const char *p, size_t n, const char *what, size_t m)
+prefilter_find(const char *p, size_t n, const char *what, size_t m)
 {
 #ifdef __SSE2__
 	if (n >= m + 31 && __builtin_cpu_supports("avx2"))

@@ -5,16 +5,16 @@
  * Errors: EXIT_USAGE with file and line; EXIT_DENIED for a file that others
  * could have written.
  */
-#ifndef LOG_FORMAT_H
-#define LOG_FORMAT_H
+#ifndef RECORD_FORMAT_H
+#define RECORD_FORMAT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/fail.h"
-#include "log/regex.h"
-#include "log/time.h"
+#include "record/regex.h"
+#include "record/time.h"
 
 /* Where records end. */
 enum format_cut {

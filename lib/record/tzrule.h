@@ -8,8 +8,8 @@
  * of Greenwich, hh[:mm[:ss]]; a day is Mmonth.week.weekday, Jday without the
  * 29th of February, or a day from 0.  Without days they are those of the USA.
  */
-#ifndef LOG_TZRULE_H
-#define LOG_TZRULE_H
+#ifndef RECORD_TZRULE_H
+#define RECORD_TZRULE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 #include <pcre2.h>
 
 #include "base/xalloc.h"
-#include "log/regex.h"
+#include "record/regex.h"
 
 struct regex {
 	pcre2_code *code;

@@ -9,8 +9,8 @@
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
-#include "log/format.h"
-#include "log/scan.h"
+#include "record/format.h"
+#include "record/scan.h"
 
 static const char *const field_names[FIELD_N] = {
 	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock",

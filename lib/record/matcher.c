@@ -4,9 +4,9 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/xalloc.h"
-#include "log/finder.h"
-#include "log/literal.h"
-#include "log/pattern.h"
+#include "record/matcher.h"
+#include "record/prefilter.h"
+#include "record/pattern.h"
 
 /* Who looks out for one pattern. */
 struct lookout {
@@ -22,7 +22,7 @@ struct watched {
 	struct lookout send, recv;
 };
 
-struct finder {
+struct matcher {
 	struct watched *v;
 	size_t n;
 	int64_t last;		/* offset of the last record */
@@ -36,10 +36,10 @@ lookout_init(struct lookout *l, const struct rule *r, const struct pattern *x)
 		l->regex = regex_share(x->regex);
 }
 
-struct finder *
-finder_new(const struct rules *rs, const bool *used)
+struct matcher *
+matcher_new(const struct rules *rs, const bool *used)
 {
-	struct finder *f = xcalloc(1, sizeof *f);
+	struct matcher *f = xcalloc(1, sizeof *f);
 
 	f->v = xcalloc(rs->n + 1, sizeof *f->v);
 	for (size_t i = 0; i < rs->n; i++) {
@@ -57,7 +57,7 @@ finder_new(const struct rules *rs, const bool *used)
 }
 
 void
-finder_free(struct finder *f)
+matcher_free(struct matcher *f)
 {
 	if (!f)
 		return;
@@ -79,7 +79,7 @@ look_on(struct lookout *l, const struct source *s, int64_t off, struct span text
 	/* A record that was put together elsewhere ends where it ends. */
 	if (text.p < s->buf || text.p >= end)
 		end = text.p + text.n;
-	hit = literal_find(from, (size_t)(end - from), x->before, x->before_len);
+	hit = prefilter_find(from, (size_t)(end - from), x->before, x->before_len);
 	l->there = hit != NULL;
 	l->clear = off + ((hit ? hit : end - x->before_len + 1) - text.p);
 	return hit && hit + x->before_len <= text.p + text.n ? hit : NULL;
@@ -129,19 +129,19 @@ entity_of(const struct watched *w, const struct lookout *l, const struct source 
 }
 
 static void
-lifecycle_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct edges *out)
+lifecycle_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
 	struct lookout *l[2] = { &w->send, &w->recv };
 	struct span id;
 
 	for (int k = 0; k < 2; k++) {
-		struct edge *e;
+		struct constraint *e;
 
 		if (!matches(l[k], s, off, text, &id))
 			continue;
 		if (l[k]->pattern->simple)	/* the groups of its entity are wanted */
 			regex_match(l[k]->regex, text.p, text.n);
-		e = edges_add(out, k == 0 ? EDGE_STOP : EDGE_START, EDGE_LIFECYCLE, entity_of(w, l[k], s, text));
+		e = constraints_add(out, k == 0 ? CONSTRAINT_STOP : CONSTRAINT_START, CONSTRAINT_LIFECYCLE, entity_of(w, l[k], s, text));
 		e->n = w->rule->within_ns;
 		e->rule = w->index;
 		return;
@@ -156,16 +156,16 @@ end_of(const struct watched *w, struct span id)
 }
 
 static void
-add(struct edges *out, enum edge_what what, const struct watched *w, uint64_t id, uint64_t n)
+add(struct constraints *out, enum constraint_kind what, const struct watched *w, uint64_t id, uint64_t n)
 {
-	struct edge *e = edges_add(out, what, EDGE_SPAN, id);
+	struct constraint *e = constraints_add(out, what, CONSTRAINT_SPAN, id);
 
 	e->rule = w->index;
 	e->n = (int64_t)n;
 }
 
 static void
-span_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct edges *out)
+span_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
 	struct lookout *l = &w->recv;
 	struct span id, parent;
@@ -173,19 +173,19 @@ span_edges(struct watched *w, const struct source *s, int64_t off, struct span t
 	if (matches(l, s, off, text, &id)) {
 		parent = regex_span(l->regex, l->pattern->parent, text.p);
 		if (id.p)
-			add(out, EDGE_SEND, w, hash_bytes(w->index, id.p, id.n), 0);
+			add(out, CONSTRAINT_SEND, w, hash_bytes(w->index, id.p, id.n), 0);
 		if (parent.n)
-			add(out, EDGE_NEED, w, hash_bytes(w->index, parent.p, parent.n), 0);
+			add(out, CONSTRAINT_NEED, w, hash_bytes(w->index, parent.p, parent.n), 0);
 		if (parent.n && id.n && w->rule->send)
-			add(out, EDGE_CHILD, w, hash_bytes(w->index, parent.p, parent.n), end_of(w, id));
+			add(out, CONSTRAINT_CHILD, w, hash_bytes(w->index, parent.p, parent.n), end_of(w, id));
 	} else if (w->rule->send && matches(&w->send, s, off, text, &id) && id.n) {
-		add(out, EDGE_SEND, w, end_of(w, id), 0);
-		add(out, EDGE_END, w, hash_bytes(w->index, id.p, id.n), 0);
+		add(out, CONSTRAINT_SEND, w, end_of(w, id), 0);
+		add(out, CONSTRAINT_END, w, hash_bytes(w->index, id.p, id.n), 0);
 	}
 }
 
 static void
-look(struct finder *f, const struct source *s, int64_t off, struct span text, struct edges *out)
+look(struct matcher *f, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
 	struct span id;
 
@@ -198,23 +198,23 @@ look(struct finder *f, const struct source *s, int64_t off, struct span text, st
 			span_edges(w, s, off, text, out);
 		} else {
 			if (matches(&w->send, s, off, text, &id) && id.n)
-				edges_add(out, EDGE_SEND, EDGE_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
+				constraints_add(out, CONSTRAINT_SEND, CONSTRAINT_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
 			if (matches(&w->recv, s, off, text, &id) && id.n)
-				edges_add(out, EDGE_NEED, EDGE_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
+				constraints_add(out, CONSTRAINT_NEED, CONSTRAINT_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
 		}
 	}
 }
 
 /* What was seen does not count for what is read next. */
 static void
-start_anew(struct finder *f)
+start_anew(struct matcher *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		f->v[i].send.clear = f->v[i].recv.clear = -1;
 }
 
 void
-finder_edges(struct finder *f, const struct source *s, const struct record *r, struct edges *out)
+matcher_constraints(struct matcher *f, const struct source *s, const struct record *r, struct constraints *out)
 {
 	/* What is behind us may be read again, and be something else then. */
 	if (r->off < f->last)
@@ -224,7 +224,7 @@ finder_edges(struct finder *f, const struct source *s, const struct record *r, s
 }
 
 void
-finder_text_edges(struct finder *f, const struct source *s, struct span text, struct edges *out)
+matcher_text_constraints(struct matcher *f, const struct source *s, struct span text, struct constraints *out)
 {
 	start_anew(f);
 	look(f, s, 0, text, out);
@@ -238,7 +238,7 @@ is_of(const struct watched *w, struct span text, uint64_t id)
 }
 
 struct span
-finder_id(struct finder *f, const struct source *s, struct span text, unsigned rule, uint64_t id)
+matcher_id(struct matcher *f, const struct source *s, struct span text, unsigned rule, uint64_t id)
 {
 	struct span found;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "log/tzrule.h"
+#include "record/tzrule.h"
 
 enum { DAY_S = 86400 };
 

@@ -1,7 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "log/scan.h"
+#include "record/scan.h"
 
 static bool
 is_blank(char c)

@@ -7,12 +7,12 @@
  * is passed through all the same.  For values that are used as data there is
  * base/json.h; this is for the time of every line of a large file.
  */
-#ifndef LOG_SCAN_H
-#define LOG_SCAN_H
+#ifndef RECORD_SCAN_H
+#define RECORD_SCAN_H
 
 #include <stdbool.h>
 
-#include "log/regex.h"
+#include "record/regex.h"
 
 struct scan {
 	const char *p, *end;

@@ -5,8 +5,8 @@
  * or as a name below /usr/share/zoneinfo ("Europe/Berlin").
  * Errors: -EINVAL for a text that is no zone, -ENOENT for an unknown name.
  */
-#ifndef LOG_ZONE_H
-#define LOG_ZONE_H
+#ifndef RECORD_ZONE_H
+#define RECORD_ZONE_H
 
 #include <stdbool.h>
 #include <stddef.h>

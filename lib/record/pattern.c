@@ -1,12 +1,12 @@
-/* Patterns of log/rule.h: regular expressions, and what is quicker than those. */
+/* Patterns of record/rule.h: regular expressions, and what is quicker than those. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/xalloc.h"
-#include "log/literal.h"
-#include "log/pattern.h"
+#include "record/prefilter.h"
+#include "record/pattern.h"
 
 /* The literal text at the front of *S, which is then behind it. */
 static void
@@ -188,7 +188,7 @@ match_simple(const struct pattern *x, const char *p, const char *end, struct spa
 			*id = (struct span){ from, (size_t)(q - from) };
 			return true;
 		}
-		p = literal_find(p + 1, (size_t)(end - p - 1), x->before, x->before_len);
+		p = prefilter_find(p + 1, (size_t)(end - p - 1), x->before, x->before_len);
 	}
 	return false;
 }

@@ -5,11 +5,11 @@
  * hand, and finds just what PCRE2 would; of any other a literal at its front
  * rules most lines out.  They are looked for on every line.
  */
-#ifndef LOG_PATTERN_H
-#define LOG_PATTERN_H
+#ifndef RECORD_PATTERN_H
+#define RECORD_PATTERN_H
 
 #include "base/fail.h"
-#include "log/rule.h"
+#include "record/rule.h"
 
 /* NULL with F filled (EXIT_USAGE). */
 struct pattern *pattern_new(const char *where, const char *text, struct fail *f);

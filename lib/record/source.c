@@ -11,9 +11,9 @@
 #include "base/xalloc.h"
 #include "feed/decode.h"
 #include "feed/remote.h"
-#include "log/cut.h"
-#include "log/finder.h"
-#include "log/source.h"
+#include "record/splitter.h"
+#include "record/matcher.h"
+#include "record/source.h"
 
 enum {
 	SAMPLE = 65536,		/* the first bytes, at most, from which the format is told */
@@ -192,7 +192,7 @@ next_event(struct source *s, struct record *r, const struct feed_note *note)
 	if (s->hi - s->cur < note->len)
 		return 0;
 	if (!known)
-		known = s->fmt->time != TIME_NONE && cut_time(s, s->buf + s->cur, note->len, note->len, &t);
+		known = s->fmt->time != TIME_NONE && splitter_time(s, s->buf + s->cur, note->len, note->len, &t);
 	take(s, r, note->len, known, t);
 	r->note = note;
 	return 1;
@@ -226,14 +226,14 @@ next_fed(struct source *s, struct record *r)
 	if (note && note->len)
 		return next_event(s, r, note);
 	if (!known && s->cut == CUT_TIMED)
-		known = cut_begins(s, 0, &t);
-	whole = cut_record(s, &len);
+		known = splitter_begins(s, 0, &t);
+	whole = splitter_record(s, &len);
 	if (whole && must_wait(s, len)) {
 		s->has_next = false;
 		return 0;
 	}
 	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
-		known = cut_time(s, s->buf + s->cur, len, len, &t);
+		known = splitter_time(s, s->buf + s->cur, len, len, &t);
 	take(s, r, len, known, t);
 	s->has_next &= s->cut == CUT_TIMED && !s->dry;
 	if (s->time.kind == TIME_NONE)
@@ -262,11 +262,11 @@ source_next_slow(struct source *s, struct record *r)
 	if (s->cur == s->hi && !source_fill(s))
 		return 0;
 	if (!s->started && s->cut == CUT_TIMED)
-		known = cut_begins(s, 0, &t);
+		known = splitter_begins(s, 0, &t);
 	s->started = true;
-	whole = cut_record(s, &len);
+	whole = splitter_record(s, &len);
 	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
-		known = cut_time(s, s->buf + s->cur, len, len, &t);
+		known = splitter_time(s, s->buf + s->cur, len, len, &t);
 	/* Lines before the first time belong to the record after them, by time. */
 	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
 		s->last_ns = s->next.ns;
@@ -289,11 +289,11 @@ source_rest(struct source *s, const char **p, size_t *n)
 	}
 	/* A newline that ended the last piece is behind us: what comes may be the next record. */
 	if (s->cur > 0 && s->buf[s->cur - 1] == '\n' &&
-	    (s->cut != CUT_TIMED || (s->has_next = cut_begins(s, 0, &s->next)))) {
+	    (s->cut != CUT_TIMED || (s->has_next = splitter_begins(s, 0, &s->next)))) {
 		s->in_rest = false;
 		return false;
 	}
-	s->in_rest = !cut_rest(s, n);
+	s->in_rest = !splitter_rest(s, n);
 	*p = s->buf + s->cur;
 	s->cur += *n;
 	return true;
@@ -467,7 +467,7 @@ source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bo
 	}
 	settle(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL));
 	if (s->cut == CUT_LINE && s->fmt->time != TIME_NONE &&
-	    cut_first_time(s, s->seekable ? sample(s) : s->hi, &first))
+	    splitter_first_time(s, s->seekable ? sample(s) : s->hi, &first))
 		s->first_ns = s->last_ns = first.ns;
 	s->simple = s->cut == CUT_TIMED && s->fmt->where == WHERE_START && !s->fmt->begin;
 	*out = s;
@@ -529,7 +529,7 @@ source_close(struct source *s, struct fail *f)
 		free(s->name);
 		free(s->location);
 	}
-	finder_free(s->finder);
+	matcher_free(s->matcher);
 	free(s->buf);
 	free(s);
 	return r;
@@ -563,7 +563,7 @@ source_view(struct source *s, int64_t from, int64_t to, size_t buffer)
 	*v = *s;
 	v->shared = true;
 	v->behind = s->seekable ? NULL : s;
-	v->finder = NULL;
+	v->matcher = NULL;
 	v->pid = 0;
 	v->cap = buffer;
 	v->buf = xrealloc(NULL, v->cap + SLACK, 1);
@@ -584,7 +584,7 @@ source_probe(struct source *s, int64_t from, int64_t *off, int64_t *t)
 		if (!source_fill(s))
 			return false;
 		for (;;) {
-			bool whole = cut_line(s, 0, &len);
+			bool whole = splitter_line(s, 0, &len);
 
 			s->cur += len;
 			s->lo = s->cur;
@@ -595,13 +595,13 @@ source_probe(struct source *s, int64_t from, int64_t *off, int64_t *t)
 	for (;;) {
 		if (s->cur == s->hi && !source_fill(s))
 			return false;
-		if (cut_begins(s, 0, &s->next)) {
+		if (splitter_begins(s, 0, &s->next)) {
 			*off = s->base + (int64_t)s->cur;
 			*t = source_time(s, s->next.ns);
 			return true;
 		}
 		for (;;) {
-			bool whole = cut_line(s, 0, &len);
+			bool whole = splitter_line(s, 0, &len);
 
 			s->cur += len;
 			s->lo = s->cur;

@@ -1,5 +1,5 @@
 #include "base/buf.h"
-#include "log/cut.h"
+#include "record/splitter.h"
 
 enum {
 	LOOK = 256,		/* bytes of a line that its time is looked for in, at the start */
@@ -13,7 +13,7 @@ find(const char *p, size_t n, const char *what)
 }
 
 bool
-cut_time(struct source *s, const char *p, size_t n, size_t line, struct stamp *out)
+splitter_time(struct source *s, const char *p, size_t n, size_t line, struct stamp *out)
 {
 	const struct format *fmt = s->fmt;
 	struct fields fields;
@@ -35,7 +35,7 @@ cut_time(struct source *s, const char *p, size_t n, size_t line, struct stamp *o
 }
 
 bool
-cut_first_time(struct source *s, size_t n, struct stamp *out)
+splitter_first_time(struct source *s, size_t n, struct stamp *out)
 {
 	const struct time_ctx before = s->time;
 	bool found = false;
@@ -44,14 +44,14 @@ cut_first_time(struct source *s, size_t n, struct stamp *out)
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (!nl)
 			break;
-		found = cut_time(s, p, (size_t)(nl - p), (size_t)(nl - p), out);
+		found = splitter_time(s, p, (size_t)(nl - p), (size_t)(nl - p), out);
 	}
 	s->time = before;
 	return found;
 }
 
 bool
-cut_begins(struct source *s, size_t n, struct stamp *next)
+splitter_begins(struct source *s, size_t n, struct stamp *next)
 {
 	size_t look = s->fmt->where == WHERE_START ? LOOK : LOOK_FAR, have, line;
 	const char *p, *nl;
@@ -66,12 +66,12 @@ cut_begins(struct source *s, size_t n, struct stamp *next)
 	if (s->fmt->where == WHERE_START && have > look)
 		have = look;
 	if (n == 0 && s->base + (int64_t)s->cur == 0 && have > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
-		return cut_time(s, p + 3, have - 3, line - 3, next);
-	return have > 0 && cut_time(s, p, have, line, next);
+		return splitter_time(s, p + 3, have - 3, line - 3, next);
+	return have > 0 && splitter_time(s, p, have, line, next);
 }
 
 bool
-cut_line(struct source *s, size_t n, size_t *len)
+splitter_line(struct source *s, size_t n, size_t *len)
 {
 	for (;;) {
 		size_t have = s->hi - s->cur;
@@ -138,23 +138,23 @@ whole_block(struct source *s, size_t *len)
 			return;
 		}
 	}
-	cut_line(s, (size_t)(hit - s->buf - s->cur) + end.len, len);
+	splitter_line(s, (size_t)(hit - s->buf - s->cur) + end.len, len);
 }
 
 static bool
 end_of_timed(struct source *s, size_t n, size_t *len)
 {
 	if (s->fmt->begin && n == 0 && !s->in_rest) {
-		if (!cut_line(s, 0, len))
+		if (!splitter_line(s, 0, len))
 			return false;
 		whole_block(s, len);
 		n = *len - 1;
 	}
 	for (;;) {
-		if (!cut_line(s, n, len))
+		if (!splitter_line(s, n, len))
 			return false;
 		n = *len;
-		s->has_next = cut_begins(s, n, &s->next);
+		s->has_next = splitter_begins(s, n, &s->next);
 		if (s->has_next || s->hi - s->cur == n)
 			return true;
 		if (n >= RECORD_MAX)
@@ -167,7 +167,7 @@ end_of_lines(struct source *s, size_t *len)
 {
 	*len = 0;
 	for (unsigned i = 0; i < s->fmt->lines && (i == 0 || *len < s->hi - s->cur || source_fill(s)); i++)
-		if (!cut_line(s, *len, len))
+		if (!splitter_line(s, *len, len))
 			return false;
 	return true;
 }
@@ -216,13 +216,13 @@ end_of_export(struct source *s, size_t *len)
 }
 
 bool
-cut_rest(struct source *s, size_t *len)
+splitter_rest(struct source *s, size_t *len)
 {
-	return s->cut == CUT_TIMED ? end_of_timed(s, 0, len) : cut_line(s, 0, len);
+	return s->cut == CUT_TIMED ? end_of_timed(s, 0, len) : splitter_line(s, 0, len);
 }
 
 bool
-cut_record(struct source *s, size_t *len)
+splitter_record(struct source *s, size_t *len)
 {
 	switch (s->cut) {
 	case CUT_TIMED:
@@ -232,6 +232,6 @@ cut_record(struct source *s, size_t *len)
 	case CUT_EXPORT:
 		return end_of_export(s, len);
 	default:
-		return cut_line(s, 0, len);
+		return splitter_line(s, 0, len);
 	}
 }

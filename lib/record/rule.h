@@ -2,15 +2,15 @@
  * rule - which records cause which: rules.d/NAME.conf, which rejoin-rules(5)
  * describes, and the clocks that a format finds in its records.
  *
- * A rule is compiled once; a record is then asked for its edges (log/finder.h):
+ * A rule is compiled once; record/matcher.h then finds its constraints in records:
  * which ids it sends (so that others may wait for it) and which it needs sent
  * before it.  Ids are hashes of 64 bits of the rule and the text.
  *
  * Errors: EXIT_USAGE with file and line; EXIT_DENIED for a file that others
  * could have written.
  */
-#ifndef LOG_RULE_H
-#define LOG_RULE_H
+#ifndef RECORD_RULE_H
+#define RECORD_RULE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,10 +18,12 @@
 
 #include "base/fail.h"
 #include "base/xalloc.h"
-#include "log/source.h"
+#include "record/source.h"
 
 /* How far an edge is to be trusted, the best first. */
-enum edge_class { EDGE_CLOCK, EDGE_PROGRAM, EDGE_MESSAGE, EDGE_SPAN, EDGE_LIFECYCLE };
+enum constraint_class {
+	CONSTRAINT_CLOCK, CONSTRAINT_PROGRAM, CONSTRAINT_MESSAGE, CONSTRAINT_SPAN, CONSTRAINT_LIFECYCLE,
+};
 
 enum rule_kind { RULE_MESSAGE, RULE_SPAN, RULE_LIFECYCLE };
 
@@ -50,29 +52,29 @@ struct rules {
 	size_t n;
 };
 
-enum edge_what {
-	EDGE_SEND,		/* others may need ID */
-	EDGE_NEED,		/* ID must have been sent */
-	EDGE_TICK,		/* the clock ID has reached N with this record */
-	EDGE_SEEN,		/* the clock ID must have reached N */
-	EDGE_NUMBER,		/* record N of the sequence ID */
-	EDGE_MONO,		/* the monotonic clock of the boot ID shows N us */
-	EDGE_CHILD,		/* the span ID has a child; N is the id that its end sends */
-	EDGE_END,		/* of the span ID: behind the ends of its children */
-	EDGE_STOP, EDGE_START,	/* of the incarnation of ID */
+enum constraint_kind {
+	CONSTRAINT_SEND,		/* others may need ID */
+	CONSTRAINT_NEED,		/* ID must have been sent */
+	CONSTRAINT_CLOCK_SET,		/* the clock ID has reached N with this record */
+	CONSTRAINT_CLOCK_NEED,		/* the clock ID must have reached N */
+	CONSTRAINT_SEQUENCE,		/* record N of the sequence ID */
+	CONSTRAINT_MONO,		/* the monotonic clock of the boot ID shows N us */
+	CONSTRAINT_CHILD,		/* the span ID has a child; N is the id that its end sends */
+	CONSTRAINT_END,		/* of the span ID: behind the ends of its children */
+	CONSTRAINT_STOP, CONSTRAINT_START,	/* of the incarnation of ID */
 };
 
-struct edge {
+struct constraint {
 	uint64_t id;
 	int64_t n;
 	uint8_t what, class;
 	uint16_t rule;
-	bool sparse;		/* of EDGE_NUMBER: the sequence has holes that are no gaps */
-	bool own;		/* of EDGE_NUMBER: it has no id, and may begin anew */
+	bool sparse;		/* of CONSTRAINT_SEQUENCE: the sequence has holes that are no gaps */
+	bool own;		/* of CONSTRAINT_SEQUENCE: it has no id, and may begin anew */
 };
 
-struct edges {
-	struct edge *v;
+struct constraints {
+	struct constraint *v;
 	size_t n, cap;
 };
 
@@ -88,22 +90,22 @@ bool rule_is_for(const struct rule *r, const struct format *fmt);
 bool rule_is_of_source(const struct rule *r);
 
 /* One more of OUT, which mostly has but one; its rule is none. */
-static inline struct edge *
-edges_add(struct edges *out, enum edge_what what, enum edge_class class, uint64_t id)
+static inline struct constraint *
+constraints_add(struct constraints *out, enum constraint_kind what, enum constraint_class class, uint64_t id)
 {
-	struct edge *e;
+	struct constraint *e;
 
 	if (out->n == out->cap) {
 		out->cap = out->cap ? out->cap * 2 : 1;
 		out->v = xrealloc(out->v, out->cap, sizeof *out->v);
 	}
 	e = &out->v[out->n++];
-	*e = (struct edge){ .id = id, .what = (uint8_t)what, .class = (uint8_t)class, .rule = UINT16_MAX };
+	*e = (struct constraint){ .id = id, .what = (uint8_t)what, .class = (uint8_t)class, .rule = UINT16_MAX };
 	return e;
 }
 
 /* The edges of the format's own clocks; FIELDS are those of the record. */
-void rule_clocks(const struct source *s, const struct fields *fields, struct edges *out);
+void rule_clocks(const struct source *s, const struct fields *fields, struct constraints *out);
 
 /* The boot of a record, and what its monotonic clock shows; false where it has none. */
 bool rule_boot(const struct fields *fields, uint64_t *boot, int64_t *us);

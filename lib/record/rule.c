@@ -11,9 +11,9 @@
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
-#include "log/pattern.h"
-#include "log/rule.h"
-#include "log/scan.h"
+#include "record/pattern.h"
+#include "record/rule.h"
+#include "record/scan.h"
 
 #define WITHIN_NS	INT64_C(5000000000)
 
@@ -222,7 +222,7 @@ to_number(struct span v, int64_t *out)
 
 /* {"host":n,...}: its own component ticks, the others must have been reached. */
 static void
-vector_clock(const struct fields *fields, struct edges *out)
+vector_clock(const struct fields *fields, struct constraints *out)
 {
 	struct span clock = fields->v[FIELD_CLOCK], self = fields->v[FIELD_EMITTER], key, value;
 	struct scan s = { clock.p, clock.p + clock.n };
@@ -235,9 +235,9 @@ vector_clock(const struct fields *fields, struct edges *out)
 		if (!to_number(value, &n) || n == 0)
 			continue;
 		if (own)
-			edges_add(out, EDGE_TICK, EDGE_CLOCK, id)->n = n;
+			constraints_add(out, CONSTRAINT_CLOCK_SET, CONSTRAINT_CLOCK, id)->n = n;
 		if (!own || n > 1)
-			edges_add(out, EDGE_SEEN, EDGE_CLOCK, id)->n = own ? n - 1 : n;
+			constraints_add(out, CONSTRAINT_CLOCK_NEED, CONSTRAINT_CLOCK, id)->n = own ? n - 1 : n;
 	}
 }
 
@@ -260,13 +260,13 @@ rule_boot(const struct fields *fields, uint64_t *boot, int64_t *us)
 }
 
 void
-rule_clocks(const struct source *s, const struct fields *fields, struct edges *out)
+rule_clocks(const struct source *s, const struct fields *fields, struct constraints *out)
 {
 	struct span id = fields->v[FIELD_SEQID];
 	int64_t n;
 
 	if (to_number(fields->v[FIELD_SEQ], &n)) {
-		struct edge *e = edges_add(out, EDGE_NUMBER, EDGE_CLOCK,
+		struct constraint *e = constraints_add(out, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK,
 		    id.p ? hash_bytes(0x73, id.p, id.n) : rule_own_sequence(s));
 
 		e->n = n;

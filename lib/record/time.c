@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "base/num.h"
-#include "log/time.h"
+#include "record/time.h"
 
 #define NS	INT64_C(1000000000)
 

@@ -4,8 +4,8 @@
  * They are matched against bytes, not characters: a log may hold any.  "^" and
  * "$" are the ends of the text.  A match that takes too long is no match.
  */
-#ifndef LOG_REGEX_H
-#define LOG_REGEX_H
+#ifndef RECORD_REGEX_H
+#define RECORD_REGEX_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,32 @@
+/*
+ * run - one run over sources: which of the merges does it, and with what.
+ */
+#ifndef LOG_RUN_H
+#define LOG_RUN_H
+
+#include "log/filter.h"
+#include "log/merge.h"
+#include "log/order.h"
+#include "log/sources.h"
+
+struct run {
+	enum { RUN_CAUSAL, RUN_MINIMAX, RUN_TIME } order;
+	bool exact;			/* the sources can all be read twice, and are */
+	bool estimate;			/* then their clocks' offsets, too */
+	int64_t patience_ms, buffer_bytes;
+	struct filter filter;
+	struct render_style style;
+	struct rules rules;
+	struct merge_count merged;	/* records shown that run_merge()'s COUNT has yet to be told of */
+	/* Told of the offset of a source's clock, when it was estimated, and of constraints that are dropped. */
+	void (*offset)(const struct source *s, int64_t ns);
+	void (*dropped)(const struct order_dropped *d, void *cookie);
+};
+
+/* How the causal merge is to do it, but for what only run_merge() knows. */
+void run_order_spec(struct run *run, struct order_spec *spec);
+
+/* Merge ALL into OUT; COUNT is that of all that was done. */
+void run_merge(struct run *run, struct sources *all, struct render *out, struct order_count *count);
+
+#endif
