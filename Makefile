@@ -41,9 +41,9 @@ PKG_CONFIG ?= pkg-config
 JOBS       ?= 2
 
 # --- what the tree holds: one tool per cmd/*.c, one module per lib/ROOM/*.c, and
-# in libexec/ what tools run so that they need no library of it themselves
+# in cmd/libexec/ what tools run so that they need no library of it themselves
 TOOLS := $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
-HELPERS := $(patsubst libexec/%.c,%,$(wildcard libexec/*.c))
+HELPERS := $(patsubst cmd/libexec/%.c,%,$(wildcard cmd/libexec/*.c))
 UNITS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 AIDS  := $(patsubst test/tool/%.c,%,$(wildcard test/tool/*.c))
 FUZZ  := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
@@ -128,7 +128,7 @@ endef
 
 $B/bin/%: $B/cmd/%.o $B/libcore.a
 	$(link)
-$B/libexec/rejoin/%: $B/libexec/%.o $B/libcore.a
+$B/libexec/rejoin/%: $B/cmd/libexec/%.o $B/libcore.a
 	$(link)
 $B/unit/%: $B/test/unit/%.o $B/libcore.a
 	$(link)

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/frame.h"
 #include "agent/incarnation.h"
 #include "agent/profile.h"
 #include "agent/runtime.h"
@@ -31,6 +30,7 @@
 #include "deploy/hub.h"
 #include "deploy/reconcile.h"
 #include "deploy/settings.h"
+#include "retry/frame.h"
 
 enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE };
 

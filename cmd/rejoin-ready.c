@@ -12,15 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/gate.h"
-#include "agent/handshake.h"
-#include "agent/readiness.h"
-#include "agent/turn.h"
 #include "base/diag.h"
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
+#include "ready/cycle_runner.h"
+#include "ready/gate.h"
+#include "ready/handshake.h"
+#include "ready/readiness.h"
 
 enum { KEY_INCARNATION = OPT_OWN, KEY_GRACE, KEY_CONNECTED, KEY_POLL, KEY_ON, KEY_DROP };
 
@@ -117,7 +117,7 @@ print_verdict(enum verdict v, void *cookie)
 static int
 run(struct ready *r)
 {
-	struct turn_spec spec = {
+	struct cycle_runner_spec spec = {
 		.place = &r->place, .self = &r->self, .peer = r->peer,
 		.grace_ms = r->grace_ms, .poll_ms = r->poll_ms, .connected = r->connected,
 		.cycle = r->cycle, .verdict = print_verdict, .tell = fail_tell, .cookie = r,
@@ -128,9 +128,9 @@ run(struct ready *r)
 		spec.on[v] = r->on[v];
 	if (readiness_agent(r->incarnation, &r->self, &f) < 0) {
 		fail_tell(&f, NULL);
-		return TURN_FAILED;
+		return CYCLE_RUNNER_FAILED;
 	}
-	return turn_run(&spec);
+	return cycle_runner_run(&spec);
 }
 
 static void
@@ -251,7 +251,7 @@ parse(int argc, char *argv[], struct ready *r)
 		opt_misused("what to do is missing: announce, forget, wait, run or gate");
 	c = find_command(argv[optind++]);
 	if (c->perform == run)
-		opt_passes_on(TURN_FAILED);
+		opt_passes_on(CYCLE_RUNNER_FAILED);
 	parse_options(argc, argv, r);
 	if (optind == argc || !*argv[optind])
 		opt_misused("%s: the peer's name is missing", c->name);
@@ -282,7 +282,7 @@ main(int argc, char *argv[])
 	c = parse(argc, argv, &r);
 	if (readiness_open(&r.place, r.peer, &f) < 0) {
 		fail_tell(&f, NULL);
-		status = c->perform == run ? TURN_FAILED : (int)f.status;
+		status = c->perform == run ? CYCLE_RUNNER_FAILED : (int)f.status;
 	} else {
 		status = c->perform(&r);
 	}

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/life.h"
+#include "agent/instance_state.h"
 #include "agent/profile.h"
 #include "agent/reason.h"
-#include "agent/restart.h"
 #include "base/diag.h"
 #include "base/opt.h"
+#include "restart/restart.h"
 
 enum { KEY_CONDITIONAL = OPT_OWN, KEY_DRY_RUN, KEY_FORCE, KEY_REASON };
 
@@ -114,7 +114,7 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	parse_options(argc, argv, &t);
-	t.spec.asked_ms = life_own_start_ms();
+	t.spec.asked_ms = instance_state_own_start_ms();
 	t.profile = profile_load_or_die(t.agent);
 	status = t.dry_run ? dry_run(&t) : run(&t);
 	profile_free(t.profile);

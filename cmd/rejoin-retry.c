@@ -13,16 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/mark.h"
 #include "agent/profile.h"
 #include "agent/reason.h"
-#include "agent/retry.h"
 #include "agent/status.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/lines.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
+#include "retry/pending.h"
+#include "retry/retry.h"
 
 enum {
 	KEY_REASON = OPT_OWN, KEY_QUEUE, KEY_DRAIN, KEY_STDIN, KEY_DEBOUNCE, KEY_FORCE, KEY_DRY_RUN,
@@ -58,7 +58,7 @@ struct retry {
 	int64_t timeout_ms;
 	bool wait, force, dry_run, bridge;	/* bridge: called as adu-trigger-reprocess */
 	struct profile *profile;
-	struct marks marks;
+	struct pending pending;
 };
 
 /* Report F; its status. */
@@ -75,8 +75,8 @@ mark(const struct retry *r, const char *reason)
 	struct fail f;
 
 	/* who reads lines for long may find its directory swept away */
-	if ((r->mode == STDIN && mark_open(&r->marks, &f) < 0) ||
-	    mark_set(&r->marks, reason, &f) < 0)
+	if ((r->mode == STDIN && pending_open(&r->pending, &f) < 0) ||
+	    pending_add(&r->pending, reason, &f) < 0)
 		return failed(&f);
 	diag_note("%s: marked%s%s", r->profile->name, *reason ? ": " : "", reason);
 	return EXIT_OK;
@@ -105,7 +105,7 @@ drain(const struct retry *r, int64_t debounce_ms)
 	struct fail f;
 
 	diag_note("%s: asking", r->profile->name);
-	if (retry_drain(r->profile, &r->marks, &spec, &o, &f) < 0) {
+	if (retry_drain(r->profile, &r->pending, &spec, &o, &f) < 0) {
 		failed(&f);
 		/* the bridge passes on what its command ended with, as the script did */
 		return r->bridge && o.last.status ? (enum exit_status)o.last.status : f.status;
@@ -160,7 +160,7 @@ drain_stdin(const struct retry *r)
 			marked = true;
 		}
 	}
-	return mark_is_set(&r->marks) ? drain(r, 0) : status;
+	return pending_exists(&r->pending) ? drain(r, 0) : status;
 }
 
 /* One look at everything; an agent that reads a pipe sees a writer come and go. */
@@ -173,13 +173,13 @@ dry_run(const struct retry *r)
 	struct status s;
 	struct fail f;
 
-	if (deliver_describe(p, &how, &f) < 0)
+	if (delivery_describe(p, &how, &f) < 0)
 		status = f.status;
 	printf("agent\t%s\nprofile\t%s\n%s", p->name, p->file, how.s);
 	printf("when\t%s\n", p->retry.only_when_idle && !r->force ? "idle" : "at once");
 	printf("state\t%s\n", status_read(p, &s, &f) < 0 ? f.text : status_state_name(s.state));
 	printf("debounce\t%" PRId64 "ms\n", r->debounce_ms);
-	printf("mark\t%s is %s\n", r->marks.pending, mark_is_set(&r->marks) ? "set" : "not set");
+	printf("mark\t%s is %s\n", r->pending.pending, pending_exists(&r->pending) ? "set" : "not set");
 	return status;
 }
 
@@ -253,13 +253,13 @@ run(const struct retry *r)
 
 	if (r->dry_run)
 		return dry_run(r);
-	if (mark_open(&r->marks, &f) < 0)
+	if (pending_open(&r->pending, &f) < 0)
 		return failed(&f);
 	switch (r->mode) {
 	case STDIN:
 		return drain_stdin(r);
 	case DRAIN:
-		return mark_is_set(&r->marks) ? drain(r, r->debounce_ms) : EXIT_OK;
+		return pending_exists(&r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
 	case QUEUE:
 		return mark(r, r->reason);
 	case MARK_AND_DRAIN:
@@ -287,11 +287,11 @@ main(int argc, char *argv[])
 		r.profile = profile_load_or_die(r.agent);
 	if (r.debounce_ms < 0)
 		r.debounce_ms = r.profile->retry.debounce_ms;
-	mark_init(&r.marks, r.profile);
+	pending_init(&r.pending, r.profile);
 	status = run(&r);
 	if (r.bridge && status != EXIT_OK)
 		diag(0, "retry-update failed (rc=%d)", status);
-	mark_release(&r.marks);
+	pending_release(&r.pending);
 	profile_free(r.profile);
 	finish(status);
 }

@@ -8,15 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/change.h"
-#include "agent/mark.h"
 #include "agent/overview.h"
 #include "agent/profile.h"
 #include "agent/status.h"
+#include "agent/status_waiter.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
 #include "base/opt.h"
+#include "retry/pending.h"
 
 enum { KEY_UNTIL = OPT_OWN };
 
@@ -38,7 +38,7 @@ struct viewer {
 	enum until until;
 	int64_t timeout_ms;	/* -1 for none */
 	struct profile *profile;
-	struct marks marks;
+	struct pending pending;
 };
 
 static void
@@ -92,7 +92,7 @@ is_reached(const struct viewer *v, const struct status *s)
 	case SETTLED:
 		/* nothing is asked for that it has not seen to */
 		return is_at_rest(s) && !s->pending && s->settled >= s->retries &&
-		    !mark_is_set(&v->marks);
+		    !pending_exists(&v->pending);
 	case NOW:
 		break;
 	}
@@ -104,10 +104,10 @@ static bool
 look(const struct viewer *v, struct status *s)
 {
 	const int64_t end = clock_mono_ms() + v->timeout_ms;
-	_cleanup_change_ struct change change;
+	_cleanup_status_waiter_ struct status_waiter change;
 	struct fail f;
 
-	change_open(&change, v->profile);
+	status_waiter_open(&change, v->profile);
 	for (;;) {
 		int64_t left = v->timeout_ms < 0 ? -1 : end - clock_mono_ms();
 
@@ -117,14 +117,14 @@ look(const struct viewer *v, struct status *s)
 			return true;
 		if (v->timeout_ms >= 0 && left <= 0)
 			return false;
-		change_wait(&change, left);
+		status_waiter_wait(&change, left);
 	}
 }
 
 static void
 print(const struct viewer *v, const struct status *s)
 {
-	_cleanup_json_ struct json record = overview_of(v->profile, s);
+	_cleanup_json_ struct json record = overview_of(v->profile, s, pending_exists(&v->pending));
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	switch (v->format) {
@@ -173,14 +173,14 @@ main(int argc, char *argv[])
 	diag_init(argv);
 	parse_options(argc, argv, &v);
 	v.profile = profile_load_or_die(v.agent);
-	mark_init(&v.marks, v.profile);
+	pending_init(&v.pending, v.profile);
 	reached = look(&v, &s);
 	print(&v, &s);
 	status = reached || s.running == 0 ? verdict(&v, &s) : EXIT_TIMEOUT;
 	if (!reached)
 		diag(0, "%s: not so in time: it is %s%s", v.profile->name, status_state_name(s.state),
-		    mark_is_set(&v.marks) ? ", and a retry is pending" : "");
-	mark_release(&v.marks);
+		    pending_exists(&v.pending) ? ", and a retry is pending" : "");
+	pending_release(&v.pending);
 	profile_free(v.profile);
 	finish(status);
 }

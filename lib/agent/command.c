@@ -15,7 +15,7 @@ first_line(const char *text, struct fail *f)
 }
 
 int
-command_ask(const char *const *argv, int64_t timeout_ms, struct buf *out, struct fail *f)
+command_capture(const char *const *argv, int64_t timeout_ms, struct buf *out, struct fail *f)
 {
 	/* execvp(3) takes no const, and changes nothing */
 	const union { const char *const *ours; char *const *theirs; } words = { .ours = argv };

@@ -17,6 +17,6 @@
  * (reset first).  F's text is then the first line of what it said on stderr, or
  * how it ended.
  */
-int command_ask(const char *const *argv, int64_t timeout_ms, struct buf *out, struct fail *f);
+int command_capture(const char *const *argv, int64_t timeout_ms, struct buf *out, struct fail *f);
 
 #endif

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/denied.h"
+#include "agent/access.h"
 #include "agent/fifo.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -81,7 +81,7 @@ fifo_open_at(const struct profile *p, const char *path, struct fail *f)
 		return absent(p, path, "is not there", f);
 	case EACCES:
 	case EPERM:
-		return denied_explain(path, f);
+		return access_explain(path, f);
 	case ELOOP:
 		return fail_set(f, EXIT_DENIED, "%s: is a symbolic link, not a FIFO", path);
 	}

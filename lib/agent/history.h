@@ -15,7 +15,7 @@
 #ifndef AGENT_HISTORY_H
 #define AGENT_HISTORY_H
 
-#include "agent/life.h"
+#include "agent/instance_state.h"
 #include "agent/profile.h"
 #include "agent/reason.h"
 #include "base/buf.h"

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "agent/history.h"
-#include "agent/mark.h"
 #include "agent/overview.h"
 #include "base/file.h"
 #include "base/table.h"
@@ -92,18 +91,16 @@ restarts_of(const struct profile *p, struct buf *note)
 }
 
 struct json
-overview_of(const struct profile *p, const struct status *s)
+overview_of(const struct profile *p, const struct status *s, bool pending)
 {
 	_cleanup_buf_ struct buf note = BUF_INIT;
 	_cleanup_json_ struct json report = JSON_ABSENT, results = JSON_ABSENT;
-	_cleanup_marks_ struct marks m = { 0 };
 	struct json v = json_object(), restarts;
 
 	buf_puts(&note, s->note);
 	report = report_of(s, &note);
 	restarts = restarts_of(p, &note);
 	results = list_of(report, "results");
-	mark_init(&m, p);
 	json_set_text(&v, "agent", p->name);
 	json_set(&v, "running", s->running < 0 ? json_null() : json_bool(s->running));
 	json_set(&v, "incarnation", text_or_null(s->incarnation));
@@ -113,7 +110,7 @@ overview_of(const struct profile *p, const struct status *s)
 	json_set(&v, "phase", text_or_null(s->phase));
 	json_set(&v, "progress", text_or_null(s->progress));
 	json_set(&v, "waiting", list_of(report, "waiting"));
-	json_set(&v, "pending", json_bool(s->pending || mark_is_set(&m)));
+	json_set(&v, "pending", json_bool(s->pending || pending));
 	json_set(&v, "results", last_results(results));
 	json_set(&v, "restarts", restarts);
 	if (s->is_unsigned)

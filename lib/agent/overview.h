@@ -18,8 +18,11 @@
 #include "agent/status.h"
 #include "base/json.h"
 
-/* S is P's status.  A report that cannot be read becomes a note. */
-struct json overview_of(const struct profile *p, const struct status *s);
+/*
+ * S is P's status; PENDING is true while a retry request is stored and not delivered.
+ * A report that cannot be read becomes a note.
+ */
+struct json overview_of(const struct profile *p, const struct status *s, bool pending);
 
 /* For a person: lines of words, then a table of who is waited for and one of results. */
 void overview_format(struct json record, struct buf *out);

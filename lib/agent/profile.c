@@ -87,7 +87,7 @@ static const char *const statuses[] = { "none", "file", "busy-path", "systemd", 
 	"adu-api", NULL };
 
 /* The signs of readiness, and the prefix after which an argument stands. */
-static const struct sign {
+static const struct readiness_probe {
 	const char *name;
 	enum ready_sign sign;
 	bool has_argument;
@@ -197,7 +197,7 @@ static int
 ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 {
 	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-		const struct sign *s = &signs[i];
+		const struct readiness_probe *s = &signs[i];
 		const char *argument = e->value + strlen(s->name);
 
 		if (s->has_argument ? strncmp(e->value, s->name, strlen(s->name)) != 0

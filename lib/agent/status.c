@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/ask.h"
 #include "agent/incarnation.h"
 #include "agent/status.h"
+#include "agent/status_method.h"
 #include "agent/unit.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -298,7 +298,7 @@ read_answer(const struct profile *p, struct status *s)
 		s->state = AGENT_STOPPED;
 		return;
 	}
-	ask_state(p, s);
+	status_method_ask(p, s);
 	if (p->status.method == STATUS_SYSTEMD)
 		set_incarnation(s);
 }

@@ -30,7 +30,7 @@
  * was left by an agent that is dead.
  *
  * Of the other agents less is seen: with busy-path, busy while a path matches;
- * or they are asked (agent/ask.h).
+ * or they are asked (agent/status_method.h).
  */
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H

@@ -77,7 +77,7 @@ systemd_show(const char *unit, int64_t timeout_ms, struct systemd_unit *u, struc
 	for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
 		buf_printf(&argument, "%s%s", i ? "," : "--property=", properties[i].name);
 	argv[2] = argument.s;
-	r = command_ask(argv, timeout_ms, &answer, &why);
+	r = command_capture(argv, timeout_ms, &answer, &why);
 	if (r < 0) {
 		*f = why;
 		return r;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/denied.h"
+#include "agent/access.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
 
@@ -49,7 +49,7 @@ test_access(struct exam *x, const char *caller)
 	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) {
 		exam_ok(x, caller, "may write to %s", path);
 	} else if (errno == EACCES) {
-		denied_explain(path, &f);
+		access_explain(path, &f);
 		exam_fail(x, caller, "%s", f.text);
 	} else if (errno == ENOENT) {
 		exam_ok(x, caller, "would be let to ask, as far as groups go");

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/mark.h"
 #include "agent/status.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -15,6 +14,7 @@
 #include "doctor/checks.h"
 #include "doctor/holder.h"
 #include "doctor/repair.h"
+#include "retry/pending.h"
 
 /* What marks_fix() can repair. */
 enum { GROUP_CANNOT_MARK = 1, DELIVERER_DIED };
@@ -22,14 +22,14 @@ enum { GROUP_CANNOT_MARK = 1, DELIVERER_DIED };
 enum { HOLDERS_SHOWN = 4, OLD_MS = 60000 };
 
 static bool
-is_trusted_owner(const struct marks *m, uid_t uid)
+is_trusted_owner(const struct pending *m, uid_t uid)
 {
 	return uid == 0 || uid == geteuid() || uid == m->uid;
 }
 
 /* The directory: false where rejoin-retry would refuse it. */
 static bool
-test_directory(struct exam *x, const struct marks *m, const struct stat *st)
+test_directory(struct exam *x, const struct pending *m, const struct stat *st)
 {
 	if (!S_ISDIR(st->st_mode)) {
 		exam_fail(x, m->dir, "is not a directory");
@@ -61,7 +61,7 @@ test_directory(struct exam *x, const struct marks *m, const struct stat *st)
 
 /* Does a process deliver just now?  1, 0, or -1 where that cannot be seen. */
 static int
-test_lock(struct exam *x, const struct marks *m)
+test_lock(struct exam *x, const struct pending *m)
 {
 	_cleanup_fd_ int fd = open(m->lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct holder holders[HOLDERS_SHOWN];
@@ -111,7 +111,7 @@ advise_to_drain(struct exam *x)
 
 /* One of the marks; true where it is there. */
 static bool
-test_mark(struct exam *x, const struct marks *m, const char *path, int held)
+test_mark(struct exam *x, const struct pending *m, const char *path, int held)
 {
 	struct stat st;
 	int64_t age;
@@ -142,12 +142,12 @@ test_mark(struct exam *x, const struct marks *m, const char *path, int held)
 void
 marks_test(struct exam *x)
 {
-	_cleanup_marks_ struct marks m;
+	_cleanup_pending_ struct pending m;
 	struct stat st;
 	bool pending, sending;
 	int held;
 
-	mark_init(&m, x->profile);
+	pending_init(&m, x->profile);
 	if (lstat(m.dir, &st) < 0) {
 		if (errno == ENOENT) {
 			exam_ok(x, m.dir, "no request was ever marked");
@@ -169,16 +169,16 @@ marks_test(struct exam *x)
 
 /* Under the lock: who delivers has a "sending" of its own. */
 static int
-put_back(const struct marks *m, struct buf *done, struct fail *why)
+put_back(const struct pending *m, struct buf *done, struct fail *why)
 {
-	_cleanup_fd_ int lock = mark_open_lock(m, why);
+	_cleanup_fd_ int lock = pending_open_lock(m, why);
 	int r = lock < 0 ? lock : lock_try(lock);
 
 	if (lock < 0)
 		return lock;
 	if (r < 0)
 		return fail_errno(why, r, "%s", m->lock);
-	mark_put_back(m);
+	pending_unclaim(m);
 	buf_puts(done, "marked it as pending again, for the next delivery");
 	return 0;
 }
@@ -186,11 +186,11 @@ put_back(const struct marks *m, struct buf *done, struct fail *why)
 int
 marks_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail *why)
 {
-	_cleanup_marks_ struct marks m;
+	_cleanup_pending_ struct pending m;
 	const struct repair r = { .type = S_IFDIR, .uid = (uid_t)-1, .gid = x->profile->gid,
 	    .add = S_ISGID | S_IRWXU | S_IRWXG, .remove = S_IRWXO };
 
-	mark_init(&m, x->profile);
+	pending_init(&m, x->profile);
 	return f->fault == DELIVERER_DIED ? put_back(&m, done, why) :
 	    repair_file(m.dir, &r, done, why);
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "agent/fifo.h"
-#include "agent/mark.h"
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/owner.h"
@@ -16,6 +15,7 @@
 #include "doctor/checks.h"
 #include "doctor/holder.h"
 #include "doctor/repair.h"
+#include "retry/pending.h"
 
 /* What pipe_fix() can repair. */
 enum { WRONG_GROUP = 1, OPEN_TO_OTHERS, GROUP_CANNOT_WRITE };
@@ -161,12 +161,12 @@ static void
 probe(struct exam *x)
 {
 	const struct profile *p = x->profile;
-	_cleanup_marks_ struct marks m;
+	_cleanup_pending_ struct pending m;
 	_cleanup_fd_ int lock = -1, fd = -1;
 	struct fail f;
 
-	mark_init(&m, p);
-	if (mark_open(&m, &f) < 0 || (lock = mark_open_lock(&m, &f)) < 0) {
+	pending_init(&m, p);
+	if (pending_open(&m, &f) < 0 || (lock = pending_open_lock(&m, &f)) < 0) {
 		exam_fail_as(x, m.lock, &f);
 		return;
 	}

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/frame.h"
+#include "retry/frame.h"
 
 /* Whatever the pieces are that a stream comes in, it says the same. */
 static size_t

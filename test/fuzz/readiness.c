@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/readiness.h"
+#include "ready/readiness.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/deliver.h"
 #include "agent/reason.h"
 #include "agent/status.h"
+#include "retry/delivery.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -23,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	status_format(&b, &twice);
 	if (strcmp(once.s, twice.s) != 0)
 		abort();
-	deliver_parse((const char *)data, n, &d);
+	delivery_parse((const char *)data, n, &d);
 	reason_of_line((const char *)data, n, reason);
 	if (strlen(reason) > REASON_MAX || strpbrk(reason, "\n\033"))
 		abort();

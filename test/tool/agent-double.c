@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/frame.h"
 #include "agent/incarnation.h"
 #include "agent/status.h"
 #include "base/clock.h"
@@ -26,6 +25,7 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/xalloc.h"
+#include "retry/frame.h"
 
 struct twin {
 	const char *dir;

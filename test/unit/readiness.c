@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/readiness.h"
+#include "ready/readiness.h"
 
 /* An agent "a2" that began at 100, and what it may find. */
 static const struct row {

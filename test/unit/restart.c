@@ -9,12 +9,12 @@
 
 #include "agent/history.h"
 #include "agent/incarnation.h"
-#include "agent/life.h"
-#include "agent/limit.h"
-#include "agent/record.h"
+#include "agent/instance_state.h"
 #include "agent/systemd.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "restart/last.h"
+#include "restart/limit.h"
 
 enum { MINUTE = 60000 };
 
@@ -66,9 +66,9 @@ bucket(void)
 	struct limit l;
 	struct fail f;
 
-	assert(limit_look(&p, &l, &f) == 0 && l.left == 3 && l.wait_ms == 0);
+	assert(limit_read(&p, &l, &f) == 0 && l.left == 3 && l.wait_ms == 0);
 	assert(limit_take(&p, &f) == 0 && limit_take(&p, &f) == 0 && limit_take(&p, &f) == 0);
-	assert(limit_look(&p, &l, &f) == 0 && l.left == 0 && l.wait_ms > 190000 && l.wait_ms <= 200000);
+	assert(limit_read(&p, &l, &f) == 0 && l.left == 0 && l.wait_ms > 190000 && l.wait_ms <= 200000);
 	assert(limit_take(&p, &f) < 0 && f.status == EXIT_BUSY && strstr(f.text, "again in 3m "));
 	/* another limit, the same bucket */
 	p.restart.limit = 0;
@@ -80,17 +80,17 @@ records(void)
 {
 	char name[] = "rec";
 	struct profile p = { .name = name };
-	struct record r = { .acted_ms = 4711, .status = EXIT_TIMEOUT }, back;
+	struct restart_last r = { .acted_ms = 4711, .status = EXIT_TIMEOUT }, back;
 	struct fail f;
 	char other[] = "boot=x\nacted_ms=1\nincarnation=y\nstatus=0\n";
 
-	assert(record_read(&p, &back) == -ENOENT);
+	assert(restart_last_read(&p, &back) == -ENOENT);
 	strcpy(r.incarnation, "i-1");
 	strcpy(r.text, "a=b: not ready");
-	assert(record_write(&p, &r, &f) == 0 && record_read(&p, &back) == 0);
+	assert(restart_last_write(&p, &r, &f) == 0 && restart_last_read(&p, &back) == 0);
 	assert(back.acted_ms == 4711 && back.status == EXIT_TIMEOUT &&
 	    strcmp(back.incarnation, r.incarnation) == 0 && strcmp(back.text, r.text) == 0);
-	assert(record_parse(other, sizeof other - 1, &back) == -ENOENT);
+	assert(restart_last_parse(other, sizeof other - 1, &back) == -ENOENT);
 }
 
 static void
@@ -147,17 +147,17 @@ units(void)
 static void
 lives(void)
 {
-	struct life l, again;
+	struct instance_state l, again;
 	pid_t child = fork();
 
 	if (child == 0)
 		_exit(0);
-	assert(life_of_process(getpid(), &l) == 0 && l.running == 1 && l.pid == getpid());
-	assert(life_of_process(getpid(), &again) == 0 && strcmp(l.name, again.name) == 0);
-	assert(l.began_ms <= life_own_start_ms() && life_own_start_ms() <= clock_boot_ms());
+	assert(instance_state_of_process(getpid(), &l) == 0 && l.running == 1 && l.pid == getpid());
+	assert(instance_state_of_process(getpid(), &again) == 0 && strcmp(l.name, again.name) == 0);
+	assert(l.began_ms <= instance_state_own_start_ms() && instance_state_own_start_ms() <= clock_boot_ms());
 	/* who has ended is gone, though nobody has waited for it */
 	assert(waitid(P_PID, (id_t)child, &(siginfo_t){ .si_pid = 0 }, WEXITED | WNOWAIT) == 0);
-	assert(life_of_process(child, &again) == -ESRCH);
+	assert(instance_state_of_process(child, &again) == -ESRCH);
 	waitpid(child, NULL, 0);
 }
 

@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/mark.h"
 #include "agent/profile.h"
-#include "agent/retry.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/xalloc.h"
+#include "retry/pending.h"
+#include "retry/retry.h"
 
 struct shared {
 	volatile long frames, other;	/* read so far */
@@ -66,12 +66,12 @@ profile(const char *dir)
 
 /* How many frames it wrote, or an error. */
 static int
-ask(const struct profile *p, const struct marks *m)
+ask(const struct profile *p, const struct pending *m)
 {
 	struct retry_spec spec = { .timeout_ms = 30000 };
 	struct retry_outcome o;
 	struct fail f;
-	int r = mark_set(m, "", &f);
+	int r = pending_add(m, "", &f);
 
 	if (r == 0)
 		r = retry_drain(p, m, &spec, &o, &f);
@@ -89,7 +89,7 @@ wait_counted(long at_least)
 }
 
 static void
-one_after_the_other(const struct profile *p, const struct marks *m, long n)
+one_after_the_other(const struct profile *p, const struct pending *m, long n)
 {
 	for (long i = 0; i < n; i++)
 		assert(ask(p, m) == 1);
@@ -98,7 +98,7 @@ one_after_the_other(const struct profile *p, const struct marks *m, long n)
 		printf("retry: %ld frames and %ld others of %ld retries\n", shared->frames,
 		    shared->other, n);
 	assert(shared->frames == n && !shared->other);
-	assert(!mark_is_set(m));
+	assert(!pending_exists(m));
 }
 
 /*
@@ -106,7 +106,7 @@ one_after_the_other(const struct profile *p, const struct marks *m, long n)
  * mark, as a mark is taken before its frame is written and none is left.
  */
 static void
-at_once(const struct profile *p, const struct marks *m, int n)
+at_once(const struct profile *p, const struct pending *m, int n)
 {
 	const long before = shared->frames;
 	long written = 0;
@@ -129,7 +129,7 @@ at_once(const struct profile *p, const struct marks *m, int n)
 	}
 	wait_counted(before + written);
 	assert(written >= 1 && written <= n && shared->frames == before + written);
-	assert(!mark_is_set(m));
+	assert(!pending_exists(m));
 }
 
 int
@@ -137,7 +137,7 @@ main(void)
 {
 	const bool soak = getenv("SOAK");
 	char dir[] = "/tmp/rejoin-retry.XXXXXX";
-	_cleanup_marks_ struct marks m = { 0 };
+	_cleanup_pending_ struct pending m = { 0 };
 	_cleanup_free_ char *path = NULL;
 	struct profile *p;
 	struct fail f;
@@ -155,8 +155,8 @@ main(void)
 	if (reader == 0)
 		read_frames(path);
 	p = profile(dir);
-	mark_init(&m, p);
-	assert(mark_open(&m, &f) == 0);
+	pending_init(&m, p);
+	assert(pending_open(&m, &f) == 0);
 	one_after_the_other(p, &m, soak ? 100000 : 10000);
 	for (int i = 0; i < (soak ? 2000 : 100); i++)
 		at_once(p, &m, 1 + i % 8);

@@ -1,0 +1,19 @@
+/*
+ * call - make the HTTP request of a profile.  (rejoin-retry has it made by
+ * another program: retry/http_request.h.)
+ */
+#ifndef AGENT_HTTP_CALL_H
+#define AGENT_HTTP_CALL_H
+
+#include <stdint.h>
+
+#include "agent/profile.h"
+#include "base/fail.h"
+
+/*
+ * 0 where the answer is a 2xx; errors as base/http.h and base/secret.h have
+ * them.  What the server says of an error is not repeated: it may hold anything.
+ */
+int http_call_make(const struct profile_http *h, int64_t timeout_ms, struct fail *f);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * life - what one look at an agent shows of its present life: which
+ * incarnation it is, since when, and whether it is well.
+ */
+#ifndef AGENT_INSTANCE_STATE_H
+#define AGENT_INSTANCE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { INSTANCE_NAME = 80, INSTANCE_TEXT = 160 };
+
+struct instance_state {
+	int running;		/* 1, 0, or -1 where it cannot be told */
+	char name[INSTANCE_NAME];	/* of the incarnation; empty where there is none */
+	int64_t began_ms;	/* on the clock of boot (clock_boot_ms); -1 where not known */
+	pid_t pid;		/* 0 where there is none, or it is not here */
+	bool is_up;		/* whoever supervises it says that it is ready */
+	bool has_ended;		/* nobody will start it again */
+	char text[INSTANCE_TEXT];	/* its state, for people */
+};
+
+/* The life of process PID; -ESRCH where it is gone. */
+int instance_state_of_process(pid_t pid, struct instance_state *l);
+
+/*
+ * When this process was asked for, on the clock of boot: when it was forked, but
+ * no more than a second ago, as that may have been a script that ran for long
+ * before it became this program.
+ */
+int64_t instance_state_own_start_ms(void);
+
+#endif

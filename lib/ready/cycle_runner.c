@@ -1,0 +1,487 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/incarnation.h"
+#include "base/child.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/lock.h"
+#include "base/num.h"
+#include "base/spawn.h"
+#include "base/xalloc.h"
+#include "ready/cycle_runner.h"
+#include "ready/handshake.h"
+
+/* A left-over cycle has this long to end; a command of --on this long to run. */
+enum { MARK = INCARNATION_TEXT + 8 };
+
+enum { MOMENT_MS = 200, LEFT_OVER_MS = 10000, STRAY_MS = 20, ON_MS = 30000, ON_GRACE_MS = 2000 };
+
+struct turn {
+	const struct cycle_runner_spec *spec;
+	struct loop *loop;
+	struct handshake *handshake;
+	struct readiness_now now;
+	struct child child;
+	struct spawn *on;		/* a command of --on, while it runs */
+	bool on_due[VERDICTS];		/* and those that come after it; many of a kind are one */
+	bool ending;			/* the cycle has ended, or never will begin */
+	int lock_fd, status;
+	char mark[MARK];		/* in the environment of the cycle and all it starts */
+};
+
+static void
+tell(const struct turn *t, const struct fail *f)
+{
+	t->spec->tell(f, t->spec->cookie);
+}
+
+PRINTF(3, 4) static void
+say(const struct turn *t, enum exit_status status, const char *fmt, ...)
+{
+	struct fail f = { .status = status };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f.text, sizeof f.text, fmt, ap);
+	va_end(ap);
+	tell(t, &f);
+}
+
+/* --- the lock; its file says who has it: "PID MARK AGENT" */
+
+struct holder {
+	pid_t pid;
+	char mark[MARK];
+	char agent[READINESS_ID];
+};
+
+/* What a run whose incarnation is OF marks its cycle with; the end keeps it from being another's prefix. */
+static void
+mark_of(const char *of, char mark[MARK])
+{
+	snprintf(mark, MARK, "ready-%s.", of);
+}
+
+/* A file that others write, too, must not make us signal more than one run's cycle. */
+static bool
+is_mark(const char *mark)
+{
+	unsigned int boot;
+	uintmax_t start;
+	int pid, len = 0;
+
+	return sscanf(mark, "ready-%8x-%d-%ju.%n", &boot, &pid, &start, &len) == 3 && len > 0 &&
+	    !mark[len];
+}
+
+static void
+read_holder(int fd, struct holder *h)
+{
+	char text[512] = "", *mark, *agent;
+	int64_t pid;
+
+	*h = (struct holder){ 0 };
+	if (pread(fd, text, sizeof text - 1, 0) <= 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	mark = strchr(text, ' ');
+	agent = mark ? strchr(mark + 1, ' ') : NULL;
+	if (!agent)
+		return;
+	*mark++ = *agent++ = '\0';
+	if (num_parse(text, 1, INT32_MAX, &pid) < 0)
+		return;
+	h->pid = (pid_t)pid;
+	if (is_mark(mark))
+		snprintf(h->mark, sizeof h->mark, "%.*s", MARK - 1, mark);
+	snprintf(h->agent, sizeof h->agent, "%.*s", READINESS_ID - 1, agent);
+}
+
+/*
+ * A pidfd of the run H, -1 where it has ended.  The mark holds its incarnation,
+ * so a reused pid is not taken for it; nor is a zombie.
+ */
+static int
+open_holder(const struct holder *h)
+{
+	_cleanup_fd_ int fd = h->pid > 0 ? pidfd_open(h->pid, 0) : -1;
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+	char now[INCARNATION_TEXT], mark[MARK];
+
+	if (fd < 0 || poll(&end, 1, 0) != 0 || incarnation_of(h->pid, now) < 0)
+		return -1;
+	mark_of(now, mark);
+	if (strcmp(h->mark, mark) != 0)
+		return -1;
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static int
+lock_for(int fd, int64_t ms)
+{
+	int r;
+
+	do
+		r = lock_wait(fd, ms);
+	while (r == -EINTR);
+	return r;
+}
+
+/* Wait for the end of the run behind FD, if it is another life's.  H is not the lock's then. */
+static int
+outlive(const struct turn *t, int fd, const struct holder *h, struct fail *f)
+{
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+	bool same = strcmp(h->agent, t->spec->self->id) == 0;
+
+	if (!same)
+		say(t, EXIT_OK, "%s: waiting for the end of pid %jd, the run of agent incarnation %s",
+		    t->spec->peer, (intmax_t)h->pid, h->agent);
+	/* one that was just killed takes a moment to go */
+	if (poll(&end, 1, same ? MOMENT_MS : -1) == 0)
+		return fail_set(f, EXIT_BUSY, "%s: pid %jd runs the cycle of this agent incarnation, %s",
+		    t->spec->peer, (intmax_t)h->pid, h->agent);
+	return -EAGAIN;
+}
+
+/* A cycle whose run has ended has nobody who tends it.  0 when the lock is ours. */
+static int
+end_left_over(const struct turn *t, const struct holder *h)
+{
+	struct holder now;
+	int r = lock_for(t->lock_fd, MOMENT_MS);
+
+	/* or whoever took the lock has only now written its name there */
+	read_holder(t->lock_fd, &now);
+	if (r != -ETIMEDOUT || strcmp(now.mark, h->mark) != 0)
+		return r == -ETIMEDOUT ? -EAGAIN : r;
+	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
+	    *h->agent ? h->agent : "?");
+	if (*h->mark)
+		spawn_signal_marked(h->mark, SIGTERM);
+	r = lock_for(t->lock_fd, LEFT_OVER_MS);
+	if (r == -ETIMEDOUT && *h->mark)
+		spawn_kill_marked(h->mark);
+	return r == -ETIMEDOUT ? -EAGAIN : r;
+}
+
+static int
+wait_lock(const struct turn *t, struct fail *f)
+{
+	struct holder h;
+	int r;
+
+	while ((r = lock_try(t->lock_fd)) == -EAGAIN) {
+		_cleanup_fd_ int fd = -1;
+
+		read_holder(t->lock_fd, &h);
+		fd = open_holder(&h);
+		if (fd >= 0) {
+			r = outlive(t, fd, &h, f);
+			if (r != -EAGAIN)
+				return r;
+		} else {
+			r = end_left_over(t, &h);
+			if (r != -EAGAIN)
+				break;
+		}
+	}
+	return r < 0 ? fail_errno(f, r, "%s", t->spec->place->lock) : 0;
+}
+
+static int
+take_lock(struct turn *t, struct fail *f)
+{
+	const char *path = t->spec->place->lock;
+	struct stat st;
+
+	t->lock_fd = lock_open(path, t->spec->place->mode);
+	if (t->lock_fd < 0 || fstat(t->lock_fd, &st) < 0)
+		return fail_errno(f, t->lock_fd < 0 ? t->lock_fd : errno, "%s", path);
+	/* it is written to: not through another name of somebody's file */
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+		return fail_set(f, EXIT_DENIED, "%s: is not what belongs there", path);
+	return wait_lock(t, f);
+}
+
+/*
+ * A cycle that was begun and not ended may have left what does not hold the
+ * lock: a daemon closes all that it was given.  Its mark tells.
+ */
+static void
+end_strays(const struct turn *t)
+{
+	const int64_t end = clock_mono_ms() + LEFT_OVER_MS;
+	struct holder h;
+
+	read_holder(t->lock_fd, &h);
+	if (!*h.mark || spawn_signal_marked(h.mark, SIGTERM) == 0)
+		return;
+	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
+	    h.agent);
+	while (spawn_signal_marked(h.mark, clock_mono_ms() < end ? 0 : SIGKILL) > 0)
+		clock_sleep_ms(STRAY_MS);
+}
+
+/* From here on the run and its cycle are ours. */
+static int
+sign_lock(const struct turn *t, struct fail *f)
+{
+	_cleanup_free_ char *text = xasprintf("%jd %s %s\n", (intmax_t)getpid(), t->mark, t->spec->self->id);
+
+	if (ftruncate(t->lock_fd, 0) < 0 ||
+	    pwrite(t->lock_fd, text, strlen(text), 0) != (ssize_t)strlen(text))
+		return fail_errno(f, errno, "%s", t->spec->place->lock);
+	return 0;
+}
+
+/* --- the commands of --on, one at a time */
+
+static void
+set_environment(const struct turn *t, enum verdict v)
+{
+	setenv("REJOIN_PEER", t->spec->peer, 1);
+	setenv("REJOIN_VERDICT", verdict_name(v), 1);
+	setenv("REJOIN_AGENT_INCARNATION", t->spec->self->id, 1);
+	setenv("REJOIN_PEER_INCARNATION", t->now.announced.is_there ? t->now.announced.peer : "", 1);
+}
+
+/* Nothing more is to come. */
+static void
+stop_if_done(struct turn *t)
+{
+	if (t->ending && !t->on)
+		loop_stop(t->loop, 0);
+}
+
+static void on_next(struct turn *t);
+
+static void
+on_done(const struct spawn_result *r, void *cookie)
+{
+	struct turn *t = cookie;
+	_cleanup_buf_ struct buf how = BUF_INIT;
+
+	t->on = NULL;
+	if (r->status != 0 && !r->ended) {
+		spawn_describe(r, &how);
+		say(t, EXIT_TROUBLE, "--on: %s", how.s);
+	}
+	on_next(t);
+	stop_if_done(t);
+}
+
+static void
+on_next(struct turn *t)
+{
+	struct spawn_spec spec = { .timeout_ms = ON_MS, .grace_ms = ON_GRACE_MS,
+	    .out_inherit = true, .err_inherit = true };
+
+	for (int v = 0; v < VERDICTS && !t->on; v++) {
+		if (!t->on_due[v])
+			continue;
+		t->on_due[v] = false;
+		spec.argv = t->spec->on[v];
+		set_environment(t, (enum verdict)v);
+		t->on = spawn_start(t->loop, &spec, on_done, t);
+	}
+}
+
+static void
+on(struct turn *t, enum verdict v)
+{
+	t->on_due[v] = t->spec->on[v] != NULL;
+	on_next(t);
+}
+
+/* --- the cycle */
+
+static void
+end_with(struct turn *t, int status)
+{
+	t->ending = true;
+	t->status = status;
+	stop_if_done(t);
+}
+
+static void
+cycle_ended(int fd, short events, void *cookie)
+{
+	struct turn *t = cookie;
+	struct fail f;
+	int status;
+
+	(void)events;
+	loop_unwatch(t->loop, fd);
+	status = child_reap(&t->child);
+	if (readiness_read(t->spec->place, &t->now, &f) < 0 ||
+	    readiness_end(t->spec->place, t->spec->self, &t->now, &f) < 0)
+		tell(t, &f);
+	end_with(t, status);
+}
+
+/* The record comes first: what cannot be recorded is not begun. */
+static void
+begin(struct turn *t, enum verdict v)
+{
+	const char *outer = getenv("REJOIN_RUN");
+	_cleanup_free_ char *before = outer ? xstrdup(outer) : NULL;
+	struct fail f;
+	int r;
+
+	if (readiness_begin(t->spec->place, t->spec->self, v, &t->now, &f) < 0) {
+		tell(t, &f);
+		end_with(t, CYCLE_RUNNER_FAILED);
+		return;
+	}
+	t->spec->verdict(v, t->spec->cookie);
+	set_environment(t, v);
+	setenv("REJOIN_RUN", t->mark, 1);
+	r = child_start(&t->child, t->spec->cycle, t->lock_fd);
+	if (before)
+		setenv("REJOIN_RUN", before, 1);
+	else
+		unsetenv("REJOIN_RUN");
+	if (r < 0) {
+		say(t, EXIT_TROUBLE, "%s: %s", t->spec->cycle[0], strerror(-r));
+		end_with(t, r == -ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN);
+		return;
+	}
+	loop_watch(t->loop, t->child.fd, POLLIN, cycle_ended, t);
+	on(t, v);
+}
+
+static void
+peer_restarted(struct turn *t)
+{
+	struct fail f;
+
+	say(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle goes on", t->spec->peer,
+	    verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
+	    *t->now.cycle.peer ? t->now.cycle.peer : "one unknown");
+	if (readiness_adopt(t->spec->place, t->spec->self, &t->now, &f) < 0)
+		tell(t, &f);
+	on(t, VERDICT_PEER_RESTART);
+}
+
+static void
+judged(enum verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
+{
+	struct turn *t = cookie;
+
+	t->now = *now;
+	if (v == VERDICT_NONE) {
+		tell(t, f);
+		if (t->child.pid == 0 && !t->ending)
+			end_with(t, CYCLE_RUNNER_FAILED);
+	} else if (t->ending) {
+		return;
+	} else if (t->child.pid > 0) {
+		if (v == VERDICT_PEER_RESTART)
+			peer_restarted(t);
+	} else if (v == VERDICT_PEER_OFFLINE) {
+		t->spec->verdict(v, t->spec->cookie);
+		on(t, v);
+	} else {
+		/* one that was begun for another life of the peer, and has no end */
+		begin(t, v == VERDICT_PEER_RESTART ? VERDICT_COLD_START : v);
+	}
+	*now = t->now;
+}
+
+/* --- signals: the cycle's, and ours before there is one */
+
+struct forward {
+	struct turn *turn;
+	int signo;
+	bool ends;		/* it ends us where there is no cycle */
+};
+
+static void
+signalled(void *cookie)
+{
+	const struct forward *s = cookie;
+	struct turn *t = s->turn;
+
+	if (t->child.pid > 0) {
+		child_signal(&t->child, s->signo);
+		return;
+	}
+	if (!s->ends)
+		return;
+	if (!t->ending) {
+		t->ending = true;
+		t->status = 128 + s->signo;
+	}
+	memset(t->on_due, 0, sizeof t->on_due);
+	if (t->on)
+		spawn_end(t->on);
+	stop_if_done(t);
+}
+
+static void
+run(struct turn *t)
+{
+	const struct handshake_spec spec = {
+		.place = t->spec->place, .self = t->spec->self, .grace_ms = t->spec->grace_ms,
+		.poll_ms = t->spec->poll_ms, .connected = t->spec->connected, .tell = t->spec->tell,
+	};
+	struct forward forwards[] = {
+		{ t, SIGHUP, true }, { t, SIGINT, true }, { t, SIGQUIT, true }, { t, SIGTERM, true },
+		{ t, SIGUSR1, false }, { t, SIGUSR2, false },
+	};
+	struct sigaction sa;
+
+	t->loop = loop_new();
+	for (size_t i = 0; i < sizeof forwards / sizeof *forwards; i++)
+		if (sigaction(forwards[i].signo, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+			loop_signal(t->loop, forwards[i].signo, signalled, &forwards[i]);
+	t->handshake = handshake_start(t->loop, &spec, judged, t);
+	loop_run(t->loop);
+	handshake_free(t->handshake);
+	loop_free(t->loop);
+}
+
+int
+cycle_runner_run(const struct cycle_runner_spec *spec)
+{
+	struct turn t = { .spec = spec, .child = CHILD_INIT, .lock_fd = -1, .status = CYCLE_RUNNER_FAILED };
+	char own[INCARNATION_TEXT];
+	struct fail f;
+	int r = incarnation_of(getpid(), own);
+
+	if (r < 0)
+		r = fail_errno(&f, r, "/proc");
+	if (r == 0)
+		mark_of(own, t.mark);
+	if (r == 0)
+		r = take_lock(&t, &f);
+	if (r == 0)
+		r = readiness_read(spec->place, &t.now, &f);
+	if (r == 0 && t.now.cycle.is_there && t.now.cycle.ended &&
+	    strcmp(t.now.cycle.agent, spec->self->id) == 0)
+		r = fail_set(&f, EXIT_BUSY, "%s: agent incarnation %s has had its cycle; where a start of "
+		    "the agent is not to be told by INVOCATION_ID or the process that runs this, name it "
+		    "with --incarnation", spec->peer, spec->self->id);
+	if (r == 0 && t.now.cycle.is_there && !t.now.cycle.ended)
+		end_strays(&t);
+	if (r == 0)
+		r = sign_lock(&t, &f);
+	if (r < 0)
+		tell(&t, &f);
+	else
+		run(&t);
+	io_closep(&t.lock_fd);
+	return t.status;
+}

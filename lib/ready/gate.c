@@ -1,0 +1,329 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/notify.h"
+#include "base/xalloc.h"
+#include "ready/gate.h"
+#include "ready/splice.h"
+
+/* As cat(1) has it; a pipe hands out 64 KiB at a time. */
+enum { CHUNK = 128 * 1024 };
+
+struct gate {
+	const struct gate_spec *spec;
+	const struct readiness *place;
+	int notify_fd;
+	bool open;		/* whether it should be */
+	bool mid_line;		/* what was written last is no whole line */
+	bool at_end;		/* nothing more comes */
+	bool hung_up;		/* whoever writes to us is gone; there may still be bytes */
+	bool skipping;		/* the rest of a line whose beginning was dropped */
+	char *b;		/* what was read and not written: B[BEGIN..END) */
+	size_t begin, end, cap;
+	int out, out_own;	/* OUT_OWN: a description of our own of the same pipe */
+	bool is_socket, is_blocking_pipe;
+	struct splice relay;	/* between two pipes, where nothing is to be kept */
+	bool relays, is_full;	/* IS_FULL: it waits for room */
+	int64_t lost_lines, lost_bytes;
+};
+
+/*
+ * A write must not keep us from hearing that the gate closes.  O_NONBLOCK is
+ * of the open file description, which others may share, so a pipe is opened
+ * again for ourselves.
+ */
+static void
+open_out(struct gate *g)
+{
+	char path[32];
+	struct stat st;
+
+	g->out = g->spec->out;
+	g->out_own = -1;
+	if (fstat(g->out, &st) < 0)
+		return;
+	g->is_socket = S_ISSOCK(st.st_mode);
+	if (!S_ISFIFO(st.st_mode))
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", g->out);
+	g->out_own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (g->out_own >= 0)
+		g->out = g->out_own;
+	else
+		g->is_blocking_pipe = true;	/* another user's: in small pieces, when there is room */
+}
+
+/* How much of what is kept may go out now. */
+static size_t
+allowed(const struct gate *g)
+{
+	const char *nl;
+
+	if (g->open || g->begin == g->end)
+		return g->end - g->begin;
+	if (!g->mid_line)
+		return 0;
+	nl = memchr(g->b + g->begin, '\n', g->end - g->begin);
+	return nl ? (size_t)(nl - (g->b + g->begin)) + 1 : g->end - g->begin;
+}
+
+/* Read only when there is nothing to write: the pipe keeps what has no turn yet. */
+static bool
+may_read(const struct gate *g)
+{
+	if (g->at_end)
+		return false;
+	if (g->open || g->mid_line)
+		return g->begin == g->end;
+	return g->spec->keep_bytes >= 0;
+}
+
+/* Watch first, look after. */
+static int
+look(struct gate *g, struct fail *f)
+{
+	struct readiness_now now;
+	int r;
+
+	notify_read(g->notify_fd);
+	r = readiness_watch(g->place, g->notify_fd, f);
+	if (r == 0)
+		r = readiness_read(g->place, &now, f);
+	if (r < 0)
+		return r;
+	g->open = readiness_is_known(&now);
+	if (g->open && g->lost_lines > 0) {
+		g->spec->dropped(g->lost_lines, g->lost_bytes, g->spec->cookie);
+		g->lost_lines = g->lost_bytes = 0;
+	}
+	return 0;
+}
+
+/* --- keeping the newest */
+
+/* Drop the oldest line; one without an end goes as far as it has come. */
+static void
+drop_line(struct gate *g)
+{
+	const char *nl = memchr(g->b + g->begin, '\n', g->end - g->begin);
+	size_t n = nl ? (size_t)(nl - (g->b + g->begin)) + 1 : g->end - g->begin;
+
+	g->skipping = !nl;
+	g->lost_lines++;
+	g->lost_bytes += (int64_t)n;
+	g->begin += n;
+}
+
+/* N bytes more were read behind END, which belong to a line that is dropped already. */
+static void
+skip(struct gate *g, size_t n)
+{
+	const char *nl = memchr(g->b + g->end, '\n', n);
+	size_t gone = nl ? (size_t)(nl - (g->b + g->end)) + 1 : n;
+
+	g->lost_bytes += (int64_t)gone;
+	g->skipping = !nl;
+	memmove(g->b + g->end, g->b + g->end + gone, n - gone);
+	g->end += n - gone;
+}
+
+static void
+added(struct gate *g, size_t n)
+{
+	if (g->skipping)
+		skip(g, n);
+	else
+		g->end += n;
+	if (g->open || g->mid_line || g->spec->keep_bytes < 0)
+		return;
+	while (g->end - g->begin > (size_t)g->spec->keep_bytes)
+		drop_line(g);
+}
+
+/* Room for a chunk behind END. */
+static void
+make_room(struct gate *g)
+{
+	if (g->begin == g->end)
+		g->begin = g->end = 0;
+	if (g->cap - g->end >= CHUNK)
+		return;
+	if (g->begin > 0) {
+		memmove(g->b, g->b + g->begin, g->end - g->begin);
+		g->end -= g->begin;
+		g->begin = 0;
+	}
+	/* twice what is kept, so that moving it is paid for by what has come since */
+	if (g->cap - g->end < CHUNK || (g->cap < 2 * g->end && g->cap - g->end < g->end)) {
+		g->cap = 2 * g->end + CHUNK;
+		g->b = xrealloc(g->b, g->cap, 1);
+	}
+}
+
+/* --- in and out */
+
+static int
+take(struct gate *g, struct fail *f)
+{
+	ssize_t n;
+
+	make_room(g);
+	n = io_read(g->spec->in, g->b + g->end, CHUNK);
+	if (n < 0)
+		return n == -EAGAIN ? 0 : fail_errno(f, (int)n, "standard input");
+	if (n == 0)
+		g->at_end = true;
+	else
+		added(g, (size_t)n);
+	return 0;
+}
+
+static ssize_t
+put(struct gate *g, const char *p, size_t n)
+{
+	ssize_t r;
+
+	if (g->is_blocking_pipe)
+		return io_write(g->out, p, n < PIPE_BUF ? n : PIPE_BUF);
+	if (!g->is_socket)
+		return io_write(g->out, p, n);
+	do
+		r = send(g->out, p, n, MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+static int
+give(struct gate *g, struct fail *f)
+{
+	size_t n = allowed(g);
+	ssize_t done = put(g, g->b + g->begin, n);
+
+	if (done == -EAGAIN)
+		return -EAGAIN;
+	if (done < 0)
+		return fail_errno(f, (int)done, "standard output");
+	g->begin += (size_t)done;
+	if (done > 0)
+		g->mid_line = g->b[g->begin - 1] != '\n';
+	return 0;
+}
+
+/* A line without an end, at the end, is whole all the same. */
+static bool
+is_done(const struct gate *g)
+{
+	int left;
+
+	if (g->at_end)
+		return g->begin == g->end;
+	return g->hung_up && g->begin == g->end && ioctl(g->spec->in, FIONREAD, &left) == 0 && left == 0;
+}
+
+/* From pipe to pipe: nothing is held here, and so B stays empty. */
+static int
+relay(struct gate *g, struct fail *f)
+{
+	char last = '\n';
+	ssize_t n = splice_move(&g->relay, !g->open, &last);
+
+	g->is_full = n == -ENOBUFS;
+	if (n == -EAGAIN || n == -ENOBUFS)
+		return -EAGAIN;
+	if (n == 0)
+		g->at_end = true;
+	if (n > 0)
+		g->mid_line = last != '\n';
+	return n < 0 ? fail_errno(f, (int)n, "standard output") : 0;
+}
+
+enum { EVENT, IN, OUT };
+
+/* Until there is something to do, or at once; POLL has what there is. */
+static int
+sleep_until(struct gate *g, struct pollfd p[3], bool writing, struct fail *f)
+{
+	bool reading = may_read(g) && !g->is_full;
+
+	p[EVENT] = (struct pollfd){ .fd = g->notify_fd, .events = POLLIN };
+	p[IN] = (struct pollfd){ .fd = g->hung_up && !reading ? -1 : g->spec->in,
+	    .events = reading ? POLLIN : 0 };
+	/* without events: that whoever reads from us has gone */
+	p[OUT] = (struct pollfd){ .fd = g->out, .events = writing ? POLLOUT : 0 };
+	while (poll(p, 3, -1) < 0)
+		if (errno != EINTR)
+			return fail_errno(f, errno, "poll");
+	if (p[IN].revents & (POLLHUP | POLLERR))
+		g->hung_up = true;
+	if (p[IN].revents & POLLNVAL)
+		return fail_errno(f, EBADF, "standard input");
+	return p[OUT].revents & POLLNVAL ? fail_errno(f, EBADF, "standard output") : 0;
+}
+
+static int
+pass(struct gate *g, struct fail *f)
+{
+	int r = look(g, f);
+
+	while (r == 0 && !is_done(g)) {
+		bool writing = allowed(g) > 0 || (g->is_full && may_read(g));
+		struct pollfd p[3];
+
+		/* most often there is room: no poll between a read and its write */
+		if (allowed(g) > 0 && !g->is_blocking_pipe) {
+			r = give(g, f);
+			if (r == 0)
+				continue;
+			if (r != -EAGAIN)
+				return r;
+		}
+		r = sleep_until(g, p, writing, f);
+		if (r == 0 && p[EVENT].revents)
+			r = look(g, f);
+		if (r == 0 && !writing && p[OUT].revents & (POLLERR | POLLHUP)) {
+			raise(SIGPIPE);
+			return fail_errno(f, EPIPE, "standard output");
+		}
+		if (r == 0 && writing && g->is_blocking_pipe && p[OUT].revents && allowed(g) > 0)
+			r = give(g, f);
+		else if (r == 0 && g->relays && may_read(g) && (p[IN].revents || p[OUT].revents))
+			r = relay(g, f);
+		else if (r == 0 && may_read(g) && p[IN].revents)
+			r = take(g, f);
+		if (r == -EAGAIN)
+			r = 0;
+	}
+	return r;
+}
+
+int
+gate_run(const struct gate_spec *spec, const struct readiness *place, struct fail *f)
+{
+	struct gate g = { .spec = spec, .place = place, .notify_fd = notify_open() };
+	int r = 0;
+
+	if (g.notify_fd < 0)
+		return fail_errno(f, g.notify_fd, "inotify");
+	open_out(&g);
+	g.relays = spec->keep_bytes < 0 && splice_open(&g.relay, spec->in, g.out);
+	r = pass(&g, f);
+	if (g.lost_lines > 0)
+		spec->dropped(g.lost_lines, g.lost_bytes, spec->cookie);
+	if (g.relays)
+		splice_close(&g.relay);
+	io_closep(&g.out_own);
+	io_closep(&g.notify_fd);
+	free(g.b);
+	return r;
+}

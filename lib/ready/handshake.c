@@ -1,0 +1,235 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/notify.h"
+#include "base/spawn.h"
+#include "base/xalloc.h"
+#include "ready/handshake.h"
+
+enum { CONNECTED_MS = 10000, CONNECTED_GRACE_MS = 1000 };
+
+struct handshake {
+	struct loop *loop;
+	const struct handshake_spec *spec;
+	handshake_fn *fn;
+	void *cookie;
+	int notify_fd;
+	struct loop_timer first, grace, poll;
+	struct spawn *question;		/* --connected, while it runs */
+	enum connected connected;
+	bool grace_over;
+	enum verdict told;
+	int64_t seen_us;		/* the announcement that was last told of */
+	struct readiness_now now;
+	struct fail failed;		/* it could not be watched; status 0: it could */
+};
+
+static void
+trouble(struct handshake *h, const struct fail *f)
+{
+	h->fn(VERDICT_NONE, &h->now, f, h->cookie);
+}
+
+static void look(struct handshake *h);
+
+static void
+answered(const struct spawn_result *r, void *cookie)
+{
+	struct handshake *h = cookie;
+	_cleanup_buf_ struct buf how = BUF_INIT;
+	struct fail f;
+
+	h->question = NULL;
+	h->connected = r->status == 0 && !r->timed_out ? CONNECTED_YES : CONNECTED_NO;
+	if (r->error || r->timed_out || r->signo) {
+		spawn_describe(r, &how);
+		fail_set(&f, EXIT_TROUBLE, "--connected: '%s' %s", h->spec->connected[0], how.s);
+		h->spec->tell(&f, NULL);
+	}
+	look(h);
+}
+
+static void
+ask(struct handshake *h)
+{
+	const struct spawn_spec spec = { .argv = h->spec->connected, .timeout_ms = CONNECTED_MS,
+	    .grace_ms = CONNECTED_GRACE_MS, .err_inherit = true };
+
+	if (!h->question)
+		h->question = spawn_start(h->loop, &spec, answered, h);
+}
+
+/* Is there something to tell that was not told yet? */
+static bool
+is_news(const struct handshake *h, enum verdict v)
+{
+	switch (h->told) {
+	case VERDICT_NONE:
+		return v != VERDICT_NONE;
+	case VERDICT_PEER_OFFLINE:
+		return v != VERDICT_NONE && v != VERDICT_PEER_OFFLINE;
+	default:
+		return v == VERDICT_PEER_RESTART && h->now.announced.made_us != h->seen_us;
+	}
+}
+
+static void
+tell(struct handshake *h, enum verdict v)
+{
+	h->told = v;
+	h->seen_us = h->now.announced.made_us;
+	loop_timer_stop(h->loop, &h->grace);
+	loop_timer_stop(h->loop, &h->poll);
+	if (h->question) {
+		spawn_kill(h->question);
+		h->question = NULL;
+	}
+	if (v == VERDICT_PEER_OFFLINE && h->spec->poll_ms > 0)
+		loop_timer_set(h->loop, &h->poll, h->spec->poll_ms);
+	h->fn(v, &h->now, NULL, h->cookie);
+}
+
+/* Whatever woke us: look at all of it. */
+static void
+look(struct handshake *h)
+{
+	enum verdict v;
+	struct fail f;
+
+	if (readiness_read(h->spec->place, &h->now, &f) < 0) {
+		trouble(h, &f);
+		return;
+	}
+	v = readiness_judge(h->spec->self, &h->now, h->connected, h->grace_over);
+	/* nobody announced: the end of the grace period asks who is connected first */
+	if (h->told == VERDICT_NONE && h->grace_over && h->spec->connected &&
+	    h->connected == CONNECTED_NOT_ASKED && v != VERDICT_COLD_START) {
+		ask(h);
+		return;
+	}
+	if (is_news(h, v))
+		tell(h, v);
+	else if (h->told == VERDICT_PEER_OFFLINE && h->spec->poll_ms > 0 && !h->poll.set)
+		loop_timer_set(h->loop, &h->poll, h->spec->poll_ms);
+}
+
+static void
+begin(void *cookie)
+{
+	struct handshake *h = cookie;
+
+	if (h->failed.status != EXIT_OK)
+		trouble(h, &h->failed);
+	else
+		look(h);
+}
+
+static void
+grace_ended(void *cookie)
+{
+	struct handshake *h = cookie;
+
+	h->grace_over = true;
+	look(h);
+}
+
+static void
+poll_again(void *cookie)
+{
+	struct handshake *h = cookie;
+
+	ask(h);
+}
+
+static void
+notified(int fd, short events, void *cookie)
+{
+	struct handshake *h = cookie;
+	struct fail f;
+
+	(void)events;
+	if (!notify_read(fd))
+		return;
+	if (readiness_watch(h->spec->place, fd, &f) < 0)
+		h->spec->tell(&f, NULL);
+	look(h);
+}
+
+struct handshake *
+handshake_start(struct loop *l, const struct handshake_spec *spec, handshake_fn *fn, void *cookie)
+{
+	struct handshake *h = xcalloc(1, sizeof *h);
+	int e = 0;
+
+	*h = (struct handshake){
+		.loop = l, .spec = spec, .fn = fn, .cookie = cookie,
+		.first = { .fn = begin, .cookie = h },
+		.grace = { .fn = grace_ended, .cookie = h },
+		.poll = { .fn = poll_again, .cookie = h },
+	};
+	h->notify_fd = notify_open();
+	/* watch first, look after: what is announced in between is not missed */
+	if (h->notify_fd < 0)
+		e = fail_errno(&h->failed, h->notify_fd, "inotify");
+	if (e == 0)
+		e = readiness_watch(spec->place, h->notify_fd, &h->failed);
+	if (e == 0)
+		loop_watch(l, h->notify_fd, POLLIN, notified, h);
+	loop_timer_set(l, &h->first, 0);
+	loop_timer_set(l, &h->grace, spec->grace_ms);
+	return h;
+}
+
+void
+handshake_free(struct handshake *h)
+{
+	if (!h)
+		return;
+	loop_timer_stop(h->loop, &h->first);
+	loop_timer_stop(h->loop, &h->grace);
+	loop_timer_stop(h->loop, &h->poll);
+	if (h->question)
+		spawn_kill(h->question);
+	if (h->notify_fd >= 0) {
+		loop_unwatch(h->loop, h->notify_fd);
+		close(h->notify_fd);
+	}
+	free(h);
+}
+
+struct wait {
+	struct loop *loop;
+	enum verdict verdict;
+	struct readiness_now now;
+	struct fail fail;
+};
+
+static void
+waited(enum verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
+{
+	struct wait *w = cookie;
+
+	w->verdict = v;
+	w->now = *now;
+	if (f)
+		w->fail = *f;
+	loop_stop(w->loop, f ? -EIO : 0);
+}
+
+int
+handshake_wait(const struct handshake_spec *spec, enum verdict *v, struct readiness_now *now,
+    struct fail *f)
+{
+	struct wait w = { .loop = loop_new() };
+	struct handshake *h = handshake_start(w.loop, spec, waited, &w);
+	int r = loop_run(w.loop);
+
+	handshake_free(h);
+	loop_free(w.loop);
+	*v = w.verdict;
+	*now = w.now;
+	*f = w.fail;
+	return r;
+}

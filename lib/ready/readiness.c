@@ -1,0 +1,455 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/access.h"
+#include "agent/incarnation.h"
+#include "base/clock.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/notify.h"
+#include "base/num.h"
+#include "base/xalloc.h"
+#include "ready/readiness.h"
+
+enum { NOTE_MAX = 4096 };
+
+static const char *const verdict_names[VERDICTS] = {
+	[VERDICT_NONE] = "none", [VERDICT_COLD_START] = "cold-start",
+	[VERDICT_AGENT_RESTART] = "agent-restart", [VERDICT_PEER_OFFLINE] = "peer-offline",
+	[VERDICT_PEER_RESTART] = "peer-restart",
+};
+
+const char *
+verdict_name(enum verdict v)
+{
+	return verdict_names[v];
+}
+
+int
+verdict_parse(const char *name, enum verdict *v)
+{
+	for (int i = VERDICT_NONE + 1; i < VERDICTS; i++)
+		if (strcmp(name, verdict_names[i]) == 0) {
+			*v = (enum verdict)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int64_t
+now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+/* --- the notes */
+
+/* A name for one line, that fits. */
+static bool
+is_id(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	return len > 0 && len < READINESS_ID;
+}
+
+static void
+set_id(const char *value, size_t len, char id[READINESS_ID])
+{
+	if (is_id(value, len)) {
+		memcpy(id, value, len);
+		id[len] = '\0';
+	}
+}
+
+static void
+parse_pair(const char *key, const char *value, size_t len, struct readiness_note *n)
+{
+	char text[READINESS_BOOT] = "";
+	int yes;
+
+	if (len < sizeof text)
+		memcpy(text, value, len);
+	if (strcmp(key, "boot") == 0)
+		memcpy(n->boot, text, sizeof text);
+	else if (strcmp(key, "agent") == 0)
+		set_id(value, len, n->agent);
+	else if (strcmp(key, "peer") == 0)
+		set_id(value, len, n->peer);
+	else if (strcmp(key, "made") == 0)
+		(void)num_parse(text, 0, INT64_MAX, &n->made_us);
+	else if (strcmp(key, "verdict") == 0)
+		(void)verdict_parse(text, &n->verdict);
+	else if (strcmp(key, "ended") == 0 && num_parse_bool(text, &yes) == 0)
+		n->ended = yes;
+}
+
+void
+readiness_parse(const char *text, size_t len, struct readiness_note *n)
+{
+	const char *end = text + len;
+
+	*n = (struct readiness_note){ 0 };
+	while (text < end) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text));
+		const char *stop = nl ? nl : end;
+		const char *eq = memchr(text, '=', (size_t)(stop - text));
+		char key[16] = "";
+
+		if (eq && (size_t)(eq - text) < sizeof key) {
+			memcpy(key, text, (size_t)(eq - text));
+			parse_pair(key, eq + 1, (size_t)(stop - eq - 1), n);
+		}
+		text = stop + 1;
+	}
+}
+
+void
+readiness_format(const struct readiness_note *n, struct buf *out)
+{
+	buf_printf(out, "boot=%s\n", n->boot);
+	if (*n->agent)
+		buf_printf(out, "agent=%s\n", n->agent);
+	if (*n->peer)
+		buf_printf(out, "peer=%s\n", n->peer);
+	buf_printf(out, "made=%" PRId64 "\n", n->made_us);
+	if (n->verdict != VERDICT_NONE)
+		buf_printf(out, "verdict=%s\nended=%s\n", verdict_name(n->verdict),
+		    n->ended ? "yes" : "no");
+}
+
+/* --- where they are */
+
+/* As with marks: who may write where the system's services look does so. */
+static char *
+directory(const char *peer)
+{
+	_cleanup_free_ char *name = file_encode(peer);
+	char *dir = xasprintf("%s/ready/%s", dirs_runtime_system(), name);
+
+	if (!secure_getenv("REJOIN_RUNTIME_DIR") && access(dir, W_OK | X_OK) == 0)
+		return dir;
+	free(dir);
+	return xasprintf("%s/ready/%s", dirs_runtime(), name);
+}
+
+static int
+refused(const char *path, int err, struct fail *f)
+{
+	if (abs(err) == EACCES || abs(err) == EPERM)
+		return access_explain(path, f);
+	return fail_errno(f, err, "%s", path);
+}
+
+static int
+check_dir(struct readiness *r, struct fail *f)
+{
+	struct stat st;
+
+	if (lstat(r->dir, &st) < 0)
+		return fail_errno(f, errno, "%s", r->dir);
+	if (!S_ISDIR(st.st_mode))
+		return fail_set(f, EXIT_DENIED, "%s: is not a directory", r->dir);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, who is neither root nor the "
+		    "caller", r->dir, (uintmax_t)st.st_uid);
+	if (st.st_mode & S_IWOTH)
+		return fail_set(f, EXIT_DENIED, "%s: writable by others (mode %04o)", r->dir,
+		    st.st_mode & 07777);
+	/* a group that may write there was let in by whoever made the directory */
+	r->mode = st.st_mode & S_IWGRP ? 0664 : 0644;
+	return 0;
+}
+
+static int
+read_boot(char boot[READINESS_BOOT], struct fail *f)
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	FILE *file = fopen(path, "re");
+	bool ok = file && fscanf(file, "%39s", boot) == 1;
+
+	if (file)
+		fclose(file);
+	return ok ? 0 : fail_errno(f, errno ? errno : EIO, "%s", path);
+}
+
+int
+readiness_open(struct readiness *r, const char *peer, struct fail *f)
+{
+	char *dir = directory(peer);
+	int e;
+
+	*r = (struct readiness){
+		.dir = dir,
+		.announced = xasprintf("%s/announced", dir),
+		.assumed = xasprintf("%s/assumed", dir),
+		.cycle = xasprintf("%s/cycle", dir),
+		.lock = xasprintf("%s/lock", dir),
+	};
+	e = file_make_dirs(dir, 0755);
+	e = e < 0 ? refused(dir, e, f) : check_dir(r, f);
+	if (e == 0)
+		e = read_boot(r->boot, f);
+	if (e < 0)
+		readiness_close(r);
+	return e;
+}
+
+void
+readiness_close(struct readiness *r)
+{
+	free(r->dir);
+	free(r->announced);
+	free(r->assumed);
+	free(r->cycle);
+	free(r->lock);
+	*r = (struct readiness){ 0 };
+}
+
+/* Not durable: a power cut makes it another boot's, torn or not. */
+static int
+write_note(const struct readiness *r, const char *path, struct readiness_note *n, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int e;
+
+	memcpy(n->boot, r->boot, sizeof n->boot);
+	n->is_there = true;
+	readiness_format(n, &b);
+	e = file_replace(path, b.s, b.len, 0644, 0);
+	if (e == -ENOENT && file_make_dirs(r->dir, 0755) == 0)	/* swept away */
+		e = file_replace(path, b.s, b.len, 0644, 0);
+	return e < 0 ? refused(e == -EACCES ? r->dir : path, e, f) : 0;
+}
+
+int
+readiness_watch(const struct readiness *r, int notify_fd, struct fail *f)
+{
+	int e = notify_watch(notify_fd, r->announced);
+
+	if (e == -ENOENT) {
+		e = file_make_dirs(r->dir, 0755);
+		if (e == 0)
+			e = notify_watch(notify_fd, r->announced);
+	}
+	return e < 0 ? refused(r->dir, e, f) : 0;
+}
+
+static int
+read_note(const struct readiness *r, const char *path, struct readiness_note *n, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int e = file_load(path, FILE_NOFOLLOW, NOTE_MAX, &b, f);
+
+	*n = (struct readiness_note){ 0 };
+	if (e == -ENOENT)
+		return 0;
+	if (e < 0)
+		return e;
+	readiness_parse(b.s, b.len, n);
+	n->is_there = strcmp(n->boot, r->boot) == 0;
+	return 0;
+}
+
+int
+readiness_announce(const struct readiness *r, const char *incarnation, struct fail *f)
+{
+	struct readiness_note n = { .made_us = now_us() };
+
+	set_id(incarnation, strlen(incarnation), n.peer);
+	return write_note(r, r->announced, &n, f);
+}
+
+int
+readiness_forget(const struct readiness *r, struct fail *f)
+{
+	if (unlink(r->announced) < 0 && errno != ENOENT)
+		return refused(r->dir, errno, f);
+	if (unlink(r->assumed) < 0 && errno != ENOENT)
+		return refused(r->dir, errno, f);
+	return 0;
+}
+
+int
+readiness_read(const struct readiness *r, struct readiness_now *now, struct fail *f)
+{
+	int e = read_note(r, r->announced, &now->announced, f);
+
+	if (e == 0)
+		e = read_note(r, r->assumed, &now->assumed, f);
+	if (e == 0)
+		e = read_note(r, r->cycle, &now->cycle, f);
+	return e;
+}
+
+bool
+readiness_is_known(const struct readiness_now *now)
+{
+	return now->announced.is_there || now->assumed.is_there;
+}
+
+/* --- whose life it is */
+
+static int
+set_self(const char *what, const char *id, struct readiness_self *s, struct fail *f)
+{
+	if (!is_id(id, strlen(id)))
+		return fail_set(f, EXIT_USAGE, "%s: not the name of an incarnation: '%s' (1 to %d "
+		    "bytes, no controls)", what, id, READINESS_ID - 1);
+	set_id(id, strlen(id), s->id);
+	return 0;
+}
+
+/* When PID started, or now. */
+static int64_t
+began_us(pid_t pid)
+{
+	uint64_t ticks;
+
+	if (pid <= 0 || incarnation_start(pid, &ticks) < 0)
+		return now_us();
+	return (int64_t)(ticks * (uint64_t)(1000000 / sysconf(_SC_CLK_TCK)));
+}
+
+/* The process that the service manager started, of which we are or descend from; 0 where not told. */
+static pid_t
+service_pid(void)
+{
+	const char *text = secure_getenv("SYSTEMD_EXEC_PID");
+	int64_t pid;
+
+	return text && num_parse(text, 2, INT32_MAX, &pid) == 0 && pid != getpid() ? (pid_t)pid : 0;
+}
+
+/* Who runs us; an init lives on when an agent restarts, so it is no agent. */
+static int
+parent_self(struct readiness_self *s, struct fail *f)
+{
+	pid_t pid = getppid() > 1 ? getppid() : getpid();
+	int e = incarnation_of(pid, s->id);
+
+	s->began_us = began_us(pid == getpid() ? 0 : pid);
+	return e < 0 ? fail_errno(f, e, "process %jd", (intmax_t)pid) : 0;
+}
+
+int
+readiness_agent(const char *given, struct readiness_self *s, struct fail *f)
+{
+	const char *invocation = secure_getenv("INVOCATION_ID");
+
+	*s = (struct readiness_self){ .began_us = now_us() };
+	if (given)
+		return set_self("--incarnation", given, s, f);
+	if (!invocation || !*invocation)
+		return parent_self(s, f);
+	s->began_us = began_us(service_pid());
+	return set_self("INVOCATION_ID", invocation, s, f);
+}
+
+int
+readiness_peer(const char *given, struct readiness_self *s, struct fail *f)
+{
+	const char *event = secure_getenv("SEQNUM");
+	char boot[READINESS_BOOT];
+	int64_t n;
+	int e;
+
+	/* udev's workers come and go: it is the event that makes this another life */
+	if (given || !event || !secure_getenv("DEVPATH") || num_parse(event, 0, INT64_MAX, &n) < 0)
+		return readiness_agent(given, s, f);
+	e = read_boot(boot, f);
+	if (e < 0)
+		return e;
+	*s = (struct readiness_self){ .began_us = now_us() };
+	snprintf(s->id, sizeof s->id, "%.8s-event-%" PRId64, boot, n);
+	return 0;
+}
+
+/* --- what follows */
+
+enum verdict
+readiness_judge(const struct readiness_self *self, const struct readiness_now *now,
+    enum connected connected, bool grace_over)
+{
+	const struct readiness_note *a = &now->announced, *c = &now->cycle;
+	bool level = connected == CONNECTED_NOT_ASKED ? readiness_is_known(now)
+	    : connected == CONNECTED_YES;
+
+	/* asked again in the same life: the answer stands, unless the peer has another */
+	if (c->is_there && c->verdict != VERDICT_NONE && strcmp(c->agent, self->id) == 0 &&
+	    readiness_is_known(now))
+		return readiness_is_peer_restart(now) ? VERDICT_PEER_RESTART : c->verdict;
+	if (a->is_there && (!c->is_there || readiness_is_peer_restart(now) ||
+	    a->made_us >= self->began_us))
+		return VERDICT_COLD_START;
+	if (!grace_over)
+		return VERDICT_NONE;
+	return level ? VERDICT_AGENT_RESTART : VERDICT_PEER_OFFLINE;
+}
+
+bool
+readiness_is_peer_restart(const struct readiness_now *now)
+{
+	return now->announced.is_there && now->cycle.is_there &&
+	    strcmp(now->announced.peer, now->cycle.peer) != 0;
+}
+
+int
+readiness_begin(const struct readiness *r, const struct readiness_self *self, enum verdict v,
+    struct readiness_now *now, struct fail *f)
+{
+	struct readiness_note c = { .made_us = now_us(), .verdict = v };
+	int e = 0;
+
+	memcpy(c.agent, self->id, sizeof c.agent);
+	/* a peer that does not say who it is is taken for the one that was there last */
+	if (now->announced.is_there)
+		memcpy(c.peer, now->announced.peer, sizeof c.peer);
+	else if (now->cycle.is_there)
+		memcpy(c.peer, now->cycle.peer, sizeof c.peer);
+	if (!readiness_is_known(now)) {
+		now->assumed = (struct readiness_note){ .made_us = c.made_us };
+		e = write_note(r, r->assumed, &now->assumed, f);
+	}
+	if (e == 0)
+		e = write_note(r, r->cycle, &c, f);
+	if (e == 0)
+		now->cycle = c;
+	return e;
+}
+
+static int
+update_cycle(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f)
+{
+	if (!now->cycle.is_there || strcmp(now->cycle.agent, self->id) != 0)
+		return 0;
+	return write_note(r, r->cycle, &now->cycle, f);
+}
+
+int
+readiness_adopt(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f)
+{
+	memcpy(now->cycle.peer, now->announced.peer, sizeof now->cycle.peer);
+	return update_cycle(r, self, now, f);
+}
+
+int
+readiness_end(const struct readiness *r, const struct readiness_self *self,
+    struct readiness_now *now, struct fail *f)
+{
+	now->cycle.ended = true;
+	return update_cycle(r, self, now, f);
+}

@@ -1,0 +1,115 @@
+#include <errno.h>
+#include <string.h>
+
+#include "retry/frame.h"
+
+void
+frame_format(const struct profile_retry *r, struct buf *out)
+{
+	buf_reset(out);
+	switch (r->frame) {
+	case FRAME_ADU64:
+		buf_puts(out, r->command);
+		while (out->len < FRAME_SIZE)
+			buf_putc(out, '\0');
+		break;
+	case FRAME_BYTE:
+		buf_putc(out, (char)r->byte);
+		break;
+	case FRAME_LINE:
+		buf_printf(out, "%s\n", r->command);
+		break;
+	}
+}
+
+/* The first N bytes are done with. */
+static void
+consume(struct frame_reader *r, size_t n)
+{
+	r->len -= n;
+	memmove(r->b, r->b + n, r->len);
+}
+
+/* Padding before a frame is the rest of one that began in the wrong place. */
+static void
+skip_padding(struct frame_reader *r)
+{
+	size_t n = 0;
+
+	while (n < r->len && !r->b[n])
+		n++;
+	consume(r, n);
+}
+
+/* Where the frame that begins the buffer ends, 0 while that cannot be told. */
+static size_t
+frame_end(const struct frame_reader *r)
+{
+	size_t end = strnlen(r->b, r->len);
+
+	while (end < r->len && !r->b[end])
+		end++;
+	return end < r->len || r->len == FRAME_SIZE ? end : 0;
+}
+
+int
+frame_next(struct frame_reader *r, const char **p, size_t *n, char command[FRAME_SIZE])
+{
+	for (;;) {
+		size_t take = FRAME_SIZE - r->len < *n ? FRAME_SIZE - r->len : *n;
+		size_t end;
+
+		memcpy(r->b + r->len, *p, take);
+		r->len += take;
+		*p += take;
+		*n -= take;
+		skip_padding(r);
+		end = frame_end(r);
+		if (end > 0 && memchr(r->b, '\0', end)) {
+			strcpy(command, r->b);
+			consume(r, end);
+			return 1;
+		}
+		if (r->len == FRAME_SIZE) {
+			r->len = 0;
+			return -EBADMSG;
+		}
+		if (*n == 0)
+			return 0;
+	}
+}
+
+size_t
+frame_drop(struct frame_reader *r, char command[FRAME_SIZE])
+{
+	size_t len = r->len, n = strnlen(r->b, len);
+
+	if (n >= FRAME_SIZE)
+		n = FRAME_SIZE - 1;
+	memcpy(command, r->b, n);
+	command[n] = '\0';
+	r->len = 0;
+	return len;
+}
+
+bool
+frame_asks(const char *command, const char *name)
+{
+	size_t c = strlen(command), n = strlen(name);
+
+	return c >= n && strcmp(command + c - n, name) == 0;
+}
+
+void
+frame_sort(struct frame_reader *r, const char *p, size_t n, const char *name, struct frame_haul *h)
+{
+	char command[FRAME_SIZE];
+	int found;
+
+	while ((found = frame_next(r, &p, &n, command)) != 0) {
+		if (found > 0 && frame_asks(command, name))
+			h->asked++;
+		else if (h->ignored++ == 0)
+			strcpy(h->sample, found > 0 ? command : "");
+	}
+}
