@@ -67,6 +67,28 @@ lines() { cat "$@" | sort | md5sum; }
 	[[ $output = *gets*sends*later* ]]
 }
 
+# The two ids had one hash before hashes had a key.
+@test "a receipt does not follow what was sent under another id with the same plain hash" {
+	local sent='6+XO?H}<3@FgEdx9' got="K.WJxvJkhGxcwp'\`"
+	printf '%s\n' "2026-11-21T10:00:00.100Z gets rx=$got" '2026-11-21T10:00:00.200Z later' >a.log
+	printf '%s\n' "2026-11-21T10:00:00.150Z sends tx=$sent" >b.log
+	printf '%s\n' '[words]' 'kind = message' 'send = tx=(?<id>[^ ]+)' 'recv = rx=(?<id>[^ ]+)' >words.conf
+	for how in '' --exact '--order=minimax' --json; do
+		# shellcheck disable=SC2086	# none or one word
+		run --separate-stderr rejoin-log $how --rules words.conf a.log b.log
+		status_is 0
+		[[ $output = *gets*sends*later* ]]
+		err_has '1 unmatched'
+	done
+	run --separate-stderr rejoin-log --check --rules words.conf a.log b.log
+	out_is ''
+	# and an id follows itself
+	sed -i "s/tx=.*/tx=K.WJxvJkhGxcwp'\`/" b.log
+	run --separate-stderr rejoin-log --rules words.conf a.log b.log
+	status_is 0
+	[[ $output = *sends*gets*later* ]]
+}
+
 @test "what is never sent is waited for no longer than the patience" {
 	{
 		echo '2026-11-21T10:00:00Z gets rx=7'

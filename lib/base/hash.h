@@ -1,10 +1,13 @@
 /*
- * hash - a number of 64 bits for a string of bytes, as the name by which a table
- * in memory knows it.
+ * hash - a 64-bit key for a string of bytes, for tables in memory.
  *
- * It is quick and spreads well.  It is nothing to keep on a disk, for it differs
- * between machines; and no secret: who chooses the bytes can choose two with
- * one number.
+ * SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"; one
+ * compression round a block, three at the end) with a key that each process
+ * draws from the kernel at first use.  Strings from outside therefore cannot
+ * be chosen so that they share a hash, or the bits that index a table.
+ *
+ * A hash differs from one process to the next.  It must not be written to a
+ * file, and no result may depend on the order of a table's slots.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -12,7 +15,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of SEED, which tells kinds of strings apart, and the N bytes of P: never 0. */
+/*
+ * SipHash of SEED (8 bytes, the lowest first) and the N bytes at P; 1 where that
+ * is 0, so that 0 can mark a free slot.  Strings of different kinds get
+ * different seeds: equal bytes under two seeds have unrelated hashes.
+ */
 uint64_t hash_bytes(uint64_t seed, const char *p, size_t n);
+
+/*
+ * Replace the key of this process, for tests that repeat a run.  Hashes made
+ * before are no longer comparable.  Not to be called while threads hash.
+ */
+void hash_set_key(uint64_t k0, uint64_t k1);
 
 #endif

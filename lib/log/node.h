@@ -125,6 +125,7 @@ struct order {
 	struct ids entities;
 	struct ids children, parents;	/* of spans: nesting.c */
 	struct ids series;		/* series.c */
+	struct series *series_first, *series_last;
 	struct node *free_nodes;
 	struct wait *free_waits;
 	struct node **promoted;		/* those whose own needs are still to be looked at */

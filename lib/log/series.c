@@ -20,6 +20,7 @@ struct series {
 	struct member *v;
 	size_t head, n, cap;		/* from HEAD on */
 	bool mono;			/* of a boot's clock */
+	struct series *next;		/* in the order of their first records */
 };
 
 static struct series *
@@ -56,6 +57,11 @@ series_enter(struct order *o, struct node *e, const struct constraint *edge)
 	if (!s) {
 		s = xcalloc(1, sizeof *s);
 		s->mono = edge->what == CONSTRAINT_MONO;
+		if (o->series_last)
+			o->series_last->next = s;
+		else
+			o->series_first = s;
+		o->series_last = s;
 		*ids_put(&o->series, edge->id) = (uint64_t)(uintptr_t)s;
 	}
 	if (s->head && s->head + s->n == s->cap) {
@@ -140,27 +146,24 @@ chain(struct order *o, const struct series *s)
 	}
 }
 
+/* In the order of the first records: that of the table differs from run to run. */
 void
 series_chain(struct order *o)
 {
-	for (size_t i = 0; i < o->series.cap; i++) {
-		const struct series *s = (const struct series *)(uintptr_t)o->series.v[i].value;
-
-		if (o->series.v[i].id && s)
-			chain(o, s);
-	}
+	for (const struct series *s = o->series_first; s; s = s->next)
+		chain(o, s);
 }
 
 void
 series_release(struct order *o)
 {
-	for (size_t i = 0; i < o->series.cap; i++) {
-		struct series *s = (struct series *)(uintptr_t)o->series.v[i].value;
+	while (o->series_first) {
+		struct series *s = o->series_first;
 
-		if (o->series.v[i].id && s) {
-			free(s->v);
-			free(s);
-		}
+		o->series_first = s->next;
+		free(s->v);
+		free(s);
 	}
+	o->series_last = NULL;
 	ids_release(&o->series);
 }
