@@ -20,7 +20,7 @@
 #include "log/check.h"
 #include "log/follow.h"
 #include "log/options.h"
-#include "picture/picture.h"
+#include "output/picture.h"
 
 /* A source that is passed over; COOKIE is the bool that remembers it. */
 static void
@@ -31,24 +31,24 @@ problem(const struct fail *f, void *cookie)
 }
 
 static void
-list_sources(const struct options *set, char *operands[], struct specs *specs, bool *failed)
+list_sources(const struct options *set, char *operands[], struct source_specs *specs, bool *failed)
 {
 	_cleanup_profile_ struct profile *p = *operands ? NULL : profile_load_or_die(set->agent);
 	struct fail f;
 
 	specs->live = set->follow;
 	for (size_t i = 0; p && i < p->n_logs; i++)
-		if (specs_add_log(specs, &p->logs[i], &f) < 0)
+		if (source_specs_add_log(specs, &p->logs[i], &f) < 0)
 			problem(&f, failed);
 	if (p)
-		specs_add_restarts(specs, p);
+		source_specs_add_restarts(specs, p);
 	for (; *operands; operands++)
-		if (specs_add(specs, *operands, &f) < 0) {
+		if (source_specs_add(specs, *operands, &f) < 0) {
 			if (f.status == EXIT_USAGE)
 				fail_die(&f);
 			problem(&f, failed);
 		}
-	specs_finish(specs);
+	source_specs_finish(specs);
 }
 
 static void
@@ -135,7 +135,7 @@ tell_progress(void *cookie)
 }
 
 static bool
-merge(struct options *set, const struct specs *specs, struct sources *all)
+merge(struct options *set, const struct source_specs *specs, struct sources *all)
 {
 	struct render_style *s = &set->run.style;
 	const struct source *once = set->run.exact ? sources_find_once(all) : NULL;
@@ -209,7 +209,7 @@ asked(void *cookie)
 
 /* As merge(), and then what comes; with a state but without --follow, what there is now. */
 static enum exit_status
-follow(struct options *set, struct specs *specs, const struct formats *formats, bool failed)
+follow(struct options *set, struct source_specs *specs, const struct formats *formats, bool failed)
 {
 	struct following w = { .set = set, .failed = failed };
 	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .opened = begin },
@@ -241,7 +241,7 @@ follow(struct options *set, struct specs *specs, const struct formats *formats, 
 }
 
 static bool
-read_to_the_end(struct options *set, const struct specs *specs, const struct formats *formats, bool *failed)
+read_to_the_end(struct options *set, const struct source_specs *specs, const struct formats *formats, bool *failed)
 {
 	struct sources all;
 	struct fail f;
@@ -260,7 +260,7 @@ int
 main(int argc, char *argv[])
 {
 	struct options set;
-	struct specs specs = { .v = NULL };
+	struct source_specs specs = { .v = NULL };
 	struct formats formats = { NULL, 0 };
 	enum exit_status status = EXIT_OK;
 	struct fail f;
@@ -284,6 +284,6 @@ main(int argc, char *argv[])
 		status = EXIT_NO;
 	options_release(&set);
 	formats_release(&formats);
-	specs_release(&specs);
+	source_specs_release(&specs);
 	finish(status);
 }

@@ -3,14 +3,14 @@
  * neither libcurl nor the token.
  *
  * Without --feed it prints the text of each event until the server ends the
- * connection; with it, it connects again and again and speaks feed/wire.h.  It
+ * connection; with it, it connects again and again and speaks input/protocol.h.  It
  * ends with 0 where the server wants no more, else with what is wrong.
  */
 #include <stdlib.h>
 
 #include "base/opt.h"
-#include "feed/events.h"
-#include "feed/helper.h"
+#include "input/events.h"
+#include "input/helper.h"
 
 enum { OPT_CA = OPT_OWN, OPT_FEED, OPT_IDLE, OPT_TOKEN, IDLE_MS = 300000 };
 

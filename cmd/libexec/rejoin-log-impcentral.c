@@ -3,7 +3,7 @@
  * rejoin-log, which so has no token in its memory.
  *
  * Without --feed it prints the history of the devices that are named; with it,
- * it follows them and speaks feed/wire.h.  It ends with EXIT_BUSY where the
+ * it follows them and speaks input/protocol.h.  It ends with EXIT_BUSY where the
  * account's log stream is taken away from it, else with what is wrong.
  */
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "base/opt.h"
 #include "base/xalloc.h"
-#include "feed/helper.h"
+#include "input/helper.h"
 #include "imp/stream.h"
 
 enum { OPT_ACCOUNT = OPT_OWN, OPT_FEED, OPT_IDLE, OPT_POLL, IDLE_MS = 300000, POLL_MS = 30000 };

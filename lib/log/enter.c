@@ -216,17 +216,17 @@ by_boot(struct order *o, struct node *e, uint64_t boot, int64_t us)
 
 /* What its feed knows of it. */
 static void
-by_note(struct order *o, struct node *e, const struct feed_note *note)
+by_meta(struct order *o, struct node *e, const struct event_meta *meta)
 {
-	if (note->boot)
-		by_boot(o, e, note->boot, note->mono_us);
-	if (note->sequence) {
-		struct constraint *x = constraints_add(&e->edges, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK, note->sequence);
+	if (meta->boot)
+		by_boot(o, e, meta->boot, meta->mono_us);
+	if (meta->sequence) {
+		struct constraint *x = constraints_add(&e->edges, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK, meta->sequence);
 
-		x->n = note->number;
-		x->sparse = note->sparse;
+		x->n = meta->number;
+		x->sparse = meta->sparse;
 	}
-	if (note->gap) {
+	if (meta->gap) {
 		o->count->gaps++;
 		order_mark(e, "gap");
 	}
@@ -326,8 +326,8 @@ order_load(struct order *o, struct lane *l)
 		format_fields(l->source->fmt, e->r.p, e->r.n, &fields);
 	if (l->clocks && rule_boot(&fields, &boot, &us))
 		by_boot(o, e, boot, us);
-	if (e->r.note)
-		by_note(o, e, e->r.note);
+	if (e->r.meta)
+		by_meta(o, e, e->r.meta);
 	e->behind = o->live && !e->r.inherited && e->r.t + e->r.res <= o->now_ns;
 	if (o->spec->explain) {
 		e->line = l->line + 1;

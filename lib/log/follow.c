@@ -10,9 +10,9 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/xalloc.h"
-#include "feed/feeds.h"
-#include "feed/pipe.h"
-#include "feed/rotated.h"
+#include "input/feeds.h"
+#include "input/pipe.h"
+#include "input/rotation.h"
 #include "log/follow.h"
 
 enum {
@@ -23,7 +23,7 @@ enum {
 /* A pattern whose matches join. */
 struct watch {
 	struct follow *follow;
-	const struct spec *glob;
+	const struct source_spec *glob;
 	struct lookout_post *post;
 };
 
@@ -182,14 +182,14 @@ static bool
 is_rotated(const struct follow *fo, const char *location)
 {
 	for (size_t i = 0; i < fo->n_followed; i++)
-		if (rotated_is_of(location, fo->followed[i]))
+		if (rotation_is_of(location, fo->followed[i]))
 			return true;
 	return false;
 }
 
 /* A file that another was is read once: what becomes of it later is the other's. */
 static int
-add(struct follow *fo, const struct spec *spec, bool rotated, struct fail *f)
+add(struct follow *fo, const struct source_spec *spec, bool rotated, struct fail *f)
 {
 	struct feed *feed = rotated ? pipe_new(spec->location) : feeds_new(spec, fo->lookout);
 	_cleanup_json_ struct json sources = json_get(fo->state, "sources");
@@ -208,7 +208,7 @@ remember(struct follow *fo, const char *location)
 static int
 add_all(struct follow *fo, struct fail *f)
 {
-	const struct specs *specs = fo->spec.specs;
+	const struct source_specs *specs = fo->spec.specs;
 
 	for (size_t i = 0; i < specs->n; i++)
 		remember(fo, specs->v[i].location);
@@ -233,14 +233,14 @@ join(bool names, void *cookie)
 {
 	struct watch *w = cookie;
 	struct follow *fo = w->follow;
-	struct specs found = { .live = true };
+	struct source_specs found = { .live = true };
 	struct fail f;
 
 	if (!names)
 		return;
-	specs_add_matches(&found, w->glob, &f);
+	source_specs_add_matches(&found, w->glob, &f);
 	for (size_t i = 0; i < found.n; i++) {
-		struct spec *s = &found.v[i];
+		struct source_spec *s = &found.v[i];
 		const char *slash = strrchr(s->location, '/');
 
 		if (is_followed(fo, s->location) || is_rotated(fo, s->location))
@@ -255,13 +255,13 @@ join(bool names, void *cookie)
 		if (add(fo, s, false, &f) < 0)
 			fo->spec.tell(&f, fo->spec.cookie);
 	}
-	specs_release(&found);
+	source_specs_release(&found);
 }
 
 static void
 watch_globs(struct follow *fo)
 {
-	const struct specs *specs = fo->spec.specs;
+	const struct source_specs *specs = fo->spec.specs;
 
 	fo->watches = xcalloc(specs->n_globs + 1, sizeof *fo->watches);
 	for (size_t i = 0; i < specs->n_globs; i++) {

@@ -22,7 +22,7 @@
 
 struct follow_spec {
 	struct live_spec live;		/* its callbacks but OPENED and COOKIE are set here */
-	struct specs *specs;
+	struct source_specs *specs;
 	const char *state_path;		/* NULL for none */
 	void (*asked)(void *cookie);	/* SIGUSR1: say how it stands */
 	void (*tell)(const struct fail *f, void *cookie);

@@ -20,7 +20,7 @@ enum {
 
 struct input {
 	struct live *live;
-	struct spec spec;
+	struct source_spec spec;
 	struct feed *feed;
 	struct source *source;		/* NULL until something has come */
 	unsigned lane;
@@ -52,7 +52,7 @@ input_free(struct input *in)
 	if (in->source)
 		source_close(in->source, &f);
 	feed_free(in->feed);
-	spec_release(&in->spec);
+	source_spec_release(&in->spec);
 	free(in->done);
 	free(in);
 }
@@ -361,7 +361,7 @@ tell_passed(struct live *v)
 
 		if (off > in->passed) {
 			in->passed = off;
-			feed_passed(in->feed, off);
+			feed_ack(in->feed, off);
 		}
 	}
 }
@@ -452,7 +452,7 @@ live_free(struct live *v)
 }
 
 static int
-check_spec(const struct live *v, const struct spec *spec, struct fail *f)
+check_spec(const struct live *v, const struct source_spec *spec, struct fail *f)
 {
 	struct zone *zone = NULL;
 
@@ -479,7 +479,7 @@ load_done(struct input *in, struct json state)
 }
 
 int
-live_add(struct live *v, const struct spec *spec, struct feed *feed, struct json state, struct fail *f)
+live_add(struct live *v, const struct source_spec *spec, struct feed *feed, struct json state, struct fail *f)
 {
 	static const struct feed_host host = { .wake = wake, .tell = tell };
 	struct input *in = xcalloc(1, sizeof *in);
@@ -488,7 +488,7 @@ live_add(struct live *v, const struct spec *spec, struct feed *feed, struct json
 
 	in->live = v;
 	in->feed = feed;
-	spec_copy(&in->spec, spec);
+	source_spec_copy(&in->spec, spec);
 	feed->once = v->spec.once;
 	mine.cookie = in;
 	if (r == 0 && json_is_object(state)) {

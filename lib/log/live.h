@@ -19,8 +19,8 @@
 
 #include "base/json.h"
 #include "base/loop.h"
-#include "feed/feed.h"
-#include "feed/spec.h"
+#include "input/feed.h"
+#include "input/source_spec.h"
 #include "record/format.h"
 #include "log/order.h"
 
@@ -46,7 +46,7 @@ struct live *live_new(struct loop *l, const struct live_spec *spec, struct rende
 void live_free(struct live *v);
 
 /* Follow FEED, which it takes, for SPEC; STATE is what live_save() wrote for it, or JSON_ABSENT. */
-int live_add(struct live *v, const struct spec *spec, struct feed *feed, struct json state, struct fail *f);
+int live_add(struct live *v, const struct source_spec *spec, struct feed *feed, struct json state, struct fail *f);
 
 /* Is there a source of that name; of any, for NULL? */
 bool live_has(const struct live *v, const char *name);

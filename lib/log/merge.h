@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "log/ledger.h"
-#include "log/render.h"
+#include "output/render.h"
 #include "record/rule.h"
 #include "record/source.h"
 

@@ -231,7 +231,7 @@ is_called(const struct options_offset *x, const char *name)
 }
 
 void
-options_check_offsets(const struct options *o, const struct specs *specs)
+options_check_offsets(const struct options *o, const struct source_specs *specs)
 {
 	for (size_t k = 0; k < o->n_offsets; k++) {
 		const struct options_offset *x = &o->offsets[k];
@@ -253,7 +253,7 @@ options_give_offset(const struct options *o, struct source *s)
 }
 
 void
-options_settle_style(struct options *o, bool tty, const struct specs *specs)
+options_settle_style(struct options *o, bool tty, const struct source_specs *specs)
 {
 	struct render_style *s = &o->run.style;
 	bool drawn = o->graph || o->svg, many = specs->n + specs->n_globs > 1;

@@ -49,10 +49,10 @@ void options_set(struct options *o, int key);
 void options_check(const struct options *o);
 
 /* Misuse where an offset is for none of SPECS. */
-void options_check_offsets(const struct options *o, const struct specs *specs);
+void options_check_offsets(const struct options *o, const struct source_specs *specs);
 
 /* How records of SPECS are to look on standard output, which is a terminal or not, and how long they are held. */
-void options_settle_style(struct options *o, bool tty, const struct specs *specs);
+void options_settle_style(struct options *o, bool tty, const struct source_specs *specs);
 
 /* Are records written as they are? */
 bool options_is_plain(const struct options *o);

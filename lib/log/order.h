@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "log/render.h"
+#include "output/render.h"
 #include "record/rule.h"
 #include "record/source.h"
 

@@ -4,7 +4,7 @@
 #ifndef LOG_RUN_H
 #define LOG_RUN_H
 
-#include "log/filter.h"
+#include "output/filter.h"
 #include "log/merge.h"
 #include "log/order.h"
 #include "log/sources.h"

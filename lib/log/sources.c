@@ -20,7 +20,7 @@ can_keep_open(size_t n)
 }
 
 int
-sources_open(struct sources *all, const struct specs *specs, const struct formats *formats,
+sources_open(struct sources *all, const struct source_specs *specs, const struct formats *formats,
     void (*problem)(const struct fail *f, void *cookie), void *cookie, struct fail *f)
 {
 	size_t buffer = READ_ALL / (specs->n + 1) & ~(size_t)4095;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "feed/spec.h"
+#include "input/source_spec.h"
 #include "record/source.h"
 
 struct sources {
@@ -22,7 +22,7 @@ struct sources {
  * files than descriptors, each is opened anew when it is read.  A negative
  * result, with F filled, for what is wrong with the operands themselves.
  */
-int sources_open(struct sources *all, const struct specs *specs, const struct formats *formats,
+int sources_open(struct sources *all, const struct source_specs *specs, const struct formats *formats,
     void (*problem)(const struct fail *f, void *cookie), void *cookie, struct fail *f);
 
 /* PROBLEM is told of those that could not be read to their end. */

@@ -9,8 +9,8 @@
 
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "feed/decode.h"
-#include "feed/remote.h"
+#include "input/filter_command.h"
+#include "input/remote.h"
 #include "record/splitter.h"
 #include "record/matcher.h"
 #include "record/source.h"
@@ -182,19 +182,19 @@ take(struct source *s, struct record *r, size_t len, bool known, struct stamp t)
 
 /* An event of a feed, which says where it ends and may know its time. */
 static int
-next_event(struct source *s, struct record *r, const struct feed_note *note)
+next_event(struct source *s, struct record *r, const struct event_meta *meta)
 {
-	struct stamp t = { note->time_ns, 1000 };
-	bool known = note->time_ns != FEED_NO_TIME;
+	struct stamp t = { meta->time_ns, 1000 };
+	bool known = meta->time_ns != FEED_NO_TIME;
 
-	while (s->hi - s->cur < note->len && source_fill(s))
+	while (s->hi - s->cur < meta->len && source_fill(s))
 		;
-	if (s->hi - s->cur < note->len)
+	if (s->hi - s->cur < meta->len)
 		return 0;
 	if (!known)
-		known = s->fmt->time != TIME_NONE && splitter_time(s, s->buf + s->cur, note->len, note->len, &t);
-	take(s, r, note->len, known, t);
-	r->note = note;
+		known = s->fmt->time != TIME_NONE && splitter_time(s, s->buf + s->cur, meta->len, meta->len, &t);
+	take(s, r, meta->len, known, t);
+	r->meta = meta;
 	return 1;
 }
 
@@ -212,7 +212,7 @@ must_wait(const struct source *s, size_t len)
 static int
 next_fed(struct source *s, struct record *r)
 {
-	const struct feed_note *note;
+	const struct event_meta *meta;
 	struct stamp t = s->next;
 	bool known = s->has_next, whole;
 	size_t len;
@@ -222,9 +222,9 @@ next_fed(struct source *s, struct record *r)
 		s->lo = s->cur;
 	if (s->cur == s->hi && !source_fill(s))
 		return 0;
-	note = feed_note_at(s->feed, s->base + (int64_t)s->cur);
-	if (note && note->len)
-		return next_event(s, r, note);
+	meta = feed_meta_at(s->feed, s->base + (int64_t)s->cur);
+	if (meta && meta->len)
+		return next_event(s, r, meta);
 	if (!known && s->cut == CUT_TIMED)
 		known = splitter_begins(s, 0, &t);
 	whole = splitter_record(s, &len);
@@ -238,7 +238,7 @@ next_fed(struct source *s, struct record *r)
 	s->has_next &= s->cut == CUT_TIMED && !s->dry;
 	if (s->time.kind == TIME_NONE)
 		date(s, r);
-	r->note = note;
+	r->meta = meta;
 	r->more = s->in_rest = !whole;
 	return 1;
 }
@@ -323,7 +323,7 @@ sample(struct source *s)
 }
 
 static int
-set_format(struct source *s, const struct spec *spec, const struct formats *fs, struct fail *f)
+set_format(struct source *s, const struct source_spec *spec, const struct formats *fs, struct fail *f)
 {
 	const char *zone = spec->zone;
 	int r;
@@ -382,11 +382,11 @@ boot_time(void)
 }
 
 static int
-open_location(struct source *s, const struct spec *spec, struct stat *st, struct fail *f)
+open_location(struct source *s, const struct source_spec *spec, struct stat *st, struct fail *f)
 {
 	const bool remote = remote_is(spec->location);
 	char **helper = remote ? remote_command(spec, false) : NULL;
-	char *const *argv = helper ? helper : decode_command(s->location);
+	char *const *argv = helper ? helper : filter_command_of(s->location);
 	char *journal[] = { (char[]){ "journalctl" }, (char[]){ "-q" }, (char[]){ "--no-pager" }, (char[]){ "-o" },
 	    (char[]){ "short-iso-precise" }, (char[]){ "-u" }, s->location + 8, NULL };
 	int r = 0;
@@ -408,7 +408,7 @@ open_location(struct source *s, const struct spec *spec, struct stat *st, struct
 		s->ino = st->st_ino;
 	}
 	if (argv) {
-		int fd = decode_start(argv, s->fd, &s->pid);
+		int fd = filter_command_start(argv, s->fd, &s->pid);
 
 		drop_fd(s);
 		if (fd < 0)
@@ -420,7 +420,7 @@ open_location(struct source *s, const struct spec *spec, struct stat *st, struct
 }
 
 static struct source *
-source_new(const struct spec *spec, size_t buffer)
+source_new(const struct source_spec *spec, size_t buffer)
 {
 	struct source *s = xcalloc(1, sizeof *s);
 
@@ -436,7 +436,7 @@ source_new(const struct spec *spec, size_t buffer)
 
 /* Its format is known. */
 static void
-settle(struct source *s, const struct spec *spec, int64_t ref_s)
+settle(struct source *s, const struct source_spec *spec, int64_t ref_s)
 {
 	s->cut = s->fmt->cut;
 	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order == ORDER_FIFO;
@@ -447,7 +447,7 @@ settle(struct source *s, const struct spec *spec, int64_t ref_s)
 }
 
 int
-source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+source_open(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
     struct source **out, struct fail *f)
 {
 	struct source *s = source_new(spec, buffer);
@@ -475,7 +475,7 @@ source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bo
 }
 
 int
-source_open_feed(const struct spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
+source_open_feed(const struct source_spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
     struct source **out, struct fail *f)
 {
 	struct source *s = source_new(spec, buffer);
@@ -519,7 +519,7 @@ source_close(struct source *s, struct fail *f)
 	if (!s->shared)
 		drop_fd(s);
 	if (s->pid) {
-		status = decode_end(s->pid);
+		status = filter_command_end(s->pid);
 		if (status && !s->error)
 			r = fail_set(f, EXIT_TROUBLE, "%s: the command that reads it ended with %d", s->location, status);
 	}

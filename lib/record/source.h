@@ -21,8 +21,8 @@
 #include <sys/types.h>
 
 #include "base/fail.h"
-#include "feed/feed.h"
-#include "feed/spec.h"
+#include "input/feed.h"
+#include "input/source_spec.h"
 #include "record/format.h"
 #include "record/time.h"
 
@@ -36,7 +36,7 @@ struct record {
 	int64_t off;		/* where it begins, from the source's first byte */
 	bool more;		/* pieces follow */
 	bool inherited;		/* it has no time of its own */
-	const struct feed_note *note;	/* what a feed knows of it besides; NULL */
+	const struct event_meta *meta;	/* what a feed knows of it besides; NULL */
 };
 
 /* Of a record of a feed whose end cannot be told from what has come so far, because more lines may belong to it. */
@@ -95,14 +95,14 @@ struct source {
  * Open what SPEC says, with up to BUFFER bytes read at once; KEEP_OPEN false
  * opens a file anew for each read, where there are more files than descriptors.
  */
-int source_open(const struct spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+int source_open(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
     struct source **out, struct fail *f);
 
 /*
  * The same for FEED, of which the first bytes have come; read it with
  * source_next(), which gives 0 and leaves EOF unset where nothing is there yet.
  */
-int source_open_feed(const struct spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
+int source_open_feed(const struct source_spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
     struct source **out, struct fail *f);
 
 /* Closes it; where a command of it failed, F says so and the result is negative. */

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "feed/export.h"
+#include "input/export.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

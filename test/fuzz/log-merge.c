@@ -55,7 +55,7 @@ static struct source *
 source_of(const uint8_t *data, size_t size, unsigned i, const struct formats *fs, unsigned format)
 {
 	static char names[][8] = { "auto", "f0", "f1", "f2", "f3" };
-	struct spec spec = { .name = (char[]){ "s" }, .zone = (char[]){ "UTC" }, .format = names[format % 5],
+	struct source_spec spec = { .name = (char[]){ "s" }, .zone = (char[]){ "UTC" }, .format = names[format % 5],
 	    .order = format & 8 ? ORDER_NONE : ORDER_OF_FORMAT };
 	_cleanup_free_ char *path = NULL;
 	struct source *s = NULL;

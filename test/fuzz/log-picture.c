@@ -7,8 +7,8 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "log/order.h"
-#include "picture/label.h"
-#include "picture/picture.h"
+#include "output/label.h"
+#include "output/picture.h"
 
 #include "../xml.h"
 
@@ -30,7 +30,7 @@ static struct source *
 source_of(const uint8_t *data, size_t size, unsigned i, const struct formats *fs, unsigned format)
 {
 	static char names[][8] = { "auto", "f0", "f1", "f2", "f3" };
-	struct spec spec = { .name = i ? (char[]){ "<b>&\n\xff" } : (char[]){ "a" }, .zone = (char[]){ "UTC" },
+	struct source_spec spec = { .name = i ? (char[]){ "<b>&\n\xff" } : (char[]){ "a" }, .zone = (char[]){ "UTC" },
 	    .format = names[format % 5] };
 	_cleanup_free_ char *path = NULL;
 	struct source *s = NULL;

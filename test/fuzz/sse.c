@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/sse.h"
-#include "feed/wire.h"
+#include "input/protocol.h"
 #include "imp/entry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -11,26 +11,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static int
 add(const struct sse_event *e, void *cookie)
 {
-	wire_event(cookie, e->id, e->data, e->len);
+	protocol_event(cookie, e->id, e->data, e->len);
 	return 0;
 }
 
 static void
 take_event(const char *id, const char *text, size_t n, void *cookie)
 {
-	wire_event(cookie, id, text, n);
+	protocol_event(cookie, id, text, n);
 }
 
 static void
 take_gap(const char *why, void *cookie)
 {
-	wire_gap(cookie, why);
+	protocol_gap(cookie, why);
 }
 
 static void
 take_tell(const struct fail *f, void *cookie)
 {
-	wire_tell(cookie, f);
+	protocol_tell(cookie, f);
 }
 
 static void
@@ -68,18 +68,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const char *p = (const char *)data;
 	_cleanup_buf_ struct buf whole = BUF_INIT, pieces = BUF_INIT, again = BUF_INIT, in = BUF_INIT;
-	const struct wire_ops ops = { take_event, take_gap, take_tell, &again };
+	const struct protocol_ops ops = { take_event, take_gap, take_tell, &again };
 
 	in_pieces(p, n, n + 1, &whole);
 	in_pieces(p, n, n ? data[0] % 7 + 1 : 1, &pieces);
 	if (whole.len != pieces.len || memcmp(whole.s, pieces.s, whole.len) != 0)
 		abort();
 	/* what was written for the wire is read from it as it was */
-	if (wire_parse(&pieces, &ops) < 0 || pieces.len || again.len != whole.len ||
+	if (protocol_parse(&pieces, &ops) < 0 || pieces.len || again.len != whole.len ||
 	    memcmp(again.s, whole.s, whole.len) != 0)
 		abort();
 	buf_add(&in, p, n);
-	(void)wire_parse(&in, &ops);
+	(void)protocol_parse(&in, &ops);
 	check_entry(p, n);
 	return 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "feed/export.h"
+#include "input/export.h"
 
 static const char text[] =
     "__CURSOR=s=1;i=2\n"

@@ -59,7 +59,7 @@ fail_test(uint64_t seed, const char *fmt, ...)
 static struct source *
 source_of(const char *name, const struct buf *text, bool fifo)
 {
-	struct spec spec = { .order = fifo ? ORDER_FIFO : ORDER_NONE };
+	struct source_spec spec = { .order = fifo ? ORDER_FIFO : ORDER_NONE };
 	_cleanup_free_ char *path = NULL, *own = xstrdup(name);
 	struct formats none = { NULL, 0 };
 	struct source *s;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "picture/label.h"
-#include "picture/picture.h"
+#include "output/label.h"
+#include "output/picture.h"
 
 #include "../xml.h"
 
@@ -81,7 +81,7 @@ static const struct line story[] = {
 };
 
 static void
-tell(struct trace *t, struct graph *g, struct svg *s, struct buf *out)
+tell(struct model *t, struct graph *g, struct svg *s, struct buf *out)
 {
 	for (size_t i = 0; i < sizeof story / sizeof *story; i++) {
 		const struct line *l = &story[i];
@@ -103,7 +103,7 @@ tell(struct trace *t, struct graph *g, struct svg *s, struct buf *out)
 }
 
 static void
-emitters(struct trace *t)
+emitters(struct model *t)
 {
 	static const char *const names[] = { "one", "two", "three" };
 
@@ -160,7 +160,7 @@ test_graph(void)
 
 	for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
 		_cleanup_buf_ struct buf b = BUF_INIT;
-		struct trace *t = trace_new(&rules);
+		struct model *t = model_new(&rules);
 		struct graph *g = graph_new(&graphs[i].style, t);
 
 		emitters(t);
@@ -168,7 +168,7 @@ test_graph(void)
 		graph_flush(g, &b);
 		same("graph", b.s, graphs[i].want);
 		graph_free(g);
-		trace_free(t);
+		model_free(t);
 	}
 }
 
@@ -179,7 +179,7 @@ test_svg(void)
 
 	for (size_t last = 0; last < 4; last++) {
 		_cleanup_buf_ struct buf b = BUF_INIT;
-		struct trace *t = trace_new(&rules);
+		struct model *t = model_new(&rules);
 		struct svg *s = svg_new(&(struct svg_style){ last }, t);
 		const char *bad;
 
@@ -194,7 +194,7 @@ test_svg(void)
 			failed = 1;
 		}
 		svg_free(s);
-		trace_free(t);
+		model_free(t);
 	}
 }
 

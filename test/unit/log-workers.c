@@ -72,7 +72,7 @@ write_log(struct buf *b, const struct mess *m, unsigned lines)
 static struct source *
 source_of(const struct buf *text, unsigned rank)
 {
-	struct spec spec = { .name = (char[]){ "s" }, .zone = (char[]){ "UTC" } };
+	struct source_spec spec = { .name = (char[]){ "s" }, .zone = (char[]){ "UTC" } };
 	_cleanup_free_ char *path = NULL;
 	struct formats none = { NULL, 0 };
 	struct source *s = NULL;

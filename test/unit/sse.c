@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/sse.h"
-#include "feed/wire.h"
+#include "input/protocol.h"
 
 static int
 add(const struct sse_event *e, void *cookie)
@@ -78,17 +78,17 @@ static void
 check_wire(size_t step)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, in = BUF_INIT, got = BUF_INIT;
-	const struct wire_ops ops = { wire_add_event, wire_add_gap, wire_add_tell, &got };
+	const struct protocol_ops ops = { wire_add_event, wire_add_gap, wire_add_tell, &got };
 	struct fail f;
 
-	wire_event(&text, "i d", "two\nlines", 9);
-	wire_gap(&text, "why\nnot");
+	protocol_event(&text, "i d", "two\nlines", 9);
+	protocol_gap(&text, "why\nnot");
 	fail_set(&f, EXIT_BUSY, "held");
-	wire_tell(&text, &f);
-	wire_event(&text, "", "", 0);
+	protocol_tell(&text, &f);
+	protocol_event(&text, "", "", 0);
 	for (size_t at = 0; at < text.len; at += step) {
 		buf_add(&in, text.s + at, text.len - at < step ? text.len - at : step);
-		assert(wire_parse(&in, &ops) == 0);
+		assert(protocol_parse(&in, &ops) == 0);
 	}
 	if (in.len || strcmp(got.s, "Ei d=two\nlines;Gwhy not;T6 held;E=;") != 0) {
 		printf("wire by %zu: '%s'\n", step, got.s);
@@ -101,7 +101,7 @@ main(void)
 {
 	static const char *const bad[] = { "event x \n", "event 1 \nab\n", "tell 9 x\n", "what\n", "gap\n", "tell 1\n" };
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	const struct wire_ops ops = { wire_add_event, wire_add_gap, wire_add_tell, &out };
+	const struct protocol_ops ops = { wire_add_event, wire_add_gap, wire_add_tell, &out };
 
 	for (size_t step = 1; step < 60; step++) {
 		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -112,7 +112,7 @@ main(void)
 		_cleanup_buf_ struct buf in = BUF_INIT;
 
 		buf_puts(&in, bad[i]);
-		if (wire_parse(&in, &ops) == 0) {
+		if (protocol_parse(&in, &ops) == 0) {
 			printf("wire takes '%s'\n", bad[i]);
 			return 1;
 		}

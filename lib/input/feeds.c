@@ -1,0 +1,25 @@
+#include <string.h>
+#include <sys/stat.h>
+
+#include "input/filter_command.h"
+#include "input/feeds.h"
+#include "input/journalfeed.h"
+#include "input/pipe.h"
+#include "input/remote.h"
+#include "input/tail.h"
+
+struct feed *
+feeds_new(const struct source_spec *spec, struct lookout *lookout)
+{
+	const char *location = spec->location;
+	struct stat st;
+
+	if (remote_is(location))
+		return remote_new(spec);
+	if (strncmp(location, "journal:", 8) == 0)
+		return journalfeed_new(location);
+	if (strcmp(location, "-") == 0 || filter_command_of(location) ||
+	    (stat(location, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+		return pipe_new(location);
+	return tail_new(location, lookout);
+}

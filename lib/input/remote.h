@@ -1,0 +1,27 @@
+/*
+ * remote - sources that come over the network: http://..., https://... and
+ * impcentral:DEVICE[,DEVICE...], each read by a helper of its own.  What needs
+ * libcurl, and knows the tokens, is not in the same process.
+ */
+#ifndef INPUT_REMOTE_H
+#define INPUT_REMOTE_H
+
+#include <stdbool.h>
+
+#include "input/feed.h"
+#include "input/source_spec.h"
+
+/* Does LOCATION name such a source? */
+bool remote_is(const char *location);
+
+/* The helper for S as an argument vector, to be freed with xfree_strv(); FOLLOW: it speaks input/protocol.h. */
+char **remote_command(const struct source_spec *s, bool follow);
+
+/*
+ * S, followed.  A helper that is killed is started again, behind what it gave;
+ * one that ends with what may pass (EXIT_TROUBLE, EXIT_TIMEOUT, EXIT_ABSENT) is
+ * so as well, and any other status is the end of the feed.
+ */
+struct feed *remote_new(const struct source_spec *s);
+
+#endif

@@ -1,0 +1,31 @@
+#include "output/filter.h"
+
+bool
+filter_is_any(const struct filter *f)
+{
+	return f->since_ns != INT64_MIN || f->until_ns != INT64_MAX || f->level >= 0 || f->include || f->exclude;
+}
+
+bool
+filter_wants(struct source *s, const struct record *r, void *filter)
+{
+	const struct filter *f = filter;
+	struct fields fields;
+	size_t n = r->n;
+	int level;
+
+	if (r->t < f->since_ns || r->t >= f->until_ns)
+		return false;
+	if (n && r->p[n - 1] == '\n')
+		n--;
+	if (f->include && !regex_match(f->include, r->p, n))
+		return false;
+	if (f->exclude && regex_match(f->exclude, r->p, n))
+		return false;
+	if (f->level >= 0 && r->meta && r->meta->level >= 0)
+		return r->meta->level <= f->level;
+	if (f->level < 0 || !format_fields(s->fmt, r->p, r->n, &fields))
+		return true;
+	level = format_level(fields.v[FIELD_LEVEL]);
+	return level <= f->level;
+}

@@ -1,0 +1,28 @@
+/*
+ * filter - which records are shown.  All are merged, whatever is shown: what
+ * is left out still decides where the others stand.
+ */
+#ifndef OUTPUT_FILTER_H
+#define OUTPUT_FILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "record/regex.h"
+#include "record/source.h"
+
+struct filter {
+	int64_t since_ns, until_ns;	/* UNTIL exclusive */
+	int level;			/* no lesser one than this (format_level()); -1: any */
+	struct regex *include, *exclude;	/* NULL for none */
+};
+
+#define FILTER_ALL	{ INT64_MIN, INT64_MAX, -1, NULL, NULL }
+
+/* Does it leave anything out? */
+bool filter_is_any(const struct filter *f);
+
+/* FILTER is a struct filter.  A record without a level passes that test. */
+bool filter_wants(struct source *s, const struct record *r, void *filter);
+
+#endif

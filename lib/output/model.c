@@ -1,0 +1,442 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "record/matcher.h"
+#include "log/ids.h"
+#include "record/scan.h"
+#include "output/label.h"
+#include "output/model.h"
+
+enum {
+	PAST = 1 << 16,		/* events that can still be pointed at */
+	EMITTERS_MAX = 4096,	/* the last of them stands for all others */
+	NAME_MAX_BYTES = 64,
+	TEXT_MAX_BYTES = 4096,	/* of a text made of JSON members */
+};
+
+struct past {
+	int64_t t;
+	unsigned emitter;
+};
+
+/* Who looks for the edges of a format's records. */
+struct used {
+	const struct format *format;
+	struct matcher *matcher;
+};
+
+struct memory {
+	uint64_t serial;		/* of the next event */
+	struct past *past;		/* the last PAST of them, by serial; it grows up to that */
+	size_t cap_past;
+	struct ids emitters;		/* number + 1 */
+	struct ids sent, wanted;	/* who sent an id, who needed one that was not sent: serial + 1 */
+	struct ids stopped;		/* an entity's last stop, serial + 1 */
+	struct ids known;		/* how far an emitter knew a clock */
+	struct ids open;		/* the parent of a span that has not ended, by what its end sends */
+	struct ids ended;		/* the last end of a parent's children, serial + 1 */
+	struct used *used;
+	size_t n_used;
+	struct constraints edges;
+	struct arrow *arrows;
+	size_t n_arrows, cap_arrows;
+	struct buf text;
+};
+
+static bool
+is_recent(uint64_t id, uint64_t value, void *cookie)
+{
+	const struct memory *m = cookie;
+
+	(void)id;
+	return value + PAST > m->serial;
+}
+
+static bool
+is_open(uint64_t id, uint64_t value, void *cookie)
+{
+	(void)id;
+	(void)cookie;
+	return value != 0;
+}
+
+struct model *
+model_new(const struct rules *rules)
+{
+	struct model *t = xcalloc(1, sizeof *t);
+	struct memory *m = xcalloc(1, sizeof *m);
+
+	t->rules = rules;
+	t->memory = m;
+	m->sent.keep = m->wanted.keep = m->stopped.keep = m->ended.keep = is_recent;
+	m->sent.cookie = m->wanted.cookie = m->stopped.cookie = m->ended.cookie = m;
+	m->open.keep = is_open;
+	m->text = (struct buf)BUF_INIT;
+	return t;
+}
+
+void
+model_free(struct model *t)
+{
+	struct memory *m = t ? t->memory : NULL;
+
+	if (!t)
+		return;
+	for (unsigned i = 0; i < t->n_emitters; i++)
+		free(t->emitters[i].name);
+	free(t->emitters);
+	for (size_t i = 0; i < m->n_used; i++)
+		matcher_free(m->used[i].matcher);
+	free(m->used);
+	ids_release(&m->emitters);
+	ids_release(&m->sent);
+	ids_release(&m->wanted);
+	ids_release(&m->stopped);
+	ids_release(&m->known);
+	ids_release(&m->open);
+	ids_release(&m->ended);
+	free(m->past);
+	free(m->edges.v);
+	free(m->arrows);
+	buf_release(&m->text);
+	free(m);
+	free(t);
+}
+
+static struct matcher *
+finder_for(struct model *t, const struct format *fmt)
+{
+	struct memory *m = t->memory;
+	_cleanup_free_ bool *rules = NULL;
+	struct used *u;
+
+	for (size_t i = 0; i < m->n_used; i++)
+		if (m->used[i].format == fmt)
+			return m->used[i].matcher;
+	rules = xcalloc(t->rules->n + 1, sizeof *rules);
+	for (size_t i = 0; i < t->rules->n; i++)
+		rules[i] = rule_is_for(&t->rules->v[i], fmt);
+	m->used = xrealloc(m->used, m->n_used + 1, sizeof *m->used);
+	u = &m->used[m->n_used++];
+	*u = (struct used){ fmt, matcher_new(t->rules, rules) };
+	return u->matcher;
+}
+
+static bool
+is_taken(const struct model *t, const char *name)
+{
+	for (unsigned i = 0; i < t->n_emitters; i++)
+		if (strcmp(t->emitters[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* WHO wrote the record; nobody in particular: its source. */
+static unsigned
+find_emitter(struct model *t, const struct source *s, struct span who)
+{
+	uint64_t id = hash_bytes(hash_bytes(0x65, s->name, strlen(s->name)), who.p ? who.p : "", who.n);
+	uint64_t *slot = ids_put(&t->memory->emitters, id);
+	char *name;
+
+	if (*slot)
+		return (unsigned)*slot - 1;
+	if (t->n_emitters == EMITTERS_MAX) {
+		*slot = EMITTERS_MAX;
+		return EMITTERS_MAX - 1;
+	}
+	name = who.n ? xstrndup(who.p, who.n < NAME_MAX_BYTES ? who.n : NAME_MAX_BYTES) : xstrdup(s->name);
+	if (is_taken(t, name)) {
+		char *both = xasprintf("%s:%s", s->name, name);
+
+		free(name);
+		name = both;
+	}
+	t->emitters = xrealloc(t->emitters, t->n_emitters + 1, sizeof *t->emitters);
+	t->emitters[t->n_emitters] = (struct emitter){ .name = name, .format = s->fmt, .id = id };
+	*slot = ++t->n_emitters;
+	return t->n_emitters - 1;
+}
+
+/* Which program of those that wrote to a journal; all of a host are in order by its clock, but not one lane. */
+static struct span
+program_of(struct span entry)
+{
+	struct scan scan = { entry.p, entry.p + entry.n };
+	struct span key, value, v = { NULL, 0 };
+
+	while (scan_export(&scan, &key, &value)) {
+		bool named = key.n == 17 && memcmp(key.p, "SYSLOG_IDENTIFIER", 17) == 0;
+
+		if (named || (!v.p && key.n == 5 && memcmp(key.p, "_COMM", 5) == 0))
+			v = value;
+	}
+	return v;
+}
+
+static struct span
+emitter_of(const struct source *s, const struct fields *fields, struct span entry, struct span raw)
+{
+	return source_emitter(s, s->fmt->where == WHERE_EXPORT ? program_of(entry) : fields->v[FIELD_EMITTER], raw);
+}
+
+/* A JSON object that has no text: its members but those that are shown anyway. */
+static struct span
+members(struct model *t, const struct source *s, struct span raw)
+{
+	static const enum field shown[] = { FIELD_TIME, FIELD_EMITTER, FIELD_LEVEL };
+	struct scan scan = { raw.p, raw.p + raw.n };
+	struct buf *b = &t->memory->text;
+	struct span key, value;
+
+	buf_reset(b);
+	while (b->len < TEXT_MAX_BYTES && scan_json(&scan, &key, &value)) {
+		bool skip = value.n == 0 || (key.n == 2 && memcmp(key.p, "id", 2) == 0) ||
+		    (value.n == 4 && memcmp(value.p, "null", 4) == 0);
+
+		for (size_t i = 0; i < sizeof shown / sizeof *shown && !skip; i++)
+			skip = format_has_key(s->fmt, shown[i], key);
+		if (skip)
+			continue;
+		if (b->len)
+			buf_putc(b, ' ');
+		buf_add(b, key.p, key.n);
+		buf_putc(b, '=');
+		buf_add(b, value.p, value.n);
+	}
+	return b->len ? (struct span){ b->s, b->len } : raw;
+}
+
+static struct span
+text_of(struct model *t, const struct source *s, const struct fields *fields, struct span raw)
+{
+	struct span v = fields->v[FIELD_BODY];
+	struct stamp stamp;
+	size_t n;
+
+	if (!v.p && s->fmt->where == WHERE_JSON)
+		v = members(t, s, raw);
+	if (!v.p) {
+		struct time_ctx c = s->time;
+
+		n = s->fmt->where == WHERE_START ? time_parse(&c, raw.p, raw.n, &stamp) : 0;
+		v = (struct span){ raw.p + n, raw.n - n };
+	}
+	for (; v.n && (*v.p == ' ' || *v.p == '\t'); v.n--)
+		v.p++;
+	return v;
+}
+
+static void
+point(struct model *t, const struct event *e, uint64_t other, const struct constraint *x, bool back)
+{
+	struct memory *m = t->memory;
+	const struct past *p = &m->past[(other - 1) % PAST];
+
+	if (other == 0 || other + PAST <= m->serial || p->emitter == e->emitter)
+		return;
+	for (size_t i = 0; i < m->n_arrows; i++)
+		if (m->arrows[i].from == other - 1)
+			return;
+	m->arrows = xgrow(m->arrows, m->n_arrows, &m->cap_arrows, sizeof *m->arrows);
+	m->arrows[m->n_arrows++] = (struct arrow){ other - 1, p->emitter, p->t, x->class, back,
+	    x->rule == UINT16_MAX ? NULL : t->rules->v[x->rule].name };
+}
+
+static void
+needs(struct model *t, const struct event *e, const struct constraint *x)
+{
+	const uint64_t *sent = ids_find(&t->memory->sent, x->id);
+	uint64_t *wanted;
+
+	if (sent) {
+		point(t, e, *sent, x, false);
+		return;
+	}
+	wanted = ids_put(&t->memory->wanted, x->id);
+	if (!*wanted)
+		*wanted = e->serial + 1;
+}
+
+static void
+sends(struct model *t, const struct event *e, const struct constraint *x)
+{
+	uint64_t *wanted = ids_find(&t->memory->wanted, x->id);
+
+	if (wanted && *wanted) {
+		if (*wanted != e->serial + 1)
+			point(t, e, *wanted, x, true);
+		*wanted = 0;
+	}
+	*ids_put(&t->memory->sent, x->id) = e->serial + 1;
+}
+
+/*
+ * A vector clock knows of all that was known to who sent it.  What is new to
+ * this emitter came by one message: the last of those that tell of it.
+ */
+static void
+clocks(struct model *t, const struct event *e)
+{
+	struct memory *m = t->memory;
+	uint64_t seed = hash_bytes(0x6b, (const char *)&t->emitters[e->emitter].id, sizeof t->emitters->id), last = 0;
+	const struct constraint *by = NULL;
+
+	for (size_t i = 0; i < m->edges.n; i++) {
+		const struct constraint *x = &m->edges.v[i];
+		uint64_t *known, *sent;
+
+		if (x->what == CONSTRAINT_CLOCK_SET) {
+			*ids_put(&m->sent, rule_tick_id(x->id, x->n)) = e->serial + 1;
+			continue;
+		}
+		if (x->what != CONSTRAINT_CLOCK_NEED)
+			continue;
+		known = ids_put(&m->known, rule_tick_id(seed, (int64_t)x->id));
+		if (*known >= (uint64_t)x->n)
+			continue;
+		*known = (uint64_t)x->n;
+		sent = ids_find(&m->sent, rule_tick_id(x->id, x->n));
+		if (sent && *sent > last) {
+			last = *sent;
+			by = x;
+		}
+	}
+	if (by)
+		point(t, e, last, by, false);
+}
+
+static void
+lifecycle(struct model *t, struct event *e, const struct constraint *x)
+{
+	uint64_t *stop = ids_put(&t->memory->stopped, x->id);
+	const char *entity = t->rules->v[x->rule].entity;
+
+	if (x->what == CONSTRAINT_START) {
+		point(t, e, *stop, x, false);
+		*stop = 0;
+	} else {
+		*stop = e->serial + 1;
+		/* Who logs that something else has stopped goes on itself. */
+		e->stop = !entity || strcmp(entity, "${source}") == 0;
+	}
+}
+
+/* A span ends behind its children: the last of their ends is what its own follows. */
+static void
+spans(struct model *t, const struct event *e, const struct constraint *x)
+{
+	struct memory *m = t->memory;
+	uint64_t *parent, *last;
+
+	if (x->what == CONSTRAINT_CHILD) {
+		*ids_put(&m->open, (uint64_t)x->n) = x->id;
+	} else if (x->what == CONSTRAINT_END) {
+		last = ids_find(&m->ended, x->id);
+		if (last)
+			point(t, e, *last, x, false);
+	} else if ((parent = ids_find(&m->open, x->id)) && *parent) {
+		*ids_put(&m->ended, *parent) = e->serial + 1;
+		*parent = 0;
+	}
+}
+
+/* Receipts first: who passes an id on is the one that the next has it from. */
+static void
+tie(struct model *t, struct event *e)
+{
+	struct memory *m = t->memory;
+
+	m->n_arrows = 0;
+	for (size_t i = 0; i < m->edges.n; i++) {
+		if (m->edges.v[i].class == CONSTRAINT_SPAN)
+			spans(t, e, &m->edges.v[i]);
+		if (m->edges.v[i].what == CONSTRAINT_NEED)
+			needs(t, e, &m->edges.v[i]);
+		else if (m->edges.v[i].what >= CONSTRAINT_STOP)
+			lifecycle(t, e, &m->edges.v[i]);
+	}
+	for (size_t i = 0; i < m->edges.n; i++)
+		if (m->edges.v[i].what == CONSTRAINT_SEND)
+			sends(t, e, &m->edges.v[i]);
+	clocks(t, e);
+	t->emitters[e->emitter].stopped = e->stop;
+	e->arrows = m->arrows;
+	e->n_arrows = m->n_arrows;
+}
+
+static void
+cut_lines(struct event *e)
+{
+	const char *nl = e->text.n ? memchr(e->text.p, '\n', e->text.n) : NULL;
+
+	for (const char *p = nl; p; p = memchr(p, '\n', (size_t)(e->text.p + e->text.n - p))) {
+		e->more++;
+		p++;
+	}
+	if (nl)
+		e->text.n = (size_t)(nl - e->text.p);
+	while (e->text.n && e->text.p[e->text.n - 1] == '\r')
+		e->text.n--;
+}
+
+void
+model_record(struct model *t, const struct shown *x, const char *p, size_t n, struct event *e)
+{
+	const struct source *s = x->source;
+	struct memory *m = t->memory;
+	struct span entry = { p, n };
+	struct fields fields;
+
+	while (n && (p[n - 1] == '\n' || p[n - 1] == '\r'))
+		n--;
+	*e = (struct event){ .serial = m->serial++, .t = x->record->t, .inherited = x->record->inherited,
+	    .moved_ns = x->moved_ns, .mark = x->mark, .raw = { p, n } };
+	if (!format_fields(s->fmt, p, n, &fields))
+		fields = (struct fields){ .v[0].p = NULL };
+	e->level = format_level(fields.v[FIELD_LEVEL]);
+	e->emitter = find_emitter(t, s, emitter_of(s, &fields, entry, e->raw));
+	if (e->serial < PAST && e->serial == m->cap_past) {
+		m->cap_past = m->cap_past ? m->cap_past * 2 : 256;
+		m->past = xrealloc(m->past, m->cap_past, sizeof *m->past);
+	}
+	m->past[e->serial % PAST] = (struct past){ e->t, e->emitter };
+	m->edges.n = 0;
+	/* Last, because what it points to is that of the last match. */
+	e->text = text_of(t, s, &fields, e->raw);
+	cut_lines(e);
+	rule_clocks(s, &fields, &m->edges);
+	matcher_text_constraints(finder_for(t, s->fmt), s, e->raw, &m->edges);
+	tie(t, e);
+}
+
+void
+model_marks(const struct event *e, struct buf *out)
+{
+	/* Less is what the clock of a microsecond rounds. */
+	bool moved = e->moved_ns >= 1000;
+
+	if (!e->mark && !moved)
+		return;
+	buf_printf(out, "[%s%s", e->mark ? e->mark : "", e->mark && moved ? ", " : "");
+	if (moved) {
+		buf_puts(out, "moved ");
+		label_duration(out, e->moved_ns);
+	}
+	buf_putc(out, ']');
+}
+
+void
+model_reason(const struct model *t, const struct event *e, const struct arrow *a, struct buf *out)
+{
+	static const char *const kinds[] = { "clock", "program order", "message", "span", "lifecycle" };
+	const char *name = t->emitters[a->emitter].name;
+
+	buf_printf(out, "%s%s%s %s ", kinds[a->class], a->rule ? " " : "", a->rule ? a->rule : "",
+	    a->back ? "before" : "after");
+	label_add(out, name, strlen(name), 24, "...");
+	buf_puts(out, ", ");
+	label_duration(out, e->t - a->t);
+}

@@ -1,0 +1,74 @@
+/*
+ * model - the event model: records on their way out as what a picture needs: whose they are,
+ * what is to be read of them, and which earlier ones they follow.
+ *
+ * It looks at the records in the order in which they go out, once more by the
+ * same rules and clocks as the merge; so a picture is the same whatever way
+ * they were merged.  Of several records that send an id, the last one before
+ * the receipt counts.  The last 65536 records are remembered; who needs an
+ * older one has no arrow.
+ */
+#ifndef OUTPUT_MODEL_H
+#define OUTPUT_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "output/render.h"
+#include "record/rule.h"
+
+/* An emitter: a source, or one of those whose records a source holds. */
+struct emitter {
+	char *name;
+	const struct format *format;	/* of what holds its records */
+	uint64_t id;
+	bool stopped;			/* by a lifecycle's rule, as of the last event */
+};
+
+struct arrow {
+	uint64_t from;			/* the other event's serial */
+	unsigned emitter;		/* whose that was */
+	int64_t t;			/* and when, in ns */
+	uint8_t class;			/* enum constraint_class */
+	bool back;			/* FROM should stand behind this one, and does not */
+	const char *rule;		/* its name, NULL for a clock */
+};
+
+struct event {
+	uint64_t serial;		/* from 0 on, in the order of output */
+	unsigned emitter;
+	int64_t t;			/* ns since 1970 */
+	bool inherited;			/* that is not its own */
+	int64_t moved_ns;		/* how much later than T it stands */
+	const char *mark;		/* NULL for none */
+	int level;			/* format_level(); -1 for none */
+	bool stop;			/* its emitter is gone after it */
+	struct span text;		/* its first line without time and emitter */
+	struct span raw;		/* all of it, but for the last newline */
+	unsigned more;			/* lines behind the first */
+	const struct arrow *arrows;	/* from other emitters */
+	size_t n_arrows;
+};
+
+struct model {
+	const struct rules *rules;
+	struct emitter *emitters;
+	unsigned n_emitters;
+	struct memory *memory;
+};
+
+/* RULES is borrowed. */
+struct model *model_new(const struct rules *rules);
+void model_free(struct model *t);
+
+/* The N bytes of P, X's record, as an event; what it points to is borrowed until the next. */
+void model_record(struct model *t, const struct shown *x, const char *p, size_t n, struct event *e);
+
+/* "[late, moved 1.2 s]" into OUT, or nothing. */
+void model_marks(const struct event *e, struct buf *out);
+
+/* "message requests after watch, 4.1 ms": how it is known that A leads to E. */
+void model_reason(const struct model *t, const struct event *e, const struct arrow *a, struct buf *out);
+
+#endif

@@ -1,0 +1,110 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/io.h"
+#include "base/num.h"
+#include "base/xalloc.h"
+#include "output/picture.h"
+
+static void
+record(struct render_artist *artist, const struct shown *x, const char *p, size_t n, struct buf *out)
+{
+	const struct picture *pic = (const struct picture *)artist;
+	struct event e;
+
+	model_record(pic->model, x, p, n, &e);
+	if (pic->graph)
+		graph_event(pic->graph, &e, out);
+	if (pic->svg)
+		svg_event(pic->svg, &e);
+}
+
+static void
+flush(struct render_artist *artist, struct buf *out)
+{
+	const struct picture *pic = (const struct picture *)artist;
+
+	if (pic->graph)
+		graph_flush(pic->graph, out);
+}
+
+struct picture *
+picture_new(const struct rules *rules, const struct graph_style *graph, const struct svg_style *svg)
+{
+	struct picture *pic = xcalloc(1, sizeof *pic);
+
+	pic->artist = (struct render_artist){ record, flush };
+	pic->model = model_new(rules);
+	pic->graph = graph ? graph_new(graph, pic->model) : NULL;
+	pic->svg = svg ? svg_new(svg, pic->model) : NULL;
+	return pic;
+}
+
+/* Columns of a row: COLUMNS says so, or the terminal; 0 for any number. */
+static unsigned
+width(bool tty)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	int64_t n;
+
+	if (columns && num_parse(columns, 20, 10000, &n) == 0)
+		return (unsigned)n;
+	if (!tty)
+		return 0;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
+}
+
+/* Does the environment say that text is UTF-8? */
+static bool
+is_unicode(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *v = getenv(names[i]);
+
+		if (v && *v)
+			return strcasestr(v, "utf-8") || strcasestr(v, "utf8");
+	}
+	return false;
+}
+
+struct picture *
+picture_begin(struct options *o, bool tty)
+{
+	struct render_style *s = &o->run.style;
+	struct graph_style graph = { .width = width(tty), .ascii = o->ascii || !is_unicode(), .colour = s->colour,
+	    .explain = s->explain, .last = s->last };
+	struct svg_style svg = { .last = s->last };
+	struct picture *pic;
+
+	if (!o->graph && !o->svg)
+		return NULL;
+	pic = picture_new(&o->run.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
+	s->artist = &pic->artist;
+	return pic;
+}
+
+void
+picture_free(struct picture *pic)
+{
+	if (!pic)
+		return;
+	graph_free(pic->graph);
+	svg_free(pic->svg);
+	model_free(pic->model);
+	free(pic);
+}
+
+int
+picture_save(const struct picture *pic, const char *path, uint64_t *lost)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	*lost = svg_format(pic->svg, &b);
+	return strcmp(path, "-") == 0 ? io_write_all(STDOUT_FILENO, b.s, b.len) : file_write(path, b.s, b.len);
+}

@@ -1,0 +1,29 @@
+/*
+ * picture - records drawn instead of printed: as a graph for a terminal, as a
+ * space-time diagram, or both.
+ */
+#ifndef OUTPUT_PICTURE_H
+#define OUTPUT_PICTURE_H
+
+#include "log/options.h"
+#include "output/graph.h"
+#include "output/svg.h"
+
+struct picture {
+	struct render_artist artist;	/* the first member: it is the picture */
+	struct model *model;
+	struct graph *graph;		/* or NULL */
+	struct svg *svg;		/* or NULL */
+};
+
+/* RULES is borrowed; a style that is NULL is not drawn. */
+struct picture *picture_new(const struct rules *rules, const struct graph_style *graph, const struct svg_style *svg);
+
+/* Have what O asks for drawn on standard output, which is a terminal or not; NULL where it asks for nothing. */
+struct picture *picture_begin(struct options *o, bool tty);
+void picture_free(struct picture *p);
+
+/* Write the diagram to the file PATH, "-" for standard output; LOST as of svg_format().  A negative errno. */
+int picture_save(const struct picture *p, const char *path, uint64_t *lost);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * render - records on their way out.
+ *
+ * As text a record is its bytes, with a prefix where one is wanted, and a
+ * newline only between records where the first has none.  As JSON it is an
+ * object a line, as in rejoin(7).  What is written goes through one buffer.
+ * Errors: the first failure to write is kept in ERROR, a negative errno, and
+ * nothing is written after it.
+ */
+#ifndef OUTPUT_RENDER_H
+#define OUTPUT_RENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "record/source.h"
+
+struct shown;
+
+/*
+ * Who draws records instead of having them printed (output/picture.h): the N
+ * bytes of P are X's; what there is to print by now is added to OUT.
+ */
+struct render_artist {
+	void (*record)(struct render_artist *a, const struct shown *x, const char *p, size_t n, struct buf *out);
+	void (*flush)(struct render_artist *a, struct buf *out);
+};
+
+struct render_style {
+	bool json;
+	bool prefix;		/* the source's name before each record */
+	bool colour;
+	bool escape;		/* what a terminal would obey, see base/utf8.h */
+	bool explain;		/* a line with the reason before each record */
+	unsigned name_width;
+	unsigned long last;	/* only the last so many records; 0 for all */
+	struct render_artist *artist;	/* minds LAST itself; NULL for none */
+};
+
+/* What there is to say about a record but its text. */
+struct shown {
+	const struct source *source;
+	const struct record *record;
+	const char *mark;	/* NULL for none */
+	const char *why;	/* for explain and JSON; NULL for nothing but its time */
+	int64_t moved_ns;	/* how much later than its time it stands */
+};
+
+struct render {
+	int fd;			/* -1: the bytes stay in BUF, which grows */
+	int error;
+	bool torn;		/* the last byte is no newline */
+	bool line_buffered;	/* each record is written as soon as it is known */
+	char *buf;
+	size_t len, cap;
+	const struct render_style *style;	/* NULL for bytes alone */
+	struct buf line;	/* of a record that comes in pieces, for JSON and for LAST */
+	struct buf *ring;	/* the last records, LAST of them */
+	unsigned long shown;
+};
+
+void render_init(struct render *r, int fd, const struct render_style *style);
+void render_release(struct render *r);
+
+/* A source's name, or what holds one: for a TERMINAL, what it would obey is escaped, newlines too. */
+void render_name(struct buf *out, const char *text, bool terminal);
+
+/* Empties the buffer; with LAST, that is the end. */
+void render_flush(struct render *r);
+
+/* With LAST: write them now, and from here on all. */
+void render_end_last(struct render *r);
+
+/* The record and, from its source, its further pieces. */
+void render_record(struct render *r, struct source *s, const struct shown *x);
+
+/* All that CHUNK, whose bytes stayed in its buffer, holds. */
+void render_chunk(struct render *r, const struct render *chunk);
+
+/* Room for N more bytes. */
+void render_room(struct render *r, size_t n);
+
+/* The bytes of a record, or of a piece of it that follows. */
+static inline void
+render_bytes(struct render *r, const char *p, size_t n, bool piece)
+{
+	if (r->cap - r->len < n + 1)
+		render_room(r, n + 1);
+	if (r->torn && !piece)
+		r->buf[r->len++] = '\n';
+	memcpy(r->buf + r->len, p, n);
+	r->len += n;
+	if (n)
+		r->torn = p[n - 1] != '\n';
+}
+
+#endif
