@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,7 +136,9 @@ static void
 begins_clean(void)
 {
 	struct spawn_result r;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+	assert(fd >= 0 && dup3(fd, 9, O_CLOEXEC) == 9);
 	signal(SIGPIPE, SIG_IGN);
 	run("kill -PIPE $$; exit 0", (struct spawn_spec){ 0 }, &r);
 	assert(r.signo == SIGPIPE && r.status == 128 + SIGPIPE);
@@ -143,6 +146,8 @@ begins_clean(void)
 	run("echo /proc/self/fd/*", (struct spawn_spec){ .out_max = 1000 }, &r);
 	assert(!strstr(r.out.s, "/fd/9"));
 	done_with(&r);
+	close(9);
+	close(fd);
 }
 
 /* One of ours that was told not to mind its children still hears how they end. */
