@@ -1,6 +1,10 @@
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/clock.h"
+
+static bool scripted;
+static int64_t script_ms;
 
 static int64_t
 now_ms(clockid_t id)
@@ -14,7 +18,23 @@ now_ms(clockid_t id)
 int64_t
 clock_mono_ms(void)
 {
-	return now_ms(CLOCK_MONOTONIC);
+	return scripted ? script_ms : now_ms(CLOCK_MONOTONIC);
+}
+
+void
+clock_script(int64_t ms)
+{
+	scripted = true;
+	script_ms = ms;
+}
+
+int
+clock_wait(int ms)
+{
+	if (!scripted || ms < 0)
+		return ms;
+	script_ms += ms;
+	return 0;
 }
 
 int64_t

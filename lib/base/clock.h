@@ -28,6 +28,15 @@ char *clock_format(struct timespec t, char text[CLOCK_TEXT]);
 /* Now, formatted so. */
 char *clock_now(char text[CLOCK_TEXT]);
 
+/*
+ * For tests: from here on clock_mono_ms() shows MS, and moves only where a loop
+ * waits for its next timer, by as much as it would have waited.
+ */
+void clock_script(int64_t ms);
+
+/* The timeout for poll(2) of a wait of MS; with a scripted clock 0, and the clock has moved.  -1 stays. */
+int clock_wait(int ms);
+
 /* Sleep; a signal ends it early. */
 void clock_sleep_ms(int64_t ms);
 

@@ -182,7 +182,7 @@ loop_run(struct loop *l)
 
 		sweep(l);
 		n = l->n;	/* watches added in this round wait for the next */
-		ready = poll(l->fds, n, delay(l));
+		ready = poll(l->fds, n, clock_wait(delay(l)));
 		if (ready < 0 && errno != EINTR)
 			die(EXIT_TROUBLE, errno, "poll");
 		for (size_t i = 0; ready > 0 && i < n; i++)

@@ -104,7 +104,7 @@ accept(struct ledger *l, void *cookie)
 			if (l->sent.v[i].id)
 				come_late(c, l->sent.v[i].id, l->sent.v[i].value);
 	past_add(&c->past, l);
-	if (l->newest_ns > INT64_MIN && past_forget(&c->past, l->newest_ns - c->window_ns, 0))
+	if (l->newest_ns > INT64_MIN && past_forget(&c->past, l->newest_ns - c->window_ns, 0, NULL))
 		c->forgot = true;
 	return true;
 }

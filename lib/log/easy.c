@@ -30,23 +30,23 @@ note(struct source *s, const struct record *r, struct ledger *l, void *cookie)
 
 	if (!s->matcher)
 		s->matcher = matcher_new(e->order.spec->rules, e->used[s->rank]);
+	if (!e->order.spec->census)
+		l->window_ns = e->order.spec->remember_ns + 1;
 	matcher_constraints(s->matcher, s, r, &l->edges);
 	ledger_enter(l, s, r);
 }
 
 /* Is the need met by what is out?  One that nobody ever sends is, too. */
 static bool
-is_met(struct easy *e, uint64_t id, int64_t *unmatched)
+is_met(struct easy *e, const struct need *x, int64_t *unmatched)
 {
 	const struct census *census = e->order.spec->census;
-	const uint64_t *slot;
 
-	if (census && !census_is_early(census, id)) {
-		*unmatched += census_is_unsent(census, id);
+	if (census && !census_is_early(census, x->id)) {
+		*unmatched += census_is_unsent(census, x->id);
 		return true;
 	}
-	slot = ids_find(&e->order.ids, id);
-	return (slot && *slot) || past_find(&e->past, id);
+	return order_was_sent(&e->order, x->id, x->t);
 }
 
 /* Some ids of L are waited for no longer, or must not be forgotten. */
@@ -75,7 +75,7 @@ accept(struct ledger *l, void *cookie)
 	int64_t unmatched = 0;
 
 	for (size_t i = 0; i < l->n_open; i++)
-		if (!is_met(e, l->open[i].id, &unmatched))
+		if (!is_met(e, &l->open[i], &unmatched))
 			return false;
 	o->count->unmatched += unmatched;
 	if (l->newest_ns > o->now_ns)
@@ -84,7 +84,8 @@ accept(struct ledger *l, void *cookie)
 		look_through(e, l);
 	past_add(&e->past, l);
 	if (o->now_ns > -FAR_NS)
-		past_forget(&e->past, o->now_ns - (census ? census_window(census) : o->spec->patience_ns), REMEMBERED);
+		past_forget(&e->past, o->now_ns - (census ? census_window(census) : o->spec->remember_ns), REMEMBERED,
+		    census ? NULL : &o->forgotten);
 	return true;
 }
 

@@ -7,13 +7,6 @@
 #include "record/matcher.h"
 #include "log/node.h"
 
-/* By a record that is not known here, since time alone decided about it? */
-static bool
-sent_before(const struct order *o, uint64_t id)
-{
-	return o->past && past_find(o->past, id);
-}
-
 void
 order_need(struct order *o, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule, bool quiet)
 {
@@ -25,10 +18,10 @@ order_need(struct order *o, struct node *e, uint64_t id, enum constraint_class c
 		order_mark(e, "unmatched");
 		return;
 	}
-	slot = ids_put(&o->ids, id);
-	if ((*slot & TAGS) == TAG_OUT || ((*slot & TAGS) == TAG_HERE && untag(*slot) == e))
+	if (order_was_sent(o, id, e->r.t))
 		return;
-	if (*slot == 0 && sent_before(o, id))
+	slot = ids_put(&o->ids, id);
+	if ((*slot & TAGS) == TAG_HERE && untag(*slot) == e)
 		return;
 	w = order_wait_new(o, e, id, class, rule);
 	w->quiet = quiet;
@@ -84,9 +77,9 @@ sends(struct order *o, struct node *e, uint64_t id)
 	uint64_t *slot, lost;
 	struct wait *w;
 
-	slot = ids_put(&o->ids, id);
-	if ((*slot & TAGS) == TAG_OUT || (*slot == 0 && sent_before(o, id)))
+	if (order_was_sent(o, id, e->r.t))
 		return;			/* the first one counts */
+	slot = ids_put(&o->ids, id);
 	if ((*slot & TAGS) == TAG_HERE) {
 		again(o, e, slot, id);
 		return;
@@ -118,6 +111,12 @@ has_number(const struct node *e)
 	return false;
 }
 
+static bool
+is_out(const struct order *o, const uint64_t *slot, int64_t ns)
+{
+	return slot && (*slot & TAGS) == TAG_OUT && order_is_remembered(o, *slot, ns);
+}
+
 /* Journals of several units are followed one by one, as they come. */
 static void
 in_series(struct order *o, struct node *e, const struct constraint *x)
@@ -127,10 +126,10 @@ in_series(struct order *o, struct node *e, const struct constraint *x)
 
 	series_enter(o, e, x);
 	next = x->what == CONSTRAINT_SEQUENCE ? ids_find(&o->ids, rule_tick_id(x->id, x->n + 1)) : NULL;
-	if (x->what == CONSTRAINT_SEQUENCE && ids_find(&o->ids, id) && (*ids_find(&o->ids, id) & TAGS) == TAG_OUT)
+	if (x->what == CONSTRAINT_SEQUENCE && is_out(o, ids_find(&o->ids, id), e->r.t))
 		return;			/* the first one counts */
 	if ((x->what == CONSTRAINT_SEQUENCE ? !o->live || !x->sparse : !o->live && !has_number(e)) &&
-	    ((last && !x->own && (int64_t)*last > x->n + 1) || (next && (*next & TAGS) == TAG_OUT)))
+	    ((last && !x->own && (int64_t)*last > x->n + 1) || is_out(o, next, e->r.t)))
 		come_late(o, e);
 	if (x->what == CONSTRAINT_MONO)
 		return;

@@ -143,7 +143,7 @@ past_find(const struct past *p, uint64_t id)
 }
 
 bool
-past_forget(struct past *p, int64_t ns, size_t keep)
+past_forget(struct past *p, int64_t ns, size_t keep, struct bloom *forgotten)
 {
 	bool any = false;
 
@@ -152,6 +152,9 @@ past_forget(struct past *p, int64_t ns, size_t keep)
 
 		if (l->newest_ns >= ns || p->ids - l->sent.n < keep)
 			break;
+		for (size_t i = 0; forgotten && i < l->sent.cap; i++)
+			if (l->sent.v[i].id)
+				bloom_add(forgotten, l->sent.v[i].id);
 		p->ids -= l->sent.n;
 		ids_release(&l->sent);
 		p->head++;

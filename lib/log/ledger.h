@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bloom.h"
 #include "log/ids.h"
 #include "record/rule.h"
 #include "log/skew.h"
@@ -61,8 +62,11 @@ void past_add(struct past *p, struct ledger *l);
 /* Of the last one that sent ID; 0 for none. */
 uint64_t past_find(const struct past *p, uint64_t id);
 
-/* Drop what was out before NS, but keep KEEP ids; true where any was dropped. */
-bool past_forget(struct past *p, int64_t ns, size_t keep);
+/*
+ * Drop what was out before NS, but keep KEEP ids; FORGOTTEN, unless it is NULL,
+ * gets those that are dropped.  true where any was.
+ */
+bool past_forget(struct past *p, int64_t ns, size_t keep, struct bloom *forgotten);
 void past_release(struct past *p);
 
 #endif

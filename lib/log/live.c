@@ -15,7 +15,7 @@ enum {
 	AHEAD_MAX = 4096,		/* records of a source that are held for others, or their order */
 };
 
-/* So much longer than the patience, ids that were sent are remembered: what is delayed may be older than it looks. */
+/* So much longer than otherwise, ids that were sent are remembered. */
 #define FORGET_NS	INT64_C(10000000000)
 
 struct input {
@@ -397,7 +397,7 @@ turn(void *cookie)
 	o->clock_ms = clock_mono_ms();
 	o->ahead_ns = INT64_MIN;
 	if (o->now_ns > INT64_MIN)
-		o->forget_ns = o->now_ns - v->spec.order.patience_ns - FORGET_NS;
+		o->forget_ns = o->now_ns - v->spec.order.remember_ns;
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		struct input *in = v->inputs[i];
 
@@ -427,6 +427,8 @@ live_new(struct loop *l, const struct live_spec *spec, struct render *out, struc
 	v->deadline = (struct loop_timer){ .fn = turn, .cookie = v };
 	v->wanted = spec->order.wanted;
 	v->wanted_cookie = spec->order.cookie;
+	/* What is delayed may be older than it looks. */
+	v->spec.order.remember_ns += FORGET_NS;
 	v->spec.order.wanted = wanted;
 	v->spec.order.cookie = v;
 	order_init(&v->order, &v->spec.order, out, count);

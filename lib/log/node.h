@@ -5,6 +5,7 @@
 #ifndef LOG_NODE_H
 #define LOG_NODE_H
 
+#include "base/bloom.h"
 #include "log/ids.h"
 #include "log/ledger.h"
 #include "log/order.h"
@@ -118,6 +119,7 @@ struct order {
 	struct stuck_heap stuck;	/* those that need what was not sent */
 	struct stuck_heap suspects;	/* those that may stand in a cycle, by when that is looked for */
 	struct ids ids;			/* who sends what: order.c */
+	struct bloom forgotten;		/* ids that were sent longer ago than is remembered */
 	struct tally lost;		/* ids that were not waited for any longer, and by how many */
 	struct ids clocks;		/* how far each has got */
 	struct ids numbers;		/* the last one of each sequence, plus 1 */
@@ -169,6 +171,12 @@ untag(uint64_t v)
 
 /* When a record went out, as the value of the ids that it sends: microseconds, not below zero. */
 uint64_t order_out_at(int64_t ns);
+
+/* Was a record sent with VALUE so shortly before the time NS that it is remembered?  With a census all are. */
+bool order_is_remembered(const struct order *o, uint64_t value, int64_t ns);
+
+/* The same of ID; where it was sent before that, it is forgotten. */
+bool order_was_sent(struct order *o, uint64_t id, int64_t ns);
 
 bool order_has_clocks(const struct source *s);
 bool order_has_series(const struct source *s);

@@ -18,15 +18,41 @@ order_out_at(int64_t ns)
 	return (uint64_t)(ns < 0 ? 0 : ns / 1000) << 2 | TAG_OUT;
 }
 
+bool
+order_is_remembered(const struct order *o, uint64_t value, int64_t ns)
+{
+	return o->spec->census || (int64_t)(value >> 2) * 1000 >= ns - o->spec->remember_ns;
+}
+
+bool
+order_was_sent(struct order *o, uint64_t id, int64_t ns)
+{
+	uint64_t *slot = ids_put(&o->ids, id), sent;
+
+	if ((*slot & TAGS) == TAG_OUT && order_is_remembered(o, *slot, ns))
+		return true;
+	/* By a record that is not known here, since time alone decided about it? */
+	sent = o->past && (*slot & TAGS) <= TAG_OUT ? past_find(o->past, id) : 0;
+	if (sent && (o->spec->census || ledger_time(sent) >= ns - o->spec->remember_ns))
+		return true;
+	if (sent || (*slot & TAGS) == TAG_OUT)
+		bloom_add(&o->forgotten, id);
+	if ((*slot & TAGS) == TAG_OUT)
+		*slot = 0;
+	return false;
+}
+
 static bool
 keep_id(uint64_t id, uint64_t value, void *cookie)
 {
-	const struct order *o = cookie;
+	struct order *o = cookie;
 
 	if ((value & TAGS) != TAG_OUT)
 		return value != 0;
-	return (int64_t)(value >> 2) * 1000 >= o->forget_ns ||
-	    (o->spec->census && census_is_early(o->spec->census, id));
+	if ((int64_t)(value >> 2) * 1000 >= o->forget_ns || (o->spec->census && census_is_early(o->spec->census, id)))
+		return true;
+	bloom_add(&o->forgotten, id);
+	return false;
 }
 
 /* The id of W, as it is written in the record E; "" where it is not there. */
@@ -65,6 +91,15 @@ remember_reason(const struct order *o, struct wait *w, const struct node *provid
 	    provider->lane->source->name, (intmax_t)provider->line);
 }
 
+static void
+settle_all(struct order *o, struct wait *w)
+{
+	for (struct wait *next; w; w = next) {
+		next = w->next;
+		order_settle(o, w);
+	}
+}
+
 /* Nobody is told of a clock's ticks that were skipped but those who wait for them. */
 static void
 tick(struct order *o, const struct constraint *x)
@@ -83,10 +118,7 @@ tick(struct order *o, const struct constraint *x)
 
 		if (w)
 			*slot = 0;
-		for (struct wait *next; w; w = next) {
-			next = w->next;
-			order_settle(o, w);
-		}
+		settle_all(o, w);
 	}
 }
 
@@ -117,12 +149,12 @@ leave(struct order *o, struct node *e)
 			nesting_leave(o, x);
 		if (x->what == CONSTRAINT_END)
 			continue;
-		slot = ids_find(&o->ids, id);
-		if (slot && (*slot & TAGS) == TAG_HERE) {
-			if (untag(*slot) != e)		/* E was the first after all */
-				order_provide_instead(o, untag(*slot), e, id);
-			*slot = order_out_at(e->r.t > o->now_ns ? e->r.t : o->now_ns);
-		}
+		slot = ids_put(&o->ids, id);
+		if ((*slot & TAGS) == TAG_HERE && untag(*slot) != e)	/* E was the first after all */
+			order_provide_instead(o, untag(*slot), e, id);
+		if ((*slot & TAGS) == TAG_WANTED)	/* it is sent again, and the first time is forgotten */
+			settle_all(o, untag(*slot));
+		*slot = order_out_at(e->r.t);
 		if (x->what == CONSTRAINT_CLOCK_SET)
 			tick(o, x);
 		if (x->what == CONSTRAINT_SEQUENCE)
@@ -499,6 +531,7 @@ order_release(struct order *o)
 	nesting_release(o);
 	series_release(o);
 	ids_release(&o->ids);
+	bloom_release(&o->forgotten);
 	tally_release(&o->lost);
 	ids_release(&o->clocks);
 	ids_release(&o->numbers);
@@ -523,7 +556,7 @@ age(struct order *o)
 		if (!o->lanes[i].ended && o->lanes[i].newest_ns < behind)
 			behind = o->lanes[i].newest_ns;
 	if (behind > -FAR_NS)
-		o->forget_ns = behind - (census ? census_window(census) : o->spec->patience_ns);
+		o->forget_ns = behind - (census ? census_window(census) : o->spec->remember_ns);
 }
 
 /* Is there nothing that time does not decide, of what is here? */

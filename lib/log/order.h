@@ -42,6 +42,7 @@ struct order_spec {
 	enum order_mode mode;
 	const struct rules *rules;
 	int64_t patience_ns;
+	int64_t remember_ns;		/* an id is met by a record sent that long before at most; else it is sent anew */
 	size_t buffer;			/* bytes that may be held for others, about */
 	const struct census *census;	/* NULL: one pass */
 	bool explain;			/* count lines, and say why */

@@ -41,6 +41,7 @@ void
 run_order_spec(struct run *run, struct order_spec *spec)
 {
 	*spec = (struct order_spec){ .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
+	    .remember_ns = run->patience_ms * 1000000,
 	    .mode = run->order == RUN_MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL,
 	    .buffer = run->order == RUN_MINIMAX ? SIZE_MAX : (size_t)run->buffer_bytes,
 	    .explain = run->style.explain || run->style.json, .threads = threads(), .dropped = run->dropped,

@@ -317,7 +317,7 @@ order_give_up(struct order *o, struct node *e, const char *why)
 			else if (x)
 				*slot = x->next ? tagged(x->next, TAG_WANTED) : 0;
 		}
-		if (!w->quiet) {
+		if (!w->quiet && !bloom_has(&o->forgotten, w->id)) {
 			o->count->unmatched++;
 			e->given_up = true;
 			tally_add(&o->lost, w->id);

@@ -80,6 +80,7 @@ static void
 merge(struct source **s, enum how how, unsigned flags, const struct rules *rules, struct render *out)
 {
 	struct order_spec spec = { .rules = rules, .patience_ns = flags & 1 ? 0 : 5000000000,
+	    .remember_ns = flags & 1 ? 0 : 5000000000,
 	    .explain = (flags & 2) && how < EASY, .buffer = (flags & 4) && how < EASY ? 70000 : SIZE_MAX,
 	    .mode = how == MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL };
 	struct order_count count = { 0 };

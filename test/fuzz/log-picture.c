@@ -95,7 +95,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct svg_style svg = { .last = graph.last };
 	struct picture *pic = picture_new(&rules, &graph, &svg);
 	struct render_style style = { .artist = &pic->artist, .last = graph.last };
-	struct order_spec spec = { .rules = &rules, .patience_ns = 5000000000, .buffer = SIZE_MAX };
+	struct order_spec spec = { .rules = &rules, .patience_ns = 5000000000, .remember_ns = 5000000000,
+	    .buffer = SIZE_MAX };
 	struct order_count count = { 0 };
 	struct render out;
 

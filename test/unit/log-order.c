@@ -185,7 +185,8 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 	unsigned n = 2 + (unsigned)rnd(SMALL_MAX - 2), hosts = 2 + (unsigned)rnd(3), pos[8] = { 0 };
 	struct buf text[8];
 	struct source *s[8];
-	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(3600000000000), .buffer = 64 << 20 };
+	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(3600000000000),
+	    .remember_ns = INT64_C(3600000000000), .buffer = 64 << 20 };
 	struct order_count count = { 0 };
 	struct census *census = NULL;
 	struct render out;
@@ -397,7 +398,8 @@ enum how { TIME_ONLY, ONE_PASS, EXACT, EXACT_RAW, MINIMAX, ONE_PASS_WORKERS, EXA
 static struct result
 run(const struct world *w, const struct rules *rules, enum how how)
 {
-	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(5000000000), .buffer = 64 << 20 };
+	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(5000000000), .remember_ns = INT64_C(5000000000),
+	    .buffer = 64 << 20 };
 	struct order_count count = { 0 };
 	struct merge_count plain = { 0 };
 	struct census *census = NULL;

@@ -99,7 +99,8 @@ static void
 merge(const struct buf *logs, const struct rules *rules, unsigned threads, size_t piece, int64_t patience, bool exact,
     struct outcome *x)
 {
-	struct order_spec spec = { .rules = rules, .patience_ns = patience, .buffer = SIZE_MAX, .threads = threads,
+	struct order_spec spec = { .rules = rules, .patience_ns = patience, .remember_ns = patience,
+	    .buffer = SIZE_MAX, .threads = threads,
 	    .piece = piece };
 	struct census *census = NULL;
 	struct source *s[SOURCES];

@@ -1,0 +1,25 @@
+/*
+ * bloom - a set of 64-bit ids in fixed memory: "perhaps in it" or "not in it".
+ *
+ * A Bloom filter of 4 MiB with four bits an id.  After N ids the answer "perhaps"
+ * is wrong for about (1 - exp(-4 N / 2^25))^4 of the ids that were never added:
+ * 0.02 % at one million, 2 % at four million.  The bits are chosen by a fixed
+ * function of the id, so that two runs give the same answers.
+ */
+#ifndef BASE_BLOOM_H
+#define BASE_BLOOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bloom {
+	uint64_t *bits;		/* NULL before the first id */
+};
+
+#define BLOOM_INIT	{ .bits = 0 }
+
+void bloom_add(struct bloom *b, uint64_t id);
+bool bloom_has(const struct bloom *b, uint64_t id);
+void bloom_release(struct bloom *b);
+
+#endif
