@@ -16,11 +16,13 @@
 #include "agent/profile.h"
 #include "agent/reason.h"
 #include "agent/status.h"
+#include "agent/status_text.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/lines.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
+#include "retry/method.h"
 #include "retry/pending.h"
 #include "retry/retry.h"
 
@@ -173,11 +175,11 @@ dry_run(const struct retry *r)
 	struct status s;
 	struct fail f;
 
-	if (delivery_describe(p, &how, &f) < 0)
+	if (retry_method_find(p)->describe(p, &how, &f) < 0)
 		status = f.status;
 	printf("agent\t%s\nprofile\t%s\n%s", p->name, p->file, how.s);
 	printf("when\t%s\n", p->retry.only_when_idle && !r->force ? "idle" : "at once");
-	printf("state\t%s\n", status_read(p, &s, &f) < 0 ? f.text : status_state_name(s.state));
+	printf("state\t%s\n", status_read(p, &s, &f) < 0 ? f.text : status_text_state(s.state));
 	printf("debounce\t%" PRId64 "ms\n", r->debounce_ms);
 	printf("mark\t%s is %s\n", r->pending.pending, pending_exists(&r->pending) ? "set" : "not set");
 	return status;

@@ -11,6 +11,7 @@
 #include "agent/overview.h"
 #include "agent/profile.h"
 #include "agent/status.h"
+#include "agent/status_text.h"
 #include "agent/status_waiter.h"
 #include "base/clock.h"
 #include "base/diag.h"
@@ -178,7 +179,7 @@ main(int argc, char *argv[])
 	print(&v, &s);
 	status = reached || s.running == 0 ? verdict(&v, &s) : EXIT_TIMEOUT;
 	if (!reached)
-		diag(0, "%s: not so in time: it is %s%s", v.profile->name, status_state_name(s.state),
+		diag(0, "%s: not so in time: it is %s%s", v.profile->name, status_text_state(s.state),
 		    pending_exists(&v.pending) ? ", and a retry is pending" : "");
 	pending_release(&v.pending);
 	profile_free(v.profile);

@@ -3,6 +3,7 @@
 
 #include "agent/history.h"
 #include "agent/overview.h"
+#include "agent/status_text.h"
 #include "base/file.h"
 #include "base/table.h"
 
@@ -105,7 +106,7 @@ overview_of(const struct profile *p, const struct status *s, bool pending)
 	json_set(&v, "running", s->running < 0 ? json_null() : json_bool(s->running));
 	json_set(&v, "incarnation", text_or_null(s->incarnation));
 	json_set(&v, "since", text_or_null(s->since));
-	json_set_text(&v, "state", status_state_name(s->state));
+	json_set_text(&v, "state", status_text_state(s->state));
 	json_set(&v, "workflow", text_or_null(s->workflow));
 	json_set(&v, "phase", text_or_null(s->phase));
 	json_set(&v, "progress", text_or_null(s->progress));

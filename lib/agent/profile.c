@@ -245,11 +245,11 @@ set(const struct key *k, const struct ini_entry *e, struct profile *p, struct fa
 		return r;
 	case METHOD:
 		r = ini_word(e, methods, &n, f);
-		*(enum retry_method *)at = (enum retry_method)n;
+		*(enum retry_kind *)at = (enum retry_kind)n;
 		return r;
 	case STATUS:
 		r = ini_word(e, statuses, &n, f);
-		*(enum status_method *)at = (enum status_method)n;
+		*(enum status_kind *)at = (enum status_kind)n;
 		return r;
 	case FRAME:
 		return frame(e, &p->retry, f);

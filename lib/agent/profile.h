@@ -21,9 +21,9 @@
 
 #include "base/fail.h"
 
-enum retry_method { RETRY_NONE, RETRY_FIFO, RETRY_EXEC, RETRY_SIGNAL, RETRY_HTTP };
+enum retry_kind { RETRY_NONE, RETRY_FIFO, RETRY_EXEC, RETRY_SIGNAL, RETRY_HTTP };
 enum retry_frame { FRAME_ADU64, FRAME_BYTE, FRAME_LINE };
-enum status_method {
+enum status_kind {
 	STATUS_NONE, STATUS_FILE, STATUS_BUSY_PATH, STATUS_SYSTEMD, STATUS_DBUS, STATUS_EXEC,
 	STATUS_ADU_API,
 };
@@ -39,7 +39,7 @@ struct profile_http {		/* a request; NULL where not set */
 };
 
 struct profile_retry {
-	enum retry_method method;
+	enum retry_kind method;
 	char *path;		/* fifo: the pipe */
 	enum retry_frame frame;
 	unsigned char byte;	/* of FRAME_BYTE: "byte:01" */
@@ -55,7 +55,7 @@ struct profile_retry {
 };
 
 struct profile_status {
-	enum status_method method;
+	enum status_kind method;
 	char *path;		/* file: KEY=VALUE lines, agent/status.h; adu-api: its FIFO */
 	char *busy_path;	/* busy-path: a glob; the agent is busy while it matches */
 	char **property;	/* dbus: service, object, interface, name */

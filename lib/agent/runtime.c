@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/runtime.h"
+#include "agent/status_text.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/lock.h"
@@ -158,6 +159,6 @@ runtime_publish(struct runtime *r, const struct status *s)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
-	status_format(s, &b);
+	status_text_format(s, &b);
 	return file_replace(r->status, b.s, b.len, 0644, 0);
 }

@@ -1,203 +1,82 @@
-#include <regex.h>
-#include <stdio.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "agent/adu_api.h"
-#include "agent/command.h"
+#include "agent/incarnation.h"
 #include "agent/status_method.h"
-#include "agent/systemd.h"
+#include "agent/unit.h"
+#include "base/clock.h"
 
+enum { NONE_POLL_MS = 250 };
+
+/* The wall-clock time at which PID started. */
 static void
-unknown(struct status *s, const char *why)
+read_since(pid_t pid, struct status *s)
 {
-	s->state = AGENT_UNKNOWN;
-	snprintf(s->note, sizeof s->note, "%.*s", (int)sizeof s->note - 1, why);
-}
+	const int64_t hz = sysconf(_SC_CLK_TCK);
+	struct timespec now, boot;
+	char text[CLOCK_TEXT];
+	uint64_t ticks;
+	int64_t ns;
 
-static bool
-is_match(const char *expression, const char *answer)
-{
-	bool yes = false;
-	regex_t re;
-
-	if (expression && regcomp(&re, expression, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) == 0) {
-		yes = regexec(&re, answer, 0, NULL, 0) == 0;
-		regfree(&re);
-	}
-	return yes;
-}
-
-/* The state that ANSWER tells of, AGENT_UNKNOWN for none. */
-static enum agent_state
-meaning(const struct profile_status *how, const char *answer)
-{
-	const struct {
-		const char *expression;
-		enum agent_state state;
-	} words[] = {
-		{ how->busy, AGENT_BUSY }, { how->starting, AGENT_STARTING },
-		{ how->stopping, AGENT_STOPPING }, { how->failed, AGENT_FAILED },
-		{ how->stopped, AGENT_STOPPED }, { how->idle, AGENT_IDLE },
-	};
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (is_match(words[i].expression, answer))
-			return words[i].state;
-	return AGENT_UNKNOWN;
-}
-
-static void
-take(const struct profile_status *how, const char *answer, struct status *s)
-{
-	char note[STATUS_TEXT];
-
-	s->state = meaning(how, answer);
-	if (s->state == AGENT_UNKNOWN) {
-		snprintf(note, sizeof note, "its answer is not known: %.*s",
-		    (int)strcspn(answer, "\n"), answer);
-		unknown(s, note);
-	} else if (s->state == AGENT_STOPPED) {
-		s->running = 0;
-	} else if (s->running < 0) {
-		s->running = 1;
-	}
-}
-
-static enum agent_state
-unit_state(const struct systemd_unit *u)
-{
-	static const struct {
-		const char *active;
-		enum agent_state state;
-	} states[] = {
-		{ "active", AGENT_IDLE }, { "reloading", AGENT_BUSY }, { "inactive", AGENT_STOPPED },
-		{ "failed", AGENT_FAILED }, { "activating", AGENT_STARTING },
-		{ "deactivating", AGENT_STOPPING },
-	};
-
-	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-		if (strcmp(u->active, states[i].active) == 0)
-			return states[i].state == AGENT_IDLE && u->job ? AGENT_BUSY : states[i].state;
-	return AGENT_UNKNOWN;
-}
-
-static void
-ask_systemd(const struct profile *p, struct status *s)
-{
-	_cleanup_buf_ struct buf answer = BUF_INIT;
-	struct systemd_unit u;
-	enum agent_state says;
-	struct fail f;
-
-	if (systemd_show(p->unit, p->status.timeout_ms, &u, &answer, &f) < 0) {
-		unknown(s, f.text);
+	if (incarnation_start(pid, &ticks) < 0)
 		return;
-	}
-	s->state = unit_state(&u);
-	s->pid = u.pid;
-	s->running = s->state != AGENT_STOPPED && s->state != AGENT_FAILED &&
-	    strcmp(u.sub, "auto-restart") != 0;
-	says = meaning(&p->status, answer.s);
-	if (says != AGENT_UNKNOWN && s->state == AGENT_IDLE)
-		s->state = says;
-	if (strcmp(u.load, "loaded") != 0)
-		snprintf(s->note, sizeof s->note, "%s is %s", p->unit, u.load);
-	else if (strcmp(u.sub, "auto-restart") == 0 || s->state == AGENT_FAILED)
-		snprintf(s->note, sizeof s->note, "%s: %s; restarted %lld times", u.sub, u.result,
-		    (long long)u.restarts);
-	else
-		snprintf(s->note, sizeof s->note, "%s", u.text);
-}
-
-/* Is there nobody of that name on the bus?  Nobody is started by asking. */
-static bool
-is_off_the_bus(const struct profile *p)
-{
-	const char *argv[] = { "busctl", "--system", "call", "org.freedesktop.DBus",
-	    "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", "s",
-	    p->status.property[0], NULL };
-	_cleanup_buf_ struct buf answer = BUF_INIT;
-	struct fail f;
-
-	return command_capture(argv, p->status.timeout_ms, &answer, &f) == 0 &&
-	    strcmp(answer.s, "b false\n") == 0;
-}
-
-static void
-ask_bus(const struct profile *p, struct status *s)
-{
-	char **property = p->status.property;
-	const char *argv[] = { "busctl", "--system", "--auto-start=no", "get-property", property[0],
-	    property[1], property[2], property[3], NULL };
-	_cleanup_buf_ struct buf answer = BUF_INIT;
-	struct fail f;
-	int r = command_capture(argv, p->status.timeout_ms, &answer, &f);
-
-	if (r == 0) {
-		take(&p->status, answer.s, s);
-	} else if (r > 0 && is_off_the_bus(p)) {
-		s->state = AGENT_STOPPED;
-		s->running = 0;
-		snprintf(s->note, sizeof s->note, "%s is not on the bus", property[0]);
-	} else {
-		unknown(s, f.text);
-	}
-}
-
-static void
-ask_command(const struct profile *p, struct status *s)
-{
-	_cleanup_buf_ struct buf answer = BUF_INIT;
-	struct fail f;
-	int r = command_capture((const char *const *)p->status.argv, p->status.timeout_ms, &answer, &f);
-
-	if (r < 0) {
-		unknown(s, f.text);
-		return;
-	}
-	if (answer.len && answer.s[answer.len - 1] != '\n')
-		buf_putc(&answer, '\n');
-	buf_printf(&answer, "status=%d\n", r);
-	take(&p->status, answer.s, s);
-}
-
-static void
-ask_adu(const struct profile *p, struct status *s)
-{
-	_cleanup_buf_ struct buf answer = BUF_INIT;
-	struct fail f;
-	int r = adu_api_ask(p, p->status.timeout_ms, &answer, &f);
-
-	if (r == 0) {
-		take(&p->status, answer.s, s);
-	} else if (f.status == EXIT_ABSENT && s->running < 0) {
-		s->state = AGENT_STOPPED;
-		s->running = 0;
-		snprintf(s->note, sizeof s->note, "%.*s", (int)sizeof s->note - 1, f.text);
-	} else {	/* it runs, and is too old to be asked, or may not be */
-		unknown(s, f.text);
-	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	ns = (now.tv_sec - boot.tv_sec) * INT64_C(1000000000) + now.tv_nsec - boot.tv_nsec +
+	    (int64_t)ticks * (1000000000 / hz);
+	now = (struct timespec){ ns / 1000000000, ns % 1000000000 };
+	strcpy(s->since, clock_format(now, text));
 }
 
 void
-status_method_ask(const struct profile *p, struct status *s)
+status_method_read_incarnation(struct status *s)
 {
-	switch (p->status.method) {
-	case STATUS_SYSTEMD:
-		ask_systemd(p, s);
-		break;
-	case STATUS_DBUS:
-		ask_bus(p, s);
-		break;
-	case STATUS_EXEC:
-		ask_command(p, s);
-		break;
-	case STATUS_ADU_API:
-		ask_adu(p, s);
-		break;
-	case STATUS_NONE:
-	case STATUS_FILE:
-	case STATUS_BUSY_PATH:
-		break;
-	}
+	if (s->pid > 0 && incarnation_of(s->pid, s->incarnation) == 0)
+		read_since(s->pid, s);
+}
+
+void
+status_method_read_unit(const struct profile *p, struct status *s)
+{
+	int r = p->unit ? unit_main_pid(NULL, p->unit, &s->pid) : -ENODATA;
+
+	s->running = r == 0 ? 1 : r == -ESRCH ? 0 : -1;
+	status_method_read_incarnation(s);
+}
+
+static int
+read_none(const struct profile *p, struct status *s, struct fail *f)
+{
+	(void)f;
+	status_method_read_unit(p, s);
+	if (s->running == 0)
+		s->state = AGENT_STOPPED;
+	strcpy(s->note, "its profile has no [status]");
+	return 0;
+}
+
+static int
+wait_idle_none(const struct profile *p, int64_t timeout_ms, struct fail *f)
+{
+	(void)timeout_ms;
+	fail_set(f, EXIT_BUSY, "the state of %s is unknown: its profile has no [status]", p->name);
+	return -ENODATA;
+}
+
+static const struct status_method status_method_none = { read_none, wait_idle_none, NONE_POLL_MS, false };
+
+const struct status_method *
+status_method_find(const struct profile *p)
+{
+	static const struct status_method *const methods[] = {
+		[STATUS_NONE] = &status_method_none, [STATUS_FILE] = &status_method_file,
+		[STATUS_BUSY_PATH] = &status_method_busy_path, [STATUS_SYSTEMD] = &status_method_systemd,
+		[STATUS_DBUS] = &status_method_dbus, [STATUS_EXEC] = &status_method_exec,
+		[STATUS_ADU_API] = &status_method_adu_api,
+	};
+
+	return methods[p->status.method];
 }

@@ -1,27 +1,56 @@
 /*
- * ask - ask an agent what it is doing, in the way that its profile has it:
+ * status_method - how the status of an agent is read: one table entry for each
+ * value of [status] method.
  *
- *	systemd		the service manager, for its unit
- *	dbus		the bus, for a property: busctl(1)'s get-property
- *	exec		a command, for its output
+ *	file		the status file of the reference agent
+ *	busy-path	busy while a path matches
+ *	systemd		properties of the unit, from the service manager
+ *	dbus		a property on the system bus: busctl(1) get-property
+ *	exec		the output of a command
  *	adu-api		the Azure agent, 1.3 and later, by its API (agent/adu_api.h)
+ *	none		only whether the unit has a process
  *
- * What is answered is matched with the profile's regular expressions (POSIX
- * extended, a line begins at ^), in the order of busy, starting, stopping,
- * failed, stopped and idle: the first that matches is the state.  A command's
- * answer ends with a line "status=N", its exit status; the service manager's
- * is the properties, KEY=VALUE lines, and says enough without expressions.
+ * The answers of systemd, dbus, exec and adu-api are matched with the profile's
+ * regular expressions (POSIX extended, ^ matches at each line), in the order
+ * busy, starting, stopping, failed, stopped, idle: the first match is the state.
+ * The answer of a command gets a last line "status=N" with its exit status; the
+ * answer of the service manager is its KEY=VALUE properties, and gives a state
+ * without any expression, too.
+ *
+ * To add a method: a file status_method_NAME.c with its entry, a value of enum
+ * status_kind (agent/profile.h) and a line in status_method.c.
  */
 #ifndef AGENT_STATUS_METHOD_H
 #define AGENT_STATUS_METHOD_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "agent/profile.h"
 #include "agent/status.h"
+#include "base/fail.h"
 
-/*
- * Of S: the state, and in the note why it is not known; "running" and "pid"
- * where the answer says so, else they are left as they are.
- */
-void status_method_ask(const struct profile *p, struct status *s);
+struct status_method {
+	/* Fill S, which is zero but for .running = -1.  Errors as status_read(). */
+	int (*read)(const struct profile *p, struct status *s, struct fail *f);
+
+	/* As status_wait_idle(). */
+	int (*wait_idle)(const struct profile *p, int64_t timeout_ms, struct fail *f);
+
+	int64_t poll_ms;	/* between two reads while a change is waited for */
+	bool counts_retries;	/* read() fills in retries, settled and result */
+};
+
+/* The entry for P's [status] method; never NULL. */
+const struct status_method *status_method_find(const struct profile *p);
+
+extern const struct status_method status_method_file, status_method_busy_path,
+    status_method_systemd, status_method_dbus, status_method_exec, status_method_adu_api;
+
+/* Set running and pid of S from the control group of P's unit, and name its incarnation. */
+void status_method_read_unit(const struct profile *p, struct status *s);
+
+/* Set incarnation and since of S, whose pid is set. */
+void status_method_read_incarnation(struct status *s);
 
 #endif

@@ -1,11 +1,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "agent/status_method.h"
 #include "agent/status_waiter.h"
 #include "base/notify.h"
 
 /* Nobody tells of a death, so an agent that tells of its changes is looked at now and then, too. */
-enum { LOOK_MS = 20, ASK_MS = 250, RELOOK_MS = 500 };
+enum { RELOOK_MS = 500 };
 
 void
 status_waiter_open(struct status_waiter *c, const struct profile *p)
@@ -30,10 +31,7 @@ void
 status_waiter_wait(struct status_waiter *c, int64_t timeout_ms)
 {
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
-	enum status_method how = c->profile->status.method;
-	/* to ask costs more than to look at a path */
-	int64_t ms = c->fd >= 0 ? RELOOK_MS : how == STATUS_FILE || how == STATUS_BUSY_PATH ? LOOK_MS
-	    : ASK_MS;
+	int64_t ms = c->fd >= 0 ? RELOOK_MS : status_method_find(c->profile)->poll_ms;
 
 	poll(&pfd, 1, (int)(timeout_ms >= 0 && timeout_ms < ms ? timeout_ms : ms));
 	if (c->fd >= 0)

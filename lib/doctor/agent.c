@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "agent/status.h"
+#include "agent/status_text.h"
 #include "agent/systemd.h"
 #include "doctor/checks.h"
 
@@ -57,7 +58,7 @@ tell_of_running(struct exam *x, const struct status *s)
 		break;
 	}
 	exam_ok(x, name, "runs%s%s, %s%s%s%s%s", *s->since ? " since " : "", s->since,
-	    status_state_name(s->state), *s->incarnation ? ", incarnation " : "", s->incarnation,
+	    status_text_state(s->state), *s->incarnation ? ", incarnation " : "", s->incarnation,
 	    *s->note ? "; " : "", s->note);
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/history.h"
 #include "agent/status.h"
+#include "agent/status_text.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "restart/last.h"
@@ -202,7 +203,7 @@ describe_state(const struct profile *p, const struct instance_state *l, struct b
 	if (p->status.method == STATUS_NONE)
 		return;
 	buf_printf(out, "state\t%s\n", status_read(p, &s, &f) < 0 ? f.text
-	    : status_state_name(s.state));
+	    : status_text_state(s.state));
 }
 
 int

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include "agent/status.h"
+#include "agent/status_method.h"
 #include "agent/status_waiter.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "retry/method.h"
 #include "retry/retry.h"
 
 static int64_t
@@ -52,6 +54,7 @@ deliver_one(const struct profile *p, const struct pending *m, const struct retry
     struct retry_outcome *o, struct fail *f)
 {
 	_cleanup_buf_ struct buf record = BUF_INIT;
+	struct delivery last;
 	struct fail ignored;
 	int r = wait_turn(p, spec, o, f);
 
@@ -60,16 +63,18 @@ deliver_one(const struct profile *p, const struct pending *m, const struct retry
 	if (r < 0)
 		return r;
 	pending_reason(m, o->reason, sizeof o->reason);
-	if (p->status.method == STATUS_FILE)
+	if (status_method_find(p)->counts_retries)
 		recall_last(m, &o->last);
-	r = delivery_send(p, o->end_ms, &o->last, f);
+	last = o->last;
+	o->last = (struct delivery){ 0 };
+	r = retry_method_find(p)->send(p, o->end_ms, &last, &o->last, f);
 	if (r < 0) {
 		pending_unclaim(m);
 		return r;
 	}
 	o->delivered++;
 	/* for who waits for us: without it, that one follows any cycle */
-	if (p->status.method == STATUS_FILE) {
+	if (status_method_find(p)->counts_retries) {
 		delivery_format(&o->last, &record);
 		(void)pending_write_delivery(m, record.s, record.len, &ignored);
 	}
@@ -210,18 +215,10 @@ follow_busy(const struct profile *p, int64_t end_ms, struct fail *f)
 int
 retry_follow(const struct profile *p, const struct delivery *d, int64_t end_ms, struct fail *f)
 {
-	switch (p->status.method) {
-	case STATUS_FILE:
+	if (p->status.method == STATUS_NONE)
+		return fail_set(f, EXIT_TROUBLE, "%s: delivered; what comes of it cannot be seen, as its "
+		    "profile has no [status]", p->name);
+	if (status_method_find(p)->counts_retries)
 		return follow_file(p, d, end_ms, f);
-	case STATUS_BUSY_PATH:
-	case STATUS_SYSTEMD:
-	case STATUS_DBUS:
-	case STATUS_EXEC:
-	case STATUS_ADU_API:
-		return follow_busy(p, end_ms, f);
-	case STATUS_NONE:
-		break;
-	}
-	return fail_set(f, EXIT_TROUBLE, "%s: delivered; what comes of it cannot be seen, as its "
-	    "profile has no [status]", p->name);
+	return follow_busy(p, end_ms, f);
 }

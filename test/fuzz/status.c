@@ -4,6 +4,7 @@
 
 #include "agent/reason.h"
 #include "agent/status.h"
+#include "agent/status_text.h"
 #include "retry/delivery.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -17,10 +18,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char reason[REASON_MAX + 1];
 	struct delivery d;
 
-	status_parse((const char *)data, n, &a);
-	status_format(&a, &once);
-	status_parse(once.s, once.len, &b);
-	status_format(&b, &twice);
+	status_text_parse((const char *)data, n, &a);
+	status_text_format(&a, &once);
+	status_text_parse(once.s, once.len, &b);
+	status_text_format(&b, &twice);
 	if (strcmp(once.s, twice.s) != 0)
 		abort();
 	delivery_parse((const char *)data, n, &d);

@@ -20,6 +20,7 @@
 
 #include "agent/incarnation.h"
 #include "agent/status.h"
+#include "agent/status_text.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/io.h"
@@ -59,7 +60,7 @@ publish(struct twin *a, enum agent_state state)
 
 	a->status.state = state;
 	clock_now(a->status.state_since);
-	status_format(&a->status, &b);
+	status_text_format(&a->status, &b);
 	put(a, "status", b.s, b.len);
 }
 

@@ -9,6 +9,7 @@
 
 #include "agent/incarnation.h"
 #include "agent/status.h"
+#include "agent/status_text.h"
 #include "agent/unit.h"
 #include "base/file.h"
 #include "base/io.h"
@@ -27,11 +28,11 @@ goes_round(void)
 	strcpy(s.workflow, "a \"$(reboot)\" `x` \\ id\nstate=idle");
 	strcpy(s.progress, "3/7");
 	strcpy(s.report, "/run/rejoin/agent/report.json");
-	status_format(&s, &b);
-	status_parse(b.s, b.len, &back);
+	status_text_format(&s, &b);
+	status_text_parse(b.s, b.len, &back);
 	*strchr(s.workflow, '\n') = ' ';	/* a control cannot end the line */
 	assert(strcmp(s.workflow, back.workflow) == 0 && back.result == -7 && back.pid == 4711);
-	status_format(&back, &again);
+	status_text_format(&back, &again);
 	assert(strcmp(b.s, again.s) == 0);
 }
 
@@ -42,7 +43,7 @@ odd_lines_are_passed_over(void)
 	    "future=1\nwaiting=9\nnote='single quoted'\nworkflow=\"open\nphase=\"";
 	struct status s;
 
-	status_parse(text, sizeof text - 1, &s);
+	status_text_parse(text, sizeof text - 1, &s);
 	assert(s.state == AGENT_IDLE && s.cycle == 0 && s.waiting == 9);
 	assert(strcmp(s.note, "single quoted") == 0);
 	assert(strcmp(s.workflow, "\"open") == 0 && strcmp(s.phase, "\"") == 0);
@@ -60,7 +61,7 @@ long_values_are_cut(void)
 	buf_puts(&b, "\nreport=/");
 	for (int i = 0; i < 5000; i++)
 		buf_putc(&b, 'y');
-	status_parse(b.s, b.len, &s);
+	status_text_parse(b.s, b.len, &s);
 	assert(strlen(s.workflow) == STATUS_TEXT - 1 && strlen(s.report) == STATUS_PATH - 1);
 }
 
