@@ -128,7 +128,7 @@ print_findings(const struct doctor *d)
 	}
 	l = listing_new(d->format, &findings_spec, &out);
 	for (size_t i = 0; i < d->exam.n; i++) {
-		_cleanup_json_ struct json r = finding_record(&d->exam.findings[i]);
+		_cleanup_json_ struct json r = exam_finding_record(&d->exam.findings[i]);
 
 		listing_add(l, r);
 	}

@@ -88,7 +88,7 @@ wait_for_verdict(struct ready *r)
 	const struct handshake_spec spec = { .place = &r->place, .self = &r->self,
 	    .grace_ms = r->grace_ms, .connected = r->connected, .tell = fail_tell };
 	struct readiness_now now;
-	enum verdict v;
+	enum readiness_verdict v;
 	struct fail f;
 
 	/* who is told that the peer is there begins its work */
@@ -96,18 +96,18 @@ wait_for_verdict(struct ready *r)
 	    handshake_wait(&spec, &v, &now, &f) < 0 || (v != VERDICT_PEER_OFFLINE &&
 	    readiness_begin(&r->place, &r->self, v, &now, &f) < 0))
 		fail_die(&f);
-	puts(verdict_name(v));
+	puts(readiness_verdict_name(v));
 	return v == VERDICT_PEER_OFFLINE ? EXIT_NO : EXIT_OK;
 }
 
 /* Our stdout is the cycle's: a verdict that could not be printed is no reason not to work. */
 static void
-print_verdict(enum verdict v, void *cookie)
+print_verdict(enum readiness_verdict v, void *cookie)
 {
 	(void)cookie;
 	if (diag_is_quiet())
 		return;
-	puts(verdict_name(v));
+	puts(readiness_verdict_name(v));
 	if (fflush(stdout) != 0) {
 		diag(errno, "standard output");
 		clearerr(stdout);
@@ -187,9 +187,9 @@ parse_on(int argc, char *argv[], struct ready *r)
 	size_t n = strcspn(optarg, " \t");
 	_cleanup_free_ char *name = xstrndup(optarg, n);
 	const char *text = optarg + n + strspn(optarg + n, " \t");
-	enum verdict v;
+	enum readiness_verdict v;
 
-	if (verdict_parse(name, &v) < 0)
+	if (readiness_verdict_parse(name, &v) < 0)
 		opt_misused("--on: not a verdict: '%s' (cold-start, agent-restart, peer-offline, "
 		    "peer-restart)", name);
 	if (!*text && optind < argc)

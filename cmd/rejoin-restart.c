@@ -27,7 +27,7 @@ static const struct opt opts[] = {
 	OPT_COMMON
 };
 
-struct tool {
+struct restarter {
 	const char *agent;	/* NULL for the default */
 	bool dry_run;
 	struct restart_spec spec;
@@ -35,7 +35,7 @@ struct tool {
 };
 
 static void
-parse_options(int argc, char *argv[], struct tool *t)
+parse_options(int argc, char *argv[], struct restarter *t)
 {
 	int key;
 
@@ -67,7 +67,7 @@ parse_options(int argc, char *argv[], struct tool *t)
 }
 
 static enum exit_status
-dry_run(const struct tool *t)
+dry_run(const struct restarter *t)
 {
 	_cleanup_buf_ struct buf how = BUF_INIT;
 	enum exit_status status = EXIT_OK;
@@ -82,7 +82,7 @@ dry_run(const struct tool *t)
 }
 
 static enum exit_status
-run(const struct tool *t)
+run(const struct restarter *t)
 {
 	const char *name = t->profile->name;
 	struct restart_outcome o;
@@ -109,7 +109,7 @@ run(const struct tool *t)
 int
 main(int argc, char *argv[])
 {
-	struct tool t = { .spec.timeout_ms = -1 };
+	struct restarter t = { .spec.timeout_ms = -1 };
 	enum exit_status status;
 
 	diag_init(argv);

@@ -1,6 +1,6 @@
 /*
  * call - make the HTTP request of a profile.  (rejoin-retry has it made by
- * another program: retry/http_request.h.)
+ * another program: retry/http_delegate.h.)
  */
 #ifndef AGENT_HTTP_CALL_H
 #define AGENT_HTTP_CALL_H

@@ -10,16 +10,16 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 
-enum kind {
+enum profile_key_type {
 	TEXT, PATH, WORDS, DURATION, BOOL, METHOD, STATUS, FRAME, SIGNAL, ARGV, LIMIT, REGEX, READY,
 };
 
 #define AT(member)	offsetof(struct profile, member)
 
 /* The keys of the sections, and where in struct profile their values go. */
-static const struct key {
+static const struct profile_key {
 	const char *section, *name;
-	enum kind kind;
+	enum profile_key_type kind;
 	size_t at;
 	const char *const *words;	/* of WORDS */
 } keys[] = {
@@ -87,7 +87,7 @@ static const char *const statuses[] = { "none", "file", "busy-path", "systemd", 
 	"adu-api", NULL };
 
 /* The signs of readiness, and the prefix after which an argument stands. */
-static const struct readiness_probe {
+static const struct ready_word {
 	const char *name;
 	enum ready_sign sign;
 	bool has_argument;
@@ -197,7 +197,7 @@ static int
 ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 {
 	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-		const struct readiness_probe *s = &signs[i];
+		const struct ready_word *s = &signs[i];
 		const char *argument = e->value + strlen(s->name);
 
 		if (s->has_argument ? strncmp(e->value, s->name, strlen(s->name)) != 0
@@ -213,7 +213,7 @@ ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 }
 
 static int
-set(const struct key *k, const struct ini_entry *e, struct profile *p, struct fail *f)
+set(const struct profile_key *k, const struct ini_entry *e, struct profile *p, struct fail *f)
 {
 	void *at = (char *)p + k->at;
 	int n = 0, r;

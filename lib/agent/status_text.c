@@ -11,14 +11,14 @@ static const char *const state_names[] = {
 	[AGENT_STOPPING] = "stopping",
 };
 
-enum kind { TEXT, LONG_TEXT, NUMBER, RESULT, PID, FLAG, STATE };
+enum status_key_type { TEXT, LONG_TEXT, NUMBER, RESULT, PID, FLAG, STATE };
 
 #define AT(member)	offsetof(struct status, member)
 
 /* The keys of the file, in its order. */
-static const struct key {
+static const struct status_key {
 	const char *name;
-	enum kind kind;
+	enum status_key_type kind;
 	size_t at;
 } keys[] = {
 	{ "agent", TEXT, AT(agent) },
@@ -69,7 +69,7 @@ set_text(char *text, size_t size, const char *value, size_t n)
 }
 
 static void
-set_member(const struct key *k, const char *value, size_t n, struct status *s)
+set_member(const struct status_key *k, const char *value, size_t n, struct status *s)
 {
 	void *at = (char *)s + k->at;
 	char text[STATUS_TEXT];

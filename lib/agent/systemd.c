@@ -10,7 +10,7 @@
 
 enum { TEXT, NUMBER, PID };
 
-static const struct property {
+static const struct unit_property {
 	const char *name;
 	int kind;
 	size_t at, size;
@@ -28,7 +28,7 @@ static const struct property {
 };
 
 static void
-set(const struct property *k, const char *value, size_t n, struct systemd_unit *u)
+set(const struct unit_property *k, const char *value, size_t n, struct systemd_unit *u)
 {
 	void *at = (char *)u + k->at;
 	char text[32];
@@ -56,7 +56,7 @@ systemd_parse(const char *text, size_t len, struct systemd_unit *u)
 		if (!nl)
 			nl = end;
 		for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
-			const struct property *k = &properties[i];
+			const struct unit_property *k = &properties[i];
 			size_t n = strlen(k->name);
 
 			if ((size_t)(nl - text) > n && memcmp(text, k->name, n) == 0 && text[n] == '=')

@@ -13,7 +13,7 @@ static const char *const state_names[] = {
 };
 
 const char *
-finding_state_name(enum finding_state s)
+exam_state_name(enum finding_state s)
 {
 	return state_names[s];
 }
@@ -151,12 +151,12 @@ exam_worst(const struct exam *x)
 }
 
 struct json
-finding_record(const struct finding *f)
+exam_finding_record(const struct finding *f)
 {
 	struct json r = json_object();
 
 	json_set_text(&r, "check", f->check->name);
-	json_set_text(&r, "state", finding_state_name(f->state));
+	json_set_text(&r, "state", exam_state_name(f->state));
 	json_set_text(&r, "object", f->object);
 	json_set_text(&r, "what", f->what);
 	if (f->advice && !f->repaired)
@@ -186,7 +186,7 @@ exam_format(const struct exam *x, struct buf *out)
 		_cleanup_free_ char *next = f->advice && !f->repaired ?
 		    xasprintf("-> %s", f->advice) : NULL;
 
-		add_line(t, finding_state_name(f->state), f->check->name, line);
+		add_line(t, exam_state_name(f->state), f->check->name, line);
 		if (f->repair)
 			add_line(t, NULL, NULL, f->repair);
 		if (next)

@@ -85,10 +85,10 @@ void exam_advise(struct exam *x, const char *fmt, ...) PRINTF(2, 3);
 void exam_offer_fix(struct exam *x, int fault);
 
 /* "ok", "warn", "fail" */
-const char *finding_state_name(enum finding_state s);
+const char *exam_state_name(enum finding_state s);
 
 /* {"check","state","object","what","advice","repair"}; the last two only where they are there. */
-struct json finding_record(const struct finding *f);
+struct json exam_finding_record(const struct finding *f);
 
 /* All of X's as lines for a person; advice and repair stand below what they are about. */
 void exam_format(const struct exam *x, struct buf *out);

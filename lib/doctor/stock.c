@@ -9,7 +9,7 @@
 #include "doctor/program.h"
 
 /* An id, and the place in the inventory that it stands at. */
-struct place {
+struct id_place {
 	const char *id;
 	size_t i;
 };
@@ -17,7 +17,7 @@ struct place {
 static int
 compare(const void *a, const void *b)
 {
-	const struct place *p = a, *q = b;
+	const struct id_place *p = a, *q = b;
 	int c = strcmp(p->id, q->id);
 
 	return c ? c : (p->i > q->i) - (p->i < q->i);
@@ -27,12 +27,12 @@ compare(const void *a, const void *b)
 static void
 test_ids(struct exam *x, const struct inventory *inv)
 {
-	_cleanup_free_ struct place *at = xcalloc(inv->n + 1, sizeof *at);
+	_cleanup_free_ struct id_place *at = xcalloc(inv->n + 1, sizeof *at);
 	size_t n = 0;
 
 	for (size_t i = 0; i < inv->n; i++)
 		if (!inv->entries[i].each)
-			at[n++] = (struct place){ inventory_id(inv, i), i };
+			at[n++] = (struct id_place){ inventory_id(inv, i), i };
 	qsort(at, n, sizeof *at, compare);
 	for (size_t i = 1; i < n; i++) {
 		if (strcmp(at[i - 1].id, at[i].id) != 0)

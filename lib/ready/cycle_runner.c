@@ -27,7 +27,7 @@ enum { MARK = INCARNATION_TEXT + 8 };
 
 enum { MOMENT_MS = 200, LEFT_OVER_MS = 10000, STRAY_MS = 20, ON_MS = 30000, ON_GRACE_MS = 2000 };
 
-struct turn {
+struct cycle_runner {
 	const struct cycle_runner_spec *spec;
 	struct loop *loop;
 	struct handshake *handshake;
@@ -41,13 +41,13 @@ struct turn {
 };
 
 static void
-tell(const struct turn *t, const struct fail *f)
+tell(const struct cycle_runner *t, const struct fail *f)
 {
 	t->spec->tell(f, t->spec->cookie);
 }
 
 PRINTF(3, 4) static void
-say(const struct turn *t, enum exit_status status, const char *fmt, ...)
+say(const struct cycle_runner *t, enum exit_status status, const char *fmt, ...)
 {
 	struct fail f = { .status = status };
 	va_list ap;
@@ -60,7 +60,7 @@ say(const struct turn *t, enum exit_status status, const char *fmt, ...)
 
 /* --- the lock; its file says who has it: "PID MARK AGENT" */
 
-struct holder {
+struct lock_holder {
 	pid_t pid;
 	char mark[MARK];
 	char agent[READINESS_ID];
@@ -86,12 +86,12 @@ is_mark(const char *mark)
 }
 
 static void
-read_holder(int fd, struct holder *h)
+read_holder(int fd, struct lock_holder *h)
 {
 	char text[512] = "", *mark, *agent;
 	int64_t pid;
 
-	*h = (struct holder){ 0 };
+	*h = (struct lock_holder){ 0 };
 	if (pread(fd, text, sizeof text - 1, 0) <= 0)
 		return;
 	text[strcspn(text, "\n")] = '\0';
@@ -113,7 +113,7 @@ read_holder(int fd, struct holder *h)
  * so a reused pid is not taken for it; nor is a zombie.
  */
 static int
-open_holder(const struct holder *h)
+open_holder(const struct lock_holder *h)
 {
 	_cleanup_fd_ int fd = h->pid > 0 ? pidfd_open(h->pid, 0) : -1;
 	struct pollfd end = { .fd = fd, .events = POLLIN };
@@ -140,7 +140,7 @@ lock_for(int fd, int64_t ms)
 
 /* Wait for the end of the run behind FD, if it is another life's.  H is not the lock's then. */
 static int
-outlive(const struct turn *t, int fd, const struct holder *h, struct fail *f)
+outlive(const struct cycle_runner *t, int fd, const struct lock_holder *h, struct fail *f)
 {
 	struct pollfd end = { .fd = fd, .events = POLLIN };
 	bool same = strcmp(h->agent, t->spec->self->id) == 0;
@@ -157,9 +157,9 @@ outlive(const struct turn *t, int fd, const struct holder *h, struct fail *f)
 
 /* A cycle whose run has ended has nobody who tends it.  0 when the lock is ours. */
 static int
-end_left_over(const struct turn *t, const struct holder *h)
+end_left_over(const struct cycle_runner *t, const struct lock_holder *h)
 {
-	struct holder now;
+	struct lock_holder now;
 	int r = lock_for(t->lock_fd, MOMENT_MS);
 
 	/* or whoever took the lock has only now written its name there */
@@ -177,9 +177,9 @@ end_left_over(const struct turn *t, const struct holder *h)
 }
 
 static int
-wait_lock(const struct turn *t, struct fail *f)
+wait_lock(const struct cycle_runner *t, struct fail *f)
 {
-	struct holder h;
+	struct lock_holder h;
 	int r;
 
 	while ((r = lock_try(t->lock_fd)) == -EAGAIN) {
@@ -201,7 +201,7 @@ wait_lock(const struct turn *t, struct fail *f)
 }
 
 static int
-take_lock(struct turn *t, struct fail *f)
+take_lock(struct cycle_runner *t, struct fail *f)
 {
 	const char *path = t->spec->place->lock;
 	struct stat st;
@@ -220,10 +220,10 @@ take_lock(struct turn *t, struct fail *f)
  * lock: a daemon closes all that it was given.  Its mark tells.
  */
 static void
-end_strays(const struct turn *t)
+end_strays(const struct cycle_runner *t)
 {
 	const int64_t end = clock_mono_ms() + LEFT_OVER_MS;
-	struct holder h;
+	struct lock_holder h;
 
 	read_holder(t->lock_fd, &h);
 	if (!*h.mark || spawn_signal_marked(h.mark, SIGTERM) == 0)
@@ -236,7 +236,7 @@ end_strays(const struct turn *t)
 
 /* From here on the run and its cycle are ours. */
 static int
-sign_lock(const struct turn *t, struct fail *f)
+sign_lock(const struct cycle_runner *t, struct fail *f)
 {
 	_cleanup_free_ char *text = xasprintf("%jd %s %s\n", (intmax_t)getpid(), t->mark, t->spec->self->id);
 
@@ -249,28 +249,28 @@ sign_lock(const struct turn *t, struct fail *f)
 /* --- the commands of --on, one at a time */
 
 static void
-set_environment(const struct turn *t, enum verdict v)
+set_environment(const struct cycle_runner *t, enum readiness_verdict v)
 {
 	setenv("REJOIN_PEER", t->spec->peer, 1);
-	setenv("REJOIN_VERDICT", verdict_name(v), 1);
+	setenv("REJOIN_VERDICT", readiness_verdict_name(v), 1);
 	setenv("REJOIN_AGENT_INCARNATION", t->spec->self->id, 1);
 	setenv("REJOIN_PEER_INCARNATION", t->now.announced.is_there ? t->now.announced.peer : "", 1);
 }
 
 /* Nothing more is to come. */
 static void
-stop_if_done(struct turn *t)
+stop_if_done(struct cycle_runner *t)
 {
 	if (t->ending && !t->on)
 		loop_stop(t->loop, 0);
 }
 
-static void on_next(struct turn *t);
+static void on_next(struct cycle_runner *t);
 
 static void
 on_done(const struct spawn_result *r, void *cookie)
 {
-	struct turn *t = cookie;
+	struct cycle_runner *t = cookie;
 	_cleanup_buf_ struct buf how = BUF_INIT;
 
 	t->on = NULL;
@@ -283,7 +283,7 @@ on_done(const struct spawn_result *r, void *cookie)
 }
 
 static void
-on_next(struct turn *t)
+on_next(struct cycle_runner *t)
 {
 	struct spawn_spec spec = { .timeout_ms = ON_MS, .grace_ms = ON_GRACE_MS,
 	    .out_inherit = true, .err_inherit = true };
@@ -293,13 +293,13 @@ on_next(struct turn *t)
 			continue;
 		t->on_due[v] = false;
 		spec.argv = t->spec->on[v];
-		set_environment(t, (enum verdict)v);
+		set_environment(t, (enum readiness_verdict)v);
 		t->on = spawn_start(t->loop, &spec, on_done, t);
 	}
 }
 
 static void
-on(struct turn *t, enum verdict v)
+on(struct cycle_runner *t, enum readiness_verdict v)
 {
 	t->on_due[v] = t->spec->on[v] != NULL;
 	on_next(t);
@@ -308,7 +308,7 @@ on(struct turn *t, enum verdict v)
 /* --- the cycle */
 
 static void
-end_with(struct turn *t, int status)
+end_with(struct cycle_runner *t, int status)
 {
 	t->ending = true;
 	t->status = status;
@@ -318,7 +318,7 @@ end_with(struct turn *t, int status)
 static void
 cycle_ended(int fd, short events, void *cookie)
 {
-	struct turn *t = cookie;
+	struct cycle_runner *t = cookie;
 	struct fail f;
 	int status;
 
@@ -333,7 +333,7 @@ cycle_ended(int fd, short events, void *cookie)
 
 /* The record comes first: what cannot be recorded is not begun. */
 static void
-begin(struct turn *t, enum verdict v)
+begin(struct cycle_runner *t, enum readiness_verdict v)
 {
 	const char *outer = getenv("REJOIN_RUN");
 	_cleanup_free_ char *before = outer ? xstrdup(outer) : NULL;
@@ -363,12 +363,12 @@ begin(struct turn *t, enum verdict v)
 }
 
 static void
-peer_restarted(struct turn *t)
+peer_restarted(struct cycle_runner *t)
 {
 	struct fail f;
 
 	say(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle goes on", t->spec->peer,
-	    verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
+	    readiness_verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
 	    *t->now.cycle.peer ? t->now.cycle.peer : "one unknown");
 	if (readiness_adopt(t->spec->place, t->spec->self, &t->now, &f) < 0)
 		tell(t, &f);
@@ -376,9 +376,9 @@ peer_restarted(struct turn *t)
 }
 
 static void
-judged(enum verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
+judged(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
 {
-	struct turn *t = cookie;
+	struct cycle_runner *t = cookie;
 
 	t->now = *now;
 	if (v == VERDICT_NONE) {
@@ -403,7 +403,7 @@ judged(enum verdict v, struct readiness_now *now, const struct fail *f, void *co
 /* --- signals: the cycle's, and ours before there is one */
 
 struct forward {
-	struct turn *turn;
+	struct cycle_runner *turn;
 	int signo;
 	bool ends;		/* it ends us where there is no cycle */
 };
@@ -412,7 +412,7 @@ static void
 signalled(void *cookie)
 {
 	const struct forward *s = cookie;
-	struct turn *t = s->turn;
+	struct cycle_runner *t = s->turn;
 
 	if (t->child.pid > 0) {
 		child_signal(&t->child, s->signo);
@@ -431,7 +431,7 @@ signalled(void *cookie)
 }
 
 static void
-run(struct turn *t)
+run(struct cycle_runner *t)
 {
 	const struct handshake_spec spec = {
 		.place = t->spec->place, .self = t->spec->self, .grace_ms = t->spec->grace_ms,
@@ -456,7 +456,7 @@ run(struct turn *t)
 int
 cycle_runner_run(const struct cycle_runner_spec *spec)
 {
-	struct turn t = { .spec = spec, .child = CHILD_INIT, .lock_fd = -1, .status = CYCLE_RUNNER_FAILED };
+	struct cycle_runner t = { .spec = spec, .child = CHILD_INIT, .lock_fd = -1, .status = CYCLE_RUNNER_FAILED };
 	char own[INCARNATION_TEXT];
 	struct fail f;
 	int r = incarnation_of(getpid(), own);

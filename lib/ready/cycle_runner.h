@@ -27,7 +27,7 @@ struct cycle_runner_spec {
 	char *const *connected;
 	char *const *on[VERDICTS];	/* commands, NULL where there is none */
 	char *const *cycle;		/* the command */
-	void (*verdict)(enum verdict v, void *cookie);	/* told of each before the cycle */
+	void (*verdict)(enum readiness_verdict v, void *cookie);	/* told of each before the cycle */
 	void (*tell)(const struct fail *f, void *cookie);	/* fail_tell()'s kind */
 	void *cookie;
 };

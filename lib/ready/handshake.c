@@ -20,7 +20,7 @@ struct handshake {
 	struct spawn *question;		/* --connected, while it runs */
 	enum connected connected;
 	bool grace_over;
-	enum verdict told;
+	enum readiness_verdict told;
 	int64_t seen_us;		/* the announcement that was last told of */
 	struct readiness_now now;
 	struct fail failed;		/* it could not be watched; status 0: it could */
@@ -63,7 +63,7 @@ ask(struct handshake *h)
 
 /* Is there something to tell that was not told yet? */
 static bool
-is_news(const struct handshake *h, enum verdict v)
+is_news(const struct handshake *h, enum readiness_verdict v)
 {
 	switch (h->told) {
 	case VERDICT_NONE:
@@ -76,7 +76,7 @@ is_news(const struct handshake *h, enum verdict v)
 }
 
 static void
-tell(struct handshake *h, enum verdict v)
+tell(struct handshake *h, enum readiness_verdict v)
 {
 	h->told = v;
 	h->seen_us = h->now.announced.made_us;
@@ -95,7 +95,7 @@ tell(struct handshake *h, enum verdict v)
 static void
 look(struct handshake *h)
 {
-	enum verdict v;
+	enum readiness_verdict v;
 	struct fail f;
 
 	if (readiness_read(h->spec->place, &h->now, &f) < 0) {
@@ -199,17 +199,17 @@ handshake_free(struct handshake *h)
 	free(h);
 }
 
-struct wait {
+struct handshake_wait {
 	struct loop *loop;
-	enum verdict verdict;
+	enum readiness_verdict verdict;
 	struct readiness_now now;
 	struct fail fail;
 };
 
 static void
-waited(enum verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
+waited(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
 {
-	struct wait *w = cookie;
+	struct handshake_wait *w = cookie;
 
 	w->verdict = v;
 	w->now = *now;
@@ -219,10 +219,10 @@ waited(enum verdict v, struct readiness_now *now, const struct fail *f, void *co
 }
 
 int
-handshake_wait(const struct handshake_spec *spec, enum verdict *v, struct readiness_now *now,
+handshake_wait(const struct handshake_spec *spec, enum readiness_verdict *v, struct readiness_now *now,
     struct fail *f)
 {
-	struct wait w = { .loop = loop_new() };
+	struct handshake_wait w = { .loop = loop_new() };
 	struct handshake *h = handshake_start(w.loop, spec, waited, &w);
 	int r = loop_run(w.loop);
 

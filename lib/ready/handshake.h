@@ -28,7 +28,7 @@ struct handshake_spec {
  * that, "peer-restart" each time that the peer announces another life than
  * that of NOW's cycle.  VERDICT_NONE: it cannot be told, F says why.
  */
-typedef void handshake_fn(enum verdict v, struct readiness_now *now, const struct fail *f,
+typedef void handshake_fn(enum readiness_verdict v, struct readiness_now *now, const struct fail *f,
     void *cookie);
 
 struct handshake;
@@ -39,7 +39,7 @@ struct handshake *handshake_start(struct loop *l, const struct handshake_spec *s
 void handshake_free(struct handshake *h);
 
 /* The first verdict alone, in a loop of its own. */
-int handshake_wait(const struct handshake_spec *spec, enum verdict *v, struct readiness_now *now,
+int handshake_wait(const struct handshake_spec *spec, enum readiness_verdict *v, struct readiness_now *now,
     struct fail *f);
 
 #endif

@@ -27,17 +27,17 @@ static const char *const verdict_names[VERDICTS] = {
 };
 
 const char *
-verdict_name(enum verdict v)
+readiness_verdict_name(enum readiness_verdict v)
 {
 	return verdict_names[v];
 }
 
 int
-verdict_parse(const char *name, enum verdict *v)
+readiness_verdict_parse(const char *name, enum readiness_verdict *v)
 {
 	for (int i = VERDICT_NONE + 1; i < VERDICTS; i++)
 		if (strcmp(name, verdict_names[i]) == 0) {
-			*v = (enum verdict)i;
+			*v = (enum readiness_verdict)i;
 			return 0;
 		}
 	return -EINVAL;
@@ -90,7 +90,7 @@ parse_pair(const char *key, const char *value, size_t len, struct readiness_note
 	else if (strcmp(key, "made") == 0)
 		(void)num_parse(text, 0, INT64_MAX, &n->made_us);
 	else if (strcmp(key, "verdict") == 0)
-		(void)verdict_parse(text, &n->verdict);
+		(void)readiness_verdict_parse(text, &n->verdict);
 	else if (strcmp(key, "ended") == 0 && num_parse_bool(text, &yes) == 0)
 		n->ended = yes;
 }
@@ -125,7 +125,7 @@ readiness_format(const struct readiness_note *n, struct buf *out)
 		buf_printf(out, "peer=%s\n", n->peer);
 	buf_printf(out, "made=%" PRId64 "\n", n->made_us);
 	if (n->verdict != VERDICT_NONE)
-		buf_printf(out, "verdict=%s\nended=%s\n", verdict_name(n->verdict),
+		buf_printf(out, "verdict=%s\nended=%s\n", readiness_verdict_name(n->verdict),
 		    n->ended ? "yes" : "no");
 }
 
@@ -378,7 +378,7 @@ readiness_peer(const char *given, struct readiness_self *s, struct fail *f)
 
 /* --- what follows */
 
-enum verdict
+enum readiness_verdict
 readiness_judge(const struct readiness_self *self, const struct readiness_now *now,
     enum connected connected, bool grace_over)
 {
@@ -406,7 +406,7 @@ readiness_is_peer_restart(const struct readiness_now *now)
 }
 
 int
-readiness_begin(const struct readiness *r, const struct readiness_self *self, enum verdict v,
+readiness_begin(const struct readiness *r, const struct readiness_self *self, enum readiness_verdict v,
     struct readiness_now *now, struct fail *f)
 {
 	struct readiness_note c = { .made_us = now_us(), .verdict = v };

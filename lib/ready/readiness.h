@@ -27,7 +27,7 @@
 
 enum { READINESS_ID = 129, READINESS_BOOT = 40 };	/* room for the texts and a NUL */
 
-enum verdict {
+enum readiness_verdict {
 	VERDICT_NONE,		/* not yet to be told */
 	VERDICT_COLD_START,	/* both started */
 	VERDICT_AGENT_RESTART,	/* the agent alone */
@@ -36,10 +36,10 @@ enum verdict {
 	VERDICTS,
 };
 
-const char *verdict_name(enum verdict v);
+const char *readiness_verdict_name(enum readiness_verdict v);
 
 /* One of the four names; -EINVAL. */
-int verdict_parse(const char *name, enum verdict *v);
+int readiness_verdict_parse(const char *name, enum readiness_verdict *v);
 
 /* What one of the files says; members that it has no use for are 0. */
 struct readiness_note {
@@ -47,7 +47,7 @@ struct readiness_note {
 	char boot[READINESS_BOOT];
 	char agent[READINESS_ID], peer[READINESS_ID];	/* incarnations */
 	int64_t made_us;		/* when, on CLOCK_BOOTTIME */
-	enum verdict verdict;		/* what the cycle was begun as */
+	enum readiness_verdict verdict;		/* what the cycle was begun as */
 	bool ended;			/* the cycle has, and it was seen */
 };
 
@@ -108,7 +108,7 @@ enum connected { CONNECTED_NOT_ASKED, CONNECTED_YES, CONNECTED_NO };
  * The verdict on agent SELF, in its grace period or after it.  This and what
  * follows from it is a pure function; test/unit/readiness.c has its table.
  */
-enum verdict readiness_judge(const struct readiness_self *self, const struct readiness_now *now,
+enum readiness_verdict readiness_judge(const struct readiness_self *self, const struct readiness_now *now,
     enum connected connected, bool grace_over);
 
 /* Does the peer of NOW announce another life than that which the cycle was begun with? */
@@ -118,7 +118,7 @@ bool readiness_is_peer_restart(const struct readiness_now *now);
  * The work begins, as V: remember the pair, and that the peer is taken to be
  * ready where it did not say so.  NOW is brought up to that.
  */
-int readiness_begin(const struct readiness *r, const struct readiness_self *self, enum verdict v,
+int readiness_begin(const struct readiness *r, const struct readiness_self *self, enum readiness_verdict v,
     struct readiness_now *now, struct fail *f);
 
 /*

@@ -8,7 +8,7 @@
 /* To look may mean to run a program, so it is done less often when it takes long. */
 enum { LOOK_FIRST_MS = 50, LOOK_MS = 250, OFTEN_MS = 2000 };
 
-struct watch {
+struct verification {
 	struct restart_verifier *w;
 	char current[INSTANCE_NAME];	/* the new incarnation; empty while there is none */
 	int lives;			/* how many of them were seen */
@@ -25,7 +25,7 @@ verdict(struct restart_verifier *w, const char *outcome, int r)
 
 /* A new incarnation is there: 1 where it has stayed long enough, 0 not yet, or an error. */
 static int
-see_new(struct watch *s, struct fail *f)
+see_new(struct verification *s, struct fail *f)
 {
 	struct restart_verifier *w = s->w;
 	const struct instance_state *l = &w->life;
@@ -50,7 +50,7 @@ see_new(struct watch *s, struct fail *f)
 
 /* No new incarnation is there: 0 where it may yet come, or why it will not. */
 static int
-see_none(struct watch *s, struct fail *f)
+see_none(struct verification *s, struct fail *f)
 {
 	struct restart_verifier *w = s->w;
 	const struct instance_state *l = &w->life;
@@ -71,7 +71,7 @@ see_none(struct watch *s, struct fail *f)
 }
 
 static int
-time_is_over(const struct watch *s, struct fail *f)
+time_is_over(const struct verification *s, struct fail *f)
 {
 	struct restart_verifier *w = s->w;
 	const struct instance_state *l = &w->life;
@@ -97,7 +97,7 @@ time_is_over(const struct watch *s, struct fail *f)
 }
 
 static void
-sleep_until_next(const struct watch *s)
+sleep_until_next(const struct verification *s)
 {
 	const struct restart_verifier *w = s->w;
 	int64_t now = clock_mono_ms(), left;
@@ -112,7 +112,7 @@ sleep_until_next(const struct watch *s)
 int
 restart_verifier_wait(struct restart_verifier *w, struct fail *f)
 {
-	struct watch s = { .w = w };
+	struct verification s = { .w = w };
 	bool seen = false, is_new;
 	int r;
 

@@ -5,7 +5,7 @@
  * Errors: EXIT_USAGE without a method; of fifo those of agent/fifo.h; of exec
  * EXIT_NO if the command failed and EXIT_TROUBLE if it could not be run; of
  * signal EXIT_ABSENT if the process does not exist and EXIT_DENIED if it runs
- * another program or may not be signalled; of http those of retry/http_request.h;
+ * another program or may not be signalled; of http those of retry/http_delegate.h;
  * EXIT_TIMEOUT.
  *
  * To add a method: a file method_NAME.c with its entry, a value of enum

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "retry/http_request.h"
+#include "retry/http_delegate.h"
 #include "retry/method.h"
 
 static int
@@ -11,7 +11,7 @@ send_http(const struct profile *p, int64_t end_ms, const struct delivery *last, 
 	const int64_t left = end_ms - clock_mono_ms();
 
 	retry_method_set_target(p, 0, last, d);
-	return http_request_delegate(&p->retry.http, left > 0 ? left : 1, f);
+	return http_delegate_run(&p->retry.http, left > 0 ? left : 1, f);
 }
 
 static int

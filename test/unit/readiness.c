@@ -9,12 +9,12 @@
 static const struct row {
 	const char *what;
 	const char *agent, *peer;	/* the pair recorded, NULL for none */
-	enum verdict as;		/* what the cycle was begun as */
+	enum readiness_verdict as;		/* what the cycle was begun as */
 	const char *announced;		/* which life of the peer, NULL for none */
 	int64_t made;
 	bool assumed;
 	enum connected connected;
-	enum verdict in_grace, after;
+	enum readiness_verdict in_grace, after;
 } rows[] = {
 	{ "nothing at all", NULL, NULL, 0, NULL, 0, false, CONNECTED_NOT_ASKED,
 	    VERDICT_NONE, VERDICT_PEER_OFFLINE },
@@ -69,7 +69,7 @@ table(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const struct row *r = &rows[i];
 		struct readiness_now now = { 0 };
-		enum verdict v;
+		enum readiness_verdict v;
 
 		if (r->agent) {
 			now.cycle.is_there = true;
@@ -87,7 +87,7 @@ table(void)
 			v = readiness_judge(&self, &now, r->connected, over);
 			if (v == (over ? r->after : r->in_grace))
 				continue;
-			printf("%s, %s grace: %s\n", r->what, over ? "after" : "in", verdict_name(v));
+			printf("%s, %s grace: %s\n", r->what, over ? "after" : "in", readiness_verdict_name(v));
 			assert(!"the verdict");
 		}
 	}
@@ -149,7 +149,7 @@ static void
 names(void)
 {
 	struct readiness_self self;
-	enum verdict v;
+	enum readiness_verdict v;
 	char text[200];
 	struct fail f;
 
@@ -161,8 +161,8 @@ names(void)
 	assert(readiness_agent(text, &self, &f) < 0 && f.status == EXIT_USAGE);
 	assert(readiness_agent("", &self, &f) < 0 && readiness_agent("a\nb", &self, &f) < 0);
 	for (int i = VERDICT_NONE + 1; i < VERDICTS; i++)
-		assert(verdict_parse(verdict_name((enum verdict)i), &v) == 0 && (int)v == i);
-	assert(verdict_parse("none", &v) < 0 && verdict_parse("", &v) < 0);
+		assert(readiness_verdict_parse(readiness_verdict_name((enum readiness_verdict)i), &v) == 0 && (int)v == i);
+	assert(readiness_verdict_parse("none", &v) < 0 && readiness_verdict_parse("", &v) < 0);
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * request - the HTTP request of a profile, as text between two of our programs.
+ * http_delegate - the HTTP request of a profile, as text between two of our programs.
  *
  *	url URL
  *	request METHOD
@@ -11,8 +11,8 @@
  *
  * The token itself is not part of it: who makes the request reads the file.
  */
-#ifndef RETRY_HTTP_REQUEST_H
-#define RETRY_HTTP_REQUEST_H
+#ifndef RETRY_HTTP_DELEGATE_H
+#define RETRY_HTTP_DELEGATE_H
 
 #include <stdint.h>
 
@@ -20,19 +20,19 @@
 #include "base/buf.h"
 #include "base/fail.h"
 
-struct http_request {
+struct http_delegate {
 	struct profile_http http;	/* its own copies */
 	int64_t timeout_ms;
 };
 
-void http_request_format(const struct profile_http *h, int64_t timeout_ms, struct buf *out);
-int http_request_parse(const char *text, size_t len, struct http_request *r, struct fail *f);
-void http_request_release(struct http_request *r);
+void http_delegate_format(const struct profile_http *h, int64_t timeout_ms, struct buf *out);
+int http_delegate_parse(const char *text, size_t len, struct http_delegate *r, struct fail *f);
+void http_delegate_release(struct http_delegate *r);
 
 /*
  * Hand H to the program that makes requests, and wait for its end: 0 where the
  * answer was a 2xx, else what it says.  libc alone.
  */
-int http_request_delegate(const struct profile_http *h, int64_t timeout_ms, struct fail *f);
+int http_delegate_run(const struct profile_http *h, int64_t timeout_ms, struct fail *f);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
-#include "retry/http_request.h"
+#include "retry/http_delegate.h"
 
 enum { GRACE_MS = 1000, SAID_MAX = 400 };
 
@@ -17,7 +17,7 @@ put(struct buf *out, const char *key, const char *value)
 }
 
 void
-http_request_format(const struct profile_http *h, int64_t timeout_ms, struct buf *out)
+http_delegate_format(const struct profile_http *h, int64_t timeout_ms, struct buf *out)
 {
 	_cleanup_free_ char *headers = h->headers ? xstrdup(h->headers) : NULL;
 	char *rest = headers, *line;
@@ -34,7 +34,7 @@ http_request_format(const struct profile_http *h, int64_t timeout_ms, struct buf
 }
 
 static int
-take_line(struct http_request *r, const char *line, struct fail *f)
+take_line(struct http_delegate *r, const char *line, struct fail *f)
 {
 	const struct { const char *key; char **at; } texts[] = {
 		{ "url ", &r->http.url }, { "request ", &r->http.request }, { "token-file ", &r->http.token_file },
@@ -60,13 +60,13 @@ take_line(struct http_request *r, const char *line, struct fail *f)
 }
 
 int
-http_request_parse(const char *text, size_t len, struct http_request *r, struct fail *f)
+http_delegate_parse(const char *text, size_t len, struct http_delegate *r, struct fail *f)
 {
 	_cleanup_free_ char *copy = xstrndup(text, len);
 	char *rest = copy, *line;
 	int e = 0;
 
-	*r = (struct http_request){ .timeout_ms = 0 };
+	*r = (struct http_delegate){ .timeout_ms = 0 };
 	while (e == 0 && (line = strsep(&rest, "\n")) && *line)
 		e = take_line(r, line, f);
 	if (e == 0 && rest && *rest)
@@ -74,12 +74,12 @@ http_request_parse(const char *text, size_t len, struct http_request *r, struct 
 	if (e == 0 && (!r->http.url || !r->timeout_ms))
 		e = fail_set(f, EXIT_USAGE, "a request needs a url and a timeout");
 	if (e < 0)
-		http_request_release(r);
+		http_delegate_release(r);
 	return e;
 }
 
 void
-http_request_release(struct http_request *r)
+http_delegate_release(struct http_delegate *r)
 {
 	free(r->http.url);
 	free(r->http.request);
@@ -87,11 +87,11 @@ http_request_release(struct http_request *r)
 	free(r->http.body);
 	free(r->http.token_file);
 	free(r->http.ca_file);
-	*r = (struct http_request){ .timeout_ms = 0 };
+	*r = (struct http_delegate){ .timeout_ms = 0 };
 }
 
 int
-http_request_delegate(const struct profile_http *h, int64_t timeout_ms, struct fail *f)
+http_delegate_run(const struct profile_http *h, int64_t timeout_ms, struct fail *f)
 {
 	_cleanup_free_ char *helper = dirs_helper("rejoin-retry-http");
 	_cleanup_buf_ struct buf text = BUF_INIT, what = BUF_INIT;
@@ -100,7 +100,7 @@ http_request_delegate(const struct profile_http *h, int64_t timeout_ms, struct f
 	struct spawn_result r;
 	int e = 0;
 
-	http_request_format(h, timeout_ms, &text);
+	http_delegate_format(h, timeout_ms, &text);
 	spec.in = text.s;
 	spec.in_len = text.len;
 	spawn_run(&spec, &r);
