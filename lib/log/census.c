@@ -58,7 +58,7 @@ note(struct source *s, const struct record *r, struct ledger *l, void *cookie)
 		l->skew = skew_new(c->n);
 	l->window_ns = c->window_ns;
 	matcher_constraints(s->matcher, s, r, &l->edges);
-	if (has_clock(s) && format_fields(s->fmt, r->p, r->n, &fields))
+	if (has_clock(s) && source_fields(s, r->p, r->n, &fields))
 		rule_clocks(s, &fields, &l->edges);
 	ledger_enter(l, s, r);
 }
@@ -166,7 +166,7 @@ search(void *cookie)
 			s->matcher = matcher_new(c->rules, c->used[s->rank]);
 		while (source_next(s, &r)) {
 			matcher_constraints(s->matcher, s, &r, &edges);
-			if (has_clock(s) && format_fields(s->fmt, r.p, r.n, &fields))
+			if (has_clock(s) && source_fields(s, r.p, r.n, &fields))
 				rule_clocks(s, &fields, &edges);
 			for (size_t k = 0; k < edges.n; k++) {
 				const struct constraint *e = &edges.v[k];

@@ -207,7 +207,7 @@ check_run(struct source *s, const struct rules *rules,
 			line++;
 		edges.n = 0;
 		matcher_constraints(s->matcher, s, &r, &edges);
-		if (format_fields(s->fmt, r.p, r.n, &fields)) {
+		if (source_fields(s, r.p, r.n, &fields)) {
 			rule_clocks(s, &fields, &edges);
 			/* Numbers are surer than a clock. */
 			if (!fields.v[FIELD_SEQ].p && rule_boot(&fields, &boot, &us))

@@ -322,7 +322,7 @@ order_load(struct order *o, struct lane *l)
 	e->arrived_ms = o->clock_ms;
 	e->backlog = l->backlog;
 	if (l->clocks)
-		format_fields(l->source->fmt, e->r.p, e->r.n, &fields);
+		source_fields(l->source, e->r.p, e->r.n, &fields);
 	if (l->clocks && rule_boot(&fields, &boot, &us))
 		by_boot(o, e, boot, us);
 	if (e->r.meta)

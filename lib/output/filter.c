@@ -24,7 +24,7 @@ filter_wants(struct source *s, const struct record *r, void *filter)
 		return false;
 	if (f->level >= 0 && r->meta && r->meta->level >= 0)
 		return r->meta->level <= f->level;
-	if (f->level < 0 || !format_fields(s->fmt, r->p, r->n, &fields))
+	if (f->level < 0 || !source_fields(s, r->p, r->n, &fields))
 		return true;
 	level = format_level(fields.v[FIELD_LEVEL]);
 	return level <= f->level;

@@ -394,7 +394,7 @@ model_record(struct model *t, const struct shown *x, const char *p, size_t n, st
 		n--;
 	*e = (struct event){ .serial = m->serial++, .t = x->record->t, .inherited = x->record->inherited,
 	    .moved_ns = x->moved_ns, .mark = x->mark, .raw = { p, n } };
-	if (!format_fields(s->fmt, p, n, &fields))
+	if (!source_fields(s, p, n, &fields))
 		fields = (struct fields){ .v[0].p = NULL };
 	e->level = format_level(fields.v[FIELD_LEVEL]);
 	e->emitter = find_emitter(t, s, emitter_of(s, &fields, entry, e->raw));

@@ -180,7 +180,7 @@ as_json(struct buf *out, const struct render_style *style, const struct shown *x
 	if (!x->record->inherited)
 		json_set_text(&o, "time", clock_format((struct timespec){ s, t - s * 1000000000 }, time));
 	json_set_text(&o, "source", x->source->name);
-	if (!format_fields(x->source->fmt, p, n, &fields))
+	if (!source_fields(x->source, p, n, &fields))
 		fields = (struct fields){ .v[0].p = NULL };
 	while (text.n && (p[text.n - 1] == '\n' || p[text.n - 1] == '\r'))
 		text.n--;

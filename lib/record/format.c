@@ -315,7 +315,7 @@ export_fields(const char *p, size_t n, struct fields *out)
 }
 
 bool
-format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
+format_match(const struct format *fmt, struct regex *line, const char *p, size_t n, struct fields *out)
 {
 	*out = (struct fields){ .v[0].p = NULL };
 	if (n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {	/* a byte order mark, as a file may begin with */
@@ -328,11 +328,17 @@ format_fields(const struct format *fmt, const char *p, size_t n, struct fields *
 		return pair_fields(fmt, p, n, out);
 	if (fmt->where == WHERE_EXPORT)
 		return export_fields(p, n + (n > 0), out);
-	if (!fmt->line || !regex_match(fmt->line, p, n))
+	if (!line || !regex_match(line, p, n))
 		return false;
 	for (int i = 0; i < FIELD_N; i++)
-		out->v[i] = regex_span(fmt->line, fmt->group[i], p);
+		out->v[i] = regex_span(line, fmt->group[i], p);
 	return true;
+}
+
+bool
+format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
+{
+	return format_match(fmt, fmt->line, p, n, out);
 }
 
 /* Of key and value pairs any text may have some: what is called a time has to be one. */

@@ -86,6 +86,9 @@ bool format_has_key(const struct format *fmt, enum field field, struct span key)
 /* The parts of a record; false where it does not look as the format says. */
 bool format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out);
 
+/* The same with LINE, a share of the format's regular expression: for several threads at once. */
+bool format_match(const struct format *fmt, struct regex *line, const char *p, size_t n, struct fields *out);
+
 /* syslog's number for a word or a letter, 0 emerg to 7 debug and 8 trace; -1 for none. */
 int format_level(struct span level);
 

@@ -18,7 +18,6 @@
 enum {
 	SAMPLE = 65536,		/* the first bytes, at most, from which the format is told */
 	UNDATED_MAX = 1000,	/* lines that are looked at for a time, where none has one */
-	SLACK = 64,		/* after the buffer, so that time_again() may look ahead */
 };
 
 static void
@@ -46,6 +45,14 @@ read_closed(const struct source *s, char *p, size_t n, int64_t off)
 	return r < 0 ? -errno : r;
 }
 
+bool
+source_is_ready(const struct source *s)
+{
+	struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+
+	return s->seekable || s->behind || poll(&pfd, 1, 0) != 0;
+}
+
 /* Bytes at OFF of what S holds, which reads on for them. */
 static ssize_t
 read_held(struct source *s, char *p, size_t n, int64_t off)
@@ -67,6 +74,8 @@ read_at(const struct source *s, char *p, size_t n, int64_t off)
 
 	if (s->feed)
 		return feed_read(s->feed, p, n);
+	if (s->nonblock && !source_is_ready(s))
+		return -EAGAIN;
 	if (s->behind)
 		return read_held(s->behind, p, n, off);
 	if (!s->seekable) {
@@ -99,7 +108,7 @@ make_room(struct source *s)
 	}
 	if (s->cap - s->hi < s->cap / 4) {
 		s->cap *= 2;
-		s->buf = xrealloc(s->buf, s->cap + SLACK, 1);
+		s->buf = xrealloc(s->buf, s->cap + SOURCE_SLACK, 1);
 	}
 }
 
@@ -116,7 +125,7 @@ source_fill(struct source *s)
 	if ((int64_t)n > s->end - s->at)
 		n = (size_t)(s->end - s->at);
 	r = n ? read_at(s, s->buf + s->hi, n, s->at) : 0;
-	if (r == -EAGAIN && s->feed) {
+	if (r == -EAGAIN && (s->feed || s->nonblock)) {
 		s->dry = true;
 		return false;
 	}
@@ -222,7 +231,7 @@ next_fed(struct source *s, struct record *r)
 		s->lo = s->cur;
 	if (s->cur == s->hi && !source_fill(s))
 		return 0;
-	meta = feed_meta_at(s->feed, s->base + (int64_t)s->cur);
+	meta = !s->feed ? NULL : feed_meta_at(s->feed, s->base + (int64_t)s->cur);
 	if (meta && meta->len)
 		return next_event(s, r, meta);
 	if (!known && s->cut == CUT_TIMED)
@@ -234,12 +243,16 @@ next_fed(struct source *s, struct record *r)
 	}
 	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
 		known = splitter_time(s, s->buf + s->cur, len, len, &t);
+	/* Lines before the first time belong to the record after them, by time. */
+	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
+		s->last_ns = s->next.ns;
 	take(s, r, len, known, t);
 	s->has_next &= s->cut == CUT_TIMED && !s->dry;
-	if (s->time.kind == TIME_NONE)
+	if (s->feed && s->time.kind == TIME_NONE)
 		date(s, r);
 	r->meta = meta;
 	r->more = s->in_rest = !whole;
+	s->fast = !s->feed && s->simple && s->has_next && whole;
 	return 1;
 }
 
@@ -255,7 +268,7 @@ source_next_slow(struct source *s, struct record *r)
 
 		source_rest(s, &p, &len);
 	}
-	if (s->feed)
+	if (s->feed || s->nonblock)
 		return next_fed(s, r);
 	if (!s->hold)
 		s->lo = s->cur;
@@ -276,27 +289,53 @@ source_next_slow(struct source *s, struct record *r)
 	return 1;
 }
 
+int
+source_piece(struct source *s, const char **p, size_t *n)
+{
+	bool whole;
+
+	if (!s->in_rest)
+		return 0;
+	if (!s->hold)
+		s->lo = s->cur;
+	s->dry = false;
+	if (s->cur == s->hi && !source_fill(s)) {
+		if (s->dry && s->nonblock)
+			return -EAGAIN;
+		s->in_rest = false;
+		return 0;
+	}
+	/* A newline that ended the last piece is behind us: what comes may be the next record. */
+	if (s->cur > 0 && s->buf[s->cur - 1] == '\n') {
+		bool begins = s->cut != CUT_TIMED || splitter_begins(s, 0, &s->next);
+
+		if (s->dry && s->nonblock)
+			return -EAGAIN;
+		if (begins) {
+			s->has_next = s->cut == CUT_TIMED;
+			s->in_rest = false;
+			return 0;
+		}
+	}
+	whole = splitter_rest(s, n);
+	if (whole && s->dry && s->nonblock)
+		return -EAGAIN;		/* its end may only be what has come so far */
+	s->in_rest = !whole;
+	*p = s->buf + s->cur;
+	s->cur += *n;
+	return 1;
+}
+
 bool
 source_rest(struct source *s, const char **p, size_t *n)
 {
-	if (!s->in_rest)
-		return false;
-	if (!s->hold)
-		s->lo = s->cur;
-	if (s->cur == s->hi && !source_fill(s)) {
-		s->in_rest = false;
-		return false;
-	}
-	/* A newline that ended the last piece is behind us: what comes may be the next record. */
-	if (s->cur > 0 && s->buf[s->cur - 1] == '\n' &&
-	    (s->cut != CUT_TIMED || (s->has_next = splitter_begins(s, 0, &s->next)))) {
-		s->in_rest = false;
-		return false;
-	}
-	s->in_rest = !splitter_rest(s, n);
-	*p = s->buf + s->cur;
-	s->cur += *n;
-	return true;
+	return source_piece(s, p, n) == 1;
+}
+
+bool
+source_fields(const struct source *s, const char *p, size_t n, struct fields *out)
+{
+	return format_match(s->fmt, s->line, p, n, out);
 }
 
 struct span
@@ -429,8 +468,8 @@ source_new(const struct source_spec *spec, size_t buffer)
 	s->fd = -1;
 	s->end = INT64_MAX;
 	s->cap = buffer;
-	s->buf = xrealloc(NULL, s->cap + SLACK, 1);
-	memset(s->buf + s->cap, 0, SLACK);
+	s->buf = xrealloc(NULL, s->cap + SOURCE_SLACK, 1);
+	memset(s->buf + s->cap, 0, SOURCE_SLACK);
 	return s;
 }
 
@@ -439,6 +478,7 @@ static void
 settle(struct source *s, const struct source_spec *spec, int64_t ref_s)
 {
 	s->cut = s->fmt->cut;
+	s->line = s->fmt->line ? regex_share(s->fmt->line) : NULL;
 	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order == ORDER_FIFO;
 	time_init(&s->time, s->fmt->time, s->zone, ref_s);
 	s->time.boot_ns = boot_time();
@@ -487,7 +527,7 @@ source_open_feed(const struct source_spec *spec, const struct formats *fs, size_
 	/* The sample is looked at in place of what comes, which may be the end of a long log. */
 	s->feed = feed;
 	if (feed->ops->sample) {
-		s->buf = xcalloc(1, SAMPLE + SLACK);
+		s->buf = xcalloc(1, SAMPLE + SOURCE_SLACK);
 		n = feed->ops->sample(feed, s->buf, SAMPLE);
 		s->hi = n > 0 ? (size_t)n : 0;
 		s->eof = true;
@@ -530,6 +570,7 @@ source_close(struct source *s, struct fail *f)
 		free(s->location);
 	}
 	matcher_free(s->matcher);
+	regex_free(s->line);
 	free(s->buf);
 	free(s);
 	return r;
@@ -564,10 +605,11 @@ source_view(struct source *s, int64_t from, int64_t to, size_t buffer)
 	v->shared = true;
 	v->behind = s->seekable ? NULL : s;
 	v->matcher = NULL;
+	v->line = s->fmt->line ? regex_share(s->fmt->line) : NULL;
 	v->pid = 0;
 	v->cap = buffer;
-	v->buf = xrealloc(NULL, v->cap + SLACK, 1);
-	memset(v->buf + v->cap, 0, SLACK);
+	v->buf = xrealloc(NULL, v->cap + SOURCE_SLACK, 1);
+	memset(v->buf + v->cap, 0, SOURCE_SLACK);
 	source_range(v, from, to);
 	return v;
 }

@@ -26,7 +26,10 @@
 #include "record/format.h"
 #include "record/time.h"
 
-enum { RECORD_MAX = 1 << 20 };
+enum {
+	RECORD_MAX = 1 << 20,
+	SOURCE_SLACK = 64,	/* readable bytes behind the buffer, for time_again() */
+};
 
 struct record {
 	const char *p;		/* borrowed until the source reads on */
@@ -54,6 +57,7 @@ struct source {
 	const struct format *fmt;
 	bool fifo;			/* position is program order */
 	struct regex *emitter;		/* the user's, or NULL */
+	struct regex *line;		/* a share of the format's, or NULL */
 	struct matcher *matcher;		/* of edges (record/matcher.h), freed with the source; NULL while none is needed */
 	int64_t offset_ns;		/* its clock is that far ahead */
 	struct zone *zone;
@@ -77,6 +81,8 @@ struct source {
 	int fd;				/* -1: closed, or opened anew for each read */
 	dev_t dev;			/* what LOCATION was when it was opened */
 	ino_t ino;
+	bool nonblock;			/* source_next() gives 0, without EOF, where it would wait for bytes */
+	int64_t lines;			/* newlines before CUR, where block_decode() counts them */
 	bool seekable, shared;		/* pread(2) works; the descriptor is another's */
 	void (*idle)(void *cookie);	/* called before it waits for bytes; or NULL */
 	void *cookie;
@@ -105,6 +111,9 @@ int source_open(const struct source_spec *spec, const struct formats *fs, size_t
 int source_open_feed(const struct source_spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
     struct source **out, struct fail *f);
 
+/* Would reading it not wait?  Of a source with a descriptor. */
+bool source_is_ready(const struct source *s);
+
 /* Closes it; where a command of it failed, F says so and the result is negative. */
 int source_close(struct source *s, struct fail *f);
 
@@ -126,10 +135,16 @@ bool source_probe(struct source *scratch, int64_t from, int64_t *off, int64_t *t
 
 int source_next_slow(struct source *s, struct record *r);
 
+/* The fields of a record of S, as format_fields() finds them; S is used by one thread. */
+bool source_fields(const struct source *s, const char *p, size_t n, struct fields *out);
+
 /* Who wrote the record TEXT: the user's emitter= says so, or else it is whom the format knows. */
 struct span source_emitter(const struct source *s, struct span known, struct span text);
 
-/* The next piece of a record with MORE; false after the last. */
+/* The next piece of a record with MORE: 1, 0 after the last, -EAGAIN where a NONBLOCK source has to wait for it. */
+int source_piece(struct source *s, const char **p, size_t *n);
+
+/* The same of a source that waits for its bytes; false after the last. */
 bool source_rest(struct source *s, const char **p, size_t *n);
 
 /* With HOLD: the byte at OFF, and that nothing before OFF is needed. */

@@ -29,7 +29,7 @@ splitter_time(struct source *s, const char *p, size_t n, size_t line, struct sta
 		q += strlen(fmt->after);
 		return time_parse(&s->time, q, n - (size_t)(q - p), out) > 0;
 	default:
-		return format_fields(fmt, p, line, &fields) && fields.v[FIELD_TIME].p &&
+		return source_fields(s, p, line, &fields) && fields.v[FIELD_TIME].p &&
 		    time_parse(&s->time, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, out) > 0;
 	}
 }
