@@ -86,7 +86,7 @@ LD_CMD  = $(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
-.PHONY: all programs demo check lint unit bats fuzz fuzz-targets system soak bench \
+.PHONY: all programs oracle differ demo check lint unit bats fuzz fuzz-targets system soak bench \
 	install uninstall release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%)
 
@@ -181,6 +181,14 @@ soak: deps $(BATS_BUILT) $(UNITS_BUILT)
 
 bench: deps $(BATS_BUILT)
 	$(Q)B='$(CURDIR)/$B' CC='$(CC)' test/bench/run.sh $(T)
+
+# The oracle is a fixed commit: test/oracle.sh says where it goes.
+SEED ?= 1
+SEEDS ?= 200
+oracle:
+	$(Q)CC='$(CC)' test/oracle.sh
+differ: $B/bin/rejoin-log $B/tool/log-mess $B/tool/log-script
+	$(Q)B='$(CURDIR)/$B' CC='$(CC)' test/differ.sh $(SEED) $(SEEDS) $(MODES)
 
 demo: deps all
 	$(Q)B='$(CURDIR)/$B' test/proc.sh test/demo.sh

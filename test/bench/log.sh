@@ -22,11 +22,26 @@ make_logs() {
 	cat "$dir/$1"/* >/dev/null
 }
 
-# against WHAT REACH OURS THEIRS - how many times as fast ours is, medians of one run
+# against WHAT REACH OURS THEIRS - how many times as fast ours is, medians of one run; by user + sys, too
 against() {
 	hyperfine -w 1 -r "${RUNS-5}" --export-json "$dir/times" "$3 >/dev/null" "$4 >/dev/null" >/dev/null 2>&1
-	printf '%s\t%s\t%s x\t%s\n' "$1" "${4//$dir\//}" \
-		"$(jq -r '.results | (.[1].median / .[0].median * 100 | round / 100)' "$dir/times")" "$2"
+	printf '%s\t%.44s\t%s\t%s\n' "$1" "${4//$dir\//}" "$(jq -r '
+		def at(f): .results | (.[1] | f) / (.[0] | f) * 100 | round / 100;
+		"\(at(.median)) x, by user + sys \(at(.user + .system)) x"' "$dir/times")" "$2"
+}
+
+# both WHAT REACH REACH_PIPE OURS THEIRS - the same to /dev/null and to | cat
+both() {
+	against "$1" "$2" "$4" "$5"
+	against "$1, | cat" "$3" "$4 | cat" "$5 | cat"
+}
+
+# memory WHAT REACH COMMAND... - the most that the command has resident
+memory() {
+	local what=$1 reach=$2
+	shift 2
+	printf 'memory, %s\t-\t%s MiB\t%s\n' "$what" \
+		"$(($(/usr/bin/time -f %M "$@" 2>&1 >/dev/null | tail -1) / 1024))" "$reach"
 }
 
 # other NAME COMMAND - a tool that may not be there
@@ -38,30 +53,67 @@ other() {
 	fi
 }
 
+cat >"$dir/life.conf" <<'EOF'
+[l]
+kind = lifecycle
+stop = shutting down
+start = starting up
+within = 5s
+EOF
+
 make_logs iso 8 "$size" iso
-against "rejoin-log, 8 x $size MiB" '>= 1.7 x, 3 x with both cores' "rejoin-log $dir/iso/*" "sort -m $dir/iso/*"
-against 'the same on one core' '>= 1.7 x' "taskset -c 0 rejoin-log $dir/iso/*" "taskset -c 0 sort -m $dir/iso/*"
-against 'the same through a pipe' '>= 1.5 x' "rejoin-log $dir/iso/* | cat" "sort -m $dir/iso/* | cat"
+iso="$dir/iso/*"
+both "rejoin-log, 8 x $size MiB" '3.6 x, 4.5 x aimed at' '3 x' "rejoin-log $iso" "sort -m $iso"
+both 'the same on one core' '2.0 x, 2.4 x aimed at' - "taskset -c 0 rejoin-log $iso" "taskset -c 0 sort -m $iso"
+pipes=$(for f in "$dir"/iso/*; do printf ' <(cat %s)' "$f"; done)
+against 'from eight pipes' '2.5 x' "bash -c 'rejoin-log$pipes'" "bash -c 'sort -m$pipes'"
+against '--json, three members' '2 x' "rejoin-log --json $iso" "sort -m $iso"
+against '--include' '1.5 x' "rejoin-log --include st=200 $iso" "sort -m $iso"
+against '--level' '1.5 x' "rejoin-log --level warning $iso" "sort -m $iso"
+against '--prefix' '1.5 x' "rejoin-log --prefix always $iso" "sort -m $iso"
+against '--explain' '1.5 x' "rejoin-log --explain $iso" "sort -m $iso"
+none=$(for f in "$dir"/iso/*; do printf ' %s,order=none' "$f"; done)
+against 'order=none' '1 x' "rejoin-log$none" "sort -m $iso"
+emitters=$(for f in "$dir"/iso/*; do printf " '%s,emitter=app.[0-9]+'" "$f"; done)
+against 'emitters' '1 x' "rejoin-log$emitters" "sort -m $iso"
+against 'a lifecycle rule' '1 x' "rejoin-log --rules $dir/life.conf $iso" "sort -m $iso"
+memory 'plain' '< 32 MiB' rejoin-log "$dir"/iso/*
+memory 'JSON' '< 32 MiB' rejoin-log --json "$dir"/iso/*
+memory 'explain' '< 32 MiB' rejoin-log --explain "$dir"/iso/*
+# shellcheck disable=SC2086	# words
+memory 'order=none' '< 32 MiB and a window' rejoin-log $none
+# shellcheck disable=SC2086
+memory 'order=none, --buffer 4M' '< 48 MiB' rejoin-log --buffer 4M $none
 rm -r "$dir/iso"
+head -c 200000000 /dev/zero | tr '\0' x >"$dir/long"
+memory 'a 200 MB line' '< 16 MiB' rejoin-log "$dir/long"
+memory 'a 200 MB line, JSON' '< 16 MiB' rejoin-log --json "$dir/long"
+rm "$dir/long"
 make_logs syslog 8 "$size" syslog
-against 'in the syslog format' '>= 1.2 x' "rejoin-log $dir/syslog/*" "sort -m $dir/syslog/*"
+both 'in the syslog format' '4 x' - "rejoin-log $dir/syslog/*" "sort -m $dir/syslog/*"
+against 'the same on one core' '2.5 x' "taskset -c 0 rejoin-log $dir/syslog/*" "sort -m $dir/syslog/*"
 rm -r "$dir/syslog"
 make_logs ids 8 "$size" ids
-against 'with an id on every line, one pass' '>= 1.2 x' "rejoin-log --rules $dir/ids.conf $dir/ids/*" "sort -m $dir/ids/*"
-against 'the same on one core' '-' "taskset -c 0 rejoin-log --rules $dir/ids.conf $dir/ids/*" "taskset -c 0 sort -m $dir/ids/*"
-against 'the same, a clock 20 ms off' '-' "rejoin-log --rules $dir/ids.conf --offset off --offset n000.log=20ms $dir/ids/*" "sort -m $dir/ids/*"
-against 'the same, --exact' '>= 0.6 x' "rejoin-log --exact --rules $dir/ids.conf $dir/ids/*" "sort -m $dir/ids/*"
-for how in '' --exact; do
+ids="--rules $dir/ids.conf $dir/ids/*" sorted="sort -m $dir/ids/*"
+both 'with an id on every line, one pass' '2.4 x' - "rejoin-log $ids" "$sorted"
+against 'the same on one core' '1.3 x' "taskset -c 0 rejoin-log $ids" "$sorted"
+both 'the same, a clock 20 ms off' '1.8 x' - "rejoin-log --offset off --offset n000.log=20ms $ids" "$sorted"
+both 'the same, --exact' '1.5 x' - "rejoin-log --exact $ids" "$sorted"
+against 'the same, --json' '1.3 x' "rejoin-log --json $ids" "$sorted"
+for how in '' --exact --json --explain; do
 	# shellcheck disable=SC2086	# none or one word
-	printf 'memory, ids%s\t-\t%s MiB\t%s\n' "${how:+, $how}" \
-		"$(($(/usr/bin/time -f %M rejoin-log $how --rules "$dir/ids.conf" "$dir"/ids/* 2>&1 >/dev/null | tail -1) / 1024))" \
-		"$([ -n "$how" ] && echo - || echo '< 32 MiB')"
+	memory "ids${how:+, $how}" '< 32 MiB' rejoin-log $how --rules "$dir/ids.conf" "$dir"/ids/*
 done
 rm -r "$dir/ids"
 make_logs many 64 2 iso
-against 'rejoin-log, 64 x 2 MiB' '>= 2 x' "rejoin-log $dir/many/*" "sort -m --batch-size=64 $dir/many/*"
+both 'rejoin-log, 64 x 2 MiB' '4.5 x' - "rejoin-log $dir/many/*" "sort -m --batch-size=64 $dir/many/*"
 other 'lnav -n, 64 x 2 MiB' "lnav -n $dir/many/*" "rejoin-log $dir/many/*"
 rm -r "$dir/many"
+mkdir "$dir/thousand"
+"$dir/gen" "$dir/thousand" 1000 65536 iso
+both 'rejoin-log, 1,000 x 64 KiB' '3.5 x' - "rejoin-log $dir/thousand/*" "sort -m --batch-size=64 $dir/thousand/*"
+memory '1,000 files' '< 64 MiB' rejoin-log "$dir"/thousand/*
+rm -r "$dir/thousand"
 make_logs clf 8 16 clf
 other 'mergelog, 8 x 16 MiB' "mergelog $dir/clf/*" "rejoin-log $dir/clf/*,format=auto"
 rm -r "$dir/clf"

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FILES_MAX = 1024, FLYING = 64 };
+enum { FILES_MAX = 1000, FLYING = 64 };
 
 static uint64_t state = 0x9e3779b97f4a7c15;
 
