@@ -154,7 +154,7 @@ check: deps $(BATS_BUILT) $(UNITS_BUILT)
 	$(Q)$(check_with) lint unit bats
 lint: deps all
 	$(Q)$(check_with) lint
-unit: deps $(UNITS_BUILT)
+unit: deps $(UNITS_BUILT) $(HELPERS:%=$B/libexec/rejoin/%)
 	$(Q)$(check_with) unit
 bats: deps $(BATS_BUILT)
 	$(Q)T='$(T)' $(check_with) bats
