@@ -160,8 +160,8 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	run_merge(&set->run, all, &out, &count);
 	ask_end(ask);
 	render_flush(&out);
-	if (out.error)
-		die(EXIT_TROUBLE, out.error, "standard output");
+	if (out.w.error)
+		die(EXIT_TROUBLE, out.w.error, "standard output");
 	render_release(&out);
 	if (set->svg)
 		save_svg(set, pic);
@@ -229,8 +229,8 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 	if (follow_open(&spec, &out, &w.count, &w.follow, &f) < 0)
 		fail_die(&f);
 	signo = follow_run(w.follow);
-	if (out.error)
-		die(EXIT_TROUBLE, out.error, "standard output");
+	if (out.w.error)
+		die(EXIT_TROUBLE, out.w.error, "standard output");
 	sum_up(&w.count, false);
 	follow_close(w.follow);
 	render_release(&out);

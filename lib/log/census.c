@@ -135,7 +135,7 @@ read_all(struct census *c, unsigned threads)
 	struct render none;
 
 	render_init(&none, -1, NULL);
-	if (!merge_parallel(c->v, c->n, threads, 0, &watch, &none, &count))
+	if (!merge_parallel(c->v, c->n, threads, 0, &watch, NULL, &none, &count))
 		merge_watched(c->v, c->n, &watch);
 	render_release(&none);
 	past_release(&c->past);

@@ -136,7 +136,7 @@ order_easily(struct source **v, unsigned n, const struct order_spec *spec, struc
 	 * core has two workers, too: this is the cheaper way.
 	 */
 	done = is_easy(&e, v, n) && merge_parallel(v, n, spec->threads < 2 ? 2 : spec->threads, spec->piece,
-	    spec->census && census_is_clean(spec->census) ? NULL : &watch, out, merged);
+	    spec->census && census_is_clean(spec->census) ? NULL : &watch, NULL, out, merged);
 	order_count_merged(count, merged);
 	order_release(&e.order);
 	past_release(&e.past);

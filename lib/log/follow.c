@@ -277,7 +277,7 @@ caught_up(void *cookie)
 {
 	struct follow *fo = cookie;
 
-	if (fo->out->ring)
+	if (fo->out->last)
 		render_end_last(fo->out);
 }
 
@@ -315,7 +315,7 @@ unread(int fd, short events, void *cookie)
 	(void)events;
 	loop_unwatch(fo->loop, fd);
 	raise(SIGPIPE);
-	fo->out->error = -EPIPE;	/* where that is ignored */
+	fo->out->w.error = -EPIPE;	/* where that is ignored */
 	loop_stop(fo->loop, 0);
 }
 
@@ -374,10 +374,10 @@ follow_run(struct follow *fo)
 	/* With a state, what is held will be read again. */
 	if (fo->signo && !fo->spec.state_path)
 		live_drain(fo->live);
-	if (fo->out->ring)
+	if (fo->out->last)
 		render_end_last(fo->out);
 	fo->ended = true;
-	if (fo->spec.state_path && fo->out->error == 0)
+	if (fo->spec.state_path && fo->out->w.error == 0)
 		commit(fo);
 	return fo->signo;
 }

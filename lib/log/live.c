@@ -374,11 +374,11 @@ end_turn(struct live *v, bool any, bool more)
 		v->caught_up = true;
 		v->spec.caught_up(v->spec.cookie);
 	}
-	if (!v->order.out->ring)
+	if (!v->order.out->last)
 		render_flush(v->order.out);
-	if (any && v->order.out->error == 0)
+	if (any && v->order.out->w.error == 0)
 		v->spec.written(v->spec.cookie);
-	if (v->order.out->error || (!more && all_have_ended(v, NULL)))
+	if (v->order.out->w.error || (!more && all_have_ended(v, NULL)))
 		loop_stop(v->loop, 0);
 	else if (more)
 		loop_timer_set(v->loop, &v->turn, 0);
@@ -404,7 +404,7 @@ turn(void *cookie)
 		if (in->awake || (in->source && in->source->cur < in->source->hi))
 			in->awake = open_lane(v, in) && !v->order.lanes[in->lane].ended;
 	}
-	while (n < TURN_RECORDS && o->out->error == 0 && (e = choose(v))) {
+	while (n < TURN_RECORDS && o->out->w.error == 0 && (e = choose(v))) {
 		order_emit(o, e);
 		n++;
 	}
@@ -530,7 +530,7 @@ live_drain(struct live *v)
 	v->order.clock_ms = clock_mono_ms();
 	for (size_t i = 0; i < v->n_inputs; i++)
 		open_lane(v, v->inputs[i]);
-	while (v->order.out->error == 0 && (e = choose(v)))
+	while (v->order.out->w.error == 0 && (e = choose(v)))
 		order_emit(&v->order, e);
 	tell_passed(v);
 	render_flush(v->order.out);

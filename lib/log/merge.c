@@ -98,6 +98,10 @@ put(struct render *out, struct source *s, const struct record *r)
 	const char *p = r->p;
 	size_t n = r->n;
 
+	if (out->style) {
+		render_record(out, s, &(struct shown){ s, r, NULL, NULL, 0 });
+		return;
+	}
 	render_bytes(out, p, n, false);
 	while (r->more && source_rest(s, &p, &n))
 		render_bytes(out, p, n, true);
@@ -105,19 +109,21 @@ put(struct render *out, struct source *s, const struct record *r)
 
 bool
 merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_watch *watch,
-    struct ledger *l, struct render *out, struct merge_count *count)
+    struct ledger *l, struct filter *filter, struct render *out, struct merge_count *count)
 {
 	bool silent = watch && watch->silent, good;
 	int64_t newest = INT64_MIN, inherited = 0;
 	struct merge m;
 	unsigned top = start(&m, v, n);
 
-	while (m.key[top] < limit && out->error == 0) {
+	while (m.key[top] < limit && out->w.error == 0) {
 		if (watch)
 			watch->each(v[top], &m.head[top], l, watch->cookie);
-		if (!silent)
-			put(out, v[top], &m.head[top]);
-		count->records++;
+		if (!filter || filter_wants(v[top], &m.head[top], filter)) {
+			if (!silent)
+				put(out, v[top], &m.head[top]);
+			count->records++;
+		}
 		inherited += m.head[top].inherited;
 		if (m.key[top] > newest)
 			newest = m.key[top];
@@ -126,7 +132,7 @@ merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_wat
 	}
 	count->inherited += inherited;
 	count->newest_ns = newest;
-	good = m.key[top] == ENDED || out->error;
+	good = m.key[top] == ENDED || out->w.error;
 	release(&m);
 	return good;
 }
@@ -159,28 +165,7 @@ merge_watched(struct source **v, unsigned n, const struct merge_watch *watch)
 }
 
 void
-merge_run(struct source **v, unsigned n, struct render *out,
-    bool (*wanted)(struct source *s, const struct record *r, void *cookie), void *cookie,
-    struct merge_count *count)
+merge_run(struct source **v, unsigned n, struct filter *filter, struct render *out, struct merge_count *count)
 {
-	struct merge m;
-	unsigned top;
-
-	if (!wanted && !out->style) {
-		merge_range(v, n, ENDED, NULL, NULL, out, count);
-		return;
-	}
-	top = start(&m, v, n);
-	while (m.key[top] != ENDED && out->error == 0) {
-		struct record *r = &m.head[top];
-
-		if (!wanted || wanted(v[top], r, cookie)) {
-			render_record(out, v[top], &(struct shown){ v[top], r, NULL, NULL, 0 });
-			count->records++;
-		}
-		count->inherited += r->inherited;
-		advance(&m, top, n);
-		top = replay(&m, top);
-	}
-	release(&m);
+	merge_range(v, n, ENDED, NULL, NULL, filter, out, count);
 }

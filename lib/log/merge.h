@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "log/ledger.h"
+#include "output/filter.h"
 #include "output/render.h"
 #include "record/rule.h"
 #include "record/source.h"
@@ -39,22 +40,20 @@ struct merge_watch {
 };
 
 /*
- * Merge V, sorted by rank, into OUT.  WANTED, where it is not NULL, decides
- * which records are shown.  Stops early where OUT has an error.
+ * Merge V, sorted by rank, into OUT; FILTER, where it is not NULL, decides
+ * which records are printed and counted.  Stops early where OUT has an error.
  */
-void merge_run(struct source **v, unsigned n, struct render *out,
-    bool (*wanted)(struct source *s, const struct record *r, void *cookie), void *cookie,
-    struct merge_count *count);
+void merge_run(struct source **v, unsigned n, struct filter *filter, struct render *out, struct merge_count *count);
 
 /*
  * As merge_run() of seekable files, by THREADS workers: the range of keys is
  * cut where every file can be cut by bisection, and the pieces, of about PIECE
  * bytes (0: as many as is best), are merged side by side and written in order.
- * false where the sources do not allow it, and nothing was done.  WATCH may be
- * NULL.
+ * false where the sources do not allow it, and nothing was done.  WATCH and
+ * FILTER may be NULL; each worker has a share of FILTER.
  */
 bool merge_parallel(struct source **v, unsigned n, unsigned threads, size_t piece, const struct merge_watch *watch,
-    struct render *out, struct merge_count *count);
+    const struct filter *filter, struct render *out, struct merge_count *count);
 
 /* Watch the merge of V by one thread, in ranges of a number of records, while they are accepted; nothing is written. */
 void merge_watched(struct source **v, unsigned n, const struct merge_watch *watch);
@@ -64,6 +63,6 @@ void merge_watched(struct source **v, unsigned n, const struct merge_watch *watc
  * beyond, and the work is in vain.  What WATCH says of each goes to L.
  */
 bool merge_range(struct source **v, unsigned n, int64_t limit, const struct merge_watch *watch,
-    struct ledger *l, struct render *out, struct merge_count *count);
+    struct ledger *l, struct filter *filter, struct render *out, struct merge_count *count);
 
 #endif

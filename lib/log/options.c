@@ -93,7 +93,7 @@ options_set(struct options *o, int key)
 {
 	static const char *const orders[] = { "causal", "minimax", "time", NULL };
 	static const char *const prefixes[] = { "never", "auto", "always", NULL };
-	static const char *const formats[] = { "text", "jsonl", NULL };
+	static const char *const formats[] = { "text", "jsonl", "json", NULL };
 	struct fail f;
 
 	switch (key) {
@@ -126,7 +126,7 @@ options_set(struct options *o, int key)
 		o->run.style.explain = true;
 		break;
 	case OPT_KEY_FORMAT:
-		o->run.style.json = opt_word("--format", formats) == 1;
+		o->run.style.json = opt_word("--format", formats) >= 1;
 		break;
 	case OPT_GRAPH:
 		o->graph = true;

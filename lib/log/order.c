@@ -593,7 +593,7 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 		order_load(o, &o->lanes[i]);
 	if (o->spec->mode == ORDER_MINIMAX)
 		order_minimax(o);
-	while (!settled && o->out->error == 0 && (e = choose(o))) {
+	while (!settled && o->out->w.error == 0 && (e = choose(o))) {
 		order_emit(o, e);
 		if (++turns % NOW_AND_THEN)
 			continue;

@@ -63,6 +63,7 @@ struct parallel {
 
 struct worker {
 	struct parallel *p;
+	struct filter filter, *filters;	/* FILTERS: NULL for none, or FILTER */
 	struct source **views;
 	pthread_t thread;
 };
@@ -180,7 +181,7 @@ take(struct parallel *p, size_t *index)
 	*index = p->taken++;
 	c = &p->ring[*index % p->slots];
 	c->state = CHUNK_TAKEN;
-	c->out.len = 0;
+	c->out.w.len = 0;
 	c->out.torn = c->zoned = false;
 	c->count = (struct merge_count){ 0 };
 	ledger_clear(&c->ledger);
@@ -208,7 +209,8 @@ work(void *cookie)
 		pthread_mutex_unlock(&p->lock);
 		for (unsigned i = 0; i < p->n; i++)
 			source_range(w->views[i], c->from[i], c->to[i]);
-		good = merge_range(w->views, p->n, p->cuts[index], p->watch, &c->ledger, &c->out, &c->count);
+		good = merge_range(w->views, p->n, p->cuts[index], p->watch, &c->ledger, w->filters, &c->out,
+		    &c->count);
 		if (p->watch && c->count.newest_ns > c->ledger.newest_ns)
 			c->ledger.newest_ns = c->count.newest_ns;
 		for (unsigned i = 0; i < p->n; i++) {
@@ -225,14 +227,14 @@ work(void *cookie)
 }
 
 static void
-setup(struct parallel *p)
+setup(struct parallel *p, const struct render_style *style)
 {
 	unsigned n = p->n;
 
 	p->slots = p->threads + 1;
 	p->ring = xcalloc(p->slots, sizeof *p->ring);
 	for (unsigned i = 0; i < p->slots; i++) {
-		render_init(&p->ring[i].out, -1, NULL);
+		render_init(&p->ring[i].out, -1, style);
 		p->ring[i].from = xcalloc(n, sizeof *p->ring[i].from);
 		p->ring[i].to = xcalloc(n, sizeof *p->ring[i].to);
 	}
@@ -367,7 +369,7 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 		count->records += c->count.records;
 		count->inherited += c->count.inherited;
 		pthread_mutex_lock(&p->lock);
-		p->stop = out->error != 0;
+		p->stop = out->w.error != 0;
 		c->state = CHUNK_FREE;
 		p->written++;
 		pthread_cond_broadcast(&p->changed);
@@ -379,7 +381,7 @@ collect(struct parallel *p, struct render *out, struct merge_count *count)
 
 bool
 merge_parallel(struct source **v, unsigned n, unsigned threads, size_t piece, const struct merge_watch *watch,
-    struct render *out, struct merge_count *count)
+    const struct filter *filter, struct render *out, struct merge_count *count)
 {
 	struct parallel p = { .v = v, .n = n, .threads = threads, .watch = watch };
 	struct worker *w;
@@ -395,10 +397,14 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, size_t piece, co
 		release(&p);
 		return false;
 	}
-	setup(&p);
+	setup(&p, out->style);
 	w = xcalloc(threads, sizeof *w);
 	for (unsigned i = 0; i < threads; i++) {
 		w[i].p = &p;
+		if (filter) {
+			filter_share(&w[i].filter, filter);
+			w[i].filters = &w[i].filter;
+		}
 		w[i].views = xcalloc(n, sizeof(struct source *));
 		for (unsigned j = 0; j < n; j++)
 			w[i].views[j] = source_view(v[j], 0, 0, p.read_bytes);
@@ -408,10 +414,10 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, size_t piece, co
 	collect(&p, out, count);
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(w[i].thread, NULL);
-	if (p.written < p.n_cuts && out->error == 0) {
+	if (p.written < p.n_cuts && out->w.error == 0) {
 		for (unsigned j = 0; j < n; j++)
 			source_range(w[0].views[j], p.ring[p.written % p.slots].from[j], INT64_MAX);
-		merge_range(w[0].views, n, INT64_MAX, NULL, NULL, out, count);
+		merge_range(w[0].views, n, INT64_MAX, NULL, NULL, w[0].filters, out, count);
 	}
 	for (unsigned j = 0; j < n; j++)
 		for (unsigned i = 0; i < threads; i++)
@@ -421,6 +427,8 @@ merge_parallel(struct source **v, unsigned n, unsigned threads, size_t piece, co
 		for (unsigned j = 0; j < n; j++)
 			source_close(w[i].views[j], NULL);
 		free(w[i].views);
+		if (filter)
+			filter_release(&w[i].filter);
 	}
 	free(w);
 	release(&p);

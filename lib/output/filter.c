@@ -6,6 +6,22 @@ filter_is_any(const struct filter *f)
 	return f->since_ns != INT64_MIN || f->until_ns != INT64_MAX || f->level >= 0 || f->include || f->exclude;
 }
 
+void
+filter_share(struct filter *to, const struct filter *f)
+{
+	*to = *f;
+	to->include = f->include ? regex_share(f->include) : NULL;
+	to->exclude = f->exclude ? regex_share(f->exclude) : NULL;
+}
+
+void
+filter_release(struct filter *f)
+{
+	regex_free(f->include);
+	regex_free(f->exclude);
+	f->include = f->exclude = NULL;
+}
+
 bool
 filter_wants(struct source *s, const struct record *r, void *filter)
 {

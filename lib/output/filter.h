@@ -1,6 +1,6 @@
 /*
- * filter - which records are shown.  All are merged, whatever is shown: what
- * is left out still decides where the others stand.
+ * filter - which records are printed.  All records are merged, because a record
+ * that is not printed still decides where the others stand.
  */
 #ifndef OUTPUT_FILTER_H
 #define OUTPUT_FILTER_H
@@ -21,6 +21,10 @@ struct filter {
 
 /* Does it leave anything out? */
 bool filter_is_any(const struct filter *f);
+
+/* TO is F for another thread: what it matched last is its own.  Release it before F. */
+void filter_share(struct filter *to, const struct filter *f);
+void filter_release(struct filter *f);
 
 /* FILTER is a struct filter.  A record without a level passes that test. */
 bool filter_wants(struct source *s, const struct record *r, void *filter);

@@ -13,16 +13,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/buf.h"
+#include "output/jsonl.h"
+#include "output/writer.h"
 #include "record/source.h"
 
 struct shown;
 
 /*
- * Who draws records instead of having them printed (output/picture.h): the N
- * bytes of P are X's; what there is to print by now is added to OUT.
+ * Draws records instead of printing them (output/picture.h): the N bytes of P
+ * are those of X, of a long record the first piece; what there is to print by
+ * now is added to OUT.
  */
 struct render_artist {
 	void (*record)(struct render_artist *a, const struct shown *x, const char *p, size_t n, struct buf *out);
@@ -50,25 +52,23 @@ struct shown {
 };
 
 struct render {
-	int fd;			/* -1: the bytes stay in BUF, which grows */
-	int error;
+	struct writer w;
 	bool torn;		/* the last byte is no newline */
 	bool line_buffered;	/* each record is written as soon as it is known */
-	char *buf;
-	size_t len, cap;
 	const struct render_style *style;	/* NULL for bytes alone */
-	struct buf line;	/* of a record that comes in pieces, for JSON and for LAST */
-	struct buf *ring;	/* the last records, LAST of them */
-	unsigned long shown;
+	struct jsonl jsonl;
+	struct writer *last;	/* a ring buffer of STYLE->last records */
+	unsigned long shown;	/* records that went into it */
 };
 
+/* Write to FD; -1: the bytes stay in the writer's buffer. */
 void render_init(struct render *r, int fd, const struct render_style *style);
 void render_release(struct render *r);
 
 /* A source's name, or what holds one: for a TERMINAL, what it would obey is escaped, newlines too. */
 void render_name(struct buf *out, const char *text, bool terminal);
 
-/* Empties the buffer; with LAST, that is the end. */
+/* Returns when all is written; with LAST, that is the end. */
 void render_flush(struct render *r);
 
 /* With LAST: write them now, and from here on all. */
@@ -80,19 +80,13 @@ void render_record(struct render *r, struct source *s, const struct shown *x);
 /* All that CHUNK, whose bytes stayed in its buffer, holds. */
 void render_chunk(struct render *r, const struct render *chunk);
 
-/* Room for N more bytes. */
-void render_room(struct render *r, size_t n);
-
 /* The bytes of a record, or of a piece of it that follows. */
 static inline void
 render_bytes(struct render *r, const char *p, size_t n, bool piece)
 {
-	if (r->cap - r->len < n + 1)
-		render_room(r, n + 1);
 	if (r->torn && !piece)
-		r->buf[r->len++] = '\n';
-	memcpy(r->buf + r->len, p, n);
-	r->len += n;
+		writer_put(&r->w, "\n", 1);
+	writer_put(&r->w, p, n);
 	if (n)
 		r->torn = p[n - 1] != '\n';
 }

@@ -97,7 +97,7 @@ merge(struct source **s, enum how how, unsigned flags, const struct rules *rules
 	for (unsigned i = 0; i < SOURCES; i++)
 		s[i]->offset_ns = offsets[i];
 	if (how == BY_TIME)
-		merge_run(s, SOURCES, out, NULL, NULL, &plain);
+		merge_run(s, SOURCES, NULL, out, &plain);
 	else
 		order_run(s, SOURCES, &spec, out, &count);
 	census_free(census);
@@ -147,9 +147,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		render_init(&out, -1, NULL);
 		merge(s, how, data[0], how < EASY ? &rules : &easy, &out);
-		assert(sum(out.buf, out.len, &got_lines) == want);
+		assert(sum(out.w.buf, out.w.len, &got_lines) == want);
 		assert(got_lines == lines);
-		hash = hash_bytes(0, out.buf, out.len);
+		hash = hash_bytes(0, out.w.buf, out.w.len);
 		if (how == EASY)
 			alone = hash;
 		assert(how != EASY_WORKERS || hash == alone);

@@ -105,7 +105,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	render_init(&out, -1, &style);
 	order_run(s, 2, &spec, &out, &count);
 	render_flush(&out);
-	check_rows(out.buf, out.len, graph.width);
+	check_rows(out.w.buf, out.w.len, graph.width);
 	svg_format(pic->svg, &doc);
 	if (xml_check(doc.s, doc.len))
 		abort();

@@ -242,7 +242,7 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 	render_init(&out, -1, NULL);
 	order_run(s, hosts, &spec, &out, &count);
 	render_bytes(&out, "", 1, true);
-	p = out.buf;
+	p = out.w.buf;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned want = next_of(v, n), got;
 
@@ -251,7 +251,7 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 			fail_test(seed, "record %u of %u is missing", i, n);
 		got = (unsigned)strtoul(p + 3, NULL, 10);
 		if (got != want)
-			fail_test(seed, "exact %d: place %u has record %u and not %u\n%s", exact, i, got, want, out.buf);
+			fail_test(seed, "exact %d: place %u has record %u and not %u\n%s", exact, i, got, want, out.w.buf);
 		v[want].out = true;
 		p += 3;
 	}
@@ -363,7 +363,7 @@ judge(struct render *out, unsigned events)
 	struct result r = { 0 };
 	unsigned *order = xcalloc(events + 1, sizeof *order), *tmp = xcalloc(events + 1, sizeof *tmp);
 	unsigned seq[HOSTS] = { 0 };
-	char *sent = xcalloc(events + 1, 1), *wanted = xcalloc(events + 1, 1), *p = out->buf, *end = p + out->len;
+	char *sent = xcalloc(events + 1, 1), *wanted = xcalloc(events + 1, 1), *p = out->w.buf, *end = p + out->w.len;
 
 	for (char *nl; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1) {
 		unsigned h, s, g;
@@ -433,10 +433,10 @@ run(const struct world *w, const struct rules *rules, enum how how)
 		spec.buffer = SIZE_MAX;
 	}
 	if (how == TIME_ONLY)
-		merge_run(s, HOSTS, &out, NULL, NULL, &plain);
+		merge_run(s, HOSTS, NULL, &out, &plain);
 	else
 		order_run(s, HOSTS, &spec, &out, &count);
-	hash = hash_bytes(0, out.buf, out.len);
+	hash = hash_bytes(0, out.w.buf, out.w.len);
 	r = judge(&out, w->events);
 	r.hash = hash;
 	r.count = count;

@@ -120,7 +120,7 @@ merge(const struct buf *logs, const struct rules *rules, unsigned threads, size_
 static bool
 same(const struct outcome *a, const struct outcome *b)
 {
-	return a->out.len == b->out.len && memcmp(a->out.buf, b->out.buf, a->out.len) == 0 &&
+	return a->out.w.len == b->out.w.len && memcmp(a->out.w.buf, b->out.w.buf, a->out.w.len) == 0 &&
 	    a->count.records == b->count.records && a->count.unmatched == b->count.unmatched &&
 	    a->count.late == b->count.late && a->count.dropped == b->count.dropped &&
 	    a->count.inherited == b->count.inherited;
@@ -132,10 +132,10 @@ tell(const char *what, const struct outcome *x)
 	const struct order_count *c = &x->count;
 
 	fprintf(stderr, "%s: %zu bytes, %jd records, %jd unmatched, %jd late, %jd dropped, %jd inherited\n", what,
-	    x->out.len, (intmax_t)c->records, (intmax_t)c->unmatched, (intmax_t)c->late, (intmax_t)c->dropped,
+	    x->out.w.len, (intmax_t)c->records, (intmax_t)c->unmatched, (intmax_t)c->late, (intmax_t)c->dropped,
 	    (intmax_t)c->inherited);
 	if (getenv("VERBOSE"))
-		fwrite(x->out.buf, 1, x->out.len, stderr);
+		fwrite(x->out.w.buf, 1, x->out.w.len, stderr);
 }
 
 static void

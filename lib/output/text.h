@@ -1,0 +1,21 @@
+/*
+ * text - a record as text: its bytes, with what the style puts before them.
+ *
+ * On a terminal what it would obey is escaped, see base/utf8.h.
+ */
+#ifndef OUTPUT_TEXT_H
+#define OUTPUT_TEXT_H
+
+#include "output/writer.h"
+#include "record/source.h"
+
+struct shown;
+struct render_style;
+
+/* A source's name, or what holds one: for a TERMINAL, what it would obey is escaped, newlines too. */
+void text_name(struct writer *w, const char *name, bool terminal);
+
+/* The record of X, whose further pieces come from S; returns the last byte written, or '\n' for none. */
+char text_record(struct writer *w, const struct render_style *style, struct source *s, const struct shown *x);
+
+#endif
