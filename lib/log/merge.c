@@ -99,7 +99,7 @@ put(struct render *out, struct source *s, const struct record *r)
 	size_t n = r->n;
 
 	if (out->style) {
-		render_record(out, s, &(struct shown){ s, r, NULL, NULL, 0 });
+		render_record(out, s, &(struct shown){ .source = s, .record = r });
 		return;
 	}
 	render_bytes(out, p, n, false);

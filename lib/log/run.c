@@ -61,17 +61,16 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct or
 	census_free(census);
 }
 
-/* Can several threads filter and write the records?  A regular expression of a source or a format is not shared out. */
+/* Can several threads filter and write the records?  The views of a source match its emitter with one regular expression. */
 static bool
-is_threadable(const struct run *run, const struct sources *all, const struct render *out)
+is_threadable(const struct sources *all, const struct render *out)
 {
 	const struct render_style *style = out->style;
-	bool fields = run->filter.level >= 0 || (style && style->json);
 
 	if (out->line_buffered || (style && (style->last || style->artist)))
 		return false;
-	for (unsigned i = 0; fields && i < all->n; i++)
-		if (all->v[i]->emitter || all->v[i]->fmt->line)
+	for (unsigned i = 0; style && style->json && i < all->n; i++)
+		if (all->v[i]->emitter)
 			return false;
 	return true;
 }
@@ -81,7 +80,7 @@ merge_by_time(struct run *run, struct sources *all, struct render *out, struct o
 {
 	struct filter *filter = filter_is_any(&run->filter) ? &run->filter : NULL;
 
-	if (!is_threadable(run, all, out) ||
+	if (!is_threadable(all, out) ||
 	    !merge_parallel(all->v, all->n, threads(), 0, NULL, filter, out, &run->merged))
 		merge_run(all->v, all->n, filter, out, &run->merged);
 	order_count_merged(count, &run->merged);

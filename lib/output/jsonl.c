@@ -183,7 +183,9 @@ put_parts(struct writer *w, const struct shown *x, const char *p, size_t n)
 
 	if (!meta && !x->source->emitter && !json && !x->source->fmt->line && x->source->fmt->where < WHERE_JSON)
 		return;
-	if (!source_fields(x->source, p, n, &fields))
+	if (x->fields)
+		fields = *x->fields;
+	else if (!source_fields(x->source, p, n, &fields))
 		fields = (struct fields){ .v[0].p = NULL };
 	while (text.n && (p[text.n - 1] == '\n' || p[text.n - 1] == '\r'))
 		text.n--;

@@ -42,10 +42,11 @@ struct render_style {
 	struct render_artist *artist;	/* minds LAST itself; NULL for none */
 };
 
-/* What there is to say about a record but its text. */
+/* A record to be written, and what the merge says about it. */
 struct shown {
 	const struct source *source;
 	const struct record *record;
+	const struct fields *fields;	/* the format's; NULL: the output finds them where it needs them */
 	const char *mark;	/* NULL for none */
 	const char *why;	/* for explain and JSON; NULL for nothing but its time */
 	int64_t moved_ns;	/* how much later than its time it stands */
