@@ -60,7 +60,6 @@ struct agent {
 	const char *goal;	/* as the option has it; NULL for the settings' */
 	char *state;		/* the state directory */
 	bool once;
-	enum exit_status status;	/* to end with */
 };
 
 static void
@@ -100,18 +99,8 @@ on_settled(bool failed, void *cookie)
 {
 	struct agent *a = cookie;
 
-	if (!a->once)
-		return;
-	a->status = failed ? EXIT_NO : EXIT_OK;
-	reconcile_stop(a->reconciler);
-}
-
-static void
-on_stopped(void *cookie)
-{
-	struct agent *a = cookie;
-
-	loop_stop(a->loop, 0);
+	if (a->once)
+		loop_shutdown(a->loop, failed ? EXIT_NO : EXIT_OK);
 }
 
 static void
@@ -119,7 +108,7 @@ on_signal(void *cookie)
 {
 	struct agent *a = cookie;
 
-	reconcile_stop(a->reconciler);
+	loop_shutdown(a->loop, EXIT_OK);
 }
 
 static void
@@ -196,7 +185,7 @@ open_all(struct agent *a, char *const *inventories)
 		.settings = &a->settings, .state = a->state,
 		.inventory = { .inventories = inventories, .group = a->profile->gid },
 		.publish = on_publish, .busy = on_busy, .log = on_log, .settled = on_settled,
-		.stopped = on_stopped, .cookie = a,
+		.cookie = a,
 	};
 	struct fail f;
 
@@ -245,7 +234,7 @@ main(int argc, char *argv[])
 	struct agent a = { .loop = NULL, .resync = { .fn = on_resync, .cookie = &a } };
 	const char *name = NULL;
 	int64_t jobs = 0;
-	int c;
+	int c, status;
 
 	diag_init(argv);
 	while ((c = opt_next(argc, argv, opts,
@@ -280,7 +269,7 @@ main(int argc, char *argv[])
 	a.loop = loop_new();
 	open_all(&a, (char *[]){ a.profile->inventory, NULL });
 	start(&a);
-	loop_run(a.loop);
+	status = loop_run(a.loop);
 	agent_release(&a);
-	finish(a.status);
+	finish((enum exit_status)status);
 }

@@ -16,7 +16,7 @@
 #include "agent/profile.h"
 #include "base/json.h"
 #include "base/opt.h"
-#include "base/spawn.h"
+#include "base/procset.h"
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "component/listing.h"
@@ -142,7 +142,7 @@ static void
 clean_up(struct tool *t)
 {
 	if (!t->complete && t->question.folder)
-		spawn_kill_marked(t->question.folder);
+		procset_signal_mark(t->question.folder, SIGKILL);
 	question_release(&t->question);
 	if (!t->signo)
 		return;

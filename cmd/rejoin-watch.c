@@ -54,8 +54,7 @@ struct watch {
 	struct loop *loop;
 	struct watcher *watcher;
 	struct outlet *outlet;
-	struct loop_timer stop;
-	bool is_ending;
+	struct loop_stage stop;
 	int status;
 };
 
@@ -85,17 +84,12 @@ acted(bool yes, const char *why, void *cookie)
 	watcher_acted(w->watcher, yes, text);
 }
 
-/* From the loop: whoever calls may still need what is ended. */
 static void
 end(enum exit_status status, void *cookie)
 {
 	struct watch *w = cookie;
 
-	if (w->is_ending)
-		return;
-	w->is_ending = true;
-	w->status = (int)status;
-	loop_timer_set(w->loop, &w->stop, 0);
+	loop_shutdown(w->loop, (int)status);
 }
 
 static void
@@ -125,23 +119,7 @@ ready(void *cookie)
 	diag_note("listening");
 }
 
-static void
-watcher_ended(void *cookie)
-{
-	struct watch *w = cookie;
-
-	loop_stop(w->loop, w->status);
-}
-
-static void
-outlet_ended(void *cookie)
-{
-	struct watch *w = cookie;
-
-	watcher_end(w->watcher, watcher_ended, w);
-}
-
-/* First the command, so that what it did is still noted, then what listens. */
+/* The first stage: no more events for the command, which is ended next. */
 static void
 stop(void *cookie)
 {
@@ -149,7 +127,6 @@ stop(void *cookie)
 
 	sdnotify("STOPPING=1");
 	watcher_stop(w->watcher);
-	outlet_end(w->outlet, outlet_ended, w);
 }
 
 static void
@@ -170,14 +147,17 @@ run(struct watch *w)
 	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		die(EXIT_TROUBLE, EBADF, "stdout");
 	w->loop = loop_new();
-	w->stop = (struct loop_timer){ .fn = stop, .cookie = w };
+	w->stop = (struct loop_stage){ .fn = stop, .cookie = w };
 	w->watcher = watcher_new(w->loop, &w->spec, &tell, &f);
 	if (!w->watcher)
 		fail_die(&f);
 	w->outlet = outlet_new(w->loop, w->command, &outlet_tell);
+	loop_stage_add(w->loop, &w->stop);
 	loop_signal(w->loop, SIGINT, on_signal, w);
 	loop_signal(w->loop, SIGTERM, on_signal, w);
-	loop_run(w->loop);
+	w->status = loop_run(w->loop);
+	outlet_free(w->outlet);
+	watcher_free(w->watcher);
 	loop_free(w->loop);
 }
 

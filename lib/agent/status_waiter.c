@@ -3,7 +3,7 @@
 
 #include "agent/status_method.h"
 #include "agent/status_waiter.h"
-#include "base/notify.h"
+#include "base/inotify.h"
 
 /* Nobody tells of a death, so an agent that tells of its changes is looked at now and then, too. */
 enum { RELOOK_MS = 500 };
@@ -14,8 +14,8 @@ status_waiter_open(struct status_waiter *c, const struct profile *p)
 	*c = (struct status_waiter){ .profile = p, .fd = -1 };
 	if (p->status.method != STATUS_FILE)
 		return;
-	c->fd = notify_open();
-	if (c->fd >= 0 && notify_watch(c->fd, p->status.path) < 0)
+	c->fd = inotify_open();
+	if (c->fd >= 0 && inotify_watch_parent(c->fd, p->status.path) < 0)
 		status_waiter_close(c);
 }
 
@@ -35,7 +35,7 @@ status_waiter_wait(struct status_waiter *c, int64_t timeout_ms)
 
 	poll(&pfd, 1, (int)(timeout_ms >= 0 && timeout_ms < ms ? timeout_ms : ms));
 	if (c->fd >= 0)
-		notify_read(c->fd);
+		inotify_drain(c->fd);
 	else
 		status_waiter_open(c, c->profile);	/* its directory may be there by now */
 }

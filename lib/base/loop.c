@@ -2,14 +2,22 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/io.h"
 #include "base/loop.h"
+#include "base/procset.h"
 #include "base/xalloc.h"
+
+enum { KILL_WAIT_MS = 200 };
+
+static const int64_t DELAY_MAX_MS = INT64_C(1) << 53;	/* so that a sum with the clock cannot overflow */
 
 struct watch {
 	loop_fd_fn *fn;		/* NULL once it is removed */
@@ -22,6 +30,20 @@ struct on_signal {
 	void *cookie;
 };
 
+struct loop_child {
+	struct loop *loop;
+	pid_t pid;
+	int fd;			/* a pidfd */
+	bool session, ending;
+	char *mark;
+	int64_t grace_ms;
+	struct loop_timer deadline, grace;
+	struct loop_child_end end;
+	loop_child_fn *fn;
+	void *cookie;
+	struct loop_child *next;
+};
+
 struct loop {
 	struct pollfd *fds;	/* fds[i] and watches[i] belong together */
 	struct watch *watches;
@@ -32,6 +54,10 @@ struct loop {
 	sigset_t mask, old_mask;
 	int signal_fd;
 	int *ended_by;		/* loop_end_on_signals() */
+	struct loop_child *children;
+	struct loop_stage *stages;	/* newest first */
+	size_t holds;
+	bool shutting_down;
 	bool stopped;
 	int status;
 };
@@ -52,6 +78,8 @@ loop_free(struct loop *l)
 {
 	if (!l)
 		return;
+	while (l->children)
+		loop_child_kill(l->children);
 	if (l->signal_fd >= 0) {
 		close(l->signal_fd);
 		sigprocmask(SIG_SETMASK, &l->old_mask, NULL);
@@ -98,7 +126,7 @@ loop_timer_set(struct loop *l, struct loop_timer *t, int64_t delay_ms)
 	struct loop_timer **p;
 
 	loop_timer_stop(l, t);
-	t->at_ms = clock_mono_ms() + delay_ms;
+	t->at_ms = clock_mono_ms() + (delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS);
 	for (p = &l->timers; *p && (*p)->at_ms <= t->at_ms; p = &(*p)->next)
 		;
 	t->next = *p;
@@ -107,7 +135,7 @@ loop_timer_set(struct loop *l, struct loop_timer *t, int64_t delay_ms)
 }
 
 static void
-take_signals(int fd, short events, void *cookie)
+read_signals(int fd, short events, void *cookie)
 {
 	struct loop *l = cookie;
 	struct signalfd_siginfo si;
@@ -132,12 +160,12 @@ loop_signal(struct loop *l, int signo, loop_fn *fn, void *cookie)
 	if (fd < 0)
 		die(EXIT_TROUBLE, errno, "signalfd");
 	if (l->signal_fd < 0)
-		loop_watch(l, fd, POLLIN, take_signals, l);
+		loop_watch(l, fd, POLLIN, read_signals, l);
 	l->signal_fd = fd;
 }
 
 static void
-sweep(struct loop *l)
+sweep_watches(struct loop *l)
 {
 	size_t n = 0;
 
@@ -155,7 +183,7 @@ fire_timers(struct loop *l)
 	const int64_t now = clock_mono_ms();
 	struct loop_timer *t;
 
-	/* NOW stands still: one that is set again and again does not keep us here */
+	/* NOW stands still: a timer that sets itself again waits for the next round */
 	while (!l->stopped && (t = l->timers) && t->at_ms <= now) {
 		loop_timer_stop(l, t);
 		t->fn(t->cookie);
@@ -163,7 +191,7 @@ fire_timers(struct loop *l)
 }
 
 static int
-delay(const struct loop *l)
+poll_delay(const struct loop *l)
 {
 	int64_t ms;
 
@@ -173,16 +201,224 @@ delay(const struct loop *l)
 	return ms < 0 ? 0 : ms > 1 << 30 ? 1 << 30 : (int)ms;
 }
 
+/* --- child processes */
+
+static void
+child_free(struct loop_child *c)
+{
+	struct loop_child **p = &c->loop->children;
+
+	while (*p != c)
+		p = &(*p)->next;
+	*p = c->next;
+	loop_timer_stop(c->loop, &c->deadline);
+	loop_timer_stop(c->loop, &c->grace);
+	loop_unwatch(c->loop, c->fd);
+	close(c->fd);
+	free(c->mark);
+	free(c);
+}
+
+/* Its process group is its own until it is waited for: the number cannot be reused before. */
+static void
+child_kill_all(void *cookie)
+{
+	struct loop_child *c = cookie;
+
+	kill(-c->pid, SIGKILL);
+	if (c->session)
+		procset_signal_session(c->pid, SIGKILL);
+	if (c->mark)
+		procset_signal_mark(c->mark, SIGKILL);
+}
+
+static void
+child_terminate(struct loop_child *c)
+{
+	if (c->ending)
+		return;
+	c->ending = true;
+	kill(-c->pid, SIGTERM);
+	/* a stopped process takes no SIGTERM until it continues */
+	kill(-c->pid, SIGCONT);
+	loop_timer_set(c->loop, &c->grace, c->grace_ms);
+}
+
+static void
+child_at_deadline(void *cookie)
+{
+	struct loop_child *c = cookie;
+
+	if (!c->ending)
+		c->end.timed_out = true;
+	child_terminate(c);
+}
+
+static void
+child_exited(int fd, short events, void *cookie)
+{
+	struct loop_child *c = cookie;
+	const struct loop_child copy = *c;
+	struct loop_child_end e = c->end;
+	int status = 0;
+
+	(void)fd, (void)events;
+	if (c->ending)
+		child_kill_all(c);	/* the descendants that it left running */
+	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	e.signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	e.status = e.signo ? 128 + e.signo : WEXITSTATUS(status);
+	child_free(c);
+	copy.fn(&e, copy.cookie);
+}
+
+struct loop_child *
+loop_child_add(struct loop *l, const struct loop_child_spec *spec, loop_child_fn *fn, void *cookie)
+{
+	struct loop_child *c;
+	int fd = pidfd_open(spec->pid, 0), err = errno;
+
+	if (fd < 0) {
+		kill(-spec->pid, SIGKILL);
+		while (waitpid(spec->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		errno = err;
+		return NULL;
+	}
+	c = xcalloc(1, sizeof *c);
+	*c = (struct loop_child){
+		.loop = l, .pid = spec->pid, .fd = fd, .session = spec->session,
+		.mark = spec->mark ? xstrdup(spec->mark) : NULL, .grace_ms = spec->grace_ms,
+		.deadline = { .fn = child_at_deadline, .cookie = c },
+		.grace = { .fn = child_kill_all, .cookie = c },
+		.fn = fn, .cookie = cookie, .next = l->children,
+	};
+	l->children = c;
+	loop_watch(l, fd, POLLIN, child_exited, c);
+	if (spec->timeout_ms > 0)
+		loop_timer_set(l, &c->deadline, spec->timeout_ms);
+	return c;
+}
+
+void
+loop_child_signal(struct loop_child *c, int signo)
+{
+	kill(-c->pid, signo);
+}
+
+void
+loop_child_end(struct loop_child *c)
+{
+	if (!c->ending)
+		c->end.ended = true;
+	child_terminate(c);
+}
+
+void
+loop_child_kill(struct loop_child *c)
+{
+	struct pollfd end = { .fd = c->fd, .events = POLLIN };
+
+	child_kill_all(c);
+	/* a process in uninterruptible sleep is left to init in the end */
+	poll(&end, 1, KILL_WAIT_MS);
+	waitpid(c->pid, NULL, WNOHANG);
+	child_free(c);
+}
+
+/* --- shutdown */
+
+void
+loop_stage_add(struct loop *l, struct loop_stage *s)
+{
+	s->next = l->stages;
+	l->stages = s;
+}
+
+void
+loop_stage_remove(struct loop *l, struct loop_stage *s)
+{
+	for (struct loop_stage **p = &l->stages; *p; p = &(*p)->next)
+		if (*p == s) {
+			*p = s->next;
+			return;
+		}
+}
+
+void
+loop_hold(struct loop *l)
+{
+	l->holds++;
+}
+
+void
+loop_release(struct loop *l)
+{
+	l->holds--;
+}
+
+void
+loop_shutdown(struct loop *l, int status)
+{
+	if (l->shutting_down)
+		return;
+	l->shutting_down = true;
+	l->status = status;
+}
+
+bool
+loop_is_shutting_down(const struct loop *l)
+{
+	return l->shutting_down;
+}
+
+static bool
+has_ending_child(const struct loop *l)
+{
+	for (const struct loop_child *c = l->children; c; c = c->next)
+		if (c->ending)
+			return true;
+	return false;
+}
+
+/* Go on with the shutdown as far as nothing has to be waited for. */
+static void
+advance_shutdown(struct loop *l)
+{
+	while (l->holds == 0 && !has_ending_child(l)) {
+		struct loop_stage *s = l->stages;
+
+		if (s) {
+			l->stages = s->next;
+			s->fn(s->cookie);
+			continue;
+		}
+		if (!l->children) {
+			l->stopped = true;
+			return;
+		}
+		for (struct loop_child *c = l->children; c; c = c->next)
+			loop_child_end(c);
+	}
+}
+
+/* --- running */
+
 int
 loop_run(struct loop *l)
 {
-	while (!l->stopped) {
+	for (;;) {
 		size_t n;
 		int ready;
 
-		sweep(l);
+		if (l->shutting_down && !l->stopped)
+			advance_shutdown(l);
+		if (l->stopped)
+			break;
+		sweep_watches(l);
 		n = l->n;	/* watches added in this round wait for the next */
-		ready = poll(l->fds, n, clock_wait(delay(l)));
+		ready = poll(l->fds, n, clock_wait(poll_delay(l)));
 		if (ready < 0 && errno != EINTR)
 			die(EXIT_TROUBLE, errno, "poll");
 		for (size_t i = 0; ready > 0 && i < n; i++)
@@ -191,7 +427,7 @@ loop_run(struct loop *l)
 				    l->watches[i].cookie);
 		fire_timers(l);
 	}
-	l->stopped = false;
+	l->stopped = l->shutting_down = false;
 	return l->status;
 }
 

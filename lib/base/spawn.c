@@ -1,5 +1,3 @@
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -7,18 +5,11 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/io.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
-
-enum { KILL_WAIT_MS = 200 };
-
-static const char mark_name[] = "REJOIN_RUN=";
 
 struct spawn {
 	struct loop *loop;
@@ -26,12 +17,12 @@ struct spawn {
 	spawn_output *output;
 	void *cookie;
 	pid_t pid;
-	int pid_fd, in_fd, out_fd, err_fd;
-	char *in, *mark;
+	struct loop_child *child;	/* while it runs */
+	int in_fd, out_fd, err_fd;
+	char *in;
 	size_t in_len, in_done;
 	bool out_tail;
-	int64_t timeout_ms, grace_ms;
-	struct loop_timer deadline, grace, report;
+	struct loop_timer report;	/* of a program that could not be run */
 	struct spawn_result result;
 };
 
@@ -50,106 +41,43 @@ stop_fd(struct spawn *s, int *fd)
 static void
 spawn_free(struct spawn *s)
 {
-	stop_fd(s, &s->pid_fd);
 	stop_fd(s, &s->in_fd);
 	stop_fd(s, &s->out_fd);
 	stop_fd(s, &s->err_fd);
-	loop_timer_stop(s->loop, &s->deadline);
-	loop_timer_stop(s->loop, &s->grace);
-	loop_timer_stop(s->loop, &s->report);
+	if (s->report.set) {
+		loop_timer_stop(s->loop, &s->report);
+		loop_release(s->loop);
+	}
 	buf_release(&s->result.out);
 	buf_release(&s->result.err);
 	free(s->in);
-	free(s->mark);
 	free(s);
 }
 
 static void
-report(void *cookie)
+report_done(struct spawn *s)
 {
-	struct spawn *s = cookie;
-
 	s->done(&s->result, s->cookie);
 	spawn_free(s);
 }
 
-/* Does the environment of process PID, a name in /proc, carry MARK? */
-static bool
-is_marked(const char *pid, const char *mark)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%s/environ", pid);
-	_cleanup_buf_ struct buf b = BUF_MAX(1 << 20);
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const size_t n = sizeof mark_name - 1;
-
-	if (fd < 0)
-		return false;
-	while (io_read_buf(fd, &b) > 0)
-		;
-	for (const char *p = b.s; p < b.s + b.len; p += strlen(p) + 1)
-		if (strncmp(p, mark_name, n) == 0 && strncmp(p + n, mark, strlen(mark)) == 0)
-			return true;
-	return false;
-}
-
-/* A pidfd is taken first, so that it is the process looked at that is killed. */
-int
-spawn_signal_marked(const char *mark, int signo)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *d;
-	int n = 0;
-
-	while (proc && (d = readdir(proc))) {
-		pid_t pid = isdigit((unsigned char)d->d_name[0]) ? atoi(d->d_name) : 0;
-		_cleanup_fd_ int fd = pid > 1 && pid != getpid() ? pidfd_open(pid, 0) : -1;
-
-		if (fd >= 0 && is_marked(d->d_name, mark) &&
-		    pidfd_send_signal(fd, signo, NULL, 0) == 0)
-			n++;
-	}
-	if (proc)
-		closedir(proc);
-	return n;
-}
-
-int
-spawn_kill_marked(const char *mark)
-{
-	return spawn_signal_marked(mark, SIGKILL);
-}
-
 static void
-kill_hard(void *cookie)
+report_failure(void *cookie)
 {
 	struct spawn *s = cookie;
 
-	kill(-s->pid, SIGKILL);
-	if (s->mark)
-		spawn_kill_marked(s->mark);
+	loop_release(s->loop);
+	report_done(s);
 }
 
 void
 spawn_end(struct spawn *s)
 {
-	if (s->pid <= 0 || s->grace.set)
-		return;
-	s->result.ended = true;
-	kill(-s->pid, SIGTERM);
-	loop_timer_set(s->loop, &s->grace, s->grace_ms);
+	if (s->child)
+		loop_child_end(s->child);
 }
 
-static void
-at_deadline(void *cookie)
-{
-	struct spawn *s = cookie;
-
-	spawn_end(s);
-	s->result.ended = false;
-	s->result.timed_out = true;
-}
-
-/* A command need not read what it is given: no SIGPIPE, whatever its disposition here. */
+/* A program need not read its stdin: no SIGPIPE, whatever its disposition here. */
 static ssize_t
 write_quietly(int fd, const void *p, size_t len)
 {
@@ -169,7 +97,7 @@ write_quietly(int fd, const void *p, size_t len)
 }
 
 static void
-feed(int fd, short events, void *cookie)
+write_input(int fd, short events, void *cookie)
 {
 	struct spawn *s = cookie;
 	ssize_t n = write_quietly(fd, s->in + s->in_done, s->in_len - s->in_done);
@@ -180,12 +108,12 @@ feed(int fd, short events, void *cookie)
 	if (n < 0 && n != -EAGAIN && n != -EPIPE)
 		s->result.in_error = (int)-n;
 	if (s->in_done == s->in_len || (n < 0 && n != -EAGAIN))
-		stop_fd(s, &s->in_fd);	/* a command need not read it all */
+		stop_fd(s, &s->in_fd);	/* a program need not read it all */
 }
 
-/* Forget the first half. */
+/* Drop the first half. */
 static void
-halve(struct buf *out, int64_t *lost)
+drop_half(struct buf *out, int64_t *lost)
 {
 	size_t n = out->len - out->len / 2;
 
@@ -195,12 +123,12 @@ halve(struct buf *out, int64_t *lost)
 }
 
 /*
- * One read from its stdout (or stderr): to whoever asked for it as it comes, or
- * kept; where enough is, into nowhere, or OUT_TAIL makes room first.
- * 0 at the end, < 0 for none now.
+ * One read from its stdout (or stderr): passed to OUTPUT, or kept; beyond OUT_MAX
+ * it is counted and dropped, or, with OUT_TAIL, the oldest half is.
+ * Returns 0 at the end, < 0 where nothing is there now.
  */
 static ssize_t
-drain(struct spawn *s, bool is_out)
+read_output(struct spawn *s, bool is_out)
 {
 	struct buf *keep = is_out ? &s->result.out : &s->result.err;
 	int64_t *lost = is_out ? &s->result.out_lost : &s->result.err_lost;
@@ -209,7 +137,7 @@ drain(struct spawn *s, bool is_out)
 	ssize_t n;
 
 	if (s->out_tail && keep->len == keep->max)
-		halve(keep, lost);
+		drop_half(keep, lost);
 	if (!s->output && keep->len < keep->max)
 		return io_read_buf(fd, keep);
 	n = io_read(fd, sink, sizeof sink);
@@ -221,11 +149,11 @@ drain(struct spawn *s, bool is_out)
 }
 
 static void
-take(int fd, short events, void *cookie)
+output_ready(int fd, short events, void *cookie)
 {
 	struct spawn *s = cookie;
 	bool is_out = fd == s->out_fd;
-	ssize_t n = drain(s, is_out);
+	ssize_t n = read_output(s, is_out);
 
 	(void)events;
 	if (n == 0 || (n < 0 && n != -EAGAIN))
@@ -237,29 +165,25 @@ drain_rest(struct spawn *s)
 {
 	/* bounded: a background child may go on writing for ever */
 	for (int i = 0; i < 64 && s->out_fd >= 0; i++)
-		if (drain(s, true) <= 0)
+		if (read_output(s, true) <= 0)
 			break;
 	for (int i = 0; i < 64 && s->err_fd >= 0; i++)
-		if (drain(s, false) <= 0)
+		if (read_output(s, false) <= 0)
 			break;
 }
 
 static void
-exited(int fd, short events, void *cookie)
+child_ended(const struct loop_child_end *e, void *cookie)
 {
 	struct spawn *s = cookie;
-	int status;
 
-	(void)fd, (void)events;
-	if (s->result.timed_out || s->result.ended)
-		kill_hard(s);	/* what it left behind; its group is still ours until the wait */
-	while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	s->pid = 0;
+	s->child = NULL;
 	drain_rest(s);
-	s->result.signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	s->result.status = s->result.signo ? 128 + s->result.signo : WEXITSTATUS(status);
-	report(s);
+	s->result.status = e->status;
+	s->result.signo = e->signo;
+	s->result.timed_out = e->timed_out;
+	s->result.ended = e->ended;
+	report_done(s);
 }
 
 /* A pipe whose end END (0 or 1) is ours: not blocking. */
@@ -272,21 +196,23 @@ our_pipe(int fds[2], int end)
 	return 0;
 }
 
+/* BASE with REJOIN_RUN=MARK in it, but for MARK NULL; the last string and the array are to be freed. */
 static char **
-environment(const char *mark)
+build_environment(char *const *base, const char *mark)
 {
+	static const char name[] = "REJOIN_RUN=";
 	char **env;
 	size_t n = 0;
 
-	while (environ[n])
+	while (base[n])
 		n++;
 	env = xcalloc(n + 2, sizeof *env);
 	n = 0;
-	for (char **e = environ; *e; e++)
-		if (!mark || strncmp(*e, mark_name, sizeof mark_name - 1) != 0)
+	for (char *const *e = base; *e; e++)
+		if (!mark || strncmp(*e, name, sizeof name - 1) != 0)
 			env[n++] = *e;
 	if (mark)
-		env[n] = xasprintf("%s%s", mark_name, mark);
+		env[n] = xasprintf("%s%s", name, mark);
 	return env;
 }
 
@@ -297,15 +223,17 @@ launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err)
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	sigset_t none, dfl;
-	char **env = environment(spec->mark);
+	char **env = build_environment(spec->env ? spec->env : environ, spec->mark);
+	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	size_t n = 0;
 	int r;
 
 	sigemptyset(&none);
 	sigfillset(&dfl);
 	posix_spawnattr_init(&at);
-	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-	    POSIX_SPAWN_SETSIGDEF);
+	/* the leader of a session leads a group as well */
+	flags |= spec->session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+	posix_spawnattr_setflags(&at, flags);
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setsigdefault(&at, &dfl);
 	posix_spawn_file_actions_init(&fa);
@@ -325,6 +253,9 @@ launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err)
 		posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
 	if (spec->dir)
 		posix_spawn_file_actions_addchdir_np(&fa, spec->dir);
+	/* descriptors that were passed to us without O_CLOEXEC */
+	if (!spec->out_inherit)
+		posix_spawn_file_actions_addclosefrom_np(&fa, 3);
 	r = posix_spawnp(&s->pid, spec->argv[0], &fa, &at, spec->argv, env);
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&at);
@@ -337,9 +268,9 @@ launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err)
 	return -r;
 }
 
-/* Who started us may have had us ignore how children end: the kernel would then not tell. */
+/* SIGCHLD may have been ignored when we were started: the kernel would then discard exit statuses. */
 static void
-mind_children(void)
+reset_sigchld(void)
 {
 	struct sigaction sa;
 
@@ -348,18 +279,18 @@ mind_children(void)
 }
 
 static int
-start(struct spawn *s, const struct spawn_spec *spec)
+start_program(struct spawn *s, const struct spawn_spec *spec)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
-	const bool read_it = spec->out_max || spec->output;
+	const bool is_read = spec->out_max || spec->output;
 	int r = 0;
 
-	mind_children();
+	reset_sigchld();
 	if (spec->in)
 		r = our_pipe(in, 1);
-	if (r == 0 && !spec->out_inherit && read_it)
+	if (r == 0 && !spec->out_inherit && is_read)
 		r = our_pipe(out, 0);
-	if (r == 0 && !spec->err_inherit && !spec->err_to_out && read_it)
+	if (r == 0 && !spec->err_inherit && !spec->err_to_out && is_read)
 		r = our_pipe(err, 0);
 	s->in_fd = in[1];
 	s->out_fd = out[0];
@@ -374,28 +305,22 @@ start(struct spawn *s, const struct spawn_spec *spec)
 		s->pid = 0;
 		return r;
 	}
-	s->pid_fd = pidfd_open(s->pid, 0);
-	if (s->pid_fd < 0) {
-		r = -errno;
-		kill(-s->pid, SIGKILL);
-		waitpid(s->pid, NULL, 0);
-		s->pid = 0;
-	}
-	return r;
+	s->child = loop_child_add(s->loop, &(struct loop_child_spec){
+		.pid = s->pid, .session = spec->session, .mark = spec->mark,
+		.timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
+	}, child_ended, s);
+	return s->child ? 0 : -errno;
 }
 
 static void
-watch(struct spawn *s)
+watch_pipes(struct spawn *s)
 {
-	loop_watch(s->loop, s->pid_fd, POLLIN, exited, s);
 	if (s->in_fd >= 0)
-		loop_watch(s->loop, s->in_fd, POLLOUT, feed, s);
+		loop_watch(s->loop, s->in_fd, POLLOUT, write_input, s);
 	if (s->out_fd >= 0)
-		loop_watch(s->loop, s->out_fd, POLLIN, take, s);
+		loop_watch(s->loop, s->out_fd, POLLIN, output_ready, s);
 	if (s->err_fd >= 0)
-		loop_watch(s->loop, s->err_fd, POLLIN, take, s);
-	if (s->timeout_ms > 0)
-		loop_timer_set(s->loop, &s->deadline, s->timeout_ms);
+		loop_watch(s->loop, s->err_fd, POLLIN, output_ready, s);
 }
 
 struct spawn *
@@ -406,22 +331,19 @@ spawn_start(struct loop *l, const struct spawn_spec *spec, spawn_done *done, voi
 
 	*s = (struct spawn){
 		.loop = l, .done = done, .output = spec->output, .cookie = cookie,
-		.pid_fd = -1, .in_fd = -1, .out_fd = -1, .err_fd = -1,
+		.in_fd = -1, .out_fd = -1, .err_fd = -1,
 		.in = spec->in ? xstrndup(spec->in, spec->in_len) : NULL, .in_len = spec->in_len,
 		.out_tail = spec->out_tail,
-		.mark = spec->mark ? xstrdup(spec->mark) : NULL,
-		.timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
-		.deadline = { .fn = at_deadline, .cookie = s },
-		.grace = { .fn = kill_hard, .cookie = s },
-		.report = { .fn = report, .cookie = s },
+		.report = { .fn = report_failure, .cookie = s },
 		.result = { .out = BUF_MAX(spec->out_max), .err = BUF_MAX(spec->out_max) },
 	};
-	r = start(s, spec);
+	r = start_program(s, spec);
 	if (r == 0) {
-		watch(s);
+		watch_pipes(s);
 	} else {
 		s->result.error = -r;
 		s->result.status = r == -ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN;
+		loop_hold(l);
 		loop_timer_set(l, &s->report, 0);
 	}
 	return s;
@@ -430,14 +352,8 @@ spawn_start(struct loop *l, const struct spawn_spec *spec, spawn_done *done, voi
 void
 spawn_kill(struct spawn *s)
 {
-	struct pollfd end = { .fd = s->pid_fd, .events = POLLIN };
-
-	if (s->pid > 0) {
-		kill_hard(s);
-		/* one that the kernel does not let go of is init's in the end */
-		poll(&end, 1, KILL_WAIT_MS);
-		waitpid(s->pid, NULL, WNOHANG);
-	}
+	if (s->child)
+		loop_child_kill(s->child);
 	spawn_free(s);
 }
 

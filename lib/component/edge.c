@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/notify.h"
+#include "base/filewatch.h"
 #include "base/xalloc.h"
 #include "component/edge.h"
 #include "component/inventory.h"
 #include "component/tree.h"
 #include "component/udev.h"
+
+enum { INVENTORY_POLL_MS = 5000 };	/* where its file cannot be watched */
 
 /* Of the file an inventory is in: another one, or written to. */
 struct signature {
@@ -30,15 +32,13 @@ struct edges {
 	struct json matches;		/* those in use */
 	struct udev_listener *udev;	/* NULL for none */
 	struct tree *tree;		/* NULL for none */
-	int notify_fd;			/* on the inventories */
+	struct filewatch *filewatch;	/* of the inventories */
 	struct signature *signatures;	/* of each inventory */
 	/* following: */
 	struct json places;		/* data files' directories and those above: enum place */
 	struct json watched;		/* what TREE listens to: an object, for its keys */
 	struct loop_timer start;
 	bool told_ready;
-	loop_fn *done;
-	void *done_cookie;
 };
 
 int
@@ -370,32 +370,24 @@ edges_refresh(struct edges *e)
 }
 
 static void
-inventory_readable(int fd, short events, void *cookie)
+inventory_changed(bool names, void *cookie)
 {
 	struct edges *e = cookie;
 
-	(void)events;
-	if (notify_read(fd) && inventories_changed(e)) {
-		if (e->spec.follow)
-			follow_inventories(e);
-		e->hear.edge("inventory", e->hear.cookie);
-	}
+	(void)names;
+	if (!inventories_changed(e))
+		return;
+	if (e->spec.follow)
+		follow_inventories(e);
+	e->hear.edge("inventory", e->hear.cookie);
 }
 
 static void
 listen_to_inventories(struct edges *e)
 {
-	e->notify_fd = notify_open();
-	for (char *const *i = e->spec.inventories; *i; i++) {
-		int r = e->notify_fd < 0 ? e->notify_fd : notify_watch(e->notify_fd, *i);
-		_cleanup_free_ char *text = r < 0 ? xasprintf("%s: a change of it will not be "
-		    "heard: %s", *i, strerror(-r)) : NULL;
-
-		if (text)
-			e->hear.problem(text, e->hear.cookie);
-	}
-	if (e->notify_fd >= 0)
-		loop_watch(e->loop, e->notify_fd, POLLIN, inventory_readable, e);
+	e->filewatch = filewatch_new(e->loop, INVENTORY_POLL_MS);
+	for (char *const *i = e->spec.inventories; *i; i++)
+		filewatch_add(e->filewatch, *i, FILEWATCH_PATH, inventory_changed, e);
 }
 
 /* From the loop, so that whoever made us has us by then. */
@@ -422,7 +414,7 @@ edges_new(struct loop *l, const struct edges_spec *spec, const struct edges_hear
 	while (spec->inventories[n])
 		n++;
 	*e = (struct edges){
-		.loop = l, .spec = *spec, .hear = *hear, .notify_fd = -1,
+		.loop = l, .spec = *spec, .hear = *hear,
 		.matches = spec->follow ? json_array() : json_copy(spec->matches),
 		.signatures = xcalloc(n + 1, sizeof *e->signatures),
 		.places = json_object(), .watched = json_object(),
@@ -432,18 +424,22 @@ edges_new(struct loop *l, const struct edges_spec *spec, const struct edges_hear
 	return e;
 }
 
-static void
-edges_free(void *cookie)
+void
+edges_stop(struct edges *e)
 {
-	struct edges *e = cookie;
-	loop_fn *done = e->done;
-	void *done_cookie = e->done_cookie;
-
 	loop_timer_stop(e->loop, &e->start);
-	if (e->notify_fd >= 0) {
-		loop_unwatch(e->loop, e->notify_fd);
-		close(e->notify_fd);
-	}
+	if (e->tree)
+		tree_stop(e->tree);
+}
+
+void
+edges_free(struct edges *e)
+{
+	if (!e)
+		return;
+	loop_timer_stop(e->loop, &e->start);
+	tree_free(e->tree);
+	filewatch_free(e->filewatch);
 	if (e->udev)
 		loop_unwatch(e->loop, udev_listener_fd(e->udev));
 	udev_listener_free(e->udev);
@@ -452,16 +448,4 @@ edges_free(void *cookie)
 	json_release(&e->watched);
 	free(e->signatures);
 	free(e);
-	done(done_cookie);
-}
-
-void
-edges_end(struct edges *e, loop_fn *done, void *cookie)
-{
-	e->done = done;
-	e->done_cookie = cookie;
-	if (e->tree)
-		tree_end(TAKE_PTR(e->tree), edges_free, e);
-	else
-		edges_free(e);
 }

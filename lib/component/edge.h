@@ -47,8 +47,11 @@ struct edges *edges_new(struct loop *l, const struct edges_spec *spec,
 /* A look begins: go with what the inventories name now. */
 void edges_refresh(struct edges *e);
 
-/* Stop; DONE is called when all have ended, and E is gone then. */
-void edges_end(struct edges *e, loop_fn *done, void *cookie);
+/* Begin the shutdown. */
+void edges_stop(struct edges *e);
+
+/* E may be NULL. */
+void edges_free(struct edges *e);
 
 /*
  * "KEY=VALUE,KEY=VALUE" as a match of devices ("\," is a comma within a value),

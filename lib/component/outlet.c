@@ -20,22 +20,8 @@ struct outlet {
 	struct spawn *spawn;	/* NULL while it does not run */
 	struct buf text;	/* for stdout */
 	size_t written;
-	loop_fn *ended;
-	void *ended_cookie;
+	struct loop_stage shutdown;
 };
-
-static void
-outlet_free(struct outlet *o)
-{
-	loop_fn *ended = o->ended;
-	void *cookie = o->ended_cookie;
-
-	if (!o->argv)
-		loop_unwatch(o->loop, STDOUT_FILENO);
-	buf_release(&o->text);
-	free(o);
-	ended(cookie);
-}
 
 static void
 command_ended(const struct spawn_result *r, void *cookie)
@@ -46,8 +32,6 @@ command_ended(const struct spawn_result *r, void *cookie)
 	o->spawn = NULL;
 	spawn_describe(r, &why);
 	o->tell.done(r->status == 0 && !r->in_error, why.s, o->tell.cookie);
-	if (o->ended)
-		outlet_free(o);
 }
 
 /* Without EVENTS it is still heard when the reader goes. */
@@ -89,12 +73,23 @@ stdout_ready(int fd, short events, void *cookie)
 	o->tell.done(true, "", o->tell.cookie);
 }
 
+static void
+end_command(void *cookie)
+{
+	struct outlet *o = cookie;
+
+	if (o->spawn)
+		spawn_end(o->spawn);
+}
+
 struct outlet *
 outlet_new(struct loop *l, char *const *argv, const struct outlet_tell *tell)
 {
 	struct outlet *o = xcalloc(1, sizeof *o);
 
-	*o = (struct outlet){ .loop = l, .argv = argv, .tell = *tell, .text = BUF_INIT };
+	*o = (struct outlet){ .loop = l, .argv = argv, .tell = *tell, .text = BUF_INIT,
+	    .shutdown = { .fn = end_command, .cookie = o } };
+	loop_stage_add(l, &o->shutdown);
 	if (!argv)
 		watch_stdout(o, 0, stdout_ready);
 	return o;
@@ -118,12 +113,15 @@ outlet_hand(struct outlet *o, const char *text, size_t len)
 }
 
 void
-outlet_end(struct outlet *o, loop_fn *done, void *cookie)
+outlet_free(struct outlet *o)
 {
-	o->ended = done;
-	o->ended_cookie = cookie;
+	if (!o)
+		return;
+	loop_stage_remove(o->loop, &o->shutdown);
 	if (o->spawn)
-		spawn_end(o->spawn);
-	else
-		outlet_free(o);
+		spawn_kill(o->spawn);
+	if (!o->argv)
+		loop_unwatch(o->loop, STDOUT_FILENO);
+	buf_release(&o->text);
+	free(o);
 }

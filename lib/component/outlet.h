@@ -29,7 +29,10 @@ struct outlet *outlet_new(struct loop *l, char *const *argv, const struct outlet
 /* Hand out LEN bytes of whole lines; not again before DONE was called. */
 void outlet_hand(struct outlet *o, const char *text, size_t len);
 
-/* End the command, if it runs, and call DONE when it has; O is gone then. */
-void outlet_end(struct outlet *o, loop_fn *done, void *cookie);
+/*
+ * O may be NULL; a command that still runs is killed.  The shutdown of the loop
+ * ends it before, and DONE is called then.
+ */
+void outlet_free(struct outlet *o);
 
 #endif

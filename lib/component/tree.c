@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,9 +6,8 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/filewatch.h"
 #include "base/ini.h"
-#include "base/io.h"
-#include "base/notify.h"
 #include "base/num.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
@@ -17,7 +15,7 @@
 
 enum {
 	LIVED_MS = 10 * 1000,	/* who lived so long is started anew at once */
-	MISSING_MS = 10 * 1000,	/* between looks for a directory that nothing tells of */
+	MISSING_MS = 10 * 1000,	/* between looks for a missing directory where they are polled */
 	QUIET_MS = 1000,	/* longer than this apart, events are not of one burst */
 	TEXT_MAX = 8192,	/* of a record or a line */
 };
@@ -30,8 +28,7 @@ struct tree {
 	struct spawn *spawn;		/* NULL while it does not run */
 	struct backoff backoff;
 	struct loop_timer again;	/* start, or start anew */
-	struct loop_timer missed;	/* is a missing directory there now? */
-	int missed_fd;			/* hears of what is beside it; -1 */
+	struct filewatch *missing;	/* for directories that do not exist; or NULL */
 	struct buf record, line;	/* begun on its stdout, on its stderr */
 	int64_t established_ms;		/* when it had its watches in place; 0 for not yet */
 	int64_t last_ms, n_burst;	/* the last event, how many in one go */
@@ -39,8 +36,6 @@ struct tree {
 	size_t n_missing;
 	bool without_setpriv, is_missing, told_ready, restart, ending;
 	struct buf told;		/* problems since it last heard */
-	loop_fn *done;
-	void *done_cookie;
 };
 
 static void
@@ -80,28 +75,8 @@ copy_strv(char *const *v)
 static void
 forget_missing(struct tree *t)
 {
-	loop_timer_stop(t->loop, &t->missed);
-	if (t->missed_fd < 0)
-		return;
-	loop_unwatch(t->loop, t->missed_fd);
-	io_closep(&t->missed_fd);
-	t->missed_fd = -1;
-}
-
-static void
-tree_free(struct tree *t)
-{
-	loop_fn *done = t->done;
-	void *cookie = t->done_cookie;
-
-	loop_timer_stop(t->loop, &t->again);
-	forget_missing(t);
-	buf_release(&t->record);
-	buf_release(&t->line);
-	xfree_strv(t->dirs);
-	buf_release(&t->told);
-	free(t);
-	done(cookie);
+	filewatch_free(t->missing);
+	t->missing = NULL;
 }
 
 /* End it, so that it is started anew. */
@@ -125,44 +100,26 @@ is_dir(const char *path)
 
 /* Start anew once one more of the directories is there. */
 static void
-look_for_missing(void *cookie)
+missing_changed(bool names, void *cookie)
 {
 	struct tree *t = cookie;
 	size_t n = 0;
 
+	(void)names;
 	for (char **d = t->dirs; *d; d++)
 		n += !is_dir(*d);
 	if (n < t->n_missing)
 		start_anew(t);
-	else if (t->missed_fd < 0)
-		loop_timer_set(t->loop, &t->missed, MISSING_MS);
 }
 
-static void
-beside_missing(int fd, short events, void *cookie)
-{
-	(void)events;
-	if (notify_read(fd))
-		look_for_missing(cookie);
-}
-
-/* Wait for DIR, whose parent will tell of it; where that is missing too, time must. */
 static void
 wait_for_missing(struct tree *t, const char *dir)
 {
 	t->n_missing++;
 	tell_problem(t, xasprintf("%s: no such directory; it is waited for", dir));
-	if (t->missed.set)
-		return;
-	if (t->missed_fd < 0) {
-		t->missed_fd = notify_open();
-		if (t->missed_fd >= 0)
-			loop_watch(t->loop, t->missed_fd, POLLIN, beside_missing, t);
-	}
-	if (t->missed_fd >= 0 && notify_watch(t->missed_fd, dir) >= 0 && !is_dir(dir))
-		return;
-	forget_missing(t);
-	loop_timer_set(t->loop, &t->missed, MISSING_MS);
+	if (!t->missing)
+		t->missing = filewatch_new(t->loop, MISSING_MS);
+	filewatch_add(t->missing, dir, FILEWATCH_PATH, missing_changed, t);
 }
 
 /* The directories that are there, a line each: inotifywait does nothing where one is not. */
@@ -271,10 +228,8 @@ ended(const struct spawn_result *r, void *cookie)
 	_cleanup_buf_ struct buf why = BUF_INIT;
 
 	t->spawn = NULL;
-	if (t->ending) {
-		tree_free(t);
+	if (t->ending)
 		return;
-	}
 	if (r->error == ENOENT && !t->without_setpriv) {
 		t->without_setpriv = true;
 		loop_timer_set(t->loop, &t->again, 0);
@@ -356,7 +311,6 @@ tree_new(struct loop *l, char *const *dirs, bool recursive, const struct tree_he
 	*t = (struct tree){
 		.loop = l, .hear = *hear, .dirs = copy_strv(dirs), .recursive = recursive,
 		.again = { .fn = start, .cookie = t },
-		.missed = { .fn = look_for_missing, .cookie = t }, .missed_fd = -1,
 		.record = BUF_MAX(TEXT_MAX), .line = BUF_MAX(TEXT_MAX), .told = BUF_MAX(4 * TEXT_MAX),
 		.queue_max = queue_max(),
 	};
@@ -373,15 +327,27 @@ tree_set_dirs(struct tree *t, char *const *dirs)
 }
 
 void
-tree_end(struct tree *t, loop_fn *done, void *cookie)
+tree_stop(struct tree *t)
 {
 	t->ending = true;
-	t->done = done;
-	t->done_cookie = cookie;
 	loop_timer_stop(t->loop, &t->again);
 	forget_missing(t);
 	if (t->spawn)
 		spawn_end(t->spawn);
-	else
-		tree_free(t);
+}
+
+void
+tree_free(struct tree *t)
+{
+	if (!t)
+		return;
+	if (t->spawn)
+		spawn_kill(t->spawn);
+	loop_timer_stop(t->loop, &t->again);
+	forget_missing(t);
+	buf_release(&t->record);
+	buf_release(&t->line);
+	xfree_strv(t->dirs);
+	buf_release(&t->told);
+	free(t);
 }

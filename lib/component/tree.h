@@ -40,7 +40,10 @@ struct tree *tree_new(struct loop *l, char *const *dirs, bool recursive,
 /* Listen to DIRS from here on. */
 void tree_set_dirs(struct tree *t, char *const *dirs);
 
-/* Stop; DONE is called when inotifywait has ended, and T is gone then. */
-void tree_end(struct tree *t, loop_fn *done, void *cookie);
+/* Begin the shutdown: end inotifywait and start it no more. */
+void tree_stop(struct tree *t);
+
+/* T may be NULL; an inotifywait that still runs is killed. */
+void tree_free(struct tree *t);
 
 #endif

@@ -41,8 +41,7 @@ struct watcher {
 	int64_t first_ms;		/* the first such */
 	struct backoff backoff;
 	struct loop_timer settle, later, period, watchdog;
-	loop_fn *done;
-	void *done_cookie;
+	struct loop_stage shutdown;
 };
 
 /* Say TEXT unless it was said at the last look, too. */
@@ -326,6 +325,29 @@ deaf(void *cookie)
 		set_period(w);
 }
 
+void
+watcher_stop(struct watcher *w)
+{
+	w->ending = true;
+	if (w->look)
+		enumerate_cancel(TAKE_PTR(w->look));
+	loop_timer_stop(w->loop, &w->settle);
+	loop_timer_stop(w->loop, &w->later);
+	loop_timer_stop(w->loop, &w->period);
+}
+
+/* After the command has ended, and what it did is noted: end what listens. */
+static void
+stop_listening(void *cookie)
+{
+	struct watcher *w = cookie;
+
+	watcher_stop(w);
+	loop_timer_stop(w->loop, &w->watchdog);
+	if (w->edges)
+		edges_stop(w->edges);
+}
+
 struct watcher *
 watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watcher_tell *tell,
     struct fail *f)
@@ -342,6 +364,7 @@ watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watche
 		.later = { .fn = settled, .cookie = w },
 		.period = { .fn = period_over, .cookie = w },
 		.watchdog = { .fn = pat_watchdog, .cookie = w },
+		.shutdown = { .fn = stop_listening, .cookie = w },
 	};
 	r = spec->state ? snapshot_load(spec->state, &w->before, f) : -ENOENT;
 	if (r < 0 && r != -ENOENT) {
@@ -357,16 +380,18 @@ watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watche
 	if (!spec->once)
 		w->edges = edges_new(l, &spec->edges, &hear);
 	loop_timer_set(l, &w->settle, 0);
+	loop_stage_add(l, &w->shutdown);
 	return w;
 }
 
-static void
-watcher_free(void *cookie)
+void
+watcher_free(struct watcher *w)
 {
-	struct watcher *w = cookie;
-	loop_fn *done = w->done;
-	void *done_cookie = w->done_cookie;
-
+	if (!w)
+		return;
+	stop_listening(w);
+	loop_stage_remove(w->loop, &w->shutdown);
+	edges_free(w->edges);
 	json_release(&w->before);
 	json_release(&w->after);
 	json_release(&w->said);
@@ -375,29 +400,4 @@ watcher_free(void *cookie)
 	free(w->next_cause);
 	free(w->held);
 	free(w);
-	done(done_cookie);
-}
-
-void
-watcher_stop(struct watcher *w)
-{
-	w->ending = true;
-	if (w->look)
-		enumerate_cancel(TAKE_PTR(w->look));
-	loop_timer_stop(w->loop, &w->settle);
-	loop_timer_stop(w->loop, &w->later);
-	loop_timer_stop(w->loop, &w->period);
-}
-
-void
-watcher_end(struct watcher *w, loop_fn *done, void *cookie)
-{
-	watcher_stop(w);
-	loop_timer_stop(w->loop, &w->watchdog);
-	w->done = done;
-	w->done_cookie = cookie;
-	if (w->edges)
-		edges_end(w->edges, watcher_free, w);
-	else
-		watcher_free(w);
 }

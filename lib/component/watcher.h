@@ -57,7 +57,10 @@ void watcher_acted(struct watcher *w, bool acted, const char *why);
 /* No more looks: nothing will be offered; what is offered can still be acted on. */
 void watcher_stop(struct watcher *w);
 
-/* End; DONE is called when what it started has ended, and W is gone then. */
-void watcher_end(struct watcher *w, loop_fn *done, void *cookie);
+/*
+ * After loop_run(); W may be NULL.  It has a stage of the shutdown (base/loop.h), which
+ * runs after those of what was made later: so the command acts on events first.
+ */
+void watcher_free(struct watcher *w);
 
 #endif

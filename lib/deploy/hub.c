@@ -1,49 +1,25 @@
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
-#include "base/notify.h"
+#include "base/filewatch.h"
 #include "base/xalloc.h"
 #include "deploy/hub.h"
 
 enum { POLL_MS = 5000 };
 
 struct hub {
-	struct loop *loop;
 	char *path;
 	loop_fn *changed;
 	void *cookie;
-	int fd;
-	struct loop_timer again;
+	struct filewatch *filewatch;
 };
 
-/* The directory may have been removed, or not be there yet: so it is watched anew each time. */
 static void
-watch(struct hub *h)
-{
-	if (h->fd < 0 || notify_watch(h->fd, h->path) < 0)
-		loop_timer_set(h->loop, &h->again, POLL_MS);
-}
-
-static void
-look_again(void *cookie)
+file_changed(bool names, void *cookie)
 {
 	struct hub *h = cookie;
 
-	watch(h);
-	h->changed(h->cookie);
-}
-
-static void
-on_edge(int fd, short events, void *cookie)
-{
-	struct hub *h = cookie;
-
-	(void)events;
-	if (!notify_read(fd))
-		return;
-	watch(h);
+	(void)names;
 	h->changed(h->cookie);
 }
 
@@ -59,11 +35,9 @@ hub_open(struct loop *l, const char *url, loop_fn *changed, void *cookie, struct
 		return fail_set(f, EXIT_USAGE, "not a goal's address: '%s' (such as file:/etc/rejoin/goal.json)",
 		    url);
 	h = xcalloc(1, sizeof *h);
-	*h = (struct hub){ .loop = l, .path = xstrdup(path), .changed = changed, .cookie = cookie,
-	    .fd = notify_open(), .again = { .fn = look_again, .cookie = h } };
-	if (h->fd >= 0)
-		loop_watch(l, h->fd, POLLIN, on_edge, h);
-	watch(h);
+	*h = (struct hub){ .path = xstrdup(path), .changed = changed, .cookie = cookie,
+	    .filewatch = filewatch_new(l, POLL_MS) };
+	filewatch_add(h->filewatch, path, FILEWATCH_PATH, file_changed, h);
 	*out = h;
 	return 0;
 }
@@ -73,10 +47,7 @@ hub_close(struct hub *h)
 {
 	if (!h)
 		return;
-	loop_timer_stop(h->loop, &h->again);
-	if (h->fd >= 0)
-		loop_unwatch(h->loop, h->fd);
-	io_closep(&h->fd);
+	filewatch_free(h->filewatch);
 	free(h->path);
 	free(h);
 }

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "base/io.h"
 #include "base/journal.h"
 #include "base/lock.h"
-#include "base/spawn.h"
+#include "base/procset.h"
 #include "base/xalloc.h"
 #include "deploy/cycle.h"
 #include "deploy/desired.h"
@@ -39,6 +40,7 @@ struct reconciler {
 	bool started, goal_is_new, retry_wanted, stopping;
 	int64_t published_ms;
 	struct loop_timer publish_later;
+	struct loop_stage shutdown;
 };
 
 PRINTF(2, 3) static void
@@ -226,6 +228,8 @@ on_done(const struct cycle_outcome *o, void *cookie)
 	r->running = NULL;
 	file_remove_tree(r->work);
 	r->spec.busy(false, r->spec.cookie);
+	if (r->stopping)
+		loop_release(r->loop);
 	decide(r);
 }
 
@@ -301,7 +305,6 @@ decide(struct reconciler *r)
 		return;		/* until it has ended */
 	if (r->stopping) {
 		set_state(r, AGENT_STOPPED);
-		r->spec.stopped(r->spec.cookie);
 		return;
 	}
 	if (r->retry_wanted)
@@ -477,6 +480,21 @@ make_state(struct reconciler *r, struct fail *f)
 	return e < 0 ? e : make_dir(r->cache, f);
 }
 
+static void
+stop(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	r->stopping = true;
+	set_state(r, AGENT_STOPPING);
+	if (r->cycle) {
+		loop_hold(r->loop);	/* until on_done() */
+		cycle_cancel(r->cycle);
+	} else {
+		decide(r);
+	}
+}
+
 int
 reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconciler **out,
     struct fail *f)
@@ -487,6 +505,7 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	*r = (struct reconciler){
 		.loop = l, .spec = *spec, .lock_fd = -1, .written = BUF_INIT,
 		.publish_later = { .fn = publish, .cookie = r },
+		.shutdown = { .fn = stop, .cookie = r },
 	};
 	e = make_state(r, f);
 	if (e == 0) {
@@ -516,9 +535,10 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	memcpy(r->status.note, waiting_note, sizeof waiting_note);
 	snprintf(r->status.report, sizeof r->status.report, "%s", r->current);
 	set_state(r, AGENT_STARTING);
+	loop_stage_add(r->loop, &r->shutdown);
 	/* handlers of an agent that was killed must not go on beside ours */
 	mark = xasprintf("%s/", r->work);
-	if (spawn_kill_marked(mark) > 0)
+	if (procset_signal_mark(mark, SIGKILL) > 0)
 		say(r, "ended what an earlier agent had left running");
 	file_remove_tree(r->work);
 	load_kept_goal(r);
@@ -549,24 +569,12 @@ reconcile_retry(struct reconciler *r, unsigned n)
 }
 
 void
-reconcile_stop(struct reconciler *r)
-{
-	if (r->stopping)
-		return;
-	r->stopping = true;
-	set_state(r, AGENT_STOPPING);
-	if (r->cycle)
-		cycle_cancel(r->cycle);
-	else
-		decide(r);
-}
-
-void
 reconcile_free(struct reconciler *r)
 {
 	if (!r)
 		return;
 	loop_timer_stop(r->loop, &r->publish_later);
+	loop_stage_remove(r->loop, &r->shutdown);
 	goal_free(r->goal);
 	journal_close(r->journal);
 	report_release(&r->report);

@@ -37,7 +37,6 @@ struct reconcile_spec {
 	void (*busy)(bool busy, void *cookie);	/* before and after a cycle */
 	void (*log)(const char *text, void *cookie);
 	void (*settled)(bool failed, void *cookie);	/* nothing is left to do */
-	void (*stopped)(void *cookie);		/* after reconcile_stop() */
 	void *cookie;
 };
 
@@ -57,9 +56,10 @@ void reconcile_start(struct reconciler *r, const struct status *s);
 void reconcile_look(struct reconciler *r);
 void reconcile_retry(struct reconciler *r, unsigned n);
 
-/* End what runs, then STOPPED. */
-void reconcile_stop(struct reconciler *r);
-
+/*
+ * After loop_run(): the shutdown of the loop (base/loop.h) has cancelled the cycle
+ * and waited for its end.
+ */
 void reconcile_free(struct reconciler *r);
 
 #endif

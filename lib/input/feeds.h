@@ -4,11 +4,11 @@
 #ifndef INPUT_FEEDS_H
 #define INPUT_FEEDS_H
 
-#include "base/lookout.h"
+#include "base/filewatch.h"
 #include "input/feed.h"
 #include "input/source_spec.h"
 
 /* A new feed of what SPEC says. */
-struct feed *feeds_new(const struct source_spec *spec, struct lookout *lookout);
+struct feed *feeds_new(const struct source_spec *spec, struct filewatch *filewatch);
 
 #endif

@@ -33,8 +33,8 @@ struct mark {
 struct tail {
 	struct feed feed;
 	char *path;
-	struct lookout *lookout;
-	struct lookout_post *post;
+	struct filewatch *filewatch;
+	struct filewatch_item *watched;
 	struct part *parts;		/* the first is being read */
 	size_t n, cap;
 	bool names;			/* the path may be another file by now */
@@ -141,7 +141,7 @@ find_next(struct tail *t)
 		add_parts(t, &r, first_unread(t, &r), 0);
 	}
 	rotation_release(&r);
-	lookout_renew(t->lookout, t->post);
+	filewatch_renew(t->watched);
 }
 
 static bool
@@ -174,7 +174,7 @@ find_copy(struct tail *t)
 			add_parts(t, &r, r.n - 1, 0);
 	}
 	rotation_release(&r);
-	lookout_renew(t->lookout, t->post);
+	filewatch_renew(t->watched);
 	t->names = true;
 }
 
@@ -426,7 +426,7 @@ tail_start(struct feed *f, struct fail *why)
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	if (!t->restored)
 		t->here.mtime_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-	t->post = lookout_add(t->lookout, t->path, true, look, t);
+	t->watched = filewatch_add(t->filewatch, t->path, FILEWATCH_CONTENT, look, t);
 	t->names = true;
 	if (t->restored)
 		resume(t);
@@ -511,8 +511,8 @@ tail_free(struct feed *f)
 {
 	struct tail *t = (struct tail *)f;
 
-	if (t->post)
-		lookout_remove(t->lookout, t->post);
+	if (t->watched)
+		filewatch_remove(t->watched);
 	for (size_t i = 0; i < t->n; i++)
 		io_closep(&t->parts[i].fd);
 	free(t->parts);
@@ -523,7 +523,7 @@ tail_free(struct feed *f)
 }
 
 struct feed *
-tail_new(const char *path, struct lookout *lookout)
+tail_new(const char *path, struct filewatch *filewatch)
 {
 	static const struct feed_ops ops = { .start = tail_start, .read = tail_read, .ready = tail_ready,
 	    .ack = tail_ack, .save = tail_save, .restore = tail_restore, .sample = tail_sample,
@@ -532,6 +532,6 @@ tail_new(const char *path, struct lookout *lookout)
 
 	feed_init(&t->feed, &ops, path);
 	t->path = xstrdup(path);
-	t->lookout = lookout;
+	t->filewatch = filewatch;
 	return &t->feed;
 }

@@ -10,10 +10,10 @@
 #ifndef INPUT_TAIL_H
 #define INPUT_TAIL_H
 
-#include "base/lookout.h"
+#include "base/filewatch.h"
 #include "input/feed.h"
 
 /* PATH need not be there yet. */
-struct feed *tail_new(const char *path, struct lookout *lookout);
+struct feed *tail_new(const char *path, struct filewatch *filewatch);
 
 #endif

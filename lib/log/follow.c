@@ -24,13 +24,13 @@ enum {
 struct watch {
 	struct follow *follow;
 	const struct source_spec *glob;
-	struct lookout_post *post;
+	struct filewatch_item *watched;
 };
 
 struct follow {
 	struct follow_spec spec;
 	struct loop *loop;
-	struct lookout *lookout;
+	struct filewatch *filewatch;
 	struct live *live;
 	struct render *out;
 	struct watch *watches;
@@ -191,7 +191,7 @@ is_rotated(const struct follow *fo, const char *location)
 static int
 add(struct follow *fo, const struct source_spec *spec, bool rotated, struct fail *f)
 {
-	struct feed *feed = rotated ? pipe_new(spec->location) : feeds_new(spec, fo->lookout);
+	struct feed *feed = rotated ? pipe_new(spec->location) : feeds_new(spec, fo->filewatch);
 	_cleanup_json_ struct json sources = json_get(fo->state, "sources");
 	_cleanup_json_ struct json state = json_is_object(sources) ? json_get(sources, spec->name) : JSON_ABSENT;
 
@@ -266,7 +266,7 @@ watch_globs(struct follow *fo)
 	fo->watches = xcalloc(specs->n_globs + 1, sizeof *fo->watches);
 	for (size_t i = 0; i < specs->n_globs; i++) {
 		fo->watches[i] = (struct watch){ fo, &specs->globs[i], NULL };
-		fo->watches[i].post = lookout_add(fo->lookout, specs->globs[i].location, false, join, &fo->watches[i]);
+		fo->watches[i].watched = filewatch_add(fo->filewatch, specs->globs[i].location, 0, join, &fo->watches[i]);
 	}
 }
 
@@ -338,7 +338,7 @@ follow_open(const struct follow_spec *spec, struct render *out, struct order_cou
 
 	*fo = (struct follow){ .spec = *spec, .out = out, .lock_fd = -1, .commit = { .fn = commit, .cookie = fo } };
 	fo->loop = loop_new();
-	fo->lookout = lookout_new(fo->loop);
+	fo->filewatch = filewatch_new(fo->loop, FILEWATCH_POLL_MS);
 	live.opened = opened;
 	live.caught_up = caught_up;
 	live.written = written;
@@ -395,7 +395,7 @@ follow_close(struct follow *fo)
 		return;
 	loop_timer_stop(fo->loop, &fo->commit);
 	live_free(fo->live);
-	lookout_free(fo->lookout);
+	filewatch_free(fo->filewatch);
 	loop_free(fo->loop);
 	json_release(&fo->state);
 	io_closep(&fo->lock_fd);

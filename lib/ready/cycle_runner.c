@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/num.h"
+#include "base/procset.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
 #include "ready/cycle_runner.h"
@@ -169,10 +170,10 @@ end_left_over(const struct cycle_runner *t, const struct lock_holder *h)
 	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
 	    *h->agent ? h->agent : "?");
 	if (*h->mark)
-		spawn_signal_marked(h->mark, SIGTERM);
+		procset_signal_mark(h->mark, SIGTERM);
 	r = lock_for(t->lock_fd, LEFT_OVER_MS);
 	if (r == -ETIMEDOUT && *h->mark)
-		spawn_kill_marked(h->mark);
+		procset_signal_mark(h->mark, SIGKILL);
 	return r == -ETIMEDOUT ? -EAGAIN : r;
 }
 
@@ -226,11 +227,11 @@ end_strays(const struct cycle_runner *t)
 	struct lock_holder h;
 
 	read_holder(t->lock_fd, &h);
-	if (!*h.mark || spawn_signal_marked(h.mark, SIGTERM) == 0)
+	if (!*h.mark || procset_signal_mark(h.mark, SIGTERM) == 0)
 		return;
 	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
 	    h.agent);
-	while (spawn_signal_marked(h.mark, clock_mono_ms() < end ? 0 : SIGKILL) > 0)
+	while (procset_signal_mark(h.mark, clock_mono_ms() < end ? 0 : SIGKILL) > 0)
 		clock_sleep_ms(STRAY_MS);
 }
 

@@ -12,18 +12,22 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/notify.h"
+#include "base/inotify.h"
 #include "base/xalloc.h"
 #include "ready/gate.h"
 #include "ready/splice.h"
 
 /* As cat(1) has it; a pipe hands out 64 KiB at a time. */
-enum { CHUNK = 128 * 1024 };
+enum {
+	CHUNK = 128 * 1024,
+	POLL_MS = 500,	/* between looks at the announcement where inotify does not work */
+};
 
 struct gate {
 	const struct gate_spec *spec;
 	const struct readiness *place;
-	int notify_fd;
+	int inotify_fd;		/* -1: no instance is left */
+	bool is_polled;		/* changes of the announcement are not reported */
 	bool open;		/* whether it should be */
 	bool mid_line;		/* what was written last is no whole line */
 	bool at_end;		/* nothing more comes */
@@ -96,10 +100,16 @@ look(struct gate *g, struct fail *f)
 	struct readiness_now now;
 	int r;
 
-	notify_read(g->notify_fd);
-	r = readiness_watch(g->place, g->notify_fd, f);
-	if (r == 0)
-		r = readiness_read(g->place, &now, f);
+	g->is_polled = g->inotify_fd < 0;
+	if (!g->is_polled) {
+		inotify_drain(g->inotify_fd);
+		r = readiness_watch(g->place, g->inotify_fd, f);
+		if (r == -ENOSPC)
+			g->is_polled = true;
+		else if (r < 0)
+			return r;
+	}
+	r = readiness_read(g->place, &now, f);
 	if (r < 0)
 		return r;
 	g->open = readiness_is_known(&now);
@@ -255,15 +265,18 @@ static int
 sleep_until(struct gate *g, struct pollfd p[3], bool writing, struct fail *f)
 {
 	bool reading = may_read(g) && !g->is_full;
+	int n;
 
-	p[EVENT] = (struct pollfd){ .fd = g->notify_fd, .events = POLLIN };
+	p[EVENT] = (struct pollfd){ .fd = g->inotify_fd, .events = POLLIN };
 	p[IN] = (struct pollfd){ .fd = g->hung_up && !reading ? -1 : g->spec->in,
 	    .events = reading ? POLLIN : 0 };
 	/* without events: that whoever reads from us has gone */
 	p[OUT] = (struct pollfd){ .fd = g->out, .events = writing ? POLLOUT : 0 };
-	while (poll(p, 3, -1) < 0)
+	while ((n = poll(p, 3, g->is_polled ? POLL_MS : -1)) < 0)
 		if (errno != EINTR)
 			return fail_errno(f, errno, "poll");
+	if (n == 0)
+		p[EVENT].revents = POLLIN;
 	if (p[IN].revents & (POLLHUP | POLLERR))
 		g->hung_up = true;
 	if (p[IN].revents & POLLNVAL)
@@ -310,11 +323,9 @@ pass(struct gate *g, struct fail *f)
 int
 gate_run(const struct gate_spec *spec, const struct readiness *place, struct fail *f)
 {
-	struct gate g = { .spec = spec, .place = place, .notify_fd = notify_open() };
+	struct gate g = { .spec = spec, .place = place, .inotify_fd = inotify_open() };
 	int r = 0;
 
-	if (g.notify_fd < 0)
-		return fail_errno(f, g.notify_fd, "inotify");
 	open_out(&g);
 	g.relays = spec->keep_bytes < 0 && splice_open(&g.relay, spec->in, g.out);
 	r = pass(&g, f);
@@ -323,7 +334,8 @@ gate_run(const struct gate_spec *spec, const struct readiness *place, struct fai
 	if (g.relays)
 		splice_close(&g.relay);
 	io_closep(&g.out_own);
-	io_closep(&g.notify_fd);
+	if (g.inotify_fd >= 0)
+		close(g.inotify_fd);
 	free(g.b);
 	return r;
 }

@@ -1,9 +1,7 @@
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/notify.h"
+#include "base/filewatch.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
 #include "ready/handshake.h"
@@ -15,7 +13,7 @@ struct handshake {
 	const struct handshake_spec *spec;
 	handshake_fn *fn;
 	void *cookie;
-	int notify_fd;
+	struct filewatch *filewatch;
 	struct loop_timer first, grace, poll;
 	struct spawn *question;		/* --connected, while it runs */
 	enum connected connected;
@@ -23,7 +21,6 @@ struct handshake {
 	enum readiness_verdict told;
 	int64_t seen_us;		/* the announcement that was last told of */
 	struct readiness_now now;
-	struct fail failed;		/* it could not be watched; status 0: it could */
 };
 
 static void
@@ -118,12 +115,7 @@ look(struct handshake *h)
 static void
 begin(void *cookie)
 {
-	struct handshake *h = cookie;
-
-	if (h->failed.status != EXIT_OK)
-		trouble(h, &h->failed);
-	else
-		look(h);
+	look(cookie);
 }
 
 static void
@@ -144,24 +136,16 @@ poll_again(void *cookie)
 }
 
 static void
-notified(int fd, short events, void *cookie)
+announcement_changed(bool names, void *cookie)
 {
-	struct handshake *h = cookie;
-	struct fail f;
-
-	(void)events;
-	if (!notify_read(fd))
-		return;
-	if (readiness_watch(h->spec->place, fd, &f) < 0)
-		h->spec->tell(&f, NULL);
-	look(h);
+	(void)names;
+	look(cookie);
 }
 
 struct handshake *
 handshake_start(struct loop *l, const struct handshake_spec *spec, handshake_fn *fn, void *cookie)
 {
 	struct handshake *h = xcalloc(1, sizeof *h);
-	int e = 0;
 
 	*h = (struct handshake){
 		.loop = l, .spec = spec, .fn = fn, .cookie = cookie,
@@ -169,14 +153,9 @@ handshake_start(struct loop *l, const struct handshake_spec *spec, handshake_fn 
 		.grace = { .fn = grace_ended, .cookie = h },
 		.poll = { .fn = poll_again, .cookie = h },
 	};
-	h->notify_fd = notify_open();
-	/* watch first, look after: what is announced in between is not missed */
-	if (h->notify_fd < 0)
-		e = fail_errno(&h->failed, h->notify_fd, "inotify");
-	if (e == 0)
-		e = readiness_watch(spec->place, h->notify_fd, &h->failed);
-	if (e == 0)
-		loop_watch(l, h->notify_fd, POLLIN, notified, h);
+	/* watched before it is read first: an announcement in between is not missed */
+	h->filewatch = filewatch_new(l, FILEWATCH_POLL_MS);
+	filewatch_add(h->filewatch, spec->place->announced, FILEWATCH_PATH, announcement_changed, h);
 	loop_timer_set(l, &h->first, 0);
 	loop_timer_set(l, &h->grace, spec->grace_ms);
 	return h;
@@ -192,10 +171,7 @@ handshake_free(struct handshake *h)
 	loop_timer_stop(h->loop, &h->poll);
 	if (h->question)
 		spawn_kill(h->question);
-	if (h->notify_fd >= 0) {
-		loop_unwatch(h->loop, h->notify_fd);
-		close(h->notify_fd);
-	}
+	filewatch_free(h->filewatch);
 	free(h);
 }
 

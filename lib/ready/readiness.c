@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "base/notify.h"
+#include "base/inotify.h"
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "ready/readiness.h"
@@ -234,14 +234,14 @@ write_note(const struct readiness *r, const char *path, struct readiness_note *n
 }
 
 int
-readiness_watch(const struct readiness *r, int notify_fd, struct fail *f)
+readiness_watch(const struct readiness *r, int inotify_fd, struct fail *f)
 {
-	int e = notify_watch(notify_fd, r->announced);
+	int e = inotify_watch_parent(inotify_fd, r->announced);
 
 	if (e == -ENOENT) {
 		e = file_make_dirs(r->dir, 0755);
 		if (e == 0)
-			e = notify_watch(notify_fd, r->announced);
+			e = inotify_watch_parent(inotify_fd, r->announced);
 	}
 	return e < 0 ? refused(r->dir, e, f) : 0;
 }

@@ -78,10 +78,10 @@ struct readiness_now {
 int readiness_read(const struct readiness *r, struct readiness_now *now, struct fail *f);
 
 /*
- * Have NOTIFY_FD (base/notify.h) hear of changes; again after each, as the
+ * Have INOTIFY_FD (base/inotify.h) report changes; to be renewed after each, as the
  * directory may have been swept away and with it the watch.
  */
-int readiness_watch(const struct readiness *r, int notify_fd, struct fail *f);
+int readiness_watch(const struct readiness *r, int inotify_fd, struct fail *f);
 
 /* Has the peer announced itself, or is it taken to have? */
 bool readiness_is_known(const struct readiness_now *now);

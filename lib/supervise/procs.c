@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/spawn.h"
+#include "base/procset.h"
 #include "base/xalloc.h"
 #include "supervise/procs.h"
 
@@ -207,5 +207,5 @@ procs_kill_session(pid_t sid, uint64_t ticks, const char *mark)
 		l.p[i].below = !reused && sid > 1 && l.p[i].session == sid && l.p[i].ticks >= ticks;
 	n = signal_marked(&l, SIGKILL);
 	free(l.p);
-	return n + spawn_kill_marked(mark);
+	return n + procset_signal_mark(mark, SIGKILL);
 }
