@@ -75,11 +75,13 @@ libs = $(or $(shell $(PKG_CONFIG) --libs $(1)),$(error no $(1): "test/deps.sh bu
 CURL_LIBS   ?= $(call libs,libcurl)
 UDEV_LIBS   ?= $(call libs,libudev)
 CRYPTO_LIBS ?= $(call libs,libcrypto)
+JOSE_LIBS   ?= $(call libs,jose)
 PCRE2_LIBS  ?= $(call libs,libpcre2-8)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
-LIBS_ALL     = $(CURL_LIBS) $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) $(PCRE2_LIBS) -lm
+LIBS_ALL     = $(JOSE_LIBS) $(CURL_LIBS) $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) $(PCRE2_LIBS) -lm
 
-CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Ilib \
+# Hidden: base/json and libjansson, which José brings, both have a json_array().
+CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -fvisibility=hidden -DVERSION='"$(VERSION)"' -Ilib \
 	$(WARN) $(HARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LD_CMD  = $(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed
 

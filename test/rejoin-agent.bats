@@ -250,6 +250,51 @@ result() { # COMPONENT - code of its last result
 	[ "$(status_of unsigned)" = yes ]
 }
 
+# A goal that Azure Device Update has signed: what it names cannot be installed
+# here, so it is enough to see whether the agent begins with it.
+signed_goal() {
+	sed -i 's/^allow-unsigned.*/allow-unsigned = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	cp "$TOP/test/data/adu/$1" goal.json
+}
+
+root_keys() {
+	mkdir -p "$REJOIN_CONFIG_DIR/rootkeys.d"
+	cp "$TOP/packaging/examples/rootkeys-azure.json" "$REJOIN_CONFIG_DIR/rootkeys.d/"
+}
+
+@test "a signed goal is accepted when its root key is trusted, and only then" {
+	signed_goal signed-good.json
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 1
+	err_has "root key 'ADU.200702.R' is not trusted here"
+	[ ! -e "$REJOIN_STATE_DIR/agent/twins/desired.json" ]
+	root_keys
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	[[ $stderr != *signature* ]]
+	cmp goal.json "$REJOIN_STATE_DIR/agent/twins/desired.json"
+}
+
+@test "a signature of another manifest is refused, even where unsigned goals are allowed" {
+	signed_goal signed-hash-mismatch.json
+	root_keys
+	for allow in no yes; do
+		sed -i "s/^allow-unsigned.*/allow-unsigned = $allow/" "$REJOIN_CONFIG_DIR/agent.conf"
+		run --separate-stderr timeout -k 1 20 rejoin-agent --once
+		status_is 1
+		err_has 'goal test-workflow-id: signature: it is of another manifest'
+	done
+	[ ! -e "$REJOIN_STATE_DIR/agent/twins/desired.json" ]
+}
+
+@test "root keys that others could have written are refused" {
+	signed_goal signed-good.json
+	root_keys
+	chmod 666 "$REJOIN_CONFIG_DIR/rootkeys.d/rootkeys-azure.json"
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 1
+	err_has 'rootkeys-azure.json: writable by others'
+}
+
 @test "an unsigned goal that others could have written is refused" {
 	script
 	deploy w1 2.0

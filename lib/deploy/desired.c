@@ -31,13 +31,18 @@ load_text(const struct desired *d, const char *path, struct buf *text, struct fa
 	    file_load(path, 0, MANIFEST_MAX, text, f);
 }
 
+/* The root keys are read anew for each goal, so that a key file put there later counts at the next look. */
 static int
 accept_goal(const struct desired *d, const struct goal *g, struct fail *f)
 {
-	if (g->action == GOAL_CANCEL || d->allow_unsigned)
-		return 0;
-	return fail_set(f, EXIT_DENIED, "goal %s: %s, and allow-unsigned is not set in agent.conf",
-	    g->id, g->signature ? "its signature cannot be verified" : "is not signed");
+	struct rootkeys *keys = NULL;
+	struct signer s;
+	int r = g->signature ? rootkeys_load(&keys, f) : 0;
+
+	if (r == 0)
+		r = goal_verify(g, keys, d->allow_unsigned, &s, f);
+	rootkeys_free(keys);
+	return r;
 }
 
 static int

@@ -26,6 +26,18 @@ copy_text(struct json object, const char *key)
 	return s ? xstrdup(s) : NULL;
 }
 
+/* A string with what NUL it may hold; nothing where it is no string. */
+static void
+copy_bytes(struct json object, const char *key, char **out, size_t *len)
+{
+	_cleanup_json_ struct json v = json_get(object, key);
+
+	if (!json_get_string(v))
+		return;
+	*len = json_string_len(v);
+	*out = xstrndup(json_get_string(v), *len);
+}
+
 static int
 parse_workflow(const char *name, struct goal *g, struct fail *f)
 {
@@ -57,7 +69,8 @@ parse(const char *name, struct json service, struct goal *g, struct fail *f)
 	r = parse_workflow(name, g, f);
 	if (r < 0 || g->action == GOAL_CANCEL)
 		return r;
-	g->signature = copy_text(service, "updateManifestSignature");
+	copy_bytes(service, "updateManifestSignature", &g->signature, &g->signature_len);
+	copy_bytes(service, "updateManifest", &g->manifest_text, &g->manifest_len);
 	g->urls = json_get(service, "fileUrls");
 	if (json_kind(g->urls) == JSON_NULL)
 		json_release(&g->urls);
@@ -101,8 +114,30 @@ goal_free(struct goal *g)
 	free(g->id);
 	free(g->retry_timestamp);
 	free(g->signature);
+	free(g->manifest_text);
 	json_release(&g->workflow);
 	json_release(&g->urls);
 	manifest_free(g->manifest);
 	free(g);
+}
+
+int
+goal_verify(const struct goal *g, const struct rootkeys *keys, bool allow_unsigned,
+    struct signer *s, struct fail *f)
+{
+	_cleanup_free_ char *name = xasprintf("goal %s", g->id);
+	int r;
+
+	*s = (struct signer){ .root = "" };
+	if (g->action == GOAL_CANCEL)
+		return 0;
+	if (!g->signature)
+		return allow_unsigned ? 0 : fail_set(f, EXIT_DENIED,
+		    "%s: is not signed, and allow-unsigned is not set in agent.conf", name);
+	r = signature_verify(keys, name, g->signature, g->signature_len, g->manifest_text,
+	    g->manifest_len, s, f);
+	if (r == 0 || !s->root_unknown || !allow_unsigned)
+		return r;
+	*s = (struct signer){ .root = "" };
+	return 0;
 }

@@ -17,6 +17,8 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "deploy/manifest.h"
+#include "deploy/rootkeys.h"
+#include "deploy/signature.h"
 
 enum { GOAL_PROCESS = 3, GOAL_CANCEL = 255 };
 
@@ -24,7 +26,10 @@ struct goal {
 	int action;
 	char *id;			/* the workflow's */
 	char *retry_timestamp;		/* NULL for none */
-	char *signature;		/* NULL where it is not signed */
+	char *signature;		/* the JWS; NULL where it is not signed */
+	size_t signature_len;		/* its bytes: a NUL among them is no end */
+	char *manifest_text;		/* updateManifest as received, the bytes that are signed */
+	size_t manifest_len;
 	struct json workflow;		/* as given, to be reported */
 	struct json urls;		/* fileUrls, or JSON_ABSENT */
 	struct manifest *manifest;	/* NULL for a cancel */
@@ -33,5 +38,14 @@ struct goal {
 /* NAME is for messages. */
 int goal_parse(const char *name, const char *text, size_t len, struct goal **out, struct fail *f);
 void goal_free(struct goal *g);
+
+/*
+ * Is G one to be acted on?  Its signature is verified where it has one; a goal
+ * without, or one whose root key is not trusted here, needs ALLOW_UNSIGNED.  A
+ * cancel needs no signature: it runs nothing.  S is filled where G is signed by a
+ * trusted root key, else it is empty.  Errors: EXIT_DENIED.
+ */
+int goal_verify(const struct goal *g, const struct rootkeys *keys, bool allow_unsigned,
+    struct signer *s, struct fail *f);
 
 #endif
