@@ -1,0 +1,265 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/link.h"
+#include "task/session.h"
+
+/* --- the words of the contract, on a clock that the test moves */
+
+static const struct link_timing usual = LINK_TIMING;
+
+/* A link that was coupled at 0, with the agent's clock AHEAD of ours. */
+static struct task_link
+coupled(int64_t ahead)
+{
+	struct task_link l;
+
+	assert(link_init(&l, &usual) == 0 && l.state == LINK_NEW && !link_step(&l, 100000));
+	link_couple(&l, ahead, 0);
+	return l;
+}
+
+static void
+beats_once_a_period(void)
+{
+	struct task_link l = coupled(1000);
+
+	assert(!link_step(&l, 4999) && link_next(&l) == 5000);
+	assert(link_step(&l, 5000) && l.n == 1 && l.seen == 1000);
+	assert(!link_step(&l, 5001));		/* one unanswered beat at a time */
+	assert(link_answer(&l, 1, 6010, 5020) && l.seen == 6010 && l.state == LINK_COUPLED);
+	assert(!link_step(&l, 9999) && link_step(&l, 10000) && l.n == 2);
+	assert(!link_answer(&l, 1, 9999, 10001));	/* a late one */
+	assert(!link_answer(&l, 3, 9999, 10001));
+	assert(link_answer(&l, 2, 11000, 10001) && !link_answer(&l, 2, 11000, 10002));
+}
+
+/* "acknowledged within 5 seconds", "five re-sends": 1 3 6 10 10 s after each timeout. */
+static void
+sends_the_same_beat_again(void)
+{
+	static const int64_t delays[] = { 1000, 3000, 6000, 10000, 10000 };
+	struct link_timing patient = usual;
+	struct task_link l;
+	int64_t t = 5000;
+
+	patient.leave = true;
+	assert(link_init(&l, &patient) == 0);
+	link_couple(&l, 0, 0);
+	assert(link_step(&l, t) && l.n == 1);
+	for (int i = 0; i < 5; i++) {
+		assert(!link_step(&l, t + 4999) && link_next(&l) >= t + 5000 - 1);
+		assert(!link_step(&l, t + 5000));
+		t += 5000 + delays[i];
+		assert(link_next(&l) == t && !link_step(&l, t - 1));
+		assert(link_step(&l, t) && l.n == 1 && l.seen == 0 && (int)l.tries == i + 1);
+	}
+	assert(link_answer(&l, 1, 70000, t + 10) && l.state == LINK_COUPLED);
+	assert(link_step(&l, t + 11) && l.n == 2);	/* it was due long ago */
+	/* a refusal is known at once */
+	link_fail(&l, t + 12);
+	assert(!link_step(&l, t + 1011) && link_step(&l, t + 1012) && l.n == 2);
+}
+
+/* "two heartbeats missed": suspect, no more; "reconnected" by any answer. */
+static void
+is_suspect_after_two_periods(void)
+{
+	struct task_link l = coupled(0);
+
+	assert(link_step(&l, 5000));
+	link_step(&l, 9999);
+	assert(l.state == LINK_COUPLED);
+	link_step(&l, 10000);
+	assert(l.state == LINK_SUSPECT);
+	assert(link_answer(&l, 1, 12000, 12000) && l.state == LINK_COUPLED);
+}
+
+/* "unrecoverable": at the first sending + lease + grace + slack, and never before. */
+static void
+is_lost_once(void)
+{
+	struct task_link l = coupled(0);
+	int64_t sent = 0;
+
+	for (int64_t t = 0; t < 5000 + 51000; t++) {
+		sent += link_step(&l, t);
+		assert(l.state != LINK_LOST);
+	}
+	assert(!link_step(&l, 56000) && l.state == LINK_LOST && link_next(&l) == INT64_MAX);
+	assert(sent == 5 && link_safe_after(&l) == 56000);	/* the fifth would be too late */
+	assert(!link_answer(&l, 1, 60000, 57000) && l.state == LINK_LOST);
+}
+
+static void
+keeps_within_its_rules(void)
+{
+	struct link_timing t = usual;
+	struct task_link l;
+
+	t.period_ms = 20001;
+	assert(link_init(&l, &t) == -EINVAL);
+	t.leave = true;
+	assert(link_init(&l, &t) == 0);
+	t = (struct link_timing){ 5000, 5000, 10000, 10000, 1000, false };	/* one lost beat ends it */
+	assert(link_init(&l, &t) == 0);
+	link_couple(&l, 0, 0);
+	link_step(&l, 5000);
+	assert(link_safe_after(&l) == 26000);
+}
+
+static void
+renews_a_lease(void)
+{
+	struct task_session s = { .id = 1, .lease_ms = 40000, .period_ms = 5000 };
+
+	session_open(&s, 1000);
+	assert(s.deadline_ms == 41000);
+	assert(session_beat(&s, 1, 1000, 6000) == SESSION_RENEWED && s.deadline_ms == 41000);
+	assert(session_beat(&s, 2, 6000, 11000) == SESSION_RENEWED && s.deadline_ms == 46000);
+	/* "duplicates handled": it is answered, and renews nothing */
+	assert(session_beat(&s, 2, 6000, 30000) == SESSION_DUPLICATE && s.deadline_ms == 46000);
+	assert(session_beat(&s, 1, 1000, 31000) == SESSION_DECREASED && s.deadline_ms == 46000);
+	/* a beat that was held up renews to what its sender had seen, not to its arrival */
+	assert(session_beat(&s, 3, 11000, 44000) == SESSION_RENEWED && s.deadline_ms == 51000);
+	/* reordered: nothing goes backwards */
+	assert(session_beat(&s, 4, 2000, 45000) == SESSION_RENEWED && s.deadline_ms == 51000);
+	assert(session_beat(&s, 5, 99999999, 50000) == SESSION_RENEWED && s.deadline_ms == 90000);
+	assert(session_beat(&s, 6, 89999, 90000) == SESSION_EXPIRED && !session_is_valid(&s, 90000));
+	s.leave = true;
+	assert(session_is_valid(&s, 90000) && session_beat(&s, 6, 0, 90000) == SESSION_RENEWED);
+}
+
+static void
+keeps_a_session_in_its_file(void)
+{
+	struct task_session s = { .id = 123, .owner = 1000, .controller = "a \"b\"", .run = 7, .period_ms = 5000,
+	    .lease_ms = 40000, .deadline_ms = 123456 }, r;
+	static const char boot[] = "682befc3-1fac-41a8-9d7c-a6fa9966bb64";
+	static const char other[] = "782befc3-1fac-41a8-9d7c-a6fa9966bb64";
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	session_format(&s, boot, &b);
+	assert(session_parse(b.s, b.len, boot, &r) == 0 && r.id == 123 && r.owner == 1000 && r.run == 7 &&
+	    r.deadline_ms == 123456 && !r.leave && strcmp(r.controller, s.controller) == 0);
+	assert(session_parse(b.s, b.len, other, &r) == 0 && r.deadline_ms == 0);
+	for (size_t n = 0; n + 2 < b.len; n++)
+		assert(session_parse(b.s, n, boot, &r) == -EBADMSG);
+}
+
+/* --- the model: a controller, an agent with shims, and a link that drops, delays and duplicates */
+
+struct message {
+	int64_t at, n, time;
+	bool answer;
+};
+
+struct model {
+	struct task_link link;
+	struct task_session session;
+	struct message queue[64];
+	int queued;
+	int64_t alive_until;	/* the shim ends the task: lease + grace */
+	int64_t ahead;		/* the agent's clock */
+};
+
+static void
+model_send(struct model *m, const struct message *msg, unsigned int *seed, bool cut, int loss)
+{
+	if (cut || rand_r(seed) % 100 < loss || m->queued == 64)
+		return;
+	m->queue[m->queued] = *msg;
+	m->queue[m->queued++].at += rand_r(seed) % 20 == 0 ? rand_r(seed) % 30000 : rand_r(seed) % 200;
+	if (rand_r(seed) % 10 == 0 && m->queued < 64) {	/* twice, and reordered */
+		m->queue[m->queued] = *msg;
+		m->queue[m->queued++].at += rand_r(seed) % 20000;
+	}
+}
+
+static void
+model_deliver(struct model *m, int64_t now, unsigned int *seed, bool answers_cut, int loss)
+{
+	for (int i = 0; i < m->queued; i++) {
+		struct message got = m->queue[i], back;
+
+		if (got.at > now)
+			continue;
+		m->queue[i--] = m->queue[--m->queued];
+		if (got.answer) {
+			link_answer(&m->link, got.n, got.time, now);
+			continue;
+		}
+		if (session_beat(&m->session, got.n, got.time, now + m->ahead) == SESSION_EXPIRED)
+			continue;
+		back = (struct message){ now, got.n, now + m->ahead, true };
+		model_send(m, &back, seed, answers_cut, loss);
+	}
+}
+
+/*
+ * Cut the requests, the answers or both for good at a random moment; how long is
+ * the task alive after the controller said "lost" and started it elsewhere?
+ */
+static int64_t
+double_run(unsigned int seed, bool cut_requests, bool cut_answers, int loss)
+{
+	struct model m = { .session = { .id = 1, .lease_ms = 40000, .period_ms = 5000 },
+	    .ahead = rand_r(&seed) % 2 ? 7777777 : -3000 };
+	const int64_t cut_at = 5000 + rand_r(&seed) % 60000;
+	int64_t now = 0;
+
+	link_init(&m.link, &usual);
+	session_open(&m.session, now + m.ahead);
+	link_couple(&m.link, now + m.ahead, now);
+	for (; m.link.state != LINK_LOST && now < 1000000; now += 10) {
+		const bool cut = now >= cut_at;
+
+		model_deliver(&m, now, &seed, cut && cut_answers, loss);
+		if (link_step(&m.link, now)) {
+			struct message beat = { now, m.link.n, m.link.seen, false };
+
+			model_send(&m, &beat, &seed, cut && cut_requests, loss);
+		}
+	}
+	assert(m.link.state == LINK_LOST);
+	/* what is still on its way arrives, too */
+	for (int64_t t = now; t < now + 60000; t += 10)
+		model_deliver(&m, t, &seed, true, loss);
+	m.alive_until = m.session.deadline_ms - m.ahead + LINK_GRACE_MS;
+	return m.alive_until - now;
+}
+
+static void
+never_runs_a_task_on_two_machines(void)
+{
+	int64_t worst[3] = { INT64_MIN, INT64_MIN, INT64_MIN };
+
+	for (unsigned int seed = 1; seed <= 400; seed++)
+		for (int kind = 0; kind < 3; kind++) {
+			int64_t d = double_run(seed * 3 + (unsigned int)kind, kind != 1, kind != 2, seed % 2 ? 0 : 30);
+
+			if (d > worst[kind])
+				worst[kind] = d;
+		}
+	printf("after \"lost\", the last process had ended (ms before): both ways cut %jd, answers %jd, requests %jd\n",
+	    (intmax_t)-worst[0], (intmax_t)-worst[1], (intmax_t)-worst[2]);
+	for (int kind = 0; kind < 3; kind++)
+		assert(worst[kind] < 0);
+}
+
+int
+main(void)
+{
+	beats_once_a_period();
+	sends_the_same_beat_again();
+	is_suspect_after_two_periods();
+	is_lost_once();
+	keeps_within_its_rules();
+	renews_a_lease();
+	keeps_a_session_in_its_file();
+	never_runs_a_task_on_two_machines();
+	return 0;
+}
