@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -403,11 +404,18 @@ open_pipes(struct shim *s, struct exec_spec *e)
 	return 0;
 }
 
+/* Named after the directory, so that the next shim finds the one that a killed shim left. */
 static void
 make_cgroup(struct shim *s)
 {
 	const char *name = strrchr(s->path, '/');
-	_cleanup_free_ char *own = xasprintf("rejoin-%s-%jd", name ? name + 1 : s->path, (intmax_t)getpid());
+	struct stat st = { .st_ino = 0 };
+	_cleanup_free_ char *own = fstat(s->dir, &st) < 0 ? NULL :
+	    xasprintf("rejoin-%s-%jx-%jx", name ? name + 1 : s->path, (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+
+	s->started.cgroup[0] = '\0';
+	if (!own)
+		return;
 
 	if (s->launch.cgroup && strcmp(s->launch.cgroup, "none") == 0)
 		return;
