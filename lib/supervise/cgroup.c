@@ -223,9 +223,25 @@ cgroup_oom_kills(const char *path)
 	return p && sscanf(p, "oom_kill %" SCNd64, &n) == 1 ? n : 0;
 }
 
-void
+bool
 cgroup_remove(const char *path)
 {
-	if (*path)
-		rmdir(path);
+	return !*path || rmdir(path) == 0 || errno == ENOENT;
+}
+
+void
+cgroup_dissolve(const char *path)
+{
+	_cleanup_free_ char *parent = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	_cleanup_buf_ struct buf b = BUF_MAX(CGROUP_FILE_MAX);
+
+	if (cgroup_read(path, "cgroup.procs", &b) == 0)
+		for (char *p = b.s, *end; *p; p = end + (*end == '\n')) {
+			pid_t pid = (pid_t)strtol(p, &end, 10);
+
+			if (end == p)
+				break;
+			cgroup_add(parent, pid);
+		}
+	cgroup_remove(path);
 }

@@ -36,6 +36,10 @@ int cgroup_signal(const char *path, int signo);
 /* Processes in it that the kernel killed for lack of memory; 0 where that is not counted. */
 int64_t cgroup_oom_kills(const char *path);
 
-void cgroup_remove(const char *path);
+/* Remove it (an empty PATH is none); false where processes are in it, or were a moment ago. */
+bool cgroup_remove(const char *path);
+
+/* Move its processes to the cgroup above it, and remove it. */
+void cgroup_dissolve(const char *path);
 
 #endif

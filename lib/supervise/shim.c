@@ -520,7 +520,8 @@ report_started(int fd)
 static void
 shim_release(struct shim *s)
 {
-	cgroup_remove(s->started.cgroup);
+	if (!cgroup_remove(s->started.cgroup) && s->launch.leave_background)
+		cgroup_dissolve(s->started.cgroup);
 	segment_log_close(&s->log);
 	launch_release(&s->launch);
 	free(s->chunk);

@@ -21,7 +21,7 @@
 
 enum {
 	RECORD_MAX = 16384, LOCK_FD = 3, REPORT_FD = 4,
-	POLL_MS = 100, CLEAR_MS = 20, UNIT_TIMEOUT_MS = 60000, TEXT_MAX = 400,
+	POLL_MS = 100, CLEAR_MS = 20, CLEARS_MAX = 500, UNIT_TIMEOUT_MS = 60000, TEXT_MAX = 400,
 };
 
 extern char **environ;
@@ -37,7 +37,7 @@ struct supervise {
 	struct spawn *unit;	/* systemd-run, until it has ended */
 	struct buf report;
 	struct loop_timer timer;
-	bool cleared;
+	int clears;		/* how often the remains of an interrupted run were killed */
 };
 
 /* --- what the files say */
@@ -153,9 +153,7 @@ clear_remains(const struct started *st)
 		cgroup_signal(st->cgroup, SIGKILL);
 		n++;
 	}
-	if (n == 0)
-		cgroup_remove(st->cgroup);
-	return n == 0;
+	return n == 0 && cgroup_remove(st->cgroup);
 }
 
 static void
@@ -198,7 +196,7 @@ conclude(void *cookie)
 		watch_shim(s, &v.started);
 		return;
 	}
-	if (v.state == SUPERVISE_INTERRUPTED && !clear_remains(&v.started)) {
+	if (v.state == SUPERVISE_INTERRUPTED && !clear_remains(&v.started) && s->clears++ < CLEARS_MAX) {
 		loop_timer_set(s->loop, &s->timer, CLEAR_MS);
 		return;
 	}
