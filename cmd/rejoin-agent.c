@@ -27,9 +27,9 @@
 #include "base/opt.h"
 #include "base/sdnotify.h"
 #include "base/xalloc.h"
-#include "deploy/hub.h"
+#include "deploy/goal_source.h"
 #include "deploy/reconcile.h"
-#include "deploy/settings.h"
+#include "deploy/agent_config.h"
 #include "retry/frame.h"
 
 enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE };
@@ -51,9 +51,9 @@ static const struct opt opts[] = {
 struct agent {
 	struct loop *loop;
 	struct profile *profile;
-	struct settings settings;
+	struct agent_config config;
 	struct runtime *runtime;
-	struct hub *hub;
+	struct goal_source *source;
 	struct reconciler *reconciler;
 	struct frame_reader frames;
 	struct loop_timer resync;
@@ -163,10 +163,10 @@ on_command(int fd, short events, void *cookie)
 static void
 load_settings(struct agent *a, int64_t jobs)
 {
-	struct settings *s = &a->settings;
+	struct agent_config *s = &a->config;
 	struct fail f;
 
-	if (settings_load(s, &f) < 0)
+	if (agent_config_load(s, &f) < 0)
 		fail_die(&f);
 	if (geteuid() == 0 && !s->handler_user)
 		die(EXIT_USAGE, 0, "agent.conf: handler-user is not set: who runs an update's"
@@ -180,9 +180,9 @@ load_settings(struct agent *a, int64_t jobs)
 static void
 open_all(struct agent *a, char *const *inventories)
 {
-	const char *goal = a->goal ? a->goal : a->settings.goal;
+	const char *goal = a->goal ? a->goal : a->config.goal;
 	struct reconcile_spec spec = {
-		.settings = &a->settings, .state = a->state,
+		.config = &a->config, .state = a->state,
 		.inventory = { .inventories = inventories, .group = a->profile->gid },
 		.publish = on_publish, .busy = on_busy, .log = on_log, .settled = on_settled,
 		.cookie = a,
@@ -191,9 +191,9 @@ open_all(struct agent *a, char *const *inventories)
 
 	if (!goal)
 		diag_info("no goal is named, by --goal or in agent.conf");
-	else if (hub_open(a->loop, goal, on_goal, a, &a->hub, &f) < 0)
+	else if (goal_source_open(a->loop, goal, on_goal, a, &a->source, &f) < 0)
 		fail_die(&f);
-	spec.goal = a->hub ? hub_path(a->hub) : NULL;
+	spec.goal = a->source ? goal_source_path(a->source) : NULL;
 	if (runtime_open(a->profile, &a->runtime, &f) < 0 ||
 	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0)
 		fail_die(&f);
@@ -219,10 +219,10 @@ static void
 agent_release(struct agent *a)
 {
 	loop_timer_stop(a->loop, &a->resync);
-	hub_close(a->hub);
+	goal_source_close(a->source);
 	reconcile_free(a->reconciler);
 	runtime_close(a->runtime);
-	settings_release(&a->settings);
+	agent_config_release(&a->config);
 	free(a->state);
 	profile_free(a->profile);
 	loop_free(a->loop);
@@ -265,7 +265,7 @@ main(int argc, char *argv[])
 	a.profile = profile_load_or_die(name);
 	load_settings(&a, jobs);
 	if (!a.state)
-		a.state = settings_state_dir();
+		a.state = agent_config_state_dir();
 	a.loop = loop_new();
 	open_all(&a, (char *[]){ a.profile->inventory, NULL });
 	start(&a);

@@ -21,8 +21,8 @@
 #include "component/component.h"
 #include "component/listing.h"
 #include "component/supply.h"
-#include "deploy/settings.h"
-#include "deploy/survey.h"
+#include "deploy/agent_config.h"
+#include "deploy/batch.h"
 
 enum { OPT_MISSING = OPT_OWN, TIMEOUT_MS = 60000, GRACE_MS = 5000, JOBS_MAX = 1024 };
 
@@ -55,16 +55,16 @@ static const struct listing_spec columns = {
 struct tool {
 	const char *agent;
 	struct profile_scope scope;
-	struct question_spec ask;
+	struct criteria_spec ask;
 	bool missing, has_format, complete;
 	enum listing_format format;
 	struct supply_spec from;
-	struct survey_spec how;
-	struct question question;
-	struct settings settings;
+	struct batch_spec how;
+	struct criteria criteria;
+	struct agent_config config;
 	struct loop *loop;
 	struct supply *supply;
-	struct survey *survey;
+	struct batch *batch;
 	struct listing *listing;
 	struct buf out;
 	int64_t n_yes, n_no, n_unknown;
@@ -72,7 +72,7 @@ struct tool {
 };
 
 static void
-tell_verdict(struct json record, enum verdict_answer answer, const char *output, void *cookie)
+print_evaluation(struct json record, enum evaluation_answer answer, const char *output, void *cookie)
 {
 	struct tool *t = cookie;
 
@@ -80,12 +80,12 @@ tell_verdict(struct json record, enum verdict_answer answer, const char *output,
 		n = strcspn(output, "\n");
 		diag_note("%s: %.*s", component_id(record), (int)n, output);
 	}
-	t->n_yes += answer == VERDICT_YES;
-	t->n_no += answer == VERDICT_NO;
-	t->n_unknown += answer == VERDICT_UNKNOWN;
-	if (answer == VERDICT_NO || !t->missing)
+	t->n_yes += answer == EVALUATION_YES;
+	t->n_no += answer == EVALUATION_NO;
+	t->n_unknown += answer == EVALUATION_UNKNOWN;
+	if (answer == EVALUATION_NO || !t->missing)
 		listing_add(t->listing, record);
-	else if (answer == VERDICT_UNKNOWN)
+	else if (answer == EVALUATION_UNKNOWN)
 		diag_info("%s: cannot be told: %s", component_id(record),
 		    json_get_text(record, "reason"));
 }
@@ -121,7 +121,7 @@ proceed(void *cookie)
 {
 	const struct tool *t = cookie;
 
-	survey_proceed(t->survey);
+	batch_advance(t->batch);
 }
 
 /* SIGPIPE would end us with scripts still running: it is an error of stdout instead. */
@@ -132,18 +132,18 @@ run(struct tool *t)
 	loop_end_on_signals(t->loop, &t->signo);
 	signal(SIGPIPE, SIG_IGN);
 	t->listing = listing_new(t->format, &columns, &t->out);
-	t->survey = survey_new(t->loop, &t->how);
+	t->batch = batch_new(t->loop, &t->how);
 	t->supply = supply_open(t->loop, &t->from);
 	loop_run(t->loop);
 }
 
-/* Scripts, and what they began, carry the folder in their mark (deploy/handler.h). */
+/* Scripts, and what they began, carry the work directory in their mark (deploy/handler.h). */
 static void
 clean_up(struct tool *t)
 {
-	if (!t->complete && t->question.folder)
-		procset_signal_mark(t->question.folder, SIGKILL);
-	question_release(&t->question);
+	if (!t->complete && t->criteria.workdir)
+		procset_signal_mark(t->criteria.workdir, SIGKILL);
+	criteria_release(&t->criteria);
 	if (!t->signo)
 		return;
 	supply_close(t->supply);
@@ -153,23 +153,23 @@ clean_up(struct tool *t)
 
 /* What the agent has fetched already need not be fetched again. */
 static void
-set_question(struct tool *t)
+set_criteria(struct tool *t)
 {
-	_cleanup_free_ char *state = settings_state_dir();
+	_cleanup_free_ char *state = agent_config_state_dir();
 	_cleanup_free_ char *agents = xasprintf("%s/cache", state);
 	bool shared = t->ask.manifest && access(agents, W_OK | X_OK) == 0;
 	struct fail f;
 	int r = 0;
 
 	if (t->ask.manifest) {
-		r = settings_load(&t->settings, &f);
-		t->how.verdict.user = settings_user(&t->settings);
+		r = agent_config_load(&t->config, &f);
+		t->how.evaluation.user = agent_config_user(&t->config);
 	}
 	if (r == 0)
-		r = question_init(&t->question, &t->ask, shared ? agents : NULL, &f);
+		r = criteria_init(&t->criteria, &t->ask, shared ? agents : NULL, &f);
 	if (r < 0)
 		fail_die(&f);
-	t->how.verdict.question = &t->question;
+	t->how.evaluation.criteria = &t->criteria;
 }
 
 static void
@@ -208,7 +208,7 @@ read_options(struct tool *t, int argc, char *argv[])
 			t->has_format = true;
 			break;
 		case OPT_KEY_TIMEOUT:
-			t->how.verdict.timeout_ms = opt_duration("--timeout");
+			t->how.evaluation.timeout_ms = opt_duration("--timeout");
 			break;
 		case OPT_MISSING:
 			t->missing = true;
@@ -285,15 +285,15 @@ main(int argc, char *argv[])
 		    .inventories = { .problem = fail_tell } },
 		.how = {
 			.jobs = processors > 0 ? processors : 1, .in_order = true,
-			.verdict = { .timeout_ms = TIMEOUT_MS, .grace_ms = GRACE_MS },
-			.next = next_component, .tell = tell_verdict, .rest = rest, .cookie = &t,
+			.evaluation = { .timeout_ms = TIMEOUT_MS, .grace_ms = GRACE_MS },
+			.next = next_component, .evaluated = print_evaluation, .idle = rest, .cookie = &t,
 		},
 	};
 
 	diag_init(argv);
 	read_options(&t, argc, argv);
 	set_source(&t, split_operands(&t, argv));
-	set_question(&t);
+	set_criteria(&t);
 	run(&t);
 	clean_up(&t);
 	finish(outcome(&t));

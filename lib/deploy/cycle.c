@@ -7,7 +7,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "deploy/cycle.h"
-#include "deploy/folder.h"
+#include "deploy/workdirs.h"
 #include "deploy/handler.h"
 #include "deploy/payload.h"
 #include "deploy/plan.h"
@@ -19,7 +19,7 @@ struct task {
 	struct json component;		/* JSON_ABSENT for the host */
 	const char *id;			/* of the component, "" for the host */
 	size_t step;			/* the one it is at */
-	char *folder;			/* where the step's payloads are; NULL between steps */
+	char *workdir;			/* where the step's payloads are; NULL between steps */
 	const struct payload *script;	/* the one that is there from the start; NULL for none */
 	bool has_payloads;		/* and all others are, too */
 	enum handler_action action;
@@ -33,7 +33,7 @@ struct cycle {
 	struct enumeration *enumeration;
 	struct json components;
 	struct json failed_ids;		/* an object, of ids: who has failed waits for nothing more */
-	struct folders *folders;
+	struct workdirs *workdirs;
 	struct task *tasks;		/* of the current stage */
 	size_t n_tasks, next_task, running;
 	size_t stage;
@@ -51,7 +51,7 @@ cycle_free(struct cycle *c)
 {
 	loop_timer_stop(c->loop, &c->kick);
 	plan_free(c->plan);
-	folders_free(c->folders);
+	workdirs_free(c->workdirs);
 	json_release(&c->components);
 	json_release(&c->failed_ids);
 	free(c->tasks);
@@ -135,12 +135,12 @@ report_phase(struct cycle *c, const char *phase)
 
 /* One in which nothing was done but asking serves the next component, too. */
 static void
-give_folder(struct task *t)
+give_workdir(struct task *t)
 {
-	if (t->folder)
-		folders_give(t->c->folders, t->script, t->folder, !t->has_payloads);
-	free(t->folder);
-	t->folder = NULL;
+	if (t->workdir)
+		workdirs_give(t->c->workdirs, t->script, t->workdir, !t->has_payloads);
+	free(t->workdir);
+	t->workdir = NULL;
 	t->has_payloads = false;
 }
 
@@ -151,9 +151,9 @@ end_task(struct task *t, bool failed)
 
 	if (failed) {
 		json_set_text(&c->failed_ids, t->id, "");
-		c->stopping |= c->spec.settings->stop_on_failure;
+		c->stopping |= c->spec.config->stop_on_failure;
 	}
-	give_folder(t);
+	give_workdir(t);
 	json_release(&t->component);
 	c->running--;
 	c->done++;
@@ -187,10 +187,10 @@ start_action(struct task *t, enum handler_action action)
 	const struct manifest_step *step = &t->stage->steps[t->step];
 	const struct handler_call call = {
 		.handler = step->handler, .action = action, .properties = step->properties,
-		.component = t->component, .work_folder = t->folder,
-		.user = settings_user(c->spec.settings),
-		.timeout_ms = c->spec.settings->script_timeout_ms,
-		.grace_ms = c->spec.settings->stop_grace_ms,
+		.component = t->component, .work_folder = t->workdir,
+		.user = agent_config_user(c->spec.config),
+		.timeout_ms = c->spec.config->script_timeout_ms,
+		.grace_ms = c->spec.config->stop_grace_ms,
 	};
 
 	t->action = action;
@@ -200,16 +200,16 @@ start_action(struct task *t, enum handler_action action)
 static void
 end_step(struct task *t)
 {
-	give_folder(t);
+	give_workdir(t);
 	if (++t->step < t->stage->n_steps && !t->c->cancelled)
 		start_step(t);
 	else
 		end_task(t, false);
 }
 
-/* A folder with the step's script in it, and nothing else. */
+/* A work directory with the step's script in it, and nothing else. */
 static int
-take_folder(struct task *t, struct fail *f)
+take_workdir(struct task *t, struct fail *f)
 {
 	const struct cycle *c = t->c;
 	const struct manifest_step *step = &t->stage->steps[t->step];
@@ -219,7 +219,7 @@ take_folder(struct task *t, struct fail *f)
 	for (const struct payload **p = step->files; script && *p; p++)
 		if (strcmp((*p)->name, script) == 0)
 			t->script = *p;
-	return folders_take(c->folders, t->script, c->spec.cache, &t->folder, f);
+	return workdirs_take(c->workdirs, t->script, c->spec.cache, &t->workdir, f);
 }
 
 /* The other files of the step; a failed download has changed nothing. */
@@ -237,7 +237,7 @@ fetch(struct task *t, struct fail *f)
 			continue;
 		r = payload_fetch(*p, spec->cache, &path, f);
 		if (r == 0)
-			r = payload_place(*p, spec->cache, t->folder, false, f);
+			r = payload_place(*p, spec->cache, t->workdir, false, f);
 	}
 	return r;
 }
@@ -305,7 +305,7 @@ start_step(struct task *t)
 	struct fail f;
 
 	t->action = HANDLER_IS_INSTALLED;
-	if (take_folder(t, &f) < 0)
+	if (take_workdir(t, &f) < 0)
 		fail_with(t, &f);
 	else
 		start_action(t, HANDLER_IS_INSTALLED);
@@ -363,7 +363,7 @@ static void
 run_tasks(struct cycle *c)
 {
 	for (;;) {
-		while (c->next_task < c->n_tasks && c->running < (size_t)c->spec.settings->jobs) {
+		while (c->next_task < c->n_tasks && c->running < (size_t)c->spec.config->jobs) {
 			struct task *t = &c->tasks[c->next_task++];
 
 			if (c->cancelled || c->stopping) {
@@ -443,7 +443,7 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 	struct cycle *c = xcalloc(1, sizeof *c);
 
 	*c = (struct cycle){ .loop = l, .spec = *spec, .failed_ids = json_object(),
-	    .folders = folders_new(spec->work), .details = BUF_INIT,
+	    .workdirs = workdirs_new(spec->work), .details = BUF_INIT,
 	    .kick = { .fn = begin, .cookie = c } };
 	c->spec.inventory.problem = on_problem;
 	c->spec.inventory.cookie = c;

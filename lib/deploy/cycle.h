@@ -18,7 +18,7 @@
 #include "base/loop.h"
 #include "component/enumerate.h"
 #include "deploy/goal.h"
-#include "deploy/settings.h"
+#include "deploy/agent_config.h"
 
 /* How one step went for one component. */
 struct cycle_result {
@@ -39,7 +39,7 @@ struct cycle_outcome {
 
 struct cycle_spec {
 	const struct goal *goal;
-	const struct settings *settings;
+	const struct agent_config *config;
 	struct enumerate_spec inventory;	/* its PROBLEM and COOKIE are the cycle's */
 	const char *work, *cache;	/* directories; WORK is the cycle's alone */
 	/* Told as it happens: */

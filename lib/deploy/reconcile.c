@@ -15,7 +15,7 @@
 #include "base/procset.h"
 #include "base/xalloc.h"
 #include "deploy/cycle.h"
-#include "deploy/desired.h"
+#include "deploy/desired_state.h"
 #include "deploy/goal.h"
 #include "deploy/handler.h"
 #include "deploy/reconcile.h"
@@ -28,7 +28,7 @@ struct reconciler {
 	struct reconcile_spec spec;
 	char *state, *current, *work, *cache;	/* paths */
 	int lock_fd;
-	struct desired desired;
+	struct desired_state desired;
 	struct goal *goal;			/* the one that is wanted; NULL for none */
 	struct goal *running;			/* what the cycle works on, once GOAL is another */
 	struct journal *journal;
@@ -44,7 +44,7 @@ struct reconciler {
 };
 
 PRINTF(2, 3) static void
-say(struct reconciler *r, const char *fmt, ...)
+log_line(struct reconciler *r, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -57,10 +57,10 @@ say(struct reconciler *r, const char *fmt, ...)
 
 /* What an operator should know stays in the status until it is no longer true. */
 static void
-note(struct reconciler *r, const char *text)
+set_note(struct reconciler *r, const char *text)
 {
 	if (*text && strcmp(r->status.note, text) != 0)
-		say(r, "%s", text);
+		log_line(r, "%s", text);
 	snprintf(r->status.note, sizeof r->status.note, "%s", text);
 }
 
@@ -114,7 +114,7 @@ write_report(struct reconciler *r)
 	if (e == 0)
 		e = file_replace(r->current, b.s, b.len, 0644, FILE_DURABLE);
 	if (e < 0) {
-		say(r, "%s: %s", r->current, strerror(-e));
+		log_line(r, "%s: %s", r->current, strerror(-e));
 		return;
 	}
 	buf_reset(&r->written);
@@ -178,8 +178,8 @@ on_result(const struct cycle_result *c, void *cookie)
 	if (e == 0 && c->code != RESULT_INSTALL_SKIPPED_INSTALLED)
 		e = journal_sync(r->journal);
 	if (e < 0)
-		say(r, "journal: %s", strerror(-e));
-	say(r, "%s%s%s: %s: %d%s%s", c->step, *c->component ? ": " : "", c->component, c->phase,
+		log_line(r, "journal: %s", strerror(-e));
+	log_line(r, "%s%s%s: %s: %d%s%s", c->step, *c->component ? ": " : "", c->component, c->phase,
 	    c->code, *c->details ? ": " : "", c->details);
 }
 
@@ -191,7 +191,7 @@ on_log(const char *text, void *cookie)
 	r->spec.log(text, r->spec.cookie);
 }
 
-static void look(struct reconciler *r);
+static void refresh_goal(struct reconciler *r);
 static void decide(struct reconciler *r);
 
 static void
@@ -210,8 +210,8 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 		r->status.waiting = (int64_t)report_waiting(&r->report);
 	}
 	if (o->failed)
-		note(r, o->details);
-	say(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
+		set_note(r, o->details);
+	log_line(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
 	    o->cancelled ? "cancelled" : o->failed ? "failed" : "at its goal",
 	    *o->details ? ": " : "", o->details, json_count(o->waiting));
 }
@@ -239,7 +239,7 @@ static void
 begin_cycle(struct reconciler *r)
 {
 	const struct cycle_spec spec = {
-		.goal = r->goal, .settings = r->spec.settings, .inventory = r->spec.inventory,
+		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
 		.work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
 		.result = on_result, .log = on_log, .done = on_done, .cookie = r,
 	};
@@ -249,12 +249,12 @@ begin_cycle(struct reconciler *r)
 	r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
 	if (!r->desired.refused)
-		note(r, "");
+		set_note(r, "");
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	set_state(r, AGENT_BUSY);
 	report_begin(&r->report, r->goal);
 	r->running = r->goal;
-	say(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->status.cycle);
+	log_line(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->status.cycle);
 	r->cycle = cycle_start(r->loop, &spec);
 }
 
@@ -285,7 +285,7 @@ take_back(struct reconciler *r)
 	report_end(&r->report, r->goal, &cancelled, clock_now(now));
 	write_report(r);
 	r->status.waiting = 0;
-	say(r, "workflow %s: taken back", r->goal->id);
+	log_line(r, "workflow %s: taken back", r->goal->id);
 }
 
 /* It was, and nothing has been begun since that may have undone it. */
@@ -308,7 +308,7 @@ decide(struct reconciler *r)
 		return;
 	}
 	if (r->retry_wanted)
-		look(r);	/* the hub first */
+		refresh_goal(r);	/* the hub first */
 	if (r->goal && r->goal->action == GOAL_CANCEL) {
 		if (r->goal_is_new)
 			take_back(r);
@@ -319,7 +319,7 @@ decide(struct reconciler *r)
 		r->started = true;
 		begin_cycle(r);
 	} else if (r->goal_is_new && is_completed(r)) {
-		say(r, "workflow %s: completed already, not run again", r->goal->id);
+		log_line(r, "workflow %s: completed already, not run again", r->goal->id);
 		settle(r);
 	} else if (r->goal_is_new) {
 		begin_cycle(r);
@@ -369,17 +369,17 @@ adopt(struct reconciler *r, struct goal *g)
 
 /* Look at the hub's goal; what is wrong with it stays in the status, and the old one stays the goal. */
 static void
-look(struct reconciler *r)
+refresh_goal(struct reconciler *r)
 {
 	const bool was_refused = r->desired.refused;
 	struct goal *g = NULL;
 	struct fail f;
-	int e = desired_look(&r->desired, &g, &f);
+	int e = desired_state_refresh(&r->desired, &g, &f);
 
 	if (e < 0)
-		note(r, f.text);
+		set_note(r, f.text);
 	else if (was_refused && !r->desired.refused)
-		note(r, "");
+		set_note(r, "");
 	if (e > 0)
 		adopt(r, g);
 }
@@ -388,10 +388,10 @@ static void
 load_kept_goal(struct reconciler *r)
 {
 	struct fail f;
-	int e = desired_load(&r->desired, &r->goal, &f);
+	int e = desired_state_load(&r->desired, &r->goal, &f);
 
 	if (e < 0 && e != -ENOENT)
-		note(r, f.text);
+		set_note(r, f.text);
 }
 
 static int
@@ -404,7 +404,7 @@ load_report(struct reconciler *r, struct fail *f)
 		e = json_parse(r->current, r->written.s, r->written.len, &twin, f);
 	if (e < 0 && e != -ENOENT) {
 		/* half a file cannot be: it is replaced whole.  What was known is in the journal. */
-		note(r, f->text);
+		set_note(r, f->text);
 		buf_reset(&r->written);
 	}
 	report_init(&r->report, twin);
@@ -481,7 +481,7 @@ make_state(struct reconciler *r, struct fail *f)
 }
 
 static void
-stop(void *cookie)
+reconciler_shutdown(void *cookie)
 {
 	struct reconciler *r = cookie;
 
@@ -505,11 +505,11 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	*r = (struct reconciler){
 		.loop = l, .spec = *spec, .lock_fd = -1, .written = BUF_INIT,
 		.publish_later = { .fn = publish, .cookie = r },
-		.shutdown = { .fn = stop, .cookie = r },
+		.shutdown = { .fn = reconciler_shutdown, .cookie = r },
 	};
 	e = make_state(r, f);
 	if (e == 0) {
-		desired_init(&r->desired, spec->goal, r->state, spec->settings->allow_unsigned);
+		desired_state_init(&r->desired, spec->goal, r->state, spec->config->allow_unsigned);
 		e = open_journal(r, f);
 	}
 	if (e == 0)
@@ -531,7 +531,7 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	memcpy(waiting_note, r->status.note, sizeof waiting_note);
 	r->status = *s;
 	r->status.waiting = waiting;
-	r->status.is_unsigned = r->spec.settings->allow_unsigned;
+	r->status.is_unsigned = r->spec.config->allow_unsigned;
 	memcpy(r->status.note, waiting_note, sizeof waiting_note);
 	snprintf(r->status.report, sizeof r->status.report, "%s", r->current);
 	set_state(r, AGENT_STARTING);
@@ -539,12 +539,12 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	/* handlers of an agent that was killed must not go on beside ours */
 	mark = xasprintf("%s/", r->work);
 	if (procset_signal_mark(mark, SIGKILL) > 0)
-		say(r, "ended what an earlier agent had left running");
+		log_line(r, "ended what an earlier agent had left running");
 	file_remove_tree(r->work);
 	load_kept_goal(r);
 	if (r->goal)
 		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
-	look(r);
+	refresh_goal(r);
 	decide(r);
 }
 
@@ -553,7 +553,7 @@ reconcile_look(struct reconciler *r)
 {
 	bool was_refused = r->desired.refused;
 
-	look(r);
+	refresh_goal(r);
 	if (r->goal_is_new || r->desired.refused || was_refused)
 		decide(r);
 }
@@ -578,7 +578,7 @@ reconcile_free(struct reconciler *r)
 	goal_free(r->goal);
 	journal_close(r->journal);
 	report_release(&r->report);
-	desired_release(&r->desired);
+	desired_state_release(&r->desired);
 	buf_release(&r->written);
 	io_closep(&r->lock_fd);
 	free(r->state);

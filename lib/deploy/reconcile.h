@@ -25,10 +25,10 @@
 #include "base/fail.h"
 #include "base/loop.h"
 #include "component/enumerate.h"
-#include "deploy/settings.h"
+#include "deploy/agent_config.h"
 
 struct reconcile_spec {
-	const struct settings *settings;
+	const struct agent_config *config;
 	const char *goal;		/* path of the goal file, or NULL */
 	const char *state;		/* the state directory */
 	struct enumerate_spec inventory;

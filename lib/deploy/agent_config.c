@@ -8,9 +8,9 @@
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
-#include "deploy/settings.h"
+#include "deploy/agent_config.h"
 
-enum { SETTINGS_MAX = 65536, JOBS_MAX = 256 };
+enum { CONFIG_MAX = 65536, JOBS_MAX = 256 };
 
 /* Without a deadline a script that hangs would keep all others from their turn. */
 static int
@@ -25,7 +25,7 @@ static int
 entry(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	static const char *const on_failure[] = { "continue", "stop", NULL };
-	struct settings *s = cookie;
+	struct agent_config *s = cookie;
 	int n = 0, r;
 
 	if (strcmp(e->section, "agent") != 0 || !e->key)
@@ -61,38 +61,38 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 }
 
 int
-settings_parse(const char *file, const char *text, size_t len, struct settings *s, struct fail *f)
+agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s, struct fail *f)
 {
-	*s = (struct settings){ .jobs = 1, .script_timeout_ms = 600000, .stop_grace_ms = 10000 };
+	*s = (struct agent_config){ .jobs = 1, .script_timeout_ms = 600000, .stop_grace_ms = 10000 };
 	return ini_parse(file, text, len, entry, s, f);
 }
 
 int
-settings_load(struct settings *s, struct fail *f)
+agent_config_load(struct agent_config *s, struct fail *f)
 {
 	_cleanup_free_ char *path = dirs_find(".", "agent.conf");
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	int r = path ? file_load_trusted(path, (gid_t)-1, SETTINGS_MAX, &text, f) : 0;
+	int r = path ? file_load_trusted(path, (gid_t)-1, CONFIG_MAX, &text, f) : 0;
 
-	return r < 0 ? r : settings_parse(path ? path : "agent.conf", text.s, text.len, s, f);
+	return r < 0 ? r : agent_config_parse(path ? path : "agent.conf", text.s, text.len, s, f);
 }
 
 void
-settings_release(struct settings *s)
+agent_config_release(struct agent_config *s)
 {
 	free(s->goal);
 	free(s->handler_user);
-	*s = (struct settings){ 0 };
+	*s = (struct agent_config){ 0 };
 }
 
 char *
-settings_state_dir(void)
+agent_config_state_dir(void)
 {
 	return xasprintf("%s/agent", dirs_state());
 }
 
 const char *
-settings_user(const struct settings *s)
+agent_config_user(const struct agent_config *s)
 {
 	const struct passwd *pw = s->handler_user ? getpwnam(s->handler_user) : NULL;
 

@@ -4,12 +4,12 @@
 
 #include "base/file.h"
 #include "base/xalloc.h"
-#include "deploy/desired.h"
+#include "deploy/desired_state.h"
 
 void
-desired_init(struct desired *d, const char *source, const char *state, bool allow_unsigned)
+desired_state_init(struct desired_state *d, const char *source, const char *state, bool allow_unsigned)
 {
-	*d = (struct desired){
+	*d = (struct desired_state){
 		.source = source ? xstrdup(source) : NULL,
 		.kept = xasprintf("%s/twins/desired.json", state),
 		.allow_unsigned = allow_unsigned, .text = BUF_INIT,
@@ -17,7 +17,7 @@ desired_init(struct desired *d, const char *source, const char *state, bool allo
 }
 
 void
-desired_release(struct desired *d)
+desired_state_release(struct desired_state *d)
 {
 	free(d->source);
 	free(d->kept);
@@ -25,7 +25,7 @@ desired_release(struct desired *d)
 }
 
 static int
-load_text(const struct desired *d, const char *path, struct buf *text, struct fail *f)
+load_text(const struct desired_state *d, const char *path, struct buf *text, struct fail *f)
 {
 	return d->allow_unsigned ? file_load_trusted(path, (gid_t)-1, MANIFEST_MAX, text, f) :
 	    file_load(path, 0, MANIFEST_MAX, text, f);
@@ -33,7 +33,7 @@ load_text(const struct desired *d, const char *path, struct buf *text, struct fa
 
 /* The root keys are read anew for each goal, so that a key file put there later counts at the next look. */
 static int
-accept_goal(const struct desired *d, const struct goal *g, struct fail *f)
+accept_goal(const struct desired_state *d, const struct goal *g, struct fail *f)
 {
 	struct rootkeys *keys = NULL;
 	struct signer s;
@@ -46,7 +46,7 @@ accept_goal(const struct desired *d, const struct goal *g, struct fail *f)
 }
 
 static int
-parse(const struct desired *d, const char *path, const struct buf *text, struct goal **out,
+parse(const struct desired_state *d, const char *path, const struct buf *text, struct goal **out,
     struct fail *f)
 {
 	int r = goal_parse(path, text->s, text->len, out, f);
@@ -62,7 +62,7 @@ parse(const struct desired *d, const char *path, const struct buf *text, struct 
 }
 
 int
-desired_load(struct desired *d, struct goal **out, struct fail *f)
+desired_state_load(struct desired_state *d, struct goal **out, struct fail *f)
 {
 	int r = load_text(d, d->kept, &d->text, f);
 
@@ -74,7 +74,7 @@ desired_load(struct desired *d, struct goal **out, struct fail *f)
 }
 
 static int
-keep(struct desired *d, const struct buf *text, struct fail *f)
+keep(struct desired_state *d, const struct buf *text, struct fail *f)
 {
 	int r = file_replace(d->kept, text->s, text->len, 0640, FILE_DURABLE);
 
@@ -86,7 +86,7 @@ keep(struct desired *d, const struct buf *text, struct fail *f)
 }
 
 int
-desired_look(struct desired *d, struct goal **out, struct fail *f)
+desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	int r;

@@ -3,11 +3,11 @@
 
 #include "base/filewatch.h"
 #include "base/xalloc.h"
-#include "deploy/hub.h"
+#include "deploy/goal_source.h"
 
 enum { POLL_MS = 5000 };
 
-struct hub {
+struct goal_source {
 	char *path;
 	loop_fn *changed;
 	void *cookie;
@@ -17,25 +17,25 @@ struct hub {
 static void
 file_changed(bool names, void *cookie)
 {
-	struct hub *h = cookie;
+	struct goal_source *h = cookie;
 
 	(void)names;
 	h->changed(h->cookie);
 }
 
 int
-hub_open(struct loop *l, const char *url, loop_fn *changed, void *cookie, struct hub **out,
+goal_source_open(struct loop *l, const char *url, loop_fn *changed, void *cookie, struct goal_source **out,
     struct fail *f)
 {
 	const char *path = strncmp(url, "file://", 7) == 0 ? url + 7 :
 	    strncmp(url, "file:", 5) == 0 ? url + 5 : NULL;
-	struct hub *h;
+	struct goal_source *h;
 
 	if (!path || *path != '/')
 		return fail_set(f, EXIT_USAGE, "not a goal's address: '%s' (such as file:/etc/rejoin/goal.json)",
 		    url);
 	h = xcalloc(1, sizeof *h);
-	*h = (struct hub){ .path = xstrdup(path), .changed = changed, .cookie = cookie,
+	*h = (struct goal_source){ .path = xstrdup(path), .changed = changed, .cookie = cookie,
 	    .filewatch = filewatch_new(l, POLL_MS) };
 	filewatch_add(h->filewatch, path, FILEWATCH_PATH, file_changed, h);
 	*out = h;
@@ -43,7 +43,7 @@ hub_open(struct loop *l, const char *url, loop_fn *changed, void *cookie, struct
 }
 
 void
-hub_close(struct hub *h)
+goal_source_close(struct goal_source *h)
 {
 	if (!h)
 		return;
@@ -53,7 +53,7 @@ hub_close(struct hub *h)
 }
 
 const char *
-hub_path(const struct hub *h)
+goal_source_path(const struct goal_source *h)
 {
 	return h->path;
 }

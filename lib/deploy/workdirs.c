@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/xalloc.h"
-#include "deploy/folder.h"
+#include "deploy/workdirs.h"
 
 struct idle {
 	char *path;
@@ -17,16 +17,16 @@ struct idle {
 	struct idle *next;
 };
 
-struct folders {
+struct workdirs {
 	char *root;
 	uintmax_t n;		/* names given */
 	struct idle *idle;
 };
 
-struct folders *
-folders_new(const char *root)
+struct workdirs *
+workdirs_new(const char *root)
 {
-	struct folders *s = xcalloc(1, sizeof *s);
+	struct workdirs *s = xcalloc(1, sizeof *s);
 
 	s->root = xstrdup(root);
 	return s;
@@ -40,7 +40,7 @@ idle_free(struct idle *i)
 }
 
 void
-folders_free(struct folders *s)
+workdirs_free(struct workdirs *s)
 {
 	if (!s)
 		return;
@@ -53,7 +53,7 @@ folders_free(struct folders *s)
 }
 
 static struct idle *
-find_idle(struct folders *s, const struct payload *script)
+find_idle(struct workdirs *s, const struct payload *script)
 {
 	for (struct idle **p = &s->idle, *i; (i = *p); p = &i->next)
 		if (i->script == script) {
@@ -65,7 +65,7 @@ find_idle(struct folders *s, const struct payload *script)
 
 /* An idle one for SCRIPT under the new name PATH, if it is still right. */
 static bool
-use_again(struct folders *s, const struct payload *script, const char *path)
+workdir_reuse(struct workdirs *s, const struct payload *script, const char *path)
 {
 	struct idle *i = find_idle(s, script);
 	_cleanup_free_ char *file = script ? xasprintf("%s/%s", path, script->name) : NULL;
@@ -83,7 +83,7 @@ use_again(struct folders *s, const struct payload *script, const char *path)
 }
 
 int
-folders_take(struct folders *s, const struct payload *script, const char *cache, char **path,
+workdirs_take(struct workdirs *s, const struct payload *script, const char *cache, char **path,
     struct fail *f)
 {
 	_cleanup_free_ char *new = NULL, *cached = NULL;
@@ -93,7 +93,7 @@ folders_take(struct folders *s, const struct payload *script, const char *cache,
 		free(new);
 		new = xasprintf("%s/work.%ju", s->root, ++s->n);
 	} while (access(new, F_OK) == 0);
-	if (!use_again(s, script, new)) {
+	if (!workdir_reuse(s, script, new)) {
 		if (mkdir(new, 0700) < 0)
 			return fail_errno(f, errno, "%s", new);
 		if (script)
@@ -111,7 +111,7 @@ folders_take(struct folders *s, const struct payload *script, const char *cache,
 
 /* All but the file KEEP (NULL for none) is removed, unless there is a directory among it. */
 static bool
-empty(const char *path, const char *keep)
+workdir_clear(const char *path, const char *keep)
 {
 	DIR *d = opendir(path);
 	struct dirent *e;
@@ -129,11 +129,11 @@ empty(const char *path, const char *keep)
 }
 
 void
-folders_give(struct folders *s, const struct payload *script, const char *path, bool keep)
+workdirs_give(struct workdirs *s, const struct payload *script, const char *path, bool keep)
 {
 	struct idle *i;
 
-	if (!keep || !empty(path, script ? script->name : NULL)) {
+	if (!keep || !workdir_clear(path, script ? script->name : NULL)) {
 		file_remove_tree(path);
 		return;
 	}

@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
-#include "deploy/question.h"
+#include "deploy/criteria.h"
 
 /* file:PATH, absolute, with what has a meaning in a URL escaped. */
 static char *
@@ -94,14 +94,14 @@ load_goal(const char *path, struct goal **out, struct fail *f)
 }
 
 static void
-add_stage(struct question *q, const struct plan_stage *s)
+add_stage(struct criteria *q, const struct plan_stage *s)
 {
 	const struct manifest *m = s->is_host ? q->plan->manifest : s->child;
 	size_t n = m ? s->n_steps : 1;
 
 	q->steps = xrealloc(q->steps, q->n_steps + n, sizeof *q->steps);
 	for (size_t i = 0; i < n; i++)
-		q->steps[q->n_steps++] = (struct question_step){
+		q->steps[q->n_steps++] = (struct criteria_step){
 			.name = s->is_host || !m ? xasprintf("step_%zu", s->number) :
 			    xasprintf("step_%zu.%zu", s->number, i),
 			.selectors = m ? m->compatibility : JSON_ABSENT,
@@ -111,7 +111,7 @@ add_stage(struct question *q, const struct plan_stage *s)
 }
 
 static int
-init_manifest(struct question *q, const char *path, struct fail *f)
+init_manifest(struct criteria *q, const char *path, struct fail *f)
 {
 	int r = load_goal(path, &q->goal, f);
 
@@ -146,7 +146,7 @@ describe_script(struct payload *p, const char *path, struct fail *f)
 }
 
 static int
-init_script(struct question *q, const struct question_spec *spec, struct fail *f)
+init_script(struct criteria *q, const struct criteria_spec *spec, struct fail *f)
 {
 	_cleanup_buf_ struct buf arguments = BUF_INIT;
 	int r = describe_script(&q->payload, spec->script, f);
@@ -170,7 +170,7 @@ init_script(struct question *q, const struct question_spec *spec, struct fail *f
 }
 
 static int
-init_program(struct question *q, const char *program, struct fail *f)
+init_program(struct criteria *q, const char *program, struct fail *f)
 {
 	char text[sizeof f->text];
 
@@ -183,36 +183,36 @@ init_program(struct question *q, const char *program, struct fail *f)
 
 /* Others are let through, not in: handlers may run as another user. */
 static int
-make_folder(struct question *q, const char *cache, struct fail *f)
+make_workdir(struct criteria *q, const char *cache, struct fail *f)
 {
 	const char *tmp = secure_getenv("TMPDIR");
 	_cleanup_free_ char *dir = realpath(tmp && *tmp ? tmp : "/tmp", NULL);
 
 	if (!dir)
 		return fail_errno(f, errno, "%s", tmp && *tmp ? tmp : "/tmp");
-	q->folder = xasprintf("%s/rejoin-installed.XXXXXX", dir);
-	if (!mkdtemp(q->folder) || chmod(q->folder, 0711) < 0) {
-		int r = fail_errno(f, errno, "%s", q->folder);
+	q->workdir = xasprintf("%s/rejoin-installed.XXXXXX", dir);
+	if (!mkdtemp(q->workdir) || chmod(q->workdir, 0711) < 0) {
+		int r = fail_errno(f, errno, "%s", q->workdir);
 
-		free(TAKE_PTR(q->folder));
+		free(TAKE_PTR(q->workdir));
 		return r;
 	}
-	q->folders = folders_new(q->folder);
-	q->cache = cache ? xstrdup(cache) : xasprintf("%s/cache", q->folder);
+	q->workdirs = workdirs_new(q->workdir);
+	q->cache = cache ? xstrdup(cache) : xasprintf("%s/cache", q->workdir);
 	return 0;
 }
 
 int
-question_init(struct question *q, const struct question_spec *spec, const char *cache,
+criteria_init(struct criteria *q, const struct criteria_spec *spec, const char *cache,
     struct fail *f)
 {
 	const char *text = spec->version ? spec->version : spec->program;
 	int r = 0;
 
-	*q = (struct question){ .kind = spec->version ? QUESTION_VERSION :
-	    spec->program ? QUESTION_PROGRAM : QUESTION_STEPS, .text = text ? xstrdup(text) : NULL };
-	if (q->kind == QUESTION_STEPS)
-		r = make_folder(q, cache, f);
+	*q = (struct criteria){ .kind = spec->version ? CRITERIA_VERSION :
+	    spec->program ? CRITERIA_PROGRAM : CRITERIA_STEPS, .text = text ? xstrdup(text) : NULL };
+	if (q->kind == CRITERIA_STEPS)
+		r = make_workdir(q, cache, f);
 	if (r < 0)
 		;
 	else if (spec->program)
@@ -222,12 +222,12 @@ question_init(struct question *q, const struct question_spec *spec, const char *
 	else if (spec->script)
 		r = init_script(q, spec, f);
 	if (r < 0)
-		question_release(q);
+		criteria_release(q);
 	return r;
 }
 
 void
-question_release(struct question *q)
+criteria_release(struct criteria *q)
 {
 	for (size_t i = 0; i < q->n_steps; i++)
 		free(q->steps[i].name);
@@ -243,10 +243,10 @@ question_release(struct question *q)
 		free(q->script);
 	}
 	payload_release(&q->payload);
-	if (q->folder)
-		file_remove_tree(q->folder);
-	folders_free(q->folders);
-	free(q->folder);
+	if (q->workdir)
+		file_remove_tree(q->workdir);
+	workdirs_free(q->workdirs);
+	free(q->workdir);
 	free(q->cache);
-	*q = (struct question){ 0 };
+	*q = (struct criteria){ 0 };
 }

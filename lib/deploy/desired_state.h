@@ -1,16 +1,15 @@
 /*
- * desired - the "desired" twin: the goal as it was last taken from the hub.
+ * desired_state - the goal as it was last read from its source, kept on disk.
  *
- * It is kept on disk before it is acted on, so that a crash forgets nothing and
- * a hub that does not answer changes nothing.  Without a signature the file
- * alone says what is to be run; it must then be one that nobody else could have
- * written.
+ * A goal is written to KEPT before it is acted on, so a crash loses nothing, and a
+ * source that is not there changes nothing.  With allow-unsigned the file alone
+ * decides what is run; it must then be trusted (base/file.h).
  *
  * Errors: EXIT_USAGE for what is no goal, EXIT_DENIED for one that is not to be
  * trusted.
  */
-#ifndef DEPLOY_DESIRED_H
-#define DEPLOY_DESIRED_H
+#ifndef DEPLOY_DESIRED_STATE_H
+#define DEPLOY_DESIRED_STATE_H
 
 #include <stdbool.h>
 
@@ -18,7 +17,7 @@
 #include "base/fail.h"
 #include "deploy/goal.h"
 
-struct desired {
+struct desired_state {
 	char *source;		/* the goal's file, or NULL where there is none to be had */
 	char *kept;		/* the twin's file */
 	bool allow_unsigned;
@@ -27,16 +26,16 @@ struct desired {
 };
 
 /* SOURCE may be NULL; STATE is the state directory. */
-void desired_init(struct desired *d, const char *source, const char *state, bool allow_unsigned);
-void desired_release(struct desired *d);
+void desired_state_init(struct desired_state *d, const char *source, const char *state, bool allow_unsigned);
+void desired_state_release(struct desired_state *d);
 
 /* The goal that was kept: 0 with it in OUT, -ENOENT where there is none. */
-int desired_load(struct desired *d, struct goal **out, struct fail *f);
+int desired_state_load(struct desired_state *d, struct goal **out, struct fail *f);
 
 /*
  * Look at the source: 1 with a goal in OUT that says something else than the
  * last one (it is kept by then), 0 where there is nothing new, < 0 refused.
  */
-int desired_look(struct desired *d, struct goal **out, struct fail *f);
+int desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f);
 
 #endif

@@ -1,0 +1,47 @@
+/*
+ * agent_config - the configuration of rejoin-agent: the file agent.conf.
+ *
+ *	[agent]
+ *	goal = file:/etc/rejoin/goal.json
+ *	allow-unsigned = no
+ *	handler-user = root
+ *	jobs = 1
+ *	on-failure = continue
+ *	script-timeout = 10m
+ *	stop-grace = 10s
+ *
+ * It is read from the configuration directory, else from the vendor's, and must be
+ * trusted (base/file.h): it decides which programs run, and as which user.
+ */
+#ifndef DEPLOY_AGENT_CONFIG_H
+#define DEPLOY_AGENT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fail.h"
+
+struct agent_config {
+	char *goal;			/* URL of the goal; NULL for none */
+	bool allow_unsigned;		/* accept goals without a signature */
+	char *handler_user;		/* user that runs handlers; NULL where it is not set */
+	int64_t jobs;			/* components worked on at a time */
+	bool stop_on_failure;		/* after a failure no further component is started */
+	int64_t script_timeout_ms;	/* of each action of a handler */
+	int64_t stop_grace_ms;		/* between SIGTERM and SIGKILL */
+};
+
+/* Without a file S holds the defaults, and 0 is returned. */
+int agent_config_load(struct agent_config *s, struct fail *f);
+int agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s,
+    struct fail *f);
+void agent_config_release(struct agent_config *s);
+
+/* The default state directory of the agent; to be freed. */
+char *agent_config_state_dir(void);
+
+/* The user for deploy/handler.h: NULL where it is the caller's. */
+const char *agent_config_user(const struct agent_config *s);
+
+#endif
