@@ -18,7 +18,7 @@ static const char *const field_names[FIELD_N] = {
 
 /* What has no file: a time of any kind at the start of each record. */
 static const struct format builtin = {
-	.name = (char[]){ "auto" }, .time = TIME_ANY, .where = WHERE_START, .cut = CUT_TIMED, .fifo = true,
+	.name = (char[]){ "auto" }, .kinds = TIME_SET(TIME_ANY), .where = WHERE_START, .cut = CUT_TIMED, .fifo = true,
 	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1 },
 };
 
@@ -79,12 +79,9 @@ set_number(const struct ini_entry *e, int64_t lo, int64_t hi, int64_t *out, stru
 static int
 set_time(struct format *fmt, const struct ini_entry *e, struct fail *f)
 {
-	int kind = time_kind_parse(e->value);
-
-	if (kind < 0)
-		return ini_bad(e, f, "time: '%s' is not any, rfc3339, syslog, epoch, klog, clf, tai64n, dmesg, clock or none",
-		    e->value);
-	fmt->time = (enum time_kind)kind;
+	if (time_parse_kinds(e->value, &fmt->kinds) < 0)
+		return ini_bad(e, f, "time: unknown kind in '%s'; known are any, rfc3339, syslog, epoch, klog, clf, tai64n, "
+		    "dmesg, ctime, mdy, dmy, ymd, logcat, audit, clock and none", e->value);
 	return 0;
 }
 
@@ -173,7 +170,7 @@ format_parse(const char *file, const char *name, const char *text, size_t len, s
 
 	fmt.name = xstrdup(name);
 	fmt.detect = true;
-	fmt.time = TIME_RFC3339;
+	fmt.kinds = TIME_SET(TIME_RFC3339);
 	r = ini_parse(file, text, len, set, &fmt, f);
 	if (r == 0 && fmt.where == WHERE_START && fmt.group[FIELD_TIME] >= 0)
 		fmt.where = WHERE_REGEX;
@@ -279,20 +276,65 @@ format_has_key(const struct format *fmt, enum field field, struct span key)
 	return false;
 }
 
+/* The member PATH, "a.b", of the object VALUE. */
+static bool
+find_member(struct span value, const char *path, struct span *out)
+{
+	struct scan s = { value.p, value.p + value.n };
+	struct span key, v;
+
+	if (value.n == 0 || *value.p != '{')
+		return false;
+	while (scan_json(&s, &key, &v)) {
+		if (strncmp(path, key.p, key.n) != 0)
+			continue;
+		if (path[key.n] == '\0') {
+			*out = v;
+			return true;
+		}
+		if (path[key.n] == '.' && find_member(v, path + key.n + 1, out))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * If KEY with VALUE is, or holds, one of the field's members of which none named
+ * before it was found: *RANK tells how many those are.
+ */
+static bool
+match_member(char **names, struct span key, struct span value, bool json, int *rank, struct span *out)
+{
+	for (int i = 0; names && names[i] && i < *rank; i++) {
+		const char *name = names[i];
+
+		if (*name != *key.p || strncmp(name, key.p, key.n) != 0)
+			continue;
+		if (name[key.n] == '\0')
+			*out = value;
+		else if (!json || name[key.n] != '.' || !find_member(value, name + key.n + 1, out))
+			continue;
+		*rank = i;
+		return true;
+	}
+	return false;
+}
+
 /* Of records of key and value pairs. */
 static bool
 pair_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
 {
+	const bool json = fmt->where == WHERE_JSON;
 	struct scan s = { p, p + n };
 	struct span key, value;
+	int rank[FIELD_N];
 	bool any = false;
 
-	while (fmt->where == WHERE_JSON ? scan_json(&s, &key, &value) : scan_logfmt(&s, &key, &value))
-		for (int i = 0; i < FIELD_N; i++)
-			if (!out->v[i].p && format_has_key(fmt, (enum field)i, key)) {
-				out->v[i] = value;
-				any = true;
-			}
+	for (int i = 0; i < FIELD_N; i++)
+		rank[i] = 1 << 16;
+	while (json ? scan_json(&s, &key, &value) : scan_logfmt(&s, &key, &value))
+		for (int i = 0; key.n && i < FIELD_N; i++)
+			any |= match_member(fmt->keys[i], key, value, json, &rank[i], &out->v[i]);
 	return any;
 }
 
@@ -351,7 +393,7 @@ fits_line(const struct format *fmt, struct time_ctx *c, const char *p, size_t n)
 	if (!format_fields(fmt, p, n, &fields))
 		return false;
 	return fmt->where < WHERE_JSON || (fields.v[FIELD_TIME].p &&
-	    time_parse(c, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, &t) > 0);
+	    time_parse_value(c, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, &t));
 }
 
 /* How many of the first lines look as the format says, out of *TRIED. */
@@ -361,7 +403,7 @@ count_fits(const struct format *fmt, const struct zone *zone, const char *text, 
 	struct time_ctx c;
 	int fits = 0;
 
-	time_init(&c, fmt->time, zone, 0);
+	time_init(&c, fmt->kinds, zone, 0);
 
 	*tried = 0;
 	while (len && *tried < 50) {
@@ -408,6 +450,23 @@ format_detect(const struct formats *fs, const char *text, size_t len)
 	return best;
 }
 
+/* pino and bunyan count in tens, Monolog in hundreds. */
+static int
+level_of_number(struct span v)
+{
+	static const struct { const char *number; int level; } known[] = {
+		{ "10", 8 }, { "20", 7 }, { "30", 6 }, { "40", 4 }, { "50", 3 }, { "60", 2 },
+		{ "100", 7 }, { "200", 6 }, { "250", 5 }, { "300", 4 }, { "400", 3 }, { "500", 2 }, { "550", 1 }, { "600", 0 },
+	};
+
+	if (v.n == 1)
+		return *v.p <= '8' ? *v.p - '0' : -1;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strlen(known[i].number) == v.n && memcmp(known[i].number, v.p, v.n) == 0)
+			return known[i].level;
+	return -1;
+}
+
 int
 format_level(struct span v)
 {
@@ -417,8 +476,8 @@ format_level(struct span v)
 		{ "i", 6 }, { "debug", 7 }, { "d", 7 }, { "trace", 8 }, { "t", 8 }, { "verbose", 8 },
 	};
 
-	if (v.p && v.n == 1 && *v.p >= '0' && *v.p <= '8')
-		return *v.p - '0';
+	if (v.p && v.n && *v.p >= '0' && *v.p <= '9')
+		return level_of_number(v);
 	if (v.p && v.n == 0)
 		return 8;	/* a column left blank, as Delivery Optimization does for verbose */
 	for (size_t i = 0; v.p && i < sizeof words / sizeof *words; i++) {

@@ -45,7 +45,7 @@ struct fields {
 
 struct format {
 	char *name;
-	enum time_kind time;
+	uint32_t kinds;			/* of its times, as in record/time.h */
 	enum format_where where;
 	enum format_cut cut;
 	unsigned lines;			/* of a record: exactly with CUT_LINES, else of those LINE looks at */

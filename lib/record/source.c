@@ -18,7 +18,18 @@
 enum {
 	SAMPLE = 65536,		/* the first bytes, at most, from which the format is told */
 	UNDATED_MAX = 1000,	/* lines that are looked at for a time, where none has one */
+	CLOCK_AHEAD = 60,	/* seconds that a clock without a date may be ahead of when its file was written */
+	READ_THROUGH = 4 << 20,	/* of a file that lacks years: all of it */
+	SAMPLE_STEP = 256 << 10,	/* of a larger one, bytes between two samples */
+	SAMPLES_MAX = 4096,
 };
+
+/* Is its format the one that takes any time at the start of a line? */
+static bool
+is_any(const struct source *s)
+{
+	return (s->fmt->kinds & TIME_SET(TIME_ANY)) && s->fmt->where == WHERE_START;
+}
 
 static void
 drop_fd(struct source *s)
@@ -139,39 +150,24 @@ source_fill(struct source *s)
 	return true;
 }
 
-/* The kind of the time that the N bytes of P begin with, of any; TIME_NONE for none. */
-static bool
-find_kind(struct source *s, const char *p, size_t n)
-{
-	struct stamp t;
-
-	for (int k = TIME_RFC3339; k < TIME_CLOCK; k++) {
-		s->time.kind = (enum time_kind)k;
-		if (time_parse(&s->time, p, n, &t) > 0)
-			return true;
-	}
-	s->time.kind = TIME_NONE;
-	return false;
-}
-
 /* Lines of a feed that have no time come when they come; one with a time may still follow. */
 static void
 date(struct source *s, struct record *r)
 {
 	struct timespec now;
+	struct stamp t;
 
-	if (s->undated++ < UNDATED_MAX && s->fmt->time == TIME_ANY && s->fmt->where == WHERE_START &&
-	    find_kind(s, r->p, r->n)) {
-		struct stamp t;
-
-		time_parse(&s->time, r->p, r->n, &t);
+	if (s->undated++ < UNDATED_MAX && is_any(s) && time_detect(&s->time, r->p, r->n) &&
+	    time_parse(&s->time, r->p, r->n, &t)) {
 		s->cut = s->fmt->cut;
+		s->untimed = false;
 		r->t = source_time(s, t.ns);
 		r->res = t.res;
 		s->last_ns = t.ns;
 		r->inherited = false;
 		return;
 	}
+	s->time.kinds = 0;
 	clock_gettime(CLOCK_REALTIME, &now);
 	r->t = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
@@ -201,7 +197,7 @@ next_event(struct source *s, struct record *r, const struct event_meta *meta)
 	if (s->hi - s->cur < meta->len)
 		return 0;
 	if (!known)
-		known = s->fmt->time != TIME_NONE && splitter_time(s, s->buf + s->cur, meta->len, meta->len, &t);
+		known = s->fmt->kinds && splitter_time(s, s->buf + s->cur, meta->len, meta->len, &t);
 	take(s, r, meta->len, known, t);
 	r->meta = meta;
 	return 1;
@@ -241,14 +237,14 @@ next_fed(struct source *s, struct record *r)
 		s->has_next = false;
 		return 0;
 	}
-	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
+	if (s->cut != CUT_TIMED && s->fmt->kinds)
 		known = splitter_time(s, s->buf + s->cur, len, len, &t);
 	/* Lines before the first time belong to the record after them, by time. */
 	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
 		s->last_ns = s->next.ns;
 	take(s, r, len, known, t);
 	s->has_next &= s->cut == CUT_TIMED && !s->dry;
-	if (s->feed && s->time.kind == TIME_NONE)
+	if (s->feed && !s->time.kinds)
 		date(s, r);
 	r->meta = meta;
 	r->more = s->in_rest = !whole;
@@ -278,7 +274,7 @@ source_next_slow(struct source *s, struct record *r)
 		known = splitter_begins(s, 0, &t);
 	s->started = true;
 	whole = splitter_record(s, &len);
-	if (s->cut != CUT_TIMED && s->fmt->time != TIME_NONE)
+	if (s->cut != CUT_TIMED && s->fmt->kinds)
 		known = splitter_time(s, s->buf + s->cur, len, len, &t);
 	/* Lines before the first time belong to the record after them, by time. */
 	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
@@ -387,26 +383,16 @@ set_format(struct source *s, const struct source_spec *spec, const struct format
 	return 0;
 }
 
-/*
- * Of "any" kind of time the first line's is it, so that a number at the start of
- * a line of text is none later on; without any in the first lines, none has one.
- */
+/* The sample says of which kinds its times are; without any, each line is a record. */
 static void
 settle_kind(struct source *s)
 {
 	size_t n = sample(s);
-	const char *p = s->buf, *end = p + n;
 
-	if (end - p > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
-		p += 3;
-	for (int i = 0; p < end && i < UNDATED_MAX; i++) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-
-		if (find_kind(s, p, (size_t)((nl ? nl : end) - p)))
-			return;
-		p = nl ? nl + 1 : end;
+	if (!time_detect(&s->time, s->buf, n)) {
+		s->cut = CUT_LINE;
+		s->untimed = n > 0;
 	}
-	s->cut = CUT_LINE;
 }
 
 /* Seconds since 1970 when this machine booted. */
@@ -480,10 +466,50 @@ settle(struct source *s, const struct source_spec *spec, int64_t ref_s)
 	s->cut = s->fmt->cut;
 	s->line = s->fmt->line ? regex_share(s->fmt->line) : NULL;
 	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order == ORDER_FIFO;
-	time_init(&s->time, s->fmt->time, s->zone, ref_s);
+	time_init(&s->time, s->fmt->kinds, s->zone, ref_s);
 	s->time.boot_ns = boot_time();
-	if (s->fmt->time == TIME_ANY && s->fmt->where == WHERE_START)
+	if (is_any(s))
 		settle_kind(s);
+	/* A time that is ahead of REF_S is one of a clock that is. */
+	s->time.start.limit_s = zone_from_utc(s->zone, ref_s) +
+	    (s->time.kinds & TIME_SET(TIME_CLOCK) ? CLOCK_AHEAD : CALENDAR_DAY);
+	s->time.calendar = s->time.start;
+}
+
+/*
+ * The years, or days, of a regular file that lacks them.  The last stamp is the
+ * latest one that is not after the file was written; they are counted back from
+ * there.  A small file is read through, of a large one samples are.
+ */
+static void
+settle_calendar(struct source *s, int64_t size)
+{
+	const bool days = s->time.kinds & TIME_SET(TIME_CLOCK);
+	const int64_t turn = days ? 18 * 3600 : 358 * (int64_t)CALENDAR_DAY;
+	int64_t step = size <= READ_THROUGH ? 0 : size / SAMPLES_MAX > SAMPLE_STEP ? size / SAMPLES_MAX : SAMPLE_STEP;
+	struct source *v = source_view(s, 0, INT64_MAX, SAMPLE);
+	int64_t first = INT64_MIN, last = 0, off, t = 0;
+	bool turned = false;
+	struct record r;
+
+	for (int64_t at = 0; step ? at < size && source_probe(v, at, &off, &t) : source_next(v, &r); at += step) {
+		if (!step && r.inherited)
+			continue;
+		if (!v->time.calendar.guessed)
+			break;		/* its stamps are whole */
+		last = zone_from_utc(s->zone, (step ? t : r.t) / 1000000000);
+		if (first == INT64_MIN)
+			first = last;
+		turned |= last - first > turn;
+		v->time.start = v->time.calendar;
+	}
+	if (first != INT64_MIN) {
+		s->time.start.last_s = calendar_back(first, last, s->time.start.limit_s, days);
+		s->time.start.anchored = s->time.start.guessed = true;
+		s->time.calendar = s->time.start;
+		s->simple &= !turned;	/* a part of it does not tell its year */
+	}
+	source_close(v, NULL);
 }
 
 int
@@ -506,12 +532,30 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 		return r;
 	}
 	settle(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL));
-	if (s->cut == CUT_LINE && s->fmt->time != TIME_NONE &&
+	if (s->cut == CUT_LINE && s->fmt->kinds &&
 	    splitter_first_time(s, s->seekable ? sample(s) : s->hi, &first))
 		s->first_ns = s->last_ns = first.ns;
 	s->simple = s->cut == CUT_TIMED && s->fmt->where == WHERE_START && !s->fmt->begin;
+	if (s->seekable)
+		settle_calendar(s, st.st_size);
 	*out = s;
 	return 0;
+}
+
+/* What a followed file lacks of its dates is told as without following. */
+static void
+settle_feed(struct source *s, const struct source_spec *spec, const struct formats *fs)
+{
+	struct source *file = NULL;
+	struct fail ignored;
+	struct stat st;
+
+	if (remote_is(spec->location) || strncmp(spec->location, "journal:", 8) == 0 || stat(spec->location, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || source_open(spec, fs, SAMPLE, true, &file, &ignored) < 0)
+		return;
+	if (file->time.start.anchored)
+		s->time.start = s->time.calendar = file->time.start;
+	source_close(file, &ignored);
 }
 
 int
@@ -533,8 +577,10 @@ source_open_feed(const struct source_spec *spec, const struct formats *fs, size_
 		s->eof = true;
 	}
 	r = set_format(s, spec, fs, f);
-	if (r == 0)
+	if (r == 0) {
 		settle(s, spec, time(NULL));
+		settle_feed(s, spec, fs);
+	}
 	if (feed->ops->sample) {
 		free(s->buf);
 		s->buf = own;
@@ -585,7 +631,7 @@ source_rewind(struct source *s)
 	s->last_ns = s->first_ns;
 	s->endless = 0;
 	s->error = 0;
-	s->time.last_s = INT64_MIN / 4;
+	time_restart(&s->time);
 }
 
 void

@@ -91,6 +91,7 @@ struct source {
 	struct feed *feed;		/* borrowed; NULL for a source that is read to its end */
 	struct source *behind;		/* of a view of what cannot be read twice: who holds its bytes, until he reads them */
 	enum source_accept accept;
+	bool untimed;			/* no line of the sample has a time */
 	bool dry;			/* more would have been read, and was not there yet */
 	bool torn;			/* a block has no end yet */
 	unsigned undated;		/* lines that had no time, while none had any: their time is when they came */

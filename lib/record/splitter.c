@@ -30,7 +30,7 @@ splitter_time(struct source *s, const char *p, size_t n, size_t line, struct sta
 		return time_parse(&s->time, q, n - (size_t)(q - p), out) > 0;
 	default:
 		return source_fields(s, p, line, &fields) && fields.v[FIELD_TIME].p &&
-		    time_parse(&s->time, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, out) > 0;
+		    time_parse_value(&s->time, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, out);
 	}
 }
 
@@ -53,16 +53,21 @@ splitter_first_time(struct source *s, size_t n, struct stamp *out)
 bool
 splitter_begins(struct source *s, size_t n, struct stamp *next)
 {
-	size_t look = s->fmt->where == WHERE_START ? LOOK : LOOK_FAR, have, line;
+	const size_t look = s->fmt->where == WHERE_START ? LOOK : LOOK_FAR;
+	size_t have, line, nuls = 0;
 	const char *p, *nl;
 
 	do {
 		p = s->buf + s->cur + n;
 		have = s->hi - s->cur - n;
-		nl = memchr(p, '\n', have < look ? have : look);
-	} while (!nl && have < look && source_fill(s));
+		while (nuls < have && p[nuls] == '\0')	/* of a file that was cut while it was written */
+			nuls++;
+		nl = memchr(p + nuls, '\n', have - nuls < look ? have - nuls : look);
+	} while (!nl && have - nuls < look && nuls < RECORD_MAX && source_fill(s));
+	p = s->buf + s->cur + n + nuls;	/* to look for more moves what is held, also where there is none */
+	have = s->hi - s->cur - n - nuls;
+	nl = memchr(p, '\n', have < look ? have : look);
 	line = nl ? (size_t)(nl - p) : have < look ? have : look;
-	p = s->buf + s->cur + n;	/* to look for more moves what is held, also where there is none */
 	if (s->fmt->where == WHERE_START && have > look)
 		have = look;
 	if (n == 0 && s->base + (int64_t)s->cur == 0 && have > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)

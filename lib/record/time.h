@@ -1,16 +1,10 @@
 /*
- * time - timestamps of logs, by hand-written parsers: they are the hot path.
+ * time - the time stamp of a line.
  *
- *	rfc3339	2026-11-21T20:16:00.123456Z and its cousins: a space or a slash
- *		for T and -, "," before the fraction, a month by name, the zones of
- *		record/zone.h or none (then the source's)
- *	syslog	Nov 21 20:16:00 (RFC 3164); the year is guessed
- *	epoch	1700000000, with a fraction, or of 13, 16, 19 digits: ms, us, ns
- *	klog	I1121 20:16:00.123456
- *	clf	21/Nov/2026:20:16:00 +0000
- *	tai64n	@4000000037c219bf2ef02e94, and tai64 without the nanoseconds
- *	dmesg	[   12.345678], seconds since the boot of this machine
- *	clock	20:16:00.123, the day is that of the reference time
+ * A source has a set of kinds (record/timekind.h), so a file whose stamps change
+ * their kind needs no state.  What may stand before a stamp is in
+ * record/prefix.h; a year or a day that is missing comes from the order of the
+ * file, as record/calendar.h says.
  *
  * A time is in nanoseconds since 1970, UTC; its resolution is its last digit.
  */
@@ -22,29 +16,37 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "record/calendar.h"
+#include "record/timekind.h"
 #include "record/zone.h"
 
-enum time_kind {
-	TIME_ANY,		/* whichever of those below fits; the ones after TIME_DMESG not */
-	TIME_RFC3339, TIME_SYSLOG, TIME_EPOCH, TIME_KLOG, TIME_CLF, TIME_TAI64N, TIME_DMESG,
-	TIME_CLOCK,
-	TIME_NONE,
-};
+/* A set of kinds.  TIME_ANY is in it where a sample is to choose. */
+#define TIME_SET(kind)	(UINT32_C(1) << (kind))
+
+/* Kinds that nothing else looks like; a line of text that begins with a number is not taken for one. */
+#define TIME_STRONG \
+	(TIME_SET(TIME_RFC3339) | TIME_SET(TIME_SYSLOG) | TIME_SET(TIME_KLOG) | TIME_SET(TIME_CLF) | \
+	 TIME_SET(TIME_TAI64N) | TIME_SET(TIME_DMESG) | TIME_SET(TIME_CTIME) | TIME_SET(TIME_MDY) | \
+	 TIME_SET(TIME_DMY) | TIME_SET(TIME_YMD) | TIME_SET(TIME_LOGCAT) | TIME_SET(TIME_AUDIT))
+#define TIME_ALL	(TIME_STRONG | TIME_SET(TIME_EPOCH) | TIME_SET(TIME_CLOCK))
 
 struct stamp {
 	int64_t ns;
 	int64_t res;		/* of its last digit, in ns */
 };
 
-enum { TIME_CACHE = 32, TIME_TAIL = 16 };
+enum { TIME_CACHE = 40, TIME_TAIL = 16 };
 
 /* What a source's times need to be understood, and the last one, because the next looks like it. */
 struct time_ctx {
-	enum time_kind kind;
+	uint32_t kinds;			/* a set; 0: no line has a time */
+	unsigned prefixes;		/* of enum in record/prefix.h */
 	const struct zone *zone;	/* of times that name none */
-	int64_t ref_s;			/* UTC seconds that no time is far beyond, for the year and the day */
+	struct calendar calendar, start;	/* START: before the first line, for reading again */
 	int64_t boot_ns;		/* when the machine booted, for dmesg */
 	bool by_zone;			/* some time named no zone, so the zone mattered */
+	bool day_order, zone_unsure, unit_unsure;	/* as in struct moment, of any time */
+	enum time_kind last_kind;
 	int64_t last_s;			/* the last time, for the hour that comes twice */
 	/* The last text: PREFIX up to the fraction, its digits, TAIL with one byte more than the zone. */
 	unsigned prefix_len, digits, tail_len;
@@ -53,14 +55,26 @@ struct time_ctx {
 	char prefix[TIME_CACHE], tail[TIME_TAIL];
 };
 
-/* Zero *C and set it up; ZONE is borrowed. */
-void time_init(struct time_ctx *c, enum time_kind kind, const struct zone *zone, int64_t ref_s);
+/* Zero *C and set it up; ZONE is borrowed; no first time without a year or a day is after LIMIT_S. */
+void time_init(struct time_ctx *c, uint32_t kinds, const struct zone *zone, int64_t limit_s);
 
-/* The kind called NAME, or -EINVAL. */
-int time_kind_parse(const char *name);
+/* Choose kinds and prefixes by the N bytes of TEXT with which a log begins; false where no line has a time. */
+bool time_detect(struct time_ctx *c, const char *text, size_t n);
 
-/* The time that the N bytes of P begin with; returns the bytes it takes, 0 where there is none. */
+/* Forget what was read: the source is read again from where C->start was taken. */
+void time_restart(struct time_ctx *c);
+
+/* A list of kinds as "syslog rfc3339", or -EINVAL. */
+int time_parse_kinds(const char *list, uint32_t *out);
+
+/* The time that the N bytes of P begin with; returns the bytes it takes with what stands before it, 0 where there is none. */
 size_t time_parse(struct time_ctx *c, const char *p, size_t n, struct stamp *out);
+
+/*
+ * The time in the N bytes of P, the value of a field: also an object with the
+ * member "$date", or with "seconds" or "epochSecond" and "nanos" or "nanoOfSecond".
+ */
+bool time_parse_value(struct time_ctx *c, const char *p, size_t n, struct stamp *out);
 
 /* Whole text: for --since and --until. */
 int time_parse_text(const char *text, const struct zone *zone, int64_t now_s, int64_t *ns);
@@ -93,13 +107,6 @@ time_six(const char *p)
 	v = (v & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
 	v = (v & 0x00ff00ff00ff00ff) * 6553601 >> 16;
 	return (int64_t)((v & 0x0000ffff0000ffff) * 42949672960001 >> 32);
-}
-
-/* May a zone begin with C? */
-static inline bool
-time_may_be_zone(char c)
-{
-	return c == '+' || c == '-' || c == 'U' || c == 'G' || c == 'Z' || c == 'z';
 }
 
 /* As time_parse() where the text looks like the last one but for the fraction; P has 64 bytes to read. */
@@ -142,7 +149,7 @@ time_again(const struct time_ctx *c, const char *p, int64_t *ns)
 	} else if (memcmp(p, c->tail, c->tail_len) != 0) {
 		return false;
 	}
-	if (c->zone_may_follow && time_may_be_zone(p[c->tail_len]))
+	if (c->zone_may_follow && zone_may_begin(p + c->tail_len))
 		return false;
 	*ns = c->base_ns + f;
 	return true;

@@ -12,6 +12,8 @@ enum { YEAR_FIRST = 1970, YEAR_LAST = 2260 };
 
 /* Offsets by time: from AT[i] on (UTC seconds), EAST[i + 1] holds; before the first, EAST[0]. */
 struct zone {
+	struct { char name[ZONE_NAME_MAX]; int32_t east; } *names;	/* abbreviations, the one in use last first */
+	size_t n_names;
 	size_t n;
 	int64_t *at;
 	int32_t *east;
@@ -160,6 +162,24 @@ add_footer(struct zone *z, const char *p, size_t len)
 		add_rule(z, &r);
 }
 
+/* Abbreviation number WHICH of the types is in use; CHARS are those of all, COUNT bytes. */
+static void
+add_name(struct zone *z, const unsigned char *type, const unsigned char *chars, int64_t count)
+{
+	const char *name = (const char *)chars + type[5];
+	size_t len = type[5] < count ? strnlen(name, (size_t)count - type[5]) : 0;
+
+	if (len < 2 || len >= ZONE_NAME_MAX)
+		return;
+	for (size_t i = 0; i < z->n_names; i++)
+		if (strncmp(z->names[i].name, name, len + 1) == 0)
+			return;
+	z->names = xrealloc(z->names, z->n_names + 1, sizeof *z->names);
+	memcpy(z->names[z->n_names].name, name, len);
+	z->names[z->n_names].name[len] = '\0';
+	z->names[z->n_names++].east = (int32_t)big(type, 4);
+}
+
 static int
 parse_tzif(const unsigned char *p, size_t len, struct zone *z)
 {
@@ -186,6 +206,8 @@ parse_tzif(const unsigned char *p, size_t len, struct zone *z)
 		z->at[i] = big(p + 44 + 8 * i, 8);
 		z->east[i + 1] = (int32_t)big(kinds + 6 * types[i], 4);
 	}
+	for (size_t i = z->n; i > 0; i--)
+		add_name(z, kinds + 6 * types[i - 1], kinds + 6 * count[4], count[5]);
 	add_footer(z, (const char *)p + size, len - size);
 	return 0;
 }
@@ -251,6 +273,7 @@ void
 zone_free(struct zone *z)
 {
 	if (z) {
+		free(z->names);
 		free(z->at);
 		free(z->east);
 		free(z);
@@ -304,4 +327,58 @@ zone_to_utc(const struct zone *z, int64_t local, int64_t after)
 			break;
 	}
 	return any ? found : local - z->east[changes_before(z, local - 93600)];
+}
+
+int64_t
+zone_from_utc(const struct zone *z, int64_t s)
+{
+	return s + z->east[changes_before(z, s)];
+}
+
+bool
+zone_is_steady(const struct zone *z, int64_t s)
+{
+	return z->n == 0 || changes_before(z, s - 93600) == changes_before(z, s + 93600);
+}
+
+/* The usual abbreviations; of those that several zones use, the one of the most people who write logs. */
+static const struct {
+	char name[ZONE_NAME_MAX];
+	int16_t east_min;
+	bool several;
+} usual[] = {
+	{ "WET", 0, false }, { "WEST", 60, false }, { "CET", 60, false }, { "CEST", 120, false }, { "MET", 60, false },
+	{ "MEST", 120, false }, { "EET", 120, false }, { "EEST", 180, false }, { "MSK", 180, false },
+	{ "EST", -300, false }, { "EDT", -240, false }, { "CDT", -300, true }, { "CST", -360, true }, { "MDT", -360, false },
+	{ "MST", -420, true }, { "PDT", -420, false }, { "PST", -480, true }, { "AKDT", -480, false }, { "AKST", -540, false },
+	{ "HST", -600, false }, { "BST", 60, true }, { "IST", 330, true }, { "JST", 540, false }, { "KST", 540, false },
+	{ "HKT", 480, false }, { "SGT", 480, false }, { "PKT", 300, false }, { "NPT", 345, false }, { "BRT", -180, false },
+	{ "ART", -180, false }, { "CLT", -240, false }, { "SAST", 120, false }, { "CAT", 120, false }, { "EAT", 180, false },
+	{ "WAT", 60, false }, { "GST", 240, true }, { "AWST", 480, false }, { "ACST", 570, false }, { "ACDT", 630, false },
+	{ "AEST", 600, false }, { "AEDT", 660, false }, { "NZST", 720, false }, { "NZDT", 780, false }, { "NDT", -150, false },
+	{ "NST", -210, false }, { "ADT", -180, false }, { "AST", -240, true },
+};
+
+size_t
+zone_parse_name(const struct zone *z, const char *p, size_t n, int64_t *east_s, bool *unsure)
+{
+	size_t len = 0;
+
+	while (len < n && len < ZONE_NAME_MAX && p[len] >= 'A' && p[len] <= 'Z')
+		len++;
+	if (len < 3 || len >= ZONE_NAME_MAX || (p[len - 1] != 'T' && memcmp(p, "MSK", 3) != 0) ||
+	    (len < n && (p[len] == '_' || is_digit(p[len]) || (p[len] >= 'a' && p[len] <= 'z'))))
+		return 0;
+	for (size_t i = 0; i < z->n_names; i++)
+		if (strlen(z->names[i].name) == len && memcmp(z->names[i].name, p, len) == 0) {
+			*east_s = z->names[i].east;
+			return len;
+		}
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+		if (strlen(usual[i].name) == len && memcmp(usual[i].name, p, len) == 0) {
+			*east_s = usual[i].east_min * 60;
+			*unsure |= usual[i].several;
+			return len;
+		}
+	return 0;
 }
