@@ -139,13 +139,14 @@ static void
 on_command(int fd, short events, void *cookie)
 {
 	struct agent *a = cookie;
+	const char *const names[] = { a->profile->retry.command, a->profile->retry.again_command, NULL };
 	struct frame_haul h = { 0 };
 	char block[4096];
 	ssize_t n;
 
 	(void)events;
 	for (int i = 0; i < ROUND && (n = io_read(fd, block, sizeof block)) > 0; i++)
-		frame_sort(&a->frames, block, (size_t)n, a->profile->retry.command, &h);
+		frame_sort(&a->frames, block, (size_t)n, names, &h);
 	if (a->frames.len > 0)
 		loop_timer_set(a->loop, &a->resync, RESYNC_MS);
 	else

@@ -1,9 +1,9 @@
 /*
  * rejoin-retry - ask an agent to evaluate its deployment again.
  *
- * Marks the request as pending, then delivers it when the agent is idle: one
- * request for any number of marks.  As adu-trigger-reprocess it is the bridge
- * script of the Azure agent's documentation.
+ * Records the request as pending, then delivers it when the agent is idle: any
+ * number of pending requests become one.  Installed as adu-trigger-reprocess, it
+ * replaces the bridge script of the Azure agent's documentation.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -27,10 +27,11 @@
 #include "retry/retry.h"
 
 enum {
-	KEY_REASON = OPT_OWN, KEY_QUEUE, KEY_DRAIN, KEY_STDIN, KEY_DEBOUNCE, KEY_FORCE, KEY_DRY_RUN,
+	KEY_AGAIN = OPT_OWN, KEY_REASON, KEY_QUEUE, KEY_DRAIN, KEY_STDIN, KEY_DEBOUNCE, KEY_FORCE, KEY_DRY_RUN,
 };
 
 static const struct opt opts[] = {
+	{ KEY_AGAIN, "again", NULL, "send the again-command of the profile" },
 	OPT_AGENT,
 	{ KEY_DEBOUNCE, "debounce", "DUR", "let a burst end for DUR before delivering" },
 	{ KEY_DRAIN, "drain", NULL, "deliver what is marked; mark nothing" },
@@ -45,12 +46,12 @@ static const struct opt opts[] = {
 };
 
 static const char synopsis[] = "[-A NAME] [--reason TEXT] [--queue | --drain | --stdin]\n"
-	"       [--debounce DUR] [--wait] [--timeout DUR] [--force] [--dry-run]";
+	"       [--debounce DUR] [--wait] [--timeout DUR] [--force] [--again]\n       [--dry-run]";
 
-/* A burst that never ends is delivered after BURSTS_MAX times the debounce. */
+/* A burst that does not end is delivered after BURSTS_MAX times the debounce. */
 enum { TIMEOUT_MS = 30000, BURSTS_MAX = 10 };
 
-enum mode { MARK_AND_DRAIN, QUEUE, DRAIN, STDIN };
+enum mode { ADD_AND_DRAIN, QUEUE, DRAIN, STDIN };
 
 struct retry {
 	enum mode mode;
@@ -58,12 +59,13 @@ struct retry {
 	char reason[REASON_MAX + 1];	/* empty for none */
 	int64_t debounce_ms;		/* -1: the profile's */
 	int64_t timeout_ms;
-	bool wait, force, dry_run, bridge;	/* bridge: called as adu-trigger-reprocess */
+	bool again, wait, force, dry_run;
+	bool bridge;			/* called as adu-trigger-reprocess */
 	struct profile *profile;
 	struct pending pending;
 };
 
-/* Report F; its status. */
+/* Report F and return its status. */
 static enum exit_status
 failed(const struct fail *f)
 {
@@ -72,65 +74,76 @@ failed(const struct fail *f)
 }
 
 static enum exit_status
-mark(const struct retry *r, const char *reason)
+record_request(const struct retry *r, const char *reason)
 {
 	struct fail f;
 
-	/* who reads lines for long may find its directory swept away */
+	/* while lines are read for a long time, the directory may be removed */
 	if ((r->mode == STDIN && pending_open(&r->pending, &f) < 0) ||
-	    pending_add(&r->pending, reason, &f) < 0)
+	    pending_add(&r->pending, reason, r->again, &f) < 0)
 		return failed(&f);
-	diag_note("%s: marked%s%s", r->profile->name, *reason ? ": " : "", reason);
+	diag_note("%s: request recorded%s%s", r->profile->name, *reason ? ": " : "", reason);
 	return EXIT_OK;
 }
 
 static void
-tell(const struct retry *r, const struct retry_outcome *o)
+report_delivery(const char *reasons, void *cookie)
 {
-	if (o->delivered > 0)
-		diag_note("%s: delivered%s%s", r->profile->name, *o->reason ? ": " : "", o->reason);
-	else
-		diag_note("%s: %s", r->profile->name, o->folded ?
-		    "folded: another process delivers" : "delivered by another process");
+	const struct retry *r = cookie;
+
+	diag_journal("%s: delivered%s%s", r->profile->name, *reasons ? ": " : "", reasons);
 }
 
-/* Deliver what is marked, after DEBOUNCE_MS; the status says what came of it. */
+static void
+report_lock(const char *holder, void *cookie)
+{
+	const struct retry *r = cookie;
+
+	diag(0, "%s: held by %s, which does not release it; delivering without the lock",
+	    r->pending.lock, holder);
+}
+
+/* Deliver what is pending, after DEBOUNCE_MS; the status tells how that went. */
 static enum exit_status
-drain(const struct retry *r, int64_t debounce_ms)
+drain(struct retry *r, int64_t debounce_ms)
 {
 	const struct retry_spec spec = {
-		.debounce_ms = debounce_ms, .timeout_ms = r->timeout_ms,
-		/* a path unit would start its drainer over and over while the mark is there */
-		.wait_lock = r->wait || r->mode == DRAIN, .force = r->force,
+		.debounce_ms = debounce_ms, .timeout_ms = r->timeout_ms, .force = r->force,
+		/* a path unit starts its service over and over while a request is pending */
+		.wait_lock = r->wait || r->mode == DRAIN,
+		.delivered = report_delivery, .lock_ignored = report_lock, .cookie = r,
 	};
 	struct retry_outcome o = { 0 };
 	struct fail f;
 
-	diag_note("%s: asking", r->profile->name);
+	diag_note("%s: delivering", r->profile->name);
 	if (retry_drain(r->profile, &r->pending, &spec, &o, &f) < 0) {
 		failed(&f);
-		/* the bridge passes on what its command ended with, as the script did */
-		return r->bridge && o.last.status ? (enum exit_status)o.last.status : f.status;
+		/* the script passed on the exit status of the command */
+		return r->bridge && o.last.status && !o.timed_out ? (enum exit_status)o.last.status :
+		    f.status;
 	}
-	tell(r, &o);
+	if (o.delivered == 0)
+		diag_note("%s: %s", r->profile->name, o.coalesced ?
+		    "coalesced with a pending request" : "delivered by another process");
 	if (r->wait && retry_follow(r->profile, &o.last, o.end_ms, &f) < 0)
 		return failed(&f);
 	return EXIT_OK;
 }
 
-/* How long to wait for more lines: for ever without a mark, else until it is quiet. */
+/* The timeout for poll(2): none without a request, else until the input is quiet. */
 static int
-quiet_ms(const struct retry *r, bool marked, int64_t since_ms)
+quiet_ms(const struct retry *r, bool requested, int64_t since_ms)
 {
 	int64_t left = since_ms + BURSTS_MAX * r->debounce_ms - clock_mono_ms();
 
-	if (!marked)
+	if (!requested)
 		return -1;
 	return (int)(left < 0 ? 0 : left < r->debounce_ms ? left : r->debounce_ms);
 }
 
 static enum exit_status
-drain_stdin(const struct retry *r)
+drain_stdin(struct retry *r)
 {
 	_cleanup_free_ struct lines *l = xcalloc(1, sizeof *l);
 	enum exit_status status = EXIT_OK;
@@ -138,14 +151,14 @@ drain_stdin(const struct retry *r)
 	char reason[REASON_MAX + 1];
 	const char *line;
 	int64_t since_ms = 0;
-	bool marked = false;
+	bool requested = false;
 	size_t len;
 	ssize_t n = 1;
 
 	while (n > 0) {
-		if (poll(&in, 1, quiet_ms(r, marked, since_ms)) == 0) {
+		if (poll(&in, 1, quiet_ms(r, requested, since_ms)) == 0) {
 			status = drain(r, 0);
-			marked = false;
+			requested = false;
 			continue;
 		}
 		n = lines_read(l, STDIN_FILENO);
@@ -153,21 +166,21 @@ drain_stdin(const struct retry *r)
 			die(EXIT_TROUBLE, (int)n, "standard input");
 		while (lines_next(l, &line, &len)) {
 			reason_of_line(line, len, reason);
-			if (mark(r, reason) != EXIT_OK) {
+			if (record_request(r, reason) != EXIT_OK) {
 				status = EXIT_TROUBLE;
 				continue;
 			}
-			if (!marked)
+			if (!requested)
 				since_ms = clock_mono_ms();
-			marked = true;
+			requested = true;
 		}
 	}
 	return pending_exists(&r->pending) ? drain(r, 0) : status;
 }
 
-/* One look at everything; an agent that reads a pipe sees a writer come and go. */
+/* The agent sees the check of its pipe as a writer that opens and closes it. */
 static enum exit_status
-dry_run(const struct retry *r)
+dry_run(struct retry *r)
 {
 	_cleanup_buf_ struct buf how = BUF_INIT;
 	const struct profile *p = r->profile;
@@ -181,14 +194,14 @@ dry_run(const struct retry *r)
 	printf("when\t%s\n", p->retry.only_when_idle && !r->force ? "idle" : "at once");
 	printf("state\t%s\n", status_read(p, &s, &f) < 0 ? f.text : status_text_state(s.state));
 	printf("debounce\t%" PRId64 "ms\n", r->debounce_ms);
-	printf("mark\t%s is %s\n", r->pending.pending, pending_exists(&r->pending) ? "set" : "not set");
+	printf("pending\t%s: %s\n", r->pending.pending, pending_exists(&r->pending) ? "yes" : "no");
 	return status;
 }
 
 static void
 set_mode(struct retry *r, enum mode mode)
 {
-	if (r->mode != MARK_AND_DRAIN && r->mode != mode)
+	if (r->mode != ADD_AND_DRAIN && r->mode != mode)
 		opt_misused("--queue, --drain and --stdin exclude each other");
 	r->mode = mode;
 }
@@ -202,6 +215,9 @@ parse_options(int argc, char *argv[], struct retry *r)
 		switch (key) {
 		case 'A':
 			r->agent = optarg;
+			break;
+		case KEY_AGAIN:
+			r->again = true;
 			break;
 		case KEY_REASON:
 			reason_clean(optarg, strlen(optarg), r->reason);
@@ -230,7 +246,7 @@ parse_options(int argc, char *argv[], struct retry *r)
 	}
 }
 
-/* As adu-trigger-reprocess: the script's agent, tag and operand, and its ADU_AGENT_BIN. */
+/* As adu-trigger-reprocess: agent, syslog tag, operand and ADU_AGENT_BIN of the script. */
 static void
 be_bridge(int argc, char *argv[], struct retry *r)
 {
@@ -247,14 +263,24 @@ be_bridge(int argc, char *argv[], struct retry *r)
 		profile_ask_by(r->profile, command);
 }
 
+static int
+check_again(const struct profile *p, struct fail *f)
+{
+	return p->retry.again_command ? 0 : fail_set(f, EXIT_USAGE, "%s: [retry] has no again-command, "
+	    "so --again is not possible", p->file);
+}
+
 static enum exit_status
-run(const struct retry *r)
+run(struct retry *r)
 {
 	enum exit_status status;
 	struct fail f;
 
 	if (r->dry_run)
 		return dry_run(r);
+	if ((r->again && check_again(r->profile, &f) < 0) ||
+	    (r->wait && retry_check_followable(r->profile, &f) < 0))
+		return failed(&f);
 	if (pending_open(&r->pending, &f) < 0)
 		return failed(&f);
 	switch (r->mode) {
@@ -263,9 +289,9 @@ run(const struct retry *r)
 	case DRAIN:
 		return pending_exists(&r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
 	case QUEUE:
-		return mark(r, r->reason);
-	case MARK_AND_DRAIN:
-		status = mark(r, r->reason);
+		return record_request(r, r->reason);
+	case ADD_AND_DRAIN:
+		status = record_request(r, r->reason);
 		return status == EXIT_OK ? drain(r, r->debounce_ms) : status;
 	}
 	abort();

@@ -202,13 +202,13 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	[ "$(frames)" -ge 20 ] && [ "$(frames)" -le 160 ]
 }
 
-@test "who finds another delivering is folded, and the other sees its mark" {
+@test "a request during another delivery is coalesced, and the holder delivers it" {
 	profile
 	reader
 	rejoin-retry -A t --debounce 500ms &
 	local first=$!
 	wait_for '[ -e "$marks/lock" ]'
-	until rejoin-retry -A t -v 2>&1 | grep folded; do :; done
+	wait_for 'rejoin-retry -A t -v 2>&1 | grep -q "coalesced with a pending request"'
 	wait $first
 	[ ! -e "$marks/pending" ]
 	[ "$(frames)" -ge 1 ]
@@ -237,14 +237,14 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	[ "$(stat -c %s "$marks/pending")" -lt 240 ]
 }
 
-@test "stdin: a burst of lines is one frame, with the last record's id as reason" {
+@test "stdin: a burst of lines is one frame, with the ids of records as reasons" {
 	profile
 	reader
 	run --separate-stderr rejoin-retry -A t --stdin -v < <(
 		printf 'one\n{"was":{"id":"not this"},"id":"cam-2","name":"id"}\n')
 	status_is 0
-	err_has 'marked: one'
-	err_has 'delivered: cam-2'
+	err_has 'request recorded: one'
+	err_has 'delivered: one; cam-2'
 	frames_are 1
 }
 
@@ -407,7 +407,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	grep -q '^settled=2$' agent/status
 }
 
-@test "wait: who is folded follows the same delivery" {
+@test "wait: a coalesced request follows the same delivery" {
 	double --busy 50
 	seq 6 | xargs -P 6 -I '{}' rejoin-retry -A t --wait
 	local n
@@ -429,7 +429,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	double --busy 400
 	retry --wait --timeout 250ms
 	status_is 4
-	err_has 'not seen in time'
+	err_has 'timed out waiting for the end of the evaluation'
 	end_pids "$double_pid"
 	double --die
 	retry --wait --timeout 300ms
@@ -446,25 +446,41 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	wait $pid
 }
 
-@test "wait: of an agent whose results cannot be seen, the end of the evaluation" {
-	mkdir downloads
-	profile '[status]' 'method = busy-path' "busy-path = $PWD/downloads/*"
+# state-file STATE - the agent whose [status] argv is "cat state"
+state() { echo "$1" >state.new && mv state.new state; }
+
+@test "wait: an agent that shows only a state is followed from busy to idle or failed" {
+	profile 'only-when-idle = no' '[status]' 'method = exec' "argv = cat $PWD/state" \
+		'idle = ^idle' 'busy = ^busy' 'failed = ^failed'
 	reader
+	state idle
 	retry --wait --timeout 100ms
 	status_is 4
-	rejoin-retry -A t --wait 2>err &
-	local pid=$!
-	frames_are 2
-	mkdir downloads/1
-	sleep 0.1 && rmdir downloads/1
-	status=0
-	wait $pid || status=$?
-	status_is 3
-	grep -q 'how it went cannot be seen' err
+	local result n=1
+	for result in idle failed; do
+		state idle
+		rejoin-retry -A t --wait 2>err &
+		local pid=$!
+		n=$((n + 1))
+		frames_are $n
+		state busy
+		sleep 0.6 && state $result
+		status=0
+		wait $pid || status=$?
+		[ $result = failed ] || status_is 0
+		[ $result = idle ] || { status_is 1; grep -q 'the evaluation failed' err; }
+	done
+	# a profile that never shows an outcome is refused before anything is recorded
+	profile '[status]' 'method = busy-path' "busy-path = $PWD/downloads/*"
+	retry --wait
+	status_is 2
+	err_has 'cannot show how an evaluation ends'
 	profile
 	retry --wait
-	status_is 3
-	err_has 'no [status]'
+	status_is 2
+	err_has 'cannot show how an evaluation ends'
+	[ ! -e "$marks/pending" ]
+	[ "$(frames)" = 3 ]
 }
 
 @test "exec: the command is the delivery" {
@@ -543,7 +559,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 		mkdir -p "$marks"
 		mkfifo "$marks/$f"
 		timeout 10 rejoin-retry -A t 2>err || [ $? -eq 7 ]
-		grep -q 'not what belongs there' err
+		grep -q 'is a FIFO, not a regular file' err
 		rm -r "$marks"
 		mkdir -p "$marks"
 		ln victim "$marks/$f"
@@ -559,7 +575,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	mkdir -m 0777 "$marks"
 	retry
 	status_is 7
-	err_has 'writable by more than'
+	err_has 'writable by others than'
 	if [ "$(id -u)" -eq 0 ]; then
 		chmod 755 "$marks"
 		chown daemon "$marks"
@@ -567,6 +583,172 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 		status_is 7
 		err_has 'neither root nor the caller'
 	fi
+}
+
+# others CMD... - run CMD as a user that is neither root nor in a group of the tests
+others() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
+
+# open_place - REJOIN_RUNTIME_DIR and the profile where every user may look
+open_place() {
+	public=$(mktemp -d /tmp/rejoin-public.XXXXXX)
+	chmod 755 "$public"
+	cp "$B/tool/lock-holder" "$public"
+	export REJOIN_RUNTIME_DIR=$public/run
+	profile
+}
+
+@test "another user cannot lock the lock, so no request is left to it" {
+	needs_root
+	needs setpriv
+	open_place
+	reader
+	rejoin-retry -A t
+	[ "$(stat -c %a "$marks/lock")" = 600 ]
+	run others "$public/lock-holder" -r "$marks/lock"
+	status_is 3
+	out_has 'Permission denied'
+	retry
+	status_is 0
+	frames_are 2
+}
+
+@test "a lock left readable by an earlier version is closed to others" {
+	needs_root
+	needs setpriv
+	open_place
+	reader
+	rejoin-retry -A t
+	chmod 644 "$marks/lock"
+	start other others "$public/lock-holder" -r "$marks/lock"
+	wait_for 'grep -q locked other.out'
+	# the other user holds it: root waits, names the process, and delivers anyway
+	retry --timeout 300ms
+	status_is 0
+	err_has "$marks/lock: held by process "
+	err_has 'delivering without the lock'
+	frames_are 2
+	[ ! -e "$marks/pending" ]
+	[ "$(stat -c %a "$marks/lock")" = 600 ]
+	# so does the drainer of the unit
+	rejoin-retry -A t --queue
+	retry --drain --timeout 300ms
+	status_is 0
+	frames_are 3
+}
+
+@test "a member of the group that holds the lock for ever does not stop root" {
+	needs_root
+	needs setpriv
+	open_place
+	sed -i '1i[agent]\ngroup = games' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	reader
+	chgrp games pipe
+	chmod 660 pipe
+	rejoin-retry -A t
+	[ "$(stat -c '%a %G' "$marks" "$marks/lock")" = $'2770 games\n660 games' ]
+	start member setpriv --reuid=nobody --regid=games --clear-groups "$public/lock-holder" "$marks/lock"
+	wait_for 'grep -q locked member.out'
+	retry --timeout 300ms
+	status_is 0
+	err_has 'of user nobody'
+	frames_are 2
+}
+
+@test "a lock that root holds is respected: the request is left to it" {
+	profile
+	reader
+	rejoin-retry -A t
+	start holder lock-holder "$marks/lock"
+	wait_for 'grep -q locked holder.out'
+	retry -v
+	status_is 0
+	err_has 'coalesced with a pending request'
+	[ -e "$marks/pending" ]
+	retry --drain --timeout 100ms
+	status_is 4
+	err_has 'timed out waiting for the process that delivers'
+	frames_are 1
+}
+
+@test "a pending request that is a directory is named, and is not renamed" {
+	profile
+	reader
+	local name
+	mkdir -p "$marks"
+	for name in pending sending again; do
+		mkdir "$marks/$name"
+		retry --again
+		status_is 2
+		[ $name = again ] || {
+			retry --drain
+			status_is 7
+			err_has "$marks/$name: is a directory, not a regular file"
+		}
+		[ -d "$marks/$name" ]
+		rmdir "$marks/$name"
+	done
+	retry
+	status_is 0
+	frames_are 1
+	[ ! -e "$marks/sending" ]
+}
+
+@test "again: the again-command is sent, once, however the requests are mixed" {
+	profile 'again-command = retry-failed'
+	retry --again
+	status_is 5
+	[ -e "$marks/again" ] && [ -e "$marks/pending" ]
+	mkfifo pipe
+	start cat sh -c 'exec 3<>pipe; exec cat <&3'
+	wait_for 'rejoin-retry -A t --drain'
+	wait_for 'grep -aq retry-failed cat.out'
+	[ ! -e "$marks/again" ] && [ ! -e "$marks/again-sending" ]
+	rejoin-retry -A t
+	wait_for '[ "$(tr "\0" "\n" <cat.out | grep -c retry-update)" = 1 ]'
+	rejoin-retry -A t --queue --again
+	rejoin-retry -A t --queue
+	rejoin-retry -A t --drain
+	wait_for '[ "$(tr "\0" "\n" <cat.out | grep -c retry-failed)" = 2 ]'
+	[ "$(tr '\0' '\n' <cat.out | grep -c retry-)" = 3 ]
+	profile
+	retry --again
+	status_is 2
+	err_has 'has no again-command'
+}
+
+@test "each delivery writes one line with its reasons to the journal" {
+	needs_root
+	needs unshare
+	profile
+	reader
+	rejoin-retry -A t --queue --reason 'hotplug:video0'
+	mkdir dev
+	cp -a /dev/null dev
+	# shellcheck disable=SC2016	# expanded in there
+	unshare -m sh -c 'mount --bind dev /dev || exit
+		notified /dev/log >journal & n=$!
+		until [ -S /dev/log ]; do :; done
+		rejoin-retry -A t --reason "by hand"
+		until [ -s journal ]; do :; done
+		kill $n'
+	[ "$(wc -l <journal)" = 1 ]
+	grep -q 'rejoin-retry\[[0-9]*\]: t: delivered: hotplug:video0; by hand$' journal
+}
+
+@test "adu-trigger-reprocess ends at its deadline with status 4, and so does its client" {
+	ln -s "$B/bin/rejoin-retry" adu-trigger-reprocess
+	profile '[status]' 'method = none'
+	mv "$REJOIN_CONFIG_DIR/agents.d/t.conf" "$REJOIN_CONFIG_DIR/agents.d/adu.conf"
+	# as AducIotAgent --command does without a reader, deaf to SIGTERM and with a child
+	printf '#!/bin/sh\ntrap "" TERM\necho $$ >client\nsleep 1000 & echo $! >child\nwait; wait\n' >agent.sh
+	chmod +x agent.sh
+	ADU_AGENT_BIN=$PWD/agent.sh run --separate-stderr ./adu-trigger-reprocess --timeout 300ms
+	status_is 4
+	err_has 'retry-update failed (rc=4)'
+	# neither runs; what is not reaped is a zombie
+	run grep -h '^State:.*[^Z] (' "/proc/$(cat client)/status" "/proc/$(cat child)/status"
+	[[ $output != *State:* ]]
+	[ -e "$REJOIN_RUNTIME_DIR/retry/adu/pending" ]
 }
 
 # bats test_tags=plain
@@ -602,7 +784,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	status_is 5
 	out_has $'method\tfifo\npath\t'"$PWD/pipe"
 	out_has $'frame\tadu64 retry-update\nreader\tt: not running'
-	out_has 'pending is not set'
+	out_has 'pending: no'
 	[ ! -e "$marks" ]
 	reader
 	retry --dry-run

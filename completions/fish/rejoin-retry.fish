@@ -1,4 +1,5 @@
 complete -c rejoin-retry -f
+complete -c rejoin-retry -l again -d 'send the again-command of the profile'
 complete -c rejoin-retry -s A -l agent -x -d 'use the profile NAME' -a '(command find /etc/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")'
 complete -c rejoin-retry -l debounce -x -d 'let a burst end for DUR before delivering'
 complete -c rejoin-retry -l drain -d 'deliver what is marked; mark nothing'

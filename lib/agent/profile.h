@@ -43,7 +43,8 @@ struct profile_retry {
 	char *path;		/* fifo: the pipe */
 	enum retry_frame frame;
 	unsigned char byte;	/* of FRAME_BYTE: "byte:01" */
-	char *command;		/* what an adu64 frame or a line holds */
+	char *command;		/* text of an adu64 frame or a line */
+	char *again_command;	/* the same for --again: also reset what failed; NULL for none */
 	char **argv;		/* exec: the command, NULL-terminated */
 	int signo;		/* signal: which */
 	char *pid_file;		/* signal: whom; else the unit's main process */

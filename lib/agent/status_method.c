@@ -68,6 +68,13 @@ wait_idle_none(const struct profile *p, int64_t timeout_ms, struct fail *f)
 
 static const struct status_method status_method_none = { read_none, wait_idle_none, NONE_POLL_MS, false };
 
+bool
+status_method_shows_outcome(const struct profile *p)
+{
+	return p->status.method == STATUS_FILE || (p->status.method != STATUS_NONE &&
+	    p->status.failed && p->status.idle);
+}
+
 const struct status_method *
 status_method_find(const struct profile *p)
 {

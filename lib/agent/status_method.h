@@ -47,6 +47,9 @@ const struct status_method *status_method_find(const struct profile *p);
 extern const struct status_method status_method_file, status_method_busy_path,
     status_method_systemd, status_method_dbus, status_method_exec, status_method_adu_api;
 
+/* Does read() ever show whether an evaluation succeeded or failed? */
+bool status_method_shows_outcome(const struct profile *p);
+
 /* Set running and pid of S from the control group of P's unit, and name its incarnation. */
 void status_method_read_unit(const struct profile *p, struct status *s);
 

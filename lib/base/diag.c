@@ -131,6 +131,20 @@ diag_note(const char *fmt, ...)
 }
 
 void
+diag_journal(const char *fmt, ...)
+{
+	const bool was = syslogged;
+	va_list ap;
+
+	if (!was)
+		diag_to_syslog();
+	va_start(ap, fmt);
+	vdiag(LOG_INFO, level >= DIAG_VERBOSE, 0, fmt, ap);
+	va_end(ap);
+	syslogged = was;
+}
+
+void
 die(enum exit_status status, int err, const char *fmt, ...)
 {
 	va_list ap;

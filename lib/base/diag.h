@@ -57,6 +57,9 @@ void diag_info(const char *fmt, ...) PRINTF(1, 2);
 /* Tell what is being done: on stderr when verbose, and in syslog anyway. */
 void diag_note(const char *fmt, ...) PRINTF(1, 2);
 
+/* The same, and in syslog also without --syslog: what an operator must be able to find later. */
+void diag_journal(const char *fmt, ...) PRINTF(1, 2);
+
 /* Report and end with STATUS. */
 void die(enum exit_status status, int err, const char *fmt, ...) PRINTF(3, 4) NORETURN;
 

@@ -4,10 +4,10 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "agent/fd_owners.h"
 #include "base/buf.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
-#include "doctor/holder.h"
 #include "doctor/program.h"
 
 #define INOTIFY	"/proc/sys/fs/inotify/"
@@ -34,7 +34,7 @@ test_inotify(struct exam *x)
 {
 	const long instances = number_in(INOTIFY "max_user_instances");
 	const long watches = number_in(INOTIFY "max_user_watches");
-	const size_t used = holder_count_inotify(geteuid());
+	const size_t used = fd_owners_count_inotify(geteuid());
 
 	if (instances < 0 || watches < 0) {
 		exam_warn(x, INOTIFY, "is not there: the kernel tells of no changes of files");

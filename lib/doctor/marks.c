@@ -6,13 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/fd_owners.h"
 #include "agent/status.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
-#include "doctor/holder.h"
 #include "doctor/repair.h"
 #include "retry/pending.h"
 
@@ -64,7 +64,7 @@ static int
 test_lock(struct exam *x, const struct pending *m)
 {
 	_cleanup_fd_ int fd = open(m->lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct holder holders[HOLDERS_SHOWN];
+	struct fd_owner holders[HOLDERS_SHOWN];
 	size_t hidden, n;
 	int held;
 
@@ -78,7 +78,7 @@ test_lock(struct exam *x, const struct pending *m)
 	}
 	if (!held)
 		return 0;
-	n = holder_find(fd, holders, HOLDERS_SHOWN, &hidden);
+	n = fd_owners_find(fd, holders, HOLDERS_SHOWN, &hidden);
 	for (size_t i = 0; i < n && i < HOLDERS_SHOWN; i++)
 		if (holders[i].locks) {
 			exam_ok(x, m->lock, "held by process %d (%s), which delivers",

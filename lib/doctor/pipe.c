@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/fd_owners.h"
 #include "agent/fifo.h"
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/owner.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
-#include "doctor/holder.h"
 #include "doctor/repair.h"
 #include "retry/pending.h"
 
@@ -118,7 +118,7 @@ nobody_reads(struct exam *x)
 
 /* A child that got it from its parent is the same reader. */
 static bool
-is_heir(const struct holder *h, const struct holder all[], size_t n)
+is_heir(const struct fd_owner *h, const struct fd_owner all[], size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (all[i].pid == h->parent && all[i].reads)
@@ -132,8 +132,8 @@ test_readers(struct exam *x)
 {
 	const char *path = x->profile->retry.path;
 	_cleanup_fd_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct holder holders[HOLDERS_SHOWN];
-	size_t hidden, found = holder_find(fd, holders, HOLDERS_SHOWN, &hidden), readers = 0;
+	struct fd_owner holders[HOLDERS_SHOWN];
+	size_t hidden, found = fd_owners_find(fd, holders, HOLDERS_SHOWN, &hidden), readers = 0;
 	const size_t n = found < HOLDERS_SHOWN ? found : HOLDERS_SHOWN;
 
 	for (size_t i = 0; i < n; i++) {

@@ -22,7 +22,7 @@ frame_format(const struct profile_retry *r, struct buf *out)
 	}
 }
 
-/* The first N bytes are done with. */
+/* Remove the first N bytes of the buffer. */
 static void
 consume(struct frame_reader *r, size_t n)
 {
@@ -30,7 +30,7 @@ consume(struct frame_reader *r, size_t n)
 	memmove(r->b, r->b + n, r->len);
 }
 
-/* Padding before a frame is the rest of one that began in the wrong place. */
+/* NULs before a frame are the padding of a frame that began in the wrong place. */
 static void
 skip_padding(struct frame_reader *r)
 {
@@ -41,7 +41,7 @@ skip_padding(struct frame_reader *r)
 	consume(r, n);
 }
 
-/* Where the frame that begins the buffer ends, 0 while that cannot be told. */
+/* The length of the first frame with its padding, 0 while it is not known. */
 static size_t
 frame_end(const struct frame_reader *r)
 {
@@ -100,14 +100,24 @@ frame_asks(const char *command, const char *name)
 	return c >= n && strcmp(command + c - n, name) == 0;
 }
 
+static bool
+is_one_of(const char *command, const char *const *names)
+{
+	for (; *names; names++)
+		if (frame_asks(command, *names))
+			return true;
+	return false;
+}
+
 void
-frame_sort(struct frame_reader *r, const char *p, size_t n, const char *name, struct frame_haul *h)
+frame_sort(struct frame_reader *r, const char *p, size_t n, const char *const *names,
+    struct frame_haul *h)
 {
 	char command[FRAME_SIZE];
 	int found;
 
 	while ((found = frame_next(r, &p, &n, command)) != 0) {
-		if (found > 0 && frame_asks(command, name))
+		if (found > 0 && is_one_of(command, names))
 			h->asked++;
 		else if (h->ignored++ == 0)
 			strcpy(h->sample, found > 0 ? command : "");

@@ -1,13 +1,13 @@
 /*
- * frame - one command in an agent's pipe.
+ * frame - one command in an agent's command pipe.
  *
- * The Azure agent's frame is 64 bytes: the command's text, at most 63 bytes,
- * and NUL to the end.  It is written at once, so that the frames of several
- * writers never mix.  Other agents take a single byte, or a line.
+ * A frame of the Azure agent is 64 bytes: the command, at most 63 bytes, padded
+ * with NUL.  It is written by one write(2), so the frames of several writers
+ * never mix.  Other agents read a single byte or a line.
  *
- * The reader finds its way back after a frame that was too short, such as a
- * shell's echo makes: what stands after a command's first NUL and is not NUL
- * begins the next frame.  Errors: a negative errno.
+ * The reader resynchronises after a frame that is too short, as "echo" writes
+ * it: the first byte after a NUL that is not NUL begins the next frame.
+ * Errors: a negative errno.
  */
 #ifndef RETRY_FRAME_H
 #define RETRY_FRAME_H
@@ -20,41 +20,44 @@
 
 enum { FRAME_SIZE = 64 };
 
-/* What asks for a retry, as R has it, into OUT, which is reset first. */
+/* Format the frame that R's command makes; OUT is reset first. */
 void frame_format(const struct profile_retry *r, struct buf *out);
 
-struct frame_reader {	/* zero at first */
+struct frame_reader {	/* zero-initialised */
 	size_t len;
 	char b[FRAME_SIZE];
 };
 
 /*
- * Take bytes from *P on, of which there are *N, and move both on.  1 with a
- * command in COMMAND, 0 where more bytes are needed (*N is then 0), -EBADMSG
- * where 64 bytes without an end were dropped.
+ * Consume bytes of the *N at *P and advance both.  Returns 1 with a command in
+ * COMMAND, 0 if more bytes are needed (*N is then 0), -EBADMSG after 64 bytes
+ * without an end were dropped.
  */
 int frame_next(struct frame_reader *r, const char **p, size_t *n, char command[FRAME_SIZE]);
 
 /*
- * Give up on a frame that has begun: its writer did not fill it, and nothing
- * came for a while.  Its text into COMMAND; returns how many bytes were dropped.
+ * Drop an incomplete frame whose rest did not arrive.  Its text goes to COMMAND;
+ * returns the number of bytes dropped.
  */
 size_t frame_drop(struct frame_reader *r, char command[FRAME_SIZE]);
 
 /*
- * Does COMMAND ask for NAME?  Also where it only ends so, behind a short frame
- * that ran into it: a retry too many does no harm, a lost one does.
+ * Is COMMAND the command NAME?  Also true if it only ends with NAME, after a
+ * short frame that ran into it: one retry too many does no harm, a lost one does.
  */
 bool frame_asks(const char *command, const char *name);
 
-/* What was in a stretch of frames; zero at first. */
+/* The commands found in a sequence of bytes; zero-initialised. */
 struct frame_haul {
-	unsigned asked, ignored;	/* frames for NAME, and all others */
-	char sample[FRAME_SIZE];	/* the first that was ignored; "" where it was no frame */
+	unsigned asked, ignored;	/* frames of a wanted command, and all others */
+	char sample[FRAME_SIZE];	/* the first ignored command; "" if it was no frame */
 };
 
-/* Take the N bytes of P, and add to H those that ask for NAME and those that do not. */
-void frame_sort(struct frame_reader *r, const char *p, size_t n, const char *name,
+/*
+ * Consume the N bytes of P and count in H the frames whose command is one of
+ * NAMES (NULL-terminated), and all others.
+ */
+void frame_sort(struct frame_reader *r, const char *p, size_t n, const char *const *names,
     struct frame_haul *h);
 
 #endif

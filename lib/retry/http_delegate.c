@@ -7,10 +7,10 @@
 #include "base/xalloc.h"
 #include "retry/http_delegate.h"
 
-enum { GRACE_MS = 1000, SAID_MAX = 400 };
+enum { GRACE_MS = 1000, REASON_TEXT_MAX = 400 };
 
 static void
-put(struct buf *out, const char *key, const char *value)
+format_line(struct buf *out, const char *key, const char *value)
 {
 	if (value)
 		buf_printf(out, "%s %s\n", key, value);
@@ -22,19 +22,19 @@ http_delegate_format(const struct profile_http *h, int64_t timeout_ms, struct bu
 	_cleanup_free_ char *headers = h->headers ? xstrdup(h->headers) : NULL;
 	char *rest = headers, *line;
 
-	put(out, "url", h->url);
-	put(out, "request", h->request);
+	format_line(out, "url", h->url);
+	format_line(out, "request", h->request);
 	while ((line = strsep(&rest, "\n")))
 		if (*line)
-			put(out, "header", line);
-	put(out, "token-file", h->token_file);
-	put(out, "ca-file", h->ca_file);
+			format_line(out, "header", line);
+	format_line(out, "token-file", h->token_file);
+	format_line(out, "ca-file", h->ca_file);
 	buf_printf(out, "timeout %jd\n\n", (intmax_t)timeout_ms);
 	buf_puts(out, h->body ? h->body : "");
 }
 
 static int
-take_line(struct http_delegate *r, const char *line, struct fail *f)
+parse_line(struct http_delegate *r, const char *line, struct fail *f)
 {
 	const struct { const char *key; char **at; } texts[] = {
 		{ "url ", &r->http.url }, { "request ", &r->http.request }, { "token-file ", &r->http.token_file },
@@ -56,7 +56,7 @@ take_line(struct http_delegate *r, const char *line, struct fail *f)
 	}
 	if (strncmp(line, "timeout ", 8) == 0 && num_parse(line + 8, 1, INT32_MAX, &r->timeout_ms) == 0)
 		return 0;
-	return fail_set(f, EXIT_USAGE, "a request has no line '%s'", line);
+	return fail_set(f, EXIT_USAGE, "unknown line '%s'", line);
 }
 
 int
@@ -68,7 +68,7 @@ http_delegate_parse(const char *text, size_t len, struct http_delegate *r, struc
 
 	*r = (struct http_delegate){ .timeout_ms = 0 };
 	while (e == 0 && (line = strsep(&rest, "\n")) && *line)
-		e = take_line(r, line, f);
+		e = parse_line(r, line, f);
 	if (e == 0 && rest && *rest)
 		r->http.body = xstrdup(rest);
 	if (e == 0 && (!r->http.url || !r->timeout_ms))
@@ -95,7 +95,7 @@ http_delegate_run(const struct profile_http *h, int64_t timeout_ms, struct fail 
 {
 	_cleanup_free_ char *helper = dirs_helper("rejoin-retry-http");
 	_cleanup_buf_ struct buf text = BUF_INIT, what = BUF_INIT;
-	struct spawn_spec spec = { .argv = (char *const[]){ helper, NULL }, .out_max = SAID_MAX,
+	struct spawn_spec spec = { .argv = (char *const[]){ helper, NULL }, .out_max = REASON_TEXT_MAX,
 	    .err_inherit = true, .grace_ms = GRACE_MS, .timeout_ms = timeout_ms + GRACE_MS };
 	struct spawn_result r;
 	int e = 0;

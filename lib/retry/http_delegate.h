@@ -1,15 +1,19 @@
 /*
- * http_delegate - the HTTP request of a profile, as text between two of our programs.
+ * http_delegate - have the HTTP request of a profile made by a helper program,
+ * so that rejoin-retry itself links no HTTP library.
+ *
+ * The helper reads the request as text on stdin:
  *
  *	url URL
  *	request METHOD
- *	header NAME: VALUE	each
+ *	header NAME: VALUE	one line each
  *	token-file PATH
  *	ca-file PATH
  *	timeout MILLISECONDS
- *	(an empty line; all that follows is the body)
+ *	(an empty line; the rest is the body)
  *
- * The token itself is not part of it: who makes the request reads the file.
+ * The token is not part of the text: the helper reads the file.  It exits with
+ * 0 after a 2xx answer, else it prints the reason and exits with its status.
  */
 #ifndef RETRY_HTTP_DELEGATE_H
 #define RETRY_HTTP_DELEGATE_H
@@ -21,7 +25,7 @@
 #include "base/fail.h"
 
 struct http_delegate {
-	struct profile_http http;	/* its own copies */
+	struct profile_http http;	/* owned copies */
 	int64_t timeout_ms;
 };
 
@@ -30,8 +34,8 @@ int http_delegate_parse(const char *text, size_t len, struct http_delegate *r, s
 void http_delegate_release(struct http_delegate *r);
 
 /*
- * Hand H to the program that makes requests, and wait for its end: 0 where the
- * answer was a 2xx, else what it says.  libc alone.
+ * Run the helper for H and wait for its end: 0 after a 2xx answer, else the
+ * helper's status and reason; EXIT_TIMEOUT after TIMEOUT_MS.
  */
 int http_delegate_run(const struct profile_http *h, int64_t timeout_ms, struct fail *f);
 

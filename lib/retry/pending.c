@@ -16,11 +16,12 @@
 #include "base/xalloc.h"
 #include "retry/pending.h"
 
-enum { MARK_MAX = 4096 };
+enum { FILE_MAX = 4096, REASONS_MAX = 1024 };
 
 /*
- * Marks are shared by all who may ask that agent, so a user of its group marks
- * where the system's services look, not in a runtime directory of its own.
+ * The system's directory is used where the caller may write there, as a member
+ * of the agent's group may, so that the system's units see the request; else
+ * the directory is in the caller's own runtime directory.
  */
 static char *
 directory(const struct profile *p)
@@ -42,11 +43,14 @@ pending_init(struct pending *m, const struct profile *p)
 		.dir = dir,
 		.pending = xasprintf("%s/pending", dir),
 		.sending = xasprintf("%s/sending", dir),
+		.again = xasprintf("%s/again", dir),
+		.again_sending = xasprintf("%s/again-sending", dir),
 		.lock = xasprintf("%s/lock", dir),
 		.delivered = xasprintf("%s/delivered", dir),
 		.gid = p->gid,
 		.uid = p->uid,
 		.mode = p->gid == (gid_t)-1 ? 0644 : 0660,
+		.lock_mode = p->gid == (gid_t)-1 ? 0600 : 0660,
 	};
 }
 
@@ -56,28 +60,40 @@ pending_release(struct pending *m)
 	free(m->dir);
 	free(m->pending);
 	free(m->sending);
+	free(m->again);
+	free(m->again_sending);
 	free(m->lock);
 	free(m->delivered);
 	*m = (struct pending){ 0 };
 }
 
-/* PATH could not be opened, or used, because of ERR. */
-static int
-refused(const char *path, int err, struct fail *f)
+static const char *
+type_name(mode_t mode)
 {
+	return S_ISLNK(mode) ? "a symbolic link" : S_ISDIR(mode) ? "a directory" :
+	    S_ISFIFO(mode) ? "a FIFO" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/* PATH was opened or used in vain, with the errno ERR; fill F with the reason. */
+static int
+set_refused(const char *path, int err, struct fail *f)
+{
+	struct stat st;
+
 	switch (abs(err)) {
 	case EACCES:
 	case EPERM:
 		return access_explain(path, f);
+	case EINVAL:
+	case EISDIR:
 	case ELOOP:
 	case ENOTDIR:
-	case EISDIR:
 	case ENXIO:
-		return fail_set(f, EXIT_DENIED, "%s: %s", path, abs(err) == ELOOP ?
-		    "is a symbolic link" : "is not what belongs there");
-	default:
-		return fail_errno(f, err, "%s", path);
+		if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+			return fail_set(f, EXIT_DENIED, "%s: is %s, not a regular file", path,
+			    type_name(st.st_mode));
 	}
+	return fail_errno(f, err, "%s", path);
 }
 
 static bool
@@ -92,16 +108,16 @@ check_dir(const struct pending *m, const struct stat *st, struct fail *f)
 	if (!S_ISDIR(st->st_mode))
 		return fail_set(f, EXIT_DENIED, "%s: is not a directory", m->dir);
 	if (!is_trusted_owner(m, st->st_uid))
-		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, who is neither root nor the "
-		    "caller nor the agent", m->dir, (uintmax_t)st->st_uid);
+		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, which is neither root nor "
+		    "the caller nor the user of the agent", m->dir, (uintmax_t)st->st_uid);
 	if (st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != m->gid &&
 	    st->st_gid != 0))
-		return fail_set(f, EXIT_DENIED, "%s: writable by more than the agent's group (mode "
-		    "%04o, group %ju)", m->dir, st->st_mode & 07777, (uintmax_t)st->st_gid);
+		return fail_set(f, EXIT_DENIED, "%s: writable by others than the agent's group "
+		    "(mode %04o, group %ju)", m->dir, st->st_mode & 07777, (uintmax_t)st->st_gid);
 	return 0;
 }
 
-/* Give the directory that we made to the group, where we may, else keep it ours. */
+/* Give the new directory to the agent's group, where the caller may, else close it to others. */
 static int
 finish_dir(const struct pending *m, struct fail *f)
 {
@@ -117,9 +133,9 @@ make_dir(const struct pending *m, struct fail *f)
 	int r = file_make_dirs(parent, 0755);
 
 	if (r < 0)
-		return refused(parent, r, f);
+		return set_refused(parent, r, f);
 	if (mkdir(m->dir, 0700) < 0)
-		return errno == EEXIST ? 0 : refused(m->dir, errno, f);
+		return errno == EEXIST ? 0 : set_refused(m->dir, errno, f);
 	return finish_dir(m, f);
 }
 
@@ -131,7 +147,7 @@ pending_open(const struct pending *m, struct fail *f)
 
 	if (lstat(m->dir, &st) < 0) {
 		if (errno != ENOENT)
-			return refused(m->dir, errno, f);
+			return set_refused(m->dir, errno, f);
 		r = make_dir(m, f);
 		if (r < 0)
 			return r;
@@ -139,13 +155,13 @@ pending_open(const struct pending *m, struct fail *f)
 			return fail_errno(f, errno, "%s", m->dir);
 	}
 	r = check_dir(m, &st, f);
-	/* 0700 is what one killed while making it left behind */
+	/* mode 0700 is left behind by a process that was killed between mkdir and chmod */
 	if (r == 0 && (st.st_mode & 07777) == 0700 && st.st_uid == geteuid())
 		r = finish_dir(m, f);
 	return r;
 }
 
-/* Is the file behind FD one of ours?  More than one name: a link to another's file. */
+/* A file with more than one name may be a hard link to a file of somewhere else. */
 static int
 check_file(const struct pending *m, int fd, const char *path, struct fail *f)
 {
@@ -153,17 +169,19 @@ check_file(const struct pending *m, int fd, const char *path, struct fail *f)
 
 	if (fstat(fd, &st) < 0)
 		return fail_errno(f, errno, "%s", path);
-	if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
-		return refused(path, ENXIO, f);
+	if (!S_ISREG(st.st_mode))
+		return set_refused(path, EINVAL, f);
+	if (st.st_nlink > 1)
+		return fail_set(f, EXIT_DENIED, "%s: has another name (a hard link)", path);
 	if (!is_trusted_owner(m, st.st_uid) && (m->gid == (gid_t)-1 || st.st_gid != m->gid))
-		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, who is neither root nor the "
-		    "caller nor of the agent's group", path, (uintmax_t)st.st_uid);
+		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, which is neither root nor "
+		    "the caller nor in the agent's group", path, (uintmax_t)st.st_uid);
 	return 0;
 }
 
 /*
- * PATH for writing, made where it is missing; *MADE says so.  With -EACCES it
- * is there, but another's of the group who has not yet let us write.
+ * Open PATH for writing, and create it if it is missing.  -EACCES may mean that
+ * another member of the group has created it and not set its mode yet.
  */
 static int
 open_file(const struct pending *m, const char *path, int flags)
@@ -172,53 +190,63 @@ open_file(const struct pending *m, const char *path, int flags)
 		int fd = open(path, flags | O_CREAT | O_EXCL | O_CLOEXEC, m->mode);
 
 		if (fd >= 0) {
-			fchmod(fd, m->mode);	/* whatever the umask */
+			fchmod(fd, m->mode);	/* independent of the umask */
 			return fd;
 		}
 		if (errno == EEXIST)
 			fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		if (fd >= 0 || (errno != ENOENT && errno != EINTR))
 			return fd < 0 ? -errno : fd;
-		/* taken between the two: another round makes a new one */
+		/* it was renamed between the two calls: try again */
 		if (access(m->dir, F_OK) < 0)
 			return -errno;
 	}
 	return -EBUSY;
 }
 
-/* The mark is there already; a reason that does not fit is not worth an error. */
+/* The request is recorded already; a reason that does not fit is not worth an error. */
 static int
-add_reason(int fd, const char *reason)
+append_reason(int fd, const char *reason)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	char now[CLOCK_TEXT];
 	struct stat st;
 
-	if (!*reason || (fstat(fd, &st) == 0 && st.st_size > MARK_MAX))
+	if (!*reason || (fstat(fd, &st) == 0 && st.st_size > FILE_MAX))
 		return 0;
 	buf_printf(&b, "%s %s\n", clock_now(now), reason);
 	return io_write_all(fd, b.s, b.len);
 }
 
-int
-pending_add(const struct pending *m, const char *reason, struct fail *f)
+/* Create the file PATH, or append REASON to it. */
+static int
+add_to_file(const struct pending *m, const char *path, const char *reason, struct fail *f)
 {
-	_cleanup_fd_ int fd = open_file(m, m->pending, O_WRONLY | O_APPEND);
+	_cleanup_fd_ int fd = open_file(m, path, O_WRONLY | O_APPEND);
 	struct stat st;
 	int r;
 
-	if (fd == -EACCES && lstat(m->pending, &st) == 0 && S_ISREG(st.st_mode))
+	if (fd == -EACCES && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
 		return 0;
 	if (fd < 0)
-		return refused(m->pending, fd, f);
-	r = check_file(m, fd, m->pending, f);
+		return set_refused(path, fd, f);
+	r = check_file(m, fd, path, f);
 	if (r == 0)
-		(void)add_reason(fd, reason);
+		(void)append_reason(fd, reason);
 	return r;
 }
 
+/* "again" comes first: a process that claims "pending" then finds it. */
+int
+pending_add(const struct pending *m, const char *reason, bool again, struct fail *f)
+{
+	int r = again ? add_to_file(m, m->again, "", f) : 0;
+
+	return r < 0 ? r : add_to_file(m, m->pending, reason, f);
+}
+
 static bool
-is_there(const char *path)
+exists(const char *path)
 {
 	struct stat st;
 
@@ -228,81 +256,133 @@ is_there(const char *path)
 bool
 pending_is_new(const struct pending *m)
 {
-	return is_there(m->pending);
+	return exists(m->pending);
 }
 
 bool
 pending_exists(const struct pending *m)
 {
-	return is_there(m->pending) || is_there(m->sending);
+	return exists(m->pending) || exists(m->sending);
 }
 
-int
-pending_claim(const struct pending *m, struct fail *f)
+/* Rename FROM to TO, which no signal interrupts; 0 also where FROM does not exist. */
+static int
+rename_file(const char *from, const char *to)
 {
 	int r;
 
 	do
-		r = rename(m->pending, m->sending);
+		r = rename(from, to);
 	while (r < 0 && errno == EINTR);
-	if (r < 0 && errno != ENOENT)
-		return refused(m->pending, errno, f);
+	return r < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* A directory can be renamed as a file can, but not be removed when it was delivered. */
+static int
+check_regular(const char *path, struct fail *f)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) ? set_refused(path, EINVAL, f) : 0;
+}
+
+int
+pending_claim(const struct pending *m, bool *again, struct fail *f)
+{
+	int r = check_regular(m->sending, f);
+
+	if (r == 0)
+		r = check_regular(m->pending, f);
+	if (r < 0)
+		return r;
+	/* a request that is recorded from here on makes a new "pending" */
+	r = rename_file(m->pending, m->sending);
+	if (r == 0)
+		r = rename_file(m->again, m->again_sending);
+	if (r < 0)
+		return set_refused(m->pending, r, f);
+	*again = exists(m->again_sending);
 	return 0;
 }
 
 void
-pending_reason(const struct pending *m, char *reason, size_t size)
+pending_reasons(const struct pending *m, struct buf *out)
 {
-	_cleanup_buf_ struct buf b = BUF_MAX(2 * MARK_MAX);
+	_cleanup_buf_ struct buf b = BUF_MAX(2 * FILE_MAX);
 	struct stat st;
 	struct fail f;
-	char *line, *blank;
+	char *rest, *line, *blank;
+	size_t begin = out->len;
 
-	*reason = '\0';
 	if (lstat(m->sending, &st) < 0 || st.st_size == 0 ||
-	    file_load(m->sending, FILE_NOFOLLOW, 2 * MARK_MAX, &b, &f) < 0)
+	    file_load(m->sending, FILE_NOFOLLOW, 2 * FILE_MAX, &b, &f) < 0)
 		return;
-	while (b.len > 0 && b.s[b.len - 1] == '\n')
-		b.s[--b.len] = '\0';
-	line = strrchr(b.s, '\n');
-	blank = strchr(line ? line : b.s, ' ');
-	if (blank)
-		snprintf(reason, size, "%s", blank + 1);
+	rest = b.s;
+	while ((line = strsep(&rest, "\n"))) {
+		blank = strchr(line, ' ');
+		if (!blank)
+			continue;
+		if (out->len - begin + strlen(blank) > REASONS_MAX) {
+			buf_puts(out, "; ...");
+			return;
+		}
+		buf_printf(out, "%s%s", out->len > begin ? "; " : "", blank + 1);
+	}
 }
 
-/* What overwrites a newer "pending" here loses its reason, not the request. */
+/* A "pending" recorded meanwhile is overwritten: its reasons are lost, the request is not. */
 void
 pending_unclaim(const struct pending *m)
+{
+	(void)rename_file(m->again_sending, m->again);
+	(void)rename_file(m->sending, m->pending);
+}
+
+static int
+remove_file(const char *path)
 {
 	int r;
 
 	do
-		r = rename(m->sending, m->pending);
+		r = unlink(path);
 	while (r < 0 && errno == EINTR);
+	return r < 0 && errno != ENOENT ? -errno : 0;
 }
 
 int
 pending_clear(const struct pending *m, struct fail *f)
 {
-	int r;
+	int r = remove_file(m->sending);
 
-	do
-		r = unlink(m->sending);
-	while (r < 0 && errno == EINTR);
-	return r < 0 && errno != ENOENT ? refused(m->sending, errno, f) : 0;
+	if (r == 0)
+		r = remove_file(m->again_sending);
+	return r < 0 ? set_refused(m->sending, r, f) : 0;
+}
+
+/* An earlier version made the lock 0644: others must not be able to lock it. */
+static void
+restrict_lock(const struct pending *m, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (st.st_mode & 07777) != m->lock_mode &&
+	    (st.st_uid == geteuid() || geteuid() == 0))
+		(void)fchmod(fd, m->lock_mode);
 }
 
 int
 pending_open_lock(const struct pending *m, struct fail *f)
 {
-	int fd = lock_open(m->lock, m->mode);
+	int fd = lock_open(m->lock, m->lock_mode);
 	int r;
 
 	if (fd < 0)
-		return refused(m->lock, fd, f);
+		return set_refused(m->lock, fd, f);
 	r = check_file(m, fd, m->lock, f);
 	if (r < 0)
 		close(fd);
+	else
+		restrict_lock(m, fd);
 	return r < 0 ? r : fd;
 }
 
@@ -313,7 +393,7 @@ pending_write_delivery(const struct pending *m, const char *text, size_t len, st
 	int r;
 
 	if (fd < 0)
-		return refused(m->delivered, fd, f);
+		return set_refused(m->delivered, fd, f);
 	r = check_file(m, fd, m->delivered, f);
 	if (r < 0)
 		return r;
@@ -324,5 +404,5 @@ pending_write_delivery(const struct pending *m, const char *text, size_t len, st
 int
 pending_read_delivery(const struct pending *m, struct buf *out, struct fail *f)
 {
-	return file_load(m->delivered, FILE_NOFOLLOW, MARK_MAX, out, f);
+	return file_load(m->delivered, FILE_NOFOLLOW, FILE_MAX, out, f);
 }

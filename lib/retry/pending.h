@@ -1,17 +1,24 @@
 /*
- * mark - what remembers that a retry was asked for: files in the directory
- * retry/NAME of the runtime directory, one of them for each profile.
+ * pending - the retry requests of one agent that are not delivered yet: files in
+ * the directory retry/NAME of the runtime directory.
  *
- *	pending		asked for; a line "TIME REASON" for each who asked, as far
- *			as 4 KiB reach
- *	sending		being delivered, or its deliverer died
- *	lock		held by the one process that delivers
- *	delivered	what the last delivery recorded (retry/delivery.h)
+ *	pending		a retry is requested; one line "TIME REASON" for each
+ *			request, up to 4 KiB
+ *	sending		the request that is being delivered, or that a killed
+ *			process was delivering: it counts as pending
+ *	again		the pending request is to use [retry] again-command
+ *	again-sending	the same for "sending"
+ *	lock		locked by the process that delivers
+ *	delivered	the last delivery (retry/delivery.h)
  *
- * The directory belongs to root, and the profile's group may write there where
- * it has one (2770), else nobody else (0755).  Neither links nor anything but
- * regular files are followed in it: EXIT_DENIED.  Marks need no fsync: they
- * need not survive a reboot, as an agent evaluates its goal when it starts.
+ * A profile with a group has the directory root:GROUP 2770 and files 0660, so
+ * that the members can request and deliver.  Without a group it is 0755 and
+ * files are 0644, but for the lock: a file that can be read can be locked, so it
+ * is 0600.
+ *
+ * No link is followed and only regular files are used: EXIT_DENIED.  Nothing is
+ * fsynced, as no request needs to survive a reboot: an agent evaluates its
+ * deployment when it starts.
  */
 #ifndef RETRY_PENDING_H
 #define RETRY_PENDING_H
@@ -23,47 +30,50 @@
 #include "base/fail.h"
 
 struct pending {
-	char *dir;	/* where they are */
-	char *pending, *sending, *lock, *delivered;	/* their paths */
-	gid_t gid;	/* whose group may write there, (gid_t)-1 for none */
-	uid_t uid;	/* whose files there are trusted besides root's and the caller's */
-	mode_t mode;	/* of the files */
+	char *dir;
+	char *pending, *sending, *again, *again_sending, *lock, *delivered;	/* paths */
+	gid_t gid;		/* group that may write there, (gid_t)-1 for none */
+	uid_t uid;		/* user of the agent: a trusted owner, as root and the caller are */
+	mode_t mode, lock_mode;
 };
 
-/* P's marks; nothing is looked at or made. */
+/* Set the paths for P; the file system is not touched.  Free with pending_release(). */
 void pending_init(struct pending *m, const struct profile *p);
 void pending_release(struct pending *m);
 
 #define _cleanup_pending_	__attribute__((cleanup(pending_release)))
 
-/* Make the directory where it is missing; see that it is ours. */
+/* Create the directory if it is missing, and check its owner and mode. */
 int pending_open(const struct pending *m, struct fail *f);
 
-/* Ask, because of REASON (agent/reason.h; empty for none). */
-int pending_add(const struct pending *m, const char *reason, struct fail *f);
+/*
+ * Record a request for REASON (agent/reason.h; may be empty).  AGAIN asks for
+ * the again-command.
+ */
+int pending_add(const struct pending *m, const char *reason, bool again, struct fail *f);
 
-/* Is a retry asked for and not delivered? */
+/* Is a request recorded that is not delivered? */
 bool pending_exists(const struct pending *m);
 
-/* Only "pending", that is since the last pending_claim(). */
+/* Was a request recorded since the last pending_claim()? */
 bool pending_is_new(const struct pending *m);
 
-/* Turn "pending", if it is there, into "sending". */
-int pending_claim(const struct pending *m, struct fail *f);
+/* Rename "pending" to "sending", if it exists; *AGAIN tells which command is wanted. */
+int pending_claim(const struct pending *m, bool *again, struct fail *f);
 
-/* The last reason in "sending" into REASON; empty for none. */
-void pending_reason(const struct pending *m, char *reason, size_t size);
+/* Append the reasons in "sending" to OUT, with "; " between two; at most 1 KiB. */
+void pending_reasons(const struct pending *m, struct buf *out);
 
-/* "sending" could not be delivered: it is pending again, for who watches for that. */
+/* The delivery of "sending" failed: make it "pending" again. */
 void pending_unclaim(const struct pending *m);
 
-/* "sending" was delivered. */
+/* "sending" was delivered: remove it. */
 int pending_clear(const struct pending *m, struct fail *f);
 
-/* The lock's descriptor; not yet locked (base/lock.h). */
+/* A descriptor of the lock file, not locked yet (base/lock.h). */
 int pending_open_lock(const struct pending *m, struct fail *f);
 
-/* The record of the last delivery; by the lock's holder only. */
+/* Replace and read the text of "delivered"; the writer holds the lock. */
 int pending_write_delivery(const struct pending *m, const char *text, size_t len, struct fail *f);
 int pending_read_delivery(const struct pending *m, struct buf *out, struct fail *f);
 

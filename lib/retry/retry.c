@@ -1,15 +1,21 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/fd_owners.h"
 #include "agent/status.h"
 #include "agent/status_method.h"
 #include "agent/status_waiter.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/owner.h"
 #include "retry/method.h"
 #include "retry/retry.h"
+
+/* So long root respects a lock that another user's process holds. */
+enum { LOCK_FOREIGN_MS = 30000, OWNERS_MAX = 16, HOLDER_TEXT = 160 };
 
 static int64_t
 left_ms(int64_t end_ms)
@@ -19,9 +25,9 @@ left_ms(int64_t end_ms)
 	return left > 0 ? left : 0;
 }
 
-/* Time for the rest of a burst, and for the agent to end what it is at. */
+/* Wait for the rest of a burst of requests, then for an idle agent. */
 static int
-wait_turn(const struct profile *p, const struct retry_spec *spec, struct retry_outcome *o,
+wait_idle(const struct profile *p, const struct retry_spec *spec, struct retry_outcome *o,
     struct fail *f)
 {
 	int r;
@@ -37,9 +43,9 @@ wait_turn(const struct profile *p, const struct retry_spec *spec, struct retry_o
 	return r == -ENODATA && p->retry.send_when_unknown ? 0 : r;
 }
 
-/* How the last delivery went, whoever made it. */
+/* Read the last delivery, whichever process made it. */
 static void
-recall_last(const struct pending *m, struct delivery *d)
+read_last(const struct pending *m, struct delivery *d)
 {
 	_cleanup_buf_ struct buf record = BUF_INIT;
 	struct fail ignored;
@@ -49,39 +55,64 @@ recall_last(const struct pending *m, struct delivery *d)
 		delivery_parse(record.s, record.len, d);
 }
 
+/* Without this record a process that waits for the delivery follows any evaluation. */
+static void
+write_last(const struct pending *m, const struct delivery *d)
+{
+	_cleanup_buf_ struct buf record = BUF_INIT;
+	struct fail ignored;
+
+	delivery_format(d, &record);
+	(void)pending_write_delivery(m, record.s, record.len, &ignored);
+}
+
+/* The profile as the request wants it: with the again-command in place of the command. */
+static struct profile
+choose_command(const struct profile *p, bool again)
+{
+	struct profile chosen = *p;
+
+	if (again && p->retry.again_command)
+		chosen.retry.command = p->retry.again_command;
+	return chosen;
+}
+
 static int
 deliver_one(const struct profile *p, const struct pending *m, const struct retry_spec *spec,
     struct retry_outcome *o, struct fail *f)
 {
-	_cleanup_buf_ struct buf record = BUF_INIT;
-	struct delivery last;
-	struct fail ignored;
-	int r = wait_turn(p, spec, o, f);
+	const bool counted = status_method_find(p)->counts_retries;
+	_cleanup_buf_ struct buf reasons = BUF_INIT;
+	struct delivery before;
+	struct profile chosen;
+	bool again;
+	int r = wait_idle(p, spec, o, f);
 
 	if (r == 0)
-		r = pending_claim(m, f);
+		r = pending_claim(m, &again, f);
 	if (r < 0)
 		return r;
-	pending_reason(m, o->reason, sizeof o->reason);
-	if (status_method_find(p)->counts_retries)
-		recall_last(m, &o->last);
-	last = o->last;
+	chosen = choose_command(p, again);
+	pending_reasons(m, &reasons);
+	if (counted)
+		read_last(m, &o->last);
+	before = o->last;
 	o->last = (struct delivery){ 0 };
-	r = retry_method_find(p)->send(p, o->end_ms, &last, &o->last, f);
+	r = retry_method_find(p)->send(&chosen, o->end_ms, &before, &o->last, f);
 	if (r < 0) {
+		o->timed_out = f->status == EXIT_TIMEOUT;
 		pending_unclaim(m);
 		return r;
 	}
 	o->delivered++;
-	/* for who waits for us: without it, that one follows any cycle */
-	if (status_method_find(p)->counts_retries) {
-		delivery_format(&o->last, &record);
-		(void)pending_write_delivery(m, record.s, record.len, &ignored);
-	}
+	if (counted)
+		write_last(m, &o->last);
+	if (spec->delivered)
+		spec->delivered(reasons.s, spec->cookie);
 	return pending_clear(m, f);
 }
 
-/* With the lock held: all there is. */
+/* Under the lock: deliver until nothing is pending. */
 static int
 deliver_all(const struct profile *p, const struct pending *m, const struct retry_spec *spec,
     struct retry_outcome *o, struct fail *f)
@@ -90,21 +121,62 @@ deliver_all(const struct profile *p, const struct pending *m, const struct retry
 
 	while (r == 0 && pending_exists(m))
 		r = deliver_one(p, m, spec, o, f);
-	/* nothing was left to us: another has delivered it, and noted how */
+	/* nothing was left: another process has delivered the request */
 	if (r == 0 && o->delivered == 0 && spec->wait_lock)
-		recall_last(m, &o->last);
+		read_last(m, &o->last);
 	return r;
 }
 
+/*
+ * Is the lock of FD held by a process of another user, and not of root?  Only
+ * root can see that; HOLDER then names the process.
+ */
+static bool
+is_held_by_foreigner(int fd, char holder[HOLDER_TEXT])
+{
+	struct fd_owner owners[OWNERS_MAX];
+	size_t hidden, n;
+
+	if (geteuid() != 0)
+		return false;
+	n = fd_owners_find(fd, owners, OWNERS_MAX, &hidden);
+	for (size_t i = 0; i < n && i < OWNERS_MAX; i++) {
+		char name[OWNER_NAME];
+
+		if (!owners[i].locks || owners[i].uid == 0 || owners[i].uid == (uid_t)-1)
+			continue;
+		snprintf(holder, HOLDER_TEXT, "process %jd (%s) of user %s", (intmax_t)owners[i].pid,
+		    owners[i].command, owner_user(owners[i].uid, name));
+		return true;
+	}
+	return false;
+}
+
+enum turn { TURN_LOCKED, TURN_UNLOCKED, TURN_COALESCED };
+
+/* Take the lock, or find that another process delivers.  Returns an enum turn or an error. */
 static int
 take_lock(int fd, const struct profile *p, const struct retry_spec *spec, struct fail *f)
 {
-	int r = spec->wait_lock ? lock_wait(fd, spec->timeout_ms) : lock_try(fd);
+	char holder[HOLDER_TEXT];
+	int r = lock_try(fd);
+	bool foreign = r == -EAGAIN && is_held_by_foreigner(fd, holder);
 
+	if (r == -EAGAIN && !foreign && !spec->wait_lock)
+		return TURN_COALESCED;
+	if (r == -EAGAIN) {
+		r = lock_wait(fd, foreign && LOCK_FOREIGN_MS < spec->timeout_ms ? LOCK_FOREIGN_MS :
+		    spec->timeout_ms);
+		if (r == -ETIMEDOUT && is_held_by_foreigner(fd, holder)) {
+			if (spec->lock_ignored)
+				spec->lock_ignored(holder, spec->cookie);
+			return TURN_UNLOCKED;
+		}
+	}
 	if (r == -ETIMEDOUT)
-		return fail_set(f, EXIT_TIMEOUT, "%s: another process delivers and does not end",
+		return fail_set(f, EXIT_TIMEOUT, "%s: timed out waiting for the process that delivers",
 		    p->name);
-	return r == 0 || r == -EAGAIN ? r : fail_errno(f, r, "the lock of %s", p->name);
+	return r < 0 ? fail_errno(f, r, "the lock of %s", p->name) : TURN_LOCKED;
 }
 
 int
@@ -112,33 +184,34 @@ retry_drain(const struct profile *p, const struct pending *m, const struct retry
     struct retry_outcome *o, struct fail *f)
 {
 	_cleanup_fd_ int fd = -1;
-	int r;
+	int turn, r;
 
 	*o = (struct retry_outcome){ .end_ms = clock_mono_ms() + spec->timeout_ms };
 	fd = pending_open_lock(m, f);
 	if (fd < 0)
 		return fd;
 	do {
-		r = take_lock(fd, p, spec, f);
-		if (r == -EAGAIN) {
-			o->folded = true;
+		turn = take_lock(fd, p, spec, f);
+		if (turn < 0)
+			return turn;
+		if (turn == TURN_COALESCED) {
+			o->coalesced = true;
 			return 0;
 		}
-		if (r == 0)
-			r = deliver_all(p, m, spec, o, f);
+		r = deliver_all(p, m, spec, o, f);
 		if (r < 0)
 			return r;
 		lock_release(fd);
-		/* who marked after our last look found the lock held, and left it to us */
-	} while (pending_is_new(m));
+		/* a request recorded after the last check was left to us, as we held the lock */
+	} while (turn == TURN_LOCKED && pending_is_new(m));
 	return 0;
 }
 
 /*
- * Does S show the end of a cycle that took D in?  Its verdict is then in *R.  A
- * new incarnation evaluates its goal when it starts; one at rest has nothing to
- * evaluate.  At rest it says itself how things stand; otherwise another cycle
- * has begun, and its last result tells.
+ * Does S show the end of an evaluation that covers delivery D?  Its result is
+ * then in *R.  A new incarnation evaluates its deployment when it starts, and if
+ * it rests it has nothing to evaluate.  The state of a resting agent is the
+ * result; otherwise another cycle has begun, and the last result counts.
  */
 static bool
 is_settled(const struct status *s, const struct delivery *d, int *r, struct fail *f)
@@ -157,18 +230,18 @@ is_settled(const struct status *s, const struct delivery *d, int *r, struct fail
 }
 
 static int
-not_seen(const struct profile *p, const struct status *s, struct fail *f)
+set_unseen(const struct profile *p, const struct status *s, struct fail *f)
 {
 	if (s->running == 0)
 		return fail_set(f, EXIT_ABSENT, "%s: ended before it evaluated its deployment",
 		    p->name);
-	return fail_set(f, EXIT_TIMEOUT, "%s: the end of the evaluation was not seen in time",
+	return fail_set(f, EXIT_TIMEOUT, "%s: timed out waiting for the end of the evaluation",
 	    p->name);
 }
 
-/* Our agent: its status file is replaced at each change. */
+/* An agent that counts its requests. */
 static int
-follow_file(const struct profile *p, const struct delivery *d, int64_t end_ms, struct fail *f)
+follow_counted(const struct profile *p, const struct delivery *d, int64_t end_ms, struct fail *f)
 {
 	_cleanup_status_waiter_ struct status_waiter change;
 	struct status s;
@@ -182,14 +255,14 @@ follow_file(const struct profile *p, const struct delivery *d, int64_t end_ms, s
 		if (r < 0 || is_settled(&s, d, &r, f))
 			return r;
 		if (left == 0)
-			return not_seen(p, &s, f);
+			return set_unseen(p, &s, f);
 		status_waiter_wait(&change, left);
 	}
 }
 
-/* An agent of which only "busy" can be seen. */
+/* An agent of which only the state can be seen: it is busy, then idle or failed. */
 static int
-follow_busy(const struct profile *p, int64_t end_ms, struct fail *f)
+follow_state(const struct profile *p, int64_t end_ms, struct fail *f)
 {
 	_cleanup_status_waiter_ struct status_waiter change;
 	bool was_busy = false;
@@ -203,22 +276,33 @@ follow_busy(const struct profile *p, int64_t end_ms, struct fail *f)
 		if (r < 0)
 			return r;
 		if (was_busy && s.state == AGENT_IDLE)
-			return fail_set(f, EXIT_TROUBLE, "%s: the evaluation has ended; how it went "
-			    "cannot be seen from outside", p->name);
+			return 0;
+		if (was_busy && s.state == AGENT_FAILED)
+			return fail_set(f, EXIT_NO, "%s: the evaluation failed%s%s", p->name,
+			    *s.note ? ": " : "", s.note);
 		was_busy = was_busy || s.state == AGENT_BUSY;
 		if (left == 0)
-			return not_seen(p, &s, f);
+			return set_unseen(p, &s, f);
 		status_waiter_wait(&change, left);
 	}
 }
 
 int
+retry_check_followable(const struct profile *p, struct fail *f)
+{
+	if (status_method_shows_outcome(p))
+		return 0;
+	return fail_set(f, EXIT_USAGE, "%s: [status] cannot show how an evaluation ends, so --wait is "
+	    "not possible", p->file);
+}
+
+int
 retry_follow(const struct profile *p, const struct delivery *d, int64_t end_ms, struct fail *f)
 {
-	if (p->status.method == STATUS_NONE)
-		return fail_set(f, EXIT_TROUBLE, "%s: delivered; what comes of it cannot be seen, as its "
-		    "profile has no [status]", p->name);
-	if (status_method_find(p)->counts_retries)
-		return follow_file(p, d, end_ms, f);
-	return follow_busy(p, end_ms, f);
+	int r = retry_check_followable(p, f);
+
+	if (r < 0)
+		return r;
+	return status_method_find(p)->counts_retries ? follow_counted(p, d, end_ms, f) :
+	    follow_state(p, end_ms, f);
 }

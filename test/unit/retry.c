@@ -71,7 +71,7 @@ ask(const struct profile *p, const struct pending *m)
 	struct retry_spec spec = { .timeout_ms = 30000 };
 	struct retry_outcome o;
 	struct fail f;
-	int r = pending_add(m, "", &f);
+	int r = pending_add(m, "", false, &f);
 
 	if (r == 0)
 		r = retry_drain(p, m, &spec, &o, &f);

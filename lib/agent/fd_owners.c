@@ -11,21 +11,21 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "agent/fd_owners.h"
 #include "base/file.h"
 #include "base/xalloc.h"
-#include "doctor/holder.h"
 
 enum { TEXT_MAX = 65536, PATH_LONGEST = 4096 };
 
-struct search {
+struct fd_search {
 	struct stat st;
-	unsigned long long ino;	/* as the kernel has it, which is not always st_ino; 0 for not known */
-	struct holder *out;
+	unsigned long long ino;	/* inode number in fdinfo, which may differ from st_ino; 0 if unknown */
+	struct fd_owner *out;
 	size_t max, n;
 	size_t hidden;
 };
 
-/* Each name in DIR that is a number; false where DIR cannot be read. */
+/* Call FN for each name in DIR that is a number; false where DIR cannot be read. */
 static bool
 each_number(const char *dir, void (*fn)(const char *name, void *cookie), void *cookie)
 {
@@ -41,9 +41,9 @@ each_number(const char *dir, void (*fn)(const char *name, void *cookie), void *c
 	return true;
 }
 
-/* A file of /proc, which says that it is empty. */
+/* Read a file of /proc, whose st_size is 0. */
 static bool
-slurp(const char *path, struct buf *out)
+read_proc(const char *path, struct buf *out)
 {
 	FILE *f = fopen(path, "re");
 	char b[4096];
@@ -59,34 +59,47 @@ slurp(const char *path, struct buf *out)
 }
 
 static bool
-is_it(const struct stat *a, const struct stat *b)
+is_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 struct process {
-	struct search *search;
-	struct holder as;	/* all its descriptors of it together */
+	struct fd_search *search;
+	struct fd_owner as;	/* what all its descriptors of the file allow */
 	bool found;
 };
 
 static void
-note(struct process *p, int flags)
+add_flags(struct process *p, int flags)
 {
 	p->as.reads |= (flags & O_ACCMODE) != O_WRONLY;
 	p->as.writes |= (flags & O_ACCMODE) != O_RDONLY;
 	p->found = true;
 }
 
-/* Its name, in which anything may stand, is in parentheses: "PID (NAME) STATE PARENT ..." */
+/* Not the owner of /proc/PID: that is root where a process made itself undumpable. */
+static uid_t
+effective_uid(pid_t pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/status", pid);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	const char *line = read_proc(path, &b) ? strstr(b.s, "\nUid:\t") : NULL;
+	unsigned int uid;
+
+	return line && sscanf(line, "\nUid: %*u %u", &uid) == 1 ? (uid_t)uid : (uid_t)-1;
+}
+
+/* proc_pid_stat(5): "PID (NAME) STATE PARENT ..."; NAME may hold any byte. */
 static void
-add(struct search *s, struct holder *h)
+add_owner(struct fd_search *s, struct fd_owner *h)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/%d/stat", h->pid);
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	char *name, *end;
 
-	if (slurp(path, &b) && (name = strchr(b.s, '(')) && (end = strrchr(b.s, ')'))) {
+	h->uid = effective_uid(h->pid);
+	if (read_proc(path, &b) && (name = strchr(b.s, '(')) && (end = strrchr(b.s, ')'))) {
 		snprintf(h->command, sizeof h->command, "%.*s", (int)(end - name - 1), name + 1);
 		if (strlen(end) > 4)
 			h->parent = (pid_t)strtol(end + 4, NULL, 10);
@@ -96,7 +109,7 @@ add(struct search *s, struct holder *h)
 	s->n++;
 }
 
-/* What the kernel says of a descriptor's inode, 0 for nothing. */
+/* The inode number in a fdinfo text, 0 where the kernel (before 5.14) gives none. */
 static unsigned long long
 inode_of(const struct buf *info)
 {
@@ -106,11 +119,11 @@ inode_of(const struct buf *info)
 }
 
 /*
- * The kernel says which inode it is (from 5.14): a stat(2) of each descriptor
- * of the machine would wait for the first dead server among their file systems.
+ * fdinfo gives the inode number (Linux 5.14), so only descriptors that match are
+ * stat(2)ed: a stat(2) of a file on an unreachable server would hang.
  */
 static void
-look_at_descriptor(const char *name, void *cookie)
+check_descriptor(const char *name, void *cookie)
 {
 	struct process *p = cookie;
 	_cleanup_free_ char *path = xasprintf("/proc/%d/fd/%s", p->as.pid, name);
@@ -119,27 +132,27 @@ look_at_descriptor(const char *name, void *cookie)
 	const char *flags;
 	struct stat st;
 
-	if (!slurp(file, &info) || inode_of(&info) != p->search->ino)
+	if (!read_proc(file, &info) || inode_of(&info) != p->search->ino)
 		return;
-	if (stat(path, &st) < 0 || !is_it(&st, &p->search->st))
+	if (stat(path, &st) < 0 || !is_same_file(&st, &p->search->st))
 		return;
 	flags = strstr(info.s, "flags:");
-	note(p, flags ? (int)strtol(flags + 6, NULL, 8) : 0);
+	add_flags(p, flags ? (int)strtol(flags + 6, NULL, 8) : 0);
 	p->as.locks |= strstr(info.s, "\nlock:") != NULL;
 }
 
-/* The path that the process PID has at ADDRESS; false where there is none. */
+/* Read the path at ADDRESS in the memory of process PID; false where there is none. */
 static bool
 read_path(pid_t pid, unsigned long address, char path[PATH_LONGEST])
 {
 	const unsigned long page = (unsigned long)sysconf(_SC_PAGESIZE);
 	size_t n = 0;
 
-	/* not beyond the page in which it ends: the next one may not be there */
+	/* one page at a time: the page after the path's end may not be mapped */
 	while (n < PATH_LONGEST) {
 		size_t step = page - (address + n) % page;
 		struct iovec to = { path + n, step > PATH_LONGEST - n ? PATH_LONGEST - n : step };
-		/* an address of another process: it is not looked at here */
+		/* an address in the other process, never dereferenced here */
 		struct iovec from = { (void *)(uintptr_t)(address + n), to.iov_len };
 
 		if (process_vm_readv(pid, &to, 1, &from, 1, 0) != (ssize_t)to.iov_len)
@@ -152,8 +165,9 @@ read_path(pid_t pid, unsigned long address, char path[PATH_LONGEST])
 }
 
 /*
- * Does this thread wait for the other end of a pipe, as far as the kernel tells
- * (not every one does)?  Who is in open(2) on a dead server is not to be followed.
+ * Does this thread wait for the other end of a FIFO?  Kernels without wchan
+ * give "0".  A thread that hangs in open(2) on an unreachable server must not be
+ * followed there.
  */
 static bool
 waits_for_partner(pid_t pid, const char *thread)
@@ -161,12 +175,12 @@ waits_for_partner(pid_t pid, const char *thread)
 	_cleanup_free_ char *file = xasprintf("/proc/%d/task/%s/wchan", pid, thread);
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
-	return !slurp(file, &b) || strcmp(b.s, "0") == 0 || strcmp(b.s, "wait_for_partner") == 0;
+	return !read_proc(file, &b) || strcmp(b.s, "0") == 0 || strcmp(b.s, "wait_for_partner") == 0;
 }
 
-/* Is this thread in open(2) or openat(2) of it? */
+/* Is this thread in open(2) or openat(2) of the file? */
 static void
-look_at_thread(const char *name, void *cookie)
+check_thread(const char *name, void *cookie)
 {
 	struct process *p = cookie;
 	_cleanup_free_ char *file = xasprintf("/proc/%d/task/%s/syscall", p->as.pid, name);
@@ -176,7 +190,7 @@ look_at_thread(const char *name, void *cookie)
 	struct stat st;
 	long call;
 
-	if (p->found || !slurp(file, &b) ||
+	if (p->found || !read_proc(file, &b) ||
 	    sscanf(b.s, "%ld %lx %lx %lx %lx", &call, &a[0], &a[1], &a[2], &a[3]) != 5)
 		return;
 #ifdef SYS_open
@@ -189,63 +203,63 @@ look_at_thread(const char *name, void *cookie)
 	if (call != SYS_openat || !waits_for_partner(p->as.pid, name) ||
 	    !read_path(p->as.pid, a[1], path))
 		return;
-	/* a relative one begins where that process is */
+	/* a relative path begins in the working directory of that process */
 	at = *path == '/' ? xasprintf("/proc/%d/root%s", p->as.pid, path) :
 	    xasprintf("/proc/%d/cwd/%s", p->as.pid, path);
-	if (stat(at, &st) == 0 && is_it(&st, &p->search->st)) {
-		note(p, (int)a[2]);
+	if (stat(at, &st) == 0 && is_same_file(&st, &p->search->st)) {
+		add_flags(p, (int)a[2]);
 		p->as.waits = true;
 	}
 	free(at);
 }
 
 static void
-look_at_process(const char *name, void *cookie)
+check_process(const char *name, void *cookie)
 {
-	struct search *s = cookie;
+	struct fd_search *s = cookie;
 	struct process p = { .search = s, .as.pid = (pid_t)strtol(name, NULL, 10) };
 	_cleanup_free_ char *fds = xasprintf("/proc/%s/fd", name);
 	_cleanup_free_ char *tasks = xasprintf("/proc/%s/task", name);
 
 	if (p.as.pid == getpid())
 		return;
-	if (!each_number(fds, look_at_descriptor, &p)) {
+	if (!each_number(fds, check_descriptor, &p)) {
 		s->hidden += errno == EACCES || errno == EPERM;
 		return;
 	}
 	if (!p.found && S_ISFIFO(s->st.st_mode))
-		each_number(tasks, look_at_thread, &p);
+		each_number(tasks, check_thread, &p);
 	if (p.found)
-		add(s, &p.as);
+		add_owner(s, &p.as);
 }
 
 size_t
-holder_find(int fd, struct holder out[], size_t max, size_t *hidden)
+fd_owners_find(int fd, struct fd_owner out[], size_t max, size_t *hidden)
 {
-	struct search s = { .out = out, .max = max };
+	struct fd_search s = { .out = out, .max = max };
 	_cleanup_free_ char *path = xasprintf("/proc/self/fdinfo/%d", fd);
 	_cleanup_buf_ struct buf info = BUF_INIT;
 
 	*hidden = 0;
 	if (fstat(fd, &s.st) < 0)
 		return 0;
-	if (slurp(path, &info))
+	if (read_proc(path, &info))
 		s.ino = inode_of(&info);
-	each_number("/proc", look_at_process, &s);
+	each_number("/proc", check_process, &s);
 	*hidden = s.hidden;
 	return s.n;
 }
 
-struct tally {
+struct inotify_count {
 	uid_t uid;
 	const char *process;
 	size_t n;
 };
 
 static void
-tally_descriptor(const char *name, void *cookie)
+count_descriptor(const char *name, void *cookie)
 {
-	struct tally *t = cookie;
+	struct inotify_count *t = cookie;
 	_cleanup_free_ char *path = xasprintf("/proc/%s/fd/%s", t->process, name);
 	char target[64];
 	ssize_t n = readlink(path, target, sizeof target - 1);
@@ -257,9 +271,9 @@ tally_descriptor(const char *name, void *cookie)
 }
 
 static void
-tally_process(const char *name, void *cookie)
+count_process(const char *name, void *cookie)
 {
-	struct tally *t = cookie;
+	struct inotify_count *t = cookie;
 	_cleanup_free_ char *dir = xasprintf("/proc/%s", name);
 	_cleanup_free_ char *fds = xasprintf("/proc/%s/fd", name);
 	struct stat st;
@@ -267,14 +281,14 @@ tally_process(const char *name, void *cookie)
 	if (stat(dir, &st) < 0 || st.st_uid != t->uid)
 		return;
 	t->process = name;
-	each_number(fds, tally_descriptor, t);
+	each_number(fds, count_descriptor, t);
 }
 
 size_t
-holder_count_inotify(uid_t uid)
+fd_owners_count_inotify(uid_t uid)
 {
-	struct tally t = { .uid = uid };
+	struct inotify_count t = { .uid = uid };
 
-	each_number("/proc", tally_process, &t);
+	each_number("/proc", count_process, &t);
 	return t.n;
 }
