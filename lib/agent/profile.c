@@ -6,6 +6,7 @@
 
 #include "agent/profile.h"
 #include "base/dirs.h"
+#include "base/argv.h"
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
@@ -183,11 +184,12 @@ signal_number(const struct ini_entry *e, int *signo, struct fail *f)
 static int
 argument_vector(const struct ini_entry *e, const char *text, char ***argv, struct fail *f)
 {
-	char **v = ini_split(text);
+	const char *why = "is empty";
+	char **v = argv_split(text, &why);
 
 	if (!v || !*v) {
 		xfree_strv(v);
-		return ini_bad(e, f, "%s: %s", e->key, v ? "is empty" : "a quote is left open");
+		return ini_bad(e, f, "%s: %s", e->key, why);
 	}
 	xfree_strv(*argv);
 	*argv = v;

@@ -44,11 +44,4 @@ int ini_duration(const struct ini_entry *e, int64_t *ms, struct fail *f);
 int ini_bool(const struct ini_entry *e, int *yes, struct fail *f);
 int ini_word(const struct ini_entry *e, const char *const *words, int *index, struct fail *f);
 
-/*
- * The words of TEXT as a NULL-terminated list: split at blanks, with systemd's
- * quoting ("..." and '...', backslash escapes).  NULL where a quote is open.
- * Free with xfree_strv().
- */
-char **ini_split(const char *text);
-
 #endif

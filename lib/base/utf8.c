@@ -91,6 +91,17 @@ utf8_next(const char *s, size_t len, uint32_t *c)
 	return n;
 }
 
+size_t
+utf8_encode(uint32_t c, char out[4])
+{
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n - 1; i > 0; i--, c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(n == 1 ? c : (0xf00U >> n & 0xf0) | c);
+	return n;
+}
+
 static bool
 is_obeyed(uint32_t c)
 {

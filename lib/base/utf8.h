@@ -20,6 +20,9 @@ size_t utf8_control(const char *s);
 /* The character that the LEN bytes of S begin with, into *C; returns its bytes, 0 where there is none. */
 size_t utf8_next(const char *s, size_t len, uint32_t *c);
 
+/* The bytes of the character C, which is none above U+10FFFF and no surrogate, into OUT; how many. */
+size_t utf8_encode(uint32_t c, char out[4]);
+
 enum { UTF8_ESCAPED = 8 };
 
 /*

@@ -3,11 +3,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/argv.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/filewatch.h"
-#include "base/ini.h"
 #include "base/num.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
@@ -281,7 +281,7 @@ start(void *cookie)
 	}
 	buf_puts(&text, t->without_setpriv ? strstr(command, "inotifywait") : command);
 	buf_puts(&text, t->recursive ? " --recursive" : "");
-	argv = ini_split(text.s);
+	argv = argv_split(text.s, NULL);
 	t->spawn = spawn_start(t->loop, &(struct spawn_spec){
 		.argv = argv, .in = dirs.s, .in_len = dirs.len, .grace_ms = 1000,
 		.output = output,

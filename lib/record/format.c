@@ -6,6 +6,7 @@
 
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/argv.h"
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
@@ -90,14 +91,15 @@ static int
 set_keys(struct format *fmt, const struct ini_entry *e, struct fail *f)
 {
 	size_t n = strlen(e->key);
+	const char *why;
 
 	for (int i = 0; n > 4 && i < FIELD_N; i++) {
 		if (strlen(field_names[i]) != n - 4 || memcmp(e->key, field_names[i], n - 4) != 0 ||
 		    strcmp(e->key + n - 4, "-key") != 0)
 			continue;
 		xfree_strv(fmt->keys[i]);
-		fmt->keys[i] = ini_split(e->value);
-		return fmt->keys[i] ? 0 : ini_bad(e, f, "%s: a quote is left open", e->key);
+		fmt->keys[i] = argv_split(e->value, &why);
+		return fmt->keys[i] ? 0 : ini_bad(e, f, "%s: %s", e->key, why);
 	}
 	return ini_unknown(e, f);
 }

@@ -8,6 +8,7 @@
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/argv.h"
 #include "base/ini.h"
 #include "base/num.h"
 #include "base/xalloc.h"
@@ -119,9 +120,11 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 		return err;
 	}
 	if (strcmp(e->key, "format") == 0) {
+		const char *why;
+
 		xfree_strv(r->formats);
-		r->formats = ini_split(e->value);
-		return r->formats ? 0 : ini_bad(e, f, "format: a quote is left open");
+		r->formats = argv_split(e->value, &why);
+		return r->formats ? 0 : ini_bad(e, f, "format: %s", why);
 	}
 	if (strcmp(e->key, "description") == 0)
 		return 0;

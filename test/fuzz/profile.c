@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/profile.h"
+#include "base/argv.h"
 #include "base/ini.h"
 #include "base/xalloc.h"
 
@@ -16,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char *line = xstrndup(text, n);
 	struct profile *p = NULL;
 	struct fail f = { 0 };
-	char **words = ini_split(line);
+	char **words = argv_split(line, NULL);
 
 	if (profile_parse("f", text, n, &p, &f) < 0) {
 		if (f.status != EXIT_USAGE || f.text[0] != 'f' || p)

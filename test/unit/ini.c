@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "base/ini.h"
-#include "base/xalloc.h"
 
 static const struct {
 	const char *text;
@@ -57,33 +56,6 @@ is_parsed(const char *text, size_t len, const char *want)
 	return 1;
 }
 
-static const struct {
-	const char *text;
-	const char *words;	/* a "|" after each; NULL where a quote is open */
-} lines[] = {
-	{ "", "" }, { "  ", "" }, { "a  b\tc", "a|b|c|" }, { "'a b' c", "a b|c|" },
-	{ "\"a \\\" b\"", "a \" b|" }, { "'a\\b'", "a\\b|" }, { "a\\ b", "a b|" },
-	{ "a\\n\\t\\s.", "a\n\t .|" }, { "''", "|" }, { "a''b", "ab|" }, { "a'b c'd", "ab cd|" },
-	{ "\"open", NULL }, { "'open", NULL }, { "end\\", "end\\|" }, { "$HOME `x` *", "$HOME|`x`|*|" },
-};
-
-static int
-is_split(const char *text, const char *want)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	char **v = ini_split(text);
-	int bad;
-
-	for (char **w = v; w && *w; w++)
-		buf_printf(&b, "%s|", *w);
-	bad = want ? !v || strcmp(b.s, want) != 0 : v != NULL;
-	if (bad)
-		printf("ini: split '%s': got '%s', want '%s'\n", text, v ? b.s : "NULL",
-		    want ? want : "NULL");
-	xfree_strv(v);
-	return bad;
-}
-
 static void
 values(void)
 {
@@ -113,8 +85,6 @@ main(void)
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		bad |= is_parsed(texts[i].text, strlen(texts[i].text), texts[i].said);
 	bad |= is_parsed("[a]\nk=\0v\n", 9, "f: has a NUL byte");
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-		bad |= is_split(lines[i].text, lines[i].words);
 	values();
 	return bad;
 }
