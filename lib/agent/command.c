@@ -11,6 +11,7 @@ enum { OUT_MAX = 65536, GRACE_MS = 500 };
 static void
 first_line(const char *text, struct fail *f)
 {
+	f->hint[0] = '\0';
 	snprintf(f->text, sizeof f->text, "%.*s", (int)strcspn(text, "\n"), text);
 }
 

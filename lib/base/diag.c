@@ -64,10 +64,10 @@ diag_to_syslog(void)
  * must not move the cursor of the terminal it is shown on.
  */
 static void
-print(const char *line, bool escape)
+print(const char *label, const char *line, bool escape)
 {
 	char out[10240], now[CLOCK_TEXT];
-	size_t n = (size_t)snprintf(out, 1024, "%s%s%s: ", stamped ? clock_now(now) : "", stamped ? " " : "", name);
+	size_t n = (size_t)snprintf(out, 1024, "%s%s%s: ", stamped ? clock_now(now) : "", stamped ? " " : "", label);
 
 	n = n < 1024 ? n : 1023;
 	for (size_t left = strlen(line), len; left && n < sizeof out - 9; line += len, left -= len) {
@@ -90,7 +90,7 @@ vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 		snprintf(line + n, sizeof line - (size_t)n, ": %s", strerror(abs(err)));
 	if (shown) {
 		fflush(stdout);
-		print(line, isatty(STDERR_FILENO));
+		print(name, line, isatty(STDERR_FILENO));
 	}
 	if (syslogged)
 		syslog(priority, "%s", line);
@@ -104,6 +104,20 @@ diag(int err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vdiag(LOG_ERR, true, err, fmt, ap);
 	va_end(ap);
+}
+
+void
+diag_hint(const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	print("hint", line, isatty(STDERR_FILENO));
+	if (syslogged)
+		syslog(LOG_ERR, "hint: %s", line);
 }
 
 void

@@ -33,8 +33,7 @@ enum diag_level {
 };
 
 /*
- * Report under the last component of argv[0], and have getopt(3) do so too; a
- * standard stream that was closed is no file of ours (base/io.h).
+ * Report under the last component of argv[0]; a standard stream that was closed is no file of ours (base/io.h).
  */
 void diag_init(char *argv[]);
 const char *diag_name(void);
@@ -50,6 +49,12 @@ void diag_set_tag(const char *tag);
 
 /* Report an error; ERR is 0 for no reason, or an errno value (either sign). */
 void diag(int err, const char *fmt, ...) PRINTF(2, 3);
+
+/*
+ * After an error: the one thing that can be done about it, on a line of its
+ * own that begins with "hint: ".
+ */
+void diag_hint(const char *fmt, ...) PRINTF(1, 2);
 
 /* Tell what the user should know, unless quiet. */
 void diag_info(const char *fmt, ...) PRINTF(1, 2);

@@ -17,6 +17,7 @@ fail_set(struct fail *f, enum exit_status status, const char *fmt, ...)
 	va_list ap;
 
 	f->status = status;
+	f->hint[0] = '\0';
 	va_start(ap, fmt);
 	vsnprintf(f->text, sizeof f->text, fmt, ap);
 	va_end(ap);
@@ -31,12 +32,23 @@ fail_errno(struct fail *f, int err, const char *fmt, ...)
 
 	err = abs(err);
 	f->status = err == EACCES || err == EPERM ? EXIT_DENIED : EXIT_TROUBLE;
+	f->hint[0] = '\0';
 	va_start(ap, fmt);
 	vsnprintf(f->text, sizeof f->text, fmt, ap);
 	va_end(ap);
 	n = strlen(f->text);
 	snprintf(f->text + n, sizeof f->text - n, ": %s", strerror(err));
 	return -err;
+}
+
+void
+fail_hint(struct fail *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->hint, sizeof f->hint, fmt, ap);
+	va_end(ap);
 }
 
 void
@@ -47,10 +59,15 @@ fail_tell(const struct fail *f, void *cookie)
 		diag_info("%s", f->text);
 	else
 		diag(0, "%s", f->text);
+	if (*f->hint && (f->status != EXIT_OK || !diag_is_quiet()))
+		diag_hint("%s", f->hint);
 }
 
 void
 fail_die(const struct fail *f)
 {
-	die(f->status, 0, "%s", f->text);
+	diag(0, "%s", f->text);
+	if (*f->hint)
+		diag_hint("%s", f->hint);
+	exit(f->status);
 }

@@ -3,7 +3,8 @@
  *
  * A function that takes a struct fail fills it wherever it returns an error:
  * TEXT names the object and the reason ("FILE:LINE: key 'x' is not known"),
- * STATUS is what the tool should end with.
+ * STATUS is what the tool should end with, HINT is the one thing that the user
+ * can do about it, and empty where there is none.
  */
 #ifndef BASE_FAIL_H
 #define BASE_FAIL_H
@@ -13,9 +14,10 @@
 struct fail {
 	enum exit_status status;
 	char text[512];
+	char hint[512];
 };
 
-/* Fill F; returns a negative errno that goes with STATUS, for the caller to pass on. */
+/* Fill F, without a hint; returns a negative errno that goes with STATUS, for the caller to pass on. */
 int fail_set(struct fail *f, enum exit_status status, const char *fmt, ...) PRINTF(3, 4);
 
 /*
@@ -25,8 +27,11 @@ int fail_set(struct fail *f, enum exit_status status, const char *fmt, ...) PRIN
  */
 int fail_errno(struct fail *f, int err, const char *fmt, ...) PRINTF(3, 4);
 
+/* Give F, which is filled, its hint; an empty one is none. */
+void fail_hint(struct fail *f, const char *fmt, ...) PRINTF(2, 3);
+
 /*
- * Report F: an error, or with EXIT_OK what the user should know.  COOKIE is not
+ * Report F and its hint: an error, or with EXIT_OK what the user should know.  COOKIE is not
  * looked at; a tool hands this to whoever tells of problems.
  */
 void fail_tell(const struct fail *f, void *cookie);

@@ -549,7 +549,7 @@ json_filter_new(const char *program, struct fail *f)
 	if (!p->jq)
 		die(EXIT_TROUBLE, 0, "out of memory");
 	p->fail = f;
-	f->text[0] = '\0';
+	f->text[0] = f->hint[0] = '\0';
 	jq_set_error_cb(p->jq, filter_message, p);
 	if (jq_compile(p->jq, program)) {
 		p->fail = NULL;

@@ -366,7 +366,7 @@ int
 inventory_load(const char *path, gid_t group, struct inventory *out, struct fail *f)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	struct fail denied = { EXIT_OK, "" };
+	struct fail denied = { .status = EXIT_OK };
 	bool has_probe;
 	int r = file_load_trusted(path, group, INVENTORY_MAX, &text, f);
 
