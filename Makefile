@@ -5,6 +5,8 @@
 #   make check                 lint, unit tests, bats
 #   make SAN=1 check           the same under ASan+UBSan, objects in build-san/
 #   make lint|unit|bats        one part of check; bats with T=test/NAME.bats ...
+#   make generate              completions and the pages' option lists, from the tools' tables
+#   make new TOOL=name         a tool that builds, with page, completions and test
 #   make fuzz FUZZTIME=60      each fuzz target for that many seconds (clang)
 #   make system                systemd booted in a container, and used there (root)
 #   make soak                  the same and more, for as long as it takes
@@ -53,7 +55,7 @@ CORE  := $(wildcard lib/*/*.c)
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wformat=2 -Wundef -Wvla -Wcast-qual \
 	-Wpointer-arith -Wwrite-strings -Wstrict-prototypes \
-	-Wmissing-prototypes -Wimplicit-fallthrough
+	-Wmissing-prototypes -Wimplicit-fallthrough -Wno-missing-field-initializers
 ifdef SAN
 B    := build-san
 HARD := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -88,7 +90,7 @@ LD_CMD  = $(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
-.PHONY: all programs oracle differ demo check lint unit bats fuzz fuzz-targets system soak bench \
+.PHONY: all programs oracle differ generate new demo check lint unit bats fuzz fuzz-targets system soak bench \
 	install uninstall release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%)
 
@@ -151,6 +153,13 @@ BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/
 
 # What the tests run, built and not run.
 programs: $(BATS_BUILT) $(UNITS_BUILT)
+
+# What comes from the tables of options is in the repository: no package needs to make it.
+generate: $(TOOLS:%=$B/bin/%)
+	$(Q)B='$B' test/generate/run.sh .
+new:
+	$(Q)test/new.sh '$(TOOL)'
+	$(Q)$(MAKE) --no-print-directory generate
 
 check: deps $(BATS_BUILT) $(UNITS_BUILT)
 	$(Q)$(check_with) lint unit bats

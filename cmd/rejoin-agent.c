@@ -41,11 +41,21 @@ enum {
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	{ OPT_GOAL, "goal", "URL", "take the goal from URL (file:PATH)" },
-	{ 'j', "jobs", "N", "work on N components at a time" },
-	{ OPT_ONCE, "once", NULL, "end when the goal is evaluated; the status tells" },
-	{ OPT_STATE, "state", "DIR", "keep twins, journal and payloads in DIR" },
+	{ OPT_GOAL, "goal", "URL", "read the goal from URL, file:PATH with an absolute PATH", .preset = "goal of agent.conf" },
+	{ 'j', "jobs", "N", "work on up to N components at a time", .preset = "jobs of agent.conf" },
+	{ OPT_ONCE, "once", NULL, "evaluate the goal once and exit with its result" },
+	{ OPT_STATE, "state", "DIR", "keep desired and current state, journal and payloads in DIR",
+	    .preset = "agent in the state directory" },
 	OPT_COMMON
+};
+
+static const struct opt_tool tool = {
+	.purpose = "bring the components of a device to a goal",
+	.synopsis = "[-A NAME] [--goal URL] [--state DIR] [--jobs N] [--once]",
+	.opts = opts,
+	.statuses = "0 stopped on request, or with --once all is installed; 1 with --once a component failed; "
+	    "2 usage or settings; 3 trouble; 6 another agent is running; 7 denied",
+	.example = "rejoin-agent --once --goal file:/srv/updates/goal.json",
 };
 
 struct agent {
@@ -229,40 +239,47 @@ agent_release(struct agent *a)
 	loop_free(a->loop);
 }
 
+static void
+parse_options(struct agent *a, int argc, char *argv[], const char **name, int64_t *jobs)
+{
+	struct opt_scan s;
+	int key;
+
+	opt_begin(&s, argc, argv, &tool);
+	while ((key = opt_next(&s)) != -1)
+		switch (key) {
+		case 'A':
+			*name = s.arg;
+			break;
+		case 'j':
+			*jobs = opt_number(&s, 1, 256);
+			break;
+		case OPT_GOAL:
+			a->goal = s.arg;
+			break;
+		case OPT_STATE:
+			free(a->state);
+			a->state = xstrdup(s.arg);
+			break;
+		case OPT_ONCE:
+			a->once = true;
+			break;
+		default:
+			abort();
+		}
+	opt_no_operands(&s);
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct agent a = { .loop = NULL, .resync = { .fn = on_resync, .cookie = &a } };
 	const char *name = NULL;
 	int64_t jobs = 0;
-	int c, status;
+	int status;
 
 	diag_init(argv);
-	while ((c = opt_next(argc, argv, opts,
-	    "[-A NAME] [--goal URL] [--state DIR] [--jobs N] [--once]")) != -1) {
-		switch (c) {
-		case 'A':
-			name = optarg;
-			break;
-		case 'j':
-			jobs = opt_number("--jobs", 1, 256);
-			break;
-		case OPT_GOAL:
-			a.goal = optarg;
-			break;
-		case OPT_STATE:
-			free(a.state);
-			a.state = xstrdup(optarg);
-			break;
-		case OPT_ONCE:
-			a.once = true;
-			break;
-		default:
-			abort();
-		}
-	}
-	if (optind < argc)
-		opt_misused("no operand is wanted: '%s'", argv[optind]);
+	parse_options(&a, argc, argv, &name, &jobs);
 	a.profile = profile_load_or_die(name);
 	load_settings(&a, jobs);
 	if (!a.state)

@@ -14,6 +14,7 @@
 #include "base/diag.h"
 #include "base/json.h"
 #include "base/opt.h"
+#include "base/suggest.h"
 #include "base/table.h"
 #include "component/listing.h"
 #include "doctor/checks.h"
@@ -25,11 +26,20 @@ enum { KEY_FIX = OPT_OWN, KEY_LIST, KEY_PROBE };
 static const struct opt opts[] = {
 	OPT_AGENT,
 	{ KEY_FIX, "fix", NULL, "repair what is safe to repair" },
-	OPT_FORMAT,
+	OPT_FORMAT(LISTING_COMMON_LIST, LISTING_DEFAULT_TEXT),
 	OPT_JSON,
-	{ KEY_LIST, "list", NULL, "print which checks there are and exit" },
-	{ KEY_PROBE, "probe", NULL, "also look in ways that the agent notices" },
+	{ KEY_LIST, "list", NULL, "print the names of the checks and exit" },
+	{ KEY_PROBE, "probe", NULL, "run also the checks that a healthy agent notices" },
 	OPT_COMMON
+};
+
+static const struct opt_tool tool = {
+	.purpose = "find what keeps an agent and the tools from working",
+	.synopsis = "[-A NAME] [--fix] [--probe] [--format F] [CHECK]...\n[--format F] explain CODE...\n--list",
+	.opts = opts,
+	.operands = OPT_LISTED, .words = "explain", .stop = "explain",
+	.statuses = "0 nothing is wrong; 1 something is wrong, or a code is unknown; 2 usage; 3 trouble",
+	.example = "rejoin-doctor -A adu --fix",
 };
 
 static const struct listing_spec findings_spec = {
@@ -61,22 +71,20 @@ struct doctor {
 };
 
 static void
-parse_options(struct doctor *d, int argc, char *argv[])
+parse_options(struct doctor *d, struct opt_scan *s)
 {
-	int c;
+	int key;
 
-	while ((c = opt_next(argc, argv, opts, "[-A NAME] [--fix] [--probe] [--format F] [CHECK]...\n"
-	    "       rejoin-doctor [--format F] explain CODE...\n"
-	    "       rejoin-doctor --list")) != -1)
-		switch (c) {
+	while ((key = opt_next(s)) != -1)
+		switch (key) {
 		case 'A':
-			d->agent = optarg;
+			d->agent = s->arg;
 			break;
 		case KEY_FIX:
 			d->exam.fix = true;
 			break;
 		case OPT_KEY_FORMAT:
-			d->format = listing_format_or_die(optarg, LISTING_COMMON);
+			d->format = listing_format(s);
 			break;
 		case OPT_KEY_JSON:
 			d->format = LISTING_JSONL;
@@ -137,6 +145,20 @@ print_findings(const struct doctor *d)
 	write_out(&out);
 }
 
+static void __attribute__((noreturn))
+unknown_check(const char *name)
+{
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+	struct suggest near;
+
+	suggest_begin(&near, name);
+	suggest_offer(&near, "explain");
+	for (const struct check *c = checks_all(); c->name; c++)
+		suggest_offer(&near, c->name);
+	suggest_hint(&near, "checks", &hint);
+	opt_misused_hint(hint.s, "%s: unknown check", name);
+}
+
 /* An operand that is no check is a mistake, and none is run. */
 static void
 examine(struct doctor *d, char *const *names)
@@ -145,7 +167,7 @@ examine(struct doctor *d, char *const *names)
 
 	for (size_t i = 0; names[i]; i++)
 		if (!checks_find(names[i]))
-			opt_misused("there is no check '%s' (--list)", names[i]);
+			unknown_check(names[i]);
 	if (exam_open(&d->exam, d->agent, &f) < 0)
 		fail_die(&f);
 	if (!d->exam.profile && *names)		/* why most of them find nothing */
@@ -168,7 +190,7 @@ explain(const struct doctor *d, char *const *texts)
 	struct fail f;
 
 	if (!*texts)
-		opt_misused("explain: which code?");
+		opt_misused("explain: requires an operand CODE");
 	if (codes_load(&codes, &f) < 0)
 		fail_die(&f);
 	for (; *texts; texts++) {
@@ -197,15 +219,17 @@ main(int argc, char *argv[])
 {
 	struct doctor d = { .format = listing_default() };
 	enum exit_status status = EXIT_OK;
+	struct opt_scan s;
 
 	diag_init(argv);
-	parse_options(&d, argc, argv);
+	opt_begin(&s, argc, argv, &tool);
+	parse_options(&d, &s);
 	if (d.list) {
 		print_list();
-	} else if (optind < argc && strcmp(argv[optind], "explain") == 0) {
-		status = explain(&d, argv + optind + 1);
+	} else if (s.n_operands > 0 && strcmp(*s.operands, "explain") == 0) {
+		status = explain(&d, s.operands + 1);
 	} else {
-		examine(&d, argv + optind);
+		examine(&d, s.operands);
 		print_findings(&d);
 		status = exam_worst(&d.exam) == FINDING_FAIL ? EXIT_NO : EXIT_OK;
 		exam_close(&d.exam);

@@ -28,13 +28,23 @@ enum { OPT_PROBE_TIMEOUT = OPT_OWN, BULK = 1 << 16 };
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	{ 'a', "all", NULL, "list those that are offline, too" },
-	{ 'f', "filter", "JQ", "only those for which the jq program is true" },
-	OPT_FORMAT,
+	{ 'a', "all", NULL, "print offline components as well" },
+	{ 'f', "filter", "JQ", "print only components for which the jq program JQ yields true" },
+	OPT_FORMAT(LISTING_ALL_LIST, LISTING_DEFAULT_TEXT),
 	OPT_JSON,
-	{ OPT_PROBE_TIMEOUT, "probe-timeout", "DUR", "end a probe after DUR (5s)" },
-	{ 's', "select", "SELECTOR", "only those that match; repeated: any of them" },
+	{ OPT_PROBE_TIMEOUT, "probe-timeout", "DUR", "kill a probe that runs longer than DUR", .preset = "5s" },
+	{ 's', "select", "SELECTOR", "print only components that match the JSON object SELECTOR; several are alternatives",
+	    .repeats = true },
 	OPT_COMMON
+};
+
+static const struct opt_tool tool = {
+	.purpose = "list the components that are present now",
+	.synopsis = "[-A NAME] [-a] [-s SELECTOR]... [-f JQ] [--format F]\n\t[--probe-timeout DUR] [INVENTORY]...",
+	.opts = opts,
+	.operands = OPT_FILES,
+	.statuses = "0 printed; 1 nothing matched; 2 usage or a wrong inventory; 3 trouble; 7 denied",
+	.example = "rejoin-enum -s '{\"group\":\"cameras\"}' inventory.json",
 };
 
 static const struct listing_spec spec = {
@@ -159,57 +169,54 @@ run(struct enumerator *e)
 }
 
 static void
-add_selector(struct enumerator *e)
+add_selector(struct enumerator *e, const char *text)
 {
 	struct json s = JSON_ABSENT;
 	struct fail f;
 
-	if (selector_parse(optarg, &s, &f) < 0)
-		opt_misused("%s: '%s'", f.text, optarg);
+	if (selector_parse(text, &s, &f) < 0)
+		opt_misused("%s: '%s'", f.text, text);
 	json_append(&e->selectors, s);
 }
 
 static void
-set_filter(struct enumerator *e)
+set_filter(struct enumerator *e, const char *program)
 {
 	struct fail f;
 
 	json_filter_free(e->filter);
-	e->filter = json_filter_new(optarg, &f);
+	e->filter = json_filter_new(program, &f);
 	if (!e->filter)
-		opt_misused("filter: %s: '%s'", f.text, optarg);
+		opt_misused("filter: %s: '%s'", f.text, program);
 }
 
 static void
-read_options(struct enumerator *e, int argc, char *argv[])
+parse_options(struct enumerator *e, struct opt_scan *s)
 {
-	int c;
+	int key;
 
-	while ((c = opt_next(argc, argv, opts,
-	    "[-A NAME] [-a] [-s SELECTOR]... [-f JQ] [--format F]\n"
-	    "       [--probe-timeout DUR] [INVENTORY]...")) != -1)
-		switch (c) {
+	while ((key = opt_next(s)) != -1)
+		switch (key) {
 		case 'A':
-			e->agent = optarg;
+			e->agent = s->arg;
 			break;
 		case 'a':
 			e->all = true;
 			break;
 		case 'f':
-			set_filter(e);
+			set_filter(e, s->arg);
 			break;
 		case OPT_KEY_FORMAT:
-			e->format = listing_format_or_die(optarg, LISTING_COMMON |
-			    LISTING_BIT(LISTING_KV) | LISTING_BIT(LISTING_ADU));
+			e->format = listing_format(s);
 			break;
 		case OPT_KEY_JSON:
 			e->format = LISTING_JSONL;
 			break;
 		case OPT_PROBE_TIMEOUT:
-			e->what.probe_timeout_ms = opt_duration("--probe-timeout");
+			e->what.probe_timeout_ms = opt_duration(s);
 			break;
 		case 's':
-			add_selector(e);
+			add_selector(e, s->arg);
 			break;
 		default:
 			abort();
@@ -222,10 +229,12 @@ main(int argc, char *argv[])
 	struct enumerator e = { .format = listing_default(), .selectors = json_array(),
 	    .out = BUF_INIT, .what = { .problem = fail_tell, .each = list } };
 	struct profile_scope scope;
+	struct opt_scan s;
 
 	diag_init(argv);
-	read_options(&e, argc, argv);
-	profile_scope_or_die(e.agent, argv + optind, &scope);
+	opt_begin(&s, argc, argv, &tool);
+	parse_options(&e, &s);
+	profile_scope_or_die(e.agent, s.operands, &scope);
 	e.what.inventories = scope.inventories;
 	e.what.group = scope.group;
 	e.what.cookie = &e;

@@ -28,16 +28,27 @@ enum { OPT_MISSING = OPT_OWN, TIMEOUT_MS = 60000, GRACE_MS = 5000, JOBS_MAX = 10
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	{ 'c', "criteria", "TEXT", "its version is TEXT; with -H: --installed-criteria" },
-	OPT_FORMAT,
-	{ 'H', "handler", "SCRIPT", "ask SCRIPT, as a step of microsoft/script:1" },
-	{ 'j', "jobs", "N", "ask N at a time (one a processor)" },
+	{ 'c', "criteria", "TEXT", "installed if the version is TEXT; with -H the script's --installed-criteria" },
+	OPT_FORMAT(LISTING_COMMON_LIST, LISTING_DEFAULT_TEXT ", or with '-'"),
+	{ 'H', "handler", "SCRIPT", "installed if SCRIPT says so, run as a step of microsoft/script:1" },
+	{ 'j', "jobs", "N", "evaluate up to N components at a time", .preset = "the number of processors" },
 	OPT_JSON,
-	{ 'm', "manifest", "FILE", "ask the steps of a goal or manifest" },
-	{ OPT_MISSING, "missing", NULL, "print only those on which it is not installed" },
-	{ OPT_KEY_TIMEOUT, "timeout", "DUR", "end a script after DUR (60s)" },
-	{ 'w', "where", "JQ", "a jq program says true of the record" },
+	{ 'm', "manifest", "FILE", "installed if the steps of the goal or manifest FILE say so" },
+	{ OPT_MISSING, "missing", NULL, "print only components that are not installed" },
+	OPT_TIMEOUT("kill a script that runs longer than DUR; 0s is no limit", "60s"),
+	{ 'w', "where", "JQ", "installed if the jq program JQ yields true for the record" },
 	OPT_COMMON
+};
+
+static const struct opt_tool tool_options = {
+	.purpose = "tell per component whether the wanted version is installed",
+	.synopsis = "[-A NAME] (-c TEXT | -w JQ | -m FILE | -H SCRIPT)\n\t[--missing] [--timeout DUR] [-j N] [--format F]\n"
+	    "\t[- | INVENTORY...] [-- SCRIPT-ARGS]",
+	.opts = opts,
+	.operands = OPT_FILES, .has_command = true,
+	.statuses = "0 installed on all; 1 not installed on some, or no component; 2 usage; 3 unknown for some, or trouble; "
+	    "7 denied",
+	.example = "rejoin-enum | rejoin-installed -c 1.1 --missing -",
 };
 
 static const struct listing_spec columns = {
@@ -173,34 +184,32 @@ set_criteria(struct tool *t)
 }
 
 static void
-read_options(struct tool *t, int argc, char *argv[])
+parse_options(struct tool *t, struct opt_scan *s)
 {
-	int c;
+	int key;
 
-	while ((c = opt_next(argc, argv, opts, "[-A NAME] (-c TEXT | -w JQ | -m FILE | -H SCRIPT)\n"
-	    "       [--missing] [--timeout DUR] [-j N] [--format F]\n"
-	    "       [- | INVENTORY...] [-- SCRIPT-ARGS]")) != -1)
-		switch (c) {
+	while ((key = opt_next(s)) != -1)
+		switch (key) {
 		case 'A':
-			t->agent = optarg;
+			t->agent = s->arg;
 			break;
 		case 'c':
-			t->ask.criteria = optarg;
+			t->ask.criteria = s->arg;
 			break;
 		case 'H':
-			t->ask.script = optarg;
+			t->ask.script = s->arg;
 			break;
 		case 'j':
-			t->how.jobs = opt_number("--jobs", 1, JOBS_MAX);
+			t->how.jobs = opt_number(s, 1, JOBS_MAX);
 			break;
 		case 'm':
-			t->ask.manifest = optarg;
+			t->ask.manifest = s->arg;
 			break;
 		case 'w':
-			t->ask.program = optarg;
+			t->ask.program = s->arg;
 			break;
 		case OPT_KEY_FORMAT:
-			t->format = listing_format_or_die(optarg, LISTING_COMMON);
+			t->format = listing_format(s);
 			t->has_format = true;
 			break;
 		case OPT_KEY_JSON:
@@ -208,7 +217,7 @@ read_options(struct tool *t, int argc, char *argv[])
 			t->has_format = true;
 			break;
 		case OPT_KEY_TIMEOUT:
-			t->how.evaluation.timeout_ms = opt_duration("--timeout");
+			t->how.evaluation.timeout_ms = opt_duration(s);
 			break;
 		case OPT_MISSING:
 			t->missing = true;
@@ -216,41 +225,29 @@ read_options(struct tool *t, int argc, char *argv[])
 		default:
 			abort();
 		}
+}
+
+static void
+check_options(struct tool *t, const struct opt_scan *s)
+{
+	static char *const none[] = { NULL };
+
 	if (!t->ask.script)
 		t->ask.version = t->ask.criteria;
 	if (!!t->ask.version + !!t->ask.program + !!t->ask.manifest + !!t->ask.script != 1)
-		opt_misused("one of -c, -w, -m and -H is needed");
-}
-
-/*
- * The inventories.  SCRIPT-ARGS are behind "--", at which getopt(3) ends as it
- * does at the first operand.
- */
-static char **
-split_operands(struct tool *t, char *argv[])
-{
-	char **operands = argv + optind, **end = operands;
-	const char *before = argv[optind - 1];
-	bool ended = t->ask.script && strcmp(before, "--") == 0 && before != t->ask.script &&
-	    before != t->ask.criteria;
-
-	while (!ended && *end && strcmp(*end, "--") != 0)
-		end++;
-	t->ask.args = !ended && *end ? end + 1 : end;
+		opt_misused("requires one of -c, -w, -m and -H");
+	t->ask.args = s->command ? s->command : none;
 	if (*t->ask.args && !t->ask.script)
-		opt_misused("'%s': only a script, -H, has arguments", *t->ask.args);
-	if (!ended)
-		*end = NULL;
-	return ended ? NULL : operands;
+		opt_misused("%s: only the script of -H has arguments", *t->ask.args);
 }
 
 /* Where the components come from: stdin, inventories, or the profile's. */
 static void
 set_source(struct tool *t, char *operands[])
 {
-	if (operands && *operands && strcmp(operands[0], "-") == 0) {
+	if (*operands && strcmp(operands[0], "-") == 0) {
 		if (operands[1])
-			opt_misused("'-' stands alone, without inventories");
+			opt_misused("%s: '-' cannot be combined with inventories", operands[1]);
 		t->from.fd = STDIN_FILENO;
 		t->how.in_order = false;
 		if (!t->has_format)
@@ -289,10 +286,13 @@ main(int argc, char *argv[])
 			.next = next_component, .evaluated = print_evaluation, .idle = rest, .cookie = &t,
 		},
 	};
+	struct opt_scan s;
 
 	diag_init(argv);
-	read_options(&t, argc, argv);
-	set_source(&t, split_operands(&t, argv));
+	opt_begin(&s, argc, argv, &tool_options);
+	parse_options(&t, &s);
+	check_options(&t, &s);
+	set_source(&t, s.operands);
 	set_criteria(&t);
 	run(&t);
 	clean_up(&t);

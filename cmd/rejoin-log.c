@@ -265,18 +265,19 @@ main(int argc, char *argv[])
 	enum exit_status status = EXIT_OK;
 	struct fail f;
 	bool failed = false;
-	int c;
+	struct opt_scan scan;
 
 	diag_init(argv);
 	options_init(&set);
 	set.run.offset = tell_offset;
 	set.run.dropped = tell_dropped;
-	while ((c = opt_next(argc, argv, options_table, "[OPTION]... [SOURCE]...")) != -1)
-		options_set(&set, c);
+	opt_begin(&scan, argc, argv, &options_tool);
+	while (opt_next(&scan) != -1)
+		options_set(&set, &scan);
 	options_check(&set);
 	if (rules_load(&set.run.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
 		fail_die(&f);
-	list_sources(&set, argv + optind, &specs, &failed);
+	list_sources(&set, scan.operands, &specs, &failed);
 	options_check_offsets(&set, &specs);
 	if (set.follow || set.state)
 		status = follow(&set, &specs, &formats, failed);

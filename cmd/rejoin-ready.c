@@ -13,9 +13,8 @@
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "base/ini.h"
-#include "base/num.h"
 #include "base/opt.h"
+#include "base/suggest.h"
 #include "base/xalloc.h"
 #include "ready/cycle_runner.h"
 #include "ready/gate.h"
@@ -25,21 +24,30 @@
 enum { KEY_INCARNATION = OPT_OWN, KEY_GRACE, KEY_CONNECTED, KEY_POLL, KEY_ON, KEY_DROP };
 
 static const struct opt opts[] = {
-	{ KEY_CONNECTED, "connected", "ARGV", "ask ARGV whether the peer is connected" },
-	{ KEY_DROP, "drop-oldest", "SIZE", "gate: keep SIZE while closed, drop beyond" },
-	{ KEY_GRACE, "grace", "DUR", "let the peer announce itself for DUR (30s)" },
-	{ KEY_INCARNATION, "incarnation", "ID", "whose life this is" },
-	{ KEY_ON, "on", "VERDICT ARGV", "run: run ARGV, too, on VERDICT" },
-	{ KEY_POLL, "poll", "DUR", "run: ask again while the peer is offline" },
+	{ KEY_CONNECTED, "connected", "ARGV", "wait, run: the peer is connected if the command ARGV exits with 0" },
+	{ KEY_DROP, "drop-oldest", "SIZE", "gate: while closed keep up to SIZE of input and drop the oldest beyond" },
+	{ KEY_GRACE, "grace", "DUR", "wait, run: wait up to DUR for an announcement", .preset = "30s" },
+	{ KEY_INCARNATION, "incarnation", "ID", "use ID, up to 128 bytes, as the instance id of the caller",
+	    .preset = "INVOCATION_ID, or the process" },
+	{ KEY_ON, "on", "VERDICT ARGV", "run: run the command ARGV as well on VERDICT",
+	    .choices = "cold-start agent-restart peer-offline peer-restart", .repeats = true },
+	{ KEY_POLL, "poll", "DUR", "run: with --connected, ask again every DUR while the peer is offline" },
 	OPT_COMMON
 };
 
-static const char synopsis[] = "announce PEER [--incarnation ID]\n"
-	"       forget PEER\n"
-	"       wait PEER [--incarnation ID] [--grace DUR] [--connected ARGV]\n"
-	"       run PEER [--incarnation ID] [--grace DUR] [--connected ARGV [--poll DUR]]\n"
-	"           [--on VERDICT ARGV]... -- CYCLE [ARGS]\n"
-	"       gate PEER [--drop-oldest SIZE]";
+static const struct opt_tool tool = {
+	.purpose = "tell a first start from a restart by a readiness handshake",
+	.synopsis = "announce PEER [--incarnation ID]\nforget PEER\n"
+	    "wait PEER [--incarnation ID] [--grace DUR]\n\t[--connected ARGV]\n"
+	    "run PEER [--incarnation ID] [--grace DUR]\n"
+	    "\t[--connected ARGV [--poll DUR]] [--on VERDICT ARGV]...\n\t-- CYCLE [ARGS]\n"
+	    "gate PEER [--drop-oldest SIZE]",
+	.opts = opts,
+	.operands = OPT_PEERS, .words = "announce forget wait run gate", .has_command = true,
+	.statuses = "0 done; 1 wait: the peer is offline; 2 usage; 3 trouble; 7 denied; run: the status of CYCLE; "
+	    "125 run failed; 126 CYCLE cannot be run; 127 CYCLE not found",
+	.example = "rejoin-ready run lamp --connected 'ping -c 1 lamp' -- ./cycle",
+};
 
 enum { GRACE_MS = 30000, KEEP_MAX = 1 << 30 };
 
@@ -169,64 +177,56 @@ static const struct command {
 
 /* --- the command line */
 
-/* TEXT as a command and its arguments, as systemd splits it. */
-static char **
-words_of(const char *what, const char *text)
-{
-	char **words = ini_split(text);
-
-	if (!words || !words[0])
-		opt_misused("%s: not a command: '%s'", what, text);
-	return words;
-}
-
 /* "VERDICT ARGV" in one argument or in two. */
 static void
-parse_on(int argc, char *argv[], struct ready *r)
+parse_on(struct opt_scan *s, struct ready *r)
 {
-	size_t n = strcspn(optarg, " \t");
-	_cleanup_free_ char *name = xstrndup(optarg, n);
-	const char *text = optarg + n + strspn(optarg + n, " \t");
+	size_t n = strcspn(s->arg, " \t");
+	_cleanup_free_ char *name = xstrndup(s->arg, n);
+	char *text = s->arg + n + strspn(s->arg + n, " \t");
+	struct opt_scan verdict = *s, argv = *s;
 	enum readiness_verdict v;
 
+	verdict.arg = name;
+	(void)opt_choice(&verdict);
 	if (readiness_verdict_parse(name, &v) < 0)
-		opt_misused("--on: not a verdict: '%s' (cold-start, agent-restart, peer-offline, "
-		    "peer-restart)", name);
-	if (!*text && optind < argc)
-		text = argv[optind++];
+		abort();
+	argv.arg = *text ? text : opt_another(s);
+	if (!argv.arg)
+		opt_misused("--on %s: requires a command ARGV", name);
 	xfree_strv(r->on[v]);
-	r->on[v] = words_of("--on", text);
+	r->on[v] = opt_argv(&argv);
 }
 
 static void
-parse_options(int argc, char *argv[], struct ready *r)
+parse_options(struct opt_scan *s, struct ready *r)
 {
 	int key;
 
-	while ((key = opt_next(argc, argv, opts, synopsis)) != -1) {
-		if (key >= OPT_OWN)
-			r->given |= BIT(key);
+	while ((key = opt_next(s)) != -1) {
+		r->given |= BIT(key);
 		switch (key) {
 		case KEY_INCARNATION:
-			r->incarnation = optarg;
+			r->incarnation = s->arg;
 			break;
 		case KEY_GRACE:
-			r->grace_ms = opt_duration("--grace");
+			r->grace_ms = opt_duration(s);
 			break;
 		case KEY_POLL:
-			r->poll_ms = opt_duration("--poll");
+			r->poll_ms = opt_duration(s);
 			break;
 		case KEY_CONNECTED:
 			xfree_strv(r->connected);
-			r->connected = words_of("--connected", optarg);
+			r->connected = opt_argv(s);
 			break;
 		case KEY_ON:
-			parse_on(argc, argv, r);
+			parse_on(s, r);
 			break;
 		case KEY_DROP:
-			if (num_parse_size(optarg, &r->keep_bytes) < 0 || r->keep_bytes > KEEP_MAX)
-				opt_misused("--drop-oldest: not a size up to 1G: '%s'", optarg);
+			r->keep_bytes = opt_size(s, 0, KEEP_MAX);
 			break;
+		default:
+			abort();
 		}
 	}
 }
@@ -234,39 +234,59 @@ parse_options(int argc, char *argv[], struct ready *r)
 static const struct command *
 find_command(const char *name)
 {
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+	struct suggest near;
+
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
-	opt_misused("not known: '%s' (announce, forget, wait, run, gate)", name);
+	suggest_begin(&near, name);
+	suggest_offer_list(&near, tool.words);
+	suggest_hint(&near, "sub-commands", &hint);
+	opt_misused_hint(hint.s, "%s: unknown sub-command", name);
+}
+
+/* "run" passes on a status: its own failures, a wrong command line among them, have one apart. */
+static void
+note_run(int argc, char *argv[])
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "run") == 0)
+			opt_passes_on(CYCLE_RUNNER_FAILED);
 }
 
 /* Options may stand before the sub-command, after it, and after the peer. */
 static const struct command *
 parse(int argc, char *argv[], struct ready *r)
 {
+	static char *const none[] = { NULL };
 	const struct command *c;
+	struct opt_scan s;
 
-	parse_options(argc, argv, r);
-	if (optind == argc)
-		opt_misused("what to do is missing: announce, forget, wait, run or gate");
-	c = find_command(argv[optind++]);
-	if (c->perform == run)
-		opt_passes_on(CYCLE_RUNNER_FAILED);
-	parse_options(argc, argv, r);
-	if (optind == argc || !*argv[optind])
-		opt_misused("%s: the peer's name is missing", c->name);
-	r->peer = argv[optind++];
-	parse_options(argc, argv, r);
-	r->cycle = argv + optind;
+	note_run(argc, argv);
+	opt_begin(&s, argc, argv, &tool);
+	parse_options(&s, r);
+	if (s.n_operands == 0)
+		opt_misused_hint("sub-commands: announce, forget, wait, run, gate", "requires a sub-command");
+	c = find_command(s.operands[0]);
+	opt_passes_on(c->perform == run ? CYCLE_RUNNER_FAILED : EXIT_USAGE);
+	if (s.n_operands < 2 || !*s.operands[1])
+		opt_misused("%s: requires an operand PEER", c->name);
+	r->peer = s.operands[1];
+	r->cycle = s.command ? s.command : none;
 	for (const struct opt *o = opts; o->name; o++)
 		if (o->key >= OPT_OWN && r->given & BIT(o->key) & ~c->takes)
-			opt_misused("%s: --%s is for others", c->name, o->name);
-	if (c->perform == run && optind == argc)
-		opt_misused("run: the cycle's command is missing");
-	if (c->perform != run && optind < argc)
-		opt_misused("an operand is not expected: '%s'", argv[optind]);
+			opt_misused("%s: --%s does not apply", c->name, o->name);
+	if (s.n_operands > 2 && c->perform == run && !s.command)
+		opt_misused_hint("the command of the cycle follows '--'", "%s: unexpected operand", s.operands[2]);
+	if (s.n_operands > 2)
+		opt_misused("%s: unexpected operand", s.operands[2]);
+	if (c->perform == run && !*r->cycle)
+		opt_misused("run: requires a command CYCLE after '--'");
+	if (c->perform != run && *r->cycle)
+		opt_misused("%s: unexpected operand", *r->cycle);
 	if (r->poll_ms > 0 && !r->connected)
-		opt_misused("--poll is for --connected");
+		opt_misused("--poll: requires --connected");
 	return c;
 }
 

@@ -19,12 +19,22 @@ enum { KEY_CONDITIONAL = OPT_OWN, KEY_DRY_RUN, KEY_FORCE, KEY_REASON };
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	{ KEY_CONDITIONAL, "conditional", NULL, "restart it only if it runs" },
-	{ KEY_DRY_RUN, "dry-run", NULL, "print what would be done; do nothing" },
-	{ KEY_FORCE, "force", NULL, "restart it even if it is not idle" },
-	{ KEY_REASON, "reason", "TEXT", "write down TEXT as what this is for" },
-	OPT_TIMEOUT,
+	{ KEY_CONDITIONAL, "conditional", NULL, "restart the agent only if it is running" },
+	{ KEY_DRY_RUN, "dry-run", NULL, "print what would be done and exit" },
+	{ KEY_FORCE, "force", NULL, "restart the agent even if it is not idle" },
+	{ KEY_REASON, "reason", "TEXT", "record TEXT in the history as the reason" },
+	OPT_TIMEOUT("give up after DUR: once for the agent to become idle, once for it to become ready",
+	    "timeout of the profile, else 30s"),
 	OPT_COMMON
+};
+
+static const struct opt_tool options = {
+	.purpose = "restart an agent and prove it",
+	.synopsis = "[-A NAME] [--reason TEXT] [--timeout DUR]\n\t[--force] [--conditional] [--dry-run]",
+	.opts = opts,
+	.statuses = "0 restarted; 1 did not restart; 2 usage; 3 trouble; 4 timeout; 5 not running; 6 busy or over the limit; "
+	    "7 denied",
+	.example = "rejoin-restart -A adu --reason 'new certificate'",
 };
 
 struct restarter {
@@ -35,15 +45,14 @@ struct restarter {
 };
 
 static void
-parse_options(int argc, char *argv[], struct restarter *t)
+parse_options(struct opt_scan *s, struct restarter *t)
 {
 	int key;
 
-	while ((key = opt_next(argc, argv, opts, "[-A NAME] [--reason TEXT] [--timeout DUR]\n"
-	    "       [--force] [--conditional] [--dry-run]")) != -1) {
+	while ((key = opt_next(s)) != -1) {
 		switch (key) {
 		case 'A':
-			t->agent = optarg;
+			t->agent = s->arg;
 			break;
 		case KEY_CONDITIONAL:
 			t->spec.conditional = true;
@@ -55,15 +64,14 @@ parse_options(int argc, char *argv[], struct restarter *t)
 			t->spec.force = true;
 			break;
 		case KEY_REASON:
-			reason_clean(optarg, strlen(optarg), t->spec.reason);
+			reason_clean(s->arg, strlen(s->arg), t->spec.reason);
 			break;
 		case OPT_KEY_TIMEOUT:
-			t->spec.timeout_ms = opt_duration("--timeout");
+			t->spec.timeout_ms = opt_duration(s);
 			break;
 		}
 	}
-	if (optind < argc)
-		opt_misused("an operand is not expected: '%s'", argv[optind]);
+	opt_no_operands(s);
 }
 
 static enum exit_status
@@ -111,9 +119,11 @@ main(int argc, char *argv[])
 {
 	struct restarter t = { .spec.timeout_ms = -1 };
 	enum exit_status status;
+	struct opt_scan s;
 
 	diag_init(argv);
-	parse_options(argc, argv, &t);
+	opt_begin(&s, argc, argv, &options);
+	parse_options(&s, &t);
 	t.spec.asked_ms = instance_state_own_start_ms();
 	t.profile = profile_load_or_die(t.agent);
 	status = t.dry_run ? dry_run(&t) : run(&t);

@@ -33,20 +33,27 @@ enum {
 static const struct opt opts[] = {
 	{ KEY_AGAIN, "again", NULL, "send the again-command of the profile" },
 	OPT_AGENT,
-	{ KEY_DEBOUNCE, "debounce", "DUR", "let a burst end for DUR before delivering" },
-	{ KEY_DRAIN, "drain", NULL, "deliver what is marked; mark nothing" },
-	{ KEY_DRY_RUN, "dry-run", NULL, "print what would be done; do nothing" },
+	{ KEY_DEBOUNCE, "debounce", "DUR", "deliver once no request has come for DUR", .preset = "debounce of the profile" },
+	{ KEY_DRAIN, "drain", NULL, "deliver pending requests; record none" },
+	{ KEY_DRY_RUN, "dry-run", NULL, "print what would be done and exit" },
 	{ KEY_FORCE, "force", NULL, "deliver even if the agent is not idle" },
-	{ KEY_QUEUE, "queue", NULL, "mark only, and return at once" },
-	{ KEY_REASON, "reason", "TEXT", "log TEXT as what this is for" },
-	{ KEY_STDIN, "stdin", NULL, "mark for each line read, deliver when quiet" },
-	OPT_TIMEOUT,
-	{ OPT_KEY_WAIT, "wait", NULL, "wait for the end of the evaluation; its result is ours" },
+	{ KEY_QUEUE, "queue", NULL, "record the request and return at once" },
+	{ KEY_REASON, "reason", "TEXT", "log TEXT as the reason of the request" },
+	{ KEY_STDIN, "stdin", NULL, "record a request per line of input, deliver when the input pauses" },
+	OPT_TIMEOUT("give up after DUR", "30s"),
+	OPT_WAIT("wait for the evaluation and exit with its result"),
 	OPT_COMMON
 };
 
-static const char synopsis[] = "[-A NAME] [--reason TEXT] [--queue | --drain | --stdin]\n"
-	"       [--debounce DUR] [--wait] [--timeout DUR] [--force] [--again]\n       [--dry-run]";
+static const struct opt_tool tool = {
+	.purpose = "ask an agent to evaluate its deployment again",
+	.synopsis = "[-A NAME] [--reason TEXT] [--queue | --drain | --stdin]\n"
+	    "\t[--debounce DUR] [--wait] [--timeout DUR] [--force]\n\t[--again] [--dry-run]",
+	.opts = opts,
+	.statuses = "0 delivered; 1 with --wait the evaluation failed; 2 usage; 3 trouble; 4 timeout; 5 not running; 6 busy; "
+	    "7 denied",
+	.example = "rejoin-retry --reason 'camera plugged in' --wait",
+};
 
 /* A burst that does not end is delivered after BURSTS_MAX times the debounce. */
 enum { TIMEOUT_MS = 30000, BURSTS_MAX = 10 };
@@ -69,7 +76,7 @@ struct retry {
 static enum exit_status
 failed(const struct fail *f)
 {
-	diag(0, "%s", f->text);
+	fail_tell(f, NULL);
 	return f->status;
 }
 
@@ -202,25 +209,25 @@ static void
 set_mode(struct retry *r, enum mode mode)
 {
 	if (r->mode != ADD_AND_DRAIN && r->mode != mode)
-		opt_misused("--queue, --drain and --stdin exclude each other");
+		opt_misused("--queue, --drain and --stdin cannot be combined");
 	r->mode = mode;
 }
 
 static void
-parse_options(int argc, char *argv[], struct retry *r)
+parse_options(struct opt_scan *s, struct retry *r)
 {
 	int key;
 
-	while ((key = opt_next(argc, argv, opts, synopsis)) != -1) {
+	while ((key = opt_next(s)) != -1) {
 		switch (key) {
 		case 'A':
-			r->agent = optarg;
+			r->agent = s->arg;
 			break;
 		case KEY_AGAIN:
 			r->again = true;
 			break;
 		case KEY_REASON:
-			reason_clean(optarg, strlen(optarg), r->reason);
+			reason_clean(s->arg, strlen(s->arg), r->reason);
 			break;
 		case KEY_QUEUE:
 		case KEY_DRAIN:
@@ -231,7 +238,7 @@ parse_options(int argc, char *argv[], struct retry *r)
 			r->dry_run = true;
 			break;
 		case KEY_DEBOUNCE:
-			r->debounce_ms = opt_duration("--debounce");
+			r->debounce_ms = opt_duration(s);
 			break;
 		case KEY_FORCE:
 			r->force = true;
@@ -240,7 +247,7 @@ parse_options(int argc, char *argv[], struct retry *r)
 			r->wait = true;
 			break;
 		case OPT_KEY_TIMEOUT:
-			r->timeout_ms = opt_duration("--timeout");
+			r->timeout_ms = opt_duration(s);
 			break;
 		}
 	}
@@ -248,12 +255,14 @@ parse_options(int argc, char *argv[], struct retry *r)
 
 /* As adu-trigger-reprocess: agent, syslog tag, operand and ADU_AGENT_BIN of the script. */
 static void
-be_bridge(int argc, char *argv[], struct retry *r)
+be_bridge(struct opt_scan *s, struct retry *r)
 {
-	const char *reason = optind < argc ? argv[optind++] : "unspecified";
+	const char *reason = s->n_operands > 0 ? *s->operands : "unspecified";
 	const char *bin = secure_getenv("ADU_AGENT_BIN");
 	const char *const command[] = { bin, "--command", "retry-update", NULL };
 
+	if (s->n_operands > 1)
+		opt_misused("%s: unexpected operand", s->operands[1]);
 	diag_set_tag("adu-trigger-reprocess");
 	diag_to_syslog();
 	reason_clean(reason, strlen(reason), r->reason);
@@ -302,15 +311,17 @@ main(int argc, char *argv[])
 {
 	struct retry r = { .debounce_ms = -1, .timeout_ms = TIMEOUT_MS };
 	enum exit_status status;
+	struct opt_scan s;
 
 	diag_init(argv);
 	signal(SIGPIPE, SIG_IGN);
 	r.bridge = strncmp(diag_name(), "adu-trigger-reprocess", 21) == 0;
-	parse_options(argc, argv, &r);
+	opt_begin(&s, argc, argv, &tool);
+	parse_options(&s, &r);
 	if (r.bridge)
-		be_bridge(argc, argv, &r);
-	if (optind < argc)
-		opt_misused("an operand is not expected: '%s'", argv[optind]);
+		be_bridge(&s, &r);
+	else
+		opt_no_operands(&s);
 	if (!r.profile)
 		r.profile = profile_load_or_die(r.agent);
 	if (r.debounce_ms < 0)

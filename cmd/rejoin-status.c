@@ -23,11 +23,20 @@ enum { KEY_UNTIL = OPT_OWN };
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	{ OPT_KEY_FORMAT, "format", "F", "print as F: jsonl, json, table or kv" },
+	OPT_FORMAT("jsonl json table kv", "table on a terminal, else jsonl"),
 	OPT_JSON,
-	OPT_TIMEOUT,
-	{ KEY_UNTIL, "until", "STATE", "wait for it to be idle, busy, ready or settled" },
+	OPT_TIMEOUT("with --until, give up after DUR", "none"),
+	{ KEY_UNTIL, "until", "STATE", "wait until the agent is in STATE", .choices = "idle busy ready settled" },
 	OPT_COMMON
+};
+
+static const struct opt_tool tool = {
+	.purpose = "tell what an agent is doing",
+	.synopsis = "[-A NAME] [--until STATE] [--timeout DUR] [--format F]",
+	.opts = opts,
+	.statuses = "0 idle and well, or STATE is reached; 1 the last deployment failed; 2 usage; 3 state unknown; 4 timeout; "
+	    "5 not running; 6 busy; 7 denied",
+	.example = "rejoin-status --until settled --timeout 5m",
 };
 
 enum format { JSONL, JSON, TABLE, KV };
@@ -43,35 +52,30 @@ struct viewer {
 };
 
 static void
-parse_options(int argc, char *argv[], struct viewer *v)
+parse_options(struct opt_scan *s, struct viewer *v)
 {
-	static const char *const formats[] = { "jsonl", "json", "table", "kv", NULL };
-	static const char *const states[] = { "idle", "busy", "ready", "settled", NULL };
 	int key;
 
-	while ((key = opt_next(argc, argv, opts,
-	    "[-A NAME] [--until idle|busy|ready|settled]\n"
-	    "       [--timeout DUR] [--format F]")) != -1) {
+	while ((key = opt_next(s)) != -1) {
 		switch (key) {
 		case 'A':
-			v->agent = optarg;
+			v->agent = s->arg;
 			break;
 		case OPT_KEY_FORMAT:
-			v->format = (enum format)opt_word("--format", formats);
+			v->format = (enum format)opt_choice(s);
 			break;
 		case OPT_KEY_JSON:
 			v->format = JSONL;
 			break;
 		case OPT_KEY_TIMEOUT:
-			v->timeout_ms = opt_duration("--timeout");
+			v->timeout_ms = opt_duration(s);
 			break;
 		case KEY_UNTIL:
-			v->until = (enum until)(opt_word("--until", states) + 1);
+			v->until = (enum until)(opt_choice(s) + 1);
 			break;
 		}
 	}
-	if (optind < argc)
-		opt_misused("an operand is not expected: '%s'", argv[optind]);
+	opt_no_operands(s);
 }
 
 static bool
@@ -169,10 +173,12 @@ main(int argc, char *argv[])
 	struct viewer v = { .timeout_ms = -1, .format = isatty(STDOUT_FILENO) ? TABLE : JSONL };
 	enum exit_status status;
 	struct status s;
+	struct opt_scan scan;
 	bool reached;
 
 	diag_init(argv);
-	parse_options(argc, argv, &v);
+	opt_begin(&scan, argc, argv, &tool);
+	parse_options(&scan, &v);
 	v.profile = profile_load_or_die(v.agent);
 	pending_init(&v.pending, v.profile);
 	reached = look(&v, &s);

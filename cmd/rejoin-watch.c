@@ -30,25 +30,33 @@ enum { OPT_POLL = OPT_OWN, OPT_RESCAN, OPT_SETTLE, OPT_STATE, OPT_TREE, OPT_UDEV
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	{ 'a', "all", NULL, "tell of changes and departures, too" },
-	{ '1', "once", NULL, "compare once with --state and end" },
-	{ OPT_POLL, "poll", "DUR", "look every DUR" },
-	{ OPT_RESCAN, "rescan", "DUR", "look every DUR, in case an edge was lost (60s)" },
-	{ OPT_SETTLE, "settle", "DUR", "look when it was quiet for DUR (250ms)" },
-	{ OPT_STATE, "state", "FILE", "keep what was acted on in FILE" },
-	{ OPT_TREE, "tree", "DIR", "listen to the directory DIR and those below it" },
-	{ OPT_UDEV, "udev", "MATCH", "listen to devices with KEY=VALUE,...; or any" },
+	{ 'a', "all", NULL, "print changed and departed components as well" },
+	{ '1', "once", NULL, "compare once with the state of --state and exit" },
+	{ OPT_POLL, "poll", "DUR", "scan every DUR" },
+	{ OPT_RESCAN, "rescan", "DUR", "scan every DUR in case a trigger was lost; 0s is never", .preset = "60s" },
+	{ OPT_SETTLE, "settle", "DUR", "scan once no trigger has come for DUR", .preset = "250ms" },
+	{ OPT_STATE, "state", "FILE", "keep in FILE what was acted on" },
+	{ OPT_TREE, "tree", "DIR", "scan on changes in the directory DIR and below", .repeats = true },
+	{ OPT_UDEV, "udev", "MATCH", "scan on events of devices that match MATCH: KEY=VALUE,... or any", .samples = "any SUBSYSTEM=",
+	    .repeats = true },
 	OPT_COMMON
 };
 
-static const char synopsis[] = "[-A NAME] [--udev MATCH]... [--tree DIR]... [--poll DUR]\n"
-    "       [--settle DUR] [--rescan DUR] [--state FILE] [-a] [-1]\n"
-    "       [INVENTORY]... [-- CMD ARGS]";
+static const struct opt_tool tool = {
+	.purpose = "report components that came back",
+	.synopsis = "[-A NAME] [--udev MATCH]... [--tree DIR]... [--poll DUR]\n\t[--settle DUR] [--rescan DUR] [--state FILE] "
+	    "[-a] [-1]\n\t[INVENTORY]... [-- CMD ARGS]",
+	.opts = opts,
+	.operands = OPT_FILES, .has_command = true,
+	.statuses = "0 stopped on request, or with -1 a component came back; 1 with -1 none did; 2 usage or a wrong inventory; "
+	    "3 trouble; 7 denied",
+	.example = "rejoin-watch --state watch.json -- rejoin-retry --queue",
+};
 
 struct watch {
 	const char *agent;
 	struct watcher_spec spec;
-	char **trees, **inventories;
+	char **trees;
 	size_t n_trees, trees_cap;
 	char *const *command;		/* NULL for none */
 	struct loop *loop;
@@ -162,73 +170,52 @@ run(struct watch *w)
 }
 
 static void
-add_match(struct watch *w)
+add_match(struct watch *w, const char *text)
 {
 	struct json m = JSON_ABSENT;
 	struct fail f;
 
-	if (edge_parse_match(optarg, &m, &f) < 0)
+	if (edge_parse_match(text, &m, &f) < 0)
 		opt_misused("--udev: %s", f.text);
 	json_append(&w->spec.edges.matches, m);
 }
 
 static void
-add_tree(struct watch *w)
+add_tree(struct watch *w, char *dir)
 {
-	if (!*optarg || strchr(optarg, '\n'))
-		opt_misused("not a directory for --tree: '%s'", optarg);
+	if (!*dir || strchr(dir, '\n'))
+		opt_misused("--tree: not a directory: '%s'", dir);
 	w->trees = xgrow(w->trees, w->n_trees + 1, &w->trees_cap, sizeof *w->trees);
-	w->trees[w->n_trees++] = optarg;
+	w->trees[w->n_trees++] = dir;
 	w->trees[w->n_trees] = NULL;
 }
 
-/* Returns whether the options were ended by "--". */
-static bool
-read_options(struct watch *w, int argc, char *argv[])
+static void
+parse_options(struct watch *w, struct opt_scan *s)
 {
-	struct watcher_spec *s = &w->spec;
-	const char *last = NULL;
-	int c;
+	struct watcher_spec *spec = &w->spec;
+	int key;
 
-	while ((c = opt_next(argc, argv, opts, synopsis)) != -1) {
-		switch (c) {
-		case 'A': w->agent = optarg; break;
-		case 'a': s->all = true; break;
-		case '1': s->once = true; break;
-		case OPT_POLL: s->poll_ms = opt_duration("--poll"); break;
-		case OPT_RESCAN: s->rescan_ms = opt_duration("--rescan"); break;
-		case OPT_SETTLE: s->settle_ms = opt_duration("--settle"); break;
-		case OPT_STATE: s->state = optarg; break;
-		case OPT_TREE: add_tree(w); break;
-		case OPT_UDEV: add_match(w); break;
+	while ((key = opt_next(s)) != -1) {
+		switch (key) {
+		case 'A': w->agent = s->arg; break;
+		case 'a': spec->all = true; break;
+		case '1': spec->once = true; break;
+		case OPT_POLL: spec->poll_ms = opt_duration(s); break;
+		case OPT_RESCAN: spec->rescan_ms = opt_duration(s); break;
+		case OPT_SETTLE: spec->settle_ms = opt_duration(s); break;
+		case OPT_STATE: spec->state = s->arg; break;
+		case OPT_TREE: add_tree(w, s->arg); break;
+		case OPT_UDEV: add_match(w, s->arg); break;
 		default: abort();
 		}
-		last = optarg;
 	}
-	if (s->once && !s->state)
-		opt_misused("-1 compares with what --state keeps; it needs --state FILE");
-	s->edges.follow = !w->n_trees && !json_count(s->edges.matches) && !s->poll_ms;
-	return optind > 1 && argv[optind - 1] != last && strcmp(argv[optind - 1], "--") == 0;
-}
-
-/* [INVENTORY]... [-- CMD ARGS] */
-static void
-read_operands(struct watch *w, char *argv[], bool command_only)
-{
-	size_t n = 0;
-
-	if (command_only && !*argv)
-		opt_misused("no command after --");
-	while (!command_only && argv[n] && strcmp(argv[n], "--") != 0)
-		n++;
-	w->inventories = xcalloc(n + 1, sizeof *w->inventories);
-	memcpy(w->inventories, argv, n * sizeof *argv);
-	if (command_only)
-		w->command = argv;
-	else if (argv[n] && !argv[n + 1])
-		opt_misused("no command after --");
-	else if (argv[n])
-		w->command = argv + n + 1;
+	if (spec->once && !spec->state)
+		opt_misused("-1: requires --state FILE");
+	if (s->command && !*s->command)
+		opt_misused("requires a command CMD after '--'");
+	spec->edges.follow = !w->n_trees && !json_count(spec->edges.matches) && !spec->poll_ms;
+	w->command = s->command;
 }
 
 int
@@ -240,18 +227,17 @@ main(int argc, char *argv[])
 		.settle_ms = 250, .rescan_ms = 60 * 1000,
 	} };
 	struct profile_scope scope;
-	bool command_only;
+	struct opt_scan s;
 
 	diag_init(argv);
-	command_only = read_options(&w, argc, argv);
-	read_operands(&w, argv + optind, command_only);
-	profile_scope_or_die(w.agent, w.inventories, &scope);
+	opt_begin(&s, argc, argv, &tool);
+	parse_options(&w, &s);
+	profile_scope_or_die(w.agent, s.operands, &scope);
 	w.spec.edges.inventories = scope.inventories;
 	w.spec.edges.group = scope.group;
 	w.spec.edges.trees = w.trees ? w.trees : none;
 	run(&w);
 	free(w.trees);
-	free(w.inventories);
 	profile_free(scope.profile);
 	json_release(&w.spec.edges.matches);
 	finish((enum exit_status)w.status);

@@ -462,7 +462,7 @@ root_keys() {
 @test "what is wrong is named" {
 	run --separate-stderr rejoin-agent operand
 	status_is 2
-	err_has "no operand is wanted: 'operand'"
+	err_has 'operand: unexpected operand'
 	run --separate-stderr rejoin-agent --goal ftp://x
 	status_is 2
 	err_has "not a goal's address: 'ftp://x'"

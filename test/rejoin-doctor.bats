@@ -386,7 +386,11 @@ says_what_to_do() {
 	profile
 	doctor no-such-check
 	status_is 2
-	err_has "there is no check 'no-such-check'"
+	err_has 'no-such-check: unknown check'
+	err_has 'hint: checks: explain, profile,'
+	doctor fiffo
+	status_is 2
+	err_has "hint: did you mean 'fifo'?"
 	doctor explain
 	status_is 2
 	for code in '' x 0x 30501028x -3000000000 99999999999 0x123456789 '1,'; do

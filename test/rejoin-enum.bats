@@ -119,7 +119,8 @@ b.state=online'
 	for fmt in xml '' JSON; do
 		run --separate-stderr rejoin-enum --format "$fmt" inv.json
 		status_is 2
-		err_has "not a format: '$fmt'"
+		err_has "--format: unknown choice: '$fmt'"
+		err_has 'choices: jsonl, json, table, tsv, kv, adu'
 	done
 	# nothing to list is still a document
 	inv
@@ -505,7 +506,11 @@ camera() {
 	err_has 'filter: '
 	run --separate-stderr rejoin-enum --probe-timeout 5 x
 	status_is 2
-	err_has "not a duration for --probe-timeout: '5'"
+	err_has "--probe-timeout: not a duration: '5'"
+	run --separate-stderr rejoin-enum --prob-timeout 5s x
+	status_is 2
+	err_has "--prob-timeout: unknown option"
+	err_has "hint: did you mean '--probe-timeout'?"
 }
 
 # bats test_tags=plain
@@ -516,4 +521,16 @@ camera() {
 	err_has 'inv.json: Input/output error'
 	run --separate-stderr env LD_PRELOAD="$B/fault.so" FAULT=read:1:EINTR rejoin-enum inv.json
 	status_is 0
+}
+
+@test "options and operands in any order, and operands behind --" {
+	inv '{"id":"a"},{"id":"b"}'
+	mv inv.json ./-inv.json
+	run --separate-stderr rejoin-enum --json -s '{"id":"b"}' -- -inv.json
+	status_is 0
+	out_has '"id":"b"'
+	mv ./-inv.json inv.json
+	run --separate-stderr rejoin-enum inv.json -s '{"id":"b"}' --json
+	status_is 0
+	[ "${#lines[@]}" -eq 1 ]
 }

@@ -135,7 +135,7 @@ manifest() {
 		# shellcheck disable=SC2086
 		run --separate-stderr rejoin-installed $a </dev/null
 		status_is 2
-		err_has "try 'rejoin-installed --help'"
+		err_has 'hint: '
 	done
 	run --separate-stderr rejoin-installed -A no-such -c 1
 	status_is 2

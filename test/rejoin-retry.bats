@@ -801,7 +801,7 @@ open_place() {
 	profile
 	retry --queue --drain
 	status_is 2
-	err_has 'exclude each other'
+	err_has 'cannot be combined'
 	retry operand
 	status_is 2
 	retry --timeout 5

@@ -396,7 +396,7 @@ fake() {
 	status_is 2
 	view --format xml
 	status_is 2
-	err_has "--format: not known: 'xml'"
+	err_has "--format: unknown choice: 'xml'"
 	view operand
 	status_is 2
 	run --separate-stderr rejoin-status -A none-such

@@ -15,11 +15,18 @@
 enum { OPT_CA = OPT_OWN, OPT_FEED, OPT_IDLE, OPT_TOKEN, IDLE_MS = 300000 };
 
 static const struct opt opts[] = {
-	{ OPT_CA, "ca-file", "FILE", "who may have signed the certificate" },
-	{ OPT_FEED, "feed", NULL, "follow, for rejoin-log" },
-	{ OPT_IDLE, "idle", "DUR", "how long nothing may come" },
-	{ OPT_TOKEN, "token-file", "FILE", "holds a bearer token" },
+	{ OPT_CA, "ca-file", "FILE", "accept only certificates signed by those in FILE" },
+	{ OPT_FEED, "feed", NULL, "speak the helper protocol of rejoin-log and reconnect" },
+	{ OPT_IDLE, "idle", "DUR", "reconnect when nothing has come for DUR", .preset = "5m" },
+	{ OPT_TOKEN, "token-file", "FILE", "read a bearer token from FILE" },
 	OPT_HELP, OPT_VERSION, OPT_END
+};
+
+static const struct opt_tool tool = {
+	.purpose = "print Server-Sent Events for rejoin-log",
+	.synopsis = "[OPTION]... URL",
+	.opts = opts,
+	.operands = OPT_TEXTS,
 };
 
 static void
@@ -29,20 +36,20 @@ on_event(const char *id, const char *text, size_t n, void *cookie)
 }
 
 static void
-set_option(struct helper *h, struct events_spec *spec, int key)
+set_option(struct helper *h, struct events_spec *spec, const struct opt_scan *s)
 {
-	switch (key) {
+	switch (s->opt->key) {
 	case OPT_CA:
-		spec->ca_file = optarg;
+		spec->ca_file = s->arg;
 		break;
 	case OPT_FEED:
 		h->feed = true;
 		break;
 	case OPT_IDLE:
-		spec->idle_ms = opt_duration("--idle");
+		spec->idle_ms = opt_duration(s);
 		break;
 	case OPT_TOKEN:
-		spec->token_file = optarg;
+		spec->token_file = s->arg;
 		break;
 	default:
 		abort();
@@ -56,16 +63,17 @@ main(int argc, char *argv[])
 	struct helper h;
 	const struct events_ops ops = { on_event, helper_gap, helper_tell, helper_done, &h };
 	struct events *e = NULL;
+	struct opt_scan s;
 	struct fail f;
-	int c;
 
 	diag_init(argv);
 	helper_init(&h);
-	while ((c = opt_next(argc, argv, opts, "[OPTION]... URL")) != -1)
-		set_option(&h, &spec, c);
-	if (argc - optind != 1)
-		opt_misused("one URL is needed");
-	spec.url = argv[optind];
+	opt_begin(&s, argc, argv, &tool);
+	while (opt_next(&s) != -1)
+		set_option(&h, &spec, &s);
+	if (s.n_operands != 1)
+		opt_misused("requires one operand URL");
+	spec.url = *s.operands;
 	spec.once = !h.feed;
 	helper_begin(&h);
 	for (const char *id = helper_first(&h); id; id = helper_next(&h, id))

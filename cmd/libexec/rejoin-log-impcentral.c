@@ -17,11 +17,18 @@
 enum { OPT_ACCOUNT = OPT_OWN, OPT_FEED, OPT_IDLE, OPT_POLL, IDLE_MS = 300000, POLL_MS = 30000 };
 
 static const struct opt opts[] = {
-	{ OPT_ACCOUNT, "account", "FILE", "whose devices; instead of impcentral.conf" },
-	{ OPT_FEED, "feed", NULL, "follow, for rejoin-log" },
-	{ OPT_IDLE, "idle", "DUR", "how long nothing may come" },
-	{ OPT_POLL, "poll", "DUR", "between looks at devices that the stream does not take" },
+	{ OPT_ACCOUNT, "account", "FILE", "read the account from FILE", .preset = "impcentral.conf" },
+	{ OPT_FEED, "feed", NULL, "speak the helper protocol of rejoin-log and reconnect" },
+	{ OPT_IDLE, "idle", "DUR", "reconnect when nothing has come for DUR", .preset = "5m" },
+	{ OPT_POLL, "poll", "DUR", "ask every DUR for the logs of devices that the stream rejects", .preset = "30s" },
 	OPT_HELP, OPT_VERSION, OPT_END
+};
+
+static const struct opt_tool tool = {
+	.purpose = "print logs of impCentral devices for rejoin-log",
+	.synopsis = "[OPTION]... DEVICE[,DEVICE...]",
+	.opts = opts,
+	.operands = OPT_TEXTS,
 };
 
 struct follower {
@@ -46,20 +53,20 @@ on_entry(const struct imp_entry *e, void *cookie)
 }
 
 static void
-set_option(struct follower *w, int key)
+set_option(struct follower *w, const struct opt_scan *s)
 {
-	switch (key) {
+	switch (s->opt->key) {
 	case OPT_ACCOUNT:
-		w->account_file = optarg;
+		w->account_file = s->arg;
 		break;
 	case OPT_FEED:
 		w->helper.feed = true;
 		break;
 	case OPT_IDLE:
-		w->spec.idle_ms = opt_duration("--idle");
+		w->spec.idle_ms = opt_duration(s);
 		break;
 	case OPT_POLL:
-		w->spec.poll_ms = opt_duration("--poll");
+		w->spec.poll_ms = opt_duration(s);
 		break;
 	default:
 		abort();
@@ -108,18 +115,19 @@ int
 main(int argc, char *argv[])
 {
 	struct follower w = { .spec = { .idle_ms = IDLE_MS, .poll_ms = POLL_MS } };
+	struct opt_scan s;
 	struct fail f;
-	int c;
 
 	diag_init(argv);
 	helper_init(&w.helper);
 	w.ops = (struct imp_stream_ops){ on_entry, helper_gap, helper_tell, helper_done, &w.helper };
-	while ((c = opt_next(argc, argv, opts, "[OPTION]... DEVICE[,DEVICE...]")) != -1)
-		set_option(&w, c);
-	if (argc - optind != 1)
-		opt_misused("the devices are one operand");
+	opt_begin(&s, argc, argv, &tool);
+	while (opt_next(&s) != -1)
+		set_option(&w, &s);
+	if (s.n_operands != 1)
+		opt_misused("requires one operand DEVICE[,DEVICE...]");
 	helper_begin(&w.helper);
-	if (begin(&w, argv[optind], &f) < 0)
+	if (begin(&w, *s.operands, &f) < 0)
 		helper_done(&f, &w.helper);
 	loop_run(w.helper.loop);
 	imp_stream_free(w.stream);

@@ -1,34 +1,18 @@
-#include <assert.h>
+#include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/argv.h"
 #include "base/diag.h"
 #include "base/num.h"
 #include "base/opt.h"
-
-enum { OPT_MAX = 40 };
+#include "base/opt_help.h"
+#include "base/suggest.h"
 
 static int misuse = EXIT_USAGE;
-
-static void
-help(const struct opt *opts, const char *synopsis)
-{
-	char left[64];
-
-	printf("usage: %s %s\n\n", diag_name(), synopsis);
-	for (; opts->name; opts++) {
-		snprintf(left, sizeof left, "--%s%s%s", opts->name,
-		    opts->arg ? " " : "", opts->arg ? opts->arg : "");
-		if (opts->key <= 255)
-			printf("  -%c, %-24s %s\n", opts->key, left, opts->help);
-		else
-			printf("      %-24s %s\n", left, opts->help);
-	}
-}
 
 void
 opt_passes_on(int status)
@@ -36,44 +20,256 @@ opt_passes_on(int status)
 	misuse = status;
 }
 
-void
-opt_misused(const char *fmt, ...)
+static void
+complain(const char *hint, const char *fmt, va_list ap)
 {
 	char text[1024];
-	va_list ap;
 
-	if (fmt) {
-		va_start(ap, fmt);
-		vsnprintf(text, sizeof text, fmt, ap);
-		va_end(ap);
-		diag(0, "%s", text);
-	}
-	fprintf(stderr, "try '%s --help'\n", diag_name());
+	vsnprintf(text, sizeof text, fmt, ap);
+	diag(0, "%s", text);
+	if (hint && *hint)
+		diag_hint("%s", hint);
+	else
+		diag_hint("try '%s --help'", diag_name());
 	exit(misuse);
 }
 
-int
-opt_next(int argc, char *argv[], const struct opt *opts, const char *synopsis)
+void
+opt_misused(const char *fmt, ...)
 {
-	static char letters[2 * OPT_MAX + 2] = "+";
-	static struct option longs[OPT_MAX + 1];
-	char *l = letters + 1;
-	int n, key;
+	va_list ap;
 
-	for (n = 0; opts[n].name; n++) {
-		assert(n < OPT_MAX);
-		longs[n] = (struct option){ opts[n].name,
-		    opts[n].arg ? required_argument : no_argument, NULL, opts[n].key };
-		if (opts[n].key <= 255) {
-			*l++ = (char)opts[n].key;
-			if (opts[n].arg)
-				*l++ = ':';
-		}
+	va_start(ap, fmt);
+	complain(NULL, fmt, ap);
+	abort();
+}
+
+void
+opt_misused_hint(const char *hint, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(hint, fmt, ap);
+	abort();
+}
+
+/* The name of the current option, as messages have it. */
+static const char *
+current_name(const struct opt_scan *s, char text[64])
+{
+	snprintf(text, 64, "--%s", s->opt->name);
+	return text;
+}
+
+/* --- the scan */
+
+void
+opt_begin(struct opt_scan *s, int argc, char *argv[], const struct opt_tool *tool)
+{
+	*s = (struct opt_scan){ .tool = tool, .argv = argv, .argc = argc, .next = argc ? 1 : 0, .separator = -1 };
+	s->operands = argv + s->next;
+	if (argc == 2 && strcmp(argv[1], "--print-options") == 0) {
+		opt_help_print(tool);
+		finish(EXIT_OK);
 	}
-	for (;;) {
-		switch (key = getopt_long(argc, argv, letters, longs, NULL)) {
+}
+
+/* The operands are gathered at the front of argv, where nothing is left to be scanned. */
+static void
+add_operand(struct opt_scan *s, char *word)
+{
+	s->operands[s->n_operands++] = word;
+}
+
+static void
+add_rest(struct opt_scan *s)
+{
+	while (s->next < s->argc)
+		add_operand(s, s->argv[s->next++]);
+}
+
+/* Everything is scanned but what follows NEXT, if it is a "--". */
+static int
+end_scan(struct opt_scan *s)
+{
+	if (s->next < s->argc) {
+		s->separator = s->next++;
+		if (s->tool->has_command)
+			s->command = s->argv + s->next;
+		else
+			add_rest(s);
+		s->next = s->argc;
+	}
+	/* at the latest the place of the "--", or of argv's own NULL */
+	s->operands[s->n_operands] = NULL;
+	s->opt = NULL;
+	s->arg = NULL;
+	return -1;
+}
+
+static bool
+is_stop(const struct opt_scan *s, const char *word)
+{
+	const char *stop = s->tool->stop;
+
+	return stop && s->n_operands == 0 && (!*stop || strcmp(stop, word) == 0);
+}
+
+static void __attribute__((noreturn))
+unknown_long(const struct opt_scan *s, const char *name, size_t len)
+{
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+	struct suggest near;
+	char wrong[SUGGEST_WORD];
+
+	snprintf(wrong, sizeof wrong, "%.*s", (int)len, name);
+	suggest_begin(&near, wrong);
+	for (const struct opt *o = s->tool->opts; o->name; o++)
+		suggest_offer(&near, o->name);
+	if (suggest_nearest(&near))
+		buf_printf(&hint, "did you mean '--%s'? try '%s --help'", suggest_nearest(&near), diag_name());
+	opt_misused_hint(hint.s, "--%.*s: unknown option", (int)len, name);
+}
+
+static void __attribute__((noreturn))
+ambiguous(const struct opt_scan *s, const char *name, size_t len)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (const struct opt *o = s->tool->opts; o->name; o++)
+		if (strncmp(o->name, name, len) == 0)
+			buf_printf(&b, "%s--%s", b.len ? ", " : "", o->name);
+	opt_misused("--%.*s: ambiguous option: %s", (int)len, name, b.s);
+}
+
+/* The option with the long NAME of LEN bytes, or the only one that begins with it. */
+static const struct opt *
+find_long(const struct opt_scan *s, const char *name, size_t len)
+{
+	const struct opt *found = NULL;
+	int n = 0;
+
+	for (const struct opt *o = s->tool->opts; o->name; o++) {
+		if (strncmp(o->name, name, len) != 0)
+			continue;
+		if (!o->name[len])
+			return o;
+		found = o;
+		n++;
+	}
+	if (n == 0 || len == 0)
+		unknown_long(s, name, len);
+	if (n > 1)
+		ambiguous(s, name, len);
+	return found;
+}
+
+/* The argument of the current option, which is the next element. */
+static void
+take_argument(struct opt_scan *s)
+{
+	char name[64];
+
+	if (s->next == s->argc)
+		opt_misused("%s: requires an argument %s", current_name(s, name), s->opt->arg);
+	s->arg = s->argv[s->next++];
+}
+
+static void
+scan_long(struct opt_scan *s, char *word)
+{
+	size_t len = strcspn(word, "=");
+
+	s->next++;
+	s->opt = find_long(s, word, len);
+	s->arg = NULL;
+	if (word[len] && !s->opt->arg)
+		opt_misused("--%s: takes no argument: '%s'", s->opt->name, word + len + 1);
+	if (word[len])
+		s->arg = word + len + 1;
+	else if (s->opt->arg)
+		take_argument(s);
+}
+
+static void __attribute__((noreturn))
+unknown_letter(const struct opt_scan *s, const char *cluster)
+{
+	const char *word = s->argv[s->next - 1] + 1;
+
+	/* "-json" is meant to be "--json" */
+	for (const struct opt *o = s->tool->opts; word[1] && o->name; o++)
+		if (strncmp(o->name, word, strcspn(word, "=")) == 0) {
+			char hint[128];
+
+			snprintf(hint, sizeof hint, "did you mean '--%s'? try '%s --help'", o->name, diag_name());
+			opt_misused_hint(hint, "-%s: unknown option", word);
+		}
+	opt_misused("-%.1s: unknown option", cluster);
+}
+
+static void
+scan_short(struct opt_scan *s)
+{
+	const struct opt *o = s->tool->opts;
+	char letter = *s->cluster;
+
+	while (o->name && o->key != (unsigned char)letter)
+		o++;
+	if (!o->name)
+		unknown_letter(s, s->cluster);
+	s->opt = o;
+	s->arg = NULL;
+	s->cluster++;
+	if (o->arg && *s->cluster) {
+		s->arg = s->argv[s->next - 1] + (s->cluster - s->argv[s->next - 1]);
+		s->cluster = NULL;
+	} else if (o->arg) {
+		s->cluster = NULL;
+		take_argument(s);
+	} else if (!*s->cluster) {
+		s->cluster = NULL;
+	}
+}
+
+/* The next option into S; false after the last. */
+static bool
+scan(struct opt_scan *s)
+{
+	while (!s->cluster && s->next < s->argc) {
+		char *word = s->argv[s->next];
+
+		if (strcmp(word, "--") == 0)
+			return false;
+		if (word[0] == '-' && word[1] == '-') {
+			scan_long(s, word + 2);
+			return true;
+		}
+		if (word[0] == '-' && word[1]) {
+			s->cluster = word + 1;
+			s->next++;
+			break;
+		}
+		if (is_stop(s, word)) {
+			add_rest(s);
+			return false;
+		}
+		add_operand(s, word);
+		s->next++;
+	}
+	if (!s->cluster)
+		return false;
+	scan_short(s);
+	return true;
+}
+
+int
+opt_next(struct opt_scan *s)
+{
+	while (scan(s)) {
+		switch (s->opt->key) {
 		case 'h':
-			help(opts, synopsis);
+			opt_help(s->tool);
 			finish(EXIT_OK);
 		case 'V':
 			printf("%s %s\n", diag_name(), VERSION);
@@ -87,42 +283,100 @@ opt_next(int argc, char *argv[], const struct opt *opts, const char *synopsis)
 		case OPT_KEY_SYSLOG:
 			diag_to_syslog();
 			break;
-		case '?':
-			opt_misused(NULL);
 		default:
-			return key;
+			return s->opt->key;
 		}
 	}
+	return end_scan(s);
 }
 
-int64_t
-opt_duration(const char *what)
+char *
+opt_another(struct opt_scan *s)
 {
+	return s->next < s->argc ? s->argv[s->next++] : NULL;
+}
+
+void
+opt_no_operands(const struct opt_scan *s)
+{
+	if (s->n_operands > 0)
+		opt_misused("%s: unexpected operand", *s->operands);
+}
+
+/* --- arguments */
+
+int64_t
+opt_duration(const struct opt_scan *s)
+{
+	char name[64];
 	int64_t ms = 0;
 
-	if (num_parse_duration(optarg, &ms) < 0)
-		opt_misused("not a duration for %s: '%s' (such as 250ms, 5s, 2m, 1h)", what, optarg);
+	if (num_parse_duration(s->arg, &ms) < 0)
+		opt_misused_hint("a duration is a number with its unit, such as 250ms, 5s, 2m, 1h, 1d",
+		    "%s: not a duration: '%s'", current_name(s, name), s->arg);
 	return ms;
 }
 
 int64_t
-opt_number(const char *what, int64_t lo, int64_t hi)
+opt_number(const struct opt_scan *s, int64_t lo, int64_t hi)
 {
+	char name[64];
 	int64_t n = 0;
-	int r = num_parse(optarg, lo, hi, &n);
+	int r = num_parse(s->arg, lo, hi, &n);
 
 	if (r == -ERANGE)
-		opt_misused("%s must be from %jd to %jd: '%s'", what, (intmax_t)lo, (intmax_t)hi, optarg);
+		opt_misused("%s: not from %jd to %jd: '%s'", current_name(s, name), (intmax_t)lo,
+		    (intmax_t)hi, s->arg);
 	if (r < 0)
-		opt_misused("not a number for %s: '%s'", what, optarg);
+		opt_misused("%s: not a number: '%s'", current_name(s, name), s->arg);
+	return n;
+}
+
+int64_t
+opt_size(const struct opt_scan *s, int64_t lo, int64_t hi)
+{
+	char name[64];
+	int64_t n = 0;
+	int r = num_parse_size(s->arg, &n);
+
+	if (r == 0 && (n < lo || n > hi))
+		opt_misused("%s: not from %jd to %jd bytes: '%s'", current_name(s, name), (intmax_t)lo,
+		    (intmax_t)hi, s->arg);
+	if (r < 0)
+		opt_misused_hint("a size is a number of bytes, or one with its unit, such as 64K, 16M, 1G",
+		    "%s: not a size: '%s'", current_name(s, name), s->arg);
 	return n;
 }
 
 unsigned
-opt_word(const char *what, const char *const *words)
+opt_choice(const struct opt_scan *s)
 {
-	for (unsigned i = 0; words[i]; i++)
-		if (strcmp(optarg, words[i]) == 0)
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+	const char *list = s->opt->choices;
+	struct suggest near;
+	char name[64];
+
+	for (unsigned i = 0; *list; i++) {
+		size_t n = strcspn(list, " ");
+
+		if (strlen(s->arg) == n && memcmp(list, s->arg, n) == 0)
 			return i;
-	opt_misused("%s: not known: '%s'", what, optarg);
+		list += n + strspn(list + n, " ");
+	}
+	suggest_begin(&near, s->arg);
+	suggest_offer_list(&near, s->opt->choices);
+	suggest_hint(&near, "choices", &hint);
+	opt_misused_hint(hint.s, "%s: unknown choice: '%s'", current_name(s, name), s->arg);
+}
+
+char **
+opt_argv(const struct opt_scan *s)
+{
+	const char *why = "is empty";
+	char **v = argv_split(s->arg, &why);
+	char name[64];
+
+	if (!v || !*v)
+		opt_misused("%s: not a command: %s: '%s'", current_name(s, name), why, s->arg);
+	return v;
 }

@@ -11,11 +11,6 @@
 #include "component/component.h"
 #include "component/listing.h"
 
-static const char *const formats[LISTING_N_FORMATS] = {
-	[LISTING_JSONL] = "jsonl", [LISTING_JSON] = "json", [LISTING_TABLE] = "table",
-	[LISTING_TSV] = "tsv", [LISTING_KV] = "kv", [LISTING_ADU] = "adu",
-};
-
 struct listing {
 	enum listing_format format;
 	const struct listing_spec *spec;
@@ -26,34 +21,11 @@ struct listing {
 	bool any;
 };
 
-int
-listing_parse_format(const char *text, unsigned int offered, enum listing_format *format,
-    struct fail *f)
-{
-	_cleanup_buf_ struct buf names = BUF_INIT;
-
-	for (int i = 0; i < LISTING_N_FORMATS; i++) {
-		if (!(offered & LISTING_BIT(i)))
-			continue;
-		if (strcmp(formats[i], text) == 0) {
-			*format = (enum listing_format)i;
-			return 0;
-		}
-		buf_printf(&names, "%s%s", names.len ? ", " : "", formats[i]);
-	}
-	fail_set(f, EXIT_USAGE, "not a format: '%.40s' (there are %s)", text, names.s);
-	return -EINVAL;
-}
-
+/* The choices are in the order of the enumeration. */
 enum listing_format
-listing_format_or_die(const char *text, unsigned int offered)
+listing_format(const struct opt_scan *s)
 {
-	enum listing_format format = LISTING_JSONL;
-	struct fail f;
-
-	if (listing_parse_format(text, offered, &format, &f) < 0)
-		opt_misused("%s", f.text);
-	return format;
+	return (enum listing_format)opt_choice(s);
 }
 
 enum listing_format

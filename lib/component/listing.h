@@ -26,10 +26,10 @@ enum listing_format {
 	LISTING_N_FORMATS,
 };
 
-/* A bit a format: those that a tool offers. */
-#define LISTING_BIT(f)	(1u << (f))
-#define LISTING_COMMON	(LISTING_BIT(LISTING_JSONL) | LISTING_BIT(LISTING_JSON) | \
-	    LISTING_BIT(LISTING_TABLE) | LISTING_BIT(LISTING_TSV))
+/* The choices of --format: what all tools offer, and what rejoin-enum has besides. */
+#define LISTING_COMMON_LIST	"jsonl json table tsv"
+#define LISTING_ALL_LIST	LISTING_COMMON_LIST " kv adu"
+#define LISTING_DEFAULT_TEXT	"table on a terminal, else jsonl"
 
 struct listing_column {
 	const char *heading;	/* NULL ends a list of columns */
@@ -45,12 +45,10 @@ struct listing_spec {
 	const struct listing_column *table, *tsv;	/* NULL where not offered */
 };
 
-/* The format called TEXT, one of OFFERED; -EINVAL where it is none, with F filled. */
-int listing_parse_format(const char *text, unsigned int offered, enum listing_format *format,
-    struct fail *f);
+struct opt_scan;
 
-/* For --format in a tool's main(): the same, or the end of the tool. */
-enum listing_format listing_format_or_die(const char *text, unsigned int offered);
+/* The format that the current option of S names; one of its choices, or the end of the tool. */
+enum listing_format listing_format(const struct opt_scan *s);
 
 /* Where the user did not say: a table on a terminal, else jsonl. */
 enum listing_format listing_default(void);

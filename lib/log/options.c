@@ -17,101 +17,109 @@ enum {
 	HOLD_TTY_MS = 250,
 };
 
-const struct opt options_table[] = {
+static const struct opt table[] = {
 	OPT_AGENT,
-	{ OPT_ASCII, "ascii", NULL, "draw a graph in ASCII" },
-	{ OPT_BUFFER, "buffer", "SIZE", "hold at most about SIZE of records that wait" },
-	{ OPT_CHECK, "check", NULL, "report what a merged log has in the wrong order" },
-	{ OPT_EXACT, "exact", NULL, "read files twice, and violate no edge" },
-	{ OPT_EXCLUDE, "exclude", "RE", "leave out records that match RE" },
-	{ OPT_EXPLAIN, "explain", NULL, "say why each record stands where it does" },
-	{ 'f', "follow", NULL, "go on with what comes" },
-	OPT_FORMAT,
-	{ OPT_GRAPH, "graph", NULL, "draw a lane for each emitter, and arrows" },
-	{ OPT_HOLD, "hold", "DUR", "with -f, hold records for what others may still bring" },
-	{ OPT_INCLUDE, "include", "RE", "show only records that match RE" },
+	{ OPT_ASCII, "ascii", NULL, "with --graph, draw in ASCII" },
+	{ OPT_BUFFER, "buffer", "SIZE", "hold back at most about SIZE of records", .preset = "64M" },
+	{ OPT_CHECK, "check", NULL, "report the constraints that a merged log violates" },
+	{ OPT_EXACT, "exact", NULL, "two passes over regular files; no constraint is violated" },
+	{ OPT_EXCLUDE, "exclude", "RE", "omit records that match RE" },
+	{ OPT_EXPLAIN, "explain", NULL, "print before each record why it stands there" },
+	{ 'f', "follow", NULL, "keep reading as sources grow" },
+	OPT_FORMAT("text jsonl json", "text"),
+	{ OPT_GRAPH, "graph", NULL, "draw a lane per emitter, and arrows" },
+	{ OPT_HOLD, "hold", "DUR", "with -f, reorder window: hold records for DUR", .preset = "250ms on a terminal, else 0" },
+	{ OPT_INCLUDE, "include", "RE", "print only records that match RE" },
 	OPT_JSON,
-	{ OPT_LEVEL, "level", "L", "leave out what is less severe than L" },
-	{ 'n', "lines", "N", "show only the last N records" },
-	{ OPT_OFFSET, "offset", "OFF", "auto, off or NAME=DUR: how far a clock is ahead" },
-	{ OPT_ORDER, "order", "ORDER", "causal, minimax or time" },
-	{ OPT_PATIENCE, "patience", "DUR", "how long a record waits for one that is missing" },
-	{ OPT_PREFIX, "prefix", "WHEN", "auto, always or never: the source before each record" },
-	{ OPT_RAW, "raw", NULL, "write control bytes to a terminal as they are" },
-	{ OPT_RULES, "rules", "FILE", "use the rules of FILE, too" },
-	{ OPT_SAVE_STATE, "save-state", "FILE", "go on where the run before was, as FILE says" },
-	{ OPT_SINCE, "since", "TIME", "show records from TIME on" },
-	{ OPT_STRICT, "strict", NULL, "end with 1 where an edge was violated or dropped" },
+	{ OPT_LEVEL, "level", "L", "omit records less severe than L", .choices = "error warning notice info debug trace" },
+	{ 'n', "lines", "N", "print only the last N records" },
+	{ OPT_OFFSET, "offset", "OFF", "correct clocks by OFF: auto, off, or NAME=DUR for a source that is ahead", .preset = "auto",
+	    .samples = "auto off", .repeats = true },
+	{ OPT_ORDER, "order", "ORDER", "order of the records", .choices = "causal minimax time", .preset = "causal" },
+	{ OPT_PATIENCE, "patience", "DUR", "give up on a missing predecessor after DUR", .preset = "5s" },
+	{ OPT_PREFIX, "prefix", "WHEN", "print the source before each record", .choices = "never auto always",
+	    .preset = "auto" },
+	{ OPT_RAW, "raw", NULL, "write control characters to a terminal unchanged" },
+	{ OPT_RULES, "rules", "FILE", "use the rules in FILE as well", .repeats = true },
+	{ OPT_SAVE_STATE, "save-state", "FILE", "continue where the run that wrote FILE ended" },
+	{ OPT_SINCE, "since", "TIME", "print only records from TIME on", .samples = "10m 1h 1d" },
+	{ OPT_STRICT, "strict", NULL, "exit with 1 if a constraint was violated or dropped" },
 	{ OPT_SVG, "svg", "FILE", "draw a space-time diagram into FILE" },
-	{ OPT_UNTIL, "until", "TIME", "show records before TIME" },
+	{ OPT_UNTIL, "until", "TIME", "print only records before TIME", .samples = "10m 1h 1d" },
 	OPT_COMMON
 };
 
+const struct opt_tool options_tool = {
+	.purpose = "merge many logs into one in causal order",
+	.synopsis = "[OPTION]... [SOURCE]...",
+	.opts = table,
+	.operands = OPT_FILES,
+	.statuses = "0 merged; 1 a source failed, or --check or --strict found a violation; 2 usage; 3 trouble; "
+	    "6 state file in use; 7 denied",
+	.example = "rejoin-log -f journal:demo.service '/var/log/demo/*.log'",
+};
+
 static int64_t
-point_in_time(const char *what)
+point_in_time(const char *text, const char *what)
 {
 	struct zone *zone;
 	int64_t ns = 0;
 
-	if (zone_open("local", &zone) < 0 || time_parse_text(optarg, zone, time(NULL), &ns) < 0)
+	if (zone_open("local", &zone) < 0 || time_parse_text(text, zone, time(NULL), &ns) < 0)
 		opt_misused("not a time for %s: '%s' (such as 2026-11-21T20:16:00Z, 2026-11-21, or 10m for 10 minutes ago)",
-		    what, optarg);
+		    what, text);
 	zone_free(zone);
 	return ns;
 }
 
 static void
-set_regex(struct regex **slot, const char *what)
+set_regex(struct regex **slot, const char *what, const char *text)
 {
 	struct fail f;
 
 	regex_free(*slot);
-	*slot = regex_new(what, optarg, &f);
+	*slot = regex_new(what, text, &f);
 	if (!*slot)
 		fail_die(&f);
 }
 
 static void
-set_offset(struct options *o)
+set_offset(struct options *o, char *text)
 {
-	char *eq = strrchr(optarg, '=');
+	char *eq = strrchr(text, '=');
 	bool negative = eq && eq[1] == '-';
 	int64_t ms;
 
-	if (strcmp(optarg, "auto") == 0 || strcmp(optarg, "off") == 0) {
-		o->run.estimate = strcmp(optarg, "auto") == 0;
+	if (strcmp(text, "auto") == 0 || strcmp(text, "off") == 0) {
+		o->run.estimate = strcmp(text, "auto") == 0;
 		return;
 	}
-	if (!eq || eq == optarg || num_parse_duration(eq + 1 + (negative || eq[1] == '+'), &ms) < 0 ||
+	if (!eq || eq == text || num_parse_duration(eq + 1 + (negative || eq[1] == '+'), &ms) < 0 ||
 	    ms > INT64_C(100000000000) || o->n_offsets == OPTIONS_OFFSETS)
-		opt_misused("not an offset: '%s' (such as auto, off, NAME=200ms, NAME=-2s)", optarg);
-	o->offsets[o->n_offsets++] = (struct options_offset){ optarg, (size_t)(eq - optarg), (negative ? -ms : ms) * 1000000 };
+		opt_misused("not an offset: '%s' (such as auto, off, NAME=200ms, NAME=-2s)", text);
+	o->offsets[o->n_offsets++] = (struct options_offset){ text, (size_t)(eq - text), (negative ? -ms : ms) * 1000000 };
 }
 
 void
-options_set(struct options *o, int key)
+options_set(struct options *o, const struct opt_scan *s)
 {
-	static const char *const orders[] = { "causal", "minimax", "time", NULL };
-	static const char *const prefixes[] = { "never", "auto", "always", NULL };
-	static const char *const formats[] = { "text", "jsonl", "json", NULL };
 	struct fail f;
 
-	switch (key) {
+	switch (s->opt->key) {
 	case 'A':
-		o->agent = optarg;
+		o->agent = s->arg;
 		break;
 	case 'f':
 		o->follow = true;
 		break;
 	case 'n':
-		o->run.style.last = (unsigned long)opt_number("--lines", 1, 10000000);
+		o->run.style.last = (unsigned long)opt_number(s, 1, 10000000);
 		break;
 	case OPT_ASCII:
 		o->ascii = true;
 		break;
 	case OPT_BUFFER:
-		if (num_parse_size(optarg, &o->run.buffer_bytes) < 0 || o->run.buffer_bytes < 1 << 16)
-			opt_misused("not a size of at least 64K for --buffer: '%s'", optarg);
+		o->run.buffer_bytes = opt_size(s, 1 << 16, INT64_MAX);
 		break;
 	case OPT_CHECK:
 		o->check = true;
@@ -120,68 +128,68 @@ options_set(struct options *o, int key)
 		o->run.exact = true;
 		break;
 	case OPT_EXCLUDE:
-		set_regex(&o->run.filter.exclude, "--exclude");
+		set_regex(&o->run.filter.exclude, "--exclude", s->arg);
 		break;
 	case OPT_EXPLAIN:
 		o->run.style.explain = true;
 		break;
 	case OPT_KEY_FORMAT:
-		o->run.style.json = opt_word("--format", formats) >= 1;
+		o->run.style.json = opt_choice(s) >= 1;
 		break;
 	case OPT_GRAPH:
 		o->graph = true;
 		break;
 	case OPT_HOLD:
-		o->hold_ms = strcmp(optarg, "0") == 0 ? 0 : opt_duration("--hold");
+		o->hold_ms = strcmp(s->arg, "0") == 0 ? 0 : opt_duration(s);
 		if (o->hold_ms > 86400000)
-			opt_misused("--hold is more than a day: '%s'", optarg);
+			opt_misused("--hold is more than a day: '%s'", s->arg);
 		break;
 	case OPT_INCLUDE:
-		set_regex(&o->run.filter.include, "--include");
+		set_regex(&o->run.filter.include, "--include", s->arg);
 		break;
 	case OPT_KEY_JSON:
 		o->run.style.json = true;
 		break;
 	case OPT_LEVEL:
-		o->run.filter.level = format_level((struct span){ optarg, strlen(optarg) });
-		if (!*optarg || o->run.filter.level < 0)
-			opt_misused("not a level: '%s' (such as error, warning, info, debug)", optarg);
+		o->run.filter.level = format_level((struct span){ s->arg, strlen(s->arg) });
+		if (!*s->arg || o->run.filter.level < 0)
+			opt_misused("not a level: '%s' (such as error, warning, info, debug)", s->arg);
 		break;
 	case OPT_OFFSET:
-		set_offset(o);
+		set_offset(o, s->arg);
 		break;
 	case OPT_ORDER:
-		o->run.order = opt_word("--order", orders);
+		o->run.order = opt_choice(s);
 		break;
 	case OPT_PATIENCE:
-		o->run.patience_ms = opt_duration("--patience");
+		o->run.patience_ms = opt_duration(s);
 		if (o->run.patience_ms > 86400000)
-			opt_misused("--patience is more than a day: '%s'", optarg);
+			opt_misused("--patience is more than a day: '%s'", s->arg);
 		break;
 	case OPT_PREFIX:
-		o->prefix = opt_word("--prefix", prefixes);
+		o->prefix = opt_choice(s);
 		break;
 	case OPT_RAW:
 		o->raw = true;
 		break;
 	case OPT_RULES:
-		if (rules_load(&o->run.rules, optarg, &f) < 0)
+		if (rules_load(&o->run.rules, s->arg, &f) < 0)
 			fail_die(&f);
 		break;
 	case OPT_SAVE_STATE:
-		o->state = optarg;
+		o->state = s->arg;
 		break;
 	case OPT_SINCE:
-		o->run.filter.since_ns = point_in_time("--since");
+		o->run.filter.since_ns = point_in_time(s->arg, "--since");
 		break;
 	case OPT_STRICT:
 		o->strict = true;
 		break;
 	case OPT_SVG:
-		o->svg = optarg;
+		o->svg = s->arg;
 		break;
 	case OPT_UNTIL:
-		o->run.filter.until_ns = point_in_time("--until");
+		o->run.filter.until_ns = point_in_time(s->arg, "--until");
 		break;
 	default:
 		abort();

@@ -35,15 +35,15 @@ struct options {
 	size_t n_offsets;
 };
 
-/* For opt_next(). */
-extern const struct opt options_table[];
+/* For opt_begin(). */
+extern const struct opt_tool options_tool;
 
 /* What is meant where nothing is said; release it at the end. */
 void options_init(struct options *o);
 void options_release(struct options *o);
 
-/* The option KEY, with optarg. */
-void options_set(struct options *o, int key);
+/* The current option of S. */
+void options_set(struct options *o, const struct opt_scan *s);
 
 /* Misuse where two options do not go together; after the last of them. */
 void options_check(const struct options *o);

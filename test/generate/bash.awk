@@ -1,0 +1,72 @@
+function one(i, kind, what) {
+	printf "\t%s)\n", (letter[i] != "" ? "-" letter[i] "|" : "") "--" name[i]
+	if (kind == "profiles") {
+		print "\t\tmapfile -t COMPREPLY < <(compgen -W \"$(find \"${REJOIN_CONFIG_DIR:-/etc/rejoin}/agents.d\" \\"
+		print "\t\t\t\"${XDG_CONFIG_HOME:-$HOME/.config}/rejoin/agents.d\" /usr/local/share/rejoin/agents.d \\"
+		print "\t\t\t/usr/share/rejoin/agents.d -name '*.conf' 2>/dev/null |"
+		print "\t\t\tsed 's|.*/||; s|\\.conf$||')\" -- \"$cur\")"
+	} else if (kind == "file" || kind == "directory") {
+		print "\t\tcompopt -o filenames"
+		printf "\t\tmapfile -t COMPREPLY < <(compgen -%s -- \"$cur\")\n", kind == "file" ? "f" : "d"
+	} else if (kind == "command") {
+		print "\t\tmapfile -t COMPREPLY < <(compgen -c -- \"$cur\")"
+	} else if (kind == "words") {
+		printf "\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n", quoted(what)
+	}
+	print "\t\treturn"
+	print "\t\t;;"
+}
+END {
+	f = "_" tool
+	gsub(/-/, "_", f)
+	printf "# bash completion for %s(1), made by \"make generate\": do not edit\n", tool
+	printf "%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}%s\n\n", f, has_command ? " i" : ""
+	# "=" is a word of its own in COMP_WORDS
+	print "\tif [[ $cur == = ]]; then"
+	print "\t\tcur="
+	print "\telif [[ $prev == = ]]; then"
+	print "\t\tprev=${COMP_WORDS[COMP_CWORD-2]}"
+	print "\tfi"
+	if (has_command) {
+		line = ""
+		for (i = 1; i <= n; i++)
+			if (arg[i] != "") line = line (line != "" ? "|" : "") (letter[i] != "" ? "-" letter[i] "|" : "") "--" name[i]
+		print "\tfor ((i = 1; i < COMP_CWORD; i++)); do"
+		print "\t\tcase ${COMP_WORDS[i]} in"
+		if (line != "") printf "\t\t%s)\n\t\t\t((i++))\n\t\t\t;;\n", line
+		print "\t\t--)"
+		print "\t\t\tcompopt -o filenames"
+		print "\t\t\tmapfile -t COMPREPLY < <(compgen \"$([[ $prev == -- ]] && echo -c || echo -f)\" -- \"$cur\")"
+		print "\t\t\treturn"
+		print "\t\t\t;;"
+		print "\t\tesac"
+		print "\tdone"
+	}
+	print "\tcase $prev in"
+	for (i = 1; i <= n; i++) {
+		split(arg[i], part, " ")
+		if (arg[i] != "") {
+			kind = completed(i, part[1])
+			one(i, kind, list)
+		}
+	}
+	print "\tesac"
+	print "\tcase $cur in"
+	line = ""
+	for (i = 1; i <= n; i++) line = line (i > 1 ? " " : "") "--" name[i]
+	printf "\t-*)\n\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n\t\t;;\n", line
+	print "\t*)"
+	if (operands == "files") print "\t\tcompopt -o filenames"
+	what = words != "" ? "-W '" words "' " : ""
+	if (operands == "files") what = what "-f "
+	if (operands == "listed")
+		what = "-W \"" words (words != "" ? " " : "") "$(" tool " --list 2>/dev/null | cut -d' ' -f1)\" "
+	if (operands == "peers") {
+		what = "-W \"" words " $(find \"${REJOIN_RUNTIME_DIR:-/run/rejoin}/ready\" \\\n"
+		what = what "\t\t\t-mindepth 1 -maxdepth 1 -printf '%f\\n' 2>/dev/null)\" "
+	}
+	if (what != "") printf "\t\tmapfile -t COMPREPLY < <(compgen %s-- \"$cur\")\n", what
+	else print "\t\t:"
+	print "\t\t;;"
+	printf "\tesac\n}\ncomplete -F %s %s\n", f, tool
+}

@@ -1,0 +1,25 @@
+function safe(s) { gsub(/\\/, "\\\\", s); gsub(/'/, "\\'", s); return s }
+END {
+	printf "# made by \"make generate\": do not edit\n"
+	if (operands != "files") printf "complete -c %s -f\n", tool
+	if (words != "") printf "complete -c %s -n __fish_use_subcommand -a '%s'\n", tool, words
+	if (operands == "listed")
+		printf "complete -c %s -a '(%s --list 2>/dev/null | string replace -r \" +\" \"\\t\")'\n", tool, tool
+	if (operands == "peers")
+		printf "complete -c %s -n '__fish_seen_subcommand_from %s' -a '(command ls /run/rejoin/ready 2>/dev/null)'\n", tool, words
+	for (i = 1; i <= n; i++) {
+		s = "complete -c " tool (letter[i] != "" ? " -s " letter[i] : "") " -l " name[i]
+		split(arg[i], part, " ")
+		kind = arg[i] != "" ? completed(i, part[1]) : "flag"
+		if (kind == "file" || kind == "directory") s = s " -r"
+		else if (kind != "flag") s = s " -x"
+		if (kind == "directory") s = s " -a '(__fish_complete_directories)'"
+		if (kind == "command") s = s " -a '(__fish_complete_command)'"
+		if (kind == "words") s = s " -a '" safe(list) "'"
+		if (kind == "profiles") {
+			s = s " -a '(command find /etc/rejoin/agents.d ~/.config/rejoin/agents.d /usr/local/share/rejoin/agents.d"
+			s = s " /usr/share/rejoin/agents.d -name \"*.conf\" 2>/dev/null | string replace -r \".*/(.*)\\.conf\" \"\\$1\")'"
+		}
+		print s " -d '" safe(described(i)) "'"
+	}
+}

@@ -1,0 +1,43 @@
+function safe(s) {
+	gsub(/\\/, "\\\\", s); gsub(/:/, "\\:", s); gsub(/\[/, "\\[", s); gsub(/\]/, "\\]", s)
+	return quoted(s)
+}
+function action(i, word,  kind) {
+	kind = completed(i, word)
+	if (kind == "profiles") return "($profiles)"
+	if (kind == "file") return "_files"
+	if (kind == "directory") return "_files -/"
+	if (kind == "command") return "_command_names"
+	return kind == "words" ? "(" safe(list) ")" : " "
+}
+END {
+	printf "#compdef %s\n# made by \"make generate\": do not edit\nlocal -a profiles operands\n", tool
+	print "profiles=(${REJOIN_CONFIG_DIR:-/etc/rejoin}/agents.d/*.conf(N:t:r)"
+	print "\t${XDG_CONFIG_HOME:-$HOME/.config}/rejoin/agents.d/*.conf(N:t:r)"
+	print "\t/usr/local/share/rejoin/agents.d/*.conf(N:t:r) /usr/share/rejoin/agents.d/*.conf(N:t:r))"
+	if (operands == "listed")
+		printf "operands=(%s ${${(f)\"$(%s --list 2>/dev/null)\"}%%%% *})\n", words, tool
+	if (operands == "peers") print "operands=(${REJOIN_RUNTIME_DIR:-/run/rejoin}/ready/*(N:t))"
+	print "_arguments -s -S \\"
+	for (i = 1; i <= n; i++) {
+		ends = name[i] == "help" || name[i] == "version"
+		s = ""
+		if (letter[i] != "") {
+			s = repeats[i] != "" ? "'*'" : ends ? "'(- *)'" : "'(-" letter[i] " --" name[i] ")'"
+			s = s "{-" letter[i] ",--" name[i] "}'"
+		} else {
+			s = "'" (repeats[i] != "" ? "*" : "") "--" name[i]
+		}
+		s = s "[" safe(described(i)) "]"
+		k = split(arg[i], part, " ")
+		for (j = 1; j <= k; j++) s = s ":" part[j] ":" action(i, part[j])
+		printf "\t%s' \\\n", s
+	}
+	if (operands == "listed") print "\t'*:operand:($operands)'"
+	else if (operands == "peers") {
+		printf "\t'1:sub-command:(%s)' \\\n\t'2:peer:($operands)' \\\n\t'*::command:_normal'\n", words
+	} else {
+		if (words != "") printf "\t'1:sub-command:(%s)' \\\n", words
+		print operands == "files" ? "\t'*:file:_files'" : operands == "none" ? "\t&& return" : "\t'*:operand: '"
+	}
+}
