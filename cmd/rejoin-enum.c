@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "base/json_filter.h"
 #include "base/loop.h"
 #include "base/opt.h"
 #include "component/component.h"

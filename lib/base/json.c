@@ -1,6 +1,3 @@
-#include <errno.h>
-#include <jq.h>
-#include <jv.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,79 +5,129 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/jsontext.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
-_Static_assert(sizeof(jv) == sizeof(struct json), "a jv is two words");
-_Static_assert(JV_KIND_INVALID == 0, "JSON_ABSENT is an invalid jv");
+enum { INDEX_MIN = 16 };	/* members from which on an object has a table of its names */
 
-static struct json
-wrap(jv v)
+/* Bytes that are shared: a string, a name, a long number. */
+struct json_text {
+	size_t refs, len;
+	char s[];			/* a NUL after them */
+};
+
+struct json_array {
+	size_t refs, n, cap;
+	struct json *v;
+};
+
+struct member {
+	struct json_text *key;
+	struct json value;
+};
+
+struct json_object {
+	size_t refs, n, cap;
+	struct member *v;
+	uint32_t *slots;		/* by the hash of the name: the member plus 1, 0 for none */
+	size_t n_slots;			/* a power of two; 0 while there is no table */
+};
+
+static struct json_text *
+text_new(size_t len)
 {
-	struct json j;
+	struct json_text *t = xrealloc(NULL, sizeof *t + len + 1, 1);
 
-	memcpy(&j, &v, sizeof j);
-	return j;
+	t->refs = 1;
+	t->len = len;
+	t->s[len] = '\0';
+	return t;
 }
 
-static jv
-unwrap(struct json j)
+static struct json_text *
+text_of(const char *s, size_t len)
 {
-	jv v;
+	struct json_text *t = text_new(len);
 
-	memcpy(&v, &j, sizeof v);
-	return v;
+	memcpy(t->s, s, len);
+	return t;
 }
 
-/* libjq consumes its arguments; this gives it a reference of its own. */
-static jv
-lend(struct json j)
+static void
+text_release(struct json_text *t)
 {
-	return jv_copy(unwrap(j));
+	if (--t->refs == 0)
+		free(t);
+}
+
+static void
+array_release(struct json_array *a)
+{
+	if (--a->refs > 0)
+		return;
+	for (size_t i = 0; i < a->n; i++)
+		json_release(&a->v[i]);
+	free(a->v);
+	free(a);
+}
+
+static void
+object_release(struct json_object *o)
+{
+	if (--o->refs > 0)
+		return;
+	for (size_t i = 0; i < o->n; i++) {
+		text_release(o->v[i].key);
+		json_release(&o->v[i].value);
+	}
+	free(o->v);
+	free(o->slots);
+	free(o);
+}
+
+static bool
+has_text(struct json v)
+{
+	return v.kind == JSON_STRING || (v.kind == JSON_NUMBER && v.len == 0);
 }
 
 void
 json_release(struct json *v)
 {
-	jv_free(unwrap(*v));
+	if (has_text(*v))
+		text_release(v->text);
+	else if (v->kind == JSON_ARRAY)
+		array_release(v->array);
+	else if (v->kind == JSON_OBJECT)
+		object_release(v->object);
 	*v = JSON_ABSENT;
 }
 
 struct json
 json_copy(struct json v)
 {
-	return wrap(lend(v));
+	if (has_text(v))
+		v.text->refs++;
+	else if (v.kind == JSON_ARRAY)
+		v.array->refs++;
+	else if (v.kind == JSON_OBJECT)
+		v.object->refs++;
+	return v;
 }
 
 enum json_kind
 json_kind(struct json v)
 {
-	switch (jv_get_kind(unwrap(v))) {
-	case JV_KIND_NULL:
-		return JSON_NULL;
-	case JV_KIND_FALSE:
-		return JSON_FALSE;
-	case JV_KIND_TRUE:
-		return JSON_TRUE;
-	case JV_KIND_NUMBER:
-		return JSON_NUMBER;
-	case JV_KIND_STRING:
-		return JSON_STRING;
-	case JV_KIND_ARRAY:
-		return JSON_ARRAY;
-	case JV_KIND_OBJECT:
-		return JSON_OBJECT;
-	default:
-		return JSON_NONE;
-	}
+	return (enum json_kind)v.kind;
 }
 
 bool
 json_is_object(struct json v)
 {
-	return json_kind(v) == JSON_OBJECT;
+	return v.kind == JSON_OBJECT;
 }
 
 const char *
@@ -92,215 +139,393 @@ json_kind_name(struct json v)
 		[JSON_ARRAY] = "an array", [JSON_OBJECT] = "an object",
 	};
 
-	return names[json_kind(v)];
-}
-
-bool
-json_equal(struct json a, struct json b)
-{
-	return jv_equal(lend(a), lend(b));
-}
-
-/* One value and nothing after it; jv_parse_sized() would quote the whole text in its message. */
-static jv
-parse_one(const char *text, size_t len)
-{
-	struct jv_parser *p = jv_parser_new(0);
-	jv v, more;
-
-	jv_parser_set_buf(p, text, (int)len, 0);
-	v = jv_parser_next(p);
-	if (jv_is_valid(v)) {
-		more = jv_parser_next(p);
-		if (jv_is_valid(more) || jv_invalid_has_msg(jv_copy(more))) {
-			jv_free(v);
-			v = jv_is_valid(more) ?
-			    jv_invalid_with_msg(jv_string("more than one value")) : jv_copy(more);
-		}
-		jv_free(more);
-	}
-	jv_parser_free(p);
-	return v;
-}
-
-int
-json_parse_checked(const char *name, const char *text, size_t len, struct json *out,
-    struct fail *f)
-{
-	const char *sep = name ? ": " : "";
-	jv v, msg;
-	int r;
-
-	name = name ? name : "";
-	if (len > INT32_MAX / 2)
-		return fail_set(f, EXIT_USAGE, "%s%stoo long", name, sep);
-	v = parse_one(text, len);
-	if (jv_is_valid(v)) {
-		*out = wrap(v);
-		return 0;
-	}
-	msg = jv_invalid_get_msg(v);
-	r = fail_set(f, EXIT_USAGE, "%s%sis not JSON: %.200s", name, sep,
-	    jv_get_kind(msg) == JV_KIND_STRING ? jv_string_value(msg) : "no value");
-	jv_free(msg);
-	return r;
-}
-
-int
-json_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f)
-{
-	int r = jsontext_check(name, text, len, f);
-
-	return r < 0 ? r : json_parse_checked(name, text, len, out, f);
-}
-
-int
-json_load(const char *path, int file_flags, size_t max, struct json *out, struct fail *f)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int r = file_load(path, file_flags, max, &b, f);
-
-	return r < 0 ? r : json_parse(path, b.s, b.len, out, f);
+	return names[v.kind];
 }
 
 struct json
 json_null(void)
 {
-	return wrap(jv_null());
+	return (struct json){ .kind = JSON_NULL };
 }
 
 struct json
 json_bool(bool yes)
 {
-	return wrap(jv_bool(yes));
+	return (struct json){ .kind = yes ? JSON_TRUE : JSON_FALSE };
+}
+
+struct json
+json_number_text(const char *spelling, size_t len)
+{
+	struct json v = { .kind = JSON_NUMBER };
+
+	if (len <= sizeof v.digits) {
+		v.len = (uint32_t)len;
+		memcpy(v.digits, spelling, len);
+	} else {
+		v.text = text_of(spelling, len);
+	}
+	return v;
 }
 
 struct json
 json_number(double n)
 {
-	return wrap(jv_number(n));
+	char text[32];
+	int len = 0;
+
+	if (!isfinite(n))
+		return json_null();
+	if (n == floor(n) && fabs(n) < 1e17)
+		len = snprintf(text, sizeof text, "%.0f", n == 0 ? 0.0 : n);
+	for (int digits = 15; len == 0 || (digits <= 17 && strtod(text, NULL) != n); digits++)
+		len = snprintf(text, sizeof text, "%.*g", digits, n);
+	return json_number_text(text, (size_t)len);
 }
 
 struct json
 json_string(const char *s)
 {
-	return wrap(jv_string(s));
+	return json_string_n(s, strlen(s));
 }
 
 struct json
 json_string_n(const char *s, size_t len)
 {
-	return wrap(jv_string_sized(s, (int)len));
+	struct json v = { .kind = JSON_STRING };
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	size_t good = utf8_check(s, len);
+
+	if (good == len) {
+		v.text = text_of(s, len);
+		return v;
+	}
+	for (; good < len; good = utf8_check(s, len)) {
+		buf_add(&b, s, good);
+		buf_puts(&b, "\xef\xbf\xbd");
+		s += good + 1;
+		len -= good + 1;
+	}
+	buf_add(&b, s, len);
+	v.text = text_of(b.s, b.len);
+	return v;
 }
 
 struct json
 json_array(void)
 {
-	return wrap(jv_array());
+	struct json v = { .kind = JSON_ARRAY, .array = xcalloc(1, sizeof *v.array) };
+
+	v.array->refs = 1;
+	return v;
 }
 
 struct json
 json_object(void)
 {
-	return wrap(jv_object());
+	struct json v = { .kind = JSON_OBJECT, .object = xcalloc(1, sizeof *v.object) };
+
+	v.object->refs = 1;
+	return v;
 }
 
 const char *
 json_get_string(struct json v)
 {
-	return json_kind(v) == JSON_STRING ? jv_string_value(unwrap(v)) : NULL;
+	return v.kind == JSON_STRING ? v.text->s : NULL;
 }
 
 size_t
 json_string_len(struct json v)
 {
-	return json_kind(v) == JSON_STRING ? (size_t)jv_string_length_bytes(lend(v)) : 0;
+	return v.kind == JSON_STRING ? v.text->len : 0;
+}
+
+void
+json_get_spelling(struct json v, struct buf *out)
+{
+	if (v.kind == JSON_NUMBER)
+		buf_add(out, v.len ? v.digits : v.text->s, v.len ? v.len : v.text->len);
 }
 
 double
 json_get_number(struct json v)
 {
-	return json_kind(v) == JSON_NUMBER ? jv_number_value(unwrap(v)) : 0;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	json_get_spelling(v, &b);
+	return strtod(b.s, NULL);
+}
+
+/* A number as its significant digits D and an exponent: 0.d1d2d3... * 10^E; no digits for 0. */
+struct decimal {
+	struct buf d;
+	int64_t e;
+	bool negative;
+};
+
+/* The exponent of a spelling, which may have any number of digits. */
+static int64_t
+read_exponent(const char *p)
+{
+	const int64_t most = INT64_MAX / 16;
+	const bool negative = *p == '-';
+	int64_t e = 0;
+
+	for (p += *p == '-' || *p == '+'; *p; p++)
+		e = e > most / 10 ? most : e * 10 + (*p - '0');
+	return negative ? -e : e;
+}
+
+static struct decimal
+decimal_of(struct json v)
+{
+	struct decimal x = { .d = BUF_INIT };
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	bool behind_point = false;
+	const char *p;
+
+	json_get_spelling(v, &text);
+	x.negative = *text.s == '-';
+	for (p = text.s + x.negative; *p && *p != 'e' && *p != 'E'; p++) {
+		if (*p == '.') {
+			behind_point = true;
+			continue;
+		}
+		if (x.d.len || *p != '0')
+			buf_putc(&x.d, *p);
+		x.e += behind_point ? (x.d.len ? 0 : -1) : (x.d.len ? 1 : 0);
+	}
+	if (*p)
+		x.e += read_exponent(p + 1);
+	while (x.d.len && x.d.s[x.d.len - 1] == '0')
+		x.d.s[--x.d.len] = '\0';
+	if (x.d.len == 0) {
+		x.e = 0;
+		x.negative = false;
+	}
+	return x;
+}
+
+static bool
+number_equal(struct json a, struct json b)
+{
+	struct decimal x = decimal_of(a), y = decimal_of(b);
+	bool same = x.negative == y.negative && x.e == y.e && strcmp(x.d.s, y.d.s) == 0;
+
+	buf_release(&x.d);
+	buf_release(&y.d);
+	return same;
 }
 
 bool
 json_get_whole(struct json v, int64_t *out)
 {
-	const double most = 9007199254740992;	/* 2^53 */
-	double d = json_get_number(v);
+	const int64_t most = INT64_C(1) << 53;
+	struct decimal x = decimal_of(v);
+	bool whole = v.kind == JSON_NUMBER && x.e >= (int64_t)x.d.len && x.e <= 16;
 
 	*out = 0;
-	if (json_kind(v) != JSON_NUMBER || !(d >= -most && d <= most) || d != (double)(int64_t)d)
-		return false;	/* NaN, too */
-	*out = (int64_t)d;
-	return true;
+	for (int64_t i = 0; whole && i < x.e; i++)
+		*out = *out * 10 + (i < (int64_t)x.d.len ? x.d.s[i] - '0' : 0);
+	if (!whole || *out > most) {
+		whole = false;
+		*out = 0;
+	}
+	if (x.negative)
+		*out = -*out;
+	buf_release(&x.d);
+	return whole;
 }
 
 size_t
 json_count(struct json v)
 {
-	switch (json_kind(v)) {
-	case JSON_ARRAY:
-		return (size_t)jv_array_length(lend(v));
-	case JSON_OBJECT:
-		return (size_t)jv_object_length(lend(v));
-	default:
-		return 0;
-	}
+	return v.kind == JSON_ARRAY ? v.array->n : v.kind == JSON_OBJECT ? v.object->n : 0;
 }
 
 struct json
 json_at(struct json array, size_t i)
 {
-	return json_kind(array) == JSON_ARRAY ? wrap(jv_array_get(lend(array), (int)i)) : JSON_ABSENT;
+	return i < json_count(array) && array.kind == JSON_ARRAY ? json_copy(array.array->v[i]) : JSON_ABSENT;
+}
+
+static size_t
+key_hash(const char *key, size_t len)
+{
+	return (size_t)hash_bytes(0x6a736f6e, key, len);
+}
+
+/* A new table of the names of O, with room for twice as many. */
+static void
+object_index(struct json_object *o)
+{
+	free(o->slots);
+	for (o->n_slots = 64; o->n_slots < 4 * o->n; )
+		o->n_slots *= 2;
+	o->slots = xcalloc(o->n_slots, sizeof *o->slots);
+	for (size_t i = 0; i < o->n; i++) {
+		size_t k = key_hash(o->v[i].key->s, o->v[i].key->len) & (o->n_slots - 1);
+
+		while (o->slots[k])
+			k = (k + 1) & (o->n_slots - 1);
+		o->slots[k] = (uint32_t)i + 1;
+	}
+}
+
+static bool
+is_key(const struct json_text *t, const char *key, size_t len)
+{
+	return t->len == len && memcmp(t->s, key, len) == 0;
+}
+
+static struct member *
+object_find(struct json_object *o, const char *key, size_t len)
+{
+	if (o->n < INDEX_MIN) {
+		for (size_t i = 0; i < o->n; i++)
+			if (is_key(o->v[i].key, key, len))
+				return &o->v[i];
+		return NULL;
+	}
+	if (o->n_slots < 2 * o->n)
+		object_index(o);
+	for (size_t k = key_hash(key, len) & (o->n_slots - 1); o->slots[k]; k = (k + 1) & (o->n_slots - 1))
+		if (is_key(o->v[o->slots[k] - 1].key, key, len))
+			return &o->v[o->slots[k] - 1];
+	return NULL;
+}
+
+/* Take KEY and VALUE for a member that is not there yet. */
+static void
+object_add(struct json_object *o, struct json_text *key, struct json value)
+{
+	o->v = xgrow(o->v, o->n, &o->cap, sizeof *o->v);
+	o->v[o->n++] = (struct member){ key, value };
+	if (o->n_slots) {
+		size_t k = key_hash(key->s, key->len) & (o->n_slots - 1);
+
+		while (o->slots[k])
+			k = (k + 1) & (o->n_slots - 1);
+		o->slots[k] = (uint32_t)o->n;
+	}
+}
+
+/* Take KEY and VALUE; an earlier value of that name is replaced. */
+static void
+object_put(struct json_object *o, struct json_text *key, struct json value)
+{
+	struct member *m = object_find(o, key->s, key->len);
+
+	if (!m) {
+		object_add(o, key, value);
+		return;
+	}
+	text_release(key);
+	json_release(&m->value);
+	m->value = value;
+}
+
+/* The object of V, which gets a copy of its own where others share it. */
+static struct json_object *
+object_own(struct json *v)
+{
+	struct json_object *o = v->object;
+	struct json copy;
+
+	if (o->refs == 1)
+		return o;
+	copy = json_object();
+	copy.object->v = xrealloc(NULL, o->n, sizeof *o->v);
+	copy.object->n = copy.object->cap = o->n;
+	for (size_t i = 0; i < o->n; i++) {
+		copy.object->v[i] = o->v[i];
+		o->v[i].key->refs++;
+		json_copy(o->v[i].value);
+	}
+	o->refs--;
+	*v = copy;
+	return copy.object;
+}
+
+static struct json_array *
+array_own(struct json *v)
+{
+	struct json_array *a = v->array;
+	struct json copy;
+
+	if (a->refs == 1)
+		return a;
+	copy = json_array();
+	copy.array->v = xrealloc(NULL, a->n, sizeof *a->v);
+	copy.array->n = copy.array->cap = a->n;
+	for (size_t i = 0; i < a->n; i++)
+		copy.array->v[i] = json_copy(a->v[i]);
+	a->refs--;
+	*v = copy;
+	return copy.array;
+}
+
+struct json
+json_get(struct json object, const char *key)
+{
+	struct member *m = json_is_object(object) ? object_find(object.object, key, strlen(key)) : NULL;
+
+	return m ? json_copy(m->value) : JSON_ABSENT;
 }
 
 struct json
 json_take_at(struct json *array, size_t i)
 {
-	struct json v = json_at(*array, i);
+	struct json v = JSON_ABSENT;
 
-	*array = wrap(jv_array_set(unwrap(*array), (int)i, jv_null()));
+	if (array->kind == JSON_ARRAY && i < array->array->n) {
+		struct json_array *a = array_own(array);
+
+		v = a->v[i];
+		a->v[i] = json_null();
+	}
 	return v;
-}
-
-/* A missing member is an invalid jv without a message, which owns nothing. */
-struct json
-json_get(struct json object, const char *key)
-{
-	return json_is_object(object) ? wrap(jv_object_get(lend(object), jv_string(key)))
-	    : JSON_ABSENT;
 }
 
 const char *
 json_get_text(struct json object, const char *key)
 {
-	struct json v = json_get(object, key);
-	const char *s = json_get_string(v);
+	struct member *m = json_is_object(object) ? object_find(object.object, key, strlen(key)) : NULL;
 
-	json_release(&v);	/* OBJECT still holds it */
-	return s;
+	return m ? json_get_string(m->value) : NULL;
 }
 
 void
 json_wipe(struct json object, const char *key)
 {
-	const char *s = json_get_text(object, key);
+	struct member *m = json_is_object(object) ? object_find(object.object, key, strlen(key)) : NULL;
 
-	if (s)
-		explicit_bzero((void *)(uintptr_t)s, strlen(s));
+	if (m && m->value.kind == JSON_STRING)
+		explicit_bzero(m->value.text->s, m->value.text->len);
 }
 
 void
 json_append(struct json *array, struct json value)
 {
-	*array = wrap(jv_array_append(unwrap(*array), unwrap(value)));
+	struct json_array *a = array_own(array);
+
+	a->v = xgrow(a->v, a->n, &a->cap, sizeof *a->v);
+	a->v[a->n++] = value;
 }
 
 void
 json_set(struct json *object, const char *key, struct json value)
 {
-	*object = wrap(jv_object_set(unwrap(*object), jv_string(key), unwrap(value)));
+	struct json_object *o = object_own(object);
+	struct member *m = object_find(o, key, strlen(key));
+
+	if (!m) {
+		object_add(o, text_of(key, strlen(key)), value);
+		return;
+	}
+	json_release(&m->value);
+	m->value = value;
 }
 
 void
@@ -312,184 +537,251 @@ json_set_text(struct json *object, const char *key, const char *text)
 void
 json_remove(struct json *object, const char *key)
 {
-	*object = wrap(jv_object_delete(unwrap(*object), jv_string(key)));
+	struct json_object *o;
+	struct member *m;
+
+	if (!json_is_object(*object) || !object_find(object->object, key, strlen(key)))
+		return;
+	o = object_own(object);
+	m = object_find(o, key, strlen(key));
+	text_release(m->key);
+	json_release(&m->value);
+	memmove(m, m + 1, (size_t)(o->v + o->n - (m + 1)) * sizeof *m);
+	o->n--;
+	free(o->slots);		/* the others have moved */
+	o->slots = NULL;
+	o->n_slots = 0;
+}
+
+static bool
+array_equal(const struct json_array *a, const struct json_array *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->n != b->n || !json_equal(a->v[i], b->v[i]))
+			return false;
+	return a->n == b->n;
+}
+
+static bool
+object_equal(const struct json_object *a, struct json_object *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct member *m = object_find(b, a->v[i].key->s, a->v[i].key->len);
+
+		if (!m || !json_equal(a->v[i].value, m->value))
+			return false;
+	}
+	return true;
+}
+
+bool
+json_equal(struct json a, struct json b)
+{
+	if (a.kind != b.kind)
+		return false;
+	switch (a.kind) {
+	case JSON_NUMBER:
+		return number_equal(a, b);
+	case JSON_STRING:
+		return is_key(a.text, b.text->s, b.text->len);
+	case JSON_ARRAY:
+		return a.array == b.array || array_equal(a.array, b.array);
+	case JSON_OBJECT:
+		return a.object == b.object || object_equal(a.object, b.object);
+	default:
+		return true;
+	}
 }
 
 struct json_iter
 json_begin(struct json object)
 {
-	return (struct json_iter){ .object = json_copy(object), .at = -1 };
+	return (struct json_iter){ .object = json_copy(object) };
 }
 
 void
 json_end(struct json_iter *it)
 {
 	json_release(&it->object);
-	json_release(&it->value);
-	json_release(&it->key_value);
+	it->value = JSON_ABSENT;
+	it->key = NULL;
 }
 
 bool
 json_next(struct json_iter *it)
 {
-	jv o = unwrap(it->object);
-
-	if (it->at >= 0) {
-		jv_free(unwrap(it->value));
-		jv_free(unwrap(it->key_value));
-		it->value = it->key_value = JSON_ABSENT;
-		it->at = jv_object_iter_next(o, it->at);
-	} else if (json_kind(it->object) == JSON_OBJECT) {
-		it->at = jv_object_iter(o);
-	}
-	if (it->at < 0 || !jv_object_iter_valid(o, it->at)) {
+	if (!json_is_object(it->object) || it->at == it->object.object->n) {
 		json_end(it);
 		return false;
 	}
-	it->key_value = wrap(jv_object_iter_key(o, it->at));
-	it->value = wrap(jv_object_iter_value(o, it->at));
-	it->key = jv_string_value(unwrap(it->key_value));
+	it->key = it->object.object->v[it->at].key->s;
+	it->value = it->object.object->v[it->at++].value;
 	return true;
 }
 
-/* Which bytes cannot stand for themselves. */
-static const bool is_special[256] = {
-	[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x7f] = true,
+static struct json_text *
+token_text(const struct jsontext_token *t)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (t->plain)
+		return text_of(t->p, t->n);
+	jsontext_unescape(t->p, t->n, &b);
+	return text_of(b.s, b.len);
+}
+
+static struct json
+token_value(const struct jsontext_token *t)
+{
+	switch (t->kind) {
+	case JSONTEXT_NULL:
+		return json_null();
+	case JSONTEXT_FALSE:
+	case JSONTEXT_TRUE:
+		return json_bool(t->kind == JSONTEXT_TRUE);
+	case JSONTEXT_NUMBER:
+		return json_number_text(t->p, t->n);
+	case JSONTEXT_STRING:
+		return (struct json){ .kind = JSON_STRING, .text = token_text(t) };
+	case JSONTEXT_ARRAY:
+		return json_array();
+	default:
+		return json_object();
+	}
+}
+
+/* The values that are open while a text is read, the outermost first. */
+struct building {
+	struct json open[JSONTEXT_DEPTH_MAX];
+	struct json_text *key[JSONTEXT_DEPTH_MAX];	/* of the member that comes next in each; or NULL */
+	int depth;
+	struct json done;
 };
 
-/* C as libjq's own printing has it, at W; returns what is behind it: at most 6 bytes. */
-static char *
-format_special(unsigned char c, char *w)
-{
-	static const char names[] = "btn?fr", digits[] = "0123456789abcdef";	/* of 8 to 13 */
-
-	*w++ = '\\';
-	if (c == '"' || c == '\\') {
-		*w++ = (char)c;
-	} else if (c >= 8 && c <= 13 && c != '\v') {
-		*w++ = names[c - 8];
-	} else {
-		*w++ = 'u';
-		*w++ = '0';
-		*w++ = '0';
-		*w++ = digits[c >> 4];
-		*w++ = digits[c & 15];
-	}
-	return w;
-}
-
-/* The string V, which is taken: its owner still holds its bytes.  BEFORE is a byte, or 0 for none. */
+/* V, which is taken, is complete: it goes into the value around it. */
 static void
-format_string(jv v, char before, char after, struct buf *out)
+build_put(struct building *b, struct json v)
 {
-	const char *s = jv_string_value(v);
-	const size_t len = (size_t)jv_string_length_bytes(v);
-	size_t n_special = 0;
-	char *w;
+	struct json *in = b->depth ? &b->open[b->depth - 1] : NULL;
 
-	for (size_t i = 0; i < len; i++)
-		n_special += is_special[(unsigned char)s[i]];
-	if (buf_reserve(out, len + 5 * n_special + 4) < 0)
-		return;
-	w = out->s + out->len;
-	if (before)
-		*w++ = before;
-	*w++ = '"';
-	if (n_special == 0)
-		w = mempcpy(w, s, len);
-	else
-		for (const char *end = s + len; s < end; s++)
-			if (!is_special[(unsigned char)*s])
-				*w++ = *s;
-			else
-				w = format_special((unsigned char)*s, w);
-	*w++ = '"';
-	if (after)
-		*w++ = after;
-	*w = '\0';
-	out->len = (size_t)(w - out->s);
-}
-
-/* Whole numbers are most of them, and quick; libjq knows how to print the rest. */
-static void
-format_number(jv v, struct buf *out)
-{
-	double n = jv_number_value(v);
-
-	if (n == floor(n) && fabs(n) < 1e15 && (n != 0 || !signbit(n))) {
-		buf_printf(out, "%lld", (long long)n);
+	if (!in) {
+		b->done = v;
+	} else if (in->kind == JSON_ARRAY) {
+		json_append(in, v);
 	} else {
-		jv s = jv_dump_string(jv_number(n), 0);
-
-		buf_puts(out, jv_string_value(s));
-		jv_free(s);
+		object_put(in->object, b->key[b->depth - 1], v);
+		b->key[b->depth - 1] = NULL;
 	}
 }
 
-static void format(jv v, struct buf *out);
+static void
+build_token(struct building *b, const struct jsontext_token *t)
+{
+	switch (t->kind) {
+	case JSONTEXT_KEY:
+		b->key[b->depth - 1] = token_text(t);
+		break;
+	case JSONTEXT_ARRAY:
+	case JSONTEXT_OBJECT:
+		b->key[b->depth] = NULL;
+		b->open[b->depth++] = token_value(t);
+		break;
+	case JSONTEXT_ARRAY_END:
+	case JSONTEXT_OBJECT_END:
+		b->depth--;
+		build_put(b, b->open[b->depth]);
+		break;
+	default:
+		build_put(b, token_value(t));
+	}
+}
+
+int
+json_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f)
+{
+	struct jsontext_reader r;
+	struct jsontext_token t;
+	struct building b;
+
+	b.depth = 0;
+	b.done = JSON_ABSENT;
+	jsontext_begin(&r, text, len);
+	while (jsontext_next(&r, &t)) {
+		if (t.kind == JSONTEXT_END) {
+			*out = b.done;
+			return 0;
+		}
+		build_token(&b, &t);
+	}
+	while (b.depth > 0) {
+		json_release(&b.open[--b.depth]);
+		if (b.key[b.depth])
+			text_release(b.key[b.depth]);
+	}
+	json_release(&b.done);
+	return jsontext_fail(&r, name, f);
+}
+
+int
+json_load(const char *path, int file_flags, size_t max, struct json *out, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int r = file_load(path, file_flags, max, &b, f);
+
+	return r < 0 ? r : json_parse(path, b.s, b.len, out, f);
+}
 
 static void
-format_array(jv v, struct buf *out)
+format_array(const struct json_array *a, struct buf *out)
 {
-	int n = jv_array_length(jv_copy(v));
-
 	buf_putc(out, '[');
-	for (int i = 0; i < n; i++) {
+	for (size_t i = 0; i < a->n; i++) {
 		if (i > 0)
 			buf_putc(out, ',');
-		format(jv_array_get(jv_copy(v), i), out);
+		json_format(a->v[i], out);
 	}
 	buf_putc(out, ']');
 }
 
 static void
-format_object(jv v, struct buf *out)
+format_object(const struct json_object *o, struct buf *out)
 {
-	char before = '{';
-	int i = jv_object_iter(v);
-
-	for (; jv_object_iter_valid(v, i); i = jv_object_iter_next(v, i)) {
-		format_string(jv_object_iter_key(v, i), before, ':', out);
-		format(jv_object_iter_value(v, i), out);
-		before = ',';
+	buf_putc(out, '{');
+	for (size_t i = 0; i < o->n; i++) {
+		if (i > 0)
+			buf_putc(out, ',');
+		jsontext_quote(o->v[i].key->s, o->v[i].key->len, out);
+		buf_putc(out, ':');
+		json_format(o->v[i].value, out);
 	}
-	buf_puts(out, before == '{' ? "{}" : "}");
-}
-
-/* V is taken, and its owner still holds it: so one reference is always left. */
-static void
-format(jv v, struct buf *out)
-{
-	switch (jv_get_kind(v)) {
-	case JV_KIND_FALSE:
-		buf_puts(out, "false");
-		return;
-	case JV_KIND_TRUE:
-		buf_puts(out, "true");
-		return;
-	case JV_KIND_NUMBER:
-		format_number(v, out);
-		return;
-	case JV_KIND_STRING:
-		format_string(v, 0, 0, out);
-		return;
-	case JV_KIND_ARRAY:
-		format_array(v, out);
-		break;
-	case JV_KIND_OBJECT:
-		format_object(v, out);
-		break;
-	default:
-		buf_puts(out, "null");
-		break;
-	}
-	jv_free(v);
+	buf_putc(out, '}');
 }
 
 void
-json_format(struct json j, struct buf *out)
+json_format(struct json v, struct buf *out)
 {
-	format(lend(j), out);
+	static const char *const words[] = {
+		[JSON_NONE] = "null", [JSON_NULL] = "null", [JSON_FALSE] = "false", [JSON_TRUE] = "true",
+	};
+
+	switch (v.kind) {
+	case JSON_NUMBER:
+		json_get_spelling(v, out);
+		break;
+	case JSON_STRING:
+		jsontext_quote(v.text->s, v.text->len, out);
+		break;
+	case JSON_ARRAY:
+		format_array(v.array, out);
+		break;
+	case JSON_OBJECT:
+		format_object(v.object, out);
+		break;
+	default:
+		buf_puts(out, words[v.kind]);
+	}
 }
 
 void
@@ -523,80 +815,4 @@ json_tame(int fd, struct buf *text)
 	tame.max = text->max;
 	buf_release(text);
 	*text = tame;
-}
-
-struct json_filter {
-	jq_state *jq;
-	struct fail *fail;
-};
-
-static void
-filter_message(void *cookie, jv msg)
-{
-	struct json_filter *p = cookie;
-
-	if (p->fail && !p->fail->text[0] && jv_get_kind(msg) == JV_KIND_STRING)
-		fail_set(p->fail, EXIT_USAGE, "%s", jv_string_value(msg));
-	jv_free(msg);
-}
-
-struct json_filter *
-json_filter_new(const char *program, struct fail *f)
-{
-	struct json_filter *p = xcalloc(1, sizeof *p);
-
-	p->jq = jq_init();
-	if (!p->jq)
-		die(EXIT_TROUBLE, 0, "out of memory");
-	p->fail = f;
-	f->text[0] = f->hint[0] = '\0';
-	jq_set_error_cb(p->jq, filter_message, p);
-	if (jq_compile(p->jq, program)) {
-		p->fail = NULL;
-		return p;
-	}
-	f->text[strcspn(f->text, "\n")] = '\0';
-	f->status = EXIT_USAGE;
-	json_filter_free(p);
-	errno = EINVAL;
-	return NULL;
-}
-
-void
-json_filter_free(struct json_filter *p)
-{
-	if (!p)
-		return;
-	jq_teardown(&p->jq);
-	free(p);
-}
-
-int
-json_filter_first(struct json_filter *p, struct json v, struct json *out, struct fail *f)
-{
-	int r = 0;
-
-	jq_start(p->jq, lend(v), 0);
-	*out = wrap(jq_next(p->jq));
-	if (json_kind(*out) == JSON_NONE && jv_invalid_has_msg(lend(*out))) {
-		jv msg = jv_invalid_get_msg(lend(*out));
-
-		r = fail_set(f, EXIT_USAGE, "%s", jv_get_kind(msg) == JV_KIND_STRING ?
-		    jv_string_value(msg) : "the filter failed");
-		jv_free(msg);
-		json_release(out);
-	}
-	return r;
-}
-
-int
-json_filter_test(struct json_filter *p, struct json v, struct fail *f)
-{
-	struct json out;
-	int r = json_filter_first(p, v, &out, f);
-
-	if (r == 0)
-		r = json_kind(out) > JSON_FALSE;
-	json_release(&out);
-	return r;
 }

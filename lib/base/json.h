@@ -1,14 +1,17 @@
 /*
- * json - JSON values, by libjq.
+ * json - JSON values: read, built, changed, compared and written.
+ *
+ * The reader and the writer are base/jsontext.h, which says what is accepted.
+ * Of two members with one name the last one wins, at the place of the first.
+ * Members stay in the order in which they were read or set.  A number keeps
+ * its spelling from json_parse() to json_format().
  *
  * A struct json is a value with its reference; it may be passed and stored as
  * it is.  Functions borrow their arguments unless they say that they take
  * them, and what they return is the caller's: json_release() it once, or give
- * it to a function that takes it.  Numbers are doubles.  A value that is not
- * there has the kind JSON_NONE and needs no release.
- *
- * Text from outside must be UTF-8 and nested at most 256 deep; of two members
- * with one name the last wins.
+ * it to a function that takes it.  Values are shared and copied when one of
+ * several references changes them; they belong to one thread.  A value that is
+ * not there has the kind JSON_NONE and needs no release.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -20,8 +23,16 @@
 #include "base/buf.h"
 #include "base/fail.h"
 
+/* Open so that values can be passed without allocation; only json.c looks inside. */
 struct json {
-	uint64_t opaque[2];	/* libjq's jv */
+	uint32_t kind;		/* enum json_kind */
+	uint32_t len;		/* of a number that fits into DIGITS; else 0 */
+	union {
+		char digits[8];
+		struct json_text *text;
+		struct json_array *array;
+		struct json_object *object;
+	};
 };
 
 enum json_kind {
@@ -32,17 +43,13 @@ enum json_kind {
 #define _cleanup_json_	__attribute__((cleanup(json_release)))
 
 /* Not there; for the initialisation of a local with _cleanup_json_. */
-#define JSON_ABSENT	((struct json){ { 0, 0 } })
+#define JSON_ABSENT	((struct json){ .kind = 0 })
 
 /*
  * The one value that the LEN bytes of TEXT are; blanks around it are allowed.
  * F says what is wrong, after NAME and a colon (NULL for no name): EXIT_USAGE.
  */
 int json_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f);
-
-/* The same for a text that jsontext_check() found right, or for a part of one. */
-int json_parse_checked(const char *name, const char *text, size_t len, struct json *out,
-    struct fail *f);
 
 /* A file as file_load() reads it, parsed. */
 int json_load(const char *path, int file_flags, size_t max, struct json *out, struct fail *f);
@@ -54,11 +61,14 @@ struct json json_copy(struct json v);
 enum json_kind json_kind(struct json v);
 bool json_is_object(struct json v);
 const char *json_kind_name(struct json v);	/* "a number", "an array", ... */
+
+/* Numbers are equal where their values are: 1, 1.0 and 10e-1; objects in any order of members. */
 bool json_equal(struct json a, struct json b);
 
 struct json json_null(void);
 struct json json_bool(bool yes);
-struct json json_number(double n);
+struct json json_number(double n);		/* the shortest spelling; null where N is no finite number */
+struct json json_number_text(const char *spelling, size_t len);	/* which must be a JSON number */
 struct json json_string(const char *s);		/* invalid UTF-8 in it becomes U+FFFD */
 struct json json_string_n(const char *s, size_t len);
 struct json json_array(void);
@@ -67,17 +77,22 @@ struct json json_object(void);
 /* A string's bytes, borrowed as long as V lives; NULL where it is no string. */
 const char *json_get_string(struct json v);
 size_t json_string_len(struct json v);		/* they may hold NUL */
-double json_get_number(struct json v);		/* 0 where it is none */
 
-/* A number as a whole one, at most 2^53 either way: what a double holds exactly. */
-bool json_get_whole(struct json v, int64_t *out);	/* false where it is none; *OUT is then 0 */
+/* The nearest double; 0 where V is no number. */
+double json_get_number(struct json v);
+
+/* A number as it was spelled, added to OUT; nothing where V is none. */
+void json_get_spelling(struct json v, struct buf *out);
+
+/* A whole number, however spelled, of at most 2^53 either way; false where V is none, *OUT is then 0. */
+bool json_get_whole(struct json v, int64_t *out);
 
 /* An array's element, an object's member; JSON_NONE where there is none. */
 size_t json_count(struct json v);		/* of elements, of members; else 0 */
 struct json json_at(struct json array, size_t i);
 struct json json_get(struct json object, const char *key);
 
-/* The I-th element, taken out: null is left in its place.  What is alone is changed without a copy. */
+/* The I-th element, taken out: null is left in its place.  An array with one reference is changed without a copy. */
 struct json json_take_at(struct json *array, size_t i);
 
 /* OBJECT's string member KEY, borrowed as long as OBJECT lives unchanged; NULL for none. */
@@ -94,38 +109,28 @@ void json_remove(struct json *object, const char *key);
 
 /*
  * for (struct json_iter it = json_begin(v); json_next(&it); ) ... it.key, it.value
- * KEY and VALUE are borrowed until the next step; a loop left early calls json_end().
+ * KEY and VALUE are borrowed until json_end(), which json_next() calls at the end; a loop
+ * that is left early calls it.  OBJECT may be changed meanwhile: the loop sees it as it was.
  */
 struct json_iter {
-	struct json object, value, key_value;
+	struct json object, value;
 	const char *key;
-	int at;
+	size_t at;
 };
 struct json_iter json_begin(struct json object);
 bool json_next(struct json_iter *it);
 void json_end(struct json_iter *it);
 
-/* Compact text, as jq -c prints it, added to OUT. */
+/* Compact text, as base/jsontext.h has it, added to OUT. */
 void json_format(struct json v, struct buf *out);
 
 /* Compact, a newline after it, written to stdout (stdio). */
 void json_print(struct json v);
 
 /*
- * Where FD is a terminal, have escapes for what JSON lets stand in TEXT and a
+ * Where FD is a terminal, escape in TEXT the characters that JSON allows and a
  * terminal obeys, see base/utf8.h.
  */
 void json_tame(int fd, struct buf *text);
-
-/* A jq program: NULL with F filled (EXIT_USAGE) where it does not compile. */
-struct json_filter;
-struct json_filter *json_filter_new(const char *program, struct fail *f);
-void json_filter_free(struct json_filter *p);
-
-/* Its first output for V, JSON_NONE where it has none; < 0 where it fails. */
-int json_filter_first(struct json_filter *p, struct json v, struct json *out, struct fail *f);
-
-/* 1 where its first output for V is neither false nor null, 0 where it is or there is none, < 0 where it fails. */
-int json_filter_test(struct json_filter *p, struct json v, struct fail *f);
 
 #endif

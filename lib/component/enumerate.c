@@ -306,7 +306,7 @@ add_entries(struct enumeration *e, size_t at)
 		}
 		add_item(e, &(struct enumerated){ .owner = e, .component = entry->component,
 		    .udev = entry->udev, .probe = entry->probe, .id = inventory_id(inv, k),
-		    .text = entry->text_len ? inv->texts.s + entry->text : NULL,
+		    .text = entry->text_len ? inv->text.s + entry->text : NULL,
 		    .text_len = entry->text_len, .inventory = at, .entry = k,
 		    .has_data_file = entry->has_data_file });
 		entry->component = entry->udev = entry->probe = JSON_ABSENT;
@@ -455,7 +455,7 @@ enumerated_record(const struct enumerated *c)
 	struct fail f;
 
 	if (c->text)
-		json_parse_checked(NULL, c->text, c->text_len, &v, &f);
+		json_parse(NULL, c->text, c->text_len, &v, &f);
 	else
 		v = json_copy(c->component);
 	component_set_state(&v, c->state);

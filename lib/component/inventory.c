@@ -19,14 +19,14 @@ inventory_where(const char *path, size_t i, const char *id, struct buf *out)
 const char *
 inventory_id(const struct inventory *inv, size_t i)
 {
-	return inv->texts.s + inv->entries[i].id;
+	return inv->ids.s + inv->entries[i].id;
 }
 
 /* What an entry's members were found to be. */
 struct reading {
 	struct inventory_entry *entry;
 	const char *id;		/* borrowed from the component */
-	bool has_ours, has_state;
+	bool has_ours;
 };
 
 static bool
@@ -124,8 +124,6 @@ read_member(const struct json_iter *it, struct reading *r, const char *where, st
 		return err;
 	if (strcmp(it->key, "id") == 0)
 		r->id = json_get_string(it->value);
-	else if (strcmp(it->key, "state") == 0)
-		r->has_state = true;
 	else if (strcmp(it->key, "properties") == 0)
 		return read_properties(it->value, r, where, f);
 	return 0;
@@ -187,9 +185,9 @@ new_entry(struct inventory *inv)
 static void
 keep_id(struct inventory *inv, struct inventory_entry *e, const char *id, size_t len)
 {
-	e->id = inv->texts.len;
-	buf_add(&inv->texts, id, len);
-	buf_add(&inv->texts, "", 1);
+	e->id = inv->ids.len;
+	buf_add(&inv->ids, id, len);
+	buf_add(&inv->ids, "", 1);
 }
 
 /* COMPONENT, which is taken, becomes an entry. */
@@ -207,11 +205,6 @@ add_entry(struct inventory *inv, struct json component, struct fail *f)
 		json_remove(&e->component, "udev");
 		json_remove(&e->component, "each");
 		json_remove(&e->component, "probe");
-	} else if (!r.has_state && !e->has_data_file) {
-		e->text = inv->texts.len;
-		json_format(component, &inv->texts);
-		e->text_len = inv->texts.len - e->text;
-		json_release(&e->component);
 	}
 	return 0;
 }
@@ -227,7 +220,8 @@ is_plain_member(const struct jsontext_member *m, const char *name)
 	if (is_ours(name) || strcmp(name, "state") == 0)
 		return false;
 	if (component_is_text_member(name))
-		return *m->value == '"' && m->value_len <= COMPONENT_TEXT_MAX + 2;
+		return *m->value == '"' && m->value_len <= COMPONENT_TEXT_MAX + 2 &&
+		    !memchr(m->value, '\\', m->value_len);
 	if (strcmp(name, "properties") != 0)
 		return true;
 	n = *m->value == '{' ? jsontext_members(m->value, m->value_len, p, PROPERTIES_MAX) : -1;
@@ -238,40 +232,33 @@ is_plain_member(const struct jsontext_member *m, const char *name)
 }
 
 /*
- * The quick way, for TEXT that is known to be JSON: an entry that is plain, and
- * stands there as we would print it.  False where it is not, or may not be.
+ * The quick way, for the compact TEXT of an entry in INV->TEXT.  False where it
+ * is not plain, or is plain only for those who understand escapes.
  */
 static bool
 add_plain_entry(struct inventory *inv, const char *text, size_t len)
 {
-	enum { LOOKED_AT_MAX = 32, KEY_MAX = 17 };
-	struct jsontext_member m[LOOKED_AT_MAX], *id = NULL;
-	const size_t begin = inv->texts.len;
+	enum { MEMBERS_MAX = 32, KEY_MAX = 17 };
+	struct jsontext_member m[MEMBERS_MAX], *id = NULL;
+	int n = *text == '{' ? jsontext_members(text, len, m, MEMBERS_MAX) : -1;
 	struct inventory_entry *e;
-	bool is_plain = jsontext_compact(text, len, &inv->texts);
-	const char *compact = inv->texts.s + begin;
-	int n = is_plain && *compact == '{' ?
-	    jsontext_members(compact, inv->texts.len - begin, m, LOOKED_AT_MAX) : -1;
 
-	for (int i = 0; i < n && is_plain; i++) {
+	for (int i = 0; i < n; i++) {
 		char name[KEY_MAX] = "";	/* no name that matters is longer */
 
 		if (m[i].key_len < sizeof name)
 			memcpy(name, m[i].key, m[i].key_len);
-		is_plain = is_plain_member(&m[i], name);
+		if (!is_plain_member(&m[i], name))
+			return false;
 		if (strcmp(name, "id") == 0)
 			id = &m[i];
 	}
-	if (n < 0 || !is_plain || !id || id->value_len == 2) {
-		inv->texts.len = begin;
+	if (!id || id->value_len == 2)
 		return false;
-	}
 	e = new_entry(inv);
-	e->text = begin;
-	e->text_len = inv->texts.len - begin;
-	/* the id's bytes are in the buffer that is going to grow */
-	buf_reserve(&inv->texts, id->value_len);
-	keep_id(inv, e, inv->texts.s + begin + (id->value + 1 - compact), id->value_len - 2);
+	e->text = (size_t)(text - inv->text.s);
+	e->text_len = len;
+	keep_id(inv, e, id->value + 1, id->value_len - 2);
 	return true;
 }
 
@@ -283,7 +270,7 @@ check_count(const struct inventory *inv, size_t n, struct fail *f)
 }
 
 static int
-read_texts(struct inventory *inv, const struct jsontext_split *s, struct fail *f)
+read_elements(struct inventory *inv, const struct jsontext_split *s, struct fail *f)
 {
 	int err = check_count(inv, s->n, f);
 
@@ -292,27 +279,21 @@ read_texts(struct inventory *inv, const struct jsontext_split *s, struct fail *f
 		size_t len;
 		const char *text = jsontext_element(s, i, &len);
 
-		if (json_parse_checked(NULL, text, len, &component, f) < 0) {
-			/* the message names a line, which is to be one of the file */
-			_cleanup_buf_ struct buf where = BUF_INIT;
-
-			inventory_where(inv->path, i, NULL, &where);
-			return json_parse_checked(where.s, s->text, s->len, &component, f);
-		}
 		if (add_plain_entry(inv, text, len))
-			json_release(&component);
-		else
+			continue;
+		err = json_parse(inv->path, text, len, &component, f);
+		if (err == 0)
 			err = add_entry(inv, component, f);
 	}
 	return err;
 }
 
-/* The text as a whole, where it cannot be split or is wrong. */
+/* The text as a whole, where it cannot be split: "components" is missing, or there twice. */
 static int
 read_whole(struct inventory *inv, const char *text, size_t len, struct fail *f)
 {
 	_cleanup_json_ struct json root = JSON_ABSENT, list = JSON_ABSENT;
-	int err = json_parse_checked(inv->path, text, len, &root, f);
+	int err = json_parse(inv->path, text, len, &root, f);
 	size_t n;
 
 	if (err < 0)
@@ -339,13 +320,13 @@ inventory_parse(const char *path, const char *text, size_t len, struct inventory
 	struct inventory inv = INVENTORY_INIT;
 	struct jsontext_split split = JSONTEXT_SPLIT_INIT;
 	int r = len > INVENTORY_MAX ? fail_set(f, EXIT_USAGE, "%s: too long", path)
-	    : jsontext_check(path, text, len, f);
+	    : jsontext_compact(path, text, len, &inv.text, f);
 
 	inv.path = xstrdup(path);
-	if (r == 0 && jsontext_split(text, len, "components", &split))
-		r = read_texts(&inv, &split, f);
+	if (r == 0 && jsontext_split(inv.text.s, inv.text.len, "components", &split))
+		r = read_elements(&inv, &split, f);
 	else if (r == 0)
-		r = read_whole(&inv, text, len, f);
+		r = read_whole(&inv, inv.text.s, inv.text.len, f);
 	jsontext_split_release(&split);
 	if (r < 0) {
 		inventory_release(&inv);
@@ -397,6 +378,7 @@ inventory_release(struct inventory *inv)
 		entry_release(&inv->entries[i]);
 	free(inv->entries);
 	free(inv->path);
-	buf_release(&inv->texts);
+	buf_release(&inv->text);
+	buf_release(&inv->ids);
 	*inv = (struct inventory)INVENTORY_INIT;
 }

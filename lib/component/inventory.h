@@ -38,18 +38,19 @@ struct inventory_entry {
 	struct json probe;	/* an array of strings, or JSON_ABSENT */
 	bool each;		/* with UDEV: a template */
 	bool has_data_file;	/* "path" and "firmwareDataFile" */
-	size_t id, text;	/* where in the inventory's TEXTS they are */
-	size_t text_len;	/* of a plain one; else 0 */
+	size_t id;		/* where in the inventory's IDS it is */
+	size_t text, text_len;	/* of a plain one: where in the inventory's TEXT; else 0 */
 };
 
 struct inventory {
 	char *path;
 	struct inventory_entry *entries;
 	size_t n, cap;
-	struct buf texts;	/* ids, each with its NUL, and compact JSON */
+	struct buf text;	/* of the file, compact (base/jsontext.h) */
+	struct buf ids;		/* each with its NUL */
 };
 
-#define INVENTORY_INIT	{ NULL, NULL, 0, 0, BUF_INIT }
+#define INVENTORY_INIT	{ NULL, NULL, 0, 0, BUF_INIT, BUF_INIT }
 
 /* Borrowed with INV. */
 const char *inventory_id(const struct inventory *inv, size_t i);

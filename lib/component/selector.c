@@ -19,15 +19,13 @@ selector_parse(const char *text, struct json *selector, struct fail *f)
 	return 0;
 }
 
-/* A key that holds a NUL is no C string, and no member that we could ask for. */
 static bool
 member_matches(const struct json_iter *it, struct json component)
 {
 	struct json member;
 	bool yes;
 
-	if (json_kind(it->value) != JSON_STRING || json_string_len(it->value) == 0 ||
-	    !*it->key || strlen(it->key) != json_string_len(it->key_value))
+	if (json_string_len(it->value) == 0 || !*it->key)
 		return false;
 	member = json_get(component, it->key);
 	yes = json_kind(member) == JSON_STRING && json_equal(member, it->value);

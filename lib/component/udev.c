@@ -112,7 +112,7 @@ udev_check_match(struct json match, const char *where, struct fail *f)
 	for (it = json_begin(match); r == 0 && json_next(&it); ) {
 		const char *pattern = json_get_string(it.value);
 
-		if (!udev_is_name(it.key) || strlen(it.key) != json_string_len(it.key_value))
+		if (!udev_is_name(it.key))
 			r = fail_set(f, EXIT_USAGE, "%s: udev: '%.100s' is neither a property's "
 			    "name nor attr:NAME", where, it.key);
 		else if (!pattern)

@@ -16,6 +16,7 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "base/json_filter.h"
 #include "deploy/workdirs.h"
 #include "deploy/goal.h"
 #include "deploy/plan.h"

@@ -17,7 +17,7 @@ for n in 10000 100000; do
 	done
 	jq -s 'map(.results) | [0, 1] as $both | [$both[] as $c | map(.[$c] | .user + .system) | min]' \
 		"$dir/$n".[0-9]* >"$dir/$n"
-	printf "rejoin-enum, %'d components without data files\tjq -c '.components[]'\t%s x\t<= 0.6 x\n" "$n" \
+	printf "rejoin-enum, %'d components without data files\tjq -c '.components[]'\t%s x\t<= 0.25 x\n" "$n" \
 		"$(jq '.[0] / .[1] * 100 | round / 100' "$dir/$n")"
 done
 printf 'the same\tten times fewer\t%s x\tlinear\n' \

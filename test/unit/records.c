@@ -79,11 +79,10 @@ main(void)
 		{ "{\"id\":\"a\"}\n{\"id\":\"b\"}\n", "[a][b]" },
 		{ "{\"id\":\"a\"}\r\n{\"id\":\"b\"}", "[a][b]" },
 		{ "{\"id\":\"a\"}\nnonsense\n\n{\"id\":\"c\"}\n{\"id\":5}\n",
-		    "[a]{line 2: is not JSON: Invalid literal at EOF at line 1, column 8}[c]"
+		    "[a]{line 2: is not JSON: unexpected character at column 1}[c]"
 		    "{line 5: id is a number, not a string}" },
 		{ "[]\n", "{line 1: is an array, not an object}" },
-		{ "{\"id\":\"a\"", "{line 1: is not JSON: Unfinished JSON term at EOF at line 1, "
-		    "column 9}" },
+		{ "{\"id\":\"a\"", "{line 1: is not JSON: unfinished value at column 10}" },
 	};
 	struct buf big = BUF_INIT;
 	int bad = 0;
