@@ -3,6 +3,7 @@
 
 #include "agent/http_call.h"
 #include "base/http.h"
+#include "base/http_run.h"
 #include "base/secret.h"
 #include "base/xalloc.h"
 
@@ -46,7 +47,7 @@ http_call_make(const struct profile_http *h, int64_t timeout_ms, struct fail *f)
 	http_name(h->url, &name);
 	e = http_run(&q, &r, NULL, f);
 	if (e == 0)
-		e = http_judge(&r, name.s, f);
+		e = http_response_check(&r, name.s, f);
 	http_response_release(&r);
 	return e;
 }

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,12 +10,20 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
-#include "base/io.h"
 #include "base/utf8.h"
 
 static const char *name = "?", *tag;
 static enum diag_level level = DIAG_NORMAL;
 static bool syslogged, stamped;
+
+/* A descriptor opened later must not become standard error.  A stream that was closed still fails when used. */
+static void
+fill_standard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			return;
+}
 
 void
 diag_init(char *argv[])
@@ -24,7 +33,7 @@ diag_init(char *argv[])
 	if (slash)
 		argv[0] = slash + 1;
 	name = argv[0];
-	io_fill_standard();
+	fill_standard_streams();
 	stamped = getenv("REJOIN_STAMP") && *getenv("REJOIN_STAMP");
 }
 

@@ -15,14 +15,6 @@ io_closep(int *fd)
 	errno = e;
 }
 
-void
-io_fill_standard(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
-			return;
-}
-
 int
 io_open(const char *name)
 {

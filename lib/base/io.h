@@ -17,12 +17,6 @@
 #define _cleanup_fd_	__attribute__((cleanup(io_closep)))
 void io_closep(int *fd);
 
-/*
- * Have descriptors 0 to 2 stand for something, so that nothing opened later is
- * taken for them.  One that was closed still cannot be read or written.
- */
-void io_fill_standard(void);
-
 /* NAME for reading, close-on-exec; a copy of standard input for "-". */
 int io_open(const char *name);
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/http.h"
+#include "base/http_run.h"
 #include "base/num.h"
 #include "base/secret.h"
 #include "base/xalloc.h"
@@ -116,7 +117,7 @@ refused(const struct http_response *r, const char *name, struct fail *f)
 {
 	_cleanup_buf_ struct buf why = BUF_INIT;
 	struct fail plain;
-	int e = http_judge(r, name, &plain);
+	int e = http_response_check(r, name, &plain);
 
 	if (e == 0)
 		return 0;
@@ -128,12 +129,12 @@ refused(const struct http_response *r, const char *name, struct fail *f)
 static int64_t
 wait_ms(const struct http_response *r)
 {
-	const char *reset = http_header(r, "X-RateLimit-Reset");
+	const char *reset = http_response_header(r, "X-RateLimit-Reset");
 	int64_t ms = 0;
 	uint32_t jitter = 0;
 
 	if (!reset)
-		reset = http_header(r, "Retry-After");
+		reset = http_response_header(r, "Retry-After");
 	if (reset && num_parse(reset, 0, INT32_MAX, &ms) == 0 && ms < 100)
 		ms *= 1000;
 	ms = ms < WAIT_MIN_MS ? WAIT_MIN_MS : ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms;

@@ -231,7 +231,7 @@ on_done(const struct http_response *r, const struct fail *why, void *cookie)
 	}
 	if (why)
 		f = *why;
-	else if (http_judge(r, imp_url(s->spec->imp), &f) == 0)
+	else if (http_response_check(r, imp_url(s->spec->imp), &f) == 0)
 		fail_set(&f, EXIT_TROUBLE, "%s: the server ended the log stream", imp_url(s->spec->imp));
 	if (f.status == EXIT_DENIED || f.status == EXIT_USAGE)
 		f.status = EXIT_TROUBLE;	/* the stream's id may have lost its worth: there is a new one to be had */

@@ -104,7 +104,7 @@ static int
 take_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 {
 	struct events *e = cookie;
-	const char *type = http_header(r, "Content-Type");
+	const char *type = http_response_header(r, "Content-Type");
 
 	if (n == 0) {
 		e->is_stream = type && strncasecmp(type, "text/event-stream", 17) == 0;
@@ -160,7 +160,7 @@ on_done(const struct http_response *r, const struct fail *why, void *cookie)
 	}
 	if (why)
 		f = *why;
-	else if (http_judge(r, e->name.s, &f) == 0)
+	else if (http_response_check(r, e->name.s, &f) == 0)
 		fail_set(&f, EXIT_TROUBLE, "%s: the server ended the connection", e->name.s);
 	if (is_for_good(r->status) && e->sse.id.len && !e->refused_id && r->status != 401 && r->status != 403) {
 		e->refused_id = true;	/* perhaps it is the id that it does not like */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/http.h"
+#include "base/http_run.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 
@@ -284,11 +285,11 @@ main(void)
 	check(q, "/big", "200!3 /big: more than 20000 bytes");
 	check(plain, "/busy", "429 busy");
 	buf_add(&r.headers, "A: b\0X-RateLimit-Reset:  7\0Other: x", 36);
-	assert(strcmp(http_header(&r, "x-ratelimit-reset"), "7") == 0 && !http_header(&r, "Othe"));
+	assert(strcmp(http_response_header(&r, "x-ratelimit-reset"), "7") == 0 && !http_response_header(&r, "Othe"));
 	r.status = 429;
-	assert(http_judge(&r, "url", &f) < 0 && f.status == EXIT_BUSY && strstr(f.text, "url: HTTP 429"));
+	assert(http_response_check(&r, "url", &f) < 0 && f.status == EXIT_BUSY && strstr(f.text, "url: HTTP 429"));
 	r.status = 204;
-	assert(http_judge(&r, "url", &f) == 0);
+	assert(http_response_check(&r, "url", &f) == 0);
 	http_response_release(&r);
 	check_stream(0);
 	check_stream(3);
