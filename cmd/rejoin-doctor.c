@@ -119,7 +119,7 @@ print_list(void)
 static void
 write_out(struct buf *out)
 {
-	json_tame(STDOUT_FILENO, out);
+	json_sanitize(STDOUT_FILENO, out);
 	fwrite(out->s, 1, out->len, stdout);
 }
 

@@ -110,24 +110,24 @@ is_meant(struct enumerator *e, struct json c)
 static void
 write_out(struct enumerator *e)
 {
-	json_tame(STDOUT_FILENO, &e->out);
+	json_sanitize(STDOUT_FILENO, &e->out);
 	fwrite(e->out.s, 1, e->out.len, stdout);
 	buf_reset(&e->out);
 }
 
 static void
-list(const struct enumerated *found, void *cookie)
+list(const struct enumerate_item *found, void *cookie)
 {
 	struct enumerator *e = cookie;
 	_cleanup_json_ struct json c = JSON_ABSENT;
 
-	if (!e->all && enumerated_state(found) == COMPONENT_OFFLINE)
+	if (!e->all && enumerate_state(found) == COMPONENT_OFFLINE)
 		return;
 	if (e->format == LISTING_JSONL && !is_choosy(e)) {
-		enumerated_format(found, &e->out);
+		enumerate_format(found, &e->out);
 		buf_putc(&e->out, '\n');
 	} else {
-		c = enumerated_record(found);
+		c = enumerate_record(found);
 		if (!is_meant(e, c))
 			return;
 		listing_add(e->listing, c);

@@ -20,7 +20,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "component/listing.h"
-#include "component/supply.h"
+#include "component/component_source.h"
 #include "deploy/agent_config.h"
 #include "deploy/batch.h"
 
@@ -69,12 +69,12 @@ struct tool {
 	struct criteria_spec ask;
 	bool missing, has_format, complete;
 	enum listing_format format;
-	struct supply_spec from;
+	struct component_source_spec from;
 	struct batch_spec how;
 	struct criteria criteria;
 	struct agent_config config;
 	struct loop *loop;
-	struct supply *supply;
+	struct component_source *supply;
 	struct batch *batch;
 	struct listing *listing;
 	struct buf out;
@@ -106,7 +106,7 @@ next_component(struct json *c, void *cookie)
 {
 	const struct tool *t = cookie;
 
-	return supply_next(t->supply, c);
+	return component_source_next(t->supply, c);
 }
 
 static void
@@ -114,13 +114,13 @@ rest(bool wants, bool is_idle, void *cookie)
 {
 	struct tool *t = cookie;
 
-	supply_want(t->supply, wants);
-	if (wants && is_idle && supply_is_at_end(t->supply)) {
+	component_source_want(t->supply, wants);
+	if (wants && is_idle && component_source_is_at_end(t->supply)) {
 		listing_end(t->listing);
 		t->complete = true;
 		loop_stop(t->loop, 0);
 	}
-	json_tame(STDOUT_FILENO, &t->out);
+	json_sanitize(STDOUT_FILENO, &t->out);
 	fwrite(t->out.s, 1, t->out.len, stdout);
 	buf_reset(&t->out);
 	if (fflush(stdout) != 0)
@@ -144,7 +144,7 @@ run(struct tool *t)
 	signal(SIGPIPE, SIG_IGN);
 	t->listing = listing_new(t->format, &columns, &t->out);
 	t->batch = batch_new(t->loop, &t->how);
-	t->supply = supply_open(t->loop, &t->from);
+	t->supply = component_source_open(t->loop, &t->from);
 	loop_run(t->loop);
 }
 
@@ -157,7 +157,7 @@ clean_up(struct tool *t)
 	criteria_release(&t->criteria);
 	if (!t->signo)
 		return;
-	supply_close(t->supply);
+	component_source_close(t->supply);
 	loop_free(t->loop);	/* its signals are no longer blocked */
 	raise(t->signo);
 }
@@ -261,7 +261,7 @@ set_source(struct tool *t, char *operands[])
 static enum exit_status
 outcome(const struct tool *t)
 {
-	enum exit_status worst = supply_status(t->supply);
+	enum exit_status worst = component_source_status(t->supply);
 
 	if (worst > EXIT_NO)
 		return worst;

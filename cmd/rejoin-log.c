@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/profile.h"
-#include "base/ask.h"
+#include "base/progress_signal.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/xalloc.h"
@@ -143,7 +143,7 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	struct causal_count count = { 0 };
 	struct progress progress = { &set->run, &count };
 	struct picture *pic;
-	struct ask *ask;
+	struct progress_signal *ask;
 	struct render out;
 
 	if (once)
@@ -156,9 +156,9 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 		all->v[i]->idle = s->last ? NULL : flush;
 		all->v[i]->cookie = &out;
 	}
-	ask = ask_begin(tell_progress, &progress);
+	ask = progress_signal_begin(tell_progress, &progress);
 	run_merge(&set->run, all, &out, &count);
-	ask_end(ask);
+	progress_signal_end(ask);
 	render_flush(&out);
 	if (out.w.error)
 		die(EXIT_TROUBLE, out.w.error, "standard output");

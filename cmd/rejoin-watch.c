@@ -23,7 +23,7 @@
 #include "base/opt.h"
 #include "base/sdnotify.h"
 #include "base/xalloc.h"
-#include "component/outlet.h"
+#include "component/event_sink.h"
 #include "component/watcher.h"
 
 enum { OPT_POLL = OPT_OWN, OPT_RESCAN, OPT_SETTLE, OPT_STATE, OPT_TREE, OPT_UDEV };
@@ -61,7 +61,7 @@ struct watch {
 	char *const *command;		/* NULL for none */
 	struct loop *loop;
 	struct watcher *watcher;
-	struct outlet *outlet;
+	struct event_sink *outlet;
 	struct loop_stage stop;
 	int status;
 };
@@ -79,7 +79,7 @@ offer(struct json events, void *cookie)
 		json_format(e, &text);
 		buf_putc(&text, '\n');
 	}
-	outlet_hand(w->outlet, text.s, text.len);
+	event_sink_write(w->outlet, text.s, text.len);
 }
 
 static void
@@ -146,8 +146,8 @@ on_signal(void *cookie)
 static void
 run(struct watch *w)
 {
-	const struct watcher_tell tell = { offer, problem, ready, end, w };
-	const struct outlet_tell outlet_tell = { acted, stdout_broken, w };
+	const struct watcher_callbacks tell = { offer, problem, ready, end, w };
+	const struct event_sink_callbacks outlet_tell = { acted, stdout_broken, w };
 	struct fail f;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -159,12 +159,12 @@ run(struct watch *w)
 	w->watcher = watcher_new(w->loop, &w->spec, &tell, &f);
 	if (!w->watcher)
 		fail_die(&f);
-	w->outlet = outlet_new(w->loop, w->command, &outlet_tell);
+	w->outlet = event_sink_new(w->loop, w->command, &outlet_tell);
 	loop_stage_add(w->loop, &w->stop);
 	loop_signal(w->loop, SIGINT, on_signal, w);
 	loop_signal(w->loop, SIGTERM, on_signal, w);
 	w->status = loop_run(w->loop);
-	outlet_free(w->outlet);
+	event_sink_free(w->outlet);
 	watcher_free(w->watcher);
 	loop_free(w->loop);
 }
@@ -175,7 +175,7 @@ add_match(struct watch *w, const char *text)
 	struct json m = JSON_ABSENT;
 	struct fail f;
 
-	if (edge_parse_match(text, &m, &f) < 0)
+	if (trigger_parse_match(text, &m, &f) < 0)
 		opt_misused("--udev: %s", f.text);
 	json_append(&w->spec.edges.matches, m);
 }

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "agent/access.h"
-#include "base/owner.h"
+#include "base/uidname.h"
 #include "base/xalloc.h"
 
 int
 access_explain(const char *path, struct fail *f)
 {
-	char owner[OWNER_NAME], group[OWNER_NAME], user[OWNER_NAME], ours[OWNER_NAME], advice[2 * OWNER_NAME + 80];
+	char owner[UIDNAME_MAX], group[UIDNAME_MAX], user[UIDNAME_MAX], ours[UIDNAME_MAX], advice[2 * UIDNAME_MAX + 80];
 	struct stat st;
 
 	if (lstat(path, &st) < 0) {
@@ -24,8 +24,8 @@ access_explain(const char *path, struct fail *f)
 		return strcmp(dir, path) == 0 ? fail_errno(f, EACCES, "%s", path) :
 		    access_explain(dir, f);
 	}
-	owner_user(st.st_uid, owner);
-	owner_group(st.st_gid, group);
+	uidname_user(st.st_uid, owner);
+	uidname_group(st.st_gid, group);
 	if (!(st.st_mode & S_IWGRP))
 		snprintf(advice, sizeof advice, "run as %s%s%s", st.st_uid ? owner : "root",
 		    st.st_uid ? " or root" : "", S_ISFIFO(st.st_mode) ?
@@ -35,5 +35,5 @@ access_explain(const char *path, struct fail *f)
 		    group);
 	return fail_set(f, EXIT_DENIED, "%s: permission denied: mode %04o, owner %s, group %s, but "
 	    "the caller is %s with the effective group %s; %s", path, st.st_mode & 07777, owner,
-	    group, owner_user(geteuid(), user), owner_group(getegid(), ours), advice);
+	    group, uidname_user(geteuid(), user), uidname_group(getegid(), ours), advice);
 }

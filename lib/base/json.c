@@ -791,12 +791,12 @@ json_print(struct json v)
 
 	json_format(v, &b);
 	buf_putc(&b, '\n');
-	json_tame(STDOUT_FILENO, &b);
+	json_sanitize(STDOUT_FILENO, &b);
 	fwrite(b.s, 1, b.len, stdout);
 }
 
 void
-json_tame(int fd, struct buf *text)
+json_sanitize(int fd, struct buf *text)
 {
 	struct buf tame = BUF_INIT;
 

@@ -131,6 +131,6 @@ void json_print(struct json v);
  * Where FD is a terminal, escape in TEXT the characters that JSON allows and a
  * terminal obeys, see base/utf8.h.
  */
-void json_tame(int fd, struct buf *text);
+void json_sanitize(int fd, struct buf *text);
 
 #endif

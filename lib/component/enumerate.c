@@ -14,7 +14,7 @@
 #include "component/udev.h"
 
 /* A component on its way into the list. */
-struct enumerated {
+struct enumerate_item {
 	struct enumeration *owner;
 	struct json component, udev, probe;
 	const char *text;		/* instead of COMPONENT: its members but the state */
@@ -36,10 +36,10 @@ struct enumeration {
 	struct enumerate_spec spec;	/* its paths are not used after the start */
 	enumerate_done *done;
 	void *cookie;
-	struct enumerated *items;
+	struct enumerate_item *items;
 	size_t n, cap;
-	struct udev_look *look;
-	struct probes *probes;
+	struct udev_scan *look;
+	struct probe_pool *probes;
 	size_t n_probing;
 	struct loop_timer end;
 	enum exit_status worst;
@@ -55,17 +55,17 @@ problem(struct enumeration *e, const struct fail *f)
 }
 
 static void
-where(const struct enumerated *i, struct buf *out)
+where(const struct enumerate_item *i, struct buf *out)
 {
 	inventory_where(i->owner->inventories[i->inventory].path, i->entry, i->id, out);
 	if (i->device)
 		buf_printf(out, " (%s)", i->device);
 }
 
-static void item_problem(struct enumerated *i, enum exit_status status, const char *fmt, ...) PRINTF(3, 4);
+static void item_problem(struct enumerate_item *i, enum exit_status status, const char *fmt, ...) PRINTF(3, 4);
 
 static void
-item_problem(struct enumerated *i, enum exit_status status, const char *fmt, ...)
+item_problem(struct enumerate_item *i, enum exit_status status, const char *fmt, ...)
 {
 	_cleanup_buf_ struct buf at = BUF_INIT;
 	char text[sizeof ((struct fail *)NULL)->text];
@@ -82,7 +82,7 @@ item_problem(struct enumerated *i, enum exit_status status, const char *fmt, ...
 
 /* Everything that says how it is here must agree: offline is the last word, then unreadable. */
 static void
-decide(struct enumerated *i, enum component_state state, const char *reason)
+decide(struct enumerate_item *i, enum component_state state, const char *reason)
 {
 	if (i->state == COMPONENT_OFFLINE || state == COMPONENT_ONLINE ||
 	    (i->state == COMPONENT_UNREADABLE && state == COMPONENT_UNREADABLE))
@@ -95,7 +95,7 @@ decide(struct enumerated *i, enum component_state state, const char *reason)
 }
 
 static void
-item_release(struct enumerated *i)
+item_release(struct enumerate_item *i)
 {
 	json_release(&i->component);
 	json_release(&i->udev);
@@ -104,8 +104,8 @@ item_release(struct enumerated *i)
 	free(i->reason);
 }
 
-static struct enumerated *
-add_item(struct enumeration *e, const struct enumerated *model)
+static struct enumerate_item *
+add_item(struct enumeration *e, const struct enumerate_item *model)
 {
 	e->items = xgrow(e->items, e->n, &e->cap, sizeof *e->items);
 	e->items[e->n] = *model;
@@ -129,7 +129,7 @@ is_reserved(const char *key)
  * not choose its own update, so it is another component for nobody.
  */
 static void
-merge(struct enumerated *i, struct json data, const char *source)
+merge(struct enumerate_item *i, struct json data, const char *source)
 {
 	const char *id = json_get_text(data, "id");
 	struct json_iter it;
@@ -153,7 +153,7 @@ merge(struct enumerated *i, struct json data, const char *source)
 
 /* The data file's path, from the inventory's directory where it is relative. */
 static char *
-data_file(const struct enumerated *i)
+data_file(const struct enumerate_item *i)
 {
 	_cleanup_json_ struct json p = json_get(i->component, "properties");
 	const char *dir = json_get_text(p, "path"), *name = json_get_text(p, "firmwareDataFile");
@@ -168,7 +168,7 @@ data_file(const struct enumerated *i)
 }
 
 static void
-look_at_data_file(struct enumerated *i)
+look_at_data_file(struct enumerate_item *i)
 {
 	_cleanup_free_ char *path = i->has_data_file ? data_file(i) : NULL;
 	_cleanup_json_ struct json data = JSON_ABSENT;
@@ -189,22 +189,22 @@ look_at_data_file(struct enumerated *i)
 }
 
 static void
-look_at_devices(struct enumerated *i)
+look_at_devices(struct enumerate_item *i)
 {
 	struct enumeration *e = i->owner;
 
 	if (json_kind(i->udev) == JSON_NONE)
 		return;
 	if (!e->look)
-		e->look = udev_look_new();
-	if (udev_look_match(e->look, i->udev, NULL, NULL) == 0)
+		e->look = udev_scan_new();
+	if (udev_scan_match(e->look, i->udev, NULL, NULL) == 0)
 		decide(i, COMPONENT_OFFLINE, "no device matches");
 }
 
 static void
 probed(enum component_state state, struct json members, const char *reason, void *cookie)
 {
-	struct enumerated *i = cookie;
+	struct enumerate_item *i = cookie;
 	struct enumeration *e = i->owner;
 
 	if (state != COMPONENT_ONLINE)
@@ -217,7 +217,7 @@ probed(enum component_state state, struct json members, const char *reason, void
 
 /* A state of its own counts where nothing tells how the component is here. */
 static void
-take_own_state(struct enumerated *i)
+take_own_state(struct enumerate_item *i)
 {
 	if (!i->text && !i->has_data_file && !i->device && json_kind(i->udev) == JSON_NONE &&
 	    json_kind(i->probe) == JSON_NONE)
@@ -226,7 +226,7 @@ take_own_state(struct enumerated *i)
 
 /* The cheap looks first; what is not here need not be asked. */
 static void
-look_at(struct enumerated *i)
+look_at(struct enumerate_item *i)
 {
 	struct enumeration *e = i->owner;
 
@@ -237,9 +237,9 @@ look_at(struct enumerated *i)
 	if (i->state == COMPONENT_OFFLINE || json_kind(i->probe) == JSON_NONE)
 		return;
 	if (!e->probes)
-		e->probes = probes_new(e->loop, e->spec.probe_timeout_ms);
+		e->probes = probe_pool_new(e->loop, e->spec.probe_timeout_ms);
 	e->n_probing++;
-	probes_add(e->probes, i->probe, probed, i);
+	probe_pool_add(e->probes, i->probe, probed, i);
 }
 
 struct expansion {
@@ -260,7 +260,7 @@ add_device(const struct udev_found *d, void *cookie)
 {
 	struct expansion *x = cookie;
 	const struct inventory_entry *entry = x->entry;
-	struct enumerated i = { .owner = x->e, .id = json_get_text(entry->component, "id"),
+	struct enumerate_item i = { .owner = x->e, .id = json_get_text(entry->component, "id"),
 	    .inventory = x->inventory, .entry = x->at, .has_data_file = entry->has_data_file,
 	    .device = xstrdup(udev_found_path(d)) };
 	union { const struct udev_found *in; void *out; } device = { d };
@@ -275,7 +275,7 @@ add_device(const struct udev_found *d, void *cookie)
 	i.probe = json_get(i.component, "probe");
 	json_remove(&i.component, "probe");
 	if (json_get_text(i.component, "id") && *json_get_text(i.component, "id")) {
-		struct enumerated *added;
+		struct enumerate_item *added;
 
 		i.id = json_get_text(i.component, "id");
 		added = add_item(x->e, &i);
@@ -300,11 +300,11 @@ add_entries(struct enumeration *e, size_t at)
 			struct expansion x = { e, entry, at, k };
 
 			if (!e->look)
-				e->look = udev_look_new();
-			udev_look_match(e->look, entry->udev, add_device, &x);
+				e->look = udev_scan_new();
+			udev_scan_match(e->look, entry->udev, add_device, &x);
 			continue;
 		}
-		add_item(e, &(struct enumerated){ .owner = e, .component = entry->component,
+		add_item(e, &(struct enumerate_item){ .owner = e, .component = entry->component,
 		    .udev = entry->udev, .probe = entry->probe, .id = inventory_id(inv, k),
 		    .text = entry->text_len ? inv->text.s + entry->text : NULL,
 		    .text_len = entry->text_len, .inventory = at, .entry = k,
@@ -317,7 +317,7 @@ add_entries(struct enumeration *e, size_t at)
 static int
 compare(const void *a, const void *b)
 {
-	const struct enumerated *x = a, *y = b;
+	const struct enumerate_item *x = a, *y = b;
 	int c = strcmp(x->id, y->id);
 
 	if (c == 0)
@@ -363,7 +363,7 @@ next_named(const struct enumeration *e, size_t i, size_t end)
 static bool
 refuse_one(struct enumeration *e)
 {
-	struct enumerated *first = NULL, *again = NULL;
+	struct enumerate_item *first = NULL, *again = NULL;
 	_cleanup_buf_ struct buf at = BUF_INIT;
 
 	for (size_t i = 0, end; i < e->n; i = end) {
@@ -392,11 +392,11 @@ static void
 settle_devices(struct enumeration *e)
 {
 	for (size_t i = 0, end; i < e->n; i = end) {
-		struct enumerated *first = &e->items[i];
+		struct enumerate_item *first = &e->items[i];
 
 		end = end_of_group(e, i);
 		for (size_t k = i + 1; k < end; k++) {
-			struct enumerated *again = &e->items[k];
+			struct enumerate_item *again = &e->items[k];
 			_cleanup_buf_ struct buf text = BUF_INIT;
 
 			if (!again->device)
@@ -430,8 +430,8 @@ static void
 enumeration_free(struct enumeration *e)
 {
 	loop_timer_stop(e->loop, &e->end);
-	probes_free(e->probes);
-	udev_look_free(e->look);
+	probe_pool_free(e->probes);
+	udev_scan_free(e->look);
 	for (size_t i = 0; i < e->n; i++)
 		item_release(&e->items[i]);
 	free(e->items);
@@ -443,13 +443,13 @@ enumeration_free(struct enumeration *e)
 }
 
 enum component_state
-enumerated_state(const struct enumerated *c)
+enumerate_state(const struct enumerate_item *c)
 {
 	return c->state;
 }
 
 struct json
-enumerated_record(const struct enumerated *c)
+enumerate_record(const struct enumerate_item *c)
 {
 	struct json v = JSON_ABSENT;
 	struct fail f;
@@ -465,7 +465,7 @@ enumerated_record(const struct enumerated *c)
 }
 
 void
-enumerated_format(const struct enumerated *c, struct buf *out)
+enumerate_format(const struct enumerate_item *c, struct buf *out)
 {
 	_cleanup_json_ struct json v = JSON_ABSENT;
 
@@ -477,7 +477,7 @@ enumerated_format(const struct enumerated *c, struct buf *out)
 		buf_puts(out, "\"}");
 		return;
 	}
-	v = enumerated_record(c);
+	v = enumerate_record(c);
 	json_format(v, out);
 }
 
@@ -493,7 +493,7 @@ hand_over(void *cookie)
 		if (e->spec.each)
 			e->spec.each(&e->items[i], e->spec.cookie);
 		else
-			json_append(&components, enumerated_record(&e->items[i]));
+			json_append(&components, enumerate_record(&e->items[i]));
 	e->done(components, e->worst, e->cookie);
 	enumeration_free(e);
 }

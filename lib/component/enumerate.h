@@ -23,15 +23,15 @@
 #include "component/component.h"
 
 /* One of the components found, borrowed for the call that it is handed to. */
-struct enumerated;
+struct enumerate_item;
 
-enum component_state enumerated_state(const struct enumerated *c);
+enum component_state enumerate_state(const struct enumerate_item *c);
 
 /* Its record, the caller's. */
-struct json enumerated_record(const struct enumerated *c);
+struct json enumerate_record(const struct enumerate_item *c);
 
 /* The same as compact JSON, added to OUT: where that is all that is wanted, it costs less. */
-void enumerated_format(const struct enumerated *c, struct buf *out);
+void enumerate_format(const struct enumerate_item *c, struct buf *out);
 
 struct enumerate_spec {
 	char *const *inventories;	/* paths, NULL-terminated */
@@ -44,7 +44,7 @@ struct enumerate_spec {
 	 */
 	void (*problem)(const struct fail *f, void *cookie);
 	/* Where this is not NULL, it is told of each component in turn, and no array is made. */
-	void (*each)(const struct enumerated *c, void *cookie);
+	void (*each)(const struct enumerate_item *c, void *cookie);
 	void *cookie;			/* for PROBLEM and EACH */
 };
 

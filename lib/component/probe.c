@@ -10,7 +10,7 @@
 enum { GRACE_MS = 100 };
 
 struct probe {
-	struct probes *owner;
+	struct probe_pool *owner;
 	struct spawn *spawn;	/* while it runs */
 	struct json argv;
 	probe_done *done;
@@ -18,11 +18,11 @@ struct probe {
 	struct probe *next;	/* of those that wait */
 };
 
-struct probes {
+struct probe_pool {
 	struct loop *loop;
 	int64_t timeout_ms;
 	struct probe *first, **last;		/* waiting */
-	struct probe *running[PROBES_AT_A_TIME];
+	struct probe *running[PROBE_POOL_SIZE];
 	size_t n_running, n_started;
 };
 
@@ -33,10 +33,10 @@ probe_free(struct probe *p)
 	free(p);
 }
 
-struct probes *
-probes_new(struct loop *l, int64_t timeout_ms)
+struct probe_pool *
+probe_pool_new(struct loop *l, int64_t timeout_ms)
 {
-	struct probes *ps = xcalloc(1, sizeof *ps);
+	struct probe_pool *ps = xcalloc(1, sizeof *ps);
 
 	ps->loop = l;
 	ps->timeout_ms = timeout_ms > 0 ? timeout_ms : PROBE_TIMEOUT_MS;
@@ -77,13 +77,13 @@ read_members(const struct spawn_result *r, struct json *members, struct buf *rea
 	return reason->len == 0;
 }
 
-static void launch(struct probes *ps);
+static void launch(struct probe_pool *ps);
 
 static void
 ended(const struct spawn_result *r, void *cookie)
 {
 	struct probe *p = cookie;
-	struct probes *ps = p->owner;
+	struct probe_pool *ps = p->owner;
 	_cleanup_json_ struct json members = JSON_ABSENT;
 	_cleanup_buf_ struct buf reason = BUF_INIT;
 	enum component_state state = COMPONENT_UNREADABLE;
@@ -107,7 +107,7 @@ ended(const struct spawn_result *r, void *cookie)
 }
 
 static void
-start(struct probes *ps, struct probe *p)
+start(struct probe_pool *ps, struct probe *p)
 {
 	const size_t n = json_count(p->argv);
 	_cleanup_free_ char **argv = xcalloc(n + 1, sizeof *argv);
@@ -132,9 +132,9 @@ start(struct probes *ps, struct probe *p)
 }
 
 static void
-launch(struct probes *ps)
+launch(struct probe_pool *ps)
 {
-	while (ps->first && ps->n_running < PROBES_AT_A_TIME) {
+	while (ps->first && ps->n_running < PROBE_POOL_SIZE) {
 		struct probe *p = ps->first;
 
 		ps->first = p->next;
@@ -145,7 +145,7 @@ launch(struct probes *ps)
 }
 
 void
-probes_add(struct probes *ps, struct json argv, probe_done *done, void *cookie)
+probe_pool_add(struct probe_pool *ps, struct json argv, probe_done *done, void *cookie)
 {
 	struct probe *p = xcalloc(1, sizeof *p);
 
@@ -156,7 +156,7 @@ probes_add(struct probes *ps, struct json argv, probe_done *done, void *cookie)
 }
 
 void
-probes_free(struct probes *ps)
+probe_pool_free(struct probe_pool *ps)
 {
 	if (!ps)
 		return;

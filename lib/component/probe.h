@@ -14,9 +14,9 @@
 #include "base/loop.h"
 #include "component/component.h"
 
-enum { PROBE_TIMEOUT_MS = 5000, PROBES_AT_A_TIME = 16 };
+enum { PROBE_TIMEOUT_MS = 5000, PROBE_POOL_SIZE = 16 };
 
-struct probes;
+struct probe_pool;
 
 /*
  * Told once a probe: MEMBERS is what it printed, or JSON_ABSENT; REASON is why
@@ -25,12 +25,12 @@ struct probes;
 typedef void probe_done(enum component_state state, struct json members, const char *reason,
     void *cookie);
 
-struct probes *probes_new(struct loop *l, int64_t timeout_ms);
+struct probe_pool *probe_pool_new(struct loop *l, int64_t timeout_ms);
 
 /* Run ARGV, an array of strings, when its turn comes; it is kept. */
-void probes_add(struct probes *p, struct json argv, probe_done *done, void *cookie);
+void probe_pool_add(struct probe_pool *p, struct json argv, probe_done *done, void *cookie);
 
 /* Those that still run are killed, and nobody is told any more. */
-void probes_free(struct probes *p);
+void probe_pool_free(struct probe_pool *p);
 
 #endif

@@ -178,7 +178,7 @@ struct shelf {
 	size_t n, cap;
 };
 
-struct udev_look {
+struct udev_scan {
 	struct udev *udev;
 	struct shelf *shelves;
 	size_t n, cap;
@@ -194,17 +194,17 @@ library(void)
 	return u;
 }
 
-struct udev_look *
-udev_look_new(void)
+struct udev_scan *
+udev_scan_new(void)
 {
-	struct udev_look *l = xcalloc(1, sizeof *l);
+	struct udev_scan *l = xcalloc(1, sizeof *l);
 
 	l->udev = library();
 	return l;
 }
 
 void
-udev_look_free(struct udev_look *l)
+udev_scan_free(struct udev_scan *l)
 {
 	if (!l)
 		return;
@@ -220,7 +220,7 @@ udev_look_free(struct udev_look *l)
 }
 
 static void
-fill(struct udev_look *l, struct shelf *s)
+fill(struct udev_scan *l, struct shelf *s)
 {
 	struct udev_enumerate *e = udev_enumerate_new(l->udev);
 	struct udev_list_entry *entry;
@@ -244,7 +244,7 @@ fill(struct udev_look *l, struct shelf *s)
 }
 
 static const struct shelf *
-shelf(struct udev_look *l, const char *subsystem)
+shelf(struct udev_scan *l, const char *subsystem)
 {
 	struct shelf *s;
 
@@ -262,7 +262,7 @@ shelf(struct udev_look *l, const char *subsystem)
 }
 
 int
-udev_look_match(struct udev_look *l, struct json match, udev_found_fn *fn, void *cookie)
+udev_scan_match(struct udev_scan *l, struct json match, udev_found_fn *fn, void *cookie)
 {
 	const struct shelf *s = shelf(l, json_get_text(match, "SUBSYSTEM"));
 	int n = 0;

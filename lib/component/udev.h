@@ -40,15 +40,15 @@ bool udev_matches(struct json match, const struct udev_found *d);
  * One look at the devices: each subsystem is read when it is first asked for,
  * and not again.
  */
-struct udev_look;
+struct udev_scan;
 
-struct udev_look *udev_look_new(void);
-void udev_look_free(struct udev_look *l);
+struct udev_scan *udev_scan_new(void);
+void udev_scan_free(struct udev_scan *l);
 
 typedef void udev_found_fn(const struct udev_found *d, void *cookie);
 
 /* Call FN, where it is one, for each device that matches, in the order of their paths; returns how many. */
-int udev_look_match(struct udev_look *l, struct json match, udev_found_fn *fn, void *cookie);
+int udev_scan_match(struct udev_scan *l, struct json match, udev_found_fn *fn, void *cookie);
 
 /*
  * The monitor: a descriptor that is readable when udev has processed an event.

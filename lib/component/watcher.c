@@ -22,8 +22,8 @@ enum stage {
 struct watcher {
 	struct loop *loop;
 	struct watcher_spec spec;
-	struct watcher_tell tell;
-	struct edges *edges;
+	struct watcher_callbacks tell;
+	struct trigger_set *edges;
 	struct enumeration *look;
 	enum stage stage;
 	struct json before, after;	/* acted on; seen at this look */
@@ -265,7 +265,7 @@ begin_look(struct watcher *w)
 		w->cause = TAKE_PTR(w->next_cause);
 	}
 	if (w->edges)
-		edges_refresh(w->edges);
+		trigger_set_refresh(w->edges);
 	w->look = enumerate_start(w->loop, &spec, looked, w);
 }
 
@@ -345,15 +345,15 @@ stop_listening(void *cookie)
 	watcher_stop(w);
 	loop_timer_stop(w->loop, &w->watchdog);
 	if (w->edges)
-		edges_stop(w->edges);
+		trigger_set_stop(w->edges);
 }
 
 struct watcher *
-watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watcher_tell *tell,
+watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watcher_callbacks *tell,
     struct fail *f)
 {
 	struct watcher *w = xcalloc(1, sizeof *w);
-	const struct edges_hear hear = { edge, edges_ready, edges_problem, deaf, w };
+	const struct trigger_callbacks hear = { edge, edges_ready, edges_problem, deaf, w };
 	int r;
 
 	*w = (struct watcher){
@@ -378,7 +378,7 @@ watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watche
 	if (!w->is_known)
 		w->before = json_object();
 	if (!spec->once)
-		w->edges = edges_new(l, &spec->edges, &hear);
+		w->edges = trigger_set_new(l, &spec->edges, &hear);
 	loop_timer_set(l, &w->settle, 0);
 	loop_stage_add(l, &w->shutdown);
 	return w;
@@ -391,7 +391,7 @@ watcher_free(struct watcher *w)
 		return;
 	stop_listening(w);
 	loop_stage_remove(w->loop, &w->shutdown);
-	edges_free(w->edges);
+	trigger_set_free(w->edges);
 	json_release(&w->before);
 	json_release(&w->after);
 	json_release(&w->said);

@@ -20,10 +20,10 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "base/loop.h"
-#include "component/edge.h"
+#include "component/trigger.h"
 
 struct watcher_spec {
-	struct edges_spec edges;	/* its inventories and group are those looked at */
+	struct trigger_spec edges;	/* its inventories and group are those looked at */
 	const char *state;		/* the snapshot's file; NULL for none */
 	int64_t settle_ms;		/* quiet for so long; at most WATCHER_UNSETTLED times that */
 	int64_t rescan_ms, poll_ms;	/* 0 for never */
@@ -33,7 +33,7 @@ struct watcher_spec {
 
 enum { WATCHER_UNSETTLED = 10 };
 
-struct watcher_tell {
+struct watcher_callbacks {
 	/* Act on EVENTS (never none), an array; watcher_acted() when done. */
 	void (*offer)(struct json events, void *cookie);
 	/* What is wrong (or, EXIT_OK, just odd); not said again while it stays so. */
@@ -49,7 +49,7 @@ struct watcher;
 
 /* NULL with F filled where the state file is none.  SPEC and L must live as long. */
 struct watcher *watcher_new(struct loop *l, const struct watcher_spec *spec,
-    const struct watcher_tell *tell, struct fail *f);
+    const struct watcher_callbacks *tell, struct fail *f);
 
 /* What was offered was acted on, or not: WHY for the user. */
 void watcher_acted(struct watcher *w, bool acted, const char *why);

@@ -11,7 +11,7 @@
 #include "agent/fifo.h"
 #include "base/io.h"
 #include "base/lock.h"
-#include "base/owner.h"
+#include "base/uidname.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
 #include "doctor/repair.h"
@@ -43,17 +43,17 @@ test_owner(struct exam *x, const struct stat *st)
 {
 	const struct profile *p = x->profile;
 	const char *path = p->retry.path;
-	char owner[OWNER_NAME], group[OWNER_NAME];
+	char owner[UIDNAME_MAX], group[UIDNAME_MAX];
 
 	if (!is_owner_right(p, st)) {
-		exam_fail(x, path, "belongs to %s, not to %s", owner_user(st->st_uid, owner),
+		exam_fail(x, path, "belongs to %s, not to %s", uidname_user(st->st_uid, owner),
 		    p->user ? p->user : "root or the caller");
 		exam_advise(x, "see who made it; then chown %s %s, or correct [agent] user in %s",
 		    p->user ? p->user : "root", path, p->file);
 		return false;
 	}
 	if (p->gid != (gid_t)-1 && st->st_gid != p->gid) {
-		exam_fail(x, path, "is of the group %s, not of %s", owner_group(st->st_gid, group),
+		exam_fail(x, path, "is of the group %s, not of %s", uidname_group(st->st_gid, group),
 		    p->group);
 		exam_advise(x, "chgrp %s %s, or rejoin-doctor --fix fifo", p->group, path);
 		exam_offer_fix(x, WRONG_GROUP);

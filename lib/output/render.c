@@ -109,7 +109,7 @@ put_tame_json(struct render *r, struct writer *w, struct source *s, const struct
 	jsonl_record(&r->jsonl, &line, s, x);
 	buf_add(&b, line.buf, line.len);
 	writer_release(&line);
-	json_tame(STDOUT_FILENO, &b);
+	json_sanitize(STDOUT_FILENO, &b);
 	writer_put(w, b.s, b.len);
 }
 

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/lock.h"
-#include "base/owner.h"
+#include "base/uidname.h"
 #include "retry/method.h"
 #include "retry/retry.h"
 
@@ -141,12 +141,12 @@ is_held_by_foreigner(int fd, char holder[HOLDER_TEXT])
 		return false;
 	n = fd_owners_find(fd, owners, OWNERS_MAX, &hidden);
 	for (size_t i = 0; i < n && i < OWNERS_MAX; i++) {
-		char name[OWNER_NAME];
+		char name[UIDNAME_MAX];
 
 		if (!owners[i].locks || owners[i].uid == 0 || owners[i].uid == (uid_t)-1)
 			continue;
 		snprintf(holder, HOLDER_TEXT, "process %jd (%s) of user %s", (intmax_t)owners[i].pid,
-		    owners[i].command, owner_user(owners[i].uid, name));
+		    owners[i].command, uidname_user(owners[i].uid, name));
 		return true;
 	}
 	return false;

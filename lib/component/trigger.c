@@ -8,9 +8,9 @@
 
 #include "base/filewatch.h"
 #include "base/xalloc.h"
-#include "component/edge.h"
+#include "component/trigger.h"
 #include "component/inventory.h"
-#include "component/tree.h"
+#include "component/directory_monitor.h"
 #include "component/udev.h"
 
 enum { INVENTORY_POLL_MS = 5000 };	/* where its file cannot be watched */
@@ -25,13 +25,13 @@ struct signature {
 
 enum place { ON_THE_WAY = 1, IS_PLACE };
 
-struct edges {
+struct trigger_set {
 	struct loop *loop;
-	struct edges_spec spec;
-	struct edges_hear hear;
+	struct trigger_spec spec;
+	struct trigger_callbacks callbacks;
 	struct json matches;		/* those in use */
 	struct udev_listener *udev;	/* NULL for none */
-	struct tree *tree;		/* NULL for none */
+	struct directory_monitor *tree;		/* NULL for none */
 	struct filewatch *filewatch;	/* of the inventories */
 	struct signature *signatures;	/* of each inventory */
 	/* following: */
@@ -42,7 +42,7 @@ struct edges {
 };
 
 int
-edge_parse_match(const char *text, struct json *match, struct fail *f)
+trigger_parse_match(const char *text, struct json *match, struct fail *f)
 {
 	_cleanup_json_ struct json out = json_object();
 	_cleanup_free_ char *copy = xstrdup(text);
@@ -77,27 +77,27 @@ edge_parse_match(const char *text, struct json *match, struct fail *f)
 static void
 udev_event(const struct udev_found *d, const char *action, void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 	_cleanup_free_ char *cause = xasprintf("udev:%s:%s", action, udev_found_path(d));
 
-	e->hear.edge(cause, e->hear.cookie);
+	e->callbacks.edge(cause, e->callbacks.cookie);
 }
 
 static void
 udev_readable(int fd, short events, void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 	int r;
 
 	(void)fd, (void)events;
 	while ((r = udev_listener_next(e->udev, e->matches, udev_event, e)) > 0)
 		;
 	if (r == -ENOBUFS)
-		e->hear.edge("udev", e->hear.cookie);
+		e->callbacks.edge("udev", e->callbacks.cookie);
 }
 
 static void
-listen_to_devices(struct edges *e)
+listen_to_devices(struct trigger_set *e)
 {
 	struct fail f;
 
@@ -105,12 +105,12 @@ listen_to_devices(struct edges *e)
 		return;
 	e->udev = udev_listener_new(&f);
 	if (!e->udev) {
-		e->hear.problem(f.text, e->hear.cookie);
+		e->callbacks.problem(f.text, e->callbacks.cookie);
 		return;
 	}
 	if (access("/run/udev/control", F_OK) < 0)
-		e->hear.problem("udev: systemd-udevd does not run; until it does, devices are "
-		    "seen only by looking", e->hear.cookie);
+		e->callbacks.problem("udev: systemd-udevd does not run; until it does, devices are "
+		    "seen only by looking", e->callbacks.cookie);
 	loop_watch(e->loop, udev_listener_fd(e->udev), POLLIN, udev_readable, e);
 }
 
@@ -140,7 +140,7 @@ squeeze(char *path)
 
 /* Does PATH matter to those who follow: a place, something in one, or on the way to it? */
 static bool
-matters(struct edges *e, const char *path)
+matters(struct trigger_set *e, const char *path)
 {
 	_cleanup_free_ char *p = xstrdup(path), *dir = NULL;
 	struct json v;
@@ -166,50 +166,50 @@ matters(struct edges *e, const char *path)
 static void
 tree_edge(const char *path, void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 	_cleanup_free_ char *cause = path ? xasprintf("tree:%s", path) : xstrdup("tree");
 
 	if (!path || !e->spec.follow || matters(e, path))
-		e->hear.edge(cause, e->hear.cookie);
+		e->callbacks.edge(cause, e->callbacks.cookie);
 }
 
 static void
 tell_ready(void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 
 	if (!e->told_ready)
-		e->hear.ready(e->hear.cookie);
+		e->callbacks.ready(e->callbacks.cookie);
 	e->told_ready = true;
 }
 
 static void
 tree_problem(const char *text, void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 
-	e->hear.problem(text, e->hear.cookie);
+	e->callbacks.problem(text, e->callbacks.cookie);
 }
 
 static void
 tree_missing(void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 
-	e->hear.deaf(e->hear.cookie);
+	e->callbacks.deaf(e->callbacks.cookie);
 }
 
 static void
-listen_to_trees(struct edges *e, char *const *dirs)
+listen_to_trees(struct trigger_set *e, char *const *dirs)
 {
-	const struct tree_hear hear = {
+	const struct directory_monitor_callbacks callbacks = {
 		tree_edge, tell_ready, tree_problem, tree_missing, e,
 	};
 
 	if (e->tree)
-		tree_set_dirs(e->tree, dirs);
+		directory_monitor_set_dirs(e->tree, dirs);
 	else if (*dirs)
-		e->tree = tree_new(e->loop, dirs, !e->spec.follow, &hear);
+		e->tree = directory_monitor_new(e->loop, dirs, !e->spec.follow, &callbacks);
 }
 
 static bool
@@ -287,7 +287,7 @@ place_of(struct json component)
 
 /* What INVENTORY names, added to what is listened to. */
 static void
-follow_inventory(struct edges *e, const char *path)
+follow_inventory(struct trigger_set *e, const char *path)
 {
 	struct inventory inv = INVENTORY_INIT;
 	struct fail f;		/* whoever looks will say it */
@@ -306,7 +306,7 @@ follow_inventory(struct edges *e, const char *path)
 }
 
 static bool
-inventories_changed(struct edges *e)
+inventories_changed(struct trigger_set *e)
 {
 	bool changed = false;
 
@@ -327,7 +327,7 @@ inventories_changed(struct edges *e)
 }
 
 static void
-follow_inventories(struct edges *e)
+follow_inventories(struct trigger_set *e)
 {
 	json_release(&e->matches);
 	json_release(&e->places);
@@ -340,7 +340,7 @@ follow_inventories(struct edges *e)
 
 /* Go with the places as they are there now. */
 static void
-follow_places(struct edges *e)
+follow_places(struct trigger_set *e)
 {
 	_cleanup_json_ struct json watch = json_object();
 	char **dirs;
@@ -361,7 +361,7 @@ follow_places(struct edges *e)
 }
 
 void
-edges_refresh(struct edges *e)
+trigger_set_refresh(struct trigger_set *e)
 {
 	if (inventories_changed(e) && e->spec.follow)
 		follow_inventories(e);
@@ -372,18 +372,18 @@ edges_refresh(struct edges *e)
 static void
 inventory_changed(bool names, void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 
 	(void)names;
 	if (!inventories_changed(e))
 		return;
 	if (e->spec.follow)
 		follow_inventories(e);
-	e->hear.edge("inventory", e->hear.cookie);
+	e->callbacks.edge("inventory", e->callbacks.cookie);
 }
 
 static void
-listen_to_inventories(struct edges *e)
+listen_to_inventories(struct trigger_set *e)
 {
 	e->filewatch = filewatch_new(e->loop, INVENTORY_POLL_MS);
 	for (char *const *i = e->spec.inventories; *i; i++)
@@ -394,27 +394,27 @@ listen_to_inventories(struct edges *e)
 static void
 start(void *cookie)
 {
-	struct edges *e = cookie;
+	struct trigger_set *e = cookie;
 
 	listen_to_inventories(e);
 	listen_to_devices(e);
-	edges_refresh(e);
+	trigger_set_refresh(e);
 	if (!e->spec.follow)
 		listen_to_trees(e, e->spec.trees);
 	if (!e->tree)
 		tell_ready(e);
 }
 
-struct edges *
-edges_new(struct loop *l, const struct edges_spec *spec, const struct edges_hear *hear)
+struct trigger_set *
+trigger_set_new(struct loop *l, const struct trigger_spec *spec, const struct trigger_callbacks *callbacks)
 {
-	struct edges *e = xcalloc(1, sizeof *e);
+	struct trigger_set *e = xcalloc(1, sizeof *e);
 	size_t n = 0;
 
 	while (spec->inventories[n])
 		n++;
-	*e = (struct edges){
-		.loop = l, .spec = *spec, .hear = *hear,
+	*e = (struct trigger_set){
+		.loop = l, .spec = *spec, .callbacks = *callbacks,
 		.matches = spec->follow ? json_array() : json_copy(spec->matches),
 		.signatures = xcalloc(n + 1, sizeof *e->signatures),
 		.places = json_object(), .watched = json_object(),
@@ -425,20 +425,20 @@ edges_new(struct loop *l, const struct edges_spec *spec, const struct edges_hear
 }
 
 void
-edges_stop(struct edges *e)
+trigger_set_stop(struct trigger_set *e)
 {
 	loop_timer_stop(e->loop, &e->start);
 	if (e->tree)
-		tree_stop(e->tree);
+		directory_monitor_stop(e->tree);
 }
 
 void
-edges_free(struct edges *e)
+trigger_set_free(struct trigger_set *e)
 {
 	if (!e)
 		return;
 	loop_timer_stop(e->loop, &e->start);
-	tree_free(e->tree);
+	directory_monitor_free(e->tree);
 	filewatch_free(e->filewatch);
 	if (e->udev)
 		loop_unwatch(e->loop, udev_listener_fd(e->udev));

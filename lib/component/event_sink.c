@@ -9,14 +9,14 @@
 #include "base/json.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
-#include "component/outlet.h"
+#include "component/event_sink.h"
 
 enum { GRACE_MS = 10 * 1000 };	/* for a command that is to end with us */
 
-struct outlet {
+struct event_sink {
 	struct loop *loop;
 	char *const *argv;
-	struct outlet_tell tell;
+	struct event_sink_callbacks tell;
 	struct spawn *spawn;	/* NULL while it does not run */
 	struct buf text;	/* for stdout */
 	size_t written;
@@ -26,7 +26,7 @@ struct outlet {
 static void
 command_ended(const struct spawn_result *r, void *cookie)
 {
-	struct outlet *o = cookie;
+	struct event_sink *o = cookie;
 	_cleanup_buf_ struct buf why = BUF_INIT;
 
 	o->spawn = NULL;
@@ -36,7 +36,7 @@ command_ended(const struct spawn_result *r, void *cookie)
 
 /* Without EVENTS it is still heard when the reader goes. */
 static void
-watch_stdout(struct outlet *o, short events, loop_fd_fn *fn)
+watch_stdout(struct event_sink *o, short events, loop_fd_fn *fn)
 {
 	loop_unwatch(o->loop, STDOUT_FILENO);
 	loop_watch(o->loop, STDOUT_FILENO, events, fn, o);
@@ -49,7 +49,7 @@ watch_stdout(struct outlet *o, short events, loop_fd_fn *fn)
 static void
 stdout_ready(int fd, short events, void *cookie)
 {
-	struct outlet *o = cookie;
+	struct event_sink *o = cookie;
 	size_t left = o->text.len - o->written;
 	ssize_t n;
 
@@ -76,18 +76,18 @@ stdout_ready(int fd, short events, void *cookie)
 static void
 end_command(void *cookie)
 {
-	struct outlet *o = cookie;
+	struct event_sink *o = cookie;
 
 	if (o->spawn)
 		spawn_end(o->spawn);
 }
 
-struct outlet *
-outlet_new(struct loop *l, char *const *argv, const struct outlet_tell *tell)
+struct event_sink *
+event_sink_new(struct loop *l, char *const *argv, const struct event_sink_callbacks *tell)
 {
-	struct outlet *o = xcalloc(1, sizeof *o);
+	struct event_sink *o = xcalloc(1, sizeof *o);
 
-	*o = (struct outlet){ .loop = l, .argv = argv, .tell = *tell, .text = BUF_INIT,
+	*o = (struct event_sink){ .loop = l, .argv = argv, .tell = *tell, .text = BUF_INIT,
 	    .shutdown = { .fn = end_command, .cookie = o } };
 	loop_stage_add(l, &o->shutdown);
 	if (!argv)
@@ -96,7 +96,7 @@ outlet_new(struct loop *l, char *const *argv, const struct outlet_tell *tell)
 }
 
 void
-outlet_hand(struct outlet *o, const char *text, size_t len)
+event_sink_write(struct event_sink *o, const char *text, size_t len)
 {
 	if (o->argv) {
 		o->spawn = spawn_start(o->loop, &(struct spawn_spec){
@@ -107,13 +107,13 @@ outlet_hand(struct outlet *o, const char *text, size_t len)
 	}
 	buf_reset(&o->text);
 	buf_add(&o->text, text, len);
-	json_tame(STDOUT_FILENO, &o->text);
+	json_sanitize(STDOUT_FILENO, &o->text);
 	o->written = 0;
 	watch_stdout(o, POLLOUT, stdout_ready);
 }
 
 void
-outlet_free(struct outlet *o)
+event_sink_free(struct event_sink *o)
 {
 	if (!o)
 		return;

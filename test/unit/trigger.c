@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "component/edge.h"
+#include "component/trigger.h"
 
 static const struct {
 	const char *text;
@@ -28,7 +28,7 @@ main(void)
 		_cleanup_json_ struct json m = JSON_ABSENT;
 		_cleanup_buf_ struct buf got = BUF_INIT;
 		struct fail f = { 0 };
-		int r = edge_parse_match(cases[i].text, &m, &f);
+		int r = trigger_parse_match(cases[i].text, &m, &f);
 
 		if (r == 0)
 			json_format(m, &got);

@@ -11,7 +11,7 @@
 #include "base/num.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
-#include "component/tree.h"
+#include "component/directory_monitor.h"
 
 enum {
 	LIVED_MS = 10 * 1000,	/* who lived so long is started anew at once */
@@ -20,9 +20,9 @@ enum {
 	TEXT_MAX = 8192,	/* of a record or a line */
 };
 
-struct tree {
+struct directory_monitor {
 	struct loop *loop;
-	struct tree_hear hear;
+	struct directory_monitor_callbacks callbacks;
 	char **dirs;
 	bool recursive;
 	struct spawn *spawn;		/* NULL while it does not run */
@@ -39,19 +39,19 @@ struct tree {
 };
 
 static void
-tell_ready(struct tree *t)
+tell_ready(struct directory_monitor *t)
 {
 	if (!t->told_ready)
-		t->hear.ready(t->hear.cookie);
+		t->callbacks.ready(t->callbacks.cookie);
 	t->told_ready = true;
 }
 
 /* Takes TEXT, which is told once until it hears again. */
 static void
-tell_problem(struct tree *t, char *text)
+tell_problem(struct directory_monitor *t, char *text)
 {
 	if (!strstr(t->told.s, text)) {
-		t->hear.problem(text, t->hear.cookie);
+		t->callbacks.problem(text, t->callbacks.cookie);
 		if (buf_puts(&t->told, text) < 0)
 			buf_reset(&t->told);
 	}
@@ -73,7 +73,7 @@ copy_strv(char *const *v)
 }
 
 static void
-forget_missing(struct tree *t)
+forget_missing(struct directory_monitor *t)
 {
 	filewatch_free(t->missing);
 	t->missing = NULL;
@@ -81,7 +81,7 @@ forget_missing(struct tree *t)
 
 /* End it, so that it is started anew. */
 static void
-start_anew(struct tree *t)
+start_anew(struct directory_monitor *t)
 {
 	t->restart = true;
 	if (t->spawn)
@@ -102,7 +102,7 @@ is_dir(const char *path)
 static void
 missing_changed(bool names, void *cookie)
 {
-	struct tree *t = cookie;
+	struct directory_monitor *t = cookie;
 	size_t n = 0;
 
 	(void)names;
@@ -113,7 +113,7 @@ missing_changed(bool names, void *cookie)
 }
 
 static void
-wait_for_missing(struct tree *t, const char *dir)
+wait_for_missing(struct directory_monitor *t, const char *dir)
 {
 	t->n_missing++;
 	tell_problem(t, xasprintf("%s: no such directory; it is waited for", dir));
@@ -124,7 +124,7 @@ wait_for_missing(struct tree *t, const char *dir)
 
 /* The directories that are there, a line each: inotifywait does nothing where one is not. */
 static void
-list_dirs(struct tree *t, struct buf *out)
+list_dirs(struct directory_monitor *t, struct buf *out)
 {
 	forget_missing(t);
 	t->n_missing = 0;
@@ -138,7 +138,7 @@ list_dirs(struct tree *t, struct buf *out)
 }
 
 static bool
-is_dir_of(struct tree *t, const char *path)
+is_dir_of(struct directory_monitor *t, const char *path)
 {
 	size_t len = strlen(path);
 
@@ -157,7 +157,7 @@ is_dir_of(struct tree *t, const char *path)
 
 /* "EVENT,EVENT PATH" */
 static void
-take_record(struct tree *t, const char *record)
+take_record(struct directory_monitor *t, const char *record)
 {
 	const int64_t now = clock_mono_ms();
 	const char *path = strchr(record, ' ');
@@ -175,11 +175,11 @@ take_record(struct tree *t, const char *record)
 		t->restart = true;
 		loop_timer_set(t->loop, &t->again, QUIET_MS);
 	}
-	t->hear.edge(path, t->hear.cookie);
+	t->callbacks.edge(path, t->callbacks.cookie);
 }
 
 static void
-take_line(struct tree *t, const char *line)
+take_line(struct directory_monitor *t, const char *line)
 {
 	if (strncmp(line, "Setting up watches", 18) == 0)
 		return;
@@ -190,14 +190,14 @@ take_line(struct tree *t, const char *line)
 	t->established_ms = clock_mono_ms();
 	buf_reset(&t->told);
 	if (t->told_ready)
-		t->hear.edge(NULL, t->hear.cookie);
+		t->callbacks.edge(NULL, t->callbacks.cookie);
 	tell_ready(t);
 }
 
 /* Hand what ends in END to FN; what is too long is cut. */
 static void
-split(struct tree *t, struct buf *b, const char *p, size_t n, char end,
-    void (*fn)(struct tree *, const char *))
+split(struct directory_monitor *t, struct buf *b, const char *p, size_t n, char end,
+    void (*fn)(struct directory_monitor *, const char *))
 {
 	for (; n > 0; p++, n--) {
 		if (*p != end) {
@@ -212,7 +212,7 @@ split(struct tree *t, struct buf *b, const char *p, size_t n, char end,
 static void
 output(int fd, const char *p, size_t n, void *cookie)
 {
-	struct tree *t = cookie;
+	struct directory_monitor *t = cookie;
 
 	if (fd == 1)
 		split(t, &t->record, p, n, '\0', take_record);
@@ -223,7 +223,7 @@ output(int fd, const char *p, size_t n, void *cookie)
 static void
 ended(const struct spawn_result *r, void *cookie)
 {
-	struct tree *t = cookie;
+	struct directory_monitor *t = cookie;
 	const bool lived = t->established_ms && clock_mono_ms() - t->established_ms >= LIVED_MS;
 	_cleanup_buf_ struct buf why = BUF_INIT;
 
@@ -238,7 +238,7 @@ ended(const struct spawn_result *r, void *cookie)
 	if (r->status == SPAWN_NOT_FOUND) {
 		forget_missing(t);
 		t->is_missing = true;
-		t->hear.missing(t->hear.cookie);
+		t->callbacks.missing(t->callbacks.cookie);
 		tell_ready(t);
 		return;
 	}
@@ -249,7 +249,7 @@ ended(const struct spawn_result *r, void *cookie)
 		tell_problem(t, xasprintf("inotifywait %s; it is started anew", why.s));
 	}
 	if (!t->established_ms)
-		t->hear.edge(NULL, t->hear.cookie);	/* it cannot be heard, so look */
+		t->callbacks.edge(NULL, t->callbacks.cookie);	/* it cannot be heard, so look */
 	loop_timer_set(t->loop, &t->again, lived || t->restart ? 0 : backoff_next(&t->backoff));
 	tell_ready(t);
 }
@@ -261,7 +261,7 @@ start(void *cookie)
 	static const char command[] = "setpriv --pdeathsig TERM -- inotifywait --monitor "
 	    "--fromfile - --format '%e %w%f%0' --no-newline --event close_write,create,delete,"
 	    "moved_to,moved_from,delete_self,move_self,unmount";
-	struct tree *t = cookie;
+	struct directory_monitor *t = cookie;
 	_cleanup_buf_ struct buf text = BUF_INIT, dirs = BUF_INIT;
 	char **argv;
 
@@ -303,13 +303,13 @@ queue_max(void)
 	return num_parse(b.s, 16, INT32_MAX, &n) < 0 ? 16384 : n;
 }
 
-struct tree *
-tree_new(struct loop *l, char *const *dirs, bool recursive, const struct tree_hear *hear)
+struct directory_monitor *
+directory_monitor_new(struct loop *l, char *const *dirs, bool recursive, const struct directory_monitor_callbacks *callbacks)
 {
-	struct tree *t = xcalloc(1, sizeof *t);
+	struct directory_monitor *t = xcalloc(1, sizeof *t);
 
-	*t = (struct tree){
-		.loop = l, .hear = *hear, .dirs = copy_strv(dirs), .recursive = recursive,
+	*t = (struct directory_monitor){
+		.loop = l, .callbacks = *callbacks, .dirs = copy_strv(dirs), .recursive = recursive,
 		.again = { .fn = start, .cookie = t },
 		.record = BUF_MAX(TEXT_MAX), .line = BUF_MAX(TEXT_MAX), .told = BUF_MAX(4 * TEXT_MAX),
 		.queue_max = queue_max(),
@@ -319,7 +319,7 @@ tree_new(struct loop *l, char *const *dirs, bool recursive, const struct tree_he
 }
 
 void
-tree_set_dirs(struct tree *t, char *const *dirs)
+directory_monitor_set_dirs(struct directory_monitor *t, char *const *dirs)
 {
 	xfree_strv(t->dirs);
 	t->dirs = copy_strv(dirs);
@@ -327,7 +327,7 @@ tree_set_dirs(struct tree *t, char *const *dirs)
 }
 
 void
-tree_stop(struct tree *t)
+directory_monitor_stop(struct directory_monitor *t)
 {
 	t->ending = true;
 	loop_timer_stop(t->loop, &t->again);
@@ -337,7 +337,7 @@ tree_stop(struct tree *t)
 }
 
 void
-tree_free(struct tree *t)
+directory_monitor_free(struct directory_monitor *t)
 {
 	if (!t)
 		return;

@@ -1,5 +1,5 @@
 /*
- * tree - hear of changes in directories, from inotifywait(1).
+ * tree - callbacks of changes in directories, from inotifywait(1).
  *
  * inotifywait runs as a child and is started anew when it ends, whyever, at
  * once or after base/backoff's times; whenever it has its watches in place
@@ -9,19 +9,19 @@
  * directory that is not there is looked for again.
  *
  * Nothing here fails: where there is no hearing, PROBLEM says why, and each
- * attempt to hear again is an edge.
+ * attempt to callbacks again is an edge.
  */
-#ifndef COMPONENT_TREE_H
-#define COMPONENT_TREE_H
+#ifndef COMPONENT_DIRECTORY_MONITOR_H
+#define COMPONENT_DIRECTORY_MONITOR_H
 
 #include <stdbool.h>
 
 #include "base/fail.h"
 #include "base/loop.h"
 
-struct tree;
+struct directory_monitor;
 
-struct tree_hear {
+struct directory_monitor_callbacks {
 	/* PATH changed, or, where it is NULL, anything may have. */
 	void (*edge)(const char *path, void *cookie);
 	/* It hears, or cannot for now: told once, at the beginning. */
@@ -34,16 +34,16 @@ struct tree_hear {
 };
 
 /* Listen to DIRS, NULL-terminated and copied, and if RECURSIVE to those below them. */
-struct tree *tree_new(struct loop *l, char *const *dirs, bool recursive,
-    const struct tree_hear *hear);
+struct directory_monitor *directory_monitor_new(struct loop *l, char *const *dirs, bool recursive,
+    const struct directory_monitor_callbacks *callbacks);
 
 /* Listen to DIRS from here on. */
-void tree_set_dirs(struct tree *t, char *const *dirs);
+void directory_monitor_set_dirs(struct directory_monitor *t, char *const *dirs);
 
 /* Begin the shutdown: end inotifywait and start it no more. */
-void tree_stop(struct tree *t);
+void directory_monitor_stop(struct directory_monitor *t);
 
 /* T may be NULL; an inotifywait that still runs is killed. */
-void tree_free(struct tree *t);
+void directory_monitor_free(struct directory_monitor *t);
 
 #endif

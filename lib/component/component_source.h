@@ -5,8 +5,8 @@
  * id; records come as they are written, and are read only while they are
  * wanted.
  */
-#ifndef COMPONENT_SUPPLY_H
-#define COMPONENT_SUPPLY_H
+#ifndef COMPONENT_COMPONENT_SOURCE_H
+#define COMPONENT_COMPONENT_SOURCE_H
 
 #include <stdbool.h>
 
@@ -15,7 +15,7 @@
 #include "base/loop.h"
 #include "component/enumerate.h"
 
-struct supply_spec {
+struct component_source_spec {
 	struct enumerate_spec inventories;	/* PROBLEM is also told of bad records */
 	int fd;			/* records from there, called NAME in messages; -1: the inventories */
 	const char *name;
@@ -23,23 +23,23 @@ struct supply_spec {
 	void *cookie;
 };
 
-struct supply;
+struct component_source;
 
 /* SPEC is copied, its strings must live as long as the supply. */
-struct supply *supply_open(struct loop *l, const struct supply_spec *spec);
+struct component_source *component_source_open(struct loop *l, const struct component_source_spec *spec);
 
 /* Also before its end: probes are killed. */
-void supply_close(struct supply *s);
+void component_source_close(struct component_source *s);
 
 /* Wake when there is more to take; while it is not wanted, who writes records has to wait. */
-void supply_want(struct supply *s, bool yes);
+void component_source_want(struct component_source *s, bool yes);
 
 /* 1 with a component in C, the caller's; 0 where there is none now. */
-int supply_next(struct supply *s, struct json *c);
+int component_source_next(struct component_source *s, struct json *c);
 
-bool supply_is_at_end(const struct supply *s);
+bool component_source_is_at_end(const struct component_source *s);
 
 /* The worst problem so far: EXIT_NO for bad records. */
-enum exit_status supply_status(const struct supply *s);
+enum exit_status component_source_status(const struct component_source *s);
 
 #endif

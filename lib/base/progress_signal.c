@@ -2,12 +2,12 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "base/ask.h"
+#include "base/progress_signal.h"
 #include "base/diag.h"
 #include "base/xalloc.h"
 
-struct ask {
-	ask_fn *fn;
+struct progress_signal {
+	progress_signal_fn *fn;
 	void *cookie;
 	pthread_t thread;
 	sigset_t usr1;
@@ -16,17 +16,17 @@ struct ask {
 static void *
 answer(void *cookie)
 {
-	const struct ask *a = cookie;
+	const struct progress_signal *a = cookie;
 
 	for (int signo; sigwait(&a->usr1, &signo) == 0; )
 		a->fn(a->cookie);
 	return NULL;
 }
 
-struct ask *
-ask_begin(ask_fn *fn, void *cookie)
+struct progress_signal *
+progress_signal_begin(progress_signal_fn *fn, void *cookie)
 {
-	struct ask *a = xcalloc(1, sizeof *a);
+	struct progress_signal *a = xcalloc(1, sizeof *a);
 	int r;
 
 	a->fn = fn;
@@ -42,7 +42,7 @@ ask_begin(ask_fn *fn, void *cookie)
 }
 
 void
-ask_end(struct ask *a)
+progress_signal_end(struct progress_signal *a)
 {
 	pthread_cancel(a->thread);
 	pthread_join(a->thread, NULL);

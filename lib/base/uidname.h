@@ -4,14 +4,14 @@
  * What has no name is called by its number.  TEXT is the caller's, and is what
  * is returned.
  */
-#ifndef BASE_OWNER_H
-#define BASE_OWNER_H
+#ifndef BASE_UIDNAME_H
+#define BASE_UIDNAME_H
 
 #include <sys/types.h>
 
-enum { OWNER_NAME = 64 };
+enum { UIDNAME_MAX = 64 };
 
-const char *owner_user(uid_t uid, char text[OWNER_NAME]);
-const char *owner_group(gid_t gid, char text[OWNER_NAME]);
+const char *uidname_user(uid_t uid, char text[UIDNAME_MAX]);
+const char *uidname_group(gid_t gid, char text[UIDNAME_MAX]);
 
 #endif

@@ -2,10 +2,10 @@
 
 #include "base/xalloc.h"
 #include "component/records.h"
-#include "component/supply.h"
+#include "component/component_source.h"
 
-struct supply {
-	struct supply_spec spec;
+struct component_source {
+	struct component_source_spec spec;
 	struct records *records;		/* where they come from an FD ... */
 	struct enumeration *enumeration;	/* ... or while the inventories are looked at ... */
 	struct json components;			/* ... and what was found, the next one at AT */
@@ -14,7 +14,7 @@ struct supply {
 };
 
 static void
-worse(struct supply *s, enum exit_status status)
+worse(struct component_source *s, enum exit_status status)
 {
 	if (status > s->status)
 		s->status = status;
@@ -23,7 +23,7 @@ worse(struct supply *s, enum exit_status status)
 static void
 woken(void *cookie)
 {
-	const struct supply *s = cookie;
+	const struct component_source *s = cookie;
 
 	s->spec.wake(s->spec.cookie);
 }
@@ -31,7 +31,7 @@ woken(void *cookie)
 static void
 enumerated(struct json components, enum exit_status worst, void *cookie)
 {
-	struct supply *s = cookie;
+	struct component_source *s = cookie;
 
 	s->enumeration = NULL;
 	s->components = json_copy(components);
@@ -39,12 +39,12 @@ enumerated(struct json components, enum exit_status worst, void *cookie)
 	woken(s);
 }
 
-struct supply *
-supply_open(struct loop *l, const struct supply_spec *spec)
+struct component_source *
+component_source_open(struct loop *l, const struct component_source_spec *spec)
 {
-	struct supply *s = xcalloc(1, sizeof *s);
+	struct component_source *s = xcalloc(1, sizeof *s);
 
-	*s = (struct supply){ .spec = *spec, .components = JSON_ABSENT };
+	*s = (struct component_source){ .spec = *spec, .components = JSON_ABSENT };
 	if (spec->fd >= 0) {
 		s->records = records_open(l, spec->fd, woken, s);
 		records_watch(s->records, true);
@@ -55,7 +55,7 @@ supply_open(struct loop *l, const struct supply_spec *spec)
 }
 
 void
-supply_close(struct supply *s)
+component_source_close(struct component_source *s)
 {
 	if (!s)
 		return;
@@ -67,14 +67,14 @@ supply_close(struct supply *s)
 }
 
 void
-supply_want(struct supply *s, bool yes)
+component_source_want(struct component_source *s, bool yes)
 {
 	if (s->records)
 		records_watch(s->records, yes && !records_is_at_end(s->records));
 }
 
 static int
-next_record(struct supply *s, struct json *c)
+next_record(struct component_source *s, struct json *c)
 {
 	const struct enumerate_spec *tell = &s->spec.inventories;
 	struct fail f, named;
@@ -89,7 +89,7 @@ next_record(struct supply *s, struct json *c)
 }
 
 int
-supply_next(struct supply *s, struct json *c)
+component_source_next(struct component_source *s, struct json *c)
 {
 	if (s->records)
 		return next_record(s, c);
@@ -100,14 +100,14 @@ supply_next(struct supply *s, struct json *c)
 }
 
 bool
-supply_is_at_end(const struct supply *s)
+component_source_is_at_end(const struct component_source *s)
 {
 	return s->records ? records_is_at_end(s->records) :
 	    !s->enumeration && s->at >= json_count(s->components);
 }
 
 enum exit_status
-supply_status(const struct supply *s)
+component_source_status(const struct component_source *s)
 {
 	return s->status;
 }

@@ -5,15 +5,15 @@
  * more can be known than that it took all of it.  Neither keeps the loop from
  * going on: a pipe that is full is waited for.
  */
-#ifndef COMPONENT_OUTLET_H
-#define COMPONENT_OUTLET_H
+#ifndef COMPONENT_EVENT_SINK_H
+#define COMPONENT_EVENT_SINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/loop.h"
 
-struct outlet_tell {
+struct event_sink_callbacks {
 	/* What was handed out was acted on; or not, and WHY. */
 	void (*done)(bool acted, const char *why, void *cookie);
 	/* Stdout is of no use any more; ERR is why, 0 where the reader is gone. */
@@ -21,18 +21,18 @@ struct outlet_tell {
 	void *cookie;
 };
 
-struct outlet;
+struct event_sink;
 
 /* ARGV is the command, which must live as long; NULL for stdout. */
-struct outlet *outlet_new(struct loop *l, char *const *argv, const struct outlet_tell *tell);
+struct event_sink *event_sink_new(struct loop *l, char *const *argv, const struct event_sink_callbacks *tell);
 
 /* Hand out LEN bytes of whole lines; not again before DONE was called. */
-void outlet_hand(struct outlet *o, const char *text, size_t len);
+void event_sink_write(struct event_sink *o, const char *text, size_t len);
 
 /*
  * O may be NULL; a command that still runs is killed.  The shutdown of the loop
  * ends it before, and DONE is called then.
  */
-void outlet_free(struct outlet *o);
+void event_sink_free(struct event_sink *o);
 
 #endif

@@ -5,8 +5,8 @@
  * for many.  Its cause is a text for people: "udev:ACTION:PATH", "tree:PATH",
  * "inventory", or "udev" and "tree" where anything may have happened.
  */
-#ifndef COMPONENT_EDGE_H
-#define COMPONENT_EDGE_H
+#ifndef COMPONENT_TRIGGER_H
+#define COMPONENT_TRIGGER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 
-struct edges_spec {
+struct trigger_spec {
 	struct json matches;		/* devices: an array of matches (component/udev.h) */
 	char *const *trees;		/* directories, with those below; NULL-terminated */
 	char *const *inventories;	/* a change of these is an edge as well; NULL-terminated */
@@ -27,7 +27,7 @@ struct edges_spec {
 	bool follow;
 };
 
-struct edges_hear {
+struct trigger_callbacks {
 	void (*edge)(const char *cause, void *cookie);
 	/* All sources are listening, or have said why not: told once. */
 	void (*ready)(void *cookie);
@@ -38,25 +38,25 @@ struct edges_hear {
 	void *cookie;
 };
 
-struct edges;
+struct trigger_set;
 
 /* SPEC's members must live as long. */
-struct edges *edges_new(struct loop *l, const struct edges_spec *spec,
-    const struct edges_hear *hear);
+struct trigger_set *trigger_set_new(struct loop *l, const struct trigger_spec *spec,
+    const struct trigger_callbacks *callbacks);
 
 /* A look begins: go with what the inventories name now. */
-void edges_refresh(struct edges *e);
+void trigger_set_refresh(struct trigger_set *e);
 
 /* Begin the shutdown. */
-void edges_stop(struct edges *e);
+void trigger_set_stop(struct trigger_set *e);
 
 /* E may be NULL. */
-void edges_free(struct edges *e);
+void trigger_set_free(struct trigger_set *e);
 
 /*
  * "KEY=VALUE,KEY=VALUE" as a match of devices ("\," is a comma within a value),
  * "any" as the one that fits every device.  EXIT_USAGE.
  */
-int edge_parse_match(const char *text, struct json *match, struct fail *f);
+int trigger_parse_match(const char *text, struct json *match, struct fail *f);
 
 #endif
