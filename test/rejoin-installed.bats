@@ -554,9 +554,12 @@ manifest() {
 		[[ $(verdicts) == "cam1 null file "*"${w#* }" ]]
 		no_work_left
 	done
-	with open:1:EACCES -H s.sh one.json
-	[ "$status" -ne 0 ]
-	no_work_left
+	# the first may be libcrypto's, of its configuration
+	for n in 2 3 4 5; do
+		with open:$n:EACCES -H s.sh one.json
+		[ "$status" -ne 0 ]
+		no_work_left
+	done
 	with read:1:EIO -c 1 - <<<'{"id":"a","version":"1"}'
 	status_is 3
 	err_has 'standard input: after line 0: Input/output error'
