@@ -157,7 +157,7 @@ main(void)
 	p = profile(dir);
 	pending_init(&m, p);
 	assert(pending_open(&m, &f) == 0);
-	one_after_the_other(p, &m, soak ? 100000 : 10000);
+	one_after_the_other(p, &m, soak ? 100000 : 5000);
 	for (int i = 0; i < (soak ? 2000 : 100); i++)
 		at_once(p, &m, 1 + i % 8);
 	kill(reader, SIGKILL);
