@@ -105,12 +105,12 @@ on_log(const char *text, void *cookie)
 }
 
 static void
-on_settled(bool failed, void *cookie)
+on_settled(enum exit_status status, void *cookie)
 {
 	struct agent *a = cookie;
 
 	if (a->once)
-		loop_shutdown(a->loop, failed ? EXIT_NO : EXIT_OK);
+		loop_shutdown(a->loop, (int)status);
 }
 
 static void
@@ -166,7 +166,7 @@ on_command(int fd, short events, void *cookie)
 		    a->profile->retry.path, h.sample, h.ignored);
 	if (h.asked > 0) {
 		diag_note("%u retry request%s", h.asked, h.asked == 1 ? "" : "s");
-		reconcile_retry(a->reconciler, h.asked);
+		reconcile_retry(a->reconciler, h.asked, h.again > 0);
 	}
 }
 

@@ -23,6 +23,8 @@ setup() {
 	run_dir=$REJOIN_RUNTIME_DIR/agent state=$REJOIN_STATE_DIR/agent
 }
 
+conf() { printf '%s\n' "$@" >>"$REJOIN_CONFIG_DIR/agent.conf"; } # LINE...
+
 entry() { # ID GROUP
 	printf '{"id":"%s","group":"%s","properties":{"path":"%s/dev/%s","firmwareDataFile":"fw.json"}}' \
 		"$1" "$2" "$PWD" "$1"
@@ -139,7 +141,7 @@ result() { # COMPONENT - code of its last result
 	retry
 	settled 2
 	[ "$(version rear)" = 2.0 ]
-	[ "$(calls rear install) $(calls left install) $(calls left is-installed)" = '1 1 2' ]
+	[ "$(calls rear install) $(calls left install) $(calls left is-installed)" = '1 1 3' ]
 	[ "$(status_of waiting)" = 0 ]
 	# another one is a no-op
 	retry
@@ -345,6 +347,7 @@ root_keys() {
 }
 
 @test "killed in the middle of an install, the next one ends what was left and goes on" {
+	conf 'backoff = 0s'
 	script '[ "$action$id" = installright ] && [ ! -e '"$PWD"'/again ] && { touch '"$PWD"'/again; sleep 100; }'
 	deploy w1 2.0 motors
 	agent
@@ -382,6 +385,168 @@ root_keys() {
 	wait_for '[ "$(version left)" = 3.0 ]'
 	end_pids "$agent_pid"
 	umount full
+}
+
+# The version that an install leaves is that of the file dev/ID/becomes, if there is one.
+falls_back='[ "$action" = install ] && [ -e "$path/becomes" ] && { printf "{\"version\":\"%s\"}" "$(cat "$path/becomes")" >"$path/fw.json"; say 600; }'
+
+held() { jq -c '[.rejoin.held[] | [.id, .attempt, .attempts]]' "$state/twins/current.json"; }
+
+@test "a device that falls back to its old version is not flashed again and again" {
+	script "$falls_back"
+	echo 1.0 >dev/left/becomes
+	deploy w1 2.0 motors
+	agent
+	settled 1
+	[ "$(status_of state)" = failed ]
+	[ "$(version right) $(calls left install)" = '2.0 1' ]
+	[ "$(result left) $(result right)" = '0 700' ]
+	jq -e '.rejoin.results[] | select(.component == "left") | .extendedResultCode == 1577058305 and
+		(.details | startswith("installed, but its own check does not see it"))' "$state/twins/current.json"
+	# retries only evaluate
+	for i in 2 3 4 5; do retry; settled $i; done
+	[ "$(calls left install) $(calls left download)" = '1 1' ]
+	[ "$(held)" = '[["left",2,3]]' ]
+	run --separate-stderr rejoin-status --json
+	[ "$(jq -c '.held[] | [.id, .attempt]' <<<"$output")" = '["left",2]' ]
+	# so does a start
+	end_pids "$agent_pid"
+	agent
+	settled 1
+	[ "$(calls left install) $(held)" = '1 [["left",2,3]]' ]
+	# the frame retry-failed counts anew
+	rm dev/left/becomes
+	printf 'retry-failed%.0s' 1 | cat - <(head -c 52 /dev/zero) >"$run_dir/commands.fifo"
+	settled 2
+	[ "$(version left) $(status_of state)" = '2.0 idle' ]
+}
+
+@test "attempts are made by themselves when they are due, and end" {
+	script "$falls_back"
+	conf 'backoff = 300ms' 'max-attempts = 3'
+	echo 1.0 >dev/left/becomes
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ "$(calls left install)" = 3 ]'
+	settled 3
+	n=$(status_of settled_cycle)
+	retry
+	settled $((n + 1))
+	grep -q "not installed after 3 attempts" agent.err
+	[ "$(calls left install) $(held) $(status_of state)" = '3 [] failed' ]
+	# another deployment, or another version of the device, counts anew
+	deploy w2 2.1 motors
+	wait_for '[ "$(calls left install)" = 6 ]'
+	settled $((n + 4))
+	rm dev/left/becomes
+	fw left 0.9
+	n=$(status_of settled_cycle)
+	retry
+	settled $((n + 1))
+	[ "$(version left) $(status_of state)" = '2.1 idle' ]
+}
+
+@test "a device that reports another version each time is bounded, too" {
+	script '[ "$action" = install ] && { printf "{\"version\":\"x%s\"}" "$(wc -l <'"$PWD"'/calls/$id.install)" >"$path/fw.json"; say 600; }'
+	conf 'backoff = 0s' 'max-attempts = 1'
+	deploy w1 2.0 motors
+	agent
+	settled 1
+	for i in {2..16}; do retry; settled $i; done
+	[ "$(calls left install)" -le 10 ]
+	[ "$(status_of state)" = failed ]
+}
+
+@test "one that verifies, and falls back afterwards, is bounded, too" {
+	script
+	deploy w1 2.0 motors
+	agent
+	settled 1
+	for i in 2 3 4 5; do fw left 1.0; retry; settled $i; done
+	[ "$(calls left install)" = 2 ]
+	[ "$(held)" = '[["left",3,3]]' ]
+	# what is another device is not held back
+	printf '{"version":"1.0","serial":"7"}' >dev/left/fw.json
+	retry
+	settled 6
+	[ "$(version left) $(calls left install)" = '2.0 3' ]
+}
+
+@test "an attempt counts before it begins, also when the disk loses the rest" {
+	script '[ "$action$id" = installleft ] && { kill -KILL $PPID; sleep 1; say 0; }'
+	deploy w1 2.0 motors
+	agent
+	wait_for '! alive "$agent_pid"'
+	grep -q '"component":"left"' "$state/attempts.jsonl"
+	agent
+	settled 1
+	[ "$(held)" = '[["left",2,3]]' ]
+}
+
+@test "selectors that match no component are reported" {
+	script
+	deploy w1 2.0 robots motors
+	agent
+	settled 1
+	jq -e '.rejoin.results[] | select(.step == "step_0.0") | .resultCode == 604 and .details == "no matching components"' \
+		"$state/twins/current.json"
+	[ "$(version left)" = 2.0 ]
+	grep -q 'step_0.0: install: 604: no matching components' agent.err
+}
+
+@test "a goal that is not there is reported, and with --once is no success" {
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 3
+	err_has "$PWD/goal.json: goal file does not exist"
+	agent
+	wait_for '[ "$(status_of state)" = idle ]'
+	[[ $(status_of note) == *"$PWD/goal.json: goal file does not exist"* ]]
+	script
+	deploy w1 2.0 motors
+	settled 1
+	[ -z "$(status_of note)" ]
+	# the kept one stays, and its absence is said
+	rm goal.json
+	wait_for '[[ $(status_of note) == *"$PWD/goal.json: goal file does not exist"* ]]'
+	[ "$(status_of workflow)" = w1 ]
+	end_pids "$agent_pid"
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 3
+	# one that is damaged has failed
+	echo '{' >"$state/twins/desired.json"
+	agent
+	wait_for '[ "$(status_of state)" = failed ]'
+	grep -q 'twins/desired.json' <(status_of note)
+	deploy w1 2.0 motors
+	wait_for '[ "$(status_of state)" = idle ]'
+	end_pids "$agent_pid"
+	sed -i '/^goal/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	rm -r "$state"
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 3
+}
+
+@test "what comes online while a cycle runs is updated without a retry" {
+	script '[ "$action$id" = installleft ] && { mkdir -p '"$PWD/dev/rear"'; printf "{\"version\":\"1.0\"}" >'"$PWD/dev/rear/fw.json"'; }'
+	deploy w1 2.0
+	agent
+	wait_for '[ "$(version rear)" = 2.0 ]'
+	settled 2
+	[ "$(status_of retries)" = 0 ]
+}
+
+@test "a probe that is online only at the end of each cycle does not make cycles run one after another" {
+	# absent at its first call of a cycle, present at the second
+	printf '#!/bin/sh\n[ -e %s/flip ] && { rm %s/flip; exit 0; }\ntouch %s/flip; exit 1\n' "$PWD" "$PWD" "$PWD" >probe
+	chmod +x probe
+	printf '{"components":[%s,{"id":"flap","group":"motors","probe":["%s/probe"]}]}' "$(entry left motors)" "$PWD" \
+		>"$REJOIN_CONFIG_DIR/inventory.json"
+	script
+	deploy w1 2.0 motors
+	agent
+	settled 2
+	read -rt 3 <> <(:) || :
+	[ "$(status_of cycle)" -le 2 ]
 }
 
 @test "frames that are none are passed over" {
@@ -562,7 +727,7 @@ root_keys() {
 	wait_for '[ "$(status_of state)" = failed ]'
 	rm goal.json
 	wait_for '[ "$(status_of state)" = idle ]'
-	[ "$(status_of note)" = '' ]
+	[[ $(status_of note) == *"/goal.json: goal file does not exist"* ]]
 }
 
 @test "a completed deployment that another one has interrupted is run again" {
@@ -621,7 +786,8 @@ root_keys() {
 	start agent rejoin-agent --state mine
 	wait_for '[ "$(calls left is-installed)" = 1 ]'
 	mkdir elsewhere
-	(cd elsewhere && timeout -k 1 10 rejoin-agent -A other --goal file:/none --state mine --once)
+	echo '{"workflow":{"action":255,"id":"none"}}' >elsewhere/goal.json
+	(cd elsewhere && timeout -k 1 10 rejoin-agent -A other --goal "file:$PWD/goal.json" --state mine --once)
 	grep -lzsq "REJOIN_RUN=.*/mine/work" /proc/[0-9]*/environ
 	alive "$agent_pid"
 	[ "$(status_of state)" = busy ]
@@ -675,6 +841,7 @@ good_after_kill() {
 # bats test_tags=plain
 @test "killed at any call that changes something, the next start makes it good" {
 	needs_strace
+	conf 'backoff = 0s'
 	script '[ "$action" = install ] && grep -q "\"$want\"" "$path/fw.json" && touch '"$PWD/doubled"
 	deploy w1 2.0
 	export state run_dir

@@ -100,7 +100,11 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 	status_is 1
 	err_has 'the deployment w1 failed'
 	rm dev/cam/broken
+	# its next attempt is not due yet; --again begins anew
 	retry --wait
+	status_is 1
+	err_has 'held, attempt 2 of 3'
+	retry --again --wait
 	status_is 0
 	view
 	status_is 0
@@ -124,6 +128,7 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 }
 
 @test "an agent that is killed while it is asked answers when it is back" {
+	echo 'backoff = 0s' >>"$REJOIN_CONFIG_DIR/agent.conf"
 	deploy w1
 	touch dev/cam/slow
 	start agent rejoin-agent

@@ -111,6 +111,7 @@ overview_of(const struct profile *p, const struct status *s, bool pending)
 	json_set(&v, "phase", text_or_null(s->phase));
 	json_set(&v, "progress", text_or_null(s->progress));
 	json_set(&v, "waiting", list_of(report, "waiting"));
+	json_set(&v, "held", list_of(report, "held"));
 	json_set(&v, "pending", json_bool(s->pending || pending));
 	json_set(&v, "results", last_results(results));
 	json_set(&v, "restarts", restarts);
@@ -163,7 +164,7 @@ static void
 format_heads(struct json record, struct buf *out)
 {
 	static const char *const shown[] = { "agent", "running", "incarnation", "since", "state",
-	    "workflow", "phase", "progress", "waiting", "pending", "unsigned", "note" };
+	    "workflow", "phase", "progress", "waiting", "held", "pending", "unsigned", "note" };
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct table *t = table_new();
 
@@ -207,6 +208,8 @@ overview_format(struct json record, struct buf *out)
 	format_heads(record, out);
 	format_list(record, "waiting", (const char *const[]){ "WAITING FOR", "NAME", "SINCE", NULL },
 	    (const char *const[]){ "id", "name", "since", NULL }, out);
+	format_list(record, "held", (const char *const[]){ "HELD", "ATTEMPT", "OF", "AT", NULL },
+	    (const char *const[]){ "id", "attempt", "attempts", "at", NULL }, out);
 	format_list(record, "results", (const char *const[]){ "COMPONENT", "PHASE", "RESULT", "TIME",
 	    "DETAILS", NULL }, (const char *const[]){ "component", "phase", "resultCode", "time",
 	    "details", NULL }, out);

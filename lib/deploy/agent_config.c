@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/argv.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/ini.h"
@@ -10,7 +11,7 @@
 #include "base/xalloc.h"
 #include "deploy/agent_config.h"
 
-enum { CONFIG_MAX = 65536, JOBS_MAX = 256 };
+enum { CONFIG_MAX = 65536, JOBS_MAX = 256, ATTEMPTS_MAX = 1000 };
 
 /* Without a deadline a script that hangs would keep all others from their turn. */
 static int
@@ -19,6 +20,29 @@ timeout(const struct ini_entry *e, int64_t *ms, struct fail *f)
 	int r = ini_duration(e, ms, f);
 
 	return r == 0 && *ms == 0 ? ini_bad(e, f, "%s: is more than 0s", e->key) : r;
+}
+
+/* Durations separated by blanks. */
+static int
+parse_backoff(const struct ini_entry *e, struct attempts_policy *p, struct fail *f)
+{
+	const char *why;
+	char **words = argv_split(e->value, &why);
+	int r = 0;
+
+	if (!words)
+		return ini_bad(e, f, "backoff: %s", why);
+	p->n_delays = 0;
+	for (char **w = words; *w && r == 0; w++) {
+		if (p->n_delays == ATTEMPTS_DELAYS)
+			r = ini_bad(e, f, "backoff: more than %d durations", ATTEMPTS_DELAYS);
+		else if (num_parse_duration(*w, &p->delays_ms[p->n_delays]) < 0)
+			r = ini_bad(e, f, "backoff: not a duration: '%s'", *w);
+		else
+			p->n_delays++;
+	}
+	xfree_strv(words);
+	return r == 0 && p->n_delays == 0 ? ini_bad(e, f, "backoff: no duration") : r;
 }
 
 static int
@@ -53,6 +77,11 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	if (strcmp(e->key, "jobs") == 0)
 		return num_parse(e->value, 1, JOBS_MAX, &s->jobs) == 0 ? 0 :
 		    ini_bad(e, f, "jobs: not a number from 1 to %d: '%s'", JOBS_MAX, e->value);
+	if (strcmp(e->key, "max-attempts") == 0)
+		return num_parse(e->value, 1, ATTEMPTS_MAX, &s->attempts.max) == 0 ? 0 :
+		    ini_bad(e, f, "max-attempts: not a number from 1 to %d: '%s'", ATTEMPTS_MAX, e->value);
+	if (strcmp(e->key, "backoff") == 0)
+		return parse_backoff(e, &s->attempts, f);
 	if (strcmp(e->key, "script-timeout") == 0)
 		return timeout(e, &s->script_timeout_ms, f);
 	if (strcmp(e->key, "stop-grace") == 0)
@@ -63,7 +92,8 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 int
 agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s, struct fail *f)
 {
-	*s = (struct agent_config){ .jobs = 1, .script_timeout_ms = 600000, .stop_grace_ms = 10000 };
+	*s = (struct agent_config){ .jobs = 1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
+	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
 	return ini_parse(file, text, len, entry, s, f);
 }
 

@@ -7,6 +7,8 @@
  *	handler-user = root
  *	jobs = 1
  *	on-failure = continue
+ *	max-attempts = 3
+ *	backoff = 1m 10m 1h
  *	script-timeout = 10m
  *	stop-grace = 10s
  *
@@ -21,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/fail.h"
+#include "deploy/attempts.h"
 
 struct agent_config {
 	char *goal;			/* URL of the goal; NULL for none */
@@ -28,6 +31,7 @@ struct agent_config {
 	char *handler_user;		/* user that runs handlers; NULL where it is not set */
 	int64_t jobs;			/* components worked on at a time */
 	bool stop_on_failure;		/* after a failure no further component is started */
+	struct attempts_policy attempts;
 	int64_t script_timeout_ms;	/* of each action of a handler */
 	int64_t stop_grace_ms;		/* between SIGTERM and SIGKILL */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "component/component.h"
@@ -22,6 +23,10 @@ struct task {
 	char *workdir;			/* where the step's payloads are; NULL between steps */
 	const struct payload *script;	/* the one that is there from the start; NULL for none */
 	bool has_payloads;		/* and all others are, too */
+	bool attempted;			/* the step was begun to be installed */
+	bool verifies;			/* is-installed runs for the second time, after apply */
+	int32_t apply_code, apply_erc;	/* the result of apply, while it is verified */
+	char *apply_details;
 	enum handler_action action;
 	struct handler *handler;	/* running, or NULL */
 };
@@ -32,7 +37,9 @@ struct cycle {
 	struct plan *plan;
 	struct enumeration *enumeration;
 	struct json components;
-	struct json failed_ids;		/* an object, of ids: who has failed waits for nothing more */
+	struct json failed_ids;		/* an object, for its keys: components whose later stages are skipped */
+	struct json held;		/* the outcome's */
+	int64_t held_ms;
 	struct workdirs *workdirs;
 	struct task *tasks;		/* of the current stage */
 	size_t n_tasks, next_task, running;
@@ -54,6 +61,7 @@ cycle_free(struct cycle *c)
 	workdirs_free(c->workdirs);
 	json_release(&c->components);
 	json_release(&c->failed_ids);
+	json_release(&c->held);
 	free(c->tasks);
 	buf_release(&c->details);
 	free(c);
@@ -90,6 +98,8 @@ finish_cycle(struct cycle *c)
 
 	c->outcome.cancelled = c->cancelled;
 	c->outcome.waiting = waiting;
+	c->outcome.held = c->held;
+	c->outcome.held_ms = c->held_ms;
 	if (c->cancelled)
 		c->outcome.code = RESULT_CANCELLED;
 	else if (!c->outcome.failed)
@@ -111,12 +121,18 @@ note_failure(struct cycle *c, int32_t code, int32_t erc, const char *component, 
 	buf_printf(&c->details, "%s%s%s", component, *component ? ": " : "", details);
 }
 
+/* "step_0" of the host, "step_1.0" of a reference step's first; to be freed. */
+static char *
+step_name(const struct plan_stage *s, size_t step)
+{
+	return s->is_host ? xasprintf("step_%zu", s->number) : xasprintf("step_%zu.%zu", s->number, step);
+}
+
 static void
 record(struct cycle *c, const struct plan_stage *s, size_t step, const char *component,
     enum handler_action action, const struct handler_result *r)
 {
-	_cleanup_free_ char *name = s->is_host ? xasprintf("step_%zu", s->number) :
-	    xasprintf("step_%zu.%zu", s->number, step);
+	_cleanup_free_ char *name = step_name(s, step);
 	const struct cycle_result result = {
 		.step = name, .component = component, .phase = handler_action_name(action),
 		.code = r->code, .erc = r->erc, .details = r->details,
@@ -154,16 +170,44 @@ end_task(struct task *t, bool failed)
 		c->stopping |= c->spec.config->stop_on_failure;
 	}
 	give_workdir(t);
+	free(TAKE_PTR(t->apply_details));
 	json_release(&t->component);
 	c->running--;
 	c->done++;
 	report_phase(c, NULL);
 }
 
+/* Its next attempt, after DONE ones, is due in WAIT_MS: for the outcome.  AT becomes the time. */
+static void
+add_held(struct task *t, int64_t done, int64_t wait_ms, char at[CLOCK_TEXT])
+{
+	struct cycle *c = t->c;
+	const int64_t at_ms = clock_wall_ms() + wait_ms;
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+	struct json entry = json_object();
+
+	clock_format((struct timespec){ .tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000 }, at);
+	json_set_text(&entry, "id", t->id);
+	json_set_text(&entry, "step", name);
+	json_set(&entry, "attempt", json_number((double)done + 1));
+	json_set(&entry, "attempts", json_number((double)c->spec.config->attempts.max));
+	json_set_text(&entry, "at", at);
+	json_append(&c->held, entry);
+	if (c->held_ms < 0 || wait_ms < c->held_ms)
+		c->held_ms = wait_ms;
+}
+
 static void
 fail_task(struct task *t, const struct handler_result *r)
 {
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+	int64_t done, wait_ms;
+	char at[CLOCK_TEXT];
+
 	record(t->c, t->stage, t->step, t->id, t->action, r);
+	if (t->attempted && !t->c->cancelled && attempts_check(t->c->spec.attempts, name, t->component,
+	    &done, &wait_ms) != ATTEMPTS_EXHAUSTED)
+		add_held(t, done, wait_ms > 0 ? wait_ms : 0, at);
 	end_task(t, true);
 }
 
@@ -243,11 +287,67 @@ fetch(struct task *t, struct fail *f)
 }
 
 static void
+hold_task(struct task *t, int64_t done, int64_t wait_ms)
+{
+	struct cycle *c = t->c;
+	_cleanup_free_ char *why = NULL;
+	char at[CLOCK_TEXT];
+
+	add_held(t, done, wait_ms, at);
+	why = xasprintf("held, attempt %lld of %lld at %s", (long long)done + 1,
+	    (long long)c->spec.config->attempts.max, at);
+	note_failure(c, RESULT_FAILURE, ERC_HELD, t->id, why);
+	json_set_text(&c->failed_ids, t->id, "");
+	end_task(t, false);
+}
+
+/* May it be tried now?  If not, the task has ended. */
+static bool
+may_try(struct task *t)
+{
+	_cleanup_free_ char *name = step_name(t->stage, t->step), *why = NULL;
+	int64_t done, wait_ms;
+
+	switch (attempts_check(t->c->spec.attempts, name, t->component, &done, &wait_ms)) {
+	case ATTEMPTS_DUE:
+		return true;
+	case ATTEMPTS_HELD:
+		hold_task(t, done, wait_ms);
+		return false;
+	case ATTEMPTS_EXHAUSTED:
+		break;
+	}
+	why = xasprintf("not installed after %lld attempt%s; retry-failed begins anew", (long long)done,
+	    done == 1 ? "" : "s");
+	t->action = HANDLER_INSTALL;
+	fail_task(t, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_ATTEMPTS, .details = why });
+	return false;
+}
+
+static void
+begin_install(struct task *t)
+{
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+	struct fail f;
+
+	report_phase(t->c, handler_action_name(HANDLER_INSTALL));
+	t->action = HANDLER_INSTALL;
+	if (attempts_begin(t->c->spec.attempts, name, t->component, &f) < 0) {
+		fail_with(t, &f);
+		return;
+	}
+	t->attempted = true;
+	start_action(t, HANDLER_INSTALL);
+}
+
+static void
 begin_work(struct task *t)
 {
 	struct cycle *c = t->c;
 	struct fail f;
 
+	if (!may_try(t))
+		return;
 	if (!c->is_working) {
 		c->is_working = true;
 		c->spec.working(c->spec.cookie);
@@ -270,6 +370,37 @@ installed_already(struct task *t, const struct handler_result *r)
 	end_step(t);
 }
 
+/* Does its own check see what was installed? */
+static void
+begin_verification(struct task *t, const struct handler_result *r)
+{
+	t->verifies = true;
+	t->apply_code = r->code;
+	t->apply_erc = r->erc;
+	free(t->apply_details);
+	t->apply_details = xstrdup(r->details);
+	start_action(t, HANDLER_IS_INSTALLED);
+}
+
+static void
+end_verification(struct task *t, const struct handler_result *r)
+{
+	_cleanup_free_ char *name = step_name(t->stage, t->step), *why = NULL;
+	const struct handler_result applied = { .code = t->apply_code, .erc = t->apply_erc,
+	    .details = t->apply_details };
+
+	t->verifies = false;
+	t->action = HANDLER_APPLY;
+	if (r->code == RESULT_INSTALLED) {
+		attempts_succeed(t->c->spec.attempts, name, t->component);
+		record(t->c, t->stage, t->step, t->id, t->action, &applied);
+		end_step(t);
+		return;
+	}
+	why = xasprintf("installed, but its own check does not see it%s%s", *r->details ? ": " : "", r->details);
+	fail_task(t, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_NOT_SEEN, .details = why });
+}
+
 static void
 action_done(const struct handler_result *r, void *cookie)
 {
@@ -281,6 +412,8 @@ action_done(const struct handler_result *r, void *cookie)
 		c->spec.log(r->output, c->spec.cookie);
 	if (c->cancelled || r->timed_out) {
 		fail_task(t, r);
+	} else if (t->verifies) {
+		end_verification(t, r);
 	} else if (t->action == HANDLER_IS_INSTALLED) {
 		/* as with the Azure agent, who cannot tell is taken for not installed */
 		if (r->code == RESULT_INSTALLED)
@@ -290,8 +423,9 @@ action_done(const struct handler_result *r, void *cookie)
 	} else if (r->code <= 0) {
 		fail_task(t, r);
 	} else if (t->action == HANDLER_APPLY) {
-		record(c, t->stage, t->step, t->id, t->action, r);
-		end_step(t);
+		begin_verification(t, r);
+	} else if (t->action == HANDLER_DOWNLOAD) {
+		begin_install(t);
 	} else {
 		report_phase(c, handler_action_name(t->action + 1));
 		start_action(t, t->action + 1);
@@ -304,6 +438,7 @@ start_step(struct task *t)
 {
 	struct fail f;
 
+	t->attempted = false;
 	t->action = HANDLER_IS_INSTALLED;
 	if (take_workdir(t, &f) < 0)
 		fail_with(t, &f);
@@ -334,6 +469,12 @@ begin_stage(struct cycle *c)
 
 		record(c, s, 0, "", HANDLER_DOWNLOAD, &r);
 		return true;
+	}
+	if (!s->is_host && json_count(s->selected) == 0 && json_count(s->waiting) == 0) {
+		const struct handler_result r = { .code = RESULT_INSTALL_SKIPPED_NO_COMPONENT,
+		    .details = "no matching components" };
+
+		record(c, s, 0, "", HANDLER_INSTALL, &r);
 	}
 	c->tasks = xrealloc(c->tasks, s->is_host ? 1 : json_count(s->selected), sizeof *c->tasks);
 	if (s->is_host)
@@ -443,6 +584,7 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 	struct cycle *c = xcalloc(1, sizeof *c);
 
 	*c = (struct cycle){ .loop = l, .spec = *spec, .failed_ids = json_object(),
+	    .held = json_array(), .held_ms = -1,
 	    .workdirs = workdirs_new(spec->work), .details = BUF_INIT,
 	    .kick = { .fn = begin, .cookie = c } };
 	c->spec.inventory.problem = on_problem;

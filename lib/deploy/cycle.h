@@ -2,10 +2,14 @@
  * cycle - one evaluation of a goal, from a fresh look at the components to
  * every one of them being where it should be, or having said why not.
  *
- * For each component and step, in order: IsInstalled; where it is not:
- * download what this component needs, install, apply.  A component's failure
- * ends its own steps and nobody else's, unless the settings say so.  What is
- * offline is waited for: neither failed nor passed over in silence.
+ * For each component and step, in order: is-installed; where it is not installed:
+ * download the step's payloads, install, apply, and is-installed again.  A
+ * success that the last one does not confirm is a failure (ERC_NOT_SEEN).
+ * deploy/attempts.h decides whether a step may be installed now; else the
+ * component is held, or has failed.  A component's failure ends its own steps
+ * and those of no other, unless the configuration says so.  An offline component
+ * is waited for.  A step whose selectors match no component at all is reported
+ * with 604.
  */
 #ifndef DEPLOY_CYCLE_H
 #define DEPLOY_CYCLE_H
@@ -35,12 +39,15 @@ struct cycle_outcome {
 	int32_t code, erc;		/* of the first that failed, else of a success */
 	const char *details;
 	struct json waiting;		/* array of records; borrowed for the call */
+	struct json held;		/* array of {"id","step","attempt","attempts","at"}; borrowed */
+	int64_t held_ms;		/* until the first of HELD is due; -1 for none */
 };
 
 struct cycle_spec {
 	const struct goal *goal;
 	const struct agent_config *config;
 	struct enumerate_spec inventory;	/* its PROBLEM and COOKIE are the cycle's */
+	struct attempts *attempts;		/* of the goal's workflow */
 	const char *work, *cache;	/* directories; WORK is the cycle's alone */
 	/* Told as it happens: */
 	void (*working)(void *cookie);	/* the first component needs something done */

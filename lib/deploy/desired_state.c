@@ -70,6 +70,7 @@ desired_state_load(struct desired_state *d, struct goal **out, struct fail *f)
 		r = parse(d, d->kept, &d->text, out, f);
 	if (r < 0)
 		buf_reset(&d->text);
+	d->damaged = r < 0 && r != -ENOENT;
 	return r;
 }
 
@@ -82,6 +83,7 @@ keep(struct desired_state *d, const struct buf *text, struct fail *f)
 		return fail_errno(f, r, "%s", d->kept);
 	buf_reset(&d->text);
 	buf_add(&d->text, text->s, text->len);
+	d->damaged = false;
 	return 1;
 }
 
@@ -94,9 +96,10 @@ desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f
 	if (!d->source)
 		return 0;
 	r = load_text(d, d->source, &text, f);
-	if (r == -ENOENT) {
+	d->missing = r == -ENOENT;
+	if (d->missing) {
 		d->refused = false;
-		return 0;	/* what was wanted last still is */
+		return fail_set(f, EXIT_TROUBLE, "%s: goal file does not exist", d->source), -ENOENT;
 	}
 	if (r == 0 && text.len == d->text.len && memcmp(text.s, d->text.s, text.len) == 0) {
 		d->refused = false;

@@ -21,7 +21,9 @@ struct desired_state {
 	char *source;		/* the goal's file, or NULL where there is none to be had */
 	char *kept;		/* the twin's file */
 	bool allow_unsigned;
-	bool refused;		/* what SOURCE holds now was refused */
+	bool refused;		/* the file SOURCE was refused */
+	bool missing;		/* there is no file SOURCE */
+	bool damaged;		/* KEPT could not be read, and nothing has replaced it */
 	struct buf text;	/* what was last taken */
 };
 
@@ -33,8 +35,9 @@ void desired_state_release(struct desired_state *d);
 int desired_state_load(struct desired_state *d, struct goal **out, struct fail *f);
 
 /*
- * Look at the source: 1 with a goal in OUT that says something else than the
- * last one (it is kept by then), 0 where there is nothing new, < 0 refused.
+ * Read the source: 1 with a goal in OUT that differs from the last one (it is kept
+ * by then), 0 where nothing is new, -ENOENT where the file does not exist, another
+ * error where it was refused.  After an error the last goal stays.
  */
 int desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f);
 

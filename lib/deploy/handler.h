@@ -46,6 +46,12 @@ enum {
 	ERC_NO_RESULT = 0x30500205,		/* no result file, or not one */
 	ERC_SCRIPT_FAILED = 0x30500206,		/* a failure without a code of its own */
 	ERC_SCRIPT_STATUS = 0x30501000,		/* + exit status, + signal number */
+	/* The agent's own, outside the Azure agent's values: packaging/codes.d/rejoin-result-codes.tsv. */
+	ERC_NOT_SEEN = 0x5E000001,	/* installed, but its own check does not see it */
+	ERC_HELD = 0x5E000002,		/* not tried: the next attempt is not due yet */
+	ERC_ATTEMPTS = 0x5E000003,	/* not tried: there were as many attempts as may be */
+	ERC_INTERRUPTED = 0x5E000004,	/* the run was killed, and its end is not known */
+	ERC_REBOOT = 0x5E000005,	/* a reboot was asked for and not seen */
 };
 
 enum { HANDLER_DETAILS_MAX = 4096, HANDLER_RESULT_MAX = 2 << 20 };	/* bytes kept, bytes read */

@@ -20,6 +20,7 @@
 #include "deploy/handler.h"
 #include "deploy/reconcile.h"
 #include "deploy/report.h"
+#include "deploy/waiting_check.h"
 
 enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50, SEAT_WAIT_MS = 1000 };
 
@@ -33,6 +34,9 @@ struct reconciler {
 	struct goal *running;			/* what the cycle works on, once GOAL is another */
 	struct journal *journal;
 	struct hlc clock;
+	struct attempts *attempts;
+	struct waiting_check *waiting_check;
+	struct loop_timer held;			/* until the next attempt is due */
 	struct report report;
 	struct buf written;			/* the report as it is on disk */
 	struct status status;
@@ -62,6 +66,13 @@ set_note(struct reconciler *r, const char *text)
 	if (*text && strcmp(r->status.note, text) != 0)
 		log_line(r, "%s", text);
 	snprintf(r->status.note, sizeof r->status.note, "%s", text);
+}
+
+/* Is there anything wrong with the goal's file, or with the one that was kept? */
+static bool
+has_wrong_goal(const struct reconciler *r)
+{
+	return r->desired.refused || r->desired.missing || r->desired.damaged;
 }
 
 static void
@@ -223,6 +234,11 @@ on_done(const struct cycle_outcome *o, void *cookie)
 
 	r->cycle = NULL;
 	end_cycle(r, o);
+	if (!o->cancelled && !r->stopping) {
+		waiting_check_start(r->waiting_check, o->waiting);
+		if (o->held_ms >= 0)
+			loop_timer_set(r->loop, &r->held, o->held_ms);
+	}
 	if (r->running != r->goal)
 		goal_free(r->running);
 	r->running = NULL;
@@ -240,15 +256,18 @@ begin_cycle(struct reconciler *r)
 {
 	const struct cycle_spec spec = {
 		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
-		.work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
+		.attempts = r->attempts, .work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
 		.result = on_result, .log = on_log, .done = on_done, .cookie = r,
 	};
 
+	waiting_check_stop(r->waiting_check);
+	loop_timer_stop(r->loop, &r->held);
+	attempts_set_workflow(r->attempts, r->goal->id);
 	r->spec.busy(true, r->spec.cookie);
 	r->status.cycle++;
 	r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
-	if (!r->desired.refused)
+	if (!has_wrong_goal(r))
 		set_note(r, "");
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	set_state(r, AGENT_BUSY);
@@ -262,24 +281,27 @@ begin_cycle(struct reconciler *r)
 static void
 settle(struct reconciler *r)
 {
-	bool failed = r->desired.refused || (r->goal && report_has_failed(&r->report) == 1);
+	const struct desired_state *d = &r->desired;
+	bool failed = d->refused || d->damaged || (r->goal && report_has_failed(&r->report) == 1);
+	/* of a goal that is not there nothing can be said */
+	bool unknown = d->missing || (!d->source && !r->goal);
 
 	r->status.settled = r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
 	set_state(r, failed ? AGENT_FAILED : AGENT_IDLE);
-	r->spec.settled(failed, r->spec.cookie);
+	r->spec.settled(unknown ? EXIT_TROUBLE : failed ? EXIT_NO : EXIT_OK, r->spec.cookie);
 }
 
 /* A deployment taken back: there is nothing to run, only to say. */
 static void
 take_back(struct reconciler *r)
 {
-	const struct cycle_outcome o = { .code = RESULT_CANCELLED, .details = "",
-	    .waiting = JSON_ABSENT };
-	struct cycle_outcome cancelled = o;
+	const struct cycle_outcome cancelled = { .cancelled = true, .code = RESULT_CANCELLED, .details = "",
+	    .waiting = JSON_ABSENT, .held = JSON_ABSENT, .held_ms = -1 };
 	char now[CLOCK_TEXT];
 
-	cancelled.cancelled = true;
+	waiting_check_stop(r->waiting_check);
+	loop_timer_stop(r->loop, &r->held);
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	report_begin(&r->report, r->goal);
 	report_end(&r->report, r->goal, &cancelled, clock_now(now));
@@ -359,6 +381,8 @@ adopt(struct reconciler *r, struct goal *g)
 
 	r->goal = g;
 	r->goal_is_new = true;
+	if (!same)
+		waiting_check_reset(r->waiting_check);
 	r->retry_wanted |= again;
 	r->status.pending |= again;
 	if (r->cycle && !same)
@@ -371,14 +395,14 @@ adopt(struct reconciler *r, struct goal *g)
 static void
 refresh_goal(struct reconciler *r)
 {
-	const bool was_refused = r->desired.refused;
+	const bool was_wrong = has_wrong_goal(r);
 	struct goal *g = NULL;
 	struct fail f;
 	int e = desired_state_refresh(&r->desired, &g, &f);
 
-	if (e < 0)
+	if (e < 0 && !(e == -ENOENT && r->desired.damaged))
 		set_note(r, f.text);
-	else if (was_refused && !r->desired.refused)
+	else if (was_wrong && !has_wrong_goal(r))
 		set_note(r, "");
 	if (e > 0)
 		adopt(r, g);
@@ -435,6 +459,16 @@ open_journal(struct reconciler *r, struct fail *f)
 	return 0;
 }
 
+/* A component that was waited for is online, or an attempt is due: another cycle. */
+static void
+cycle_is_due(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	r->retry_wanted = true;
+	decide(r);
+}
+
 static int
 make_dir(const char *path, struct fail *f)
 {
@@ -486,6 +520,8 @@ reconciler_shutdown(void *cookie)
 	struct reconciler *r = cookie;
 
 	r->stopping = true;
+	waiting_check_stop(r->waiting_check);
+	loop_timer_stop(r->loop, &r->held);
 	set_state(r, AGENT_STOPPING);
 	if (r->cycle) {
 		loop_hold(r->loop);	/* until on_done() */
@@ -505,6 +541,8 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	*r = (struct reconciler){
 		.loop = l, .spec = *spec, .lock_fd = -1, .written = BUF_INIT,
 		.publish_later = { .fn = publish, .cookie = r },
+		.held = { .fn = cycle_is_due, .cookie = r },
+		.waiting_check = waiting_check_new(l, &spec->inventory, cycle_is_due, r),
 		.shutdown = { .fn = reconciler_shutdown, .cookie = r },
 	};
 	e = make_state(r, f);
@@ -512,6 +550,8 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 		desired_state_init(&r->desired, spec->goal, r->state, spec->config->allow_unsigned);
 		e = open_journal(r, f);
 	}
+	if (e == 0)
+		e = attempts_open(r->state, &spec->config->attempts, &r->attempts, f);
 	if (e == 0)
 		e = load_report(r, f);
 	if (e < 0)
@@ -551,16 +591,20 @@ reconcile_start(struct reconciler *r, const struct status *s)
 void
 reconcile_look(struct reconciler *r)
 {
-	bool was_refused = r->desired.refused;
+	const bool was_wrong = has_wrong_goal(r);
 
 	refresh_goal(r);
-	if (r->goal_is_new || r->desired.refused || was_refused)
+	if (r->goal_is_new || has_wrong_goal(r) || was_wrong)
 		decide(r);
 }
 
 void
-reconcile_retry(struct reconciler *r, unsigned n)
+reconcile_retry(struct reconciler *r, unsigned n, bool anew)
 {
+	if (anew) {
+		attempts_reset(r->attempts);
+		log_line(r, "attempts are counted anew");
+	}
 	r->status.retries += n;
 	r->retry_wanted = r->status.pending = true;
 	/* at once: who asks next counts on from there */
@@ -574,6 +618,9 @@ reconcile_free(struct reconciler *r)
 	if (!r)
 		return;
 	loop_timer_stop(r->loop, &r->publish_later);
+	loop_timer_stop(r->loop, &r->held);
+	waiting_check_free(r->waiting_check);
+	attempts_close(r->attempts);
 	loop_stage_remove(r->loop, &r->shutdown);
 	goal_free(r->goal);
 	journal_close(r->journal);

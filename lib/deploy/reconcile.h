@@ -36,7 +36,8 @@ struct reconcile_spec {
 	void (*publish)(const struct status *s, void *cookie);
 	void (*busy)(bool busy, void *cookie);	/* before and after a cycle */
 	void (*log)(const char *text, void *cookie);
-	void (*settled)(bool failed, void *cookie);	/* nothing is left to do */
+	/* Nothing is left to do: EXIT_OK, EXIT_NO after a failure, EXIT_TROUBLE without a goal. */
+	void (*settled)(enum exit_status status, void *cookie);
 	void *cookie;
 };
 
@@ -54,7 +55,8 @@ void reconcile_start(struct reconciler *r, const struct status *s);
 
 /* Hints: the goal may have changed; N retry requests came. */
 void reconcile_look(struct reconciler *r);
-void reconcile_retry(struct reconciler *r, unsigned n);
+/* ANEW: attempts are counted anew as well (retry-failed). */
+void reconcile_retry(struct reconciler *r, unsigned n, bool anew);
 
 /*
  * After loop_run(): the shutdown of the loop (base/loop.h) has cancelled the cycle

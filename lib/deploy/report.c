@@ -281,6 +281,7 @@ report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o
 		json_set_text(&agent, "installedUpdateId", id);
 	}
 	json_set(&mine, "waiting", waiting_list(r, o->waiting, now));
+	json_set(&mine, "held", json_kind(o->held) == JSON_NONE ? json_array() : json_copy(o->held));
 	json_set(&mine, "results", result_list(r));
 	set_agent(r, agent);
 	set_ours(r, mine);

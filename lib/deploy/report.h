@@ -8,7 +8,8 @@
  *	   "lastInstallResult":{"stepResults":{"step_0":{...}},"resultCode",
  *	     "extendedResultCodes","resultDetails"},
  *	   "state":0,"workflow":{...},"installedUpdateId":"{...}"}},
- *	 "rejoin":{"completed":ID,"waiting":[{"id","name","since"}],"results":[RESULT...]}}
+ *	 "rejoin":{"completed":ID,"waiting":[{"id","name","since"}],
+ *	   "held":[{"id","step","attempt","attempts","at"}],"results":[RESULT...]}}
  *
  * States are those that the service knows: 0 idle, 6 in progress, 255 failed.
  */

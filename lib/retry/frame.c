@@ -100,13 +100,14 @@ frame_asks(const char *command, const char *name)
 	return c >= n && strcmp(command + c - n, name) == 0;
 }
 
-static bool
-is_one_of(const char *command, const char *const *names)
+/* The index of COMMAND among NAMES; -1 where it is none of them. */
+static int
+index_of(const char *command, const char *const *names)
 {
-	for (; *names; names++)
-		if (frame_asks(command, *names))
-			return true;
-	return false;
+	for (int i = 0; names[i]; i++)
+		if (frame_asks(command, names[i]))
+			return i;
+	return -1;
 }
 
 void
@@ -117,9 +118,12 @@ frame_sort(struct frame_reader *r, const char *p, size_t n, const char *const *n
 	int found;
 
 	while ((found = frame_next(r, &p, &n, command)) != 0) {
-		if (found > 0 && is_one_of(command, names))
+		int i = found > 0 ? index_of(command, names) : -1;
+
+		if (i >= 0)
 			h->asked++;
 		else if (h->ignored++ == 0)
 			strcpy(h->sample, found > 0 ? command : "");
+		h->again += i > 0;
 	}
 }

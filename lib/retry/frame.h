@@ -50,6 +50,7 @@ bool frame_asks(const char *command, const char *name);
 /* The commands found in a sequence of bytes; zero-initialised. */
 struct frame_haul {
 	unsigned asked, ignored;	/* frames of a wanted command, and all others */
+	unsigned again;			/* of those asked, not for the first of the wanted commands */
 	char sample[FRAME_SIZE];	/* the first ignored command; "" if it was no frame */
 };
 

@@ -93,14 +93,16 @@ static void
 check_sort(void)
 {
 	static const char bytes[] = RETRY SIXTY "abcd" "reboot\0\0\0" RETRY;
-	const char *const names[] = { "retry-update", NULL };
+	const char *const names[] = { "retry-update", "halt", NULL }, *const one[] = { "retry-update", NULL };
 	struct frame_reader r = { 0 };
 	struct frame_haul h = { 0 };
 
-	frame_sort(&r, bytes, sizeof bytes - 1, names, &h);
-	assert(h.asked == 2 && h.ignored == 2 && !*h.sample);
-	frame_sort(&r, "halt" PAD52 "\0\0\0\0\0\0\0\0", 64, names, &h);
+	frame_sort(&r, bytes, sizeof bytes - 1, one, &h);
+	assert(h.asked == 2 && h.again == 0 && h.ignored == 2 && !*h.sample);
+	frame_sort(&r, "halt" PAD52 "\0\0\0\0\0\0\0\0", 64, one, &h);
 	assert(h.asked == 2 && h.ignored == 3 && !*h.sample);
+	frame_sort(&r, "halt" PAD52 "\0\0\0\0\0\0\0\0", 64, names, &h);
+	assert(h.asked == 3 && h.again == 1 && h.ignored == 3);
 }
 
 int
