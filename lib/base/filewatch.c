@@ -292,12 +292,15 @@ arm_poll(struct filewatch *w)
 		loop_timer_stop(w->loop, &w->poll);
 }
 
-/* Without an event: has anything happened to it?  Content may change without its times telling. */
+/*
+ * Without an event: has anything happened to it?  Content may change without its
+ * times telling, and without FILEWATCH_PATH the path may be a pattern.
+ */
 static void
 item_examine(struct filewatch_item *p)
 {
 	struct file_stamp now = read_stamp(p->path);
-	bool same = is_same_stamp(&now, &p->seen) && !(p->flags & FILEWATCH_CONTENT);
+	bool same = p->flags == FILEWATCH_PATH && is_same_stamp(&now, &p->seen);
 
 	item_arm(p);
 	p->seen = now;

@@ -9,7 +9,7 @@
 #include "input/tail.h"
 
 struct feed *
-feeds_new(const struct source_spec *spec, struct filewatch *filewatch)
+feeds_new(const struct source_spec *spec, struct tails *tails)
 {
 	const char *location = spec->location;
 	struct stat st;
@@ -21,5 +21,5 @@ feeds_new(const struct source_spec *spec, struct filewatch *filewatch)
 	if (strcmp(location, "-") == 0 || filter_command_of(location) ||
 	    (stat(location, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
 		return pipe_new(location);
-	return tail_new(location, filewatch);
+	return tail_new(location, tails);
 }

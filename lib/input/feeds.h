@@ -4,11 +4,11 @@
 #ifndef INPUT_FEEDS_H
 #define INPUT_FEEDS_H
 
-#include "base/filewatch.h"
 #include "input/feed.h"
 #include "input/source_spec.h"
+#include "input/tail.h"
 
 /* A new feed of what SPEC says. */
-struct feed *feeds_new(const struct source_spec *spec, struct filewatch *filewatch);
+struct feed *feeds_new(const struct source_spec *spec, struct tails *tails);
 
 #endif

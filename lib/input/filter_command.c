@@ -2,12 +2,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/xalloc.h"
 #include "input/filter_command.h"
+
+enum { COPY_SIZE = 64 << 10 };
 
 extern char **environ;
 
@@ -75,4 +79,52 @@ filter_command_end(pid_t pid)
 	if (WIFSIGNALED(status))
 		return WTERMSIG(status) == SIGPIPE ? 0 : 128 + WTERMSIG(status);
 	return WEXITSTATUS(status);
+}
+
+/* A file that has no name, and goes with its descriptor. */
+static int
+open_nameless(void)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd = dir && *dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+
+	if (fd < 0)
+		fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int
+copy_all(int from, int to)
+{
+	_cleanup_free_ char *b = xrealloc(NULL, COPY_SIZE, 1);
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = io_read(from, b, COPY_SIZE)) != 0)
+		r = n < 0 ? (int)n : io_write_all(to, b, (size_t)n);
+	return r;
+}
+
+int
+filter_command_unpack(char *const *argv, int in_fd)
+{
+	int to = open_nameless(), from, r;
+	pid_t pid;
+
+	if (to < 0)
+		return to;
+	from = filter_command_start(argv, in_fd, &pid);
+	if (from < 0) {
+		close(to);
+		return from;
+	}
+	r = copy_all(from, to);
+	close(from);
+	if (filter_command_end(pid) != 0 && r == 0)
+		r = -EIO;
+	if (r < 0) {
+		close(to);
+		return r;
+	}
+	return to;
 }

@@ -1,6 +1,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +11,7 @@
 #include "base/io.h"
 #include "base/num.h"
 #include "base/xalloc.h"
+#include "input/filter_command.h"
 #include "input/rotation.h"
 
 enum {
@@ -17,23 +20,23 @@ enum {
 	NUMBER_MAX = 99999,	/* what has more digits is a date */
 };
 
+/* A compressor keeps the time of the file in whole seconds, or in microseconds. */
+#define PACKED_NS	INT64_C(1000000000)
+
+static void
+file_release(struct rotation_file *f)
+{
+	io_closep(&f->fd);
+	free(f->path);
+}
+
 void
 rotation_release(struct rotation *r)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		io_closep(&r->v[i].fd);
-		free(r->v[i].name);
-	}
+	for (size_t i = 0; i < r->n; i++)
+		file_release(&r->v[i]);
 	free(r->v);
 	*r = (struct rotation){ NULL, 0, false };
-}
-
-static bool
-ends_in(const char *s, const char *ending)
-{
-	size_t n = strlen(s), m = strlen(ending);
-
-	return n >= m && strcmp(s + n - m, ending) == 0;
 }
 
 /* Is NAME that of a rotated BASE: a dot or a dash, and something that begins with a digit? */
@@ -43,8 +46,7 @@ is_sibling(const char *name, const char *base)
 	size_t n = strlen(base);
 
 	return strncmp(name, base, n) == 0 && (name[n] == '.' || name[n] == '-') && name[n + 1] >= '0' &&
-	    name[n + 1] <= '9' && !ends_in(name, ".gz") && !ends_in(name, ".xz") && !ends_in(name, ".zst") &&
-	    !ends_in(name, ".bz2");
+	    name[n + 1] <= '9';
 }
 
 bool
@@ -65,12 +67,12 @@ by_age(const void *a, const void *b)
 		return x->number == 0 ? 1 : -1;
 	if (x->mtime_ns != y->mtime_ns)
 		return x->mtime_ns < y->mtime_ns ? -1 : 1;
-	return strcmp(x->name, y->name);
+	return strcmp(x->path, y->path);
 }
 
-/* One more, F; of more than are looked at, the oldest is left out. */
+/* One more, F; of more than FILES_MAX the oldest is left out. */
 static void
-keep(struct rotation *r, struct rotation_file f)
+keep_file(struct rotation *r, struct rotation_file f)
 {
 	size_t oldest = 0;
 
@@ -88,38 +90,67 @@ keep(struct rotation *r, struct rotation_file f)
 		r->v[oldest] = f;
 		f = left;
 	}
-	close(f.fd);
-	free(f.name);
+	file_release(&f);
+}
+
+/* The suffix of NAME behind BASE_LEN bytes and a separator, without that of its compressor, as a number. */
+static int64_t
+suffix_number(const char *name, size_t base_len, bool packed)
+{
+	const char *suffix = name + base_len + 1;
+	_cleanup_free_ char *text = xstrndup(suffix, packed ? (size_t)(strrchr(suffix, '.') - suffix) : strlen(suffix));
+	int64_t n;
+
+	return num_parse(text, 1, NUMBER_MAX, &n) < 0 ? -1 : n;
 }
 
 static void
-add(struct rotation *r, int dir, const char *name, size_t base_len, bool current)
+add_file(struct rotation *r, const char *dir, const char *name, size_t base_len, bool current)
 {
-	struct rotation_file f = { .fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) };
+	struct rotation_file f = { .fd = -1, .path = xasprintf("%s%s", dir, name) };
 	struct stat st;
 
-	if (f.fd < 0)
-		return;
-	if (fstat(f.fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(f.fd);
+	if (stat(f.path, &st) < 0 || !S_ISREG(st.st_mode)) {
+		free(f.path);
 		return;
 	}
-	f.name = xstrdup(name);
+	f.packed = !current && filter_command_of(name) && strchr(name + base_len + 1, '.');
 	f.dev = st.st_dev;
 	f.ino = st.st_ino;
 	f.size = st.st_size;
 	f.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	if (!current && num_parse(name + base_len + 1, 1, NUMBER_MAX, &f.number) < 0)
-		f.number = -1;
-	keep(r, f);
+	if (!current)
+		f.number = suffix_number(name, base_len, f.packed);
+	keep_file(r, f);
 	r->current |= current;
 }
 
-static int
-scan(const char *path, struct rotation *out)
+/* F is PATH.1.gz, and PATH.1 is there, too. */
+static bool
+is_being_packed(const struct rotation *r, const struct rotation_file *f)
 {
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	_cleanup_free_ char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+	size_t n = (size_t)(strrchr(f->path, '.') - f->path);
+
+	for (size_t i = 0; f->packed && i < r->n; i++)
+		if (strlen(r->v[i].path) == n && strncmp(r->v[i].path, f->path, n) == 0)
+			return true;
+	return false;
+}
+
+static void
+leave_out(struct rotation *r, size_t i)
+{
+	file_release(&r->v[i]);
+	memmove(&r->v[i], &r->v[i + 1], (--r->n - i) * sizeof *r->v);
+}
+
+static int
+scan_directory(const char *path, struct rotation *out)
+{
+	char target[PATH_MAX];
+	const char *real = realpath(path, target) ? target : path, *slash = strrchr(real, '/');
+	const char *base = slash ? slash + 1 : real;
+	_cleanup_free_ char *dir = slash ? xstrndup(real, (size_t)(slash - real) + 1) : xstrdup("./");
 	DIR *d = opendir(dir);
 
 	*out = (struct rotation){ NULL, 0, false };
@@ -127,9 +158,12 @@ scan(const char *path, struct rotation *out)
 		return -errno;
 	for (const struct dirent *e; (e = readdir(d)); )
 		if (is_sibling(e->d_name, base))
-			add(out, dirfd(d), e->d_name, strlen(base), false);
-	add(out, dirfd(d), base, strlen(base), true);
+			add_file(out, dir, e->d_name, strlen(base), false);
 	closedir(d);
+	for (size_t i = out->n; i-- > 0; )
+		if (is_being_packed(out, &out->v[i]))
+			leave_out(out, i);
+	add_file(out, dir, base, strlen(base), true);
 	if (out->n)
 		qsort(out->v, out->n, sizeof *out->v, by_age);
 	return 0;
@@ -141,7 +175,7 @@ are_same(const struct rotation *a, const struct rotation *b)
 	if (a->n != b->n)
 		return false;
 	for (size_t i = 0; i < a->n; i++)
-		if (a->v[i].ino != b->v[i].ino || a->v[i].dev != b->v[i].dev || strcmp(a->v[i].name, b->v[i].name) != 0)
+		if (a->v[i].ino != b->v[i].ino || a->v[i].dev != b->v[i].dev || strcmp(a->v[i].path, b->v[i].path) != 0)
 			return false;
 	return true;
 }
@@ -158,31 +192,30 @@ same_bytes(int a, int b, int64_t off, size_t n)
 static void
 leave_out_copy(struct rotation *r)
 {
-	struct rotation_file *copy = r->n > 1 ? &r->v[r->n - 2] : NULL, *f = copy + 1;
+	const struct rotation_file *copy = r->n > 1 ? &r->v[r->n - 2] : NULL, *f = copy + 1;
 	size_t n;
+	int a, b;
 
-	if (!copy || !r->current || f->size == 0 || copy->size > f->size)
+	if (!copy || !r->current || copy->packed || f->size == 0 || copy->size > f->size)
 		return;
 	n = copy->size < ROTATION_TAIL ? (size_t)copy->size : ROTATION_TAIL;
-	if (!same_bytes(copy->fd, f->fd, 0, n) || !same_bytes(copy->fd, f->fd, copy->size - (int64_t)n, n))
-		return;
-	close(copy->fd);
-	free(copy->name);
-	*copy = *f;
-	r->n--;
+	a = rotation_fd(r, r->n - 2);
+	b = rotation_fd(r, r->n - 1);
+	if (a >= 0 && b >= 0 && same_bytes(a, b, 0, n) && same_bytes(a, b, copy->size - (int64_t)n, n))
+		leave_out(r, r->n - 2);
 }
 
-/* Names may be moved on while they are read: they are right when two looks agree. */
+/* Names may be moved on while they are read: they are right when two scans agree. */
 int
 rotation_open(const char *path, struct rotation *out)
 {
 	struct rotation again;
-	int r = scan(path, out);
+	int r = scan_directory(path, out);
 
 	for (int i = 0; r == 0 && i < TRIES; i++) {
 		bool same;
 
-		r = scan(path, &again);
+		r = scan_directory(path, &again);
 		same = r == 0 && are_same(out, &again);
 		rotation_release(out);
 		*out = again;
@@ -192,6 +225,40 @@ rotation_open(const char *path, struct rotation *out)
 	if (r == 0)
 		leave_out_copy(out);
 	return r;
+}
+
+/* What the compressed file FD holds, as a file of its own; FD is closed. */
+static int
+unpack(const char *path, int fd)
+{
+	int unpacked = filter_command_unpack(filter_command_of(path), fd);
+
+	close(fd);
+	return unpacked;
+}
+
+int
+rotation_fd(struct rotation *r, size_t i)
+{
+	struct rotation_file *f = &r->v[i];
+	struct stat st;
+	int fd;
+
+	if (f->fd >= 0)
+		return f->fd;
+	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || st.st_ino != f->ino || st.st_dev != f->dev) {
+		close(fd);
+		return -ESTALE;
+	}
+	if (f->packed)
+		fd = unpack(f->path, fd);
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		f->size = st.st_size;
+	f->fd = fd;
+	return fd;
 }
 
 int
@@ -216,30 +283,47 @@ rotation_holds(int fd, const struct rotation_place *at)
 	    memcmp(tail, at->tail, at->n_tail) == 0;
 }
 
-ssize_t
-rotation_find(const struct rotation *r, const struct rotation_place *at)
+/* Does file I hold the place?  One that does not is closed again. */
+static bool
+holds_place(struct rotation *r, size_t i, const struct rotation_place *at)
 {
-	ssize_t copy = -1;
+	struct rotation_file *f = &r->v[i];
+	int fd = rotation_fd(r, i);
+	bool yes = fd >= 0 && f->size >= at->off && rotation_holds(fd, at);
 
-	for (size_t i = 0; i < r->n; i++) {
-		const struct rotation_file *f = &r->v[i];
-		bool same = f->ino == at->ino && f->dev == at->dev;
-
-		if (f->size < at->off || (!same && at->n_tail == 0) || !rotation_holds(f->fd, at))
-			continue;
-		if (same)
-			return (ssize_t)i;
-		if (copy < 0)
-			copy = (ssize_t)i;
+	if (!yes) {
+		io_closep(&f->fd);
+		f->fd = -1;
 	}
-	return copy;
+	return yes;
+}
+
+ssize_t
+rotation_find(struct rotation *r, const struct rotation_place *at)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].ino == at->ino && r->v[i].dev == at->dev && holds_place(r, i, at))
+			return (ssize_t)i;
+	if (at->n_tail == 0)
+		return -1;
+	for (size_t i = 0; i < r->n; i++)
+		if (!r->v[i].packed && r->v[i].size >= at->off && holds_place(r, i, at))
+			return (ssize_t)i;
+	/* A file that held the place was not modified for the last time before the place was taken. */
+	for (size_t i = r->n; i-- > 0; )
+		if (r->v[i].packed && r->v[i].mtime_ns + PACKED_NS > at->mtime_ns && holds_place(r, i, at))
+			return (ssize_t)i;
+	return -1;
 }
 
 size_t
-rotation_after(const struct rotation *r, const struct rotation_place *at)
+rotation_after(struct rotation *r, const struct rotation_place *at)
 {
 	for (size_t k = 0; k < r->n; k++)
-		if (r->v[k].ino == at->ino && r->v[k].dev == at->dev && rotation_holds(r->v[k].fd, at))
+		if (r->v[k].ino == at->ino && r->v[k].dev == at->dev && holds_place(r, k, at))
+			return k + 1;
+	for (size_t k = r->n; at->n_tail && k-- > 0; )
+		if (r->v[k].packed && r->v[k].mtime_ns + PACKED_NS > at->mtime_ns && holds_place(r, k, at))
 			return k + 1;
 	return rotation_newer(r, at->mtime_ns);
 }
@@ -252,4 +336,44 @@ rotation_newer(const struct rotation *r, int64_t mtime_ns)
 	while (i > 0 && r->v[i - 1].mtime_ns > mtime_ns)
 		i--;
 	return i;
+}
+
+void
+rotation_save(const struct rotation_place *at, struct json *state)
+{
+	char hex[2 * ROTATION_TAIL + 1] = "";
+
+	for (size_t i = 0; i < at->n_tail; i++)
+		snprintf(hex + 2 * i, 3, "%02x", (unsigned char)at->tail[i]);
+	json_set(state, "device", json_number((double)at->dev));
+	json_set(state, "inode", json_number((double)at->ino));
+	json_set(state, "offset", json_number((double)at->off));
+	json_set_text(state, "before", hex);
+	json_set(state, "modified_us", json_number((double)(at->mtime_ns / 1000)));
+}
+
+static int64_t
+whole_of(struct json state, const char *key)
+{
+	_cleanup_json_ struct json v = json_get(state, key);
+	int64_t n = 0;
+
+	return json_get_whole(v, &n) ? n : 0;
+}
+
+int
+rotation_restore(struct rotation_place *at, struct json state)
+{
+	const char *hex = json_get_text(state, "before");
+
+	if (!hex)
+		return 0;		/* nothing of it had been read */
+	*at = (struct rotation_place){ .dev = (dev_t)whole_of(state, "device"), .ino = (ino_t)whole_of(state, "inode"),
+	    .off = whole_of(state, "offset"), .mtime_ns = whole_of(state, "modified_us") * 1000 };
+	for (; at->n_tail < ROTATION_TAIL && hex[2 * at->n_tail] && hex[2 * at->n_tail + 1]; at->n_tail++) {
+		char two[3] = { hex[2 * at->n_tail], hex[2 * at->n_tail + 1], '\0' };
+
+		at->tail[at->n_tail] = (char)strtoul(two, NULL, 16);
+	}
+	return at->off < 0 || (int64_t)at->n_tail > at->off ? -EINVAL : 1;
 }

@@ -21,7 +21,7 @@ void
 source_spec_copy(struct source_spec *to, const struct source_spec *s)
 {
 	*to = (struct source_spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
-	    copy(s->emitter), copy(s->token_file), copy(s->ca_file), s->order };
+	    copy(s->emitter), copy(s->token_file), copy(s->ca_file), s->order, s->matched };
 }
 
 void
@@ -109,6 +109,7 @@ source_specs_add_matches(struct source_specs *ss, const struct source_spec *patt
 		return fail_set(f, EXIT_TROUBLE, "%s: matches no file", pattern->location);
 	for (size_t i = 0; i < g.gl_pathc; i++) {
 		s.location = g.gl_pathv[i];
+		s.matched = true;
 		source_specs_add_one(ss, &s);
 	}
 	globfree(&g);
@@ -254,7 +255,8 @@ source_specs_add_restarts(struct source_specs *ss, const struct profile *p)
 		char format[] = "rejoin-history";
 
 		if (access(location, F_OK) == 0 || (ss->live && !*old[i]))
-			source_specs_add_one(ss, &(struct source_spec){ .name = name, .location = location, .format = format });
+			source_specs_add_one(ss, &(struct source_spec){ .name = name, .location = location, .format = format,
+			    .matched = *old[i] != '\0' });
 	}
 }
 

@@ -27,6 +27,7 @@ struct source_spec {
 	char *emitter;		/* NULL: the format's */
 	char *token_file, *ca_file;	/* of a place on the network; NULL for none */
 	enum source_order order;
+	bool matched;		/* found by a pattern, or by its place beside another: the user did not name it */
 };
 
 struct source_specs {

@@ -1,27 +1,22 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "input/rotation.h"
+#include "input/part.h"
 #include "input/tail.h"
 
-enum { LOOK_AHEAD = 64 << 10 };
-
-/* A file of it, the oldest first. */
-struct part {
-	int fd;
-	struct rotation_place at;	/* up to here it has been handed out */
-	int64_t whole;			/* a line longer than what is read at once ends here */
-	int64_t looked;			/* up to here there is no end of a line */
-	bool last_newline;		/* its last byte was one */
+enum {
+	READ_PLACES = 8,	/* of files that were read to their end, by which they are recognised */
+	UNLINKED_MS = 5000,	/* for so long a file without a name may still be written to by a program that has it open */
+	UNLINKED_SHORT_MS = 100,	/* the same where descriptors are scarce */
+	RETRY_MS = 500,
 };
 
 /* The feed's bytes from STREAM on were read at this place. */
@@ -33,62 +28,182 @@ struct mark {
 struct tail {
 	struct feed feed;
 	char *path;
-	struct filewatch *filewatch;
+	struct tails *all;
 	struct filewatch_item *watched;
-	struct part *parts;		/* the first is being read */
+	struct part *parts;		/* the oldest first; the first is being read */
 	size_t n, cap;
+	bool pinned;
 	bool names;			/* the path may be another file by now */
 	bool restored;
+	bool close_first;		/* nothing more is expected in the first part */
+	int trouble;			/* why it cannot be opened: an errno that was reported; 0 for none */
 	int64_t given, passed;
 	struct rotation_place here;	/* behind what was handed out last; with nothing yet, its time is that of the start */
+	struct rotation_place read[READ_PLACES];
+	size_t n_read;
 	struct mark *marks;		/* from the one before PASSED on */
 	size_t n_marks, marks_cap;
 	int64_t skip;			/* so much behind its restored place had passed, too */
+	struct loop_timer again, unlinked;
 };
 
-static struct part *
-add_part(struct tail *t, int fd, const struct rotation_file *f, int64_t off)
-{
-	struct part *p;
+struct tails {
+	struct filewatch *filewatch;
+	struct tail **v;
+	size_t n, cap;
+};
 
-	t->parts = xgrow(t->parts, t->n, &t->cap, sizeof *t->parts);
-	p = &t->parts[t->n++];
-	*p = (struct part){ .fd = fd, .at = { .dev = f->dev, .ino = f->ino, .off = off, .mtime_ns = f->mtime_ns },
-	    .whole = off, .looked = off, .last_newline = true };
-	if (off)
-		rotation_mark(fd, &p->at);
-	return p;
+struct tails *
+tails_new(struct filewatch *filewatch)
+{
+	struct tails *all = xcalloc(1, sizeof *all);
+
+	all->filewatch = filewatch;
+	return all;
 }
 
-/* All files of R from the one at FROM on; the first at OFF. */
-static void
-add_parts(struct tail *t, struct rotation *r, size_t from, int64_t off)
+void
+tails_free(struct tails *all)
 {
-	for (size_t i = from; i < r->n; i++) {
-		add_part(t, r->v[i].fd, &r->v[i], off);
-		r->v[i].fd = -1;
-		off = 0;
+	if (all)
+		free(all->v);
+	free(all);
+}
+
+/* --- which file belongs to which tail */
+
+static bool
+is_file(const struct rotation_file *f, dev_t dev, ino_t ino)
+{
+	return f->ino == ino && f->dev == dev;
+}
+
+/* Is file I of R one that T reads or has read? */
+static bool
+has_read(const struct tail *t, struct rotation *r, size_t i)
+{
+	const struct rotation_file *f = &r->v[i];
+
+	for (size_t k = 0; k < t->n; k++)
+		if (is_file(f, t->parts[k].at.dev, t->parts[k].at.ino))
+			return true;
+	for (size_t k = 0; k < t->n_read && k < READ_PLACES; k++) {
+		const struct rotation_place *at = &t->read[k];
+
+		/* The number alone may be that of a file that was made since. */
+		if (is_file(f, at->dev, at->ino) && at->n_tail && rotation_fd(r, i) >= 0 && rotation_holds(f->fd, at))
+			return true;
 	}
+	return false;
 }
 
-static int64_t
-modified_ns(int fd)
+/* Is file I of R what the path of T leads to now? */
+static bool
+is_named(const struct tail *t, const struct rotation *r, size_t i)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec : 0;
+	return !t->pinned && stat(t->path, &st) == 0 && is_file(&r->v[i], st.st_dev, st.st_ino);
+}
+
+/* Does file I of R, which T would read, belong to another tail?  One file may be followed under two names. */
+static bool
+is_anothers(const struct tail *t, struct rotation *r, size_t i)
+{
+	const bool mine = r->current && i == r->n - 1;
+
+	for (size_t k = 0; k < t->all->n; k++) {
+		const struct tail *u = t->all->v[k];
+
+		if (u == t)
+			continue;
+		if (mine ? has_read(u, r, i) && !is_named(u, r, i) : is_named(u, r, i) || (u->pinned && has_read(u, r, i)))
+			return true;
+	}
+	return false;
+}
+
+/* --- parts */
+
+static void
+tell_trouble(struct tail *t, int error)
+{
+	if (error == t->trouble)
+		return;
+	if (error == 0 && t->trouble != ENOENT)
+		feed_tell(&t->feed, EXIT_OK, "can be read now");
+	else if (error == EMFILE || error == ENFILE)
+		feed_tell(&t->feed, EXIT_TROUBLE, "%s: raise the limit of open files (ulimit -n)", strerror(error));
+	else if (error != 0 && error != ENOENT)
+		feed_tell(&t->feed, EXIT_TROUBLE, "%s; trying again", strerror(error));
+	t->trouble = error;
+}
+
+/* What cannot be opened now is tried again. */
+static void
+try_again(struct tail *t, int error)
+{
+	tell_trouble(t, error);
+	if (!t->again.set && error != ENOENT)
+		loop_timer_set(t->feed.loop, &t->again, RETRY_MS);
 }
 
 static void
 drop_part(struct tail *t)
 {
+	t->read[t->n_read++ % READ_PLACES] = t->parts[0].at;
 	io_closep(&t->parts[0].fd);
 	memmove(t->parts, t->parts + 1, --t->n * sizeof *t->parts);
+	t->close_first = false;
+	if (t->feed.loop)
+		loop_timer_stop(t->feed.loop, &t->unlinked);
+}
+
+/* Forget all parts: they are found again. */
+static void
+drop_parts(struct tail *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		io_closep(&t->parts[i].fd);
+	t->n = 0;
+}
+
+/*
+ * Add all files of R from the one at FROM on, the first at OFF.  One that cannot
+ * be opened ends that: those behind it must wait for it.
+ */
+static int
+add_parts(struct tail *t, struct rotation *r, size_t from, int64_t off)
+{
+	for (size_t i = from; i < r->n; i++, off = 0) {
+		int error;
+
+		if ((i > from || off == 0) && is_anothers(t, r, i))
+			continue;
+		t->parts = xgrow(t->parts, t->n, &t->cap, sizeof *t->parts);
+		error = part_open(&t->parts[t->n], r, i, off);
+		if (error == -ESTALE || error == -ENOENT) {
+			t->names = true;	/* it was renamed since */
+			continue;
+		}
+		if (error == -EIO && r->v[i].packed) {
+			feed_tell(&t->feed, EXIT_TROUBLE, "%s: cannot be decompressed", r->v[i].path);
+			feed_gap(&t->feed, NULL);
+			continue;
+		}
+		if (error < 0) {
+			try_again(t, -error);
+			return error;
+		}
+		t->n++;
+		tell_trouble(t, 0);
+	}
+	return 0;
 }
 
 /* The first of R that nothing was read of, where nothing was read of the current one. */
 static size_t
-first_unread(const struct tail *t, const struct rotation *r)
+first_unread(const struct tail *t, struct rotation *r)
 {
 	ssize_t i = t->here.n_tail ? rotation_find(r, &t->here) : -1;
 
@@ -107,15 +222,14 @@ is_first(struct tail *t)
 	bool yes = true;
 	size_t k;
 
-	if (rotation_open(t->path, &r) < 0)
+	if (t->pinned || part_modified_ns(p) == p->opened_ns || rotation_open(t->path, &r) < 0)
 		return true;
 	k = first_unread(t, &r);
-	if (k < r.n && (r.v[k].ino != p->at.ino || r.v[k].dev != p->at.dev)) {
+	if (k < r.n && !is_file(&r.v[k], p->at.dev, p->at.ino) && !is_anothers(t, &r, k)) {
 		for (size_t i = k; i < r.n; i++)
-			yes &= r.v[i].ino != p->at.ino || r.v[i].dev != p->at.dev;
+			yes &= !is_file(&r.v[i], p->at.dev, p->at.ino);
 		if (!yes) {
-			while (t->n)
-				drop_part(t);
+			drop_parts(t);
 			add_parts(t, &r, k, 0);
 		}
 	}
@@ -123,25 +237,38 @@ is_first(struct tail *t)
 	return yes;
 }
 
+static void
+watch_again(struct tail *t)
+{
+	if (t->watched)
+		filewatch_renew(t->watched);
+}
+
 /* The path is a file that was not there before: the first one, or what came after the last. */
 static void
 find_next(struct tail *t)
 {
 	struct rotation r;
+	int error;
 
 	t->names = false;
-	if (rotation_open(t->path, &r) < 0)
+	if (t->pinned)
 		return;
+	error = rotation_open(t->path, &r);
+	if (error < 0) {
+		try_again(t, -error);
+		return;
+	}
 	if (t->n) {
 		struct part *last = &t->parts[t->n - 1];
 
-		last->at.mtime_ns = modified_ns(last->fd);
+		last->at.mtime_ns = part_modified_ns(last);
 		add_parts(t, &r, rotation_after(&r, &last->at), 0);
 	} else {
 		add_parts(t, &r, first_unread(t, &r), 0);
 	}
 	rotation_release(&r);
-	filewatch_renew(t->watched);
+	watch_again(t);
 }
 
 static bool
@@ -150,7 +277,7 @@ is_replaced(const struct tail *t)
 	const struct part *last = &t->parts[t->n - 1];
 	struct stat st;
 
-	return stat(t->path, &st) == 0 && (st.st_ino != last->at.ino || st.st_dev != last->at.dev);
+	return !t->pinned && stat(t->path, &st) == 0 && (st.st_ino != last->at.ino || st.st_dev != last->at.dev);
 }
 
 /* The first part is not what it was: a copy may be. */
@@ -158,13 +285,16 @@ static void
 find_copy(struct tail *t)
 {
 	struct rotation_place at = t->parts[0].at;
-	struct rotation r;
+	struct rotation r = { .v = NULL };
 	ssize_t i = -1;
 
+	drop_parts(t);
+	if (t->pinned) {
+		t->here.ino = 0;	/* what was copied over it belongs to another */
+		return;
+	}
 	if (rotation_open(t->path, &r) == 0)
 		i = rotation_find(&r, &at);
-	while (t->n)			/* those behind it are found again */
-		drop_part(t);
 	if (i >= 0) {
 		add_parts(t, &r, (size_t)i, at.off);
 	} else {
@@ -174,100 +304,36 @@ find_copy(struct tail *t)
 			add_parts(t, &r, r.n - 1, 0);
 	}
 	rotation_release(&r);
-	filewatch_renew(t->watched);
+	watch_again(t);
 	t->names = true;
 }
 
-static void
-remember(struct rotation_place *at, const char *p, size_t n)
-{
-	size_t keep = n >= ROTATION_TAIL ? 0 : ROTATION_TAIL - n;
+/* --- reading */
 
-	if (keep > at->n_tail)
-		keep = at->n_tail;
-	memmove(at->tail, at->tail + at->n_tail - keep, keep);
-	if (n > ROTATION_TAIL) {
-		p += n - ROTATION_TAIL;
-		n = ROTATION_TAIL;
-	}
-	memcpy(at->tail + keep, p, n);
-	at->n_tail = keep + n;
-}
-
-/* Is there the end of a line behind what was looked at?  Then WHOLE is behind it. */
-static void
-look_ahead(struct part *p)
-{
-	_cleanup_free_ char *b = xrealloc(NULL, LOOK_AHEAD, 1);
-	ssize_t n;
-
-	while ((n = pread(p->fd, b, LOOK_AHEAD, p->looked)) > 0) {
-		const char *nl = memrchr(b, '\n', (size_t)n);
-
-		if (nl) {
-			p->whole = p->looked + (nl + 1 - b);
-			return;
-		}
-		p->looked += n;
-	}
-}
-
-/* How many of the N bytes of TO, which are all that could be read or LESS, are of whole lines. */
-static size_t
-whole_lines(struct part *p, const char *to, size_t n, bool less)
-{
-	const char *nl = memrchr(to, '\n', n);
-	int64_t end = p->at.off + (int64_t)n;
-
-	if (nl)
-		return (size_t)(nl + 1 - to);
-	if (less)
-		return 0;
-	if (p->whole < end) {
-		p->looked = p->looked > end ? p->looked : end;
-		look_ahead(p);
-	}
-	return p->whole >= end ? n : 0;
-}
-
-/*
- * The next bytes of P: whole lines, or with TORN all; 0 where there are none,
- * -ESTALE where they are others, -EINTR where other parts come before it.
- */
+/* As part_read() of the first part, and taken; -EINTR where other parts come before it. */
 static ssize_t
-read_part(struct tail *t, struct part *p, char *to, size_t n, bool torn)
+read_first(struct tail *t, char *to, size_t n, bool torn)
 {
-	char tail[ROTATION_TAIL];
-	struct iovec iov[2] = { { tail, p->at.n_tail }, { to, n } };
-	size_t got, take;
-	ssize_t r;
+	struct part *p = &t->parts[0];
+	ssize_t r = part_read(p, to, n, torn);
 
-	r = preadv(p->fd, iov, 2, p->at.off - (int64_t)p->at.n_tail);
-	if (r < 0)
-		return -errno;
-	if ((size_t)r < p->at.n_tail || memcmp(tail, p->at.tail, p->at.n_tail) != 0)
-		return -ESTALE;
-	got = (size_t)r - p->at.n_tail;
-	take = torn ? got : whole_lines(p, to, got, got < n);
-	if (take == 0)
-		return 0;
+	if (r <= 0)
+		return r;
 	if (p->at.off == 0 && t->n == 1 && !torn && !is_first(t))
 		return -EINTR;
-	p->at.mtime_ns = modified_ns(p->fd);
 	t->marks = xgrow(t->marks, t->n_marks, &t->marks_cap, sizeof *t->marks);
-	t->marks[t->n_marks++] = (struct mark){ t->given, p->at };
-	remember(&p->at, to, take);
-	p->at.off += (int64_t)take;
+	t->marks[t->n_marks] = (struct mark){ t->given, p->at };
+	part_take(p, to, (size_t)r);
+	t->marks[t->n_marks++].at.mtime_ns = p->at.mtime_ns;
 	t->here = p->at;
-	p->last_newline = to[take - 1] == '\n';
-	return (ssize_t)take;
+	return r;
 }
 
-/* The part has been replaced by others, of which one has something: what is left of it, and it is done. */
+/* Nothing more will come in the first part: what is left of it, and it is done. */
 static ssize_t
-finish_part(struct tail *t, char *to, size_t n)
+finish_first(struct tail *t, char *to, size_t n)
 {
-	ssize_t r = read_part(t, &t->parts[0], to, n, true);
+	ssize_t r = read_first(t, to, n, true);
 	bool torn = !t->parts[0].last_newline;
 
 	if (r != 0)
@@ -283,13 +349,51 @@ finish_part(struct tail *t, char *to, size_t n)
 static bool
 goes_on(const struct tail *t)
 {
-	for (size_t i = 1; i < t->n; i++) {
-		struct stat st;
-
-		if (i + 1 < t->n || (fstat(t->parts[i].fd, &st) == 0 && st.st_size > 0))
+	for (size_t i = 1; i < t->n; i++)
+		if (i + 1 < t->n || part_has_bytes(&t->parts[i]))
 			return true;
-	}
 	return false;
+}
+
+/* The end of the last part was reached: it need not stay open if it has no name, or was rotated before. */
+static void
+rest_at_end(struct tail *t)
+{
+	struct part *p = &t->parts[0];
+	struct rlimit limit;
+	bool scarce;
+
+	if (t->n > 1 || t->feed.once)
+		return;
+	if (t->pinned && !part_has_bytes(p)) {
+		t->here = p->at;
+		drop_part(t);
+		return;
+	}
+	if (t->unlinked.set || !(t->pinned || part_is_unlinked(p)))
+		return;
+	scarce = t->pinned || (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)p->fd > limit.rlim_cur / 2);
+	loop_timer_set(t->feed.loop, &t->unlinked, scarce ? UNLINKED_SHORT_MS : UNLINKED_MS);
+}
+
+/* A pinned file that grew: open it again. */
+static void
+reopen_pinned(struct tail *t)
+{
+	struct part *p;
+	struct stat st;
+	int fd;
+
+	if (t->n || !t->names || stat(t->path, &st) < 0 || st.st_ino != t->here.ino || st.st_dev != t->here.dev ||
+	    st.st_size <= t->here.off)
+		return;
+	fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	t->parts = xgrow(t->parts, t->n, &t->cap, sizeof *t->parts);
+	p = &t->parts[t->n++];
+	*p = (struct part){ .fd = fd, .at = t->here, .opened_ns = t->here.mtime_ns, .whole = t->here.off,
+	    .scanned = t->here.off, .last_newline = true };
 }
 
 static ssize_t
@@ -299,15 +403,17 @@ read_some(struct tail *t, char *to, size_t n)
 		bool after;
 		ssize_t r;
 
+		if (t->n == 0 && t->names && t->pinned)
+			reopen_pinned(t);
 		if (t->n == 0 && t->names)
 			find_next(t);
 		if (t->n == 0)
 			return -EAGAIN;
 		/* First whether it has a successor, then its end: what was written before is then read. */
-		after = goes_on(t);
-		r = read_part(t, &t->parts[0], to, n, false);
+		after = goes_on(t) || t->close_first;
+		r = read_first(t, to, n, false);
 		if (r == 0 && after) {
-			r = finish_part(t, to, n);
+			r = finish_first(t, to, n);
 			if (r == 0)
 				continue;
 		}
@@ -317,8 +423,10 @@ read_some(struct tail *t, char *to, size_t n)
 			continue;
 		if (r != 0)
 			return r;
-		if (!t->names)
+		if (!t->names) {
+			rest_at_end(t);
 			return -EAGAIN;
+		}
 		t->names = false;
 		if (is_replaced(t))
 			find_next(t);
@@ -336,25 +444,22 @@ tail_read(struct feed *f, char *to, size_t n)
 	return r == -EAGAIN && f->once ? 0 : r;
 }
 
-/* Is a whole line there?  Its format is told by the first of them. */
 static bool
 tail_ready(struct feed *f)
 {
 	struct tail *t = (struct tail *)f;
 
-	if (t->n == 0 || (t->names && is_replaced(t)))
+	if (t->n == 0 && t->pinned)
+		reopen_pinned(t);
+	else if (t->n == 0 || (t->names && is_replaced(t)))
 		find_next(t);
-	for (size_t i = 0; i < t->n; i++) {
-		struct part *p = &t->parts[i];
-		struct stat st;
-
-		if (fstat(p->fd, &st) < 0 || st.st_size <= p->at.off)
-			continue;
-		p->looked = p->at.off;
-		look_ahead(p);
-		if (i + 1 < t->n || p->whole > p->at.off)
+	for (size_t i = 0; i < t->n; i++)
+		if (part_has_bytes(&t->parts[i]) && (part_has_line(&t->parts[i]) || i + 1 < t->n || t->close_first))
 			return true;
-	}
+	if (t->close_first)
+		drop_part(t);		/* it is empty: what comes next tells the format */
+	else if (t->n)
+		rest_at_end(t);
 	return f->once;
 }
 
@@ -369,13 +474,39 @@ tail_sample(struct feed *f, char *to, size_t n)
 	return r < 0 ? -errno : r;
 }
 
+/* --- events */
+
 static void
-look(bool names, void *cookie)
+path_changed(bool names, void *cookie)
 {
 	struct tail *t = cookie;
 
-	t->names |= names;
+	t->names |= names || t->pinned;
 	feed_wake(&t->feed);
+}
+
+static void
+open_again(void *cookie)
+{
+	path_changed(true, cookie);
+}
+
+static void
+close_time_over(void *cookie)
+{
+	struct tail *t = cookie;
+
+	t->close_first = t->n == 1 && (t->pinned || part_is_unlinked(&t->parts[0]));
+	feed_wake(&t->feed);
+}
+
+/* --- start and end */
+
+/* Is what the path leads to the rotated file of another log, whose tail reads it? */
+static bool
+is_current_anothers(const struct tail *t, struct rotation *r)
+{
+	return r->current && is_anothers(t, r, r->n - 1);
 }
 
 /* Go on where the run before was. */
@@ -393,10 +524,11 @@ resume(struct tail *t)
 
 		/* A newline that stood for a torn end is not in the file. */
 		add_parts(t, &r, (size_t)i, off < r.v[i].size ? off : r.v[i].size);
-		t->here = t->parts[0].at;
+		if (t->n)
+			t->here = t->parts[0].at;
 		t->skip = 0;
-	} else {
-		if (t->here.n_tail) {
+	} else if (!t->pinned) {
+		if (t->here.n_tail && !is_current_anothers(t, &r)) {
 			feed_tell(&t->feed, EXIT_OK, "what was read last is not there any more: something may be missing");
 			feed_gap(&t->feed, NULL);
 		}
@@ -405,33 +537,58 @@ resume(struct tail *t)
 	rotation_release(&r);
 }
 
+/* The file itself, without its rotated siblings: those are of the time before. */
+static void
+begin(struct tail *t)
+{
+	struct rotation one = { .v = xcalloc(1, sizeof *one.v), .n = 1, .current = true };
+	struct stat st;
+
+	if (stat(t->path, &st) == 0) {
+		one.v[0] = (struct rotation_file){ .fd = -1, .path = xstrdup(t->path), .dev = st.st_dev, .ino = st.st_ino,
+		    .size = st.st_size, .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec };
+		add_parts(t, &one, 0, 0);
+	} else {
+		one.n = 0;
+		try_again(t, errno);
+	}
+	rotation_release(&one);
+}
+
+static int
+check_path(struct tail *t, struct fail *why)
+{
+	struct stat st;
+
+	if (stat(t->path, &st) == 0 && S_ISDIR(st.st_mode))
+		return fail_errno(why, EISDIR, "%s", t->path);
+	if (access(t->path, R_OK) == 0)
+		return 0;
+	if (t->feed.once || errno == ELOOP || errno == ENAMETOOLONG)
+		return fail_errno(why, errno, "%s", t->path);
+	if (errno == ENOENT || errno == ENOTDIR)
+		feed_tell(&t->feed, EXIT_OK, "is not there yet");
+	return 0;
+}
+
 static int
 tail_start(struct feed *f, struct fail *why)
 {
 	struct tail *t = (struct tail *)f;
 	struct timespec now;
-	struct stat st;
-	int fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int r = check_path(t, why);
 
-	if (fd < 0 && (errno != ENOENT || f->once))
-		return fail_errno(why, errno, "%s", t->path);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-		close(fd);
-		return fail_errno(why, EISDIR, "%s", t->path);
-	}
-	if (fd >= 0)
-		close(fd);
-	else
-		feed_tell(f, EXIT_OK, "is not there yet");
+	if (r < 0)
+		return r;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	if (!t->restored)
 		t->here.mtime_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-	t->watched = filewatch_add(t->filewatch, t->path, FILEWATCH_CONTENT, look, t);
-	t->names = true;
+	if (!f->once)
+		t->watched = filewatch_add(t->all->filewatch, t->path, FILEWATCH_CONTENT | FILEWATCH_PATH, path_changed, t);
 	if (t->restored)
 		resume(t);
 	else
-		find_next(t);
+		begin(t);
 	return 0;
 }
 
@@ -455,54 +612,27 @@ static void
 tail_save(struct feed *f, struct json *state)
 {
 	struct tail *t = (struct tail *)f;
-	char hex[2 * ROTATION_TAIL + 1] = "";
-	struct rotation_place at;
 	int64_t more = 0;
 
-	at = t->passed == t->given || !t->n_marks ? t->here : t->marks[0].at;
 	if (t->given == 0)
 		more = t->skip;
 	else if (t->passed < t->given && t->n_marks)
 		more = t->passed - t->marks[0].stream;
-	for (size_t i = 0; i < at.n_tail; i++)
-		snprintf(hex + 2 * i, 3, "%02x", (unsigned char)at.tail[i]);
-	json_set(state, "device", json_number((double)at.dev));
-	json_set(state, "inode", json_number((double)at.ino));
-	json_set(state, "offset", json_number((double)at.off));
-	json_set_text(state, "before", hex);
+	rotation_save(t->passed == t->given || !t->n_marks ? &t->here : &t->marks[0].at, state);
 	json_set(state, "and", json_number((double)more));
-	json_set(state, "modified_us", json_number((double)(at.mtime_ns / 1000)));
-}
-
-static int64_t
-whole_of(struct json state, const char *key)
-{
-	_cleanup_json_ struct json v = json_get(state, key);
-	int64_t n = 0;
-
-	return json_get_whole(v, &n) ? n : 0;
 }
 
 static int
 tail_restore(struct feed *f, struct json state, struct fail *why)
 {
 	struct tail *t = (struct tail *)f;
-	const char *hex = json_get_text(state, "before");
-	struct rotation_place at = { .dev = (dev_t)whole_of(state, "device"), .ino = (ino_t)whole_of(state, "inode"),
-	    .off = whole_of(state, "offset"), .mtime_ns = whole_of(state, "modified_us") * 1000 };
+	_cleanup_json_ struct json and = json_get(state, "and");
+	int r = rotation_restore(&t->here, state);
 
-	if (!hex)
-		return 0;		/* nothing of it had been read */
-	for (; at.n_tail < ROTATION_TAIL && hex[2 * at.n_tail] && hex[2 * at.n_tail + 1]; at.n_tail++) {
-		char two[3] = { hex[2 * at.n_tail], hex[2 * at.n_tail + 1], '\0' };
-
-		at.tail[at.n_tail] = (char)strtoul(two, NULL, 16);
-	}
-	if (at.off < 0 || (int64_t)at.n_tail > at.off)
+	if (r < 0)
 		return fail_set(why, EXIT_TROUBLE, "%s: the saved state is damaged", t->path);
-	t->here = at;
-	t->restored = true;
-	t->skip = whole_of(state, "and");
+	t->restored = r > 0;
+	json_get_whole(and, &t->skip);
 	return 0;
 }
 
@@ -510,11 +640,19 @@ static void
 tail_free(struct feed *f)
 {
 	struct tail *t = (struct tail *)f;
+	struct tails *all = t->all;
+	size_t i = 0;
 
+	while (all->v[i] != t)
+		i++;
+	all->v[i] = all->v[--all->n];
 	if (t->watched)
 		filewatch_remove(t->watched);
-	for (size_t i = 0; i < t->n; i++)
-		io_closep(&t->parts[i].fd);
+	if (f->loop) {
+		loop_timer_stop(f->loop, &t->again);
+		loop_timer_stop(f->loop, &t->unlinked);
+	}
+	drop_parts(t);
 	free(t->parts);
 	free(t->marks);
 	free(t->path);
@@ -523,7 +661,7 @@ tail_free(struct feed *f)
 }
 
 struct feed *
-tail_new(const char *path, struct filewatch *filewatch)
+tail_new(const char *path, struct tails *all)
 {
 	static const struct feed_ops ops = { .start = tail_start, .read = tail_read, .ready = tail_ready,
 	    .ack = tail_ack, .save = tail_save, .restore = tail_restore, .sample = tail_sample,
@@ -532,6 +670,19 @@ tail_new(const char *path, struct filewatch *filewatch)
 
 	feed_init(&t->feed, &ops, path);
 	t->path = xstrdup(path);
-	t->filewatch = filewatch;
+	t->all = all;
+	t->again = (struct loop_timer){ .fn = open_again, .cookie = t };
+	t->unlinked = (struct loop_timer){ .fn = close_time_over, .cookie = t };
+	all->v = xgrow(all->v, all->n, &all->cap, sizeof(struct tail *));
+	all->v[all->n++] = t;
 	return &t->feed;
+}
+
+struct feed *
+tail_new_pinned(const char *path, struct tails *all)
+{
+	struct feed *f = tail_new(path, all);
+
+	((struct tail *)f)->pinned = true;
+	return f;
 }

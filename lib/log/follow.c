@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,12 +13,13 @@
 #include "base/lock.h"
 #include "base/xalloc.h"
 #include "input/feeds.h"
-#include "input/pipe.h"
+#include "input/filter_command.h"
 #include "input/rotation.h"
 #include "log/follow.h"
 
 enum {
 	STATE_MAX = 16 << 20,
+	OPEN_FILES = 1 << 16,	/* as many as are wanted, where the hard limit allows it */
 	COMMIT_MS = 100,	/* between two, where nothing can come twice in between */
 };
 
@@ -31,6 +34,7 @@ struct follow {
 	struct follow_spec spec;
 	struct loop *loop;
 	struct filewatch *filewatch;
+	struct tails *tails;
 	struct live *live;
 	struct render *out;
 	struct watch *watches;
@@ -177,23 +181,34 @@ is_followed(const struct follow *fo, const char *location)
 	return false;
 }
 
-/* Is it what another that is followed was before it was rotated? */
+/* Is it called as a rotated file of another that is followed? */
 static bool
-is_rotated(const struct follow *fo, const char *location)
+is_called_rotated(const struct follow *fo, const struct source_spec *spec)
 {
 	for (size_t i = 0; i < fo->n_followed; i++)
-		if (rotation_is_of(location, fo->followed[i]))
+		if (rotation_is_of(spec->location, fo->followed[i]))
 			return true;
 	return false;
 }
 
-/* A file that another was is read once: what becomes of it later is the other's. */
-static int
-add(struct follow *fo, const struct source_spec *spec, bool rotated, struct fail *f)
+static struct json
+state_of(const struct follow *fo, const struct source_spec *spec)
 {
-	struct feed *feed = rotated ? pipe_new(spec->location) : feeds_new(spec, fo->filewatch);
 	_cleanup_json_ struct json sources = json_get(fo->state, "sources");
-	_cleanup_json_ struct json state = json_is_object(sources) ? json_get(sources, spec->name) : JSON_ABSENT;
+
+	return json_is_object(sources) ? json_get(sources, spec->name) : JSON_ABSENT;
+}
+
+/*
+ * A rotated file that a pattern matched is read as it is: another that gets its
+ * name was read under the log's own.  One that the user named is followed.
+ */
+static int
+add_source(struct follow *fo, const struct source_spec *spec, bool rotated, struct fail *f)
+{
+	bool pinned = rotated && spec->matched && !filter_command_of(spec->location);
+	struct feed *feed = pinned ? tail_new_pinned(spec->location, fo->tails) : feeds_new(spec, fo->tails);
+	_cleanup_json_ struct json state = state_of(fo, spec);
 
 	return live_add(fo->live, spec, feed, state, f);
 }
@@ -213,12 +228,13 @@ add_all(struct follow *fo, struct fail *f)
 	for (size_t i = 0; i < specs->n; i++)
 		remember(fo, specs->v[i].location);
 	for (size_t i = 0; i < specs->n; i++) {
-		bool rotated = is_rotated(fo, specs->v[i].location);
+		bool rotated = is_called_rotated(fo, &specs->v[i]);
+		_cleanup_json_ struct json state = state_of(fo, &specs->v[i]);
 		int r;
 
-		if (rotated && json_is_object(fo->state))
-			continue;	/* it was read by the run before */
-		r = add(fo, &specs->v[i], rotated, f);
+		if (rotated && json_is_object(fo->state) && !json_is_object(state))
+			continue;	/* it was read by the run before, under its first name */
+		r = add_source(fo, &specs->v[i], rotated, f);
 		if (r < 0 && f->status == EXIT_USAGE)
 			return r;
 		if (r < 0)
@@ -227,9 +243,9 @@ add_all(struct follow *fo, struct fail *f)
 	return 0;
 }
 
-/* Who has a new name in a directory may match the pattern. */
+/* A new name in a directory may match the pattern. */
 static void
-join(bool names, void *cookie)
+join_matches(bool names, void *cookie)
 {
 	struct watch *w = cookie;
 	struct follow *fo = w->follow;
@@ -243,7 +259,7 @@ join(bool names, void *cookie)
 		struct source_spec *s = &found.v[i];
 		const char *slash = strrchr(s->location, '/');
 
-		if (is_followed(fo, s->location) || is_rotated(fo, s->location))
+		if (is_followed(fo, s->location) || is_called_rotated(fo, s))
 			continue;
 		if (!s->name)
 			s->name = xstrdup(slash && !live_has(fo->live, slash + 1) ? slash + 1 : s->location);
@@ -252,10 +268,21 @@ join(bool names, void *cookie)
 			s->name = xstrdup(s->location);
 		}
 		remember(fo, s->location);
-		if (add(fo, s, false, &f) < 0)
+		if (add_source(fo, s, false, &f) < 0)
 			fo->spec.tell(&f, fo->spec.cookie);
 	}
 	source_specs_release(&found);
+}
+
+/* The directory of the pattern, or one above it, may be another now. */
+static void
+directory_changed(bool names, void *cookie)
+{
+	struct watch *w = cookie;
+
+	if (names && w->watched)
+		filewatch_renew(w->watched);
+	join_matches(names, w);
 }
 
 static void
@@ -265,8 +292,12 @@ watch_globs(struct follow *fo)
 
 	fo->watches = xcalloc(specs->n_globs + 1, sizeof *fo->watches);
 	for (size_t i = 0; i < specs->n_globs; i++) {
-		fo->watches[i] = (struct watch){ fo, &specs->globs[i], NULL };
-		fo->watches[i].watched = filewatch_add(fo->filewatch, specs->globs[i].location, 0, join, &fo->watches[i]);
+		_cleanup_free_ char *path = xstrdup(specs->globs[i].location);
+		struct watch *w = &fo->watches[i];
+
+		*w = (struct watch){ fo, &specs->globs[i], NULL };
+		w->watched = filewatch_add(fo->filewatch, w->glob->location, 0, join_matches, w);
+		filewatch_add(fo->filewatch, dirname(path), FILEWATCH_PATH, directory_changed, w);
 	}
 }
 
@@ -328,6 +359,18 @@ watch_reader(struct follow *fo)
 		loop_watch(fo->loop, STDOUT_FILENO, 0, unread, fo);
 }
 
+/* Each file that is followed is open. */
+static void
+raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max && limit.rlim_cur < OPEN_FILES) {
+		limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int
 follow_open(const struct follow_spec *spec, struct render *out, struct causal_count *count, struct follow **result,
     struct fail *f)
@@ -337,8 +380,10 @@ follow_open(const struct follow_spec *spec, struct render *out, struct causal_co
 	int r = 0;
 
 	*fo = (struct follow){ .spec = *spec, .out = out, .lock_fd = -1, .commit = { .fn = commit, .cookie = fo } };
+	raise_open_files();
 	fo->loop = loop_new();
 	fo->filewatch = filewatch_new(fo->loop, FILEWATCH_POLL_MS);
+	fo->tails = tails_new(fo->filewatch);
 	live.opened = opened;
 	live.caught_up = caught_up;
 	live.written = written;
@@ -395,6 +440,7 @@ follow_close(struct follow *fo)
 		return;
 	loop_timer_stop(fo->loop, &fo->commit);
 	live_free(fo->live);
+	tails_free(fo->tails);
 	filewatch_free(fo->filewatch);
 	loop_free(fo->loop);
 	json_release(&fo->state);

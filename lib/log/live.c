@@ -9,6 +9,8 @@
 
 enum {
 	READ_SIZE = 64 << 10,
+	READ_SIZE_MANY = 16 << 10,	/* of each of more than MANY sources */
+	MANY = 64,
 	CYCLE_MS = 250,			/* between two looks for cycles */
 	TURN_RECORDS = 20000,		/* in one go, before other callbacks have theirs */
 	FOR_EVER_MS = 1 << 30,
@@ -131,7 +133,7 @@ begin(struct live *v, struct input *in)
 {
 	struct fail f;
 
-	if (source_open_feed(&in->spec, v->spec.formats, READ_SIZE, in->feed, &in->source, &f) < 0) {
+	if (source_open_feed(&in->spec, v->spec.formats, v->n_inputs > MANY ? READ_SIZE_MANY : READ_SIZE, in->feed, &in->source, &f) < 0) {
 		in->failed = true;
 		tell(&f, in);
 		return;
