@@ -492,7 +492,7 @@ manifest() {
 	manifest '[{"group":"cameras"}]' '[{"handler":"no/such:1","files":[]}]' >m.json
 	run --separate-stderr rejoin-installed -m m.json one.json
 	status_is 3
-	verdicts_are "cam1 null step_0: no handler 'no/such:1': handlers.d/no_such_1 is not there: 0x30000003"
+	verdicts_are "cam1 null step_0: no handler 'no/such:1': it is not in handlers.d: 0x30000003"
 	printf '#!/bin/sh\n' >"$REJOIN_CONFIG_DIR/handlers.d/no_such_1"
 	chmod 0777 "$REJOIN_CONFIG_DIR/handlers.d/no_such_1"
 	run --separate-stderr rejoin-installed -m m.json one.json

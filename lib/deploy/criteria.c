@@ -12,21 +12,6 @@
 #include "base/xalloc.h"
 #include "deploy/criteria.h"
 
-/* file:PATH, absolute, with what has a meaning in a URL escaped. */
-static char *
-file_url(const char *path)
-{
-	struct buf b = BUF_INIT;
-
-	buf_puts(&b, "file:");
-	for (; *path; path++)
-		if (*path == '%')
-			buf_puts(&b, "%25");
-		else
-			buf_putc(&b, *path);
-	return buf_steal(&b);
-}
-
 /* fileUrls for the manifest V, the file PATH: its files are where it is. */
 static struct json
 urls_beside(const char *path, struct json v)
@@ -40,7 +25,7 @@ urls_beside(const char *path, struct json v)
 	while (json_next(&it)) {
 		const char *name = json_get_text(it.value, "fileName");
 		_cleanup_free_ char *file = name ? xasprintf("%s/%s", dir, name) : NULL;
-		_cleanup_free_ char *url = file ? file_url(file) : NULL;
+		_cleanup_free_ char *url = file ? payload_url(file) : NULL;
 
 		if (url)
 			json_set_text(&urls, it.key, url);
@@ -122,34 +107,11 @@ init_manifest(struct criteria *q, const char *path, struct fail *f)
 	return r;
 }
 
-/* The script as a payload: proved like any other, and run from a copy. */
-static int
-describe_script(struct payload *p, const char *path, struct fail *f)
-{
-	_cleanup_free_ char *real = realpath(path, NULL);
-	_cleanup_fd_ int fd = real ? open(real, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
-	char hash[SHA_TEXT];
-	struct stat st;
-	int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
-
-	if (r == 0 && !S_ISREG(st.st_mode))
-		return fail_set(f, EXIT_TROUBLE, "%s: is not a regular file", path);
-	if (r == 0)
-		r = sha_fd("sha256", fd, hash);
-	if (r < 0)
-		return fail_errno(f, r, "%s", path);
-	*p = (struct payload){
-		.id = xstrdup(path), .name = xstrdup(strrchr(real, '/') + 1), .size_bytes = -1,
-		.algorithm = xstrdup("sha256"), .hash = xstrdup(hash), .url = file_url(real),
-	};
-	return 0;
-}
-
 static int
 init_script(struct criteria *q, const struct criteria_spec *spec, struct fail *f)
 {
 	_cleanup_buf_ struct buf arguments = BUF_INIT;
-	int r = describe_script(&q->payload, spec->script, f);
+	int r = payload_describe(spec->script, &q->payload, f);
 
 	if (r < 0)
 		return r;

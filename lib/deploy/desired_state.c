@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/xalloc.h"
+#include "deploy/acceptance.h"
 #include "deploy/desired_state.h"
 
 void
@@ -40,7 +41,7 @@ accept_goal(const struct desired_state *d, const struct goal *g, struct fail *f)
 	int r = g->signature ? rootkeys_load(&keys, f) : 0;
 
 	if (r == 0)
-		r = goal_verify(g, keys, d->allow_unsigned, &s, f);
+		r = acceptance_check(g, keys, d->allow_unsigned, &s, f);
 	rootkeys_free(keys);
 	return r;
 }

@@ -53,8 +53,9 @@ parse_workflow(const char *name, struct goal *g, struct fail *f)
 		return fail_set(f, EXIT_USAGE, "%s: workflow.action is neither 3 nor 255", name);
 	g->action = (int)number;
 	g->id = copy_text(g->workflow, "id");
-	if (!g->id || !*g->id || strlen(g->id) > 255)
-		return fail_set(f, EXIT_USAGE, "%s: workflow.id is not a text of 1 to 255 bytes", name);
+	if (!g->id || !*g->id || strlen(g->id) > GOAL_ID_MAX)
+		return fail_set(f, EXIT_USAGE, "%s: workflow.id is not a text of 1 to %d bytes", name,
+		    GOAL_ID_MAX);
 	g->retry_timestamp = copy_text(g->workflow, "retryTimestamp");
 	return 0;
 }
@@ -119,25 +120,4 @@ goal_free(struct goal *g)
 	json_release(&g->urls);
 	manifest_free(g->manifest);
 	free(g);
-}
-
-int
-goal_verify(const struct goal *g, const struct rootkeys *keys, bool allow_unsigned,
-    struct signer *s, struct fail *f)
-{
-	_cleanup_free_ char *name = xasprintf("goal %s", g->id);
-	int r;
-
-	*s = (struct signer){ .root = "" };
-	if (g->action == GOAL_CANCEL)
-		return 0;
-	if (!g->signature)
-		return allow_unsigned ? 0 : fail_set(f, EXIT_DENIED,
-		    "%s: is not signed, and allow-unsigned is not set in agent.conf", name);
-	r = signature_verify(keys, name, g->signature, g->signature_len, g->manifest_text,
-	    g->manifest_len, s, f);
-	if (r == 0 || !s->root_unknown || !allow_unsigned)
-		return r;
-	*s = (struct signer){ .root = "" };
-	return 0;
 }

@@ -17,10 +17,9 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "deploy/manifest.h"
-#include "deploy/rootkeys.h"
-#include "deploy/signature.h"
 
 enum { GOAL_PROCESS = 3, GOAL_CANCEL = 255 };
+enum { GOAL_ID_MAX = 255 };	/* bytes of a workflow's id */
 
 struct goal {
 	int action;
@@ -38,14 +37,5 @@ struct goal {
 /* NAME is for messages. */
 int goal_parse(const char *name, const char *text, size_t len, struct goal **out, struct fail *f);
 void goal_free(struct goal *g);
-
-/*
- * Is G one to be acted on?  Its signature is verified where it has one; a goal
- * without, or one whose root key is not trusted here, needs ALLOW_UNSIGNED.  A
- * cancel needs no signature: it runs nothing.  S is filled where G is signed by a
- * trusted root key, else it is empty.  Errors: EXIT_DENIED.
- */
-int goal_verify(const struct goal *g, const struct rootkeys *keys, bool allow_unsigned,
-    struct signer *s, struct fail *f);
 
 #endif

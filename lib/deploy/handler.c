@@ -355,19 +355,25 @@ find_script(struct handler *h, const struct handler_call *call, char **program)
 	return 0;
 }
 
-static int
-find_handler(struct handler *h, const struct handler_call *call, char **program)
+char *
+handler_find(const char *handler)
 {
-	_cleanup_free_ char *name = xstrdup(call->handler);
-	struct fail f;
+	_cleanup_free_ char *name = xstrdup(handler);
 
 	for (char *p = name; *p; p++)
 		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", *p))
 			*p = '_';
-	*program = dirs_find("handlers.d", name);
+	return dirs_find("handlers.d", name);
+}
+
+static int
+find_handler(struct handler *h, const struct handler_call *call, char **program)
+{
+	struct fail f;
+
+	*program = handler_find(call->handler);
 	if (!*program)
-		return refuse(h, ERC_NO_HANDLER, "no handler '%s': handlers.d/%s is not there",
-		    call->handler, name);
+		return refuse(h, ERC_NO_HANDLER, "no handler '%s': it is not in handlers.d", call->handler);
 	if (file_check_trust(*program, (gid_t)-1, &f) < 0)
 		return refuse(h, ERC_BAD_HANDLER, "handler '%s': %s", call->handler, f.text);
 	return 0;

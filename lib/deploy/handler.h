@@ -86,6 +86,9 @@ struct handler *handler_start(struct loop *l, const struct handler_call *call,
 /* Cancel: its processes are ended; DONE is still called, with RESULT_CANCELLED. */
 void handler_end(struct handler *h);
 
+/* The executable of the handler HANDLER, to be freed; NULL where there is none.  It is not checked for trust. */
+char *handler_find(const char *handler);
+
 const char *handler_action_name(enum handler_action a);
 
 /*

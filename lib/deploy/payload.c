@@ -115,6 +115,29 @@ payload_is_at(const struct payload *p, const char *path)
 	    sha_hex(p->hash, want) == 0 && strcmp(got, want) == 0;
 }
 
+int
+payload_describe(const char *path, struct payload *out, struct fail *f)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	const char *name = real ? strrchr(real, '/') + 1 : NULL;
+	struct stat st;
+	_cleanup_fd_ int fd = real ? open_regular(real, 0, &st) : -errno;
+	char hash[SHA_TEXT];
+	int r = fd < 0 ? fd : sha_fd("sha256", fd, hash);
+
+	if (r == -ENOTSUP)
+		return fail_set(f, EXIT_TROUBLE, "%s: is not a regular file", path);
+	if (r < 0)
+		return fail_errno(f, r, "%s", path);
+	if (!payload_is_name(name))
+		return fail_set(f, EXIT_USAGE, "%s: '%s' cannot be the name of a payload", path, name);
+	*out = (struct payload){
+		.id = xstrdup(path), .name = xstrdup(name), .size_bytes = st.st_size,
+		.algorithm = xstrdup("sha256"), .hash = xstrdup(hash), .url = payload_url(real),
+	};
+	return 0;
+}
+
 /* What the cache holds under P's name and is not P is removed. */
 static bool
 is_cached(const struct payload *p, const char *path)
@@ -132,9 +155,22 @@ hex_digit(char c)
 	    isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
 }
 
-/* The path of file:PATH, file:///PATH or file://localhost/PATH; NULL where it is none. */
-static char *
-url_path(const char *url)
+char *
+payload_url(const char *path)
+{
+	struct buf b = BUF_INIT;
+
+	buf_puts(&b, "file:");
+	for (; *path; path++)
+		if (*path == '%')
+			buf_puts(&b, "%25");
+		else
+			buf_putc(&b, *path);
+	return buf_steal(&b);
+}
+
+char *
+payload_url_path(const char *url)
 {
 	struct buf b = BUF_INIT;
 
@@ -165,7 +201,7 @@ url_path(const char *url)
 static int
 open_source(const struct payload *p, struct fail *f)
 {
-	_cleanup_free_ char *path = p->url ? url_path(p->url) : NULL;
+	_cleanup_free_ char *path = p->url ? payload_url_path(p->url) : NULL;
 	struct stat st;
 	int fd;
 

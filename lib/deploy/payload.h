@@ -28,6 +28,19 @@ struct payload {
 
 void payload_release(struct payload *p);
 
+/*
+ * The local file PATH as a payload: its name, size, SHA-256 and URL; its id is
+ * PATH.  EXIT_TROUBLE for what is no regular file, EXIT_USAGE for a name that no payload can
+ * have.
+ */
+int payload_describe(const char *path, struct payload *out, struct fail *f);
+
+/* file:PATH for an absolute PATH, with what has a meaning in a URL escaped.  To be freed. */
+char *payload_url(const char *path);
+
+/* The path of file:PATH, file:///PATH or file://localhost/PATH, to be freed; NULL for another URL. */
+char *payload_url_path(const char *url);
+
 /* Is NAME one component of a path, and fit to be shown? */
 bool payload_is_name(const char *name);
 

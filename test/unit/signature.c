@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
+#include "deploy/acceptance.h"
 #include "deploy/goal.h"
 #include "deploy/rootkeys.h"
 #include "deploy/signature.h"
@@ -291,9 +292,9 @@ flip_all(const struct rootkeys *keys, const struct goal *g, char *p, size_t n)
 	for (size_t i = 0; i < 8 * n; i++) {
 		p[i / 8] ^= (char)(1 << i % 8);
 		f.status = EXIT_OK;
-		assert(goal_verify(g, keys, false, &s, &f) < 0 && f.status == EXIT_DENIED);
+		assert(acceptance_check(g, keys, false, &s, &f) < 0 && f.status == EXIT_DENIED);
 		if (i % 31 == 0 && !s.root_unknown)
-			assert(goal_verify(g, keys, true, &s, &f) < 0);
+			assert(acceptance_check(g, keys, true, &s, &f) < 0);
 		p[i / 8] ^= (char)(1 << i % 8);
 	}
 	return 8 * n;
@@ -313,7 +314,7 @@ a_real_goal_verifies_and_no_change_of_it(const char *dir)
 	assert(rootkeys_parse(keys, "production", text.s, text.len, &f) == 0 && rootkeys_count(keys) == 2);
 	load(dir, "test/data/adu/signed-good.json", &text);
 	assert(goal_parse("good", text.s, text.len, &g, &f) == 0);
-	if (goal_verify(g, keys, false, &s, &f) < 0)
+	if (acceptance_check(g, keys, false, &s, &f) < 0)
 		fprintf(stderr, "%s\n", f.text), abort();
 	assert(strcmp(s.root, "ADU.200702.R") == 0 && *s.key);
 	n = flip_all(keys, g, g->manifest_text, g->manifest_len);
@@ -322,8 +323,8 @@ a_real_goal_verifies_and_no_change_of_it(const char *dir)
 	goal_free(g);
 	load(dir, "test/data/adu/signed-hash-mismatch.json", &text);
 	assert(goal_parse("mismatch", text.s, text.len, &g, &f) == 0);
-	assert(goal_verify(g, keys, false, &s, &f) < 0 && f.status == EXIT_DENIED);
-	assert(goal_verify(g, keys, true, &s, &f) < 0 && strstr(f.text, "hash"));
+	assert(acceptance_check(g, keys, false, &s, &f) < 0 && f.status == EXIT_DENIED);
+	assert(acceptance_check(g, keys, true, &s, &f) < 0 && strstr(f.text, "hash"));
 	goal_free(g);
 	rootkeys_free(keys);
 }
@@ -341,8 +342,8 @@ unsigned_goals_need_permission(void)
 	struct fail f;
 
 	assert(goal_parse("unsigned", text, sizeof text - 1, &g, &f) == 0);
-	assert(goal_verify(g, keys, false, &s, &f) < 0 && f.status == EXIT_DENIED);
-	assert(goal_verify(g, keys, true, &s, &f) == 0 && !*s.root);
+	assert(acceptance_check(g, keys, false, &s, &f) < 0 && f.status == EXIT_DENIED);
+	assert(acceptance_check(g, keys, true, &s, &f) == 0 && !*s.root);
 	goal_free(g);
 	rootkeys_free(keys);
 }

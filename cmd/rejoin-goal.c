@@ -1,0 +1,319 @@
+/*
+ * rejoin-goal - write a goal, check one, and show what is in it
+ *
+ * A goal says which update which components must have; an agent reads it.
+ * "make" writes one from files and selectors, with hashes, sizes and the
+ * manifests of its steps; "check" reports what would keep it from being carried
+ * out on this device; "show" prints its steps.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/profile.h"
+#include "base/opt.h"
+#include "base/suggest.h"
+#include "base/xalloc.h"
+#include "component/enumerate.h"
+#include "component/listing.h"
+#include "deploy/draft.h"
+#include "deploy/preview.h"
+#include "deploy/review.h"
+#include "deploy/agent_config.h"
+
+enum { KEY_STEP = OPT_OWN, KEY_CRITERIA, KEY_ARGUMENTS, KEY_PROPERTY, KEY_ID, KEY_NAME, KEY_PROVIDER,
+	KEY_UPDATE_VERSION, KEY_DIR };
+
+static const struct opt opts[] = {
+	OPT_AGENT,
+	{ KEY_ARGUMENTS, "arguments", "TEXT", "make: pass the arguments TEXT to the handler of the step", .repeats = true },
+	{ KEY_CRITERIA, "criteria", "TEXT", "make: the step is installed if its handler finds TEXT", .repeats = true },
+	{ KEY_DIR, "dir", "DIR", "make: write goal.json and the manifests to DIR", .preset = "the current directory" },
+	OPT_FORMAT(LISTING_COMMON_LIST, LISTING_DEFAULT_TEXT),
+	{ KEY_ID, "id", "ID", "make: use ID for the deployment, which tells its results apart",
+	    .preset = "the update's name and version" },
+	OPT_JSON,
+	{ KEY_NAME, "name", "NAME", "make: name the update NAME", .preset = "update" },
+	{ KEY_PROPERTY, "property", "KEY=VALUE", "make: set KEY=VALUE in the step's handlerProperties", .repeats = true },
+	{ KEY_PROVIDER, "provider", "NAME", "make: name the update's provider NAME", .preset = "rejoin" },
+	{ KEY_STEP, "step", "HANDLER SELECTOR",
+	    "make: begin a step by HANDLER for the components that the JSON object SELECTOR matches, or for 'host'",
+	    .repeats = true },
+	{ KEY_UPDATE_VERSION, "update-version", "VERSION", "make: give the update the version VERSION",
+	    .preset = "1.0" },
+	OPT_COMMON
+};
+
+static const struct opt_tool tool = {
+	.purpose = "write, check and show a goal",
+	.synopsis = "make [--id ID] [--dir DIR] [--name NAME]\n\t[--provider NAME] [--update-version VERSION]\n"
+	    "\t{--step HANDLER SELECTOR [--criteria TEXT] [--arguments TEXT]\n"
+	    "\t [--property KEY=VALUE]... FILE...}...\n"
+	    "check [-A NAME] [--format F] FILE\nshow [-A NAME] [--format F] FILE",
+	.opts = opts,
+	.operands = OPT_FILES, .words = "make check show",
+	.statuses = "0 written, or nothing found; 1 check: a finding keeps the goal from being carried out; 2 usage; "
+	    "3 trouble; 7 denied",
+	.example = "rejoin-goal check /etc/rejoin/goal.json",
+};
+
+static const struct listing_column finding_columns[] = {
+	{ "LEVEL", "level" }, { "OBJECT", "object" }, { "FINDING", "finding" }, { NULL, NULL }
+};
+static const struct listing_spec findings = {
+	.name = "findings", .table = finding_columns, .tsv = finding_columns,
+};
+
+static const struct listing_column step_columns[] = {
+	{ "STEP", "step" }, { "HANDLER", "handler" }, { "COMPONENTS", "components" },
+	{ "CRITERIA", "criteria" }, { "FILES", "files" }, { NULL, NULL }
+};
+static const struct listing_spec steps = {
+	.name = "steps", .table = step_columns, .tsv = step_columns,
+};
+
+struct goal_tool {
+	const char *agent, *dir;
+	struct draft_name name;
+	struct draft *draft;		/* what "make" is to write */
+	enum listing_format format;
+	struct listing *listing;
+	struct buf out;
+};
+
+/* --- make */
+
+static enum exit_status
+make_goal(struct goal_tool *t)
+{
+	_cleanup_free_ char *path = NULL;
+	struct fail f;
+
+	if (draft_write(t->draft, &t->name, t->dir, &path, &f) < 0)
+		fail_die(&f);
+	puts(path);
+	diag_note("%s: written; 'rejoin-goal check %s' says what would keep it from being carried out", path, path);
+	return EXIT_OK;
+}
+
+/* --- check and show */
+
+static void
+print_record(struct json record, void *cookie)
+{
+	struct goal_tool *t = cookie;
+
+	listing_add(t->listing, record);
+}
+
+static void
+print_listing(struct goal_tool *t)
+{
+	listing_end(t->listing);
+	listing_free(t->listing);
+	json_sanitize(STDOUT_FILENO, &t->out);
+	fwrite(t->out.s, 1, t->out.len, stdout);
+	buf_release(&t->out);
+}
+
+static void
+print_finding(enum review_level level, const char *object, const char *text, void *cookie)
+{
+	_cleanup_json_ struct json record = json_object();
+
+	json_set_text(&record, "level", review_level_name(level));
+	json_set_text(&record, "object", object);
+	json_set_text(&record, "finding", text);
+	print_record(record, cookie);
+}
+
+/* The device's components, where it has an inventory. */
+static void
+sort_components(struct goal_tool *t, struct plan *plan, struct json *components)
+{
+	struct profile_scope scope;
+	struct enumerate_spec spec = { .problem = fail_tell };
+
+	profile_scope_or_die(t->agent, (char *[]){ NULL }, &scope);
+	spec.inventories = scope.inventories;
+	spec.group = scope.group;
+	if (access(scope.inventories[0], F_OK) == 0 && enumerate(&spec, components) <= EXIT_NO)
+		plan_select(plan, *components);
+	else
+		json_release(components);
+	profile_free(scope.profile);
+}
+
+static enum exit_status
+check_goal(struct goal_tool *t, const char *path)
+{
+	struct preview p;
+	struct agent_config config = { 0 };
+	struct rootkeys *keys = NULL;
+	_cleanup_json_ struct json components = JSON_ABSENT;
+	enum review_level worst;
+	struct fail f;
+	int r = agent_config_load(&config, &f);
+
+	if (r == 0)
+		r = rootkeys_load(&keys, &f);
+	if (r < 0 || preview_load(path, &p, &f) < 0)
+		fail_die(&f);
+	sort_components(t, p.plan, &components);
+	t->listing = listing_new(t->format, &findings, &t->out);
+	worst = review_goal(&(struct review_spec){ .goal = p.goal, .plan = p.plan, .keys = keys,
+	    .allow_unsigned = config.allow_unsigned, .components = components,
+	    .finding = print_finding, .cookie = t });
+	print_listing(t);
+	rootkeys_free(keys);
+	agent_config_release(&config);
+	preview_release(&p);
+	return worst == REVIEW_FAIL ? EXIT_NO : EXIT_OK;
+}
+
+static enum exit_status
+show_goal(struct goal_tool *t, const char *path)
+{
+	_cleanup_free_ char *update = NULL;
+	struct preview p;
+	struct fail f;
+	bool whole;
+
+	if (preview_load(path, &p, &f) < 0)
+		fail_die(&f);
+	update = manifest_update_id(p.plan->manifest);
+	diag_info("%s: deployment %s, update %s, %s", path, p.goal->id, update,
+	    p.goal->signature ? "signed" : "not signed");
+	t->listing = listing_new(t->format, &steps, &t->out);
+	whole = preview_steps(&p, print_record, fail_tell, t);
+	print_listing(t);
+	preview_release(&p);
+	return whole ? EXIT_OK : EXIT_TROUBLE;
+}
+
+/* --- the command line */
+
+/* An option that is for the step before it. */
+static int
+step_option(struct goal_tool *t, int key, struct opt_scan *s, struct fail *f)
+{
+	const char *selector;
+
+	switch (key) {
+	case KEY_STEP:
+		selector = opt_another(s);
+		if (!selector)
+			opt_misused("--step: requires HANDLER and SELECTOR");
+		return draft_add_step(t->draft, s->arg, selector, f);
+	case KEY_CRITERIA:
+		return draft_set(t->draft, "installedCriteria", s->arg, f);
+	case KEY_ARGUMENTS:
+		return draft_set(t->draft, "arguments", s->arg, f);
+	case KEY_PROPERTY:
+		return draft_set_pair(t->draft, s->arg, f);
+	default:
+		abort();
+	}
+}
+
+/* Where the argument of an option that is a text of its own goes; NULL for the others. */
+static const char **
+text_option(struct goal_tool *t, int key)
+{
+	switch (key) {
+	case 'A':
+		return &t->agent;
+	case KEY_ID:
+		return &t->name.id;
+	case KEY_DIR:
+		return &t->dir;
+	case KEY_NAME:
+		return &t->name.name;
+	case KEY_PROVIDER:
+		return &t->name.provider;
+	case KEY_UPDATE_VERSION:
+		return &t->name.version;
+	default:
+		return NULL;
+	}
+}
+
+static int
+one_option(struct goal_tool *t, int key, struct opt_scan *s, struct fail *f)
+{
+	const char **text = text_option(t, key);
+
+	if (text)
+		*text = s->arg;
+	else if (key == OPT_KEY_FORMAT || key == OPT_KEY_JSON)
+		t->format = key == OPT_KEY_JSON ? LISTING_JSONL : listing_format(s);
+	else
+		return step_option(t, key, s, f);
+	return 0;
+}
+
+/* The first operand is the command; with "make", each further one is a file of the step before it. */
+static void
+parse_options(struct goal_tool *t, struct opt_scan *s)
+{
+	int key, n = 1, r = 0;
+	struct fail f;
+
+	do {
+		key = opt_next(s);
+		for (; r == 0 && n < s->n_operands && strcmp(*s->operands, "make") == 0; n++)
+			r = draft_add_file(t->draft, s->operands[n], &f);
+		if (r == 0 && key != -1)
+			r = one_option(t, key, s, &f);
+		if (r < 0)
+			fail_die(&f);
+	} while (key != -1);
+}
+
+/* The one FILE of check and show. */
+static const char *
+only_file(const struct opt_scan *s)
+{
+	if (s->n_operands != 2)
+		opt_misused("%s: requires one FILE", *s->operands);
+	return s->operands[1];
+}
+
+static enum exit_status
+run(struct goal_tool *t, const struct opt_scan *scan)
+{
+	const char *command = *scan->operands;
+	struct suggest s;
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+
+	if (!command)
+		opt_misused("requires a command: make, check or show");
+	if (strcmp(command, "make") == 0)
+		return make_goal(t);
+	if (strcmp(command, "check") == 0)
+		return check_goal(t, only_file(scan));
+	if (strcmp(command, "show") == 0)
+		return show_goal(t, only_file(scan));
+	suggest_begin(&s, command);
+	suggest_offer_list(&s, tool.words);
+	suggest_hint(&s, "commands", &hint);
+	opt_misused_hint(hint.s, "%s: unknown command", command);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct goal_tool t = { .dir = ".", .name = { NULL, "rejoin", "update", "1.0" }, .draft = draft_new(),
+	    .format = listing_default(), .out = BUF_INIT };
+	enum exit_status status;
+	struct opt_scan s;
+
+	diag_init(argv);
+	opt_begin(&s, argc, argv, &tool);
+	parse_options(&t, &s);
+	status = run(&t, &s);
+	draft_free(t.draft);
+	finish(status);
+}

@@ -1,0 +1,318 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/sha.h"
+#include "base/xalloc.h"
+#include "component/selector.h"
+#include "deploy/draft.h"
+#include "deploy/goal.h"
+#include "deploy/manifest.h"
+#include "deploy/payload.h"
+
+struct draft_step {
+	char *handler;
+	struct json selector;		/* JSON_ABSENT for the host */
+	struct json properties;		/* handlerProperties */
+	struct json files;		/* the ids of its files, an array */
+};
+
+struct draft {
+	char *id;
+	struct json update_id;
+	struct json files;		/* all files, as a manifest has them: {ID:{...}} */
+	struct json urls;		/* fileUrls */
+	struct draft_step *steps;
+	size_t n, cap;
+};
+
+struct draft *
+draft_new(void)
+{
+	struct draft *d = xcalloc(1, sizeof *d);
+
+	d->files = json_object();
+	d->urls = json_object();
+	return d;
+}
+
+void
+draft_free(struct draft *d)
+{
+	if (!d)
+		return;
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->steps[i].handler);
+		json_release(&d->steps[i].selector);
+		json_release(&d->steps[i].properties);
+		json_release(&d->steps[i].files);
+	}
+	free(d->steps);
+	json_release(&d->update_id);
+	json_release(&d->files);
+	json_release(&d->urls);
+	free(d->id);
+	free(d);
+}
+
+int
+draft_add_step(struct draft *d, const char *handler, const char *selector, struct fail *f)
+{
+	struct draft_step s = { .selector = JSON_ABSENT };
+	int r = strcmp(selector, "host") == 0 ? 0 : selector_parse(selector, &s.selector, f);
+
+	if (r < 0)
+		return r;
+	if (!*handler || strlen(handler) > 255)
+		return fail_set(f, EXIT_USAGE, "handler '%s': is not 1 to 255 bytes long", handler);
+	if (d->n == MANIFEST_STEPS_MAX)
+		return fail_set(f, EXIT_USAGE, "more than %d steps", MANIFEST_STEPS_MAX);
+	s.handler = xstrdup(handler);
+	s.properties = json_object();
+	s.files = json_array();
+	d->steps = xgrow(d->steps, d->n, &d->cap, sizeof *d->steps);
+	d->steps[d->n++] = s;
+	return 0;
+}
+
+static struct draft_step *
+last_step(struct draft *d, const char *what, struct fail *f)
+{
+	if (d->n > 0)
+		return &d->steps[d->n - 1];
+	fail_set(f, EXIT_USAGE, "%s: stands before the first step", what);
+	return NULL;
+}
+
+/* The id of a file: of its name and hash, so that files of one name and other contents are two. */
+static char *
+file_id(const struct payload *p)
+{
+	char hex[SHA_HEX];
+
+	sha_hex(p->hash, hex);
+	return xasprintf("f%.16s-%s", hex, p->name);
+}
+
+/* Add the file at PATH to those of D; ID, to be freed, is what steps call it. */
+static int
+add_file(struct draft *d, const char *path, char **id, struct fail *f)
+{
+	struct payload p;
+	struct json entity, hashes;
+	int r = payload_describe(path, &p, f);
+
+	if (r < 0)
+		return r;
+	entity = json_object();
+	hashes = json_object();
+	json_set_text(&hashes, p.algorithm, p.hash);
+	json_set_text(&entity, "fileName", p.name);
+	json_set(&entity, "sizeInBytes", json_number((double)p.size_bytes));
+	json_set(&entity, "hashes", hashes);
+	*id = file_id(&p);
+	json_set(&d->files, *id, entity);
+	json_set_text(&d->urls, *id, p.url);
+	payload_release(&p);
+	return 0;
+}
+
+int
+draft_add_file(struct draft *d, const char *path, struct fail *f)
+{
+	struct draft_step *s = last_step(d, path, f);
+	_cleanup_free_ char *id = NULL;
+	int r = s ? add_file(d, path, &id, f) : -EINVAL;
+
+	if (r == 0)
+		json_append(&s->files, json_string(id));
+	return r;
+}
+
+int
+draft_set(struct draft *d, const char *key, const char *value, struct fail *f)
+{
+	struct draft_step *s = last_step(d, key, f);
+
+	if (!s)
+		return -EINVAL;
+	json_set_text(&s->properties, key, value);
+	return 0;
+}
+
+int
+draft_set_pair(struct draft *d, const char *text, struct fail *f)
+{
+	const char *equals = strchr(text, '=');
+	_cleanup_free_ char *key = equals ? xstrndup(text, (size_t)(equals - text)) : NULL;
+
+	return key && *key ? draft_set(d, key, equals + 1, f) :
+	    fail_set(f, EXIT_USAGE, "property '%s': is not KEY=VALUE", text);
+}
+
+/* The name that the file ID of D has. */
+static char *
+name_of(const struct draft *d, struct json ids, size_t i)
+{
+	_cleanup_json_ struct json id = json_at(ids, i);
+	_cleanup_json_ struct json entity = json_get(d->files, json_get_string(id));
+
+	return xstrdup(json_get_text(entity, "fileName"));
+}
+
+/* A script step must say which of its files is the script; the first one is, where nothing is said. */
+static int
+complete_step(const struct draft *d, struct draft_step *s, struct fail *f)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (strcmp(s->handler, "microsoft/script:1") != 0 || json_get_text(s->properties, "scriptFileName"))
+		return 0;
+	if (json_count(s->files) == 0)
+		return fail_set(f, EXIT_USAGE, "step by %s: has no file to run", s->handler);
+	name = name_of(d, s->files, 0);
+	json_set_text(&s->properties, "scriptFileName", name);
+	return 0;
+}
+
+static struct json
+inline_step(const struct draft_step *s)
+{
+	struct json step = json_object();
+
+	json_set_text(&step, "handler", s->handler);
+	json_set(&step, "files", json_copy(s->files));
+	json_set(&step, "handlerProperties", json_copy(s->properties));
+	return step;
+}
+
+/* A manifest with STEPS, an array that is taken, of those of D's files that IDS names; all where IDS is absent. */
+static struct json
+manifest(const struct draft *d, struct json compatibility, struct json steps, struct json ids)
+{
+	struct json m = json_object(), instructions = json_object(), files = json_object();
+
+	for (size_t i = 0; i < json_count(ids); i++) {
+		_cleanup_json_ struct json id = json_at(ids, i);
+
+		json_set(&files, json_get_string(id), json_get(d->files, json_get_string(id)));
+	}
+	json_set(&instructions, "steps", steps);
+	json_set_text(&m, "manifestVersion", "5");
+	json_set(&m, "updateId", json_copy(d->update_id));
+	json_set(&m, "compatibility", compatibility);
+	json_set(&m, "instructions", instructions);
+	json_set(&m, "files", files);
+	return m;
+}
+
+static int
+write_json(const char *path, struct json v, struct fail *f)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r;
+
+	json_format(v, &text);
+	buf_putc(&text, '\n');
+	r = file_replace(path, text.s, text.len, 0644, FILE_DURABLE);
+	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
+}
+
+/* Write the manifest of step I, and have STEP refer to it. */
+static int
+write_child(struct draft *d, size_t i, const char *dir, struct json *step, char **id, struct fail *f)
+{
+	const struct draft_step *s = &d->steps[i];
+	_cleanup_free_ char *base = file_encode(d->id);
+	_cleanup_free_ char *path = xasprintf("%s/%s.%zu.json", dir, base, i + 1);
+	_cleanup_json_ struct json child = JSON_ABSENT;
+	struct json compatibility = json_array(), steps = json_array();
+	int r;
+
+	json_append(&compatibility, json_copy(s->selector));
+	json_append(&steps, inline_step(s));
+	child = manifest(d, compatibility, steps, s->files);
+	r = write_json(path, child, f);
+	if (r == 0)
+		r = add_file(d, path, id, f);
+	if (r == 0) {
+		json_set_text(step, "type", "reference");
+		json_set_text(step, "detachedManifestFileId", *id);
+	}
+	return r;
+}
+
+/* The manifest of the goal, with the files that it names itself. */
+static int
+write_steps(struct draft *d, const char *dir, struct json *whole, struct fail *f)
+{
+	_cleanup_json_ struct json ids = json_array();
+	struct json steps = json_array(), compatibility = json_array();
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < d->n; i++) {
+		struct draft_step *s = &d->steps[i];
+		struct json step = json_object();
+
+		r = complete_step(d, s, f);
+		if (r == 0 && json_kind(s->selector) == JSON_NONE) {
+			json_release(&step);
+			step = inline_step(s);
+			for (size_t k = 0; k < json_count(s->files); k++)
+				json_append(&ids, json_at(s->files, k));
+		} else if (r == 0) {
+			_cleanup_free_ char *id = NULL;
+
+			r = write_child(d, i, dir, &step, &id, f);
+			if (r == 0)
+				json_append(&ids, json_string(id));
+		}
+		json_append(&steps, step);
+	}
+	json_append(&compatibility, json_object());
+	*whole = manifest(d, compatibility, steps, ids);
+	return r;
+}
+
+/* Call D by NAME. */
+static void
+set_name(struct draft *d, const struct draft_name *name)
+{
+	free(d->id);
+	json_release(&d->update_id);
+	d->id = name->id ? xstrdup(name->id) : xasprintf("%s-%s", name->name, name->version);
+	d->update_id = json_object();
+	json_set_text(&d->update_id, "provider", name->provider);
+	json_set_text(&d->update_id, "name", name->name);
+	json_set_text(&d->update_id, "version", name->version);
+}
+
+int
+draft_write(struct draft *d, const struct draft_name *name, const char *dir, char **goal, struct fail *f)
+{
+	_cleanup_json_ struct json whole = JSON_ABSENT;
+	_cleanup_json_ struct json g = json_object();
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct json workflow;
+	int r;
+
+	if (d->n == 0)
+		return fail_set(f, EXIT_USAGE, "a goal has at least one step");
+	set_name(d, name);
+	if (!*d->id || strlen(d->id) > GOAL_ID_MAX)
+		return fail_set(f, EXIT_USAGE, "id '%s': is not 1 to %d bytes long", d->id, GOAL_ID_MAX);
+	r = write_steps(d, dir, &whole, f);
+	if (r < 0)
+		return r;
+	workflow = json_object();
+	json_set(&workflow, "action", json_number(GOAL_PROCESS));
+	json_set_text(&workflow, "id", d->id);
+	json_set(&g, "workflow", workflow);
+	json_format(whole, &text);
+	json_set_text(&g, "updateManifest", text.s);
+	json_set(&g, "fileUrls", json_copy(d->urls));
+	*goal = xasprintf("%s/goal.json", dir);
+	return write_json(*goal, g, f);
+}

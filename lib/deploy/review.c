@@ -1,0 +1,258 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/sha.h"
+#include "base/xalloc.h"
+#include "component/selector.h"
+#include "deploy/acceptance.h"
+#include "deploy/handler.h"
+#include "deploy/payload.h"
+#include "deploy/review.h"
+
+enum { SCRIPT_MAX = 4 << 20, VERSIONED_MAX = 1 << 20 };
+
+struct review {
+	const struct review_spec *spec;
+	enum review_level worst;
+};
+
+const char *
+review_level_name(enum review_level l)
+{
+	static const char *const names[] = { "ok", "warn", "fail" };
+
+	return names[l];
+}
+
+PRINTF(4, 5) static void
+find(struct review *r, enum review_level level, const char *object, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (level > r->worst)
+		r->worst = level;
+	r->spec->finding(level, object, text, r->spec->cookie);
+}
+
+static void
+review_signature(struct review *r)
+{
+	const struct review_spec *spec = r->spec;
+	struct signer s;
+	struct fail f;
+
+	if (acceptance_check(spec->goal, spec->keys, spec->allow_unsigned, &s, &f) < 0)
+		find(r, REVIEW_FAIL, "signature", "%s", f.text);
+	else if (!*s.root)
+		find(r, REVIEW_WARN, "signature", "not verified: accepted only because allow-unsigned is set");
+	else
+		find(r, REVIEW_OK, "signature", "by '%s', for which root key '%s' vouches", s.key, s.root);
+}
+
+/* The local file that P is, to be freed; NULL where there is none. */
+static char *
+payload_local(const struct payload *p)
+{
+	return p->url ? payload_url_path(p->url) : NULL;
+}
+
+static void
+review_file(struct review *r, const struct payload *p)
+{
+	_cleanup_free_ char *path = payload_local(p);
+
+	if (!p->url)
+		find(r, REVIEW_FAIL, p->name, "fileUrls has no URL for its id '%s'", p->id);
+	else if (!path)
+		find(r, REVIEW_WARN, p->name, "not checked: %s is not a local file", p->url);
+	else if (payload_is_at(p, path))
+		find(r, REVIEW_OK, p->name, "%s has the hash of the manifest", path);
+	else
+		find(r, REVIEW_FAIL, p->name, "%s is missing, or its size or hash is not that of the manifest", path);
+}
+
+static void
+review_files(struct review *r, const struct manifest *m)
+{
+	for (size_t i = 0; i < m->n_files; i++)
+		review_file(r, &m->files[i]);
+}
+
+/* The file of STEP that is called NAME. */
+static const struct payload *
+step_file(const struct manifest_step *step, const char *name)
+{
+	for (size_t i = 0; step->files[i]; i++)
+		if (strcmp(step->files[i]->name, name) == 0)
+			return step->files[i];
+	return NULL;
+}
+
+/* Is NEEDLE somewhere in the local file that P is?  True where that cannot be told. */
+static bool
+mentions(const struct payload *p, const char *needle)
+{
+	_cleanup_free_ char *path = payload_local(p);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct fail f;
+
+	return !path || file_load(path, 0, SCRIPT_MAX, &text, &f) < 0 ||
+	    memmem(text.s, text.len, needle, strlen(needle));
+}
+
+static void
+review_script(struct review *r, const char *object, const struct manifest_step *step)
+{
+	const char *name = json_get_text(step->properties, "scriptFileName");
+	const struct payload *script = name ? step_file(step, name) : NULL;
+
+	if (!name || !*name)
+		find(r, REVIEW_FAIL, object, "handlerProperties has no scriptFileName");
+	else if (!script)
+		find(r, REVIEW_FAIL, object, "its script '%s' is not one of its files", name);
+	else if (!mentions(script, "result-file"))
+		find(r, REVIEW_FAIL, object, "its script '%s' has no --result-file in it: a script that leaves"
+		    " no result file has failed", name);
+}
+
+/* The value that follows OPTION among the blank-separated words of ARGUMENTS, to be freed; NULL for none. */
+static char *
+argument_value(const char *arguments, const char *option)
+{
+	_cleanup_free_ char *words = xstrdup(arguments);
+	char *rest = words, *word;
+
+	while ((word = strsep(&rest, " ")))
+		if (strcmp(word, option) == 0 && rest)
+			return xstrndup(rest, strcspn(rest, " "));
+	return NULL;
+}
+
+/* The "version" of the local JSON file that P is, to be freed; NULL where it has none. */
+static char *
+payload_version(const struct payload *p)
+{
+	_cleanup_free_ char *path = payload_local(p);
+	_cleanup_json_ struct json v = JSON_ABSENT;
+	struct fail f;
+
+	if (!path || json_load(path, 0, VERSIONED_MAX, &v, &f) < 0 || !json_is_object(v) ||
+	    !json_get_text(v, "version"))
+		return NULL;
+	return xstrdup(json_get_text(v, "version"));
+}
+
+/* rejoin/copy:1 looks for the criteria in the file that it has copied, so the payload must meet it already. */
+static void
+review_copy(struct review *r, const char *object, const struct manifest_step *step, const char *criteria)
+{
+	const char *arguments = json_get_text(step->properties, "arguments");
+	_cleanup_free_ char *name = arguments ? argument_value(arguments, "--file") : NULL;
+	const struct payload *p = name ? step_file(step, name) : NULL;
+	_cleanup_free_ char *version = NULL;
+	char hex[SHA_HEX];
+
+	if (!p) {
+		find(r, REVIEW_FAIL, object, "its arguments name no file of the step (--file NAME)");
+		return;
+	}
+	if (!criteria)
+		return;
+	if (strncmp(criteria, "sha256:", 7) == 0) {
+		if (strcasecmp(p->algorithm, "sha256") == 0 && sha_hex(p->hash, hex) == 0 &&
+		    strcasecmp(hex, criteria + 7) != 0)
+			find(r, REVIEW_FAIL, object, "its criteria can never be met: '%s' has the hash sha256:%s",
+			    p->name, hex);
+		return;
+	}
+	version = payload_version(p);
+	if (version && strcmp(version, criteria) != 0)
+		find(r, REVIEW_FAIL, object, "its criteria '%s' can never be met: the version in '%s' is '%s'",
+		    criteria, p->name, version);
+	else if (!version && payload_local(p))
+		find(r, REVIEW_FAIL, object, "its criteria '%s' can never be met: '%s' is not JSON with a version",
+		    criteria, p->name);
+}
+
+static void
+review_handler(struct review *r, const char *object, const struct manifest_step *step)
+{
+	const char *criteria = json_get_text(step->properties, "installedCriteria");
+
+	if (!criteria)
+		find(r, REVIEW_WARN, object, "has no installedCriteria: its handler must know by itself when it is"
+		    " installed");
+	if (strcmp(step->handler, "microsoft/script:1") == 0) {
+		review_script(r, object, step);
+		return;
+	}
+	_cleanup_free_ char *program = handler_find(step->handler);
+	struct fail f;
+
+	if (!program)
+		find(r, REVIEW_FAIL, object, "handler '%s' is not in handlers.d", step->handler);
+	else if (file_check_trust(program, (gid_t)-1, &f) < 0)
+		find(r, REVIEW_FAIL, object, "handler '%s': %s", step->handler, f.text);
+	if (strcmp(step->handler, "rejoin/copy:1") == 0)
+		review_copy(r, object, step, criteria);
+}
+
+static void
+review_selection(struct review *r, const char *object, const struct plan_stage *s)
+{
+	size_t here = json_count(s->selected), away = json_count(s->waiting), n = json_count(s->child->compatibility);
+
+	if (n == 0)
+		find(r, REVIEW_FAIL, object, "its manifest has no compatibility, so it is for no component");
+	else if (n > 1)
+		find(r, REVIEW_WARN, object, "its manifest has %zu compatibility entries; the Azure agent"
+		    " considers the first alone", n);
+	if (json_kind(r->spec->components) == JSON_NONE || n == 0)
+		return;
+	if (here + away == 0)
+		find(r, REVIEW_WARN, object, "selects no component of this device's inventory");
+	else
+		find(r, REVIEW_OK, object, "selects %zu component%s that %s here and %zu that %s offline",
+		    here, here == 1 ? "" : "s", here == 1 ? "is" : "are", away, away == 1 ? "is" : "are");
+}
+
+static void
+review_stage(struct review *r, const struct plan_stage *s)
+{
+	char object[64];
+
+	snprintf(object, sizeof object, "step %zu", s->number + 1);
+	if (!s->is_host && !s->child) {
+		find(r, REVIEW_FAIL, object, "its manifest cannot be had: %s", s->fail.text);
+		return;
+	}
+	if (!s->is_host) {
+		review_files(r, s->child);
+		review_selection(r, object, s);
+	}
+	for (size_t i = 0; i < s->n_steps; i++) {
+		if (!s->is_host)
+			snprintf(object, sizeof object, "step %zu.%zu", s->number + 1, i + 1);
+		review_handler(r, object, &s->steps[i]);
+	}
+}
+
+enum review_level
+review_goal(const struct review_spec *spec)
+{
+	struct review r = { .spec = spec };
+
+	review_signature(&r);
+	review_files(&r, spec->plan->manifest);
+	for (size_t i = 0; i < spec->plan->n_stages; i++)
+		review_stage(&r, &spec->plan->stages[i]);
+	return r.worst;
+}

@@ -1,0 +1,194 @@
+load helper
+
+setup() {
+	begin
+	printf '[agent]\ngoal = file:%s/goal.json\nallow-unsigned = yes\nhandler-user = %s\n' \
+		"$PWD" "$(id -un)" >"$REJOIN_CONFIG_DIR/agent.conf"
+	printf '{"components":[{"id":"cam1","group":"cameras","properties":{"path":"%s","firmwareDataFile":"fw.json"}}]}\n' \
+		"$PWD/dev" >"$REJOIN_CONFIG_DIR/inventory.json"
+	mkdir dev
+	echo '{"version":"1.0"}' >dev/fw.json
+	echo '{"version":"2.0"}' >camera-2.0.json
+}
+
+# make_copy ARG... - a goal that copies camera-2.0.json to each camera
+make_copy() {
+	rejoin-goal make --id w1 --step rejoin/copy:1 '{"group":"cameras"}' "${file-camera-2.0.json}" \
+		--arguments '--file camera-2.0.json --to --component-prop-val path --as fw.json' "$@"
+}
+
+# check_goal - findings as "LEVEL OBJECT: TEXT" lines
+check_goal() {
+	run --separate-stderr rejoin-goal check --format tsv goal.json
+	output=$(printf '%s\n' "$output" | sed 's/\t/ /; s/\t/: /')
+}
+
+script() {
+	printf '#!/bin/sh\n# --result-file\n' >install.sh
+}
+
+@test "a goal that is made is carried out by the agent" {
+	run --separate-stderr make_copy --criteria 2.0
+	status_is 0
+	out_is ./goal.json
+	check_goal
+	status_is 0
+	out_has "ok step 1: selects 1 component that is here and 0 that are offline"
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 0
+	[ "$(cat dev/fw.json)" = '{"version":"2.0"}' ]
+}
+
+@test "a goal and its manifests go to the directory that is named, and their files stay" {
+	mkdir 'out dir'
+	run --separate-stderr make_copy --dir 'out dir' --criteria 2.0
+	out_is 'out dir/goal.json'
+	[ -e 'out dir/w1.1.json' ] && [ ! -e 'out dir/camera-2.0.json' ]
+	run --separate-stderr rejoin-goal check 'out dir/goal.json'
+	status_is 0
+}
+
+@test "file names with blanks, percent signs and quotes are found again" {
+	mkdir '100% "odd" ä'
+	mv camera-2.0.json '100% "odd" ä/'
+	file='100% "odd" ä/camera-2.0.json' make_copy --criteria 2.0
+	check_goal
+	status_is 0
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 0
+	[ "$(cat dev/fw.json)" = '{"version":"2.0"}' ]
+}
+
+@test "two steps, one for the host, have their own options and files" {
+	script
+	echo data >data.bin
+	rejoin-goal make --step microsoft/script:1 host install.sh data.bin --criteria 7 \
+		--property scriptFileName=install.sh --step no/such:1 '{"model":"x"}' data.bin
+	run --separate-stderr rejoin-goal show --format tsv goal.json
+	status_is 0
+	out_is "$(printf '1\tmicrosoft/script:1\thost\t7\tinstall.sh data.bin\n2.1\tno/such:1\t{"model":"x"}\t\tdata.bin')"
+	err_has 'deployment update-1.0'
+}
+
+@test "what the agent would refuse or fail is found before" {
+	make_copy --criteria 3.0
+	check_goal
+	status_is 1
+	out_has "fail step 1.1: its criteria '3.0' can never be met: the version in 'camera-2.0.json' is '2.0'"
+	make_copy --criteria "sha256:$(printf '%064d' 0)"
+	check_goal
+	status_is 1
+	out_has "can never be met: 'camera-2.0.json' has the hash sha256:$(sha256sum <camera-2.0.json | cut -c1-64)"
+	make_copy --criteria 2.0
+	echo changed >camera-2.0.json
+	check_goal
+	status_is 1
+	out_has 'fail camera-2.0.json:'
+	rm w1.1.json
+	check_goal
+	status_is 1
+	out_has 'fail step 1: its manifest cannot be had:'
+}
+
+@test "a step without a known handler, or a script without a result file, is found" {
+	printf '#!/bin/sh\n' >install.sh
+	rejoin-goal make --step microsoft/script:1 '{"group":"cameras"}' install.sh --step no/such:1 '{"group":"cameras"}'
+	check_goal
+	status_is 1
+	out_has "fail step 1.1: its script 'install.sh' has no --result-file in it"
+	out_has "warn step 1.1: has no installedCriteria"
+	out_has "fail step 2.1: handler 'no/such:1' is not in handlers.d"
+	rejoin-goal make --step microsoft/script:1 host install.sh --property scriptFileName=other.sh
+	check_goal
+	status_is 1
+	out_has "fail step 1: its script 'other.sh' is not one of its files"
+}
+
+@test "a selector that matches nothing here is a warning" {
+	script
+	rejoin-goal make --step microsoft/script:1 '{"group":"motors"}' install.sh --criteria 1
+	check_goal
+	status_is 0
+	out_has "warn step 1: selects no component of this device's inventory"
+}
+
+@test "more than one compatibility entry is a warning, none is a failure" {
+	make_copy --criteria 2.0
+	jq -c '.compatibility += [{"group":"motors"}]' w1.1.json >two.json
+	jq -c '.compatibility = []' w1.1.json >none.json
+	for f in two none; do
+		mv $f.json w1.1.json
+		jq -c --arg h "$(openssl dgst -sha256 -binary w1.1.json | base64)" --argjson n "$(stat -c %s w1.1.json)" \
+			'.updateManifest |= (fromjson | .files[] |= (.hashes.sha256 = $h | .sizeInBytes = $n) | tojson)' \
+			goal.json >$f.goal
+		mv goal.json old.json
+		cp $f.goal goal.json
+		check_goal
+		case $f in
+		two)
+			status_is 0
+			out_has 'warn step 1: its manifest has 2 compatibility entries; the Azure agent considers the first alone'
+			;;
+		none)
+			status_is 1
+			out_has 'fail step 1: its manifest has no compatibility'
+			;;
+		esac
+		mv old.json goal.json
+	done
+}
+
+@test "an unsigned goal is a finding, and a signed one names its keys" {
+	make_copy --criteria 2.0
+	sed -i 's/^allow-unsigned.*/allow-unsigned = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	check_goal
+	status_is 1
+	out_has 'fail signature: goal w1: is not signed'
+	mkdir "$REJOIN_CONFIG_DIR/rootkeys.d"
+	cp "$TOP/packaging/examples/rootkeys-azure.json" "$REJOIN_CONFIG_DIR/rootkeys.d/"
+	cp "$TOP/test/data/adu/signed-good.json" goal.json
+	check_goal
+	status_is 1
+	out_has "ok signature: by 'ADU.210609.R.S', for which root key 'ADU.200702.R' vouches"
+	out_has 'warn apt-manifest-tree-1.0.json: not checked: http://'
+}
+
+@test "a goal is replaced as a whole, and not at all where a file is missing" {
+	make_copy --criteria 2.0
+	cp goal.json before
+	run --separate-stderr rejoin-goal make --id w1 --step rejoin/copy:1 '{}' missing.json
+	status_is 3
+	err_has 'missing.json: No such file or directory'
+	cmp before goal.json
+	run --separate-stderr rejoin-goal make --id w1 --step rejoin/copy:1 '{}' dev
+	status_is 3
+	err_has 'dev: is not a regular file'
+	cmp before goal.json
+}
+
+@test "a directory that cannot be written is reported" {
+	run --separate-stderr rejoin-goal make --dir /sys/kernel --step rejoin/copy:1 '{}' camera-2.0.json
+	status_is 7
+	err_has '/sys/kernel/update-1.0.1.json: Permission denied'
+	run --separate-stderr rejoin-goal make --dir missing --step rejoin/copy:1 '{}' camera-2.0.json
+	status_is 3
+}
+
+@test "misuse is told from trouble" {
+	for args in '' 'mak' 'check' 'check a b' 'make' 'make a' 'make --criteria 2' 'make --step rejoin/copy:1' \
+		'make --step rejoin/copy:1 {' 'make --step rejoin/copy:1 [] x' 'make --step a {} --property x'; do
+		# shellcheck disable=SC2086
+		run --separate-stderr rejoin-goal $args
+		status_is 2
+		[ -n "$stderr" ] && [ -z "$output" ]
+	done
+	run --separate-stderr rejoin-goal mak
+	err_has "did you mean 'make'?"
+	run --separate-stderr rejoin-goal show missing.json
+	status_is 3
+	echo '{}' >empty.json
+	run --separate-stderr rejoin-goal show empty.json
+	status_is 2
+	run --separate-stderr rejoin-goal check goal.json --format xml
+	status_is 2
+}
