@@ -679,7 +679,7 @@ shipped() {
 		adu|2024-11-08T15:14:28.380000Z|D|2024-11-08T15:14:28.3800Z 564[564] [D] No root key change. [RootKeyWorkflow_UpdateRootKeys:172]
 		adu-0.8|2021-03-05T17:21:11.549100Z|I|2021-03-05T17:21:11.5491Z [I] Agent (linux; 0.6.0-public-preview) starting. [main]
 		do|2021-04-22T13:23:18.460350200Z|info|2021-04-22T13:23:18.4603502Z 821   821   info     {Run} Started, DU;deliveryoptimization-agent/v0.4.0
-		do|2021-08-26T12:03:20.776968Z|error|2021-08-26T12:03:20.7769686Z 1181  1197  error    {Append} (hr:80070018) cbWritten
+		do|2021-08-26T12:03:20.776968600Z|error|2021-08-26T12:03:20.7769686Z 1181  1197  error    {Append} (hr:80070018) cbWritten
 		mender|2026-01-05T10:00:00.123456Z|info|record_id=12 severity=info time="2026-Jan-05 10:00:00.123456" name="Global" msg="Sync" 
 		greengrass|2026-01-05T10:00:00.123000Z|INFO|2026-01-05T10:00:00.123Z [INFO] (main) com.aws.greengrass.lifecyclemanager.Kernel: system-start. {version=2.9}
 		greengrass|2024-08-07T23:57:21.910000Z|INFO|2024-08-07T23:57:21.910Z [INFO] (aws.greengrass.Cli-lifecycle) com.aws.greengrass.cli.CLIService: service-set-state. {serviceName=aws.greengrass.Cli, currentState=RUNNING, newState=STOPPING}
@@ -687,9 +687,9 @@ shipped() {
 		greengrass-lite|2026-01-05T10:00:00.123456Z|E|2026-01-05T10:00:00.123456+00:00 gg gghealthd[613]: E[gghealthd] src/health.c:12: text
 		kanto|2022-05-05T09:12:33.123456Z|INFO|2022/05/05 09:12:33.123456  [suite-connector]   INFO   Starting suite connector
 		kanto|2023-05-05T09:12:33.123456Z|DEBUG|2023/05/05 09:12:33.123456  [update-manager] DEBUG    received current state get
-		logfmt|2022-05-05T09:12:33.123456Z|info|time="2022-05-05T09:12:33.123456789Z" level=info msg="starting container management"
+		logfmt|2022-05-05T09:12:33.123456789Z|info|time="2022-05-05T09:12:33.123456789Z" level=info msg="starting container management"
 		thin-edge|2026-01-05T10:00:00.123456Z|WARN|2026-01-05T10:00:00.123456Z  WARN tedge_agent: no time
-		evp|2025-06-01T12:00:00.123456Z|I|[ 1748779200.123456789|0A1F|main.c:12|I] EVP device agent is up
+		evp|2025-06-01T12:00:00.123456789Z|I|[ 1748779200.123456789|0A1F|main.c:12|I] EVP device agent is up
 		js7|2026-01-05T09:00:00.123000Z|info|2026-01-05 10:00:00.123+01 info  js7.agent.Main - Begin
 		imp|2015-09-15T19:21:49.000000Z|null|2015-09-16 07:21:49 UTC+12 [Device] Agent stopped: migrating.
 		imp|2015-09-14T21:35:47.000000Z|null|2015-09-14 17:35:47 UTC-4 [Agent]	msg
@@ -710,7 +710,7 @@ shipped() {
 		clf|2000-10-10T20:55:36.000000Z|null|127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326
 		logfmt|2026-01-05T10:00:00.000000Z|warn|time=2026-01-05T10:00:00Z level=warn msg="a b"
 		jsonl|2026-01-05T10:00:00.000000Z|error|{"level":"error","ts":1767607200000,"msg":"x"}
-		cri|2016-10-06T00:17:09.669794Z|null|2016-10-06T00:17:09.669794202Z stdout F text
+		cri|2016-10-06T00:17:09.669794202Z|null|2016-10-06T00:17:09.669794202Z stdout F text
 		monit|2026-01-05T10:00:00.000000Z|info|[CET Jan  5 10:00:00] info     : 'x' start
 		syslog|2026-01-05T10:00:00.000000Z|null|Jan  5 10:00:00 host app[1]: text
 		syslog-iso|2026-01-05T10:00:00.123456Z|null|2026-01-05T10:00:00.123456+00:00 host app[1]: text
@@ -724,7 +724,7 @@ shipped() {
 		greengrass-json|2026-01-05T10:00:00.123000Z|INFO|{"thread":"main","level":"INFO","eventType":"x","message":"m","timestamp":1767607200123,"cause":null}
 		mender-deployment|2026-01-05T10:00:00.000000Z|info|{"timestamp":"2026-01-05T10:00:00Z","level":"info","message":"x"}
 		imp-json|2018-01-22T19:49:30.423000Z|null|{"device_id":"234776801163a9ee","ts":"2018-01-22T19:49:30.423Z","log_type":"development","type":"status","msg":"Agent restarted: reload."}
-		docker|2026-01-05T10:00:00.123456Z|null|{"log":"text\n","stream":"stdout","time":"2026-01-05T10:00:00.123456789Z"}
+		docker|2026-01-05T10:00:00.123456789Z|null|{"log":"text\n","stream":"stdout","time":"2026-01-05T10:00:00.123456789Z"}
 		rauc|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z: Marked slot good
 		rauc|2023-06-14T20:18:07.000000Z|null|2023-06-14T20:18:07Z: Booted into rootfs.0 (A)
 		rauc-json|2023-06-14T21:15:41.000000Z|null|{"TS":"2023-06-14T21:15:41Z","MESSAGE":"Booted into rootfs.0 (A)","MESSAGE_ID":"e60e0addd3454cb8b796eae0d497af96","GLIB_DOMAIN":"rauc-event","RAUC_EVENT_TYPE":"boot","BOOT_ID":"16655d2c-c5ca-48d3-bea8-7b95c803b4b2","BUNDLE_HASH":"unknown"}

@@ -191,7 +191,7 @@ search_all(struct census *c, unsigned threads)
 
 	/* A format's regular expression is one for all of its sources. */
 	for (unsigned i = 0; i < c->n; i++)
-		if (!c->v[i]->simple || has_clock(c->v[i]))
+		if (!c->v[i]->simple || c->v[i]->indivisible || has_clock(c->v[i]))
 			threads = 1;
 	threads = threads ? threads : 1;
 	v = xcalloc(threads, sizeof *v);

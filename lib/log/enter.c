@@ -319,6 +319,8 @@ order_load(struct order *o, struct lane *l)
 		l->backlog = false;
 		return false;
 	}
+	if (e->r.partial)
+		order_mark(e, "partial");
 	e->arrived_ms = o->clock_ms;
 	e->backlog = l->backlog;
 	if (l->clocks)

@@ -72,7 +72,7 @@ static bool
 allows(struct source **v, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!v[i]->seekable || !v[i]->simple || v[i]->fd < 0)
+		if (!v[i]->seekable || !v[i]->simple || v[i]->indivisible || v[i]->fd < 0)
 			return false;
 	return n > 0;
 }

@@ -143,9 +143,12 @@ void
 render_record(struct render *r, struct source *s, const struct shown *x)
 {
 	const struct render_style *style = r->style;
+	const struct shown marked = { x->source, x->record, x->fields, "partial", x->why, x->moved_ns };
 	const char *p = x->record->p;
 	size_t n = x->record->n;
 
+	if (x->record->partial && !x->mark)
+		x = &marked;
 	if (style && style->artist) {
 		draw(r, s, x);
 	} else if (style && (style->json || style->prefix || style->escape || style->explain || r->last)) {

@@ -128,7 +128,8 @@ decode_one(struct block *b, struct source *s, const struct block_spec *spec)
 	}
 	if (source_next(s, &r) == 0)
 		return 0;
-	block_add(b, s, &r, (r.inherited ? RECORD_INHERITED : 0) | (r.more ? RECORD_MORE : 0), spec);
+	block_add(b, s, &r, (r.inherited ? RECORD_INHERITED : 0) | (r.partial ? RECORD_PARTIAL : 0) |
+	    (r.more ? RECORD_MORE : 0), spec);
 	return 1;
 }
 
@@ -201,7 +202,7 @@ block_record(const struct block *b, size_t i, struct record *r)
 	const struct descriptor *d = &b->v[i];
 
 	*r = (struct record){ .p = b->bytes + d->at, .n = d->n, .t = d->t, .res = block_resolution(b, i),
-	    .off = b->base + d->at, .more = d->flags & RECORD_MORE, .inherited = d->flags & RECORD_INHERITED,
+	    .off = b->base + d->at, .partial = d->flags & RECORD_PARTIAL, .more = d->flags & RECORD_MORE, .inherited = d->flags & RECORD_INHERITED,
 	    .meta = b->meta && b->meta[i].off >= 0 ? &b->meta[i] : NULL };
 }
 

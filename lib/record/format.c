@@ -70,6 +70,22 @@ set_line(struct format *fmt, const struct ini_entry *e, struct fail *f)
 	return 0;
 }
 
+/* Which lines are parts of one line, and of which stream. */
+static int
+set_stream(struct format *fmt, const struct ini_entry *e, struct fail *f)
+{
+	_cleanup_free_ char *where = xasprintf("%s:%d", e->file, e->line);
+
+	regex_free(fmt->stream);
+	fmt->stream = regex_new(where, e->value, f);
+	if (!fmt->stream)
+		return -EINVAL;
+	fmt->stream_group = regex_group(fmt->stream, "stream");
+	fmt->part_group = regex_group(fmt->stream, "part");
+	return fmt->stream_group < 0 || fmt->part_group < 0 ?
+	    ini_bad(e, f, "stream: the groups (?<stream>...) and (?<part>...) are missing") : 0;
+}
+
 static int
 set_number(const struct ini_entry *e, int64_t lo, int64_t hi, int64_t *out, struct fail *f)
 {
@@ -135,6 +151,8 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 		replace(&fmt->end, unquote(e->value));
 		return *fmt->end ? 0 : ini_bad(e, f, "end: is empty");
 	}
+	if (strcmp(e->key, "stream") == 0)
+		return set_stream(fmt, e, f);
 	if (strcmp(e->key, "zone") == 0) {
 		replace(&fmt->zone, xstrdup(e->value));
 		return 0;
@@ -176,8 +194,12 @@ format_parse(const char *file, const char *name, const char *text, size_t len, s
 	r = ini_parse(file, text, len, set, &fmt, f);
 	if (r == 0 && fmt.where == WHERE_START && fmt.group[FIELD_TIME] >= 0)
 		fmt.where = WHERE_REGEX;
-	if (r == 0 && (!fmt.begin) != (!fmt.end))
-		r = fail_set(f, EXIT_USAGE, "%s: begin and end go together", file);
+	if (r == 0 && fmt.end && !fmt.begin)
+		r = fail_set(f, EXIT_USAGE, "%s: end needs begin", file);
+	if (r == 0 && fmt.begin && !fmt.end) {
+		fmt.begin_line = regex_new(file, fmt.begin, f);
+		r = fmt.begin_line ? 0 : -EINVAL;
+	}
 	if (r == 0 && (fmt.where == WHERE_JSON || fmt.where == WHERE_LOGFMT) && !fmt.keys[FIELD_TIME])
 		r = fail_set(f, EXIT_USAGE, "%s: time-key is missing", file);
 	if (r < 0)
@@ -196,6 +218,8 @@ format_release(struct format *fmt)
 	free(fmt->end);
 	free(fmt->zone);
 	regex_free(fmt->line);
+	regex_free(fmt->begin_line);
+	regex_free(fmt->stream);
 	for (int i = 0; i < FIELD_N; i++)
 		xfree_strv(fmt->keys[i]);
 	*fmt = (struct format){ .name = NULL };
@@ -278,6 +302,13 @@ format_has_key(const struct format *fmt, enum field field, struct span key)
 	return false;
 }
 
+/* Is KEY what PATH begins with, up to its end or a "."? */
+static bool
+is_head(struct span key, const char *path)
+{
+	return strlen(path) >= key.n && memcmp(path, key.p, key.n) == 0 && (path[key.n] == '\0' || path[key.n] == '.');
+}
+
 /* The member PATH, "a.b", of the object VALUE. */
 static bool
 find_member(struct span value, const char *path, struct span *out)
@@ -288,13 +319,13 @@ find_member(struct span value, const char *path, struct span *out)
 	if (value.n == 0 || *value.p != '{')
 		return false;
 	while (scan_json(&s, &key, &v)) {
-		if (strncmp(path, key.p, key.n) != 0)
+		if (!is_head(key, path))
 			continue;
 		if (path[key.n] == '\0') {
 			*out = v;
 			return true;
 		}
-		if (path[key.n] == '.' && find_member(v, path + key.n + 1, out))
+		if (find_member(v, path + key.n + 1, out))
 			return true;
 	}
 	return false;
@@ -310,11 +341,11 @@ match_member(char **names, struct span key, struct span value, bool json, int *r
 	for (int i = 0; names && names[i] && i < *rank; i++) {
 		const char *name = names[i];
 
-		if (*name != *key.p || strncmp(name, key.p, key.n) != 0)
+		if (*name != *key.p || !is_head(key, name))
 			continue;
 		if (name[key.n] == '\0')
 			*out = value;
-		else if (!json || name[key.n] != '.' || !find_member(value, name + key.n + 1, out))
+		else if (!json || !find_member(value, name + key.n + 1, out))
 			continue;
 		*rank = i;
 		return true;
@@ -383,73 +414,6 @@ bool
 format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
 {
 	return format_match(fmt, fmt->line, p, n, out);
-}
-
-/* Of key and value pairs any text may have some: what is called a time has to be one. */
-static bool
-fits_line(const struct format *fmt, struct time_ctx *c, const char *p, size_t n)
-{
-	struct fields fields;
-	struct stamp t;
-
-	if (!format_fields(fmt, p, n, &fields))
-		return false;
-	return fmt->where < WHERE_JSON || (fields.v[FIELD_TIME].p &&
-	    time_parse_value(c, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, &t));
-}
-
-/* How many of the first lines look as the format says, out of *TRIED. */
-static int
-count_fits(const struct format *fmt, const struct zone *zone, const char *text, size_t len, int *tried)
-{
-	struct time_ctx c;
-	int fits = 0;
-
-	time_init(&c, fmt->kinds, zone, 0);
-
-	*tried = 0;
-	while (len && *tried < 50) {
-		const char *nl = memchr(text, '\n', len);
-		size_t n = nl ? (size_t)(nl - text) + 1 : len;
-
-		for (unsigned i = 1; nl && i < fmt->lines; i++) {
-			nl = memchr(text + n, '\n', len - n);
-			n = nl ? (size_t)(nl - text) + 1 : len;
-		}
-		++*tried;
-		if (fmt->where == WHERE_EXPORT)
-			fits += (len > 9 && memcmp(text, "__CURSOR=", 9) == 0) * 50;
-		else
-			fits += fits_line(fmt, &c, text, n);
-		text += n;
-		len -= n;
-	}
-	return fits;
-}
-
-const struct format *
-format_detect(const struct formats *fs, const char *text, size_t len)
-{
-	const struct format *best = &builtin;
-	struct zone *zone;
-	int best_fits = 0, tried;
-
-	if (zone_open("UTC", &zone) < 0)
-		return best;
-	for (size_t i = 0; i < fs->n; i++) {
-		const struct format *fmt = &fs->v[i];
-		int fits = fmt->detect ? count_fits(fmt, zone, text, len, &tried) : 0;
-
-		/* Continuation lines fit nothing, so a third is enough. */
-		if (fits == 0 || fits * 3 < tried || (best != &builtin && fmt->priority < best->priority))
-			continue;
-		if (best == &builtin || fmt->priority > best->priority || fits > best_fits) {
-			best = fmt;
-			best_fits = fits;
-		}
-	}
-	zone_free(zone);
-	return best;
 }
 
 /* pino and bunyan count in tens, Monolog in hundreds. */

@@ -51,6 +51,9 @@ struct format {
 	unsigned lines;			/* of a record: exactly with CUT_LINES, else of those LINE looks at */
 	char *after;			/* WHERE_AFTER */
 	char *begin, *end;		/* a block of lines from one to the other is one record; NULL */
+	struct regex *begin_line;	/* of the first line of each record; NULL */
+	struct regex *stream;		/* groups "stream" and, of a line that goes on, "part"; NULL */
+	int stream_group, part_group;
 	char *zone;			/* NULL: the source's */
 	bool fifo;			/* position is program order */
 	bool detect;			/* tried on a log whose format nobody named */
@@ -71,9 +74,6 @@ void formats_release(struct formats *fs);
 
 /* The format called NAME: one of FS, or built in ("auto"); NULL where there is none. */
 const struct format *format_find(const struct formats *fs, const char *name);
-
-/* The one that fits the first lines, TEXT, of a log best; "auto" where none does. */
-const struct format *format_detect(const struct formats *fs, const char *text, size_t len);
 
 /* The text of one format, for tests. */
 int format_parse(const char *file, const char *name, const char *text, size_t len, struct format *out,

@@ -206,8 +206,8 @@ look(struct matcher *f, const struct source *s, int64_t off, struct span text, s
 }
 
 /* What was seen does not count for what is read next. */
-static void
-start_anew(struct matcher *f)
+void
+matcher_reset(struct matcher *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		f->v[i].send.clear = f->v[i].recv.clear = -1;
@@ -218,7 +218,7 @@ matcher_constraints(struct matcher *f, const struct source *s, const struct reco
 {
 	/* What is behind us may be read again, and be something else then. */
 	if (r->off < f->last)
-		start_anew(f);
+		matcher_reset(f);
 	f->last = r->off;
 	look(f, s, r->off, record_text(r), out);
 }
@@ -226,7 +226,7 @@ matcher_constraints(struct matcher *f, const struct source *s, const struct reco
 void
 matcher_text_constraints(struct matcher *f, const struct source *s, struct span text, struct constraints *out)
 {
-	start_anew(f);
+	matcher_reset(f);
 	look(f, s, 0, text, out);
 }
 
@@ -242,7 +242,7 @@ matcher_id(struct matcher *f, const struct source *s, struct span text, unsigned
 {
 	struct span found;
 
-	start_anew(f);
+	matcher_reset(f);
 	for (size_t i = 0; i < f->n; i++) {
 		struct watched *w = &f->v[i];
 

@@ -19,6 +19,9 @@ struct matcher;
 struct matcher *matcher_new(const struct rules *rs, const bool *used);
 void matcher_free(struct matcher *f);
 
+/* The bytes of the source that were read are not where they were. */
+void matcher_reset(struct matcher *f);
+
 /* Append the constraints of R, the last record read from S, to OUT. */
 void matcher_constraints(struct matcher *f, const struct source *s, const struct record *r, struct constraints *out);
 

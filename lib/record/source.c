@@ -31,6 +31,15 @@ is_any(const struct source *s)
 	return (s->fmt->kinds & TIME_SET(TIME_ANY)) && s->fmt->where == WHERE_START;
 }
 
+/* Its own of the format's regular expressions, for its thread. */
+static void
+share_regexes(struct source *s)
+{
+	s->line = s->fmt->line ? regex_share(s->fmt->line) : NULL;
+	s->begin = s->fmt->begin_line ? regex_share(s->fmt->begin_line) : NULL;
+	s->stream = s->fmt->stream ? regex_share(s->fmt->stream) : NULL;
+}
+
 static void
 drop_fd(struct source *s)
 {
@@ -180,6 +189,7 @@ take(struct source *s, struct record *r, size_t len, bool known, struct stamp t)
 	r->inherited = !known;
 	r->t = known ? t.ns : s->last_ns;
 	r->res = known ? t.res : 1;
+	r->partial = s->partial;
 	s->last_ns = r->t;
 	r->t = source_time(s, r->t);
 	s->cur += len;
@@ -219,7 +229,7 @@ next_fed(struct source *s, struct record *r)
 {
 	const struct event_meta *meta;
 	struct stamp t = s->next;
-	bool known = s->has_next, whole;
+	bool known = s->has_next && s->next_timed, whole;
 	size_t len;
 
 	s->dry = s->torn = false;
@@ -231,7 +241,7 @@ next_fed(struct source *s, struct record *r)
 	if (meta && meta->len)
 		return next_event(s, r, meta);
 	if (!known && s->cut == CUT_TIMED)
-		known = splitter_begins(s, 0, &t);
+		known = splitter_begins(s, 0, &t) && s->next_timed;
 	whole = splitter_record(s, &len);
 	if (whole && must_wait(s, len)) {
 		s->has_next = false;
@@ -240,7 +250,7 @@ next_fed(struct source *s, struct record *r)
 	if (s->cut != CUT_TIMED && s->fmt->kinds)
 		known = splitter_time(s, s->buf + s->cur, len, len, &t);
 	/* Lines before the first time belong to the record after them, by time. */
-	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
+	if (!known && s->cut == CUT_TIMED && s->has_next && s->next_timed && s->last_ns == 0)
 		s->last_ns = s->next.ns;
 	take(s, r, len, known, t);
 	s->has_next &= s->cut == CUT_TIMED && !s->dry;
@@ -248,7 +258,7 @@ next_fed(struct source *s, struct record *r)
 		date(s, r);
 	r->meta = meta;
 	r->more = s->in_rest = !whole;
-	s->fast = !s->feed && s->simple && s->has_next && whole;
+	s->fast = !s->feed && s->simple && s->has_next && s->next_timed && whole;
 	return 1;
 }
 
@@ -256,7 +266,7 @@ int
 source_next_slow(struct source *s, struct record *r)
 {
 	struct stamp t = s->next;
-	bool known = s->has_next, whole;
+	bool known = s->has_next && s->next_timed, whole;
 	size_t len;
 
 	while (s->in_rest) {		/* what nobody asked for */
@@ -271,17 +281,17 @@ source_next_slow(struct source *s, struct record *r)
 	if (s->cur == s->hi && !source_fill(s))
 		return 0;
 	if (!s->started && s->cut == CUT_TIMED)
-		known = splitter_begins(s, 0, &t);
+		known = splitter_begins(s, 0, &t) && s->next_timed;
 	s->started = true;
 	whole = splitter_record(s, &len);
 	if (s->cut != CUT_TIMED && s->fmt->kinds)
 		known = splitter_time(s, s->buf + s->cur, len, len, &t);
 	/* Lines before the first time belong to the record after them, by time. */
-	if (!known && s->cut == CUT_TIMED && s->has_next && s->last_ns == 0)
+	if (!known && s->cut == CUT_TIMED && s->has_next && s->next_timed && s->last_ns == 0)
 		s->last_ns = s->next.ns;
 	take(s, r, len, known, t);
 	r->more = s->in_rest = !whole;
-	s->fast = s->simple && s->has_next && whole;
+	s->fast = s->simple && s->has_next && s->next_timed && whole;
 	return 1;
 }
 
@@ -368,7 +378,8 @@ set_format(struct source *s, const struct source_spec *spec, const struct format
 		if (!s->fmt)
 			return fail_set(f, EXIT_USAGE, "%s: format '%s' is not known", spec->name, spec->format);
 	} else {
-		s->fmt = format_detect(fs, s->buf, sample(s));
+		detect_format(fs, s->buf, sample(s), &s->detected);
+		s->fmt = s->detected.fmt;
 	}
 	if (!zone)
 		zone = s->fmt->zone ? s->fmt->zone : "local";
@@ -464,7 +475,7 @@ static void
 settle(struct source *s, const struct source_spec *spec, int64_t ref_s)
 {
 	s->cut = s->fmt->cut;
-	s->line = s->fmt->line ? regex_share(s->fmt->line) : NULL;
+	share_regexes(s);
 	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order == ORDER_FIFO;
 	time_init(&s->time, s->fmt->kinds, s->zone, ref_s);
 	s->time.boot_ns = boot_time();
@@ -507,7 +518,7 @@ settle_calendar(struct source *s, int64_t size)
 		s->time.start.last_s = calendar_back(first, last, s->time.start.limit_s, days);
 		s->time.start.anchored = s->time.start.guessed = true;
 		s->time.calendar = s->time.start;
-		s->simple &= !turned;	/* a part of it does not tell its year */
+		s->indivisible |= turned;
 	}
 	source_close(v, NULL);
 }
@@ -535,7 +546,8 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 	if (s->cut == CUT_LINE && s->fmt->kinds &&
 	    splitter_first_time(s, s->seekable ? sample(s) : s->hi, &first))
 		s->first_ns = s->last_ns = first.ns;
-	s->simple = s->cut == CUT_TIMED && s->fmt->where == WHERE_START && !s->fmt->begin;
+	s->simple = s->cut == CUT_TIMED && s->fmt->where == WHERE_START && !s->fmt->end && !s->begin && !s->stream;
+	s->indivisible = s->begin || s->stream;
 	if (s->seekable)
 		settle_calendar(s, st.st_size);
 	*out = s;
@@ -617,6 +629,8 @@ source_close(struct source *s, struct fail *f)
 	}
 	matcher_free(s->matcher);
 	regex_free(s->line);
+	regex_free(s->begin);
+	regex_free(s->stream);
 	free(s->buf);
 	free(s);
 	return r;
@@ -651,7 +665,7 @@ source_view(struct source *s, int64_t from, int64_t to, size_t buffer)
 	v->shared = true;
 	v->behind = s->seekable ? NULL : s;
 	v->matcher = NULL;
-	v->line = s->fmt->line ? regex_share(s->fmt->line) : NULL;
+	share_regexes(v);
 	v->pid = 0;
 	v->cap = buffer;
 	v->buf = xrealloc(NULL, v->cap + SOURCE_SLACK, 1);

@@ -23,6 +23,7 @@
 #include "base/fail.h"
 #include "input/feed.h"
 #include "input/source_spec.h"
+#include "record/detect.h"
 #include "record/format.h"
 #include "record/time.h"
 
@@ -39,6 +40,7 @@ struct record {
 	int64_t off;		/* where it begins, from the source's first byte */
 	bool more;		/* pieces follow */
 	bool inherited;		/* it has no time of its own */
+	bool partial;		/* its last part is missing */
 	const struct event_meta *meta;	/* what a feed knows of it besides; NULL */
 };
 
@@ -55,9 +57,10 @@ struct source {
 	char *name, *location;
 	unsigned rank;			/* its place by name, which breaks ties */
 	const struct format *fmt;
+	struct detected detected;	/* unless the user named a format */
 	bool fifo;			/* position is program order */
 	struct regex *emitter;		/* the user's, or NULL */
-	struct regex *line;		/* a share of the format's, or NULL */
+	struct regex *line, *begin, *stream;	/* shares of the format's, or NULL */
 	struct matcher *matcher;		/* of edges (record/matcher.h), freed with the source; NULL while none is needed */
 	int64_t offset_ns;		/* its clock is that far ahead */
 	struct zone *zone;
@@ -72,6 +75,9 @@ struct source {
 	bool eof, hold;			/* HOLD: LO moves by source_release() alone */
 	bool simple, fast;		/* its times stand at the start; and NEXT is known, so the short way is open */
 	bool started, has_next, in_rest;
+	bool next_timed;		/* the record that begins at CUR has a time, which is NEXT */
+	bool partial;			/* the record that was read last is parts without their end */
+	bool indivisible;		/* it must be read from its start: a part does not tell its year, or its records */
 	struct stamp next;		/* the time of the record that begins at CUR */
 	int64_t endless;		/* a block's end marker is nowhere from CUR up to here */
 	int64_t first_ns;		/* of the first of lines that are records each; 0 for none */
@@ -179,7 +185,7 @@ source_next(struct source *s, struct record *r)
 
 		if (nl && s->buf + s->hi - nl > 64 && time_again(&s->time, nl + 1, &ns)) {
 			*r = (struct record){ p, (size_t)(nl + 1 - p), source_time(s, s->next.ns), s->next.res,
-			    s->base + (int64_t)s->cur, false, false, NULL };
+			    s->base + (int64_t)s->cur, false, false, false, NULL };
 			s->next.ns = ns;
 			s->next.res = s->time.res;
 			s->cur += r->n;

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "record/linker.h"
 #include "record/splitter.h"
 
 enum {
@@ -70,9 +71,17 @@ splitter_begins(struct source *s, size_t n, struct stamp *next)
 	line = nl ? (size_t)(nl - p) : have < look ? have : look;
 	if (s->fmt->where == WHERE_START && have > look)
 		have = look;
-	if (n == 0 && s->base + (int64_t)s->cur == 0 && have > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
-		return splitter_time(s, p + 3, have - 3, line - 3, next);
-	return have > 0 && splitter_time(s, p, have, line, next);
+	if (n == 0 && s->base + (int64_t)s->cur == 0 && have > 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+		p += 3;
+		have -= 3;
+		line -= 3;
+	}
+	if (have == 0)
+		return false;
+	if (s->begin && !regex_match(s->begin, p, line && p[line - 1] == '\r' ? line - 1 : line))
+		return false;
+	s->next_timed = splitter_time(s, p, have, line, next);
+	return s->next_timed || s->begin;
 }
 
 bool
@@ -149,7 +158,9 @@ whole_block(struct source *s, size_t *len)
 static bool
 end_of_timed(struct source *s, size_t n, size_t *len)
 {
-	if (s->fmt->begin && n == 0 && !s->in_rest) {
+	bool first = n == 0;
+
+	if (s->fmt->end && n == 0 && !s->in_rest) {
 		if (!splitter_line(s, 0, len))
 			return false;
 		whole_block(s, len);
@@ -159,22 +170,17 @@ end_of_timed(struct source *s, size_t n, size_t *len)
 		if (!splitter_line(s, n, len))
 			return false;
 		n = *len;
+		if (s->stream && !s->in_rest && first) {
+			linker_join_parts(s, len);
+			n = *len;
+		}
+		first = false;
 		s->has_next = splitter_begins(s, n, &s->next);
 		if (s->has_next || s->hi - s->cur == n)
 			return true;
 		if (n >= RECORD_MAX)
 			return false;
 	}
-}
-
-static bool
-end_of_lines(struct source *s, size_t *len)
-{
-	*len = 0;
-	for (unsigned i = 0; i < s->fmt->lines && (i == 0 || *len < s->hi - s->cur || source_fill(s)); i++)
-		if (!splitter_line(s, *len, len))
-			return false;
-	return true;
 }
 
 /* A journal entry: fields, of which some are binary, and an empty line. */
@@ -233,10 +239,14 @@ splitter_record(struct source *s, size_t *len)
 	case CUT_TIMED:
 		return end_of_timed(s, 0, len);
 	case CUT_LINES:
-		return end_of_lines(s, len);
+		return linker_end_of_lines(s, len);
 	case CUT_EXPORT:
 		return end_of_export(s, len);
 	default:
-		return splitter_line(s, 0, len);
+		if (!splitter_line(s, 0, len))
+			return false;
+		if (s->stream)
+			linker_join_parts(s, len);
+		return true;
 	}
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "record/format.h"
+#include "record/detect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,6 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n = log ? (size_t)(log - text) : size;
 	struct format fmt;
 	struct formats fs = { &fmt, 1 };
+	struct detected found;
 	struct fields fields;
 	struct fail f;
 
@@ -32,7 +33,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = size - n - 2;
 		copy = xcalloc(n + 1, 1);
 		memcpy(copy, log + 2, n);
-		assert(format_detect(&fs, copy, n));
+		detect_format(&fs, copy, n, &found);
+		assert(found.fmt && found.fits <= 50 * found.tried);
 		if (format_fields(&fmt, copy, n, &fields))
 			for (int i = 0; i < FIELD_N; i++)
 				assert(!fields.v[i].p || (fields.v[i].p >= copy && fields.v[i].p + fields.v[i].n <= copy + n));
