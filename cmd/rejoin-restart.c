@@ -1,9 +1,9 @@
 /*
- * rejoin-restart - restart an agent, and prove it.
+ * rejoin-restart - restart an agent and verify the restart.
  *
- * Waits for its turn and for the agent to be idle, restarts it by the method of
- * its profile, and ends well when another incarnation is there that is ready
- * and stays so.  What was done is kept in a history.
+ * Waits for other restarts and for an idle agent, restarts it by the method of its
+ * profile, and succeeds when another incarnation is ready and stays.  Each restart
+ * is recorded in a history.
  */
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static const struct opt opts[] = {
 };
 
 static const struct opt_tool options = {
-	.purpose = "restart an agent and prove it",
+	.purpose = "restart an agent and verify the restart",
 	.synopsis = "[-A NAME] [--reason TEXT] [--timeout DUR]\n\t[--force] [--conditional] [--dry-run]",
 	.opts = opts,
 	.statuses = "0 restarted; 1 did not restart; 2 usage; 3 trouble; 4 timeout; 5 not running; 6 busy or over the limit; "
@@ -97,14 +97,12 @@ run(const struct restarter *t)
 	struct fail f;
 	int r = restart(t->profile, &t->spec, &o, &f);
 
-	if (*o.warning.text)
-		diag(0, "not written down: %s", o.warning.text);
 	if (r < 0) {
-		diag(0, "%s%s", f.text, o.by_another ? " (restarted by another)" : "");
+		diag(0, "%s%s", f.text, o.by_another ? " (restarted by another process)" : "");
 		return f.status;
 	}
 	if (o.by_another)
-		diag_info("%s: restarted by another: %s", name, o.after.name);
+		diag_info("%s: restarted by another process: %s", name, o.after.name);
 	else if (*o.before.name)
 		diag_info("%s: restarted: %s -> %s, ready after %.1f s", name, o.before.name,
 		    o.after.name, (double)o.ready_ms / 1000);
@@ -117,7 +115,7 @@ run(const struct restarter *t)
 int
 main(int argc, char *argv[])
 {
-	struct restarter t = { .spec.timeout_ms = -1 };
+	struct restarter t = { .spec = { .timeout_ms = -1, .warn = fail_tell } };
 	enum exit_status status;
 	struct opt_scan s;
 

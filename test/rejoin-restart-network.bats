@@ -75,7 +75,7 @@ device() {
 	err_has 't: restarted: log:2026-01-01T00:00:30.000Z -> log:2026-01-01T00:01:00.000Z'
 	[ "$(requests_of POST /v5/auth/token)" = 1 ]
 	[ "$(requests_of POST /v5/devices/00000000000000d1/restart)" = 1 ]
-	[ "$(jq -r .outcome "$REJOIN_STATE_DIR/restart/t.jsonl")" = restarted ]
+	[ "$(tail -1 "$REJOIN_STATE_DIR/restart/t.jsonl" | jq -r .outcome)" = restarted ]
 	say 'restart-takes 0 2026-01-01T00:02:00.000Z'
 	restart --conditional
 	status_is 0
@@ -92,7 +92,7 @@ device() {
 	say 'device 00000000000000d1 offline'
 	restart --timeout 2s
 	status_is 4
-	err_has 't: did not come back: offline since 2026-01-01T00:00:00.000Z, and to restart when it connects'
+	err_has 't: did not come back: offline since 2026-01-01T00:00:00.000Z, will restart when it connects'
 	# one that connects while we wait does so
 	say 'restart-takes 0 2026-01-01T00:03:00.000Z'
 	start restart rejoin-restart -A t --timeout 20s

@@ -111,6 +111,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	local other=$! old
 	old=$(cat pid)
 	echo $other >pid
+	touch -d '1 minute ago' pid
 	restart
 	status_is 0
 	entry '[.before,.outcome]' '[null,"started"]'
@@ -121,7 +122,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 
 @test "a process that began after its pid file was written is nobody's agent" {
 	agent run 'exec sleep 1000'
-	by_signal 'exe = /usr/bin/sleep'
+	by_signal
 	sleep 1000 3>&- 4>&- &
 	local other=$!
 	echo $other >pid
@@ -183,7 +184,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	by_signal 'stable = 5s' 'timeout = 2s'
 	restart
 	status_is 1
-	err_has 'does not stay'
+	err_has 'does not stay up'
 	entry .outcome '"not-stable"'
 }
 
@@ -218,9 +219,9 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	for i in "${pids[@]}"; do
 		wait "$i"
 	done
-	[ "$(wc -l <"$REJOIN_STATE_DIR/restart/t.jsonl")" = 1 ]
+	[ "$(grep -vc '"outcome":"asked"' "$REJOIN_STATE_DIR/restart/t.jsonl")" = 1 ]
 	[ "$(wc -l <agents)" = 2 ]
-	[ "$(grep -l 'restarted by another' err.* | wc -l)" = 99 ]
+	[ "$(grep -l 'restarted by another process' err.* | wc -l)" = 99 ]
 }
 
 @test "a script that becomes rejoin-restart asks when it does" {
@@ -237,7 +238,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	wait_for '[ "$(ps -o etimes= -p "$(cat pid)")" -ge 3 ]'
 	touch go
 	wait $asking
-	[ "$(wc -l <"$REJOIN_STATE_DIR/restart/t.jsonl")" = 2 ]
+	[ "$(grep -vc '"outcome":"asked"' "$REJOIN_STATE_DIR/restart/t.jsonl")" = 2 ]
 	gone "$old"
 }
 
@@ -285,7 +286,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	for i in 4 5; do
 		restart --force
 		status_is 6
-		[[ $stderr =~ 'held back by its limit of 3 restarts in 10m: again in 3m '[0-9]+'s, at 20' ]]
+		[[ $stderr =~ 'its limit of 3 restarts in 10m is used up; again in 3m '[0-9]+'s, at 20' ]]
 	done
 	[ "$(wc -l <agents)" = 4 ]
 	restart --dry-run
@@ -367,7 +368,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	echo starting >state
 	restart --timeout 2s
 	status_is 4
-	err_has 'not ready in time'
+	err_has 'timed out waiting for it to be ready'
 	entry .outcome '"not-ready"'
 	echo ok >state
 	restart
@@ -483,8 +484,8 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 		wait "$i" || status=$?
 		status_is 1
 	done
-	[ "$(wc -l <"$REJOIN_STATE_DIR/restart/t.jsonl")" = 1 ]
-	[ "$(grep -l 'restarted by another' err.* | wc -l)" = 4 ]
+	[ "$(grep -vc '"outcome":"asked"' "$REJOIN_STATE_DIR/restart/t.jsonl")" = 1 ]
+	[ "$(grep -l 'restarted by another process' err.* | wc -l)" = 4 ]
 	entry '[.outcome,.after]' '["refused",null]'
 }
 
@@ -567,6 +568,191 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	restart --timeout 100ms
 	status_is 3
 	err_has 'no bus'
+}
+
+@test "merged /usr: the agent is found under every name of its program, and there is no second one" {
+	mkdir usr usr/bin
+	cp /usr/bin/sleep usr/bin/agent
+	ln -s usr/bin bin
+	agent run "exec $PWD/usr/bin/agent 1000"
+	by_signal "exe = $PWD/bin/agent" 'signal = TERM'
+	launch
+	wait_for '[ "$(readlink /proc/$(cat pid)/exe)" = $PWD/usr/bin/agent ]'
+	local old
+	old=$(cat pid)
+	restart
+	status_is 0
+	gone "$old"
+	entry .outcome '"restarted"'
+	# a hard link, and a program replaced since
+	ln usr/bin/agent usr/bin/other
+	sed -i "s|^exe = .*|exe = $PWD/usr/bin/other|" "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	restart
+	status_is 0
+	entry .outcome '"restarted"'
+	cp /usr/bin/sleep usr/bin/new
+	mv usr/bin/new usr/bin/agent
+	sed -i "s|^exe = .*|exe = $PWD/bin/agent|" "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	restart
+	status_is 0
+	entry .outcome '"restarted"'
+}
+
+@test "an agent that runs another program than the profile says is not joined by a second one" {
+	agent run 'exec sleep 1000'
+	by_signal "exe = $PWD/run" 'signal = TERM'
+	launch
+	wait_for '[ "$(readlink /proc/$(cat pid)/exe)" = /usr/bin/sleep ]'
+	restart --timeout 300ms
+	status_is 7
+	err_has "runs /usr/bin/sleep, not $PWD/run: correct [restart] exe"
+	[ "$(wc -l <agents)" = 1 ]
+	alive "$(cat pid)"
+}
+
+@test "a pid file that a step of the clock made older than its process is accepted with the right program" {
+	agent run 'exec sleep 1000'
+	by_signal 'exe = /usr/bin/sleep' 'signal = TERM'
+	launch
+	wait_for '[ "$(readlink /proc/$(cat pid)/exe)" = /usr/bin/sleep ]'
+	touch -d '2 hours ago' pid
+	restart
+	status_is 0
+	entry .outcome '"restarted"'
+	# a file of before the boot, as one is after a clock that was years behind was set
+	touch -d '1970-02-01' pid
+	restart
+	status_is 0
+	[ "$(wc -l <agents)" = 3 ]
+}
+
+@test "a log that is truncated at the start is read from its beginning, however long it is" {
+	by_signal 'signal = TERM' 'ready = log:AgentReady' '[log.a]' "path = $PWD/log"
+	agent run 'echo AgentReady >log; exec sleep 1000'
+	restart
+	status_is 0
+	restart
+	status_is 0
+	# longer than before, with another begin; and shorter
+	agent run 'printf "other\nAgentReady\n" >log; exec sleep 1000'
+	restart
+	status_is 0
+	agent run 'printf "AgentReady\n" >log; exec sleep 1000'
+	restart
+	status_is 0
+	# rewritten without the line: not ready
+	agent run 'printf "AgentSteady\n" >log; exec sleep 1000'
+	restart --timeout 500ms
+	status_is 4
+}
+
+@test "a ready line that the old instance writes while it ends does not count" {
+	by_signal 'signal = TERM' 'ready = log:AgentReady' '[log.a]' "path = $PWD/log"
+	agent run "trap 'echo AgentReady again >>log; kill \$!; exit' TERM" 'echo AgentReady >>log' \
+		'sleep 1000 & wait'
+	launch
+	wait_for 'grep -q AgentReady log'
+	agent run 'exec sleep 1000'
+	restart --timeout 500ms
+	status_is 4
+	grep -q again log
+	agent run 'echo AgentReady >>log; exec sleep 1000'
+	restart
+	status_is 0
+}
+
+@test "before: it runs before the stop; its failure is reported and is not fatal" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM' "before = sh -c 'kill -0 \$(cat $PWD/pid) && touch $PWD/tidy'"
+	restart
+	status_is 0
+	[ ! -e tidy ]		# nothing ran that could tidy up
+	restart
+	status_is 0
+	[ -e tidy ]
+	by_signal 'signal = TERM' "before = sh -c 'echo no room >&2; exit 3'"
+	restart
+	status_is 0
+	err_has '[restart] before: sh: no room'
+	by_signal 'signal = TERM' "before = $PWD/none"
+	restart
+	status_is 0
+	err_has 'none'
+	restart --dry-run
+	out_has $'before\t'"$PWD/none"
+}
+
+@test "a restart is recorded before it begins, and its outcome by the next call if not by its own" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM'
+	launch
+	# the stop of the unit ends the process that asked, as from inside of the agent
+	agent run 'pkill_asker=$(cat asker); kill -KILL $pkill_asker; exec sleep 1000'
+	sh -c 'echo $$ >asker; exec rejoin-restart -A t --reason self' 2>err || :
+	wait_for '[ "$(wc -l <agents)" = 2 ]'
+	wait_for '! alive $(cat asker)'
+	entry '[.outcome,.reason,.after]' '["asked","self",null]'
+	rejoin-status -A t | jq -e '.restarts|map(.outcome)|. == ["asked"]'
+	agent run 'exec sleep 1000'
+	restart --reason next
+	status_is 0
+	[ "$(jq -c '[.outcome,.reason]' "$REJOIN_STATE_DIR/restart/t.jsonl")" = \
+		'["asked","self"]
+["unverified","self"]
+["asked","next"]
+["restarted","next"]' ]
+	rejoin-status -A t | jq -e '.restarts|map(.outcome)|. == ["unverified","restarted"]'
+}
+
+@test "a limit file that is empty or damaged is an empty bucket" {
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM' 'limit = 3/10m'
+	mkdir -p "$REJOIN_STATE_DIR/restart"
+	local text
+	for text in '' 'credit_ms=600000' $'\x00\x01'; do
+		printf '%s' "$text" >"$REJOIN_STATE_DIR/restart/t.limit"
+		restart
+		status_is 6
+		err_has 'is used up; again in 3m'
+	done
+	touch -d '4 minutes ago' "$REJOIN_STATE_DIR/restart/t.limit"
+	restart
+	status_is 0
+}
+
+@test "systemd: a failed unit is reset, a changed one named, and a failure quotes the unit" {
+	profile '[agent]' 'unit = x.service' '[restart]' 'method = systemd' 'stable = 100ms' 'timeout = 10s'
+	answer() { printf '%s\n' LoadState=loaded "$@" MainPID=0 >answer; }
+	answer ActiveState=failed SubState=failed Result=exit-code NeedDaemonReload=yes
+	fake systemctl '[ "$1" != show ] || exec cat answer
+		echo "$*" >>args
+		grep -q reset-failed args || { echo start request repeated too quickly >&2; exit 1; }
+		case $* in *restart*) printf "LoadState=loaded\nActiveState=active\nSubState=running\nInvocationID=ab\n" >answer ;; esac'
+	fake journalctl 'echo "cannot bind: Address already in use"'
+	restart
+	status_is 0
+	err_has 'x.service: its file changed on disk'
+	err_has 'systemctl daemon-reload'
+	[ "$(cut -d' ' -f2 args)" = $'reset-failed\nrestart' ]
+	# one that runs, and whose restarts on request used up the limit
+	rm args
+	answer ActiveState=active SubState=running Result=success InvocationID=ab
+	fake systemctl '[ "$1" != show ] || exec cat answer
+		echo "$*" >>args
+		case $* in
+		*reset-failed*) touch reset ;;
+		*) [ -e reset ] || { sed -i "s/^Result=.*/Result=start-limit-hit/; s/=active/=failed/" answer; exit 1; }
+			printf "LoadState=loaded\nActiveState=active\nSubState=running\nInvocationID=cd\n" >answer ;;
+		esac'
+	restart
+	status_is 0
+	[ "$(cut -d' ' -f2 args)" = $'restart\nreset-failed\nrestart' ]
+	answer ActiveState=failed SubState=failed Result=exit-code
+	fake systemctl '[ "$1" != show ] || exec cat answer
+		case $* in *restart*) echo "control process exited with error code" >&2; exit 1 ;; esac'
+	restart --timeout 300ms
+	status_is 1
+	err_has 'x.service: control process exited with error code; last message: cannot bind: Address already in use'
 }
 
 @test "what is to be done is told, and not done" {

@@ -260,7 +260,7 @@ fake() {
 	fake systemctl 'echo no manager here >&2; exit 1'
 	view
 	status_is 3
-	member .note '"x.service: systemctl cannot tell of it: no manager here"'
+	member .note '"x.service: systemctl show: no manager here"'
 }
 
 @test "the Azure agent, asked by its API" {

@@ -13,7 +13,7 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 
-/* Some hundred restarts, and as many in the file before. */
+/* A few hundred restarts, and as many in the renamed file. */
 enum { HISTORY_MAX = 128 << 10 };
 
 char *
@@ -22,7 +22,7 @@ history_path(const struct profile *p)
 	return xasprintf("%s/restart/%s.jsonl", dirs_state(), p->name);
 }
 
-/* TEXT, cleaned of what would need more than a backslash, as a string; null where it is empty. */
+/* Append TEXT as a JSON string, or null if it is empty; what needs more than a backslash is replaced. */
 static void
 add_member(const char *key, const char *text, struct buf *out)
 {
@@ -60,7 +60,7 @@ history_format(const struct profile *p, const struct history_entry *e, int64_t i
 	buf_puts(out, "}\n");
 }
 
-/* The id that LINE begins with, 0 for none. */
+/* The id at the begin of LINE, 0 for none. */
 static int64_t
 id_of(const char *line)
 {
@@ -100,7 +100,7 @@ history_add(const struct profile *p, const struct history_entry *e, struct fail 
 		r = j ? 0 : -errno;
 	}
 	if (j) {
-		/* who may ask what an agent does may know when it was restarted */
+		/* any user may read the status of an agent, and so its restarts */
 		(void)chmod(path, 0644);
 		history_format(p, e, hlc_next(&clock, clock_wall_ms()), clock_now(now), &line);
 		r = journal_add(j, line.s, line.len - 1);
@@ -111,9 +111,9 @@ history_add(const struct profile *p, const struct history_entry *e, struct fail 
 	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
 }
 
-/* Both files, the older one first. */
+/* Load both files, the older one first. */
 static int
-load(const struct profile *p, struct buf *out, struct fail *f)
+load_lines(const struct profile *p, struct buf *out, struct fail *f)
 {
 	_cleanup_free_ char *path = history_path(p), *old = xasprintf("%s.1", path);
 	_cleanup_buf_ struct buf b = BUF_INIT;
@@ -126,7 +126,7 @@ load(const struct profile *p, struct buf *out, struct fail *f)
 
 		if (r < 0 && r != -ENOENT)
 			return r;
-		/* what a crash left of a last line is none */
+		/* an incomplete last line was left by a crash */
 		nl = r == 0 ? memrchr(b.s, '\n', b.len) : NULL;
 		if (nl)
 			buf_add(out, b.s, (size_t)(nl - b.s) + 1);
@@ -134,13 +134,36 @@ load(const struct profile *p, struct buf *out, struct fail *f)
 	return 0;
 }
 
+static bool
+is_asked(const char *line, const char *nl)
+{
+	const char *at = memmem(line, (size_t)(nl - line), ",\"outcome\":\"asked\",", strlen(",\"outcome\":\"asked\","));
+
+	return at != NULL;
+}
+
+/* Remove each line "asked" that another line follows. */
+static void
+drop_answered(struct buf *all)
+{
+	struct buf kept = BUF_INIT;
+
+	for (const char *line = all->s, *nl; (nl = strchr(line, '\n')); line = nl + 1)
+		if (!is_asked(line, nl) || !nl[1])
+			buf_add(&kept, line, (size_t)(nl - line) + 1);
+	buf_release(all);
+	*all = kept;
+}
+
 int
 history_tail(const struct profile *p, size_t n, struct buf *out, struct fail *f)
 {
 	_cleanup_buf_ struct buf all = BUF_INIT;
-	int r = load(p, &all, f);
-	size_t from = all.len;
+	int r = load_lines(p, &all, f);
+	size_t from;
 
+	drop_answered(&all);
+	from = all.len;
 	buf_reset(out);
 	for (; n > 0 && from > 0; n--) {
 		char *nl = memrchr(all.s, '\n', from - 1);
@@ -151,12 +174,43 @@ history_tail(const struct profile *p, size_t n, struct buf *out, struct fail *f)
 	return r;
 }
 
+/* The string member KEY of LINE, as add_member() wrote it; "" for null. */
+static void
+read_member(const char *line, const char *nl, const char *key, char *text, size_t size)
+{
+	_cleanup_free_ char *begin = xasprintf(",\"%s\":\"", key);
+	const char *at = memmem(line, (size_t)(nl - line), begin, strlen(begin));
+	size_t n = 0;
+
+	if (at)
+		for (at += strlen(begin); at < nl && *at != '"' && n + 1 < size; at++) {
+			if (*at == '\\')
+				at++;
+			text[n++] = *at;
+		}
+	text[n] = '\0';
+}
+
+bool
+history_is_open(const struct profile *p, char before[INSTANCE_NAME], char *reason)
+{
+	_cleanup_buf_ struct buf last = BUF_INIT;
+	const char *nl;
+	struct fail f;
+
+	if (history_tail(p, 1, &last, &f) < 0 || !(nl = strchr(last.s, '\n')) || !is_asked(last.s, nl))
+		return false;
+	read_member(last.s, nl, "before", before, INSTANCE_NAME);
+	read_member(last.s, nl, "reason", reason, REASON_MAX + 1);
+	return true;
+}
+
 int
 history_find(const struct profile *p, const char *incarnation, struct buf *out, struct fail *f)
 {
 	_cleanup_free_ char *after = xasprintf(",\"after\":\"%s\",", incarnation);
 	_cleanup_buf_ struct buf all = BUF_INIT;
-	int r = load(p, &all, f);
+	int r = load_lines(p, &all, f);
 
 	buf_reset(out);
 	if (r < 0)

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -25,9 +26,9 @@ now_ns(clockid_t id)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* A PID file says whom to signal, so it is trusted or not used. */
+/* A pid file decides which process is signalled, so it must be trusted. */
 static int
-of_file(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *f)
+read_pid_file(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	char *text;
@@ -35,10 +36,10 @@ of_file(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *
 	int r = file_load_trusted(pid_file, p->gid, PID_FILE_MAX, &b, f);
 
 	if (r == -ENOENT)
-		return fail_set(f, EXIT_ABSENT, "%s: not running: %s: is not there", p->name, pid_file);
+		return fail_set(f, EXIT_ABSENT, "%s: not running: %s: no such file", p->name, pid_file);
 	if (r < 0)
 		return r;
-	text = b.s + strspn(b.s, " \t");	/* some write it in a column */
+	text = b.s + strspn(b.s, " \t");	/* some programs pad it */
 	text[strcspn(text, " \t\r\n")] = '\0';
 	if (num_parse(text, 2, INT32_MAX, &n) < 0)
 		return fail_set(f, EXIT_TROUBLE, "%s: holds no process id: '%s'", pid_file, text);
@@ -47,7 +48,7 @@ of_file(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *
 }
 
 static int
-of_unit(const struct profile *p, pid_t *pid, struct fail *f)
+find_in_unit(const struct profile *p, pid_t *pid, struct fail *f)
 {
 	switch (unit_main_pid(NULL, p->unit, pid)) {
 	case 0:
@@ -64,30 +65,59 @@ of_unit(const struct profile *p, pid_t *pid, struct fail *f)
 int
 process_find(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *f)
 {
-	return pid_file ? of_file(p, pid_file, pid, f) : of_unit(p, pid, f);
+	return pid_file ? read_pid_file(p, pid_file, pid, f) : find_in_unit(p, pid, f);
+}
+
+/* The path EXE with the links of its directory resolved: the file itself may be gone.  To be freed. */
+static char *
+resolve_dir(const char *exe)
+{
+	_cleanup_free_ char *copy = xstrdup(exe), *dir = NULL;
+	char *slash = strrchr(copy, '/');
+
+	if (!slash)
+		return xstrdup(exe);
+	*slash = '\0';
+	dir = realpath(*copy ? copy : "/", NULL);
+	return dir ? xasprintf("%s/%s", strcmp(dir, "/") ? dir : "", slash + 1) : xstrdup(exe);
+}
+
+/* Is the program at LINK, which has the name NAME, the file EXE or what EXE was before an upgrade? */
+static bool
+is_program(const char *link, const char *name, const char *exe)
+{
+	_cleanup_free_ char *real = resolve_dir(exe);
+	static const char gone[] = " (deleted)";
+	struct stat running, wanted;
+	size_t n = strlen(name);
+
+	if (stat(link, &running) == 0 && stat(exe, &wanted) == 0 &&
+	    running.st_dev == wanted.st_dev && running.st_ino == wanted.st_ino)
+		return true;
+	if (n > sizeof gone - 1 && strcmp(name + n - (sizeof gone - 1), gone) == 0)
+		n -= sizeof gone - 1;
+	return (strlen(exe) == n && memcmp(exe, name, n) == 0) ||
+	    (strlen(real) == n && memcmp(real, name, n) == 0);
 }
 
 int
 process_check_exe(pid_t pid, const char *exe, struct fail *f)
 {
 	_cleanup_free_ char *link = xasprintf("/proc/%jd/exe", (intmax_t)pid);
-	char at[PATH_MAX];
-	ssize_t n = readlink(link, at, sizeof at - 1);
-	char *deleted;
+	struct stat st;
+	char name[PATH_MAX];
+	ssize_t n = readlink(link, name, sizeof name - 1);
 
 	if (n < 0)
 		return fail_errno(f, errno, "%s", link);
-	at[n] = '\0';
-	deleted = strstr(at, " (deleted)");
-	if (deleted && deleted[strlen(" (deleted)")] == '\0')
-		*deleted = '\0';
-	if (strcmp(at, exe) == 0)
+	name[n] = '\0';
+	if (is_program(link, name, exe))
 		return 0;
-	fail_set(f, EXIT_DENIED, "process %jd runs %s, not %s", (intmax_t)pid, at, exe);
-	return -ENOEXEC;
+	fail_set(f, EXIT_DENIED, "process %jd runs %s, not %s", (intmax_t)pid, name, exe);
+	return stat(link, &st) == 0 && st.st_nlink == 0 ? -ESTALE : -ENOEXEC;
 }
 
-/* The wall clock when the clock of boot was 0; both are read as one. */
+/* The wall-clock time of the boot; both clocks are read at the same moment, as far as possible. */
 static int64_t
 boot_ns(void)
 {
@@ -102,25 +132,35 @@ boot_ns(void)
 	return wall - before;
 }
 
-int
-process_check_age(pid_t pid, const char *pid_file, struct fail *f)
+static int64_t
+ns_of(struct timespec t)
 {
-	const int64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+int
+process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f)
+{
+	const int64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK), boot = boot_ns();
 	struct timespec grain;
+	int64_t start, slack;
 	struct stat st;
 	uint64_t ticks;
-	int64_t written;
 	int r = incarnation_start(pid, &ticks);
 
 	if (r < 0)
 		return r;
 	if (stat(pid_file, &st) < 0)
 		return fail_errno(f, errno, "%s", pid_file);
-	/* a start is rounded down to its tick, and so is the time of a file, to the kernel's */
+	/* a start is rounded down to its tick, and the time of a file to the kernel's grain */
 	clock_getres(CLOCK_REALTIME_COARSE, &grain);
-	written = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec + grain.tv_nsec;
-	if (boot_ns() + (int64_t)ticks * tick_ns <= written + SAMPLE_NS)
+	slack = grain.tv_nsec + SAMPLE_NS;
+	start = boot + (int64_t)ticks * tick_ns;
+	if (start <= ns_of(st.st_mtim) + slack)
 		return 0;
-	return fail_set(f, EXIT_DENIED, "process %jd is younger than %s: it is another, or the clock "
-	    "was set since", (intmax_t)pid, pid_file);
+	/* no utimensat(2) sets the ctime; and a running process has no file from before the boot */
+	if (runs_exe && (start <= ns_of(st.st_ctim) + slack || ns_of(st.st_mtim) < boot))
+		return 0;
+	return fail_set(f, EXIT_DENIED, "process %jd is younger than %s: its pid was used again, or the "
+	    "clock was set since", (intmax_t)pid, pid_file);
 }

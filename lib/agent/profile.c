@@ -50,6 +50,7 @@ static const struct profile_key {
 	    (const char *const[]){ "hold", "send", NULL } },
 	{ "restart", "method", WORDS, AT(restart.method), (const char *const[]){ "systemd",
 	    "signal", "exec", "http", "impcentral", "s6", NULL } },
+	{ "restart", "before", ARGV, AT(restart.before), NULL },
 	{ "restart", "service", PATH, AT(restart.service), NULL },
 	{ "restart", "argv", ARGV, AT(restart.argv), NULL },
 	{ "restart", "signal", SIGNAL, AT(restart.signo), NULL },

@@ -69,6 +69,7 @@ struct profile_status {
 struct profile_restart {
 	char *method;		/* its name, NULL for none */
 	char *service;		/* s6: the service directory */
+	char **before;		/* a command that runs before the restart; NULL for none */
 	char **argv;		/* exec: the command */
 	int signo;		/* signal: the first one; 0 for SIGINT */
 	int64_t grace_ms;	/* signal: until the next, stronger one */

@@ -20,6 +20,7 @@ static const struct unit_property {
 	{ "SubState", TEXT, AT(sub), SYSTEMD_TEXT },
 	{ "Result", TEXT, AT(result), SYSTEMD_TEXT },
 	{ "InvocationID", TEXT, AT(invocation), SYSTEMD_TEXT },
+	{ "NeedDaemonReload", TEXT, AT(reload), sizeof ((struct systemd_unit *)0)->reload },
 	{ "StatusText", TEXT, AT(text), sizeof ((struct systemd_unit *)0)->text },
 	{ "NRestarts", NUMBER, AT(restarts), 0 },
 	{ "Job", NUMBER, AT(job), 0 },
@@ -28,7 +29,7 @@ static const struct unit_property {
 };
 
 static void
-set(const struct unit_property *k, const char *value, size_t n, struct systemd_unit *u)
+set_property(const struct unit_property *k, const char *value, size_t n, struct systemd_unit *u)
 {
 	void *at = (char *)u + k->at;
 	char text[32];
@@ -60,7 +61,7 @@ systemd_parse(const char *text, size_t len, struct systemd_unit *u)
 			size_t n = strlen(k->name);
 
 			if ((size_t)(nl - text) > n && memcmp(text, k->name, n) == 0 && text[n] == '=')
-				set(k, text + n + 1, (size_t)(nl - text) - n - 1, u);
+				set_property(k, text + n + 1, (size_t)(nl - text) - n - 1, u);
 		}
 	}
 }
@@ -84,7 +85,7 @@ systemd_show(const char *unit, int64_t timeout_ms, struct systemd_unit *u, struc
 	}
 	systemd_parse(answer.s, answer.len, u);
 	if (r > 0 || !*u->active)
-		return fail_set(f, EXIT_TROUBLE, "%s: systemctl cannot tell of it: %s", unit, why.text);
+		return fail_set(f, EXIT_TROUBLE, "%s: systemctl show: %s", unit, why.text);
 	if (out) {
 		buf_reset(out);
 		buf_add(out, answer.s, answer.len);

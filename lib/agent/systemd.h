@@ -1,8 +1,8 @@
 /*
- * systemd - what the service manager says of a unit: systemctl(1)'s show.
+ * systemd - properties of a unit, from the service manager: systemctl(1) show.
  *
- * Unlike agent/unit.h this asks the manager, and so knows invocations.
- * Errors: agent/command.h's; EXIT_TROUBLE where systemctl cannot tell.
+ * Unlike agent/unit.h this queries the manager, which knows the invocation.
+ * Errors: those of agent/command.h; EXIT_TROUBLE if systemctl gives no answer.
  */
 #ifndef AGENT_SYSTEMD_H
 #define AGENT_SYSTEMD_H
@@ -23,18 +23,19 @@ struct systemd_unit {
 	char sub[SYSTEMD_TEXT];		/* running, auto-restart, dead, ... */
 	char result[SYSTEMD_TEXT];	/* success, exit-code, signal, timeout, ... */
 	char invocation[SYSTEMD_TEXT];	/* empty for none */
-	char text[160];			/* what the service says of itself */
-	int64_t restarts;		/* by the manager, of itself */
-	int64_t job;			/* that is queued; 0 for none */
-	int64_t began_us;		/* its main process, on the monotonic clock; 0 for never */
-	pid_t pid;			/* of it; 0 for none */
+	char text[160];			/* StatusText */
+	char reload[4];			/* NeedDaemonReload: "yes" if its file changed on disk */
+	int64_t restarts;		/* automatic restarts since the last start */
+	int64_t job;			/* number of the queued job, 0 for none */
+	int64_t began_us;		/* start of the main process, CLOCK_MONOTONIC; 0 for never */
+	pid_t pid;			/* main process, 0 for none */
 };
 
-/* UNIT into U; the lines KEY=VALUE themselves into OUT, where it is not NULL. */
+/* Read UNIT into U.  OUT, if it is not NULL, gets the KEY=VALUE lines. */
 int systemd_show(const char *unit, int64_t timeout_ms, struct systemd_unit *u, struct buf *out,
     struct fail *f);
 
-/* The lines that systemd_show() asks for. */
+/* Parse the KEY=VALUE lines of systemctl show; unknown keys are ignored. */
 void systemd_parse(const char *text, size_t len, struct systemd_unit *u);
 
 #endif

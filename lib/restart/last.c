@@ -69,7 +69,7 @@ restart_last_read(const struct profile *p, struct restart_last *r)
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct fail f;
 
-	/* whom a process is taken for hangs on it, so it is as trusted as a program */
+	/* it decides which process is signalled, so it must be as trusted as a program */
 	if (file_load(path, FILE_TRUSTED | FILE_NOFOLLOW, RECORD_MAX, &b, &f) < 0)
 		return -ENOENT;
 	return restart_last_parse(b.s, b.len, r);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/incarnation.h"
 #include "base/clock.h"
@@ -64,12 +65,12 @@ limit_credit(const char *text, size_t len, const struct limit_clock *now, int64_
 
 	value_of(text, len, "boot", boot);
 	if (!*boot)
-		return window_ms;	/* nothing was ever taken */
+		return -1;	/* empty or damaged */
 	if (strcmp(boot, now->boot) == 0)
 		gained = now->boot_ms - number_of(text, len, "boot_ms");
 	else
 		gained = now->wall_ms - number_of(text, len, "wall_ms");
-	/* so long at least this boot has lasted */
+	/* this boot has lasted at least so long */
 	if (strcmp(boot, now->boot) != 0 && gained < now->boot_ms)
 		gained = now->boot_ms;
 	if (gained < 0)
@@ -77,13 +78,26 @@ limit_credit(const char *text, size_t len, const struct limit_clock *now, int64_
 	return gained >= window_ms - credit ? window_ms : credit + gained;
 }
 
-/* What one of them costs, of the window's time. */
+/* The price of one restart, in time of the window. */
 static int64_t
 price_of(const struct profile *p)
 {
 	int64_t price = p->restart.limit_ms / p->restart.limit;
 
 	return price > 0 ? price : 1;
+}
+
+/* A damaged file counts as a bucket that was empty when the file was written. */
+static int64_t
+credit_since_change(const char *path, const struct limit_clock *now, int64_t window_ms)
+{
+	struct stat st;
+	int64_t gained;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	gained = now->wall_ms - (int64_t)st.st_mtim.tv_sec * 1000;
+	return gained < 0 ? 0 : gained < window_ms ? gained : window_ms;
 }
 
 static int
@@ -93,14 +107,20 @@ read_credit(const struct profile *p, const struct limit_clock *now, int64_t *cre
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	int r = file_load(path, FILE_NOFOLLOW, LIMIT_MAX, &b, f);
 
-	if (r < 0 && r != -ENOENT)
+	if (r == -ENOENT) {
+		*credit = p->restart.limit_ms;	/* no restart yet */
+		return 0;
+	}
+	if (r < 0)
 		return r;
 	*credit = limit_credit(b.s, b.len, now, p->restart.limit_ms);
+	if (*credit < 0)
+		*credit = credit_since_change(path, now, p->restart.limit_ms);
 	return 0;
 }
 
 static void
-judge(const struct profile *p, int64_t credit, struct limit *l)
+set_limit(const struct profile *p, int64_t credit, struct limit *l)
 {
 	const int64_t price = price_of(p);
 
@@ -122,7 +142,7 @@ limit_read(const struct profile *p, struct limit *l, struct fail *f)
 	read_clock(&now);
 	r = read_credit(p, &now, &credit, f);
 	if (r == 0)
-		judge(p, credit, l);
+		set_limit(p, credit, l);
 	return r;
 }
 
@@ -154,7 +174,7 @@ format_wait(int64_t ms, struct buf *out)
 }
 
 static int
-held_back(const struct profile *p, const struct limit *l, struct fail *f)
+set_limited(const struct profile *p, const struct limit *l, struct fail *f)
 {
 	_cleanup_buf_ struct buf wait = BUF_INIT, window = BUF_INIT;
 	char at[CLOCK_TEXT];
@@ -164,7 +184,7 @@ held_back(const struct profile *p, const struct limit *l, struct fail *f)
 	when.tv_sec += l->wait_ms / 1000 + 1;
 	format_wait(l->wait_ms, &wait);
 	format_wait(p->restart.limit_ms, &window);
-	return fail_set(f, EXIT_BUSY, "%s: held back by its limit of %" PRId64 " restarts in %s: again "
+	return fail_set(f, EXIT_BUSY, "%s: its limit of %" PRId64 " restarts in %s is used up; again "
 	    "in %s, at %.19sZ", p->name, p->restart.limit, window.s, wait.s, clock_format(when, at));
 }
 
@@ -174,7 +194,7 @@ limit_check(const struct profile *p, struct fail *f)
 	struct limit l;
 	int r = limit_read(p, &l, f);
 
-	return r == 0 && l.wait_ms ? held_back(p, &l, f) : r;
+	return r == 0 && l.wait_ms ? set_limited(p, &l, f) : r;
 }
 
 int
@@ -191,6 +211,6 @@ limit_take(const struct profile *p, struct fail *f)
 	r = read_credit(p, &now, &credit, f);
 	if (r < 0)
 		return r;
-	judge(p, credit, &l);
-	return l.wait_ms ? held_back(p, &l, f) : write_credit(p, &now, credit - price_of(p), f);
+	set_limit(p, credit, &l);
+	return l.wait_ms ? set_limited(p, &l, f) : write_credit(p, &now, credit - price_of(p), f);
 }

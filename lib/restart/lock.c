@@ -15,16 +15,16 @@
 #include "restart/lock.h"
 
 /*
- * How long it must be quiet: longer on a busy machine, where those who were
- * started at once come one after the other.  All of them are waited for no longer
- * than BURST_MS.
+ * A burst has ended when no process has asked for QUIET_MS; longer on a busy
+ * machine, where processes that were started at once ask one after the other, and
+ * at least GAPS times the longest gap so far.  The whole burst is waited for
+ * BURST_MS at most.
  */
-enum { QUIET_MS = 250, QUIET_MAX_MS = 3000, BURST_MS = 10000, LOOK_MS = 20 };
-enum { GAPS = 4 };	/* so many times the longest time yet from one to the next */
+enum { QUIET_MS = 250, QUIET_MAX_MS = 3000, BURST_MS = 10000, POLL_MS = 20, GAPS = 4 };
 
-/* Nobody else's asking is torn: one small write at one place of one page. */
+/* Small writes at the same place of one page are not torn. */
 static void
-leave_time(int fd)
+store_time(int fd)
 {
 	const int64_t now = clock_boot_ms();
 
@@ -46,7 +46,7 @@ open_lock(const struct profile *p, struct fail *f)
 	int fd = file_make_dirs(dirname(copy), 0755);
 
 	if (fd == 0)
-		fd = lock_open(path, 0600);	/* who can read it can lock it */
+		fd = lock_open(path, 0600);	/* a file that can be read can be locked */
 	return fd < 0 ? fail_errno(f, fd, "%s", path) : fd;
 }
 
@@ -58,18 +58,18 @@ restart_lock_take(const struct profile *p, int64_t end_ms, struct fail *f)
 
 	if (fd < 0)
 		return fd;
-	leave_time(fd);
+	store_time(fd);
 	r = lock_wait(fd, left > 0 ? left : 0);
 	if (r == 0)
 		return fd;
 	close(fd);
-	return r == -ETIMEDOUT ? fail_set(f, EXIT_TIMEOUT, "%s: is being restarted by another, "
-	    "which does not end", p->name) : fail_errno(f, r, "the lock of %s", p->name);
+	return r == -ETIMEDOUT ? fail_set(f, EXIT_TIMEOUT, "%s: timed out waiting for another "
+	    "restart of it", p->name) : fail_errno(f, r, "the lock of %s", p->name);
 }
 
-/* How many wait for each processor, this moment: the fourth word of proc_loadavg(5). */
+/* Runnable tasks per processor: the fourth word of proc_loadavg(5). */
 static int64_t
-crowd(void)
+load_per_cpu(void)
 {
 	_cleanup_fd_ int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -85,7 +85,7 @@ crowd(void)
 static int64_t
 quiet_ms(int64_t gap_ms)
 {
-	int64_t ms = QUIET_MS * crowd();
+	int64_t ms = QUIET_MS * load_per_cpu();
 
 	if (ms < GAPS * gap_ms)
 		ms = GAPS * gap_ms;
@@ -107,7 +107,7 @@ restart_lock_wait_quiet(int fd)
 		last = asked;
 		if (now - asked >= quiet_ms(gap) || now < asked || now - begun > BURST_MS)
 			return waited;
-		clock_sleep_ms(LOOK_MS);
+		clock_sleep_ms(POLL_MS);
 		waited = true;
 	}
 }

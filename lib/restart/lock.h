@@ -1,9 +1,11 @@
 /*
- * slot - one restart of an agent at a time, and one for all who ask at once.
+ * lock - one restart of an agent at a time, and one restart for a burst of
+ * requests.
  *
- * Who has the turn holds restart/NAME.lock in the runtime directory.  Everybody
- * leaves in it when he asked, so that who has the turn can let a burst of them
- * end first: they then find an incarnation that is younger than themselves.
+ * The restart runs under the lock restart/NAME.lock in the runtime directory.
+ * Each process that asks stores its time in the file, so that the holder can wait
+ * for the end of the burst before it restarts: the others then find an instance
+ * younger than their request.
  */
 #ifndef RESTART_LOCK_H
 #define RESTART_LOCK_H
@@ -15,14 +17,14 @@
 #include "base/fail.h"
 
 /*
- * The lock's descriptor, held; close(2) ends the turn.  EXIT_TIMEOUT where
- * another holds it until END_MS on the monotonic clock.
+ * Take the lock of P.  Returns its descriptor; close(2) releases it.  EXIT_TIMEOUT
+ * if another process holds it until END_MS on the monotonic clock.
  */
 int restart_lock_take(const struct profile *p, int64_t end_ms, struct fail *f);
 
 /*
- * Wait until nobody has asked for a while, longer on a busy machine, and not for
- * ever; false where that was so at once.
+ * Wait until no process has asked for some time, longer on a busy machine, at most
+ * 10 s.  Returns false if there was nothing to wait for.
  */
 bool restart_lock_wait_quiet(int fd);
 

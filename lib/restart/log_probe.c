@@ -13,13 +13,21 @@
 #include "base/xalloc.h"
 #include "restart/log_probe.h"
 
-/* A line is cut there; what it matches stands at its begin. */
-enum { LINE_MAX_BYTES = 65536, BLOCK = 65536, BEGIN_MS = 10000, GRACE_MS = 500 };
+/* Lines are cut at LINE_MAX_BYTES; a file is compared by SAMPLE bytes at two places. */
+enum { LINE_MAX_BYTES = 65536, BLOCK = 65536, BEGIN_MS = 10000, GRACE_MS = 500, SAMPLE = 512 };
+
+struct sample {			/* bytes of a file */
+	off_t at;
+	size_t n;
+	char b[SAMPLE];
+};
 
 struct seen {			/* a file and how far it was read */
 	dev_t dev;
 	ino_t ino;
 	off_t at;
+	struct timespec changed;
+	struct sample head, tail;	/* at its begin, and before AT */
 };
 
 struct log_probe {
@@ -27,19 +35,19 @@ struct log_probe {
 	regex_t re;
 	struct seen *seen;
 	size_t n_seen, cap_seen;
-	char **cursors;		/* of each log's journal; NULL where it has none, or nothing in it */
+	char **cursors;		/* of each log's journal; NULL for none */
 };
 
-/* Lines as they come in pieces. */
-struct cutter {
+/* Splits pieces of bytes into lines and matches them. */
+struct line_matcher {
 	const regex_t *re;
 	struct buf line;
 	bool found;
-	char **cursor;		/* where "-- cursor: ..." goes; NULL for nowhere */
+	char **cursor;		/* set to the text after "-- cursor: "; NULL to ignore it */
 };
 
 static void
-line_end(struct cutter *c)
+match_line(struct line_matcher *c)
 {
 	static const char mark[] = "-- cursor: ";
 
@@ -53,7 +61,7 @@ line_end(struct cutter *c)
 }
 
 static void
-cut(struct cutter *c, const char *p, size_t n)
+add_bytes(struct line_matcher *c, const char *p, size_t n)
 {
 	for (const char *end = p + n, *nl; p < end; p = nl + 1) {
 		size_t room = LINE_MAX_BYTES - c->line.len, len;
@@ -63,12 +71,12 @@ cut(struct cutter *c, const char *p, size_t n)
 		buf_add(&c->line, p, len < room ? len : room);
 		if (!nl)
 			return;
-		line_end(c);
+		match_line(c);
 	}
 }
 
 static struct seen *
-find(struct log_probe *l, const struct stat *st)
+find_seen(struct log_probe *l, const struct stat *st)
 {
 	for (size_t i = 0; i < l->n_seen; i++)
 		if (l->seen[i].dev == st->st_dev && l->seen[i].ino == st->st_ino)
@@ -78,30 +86,67 @@ find(struct log_probe *l, const struct stat *st)
 	return &l->seen[l->n_seen++];
 }
 
-/* What was added to the file FD since it was last looked at; 1 where a line of it matches. */
+static void
+take_sample(int fd, off_t at, off_t end, struct sample *m)
+{
+	const size_t want = end - at < SAMPLE ? (size_t)(end - at) : SAMPLE;
+	ssize_t n = pread(fd, m->b, want, at);
+
+	m->at = at;
+	m->n = n > 0 ? (size_t)n : 0;
+}
+
+static bool
+still_holds(int fd, const struct sample *m)
+{
+	char now[SAMPLE];
+
+	return m->n == 0 || (pread(fd, now, m->n, m->at) == (ssize_t)m->n && memcmp(now, m->b, m->n) == 0);
+}
+
+static void
+remember(int fd, const struct stat *st, off_t at, struct seen *s)
+{
+	s->at = at;
+	s->changed = st->st_mtim;
+	take_sample(fd, 0, at, &s->head);
+	take_sample(fd, at > SAMPLE ? at - SAMPLE : 0, at, &s->tail);
+}
+
+/* A log that is truncated at the start of its agent may be as long as before when it is seen. */
+static bool
+was_rewritten(int fd, const struct stat *st, const struct seen *s)
+{
+	if (st->st_size < s->at || !still_holds(fd, &s->head) || !still_holds(fd, &s->tail))
+		return true;
+	return st->st_size == s->at && s->at > 0 && (st->st_mtim.tv_sec != s->changed.tv_sec ||
+	    st->st_mtim.tv_nsec != s->changed.tv_nsec);
+}
+
+/* Match the lines added to the file FD since it was read last: 1 if one matches. */
 static int
-read_file(struct log_probe *l, int fd, struct seen *s)
+read_file(struct log_probe *l, int fd, const struct stat *st, struct seen *s)
 {
 	_cleanup_free_ char *block = xrealloc(NULL, BLOCK, 1);
-	struct cutter c = { .re = &l->re, .line = BUF_INIT };
-	off_t at = s->at;
+	struct line_matcher c = { .re = &l->re, .line = BUF_INIT };
+	off_t at = s->at, whole = s->at;
 	ssize_t n;
 
 	while (!c.found && (n = pread(fd, block, BLOCK, at)) > 0) {
 		const char *nl = memrchr(block, '\n', (size_t)n);
 
-		cut(&c, block, (size_t)n);
+		add_bytes(&c, block, (size_t)n);
 		at += n;
-		if (nl)		/* what is behind it is not yet a line */
-			s->at = at - (block + n - nl) + 1;
+		if (nl)		/* the rest is not a line yet */
+			whole = at - (block + n - nl) + 1;
 	}
+	remember(fd, st, whole, s);
 	buf_release(&c.line);
 	return c.found;
 }
 
-/* The file PATH: SKIP what is in it, or look. */
 static int
-look_at_file(struct log_probe *l, const char *path, bool skip)
+check_file(struct log_probe *l, const char *path, bool skip)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct seen *s;
@@ -109,51 +154,53 @@ look_at_file(struct log_probe *l, const char *path, bool skip)
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
-	s = find(l, &st);
-	if (skip)
-		s->at = st.st_size;
-	else if (st.st_size < s->at)
-		s->at = 0;
-	return skip ? 0 : read_file(l, fd, s);
+	s = find_seen(l, &st);
+	if (skip) {
+		remember(fd, &st, st.st_size, s);
+		return 0;
+	}
+	if (was_rewritten(fd, &st, s))
+		*s = (struct seen){ .dev = st.st_dev, .ino = st.st_ino };
+	return read_file(l, fd, &st, s);
 }
 
 static int
-look_at_files(struct log_probe *l, const char *pattern, bool skip)
+check_files(struct log_probe *l, const char *pattern, bool skip)
 {
 	int found = 0;
 	glob_t g;
 
 	if (glob(pattern, 0, NULL, &g) == 0)
 		for (size_t i = 0; i < g.gl_pathc && !found; i++)
-			found = look_at_file(l, g.gl_pathv[i], skip);
+			found = check_file(l, g.gl_pathv[i], skip);
 	globfree(&g);
 	return found;
 }
 
-/* journalctl, as it runs. */
+/* A run of journalctl. */
 struct reader {
 	struct loop *loop;
-	struct cutter cut;
+	struct line_matcher lines;
 	struct fail *f;
 };
 
 static void
-take(int fd, const char *p, size_t n, void *cookie)
+add_output(int fd, const char *p, size_t n, void *cookie)
 {
 	struct reader *r = cookie;
 
 	if (fd == 1)
-		cut(&r->cut, p, n);
+		add_bytes(&r->lines, p, n);
 }
 
 static void
-ended(const struct spawn_result *result, void *cookie)
+journalctl_ended(const struct spawn_result *result, void *cookie)
 {
 	struct reader *r = cookie;
 	_cleanup_buf_ struct buf what = BUF_INIT;
 	int e = 0;
 
-	/* 1 is also what it ends with where there is nothing to show */
+	/* status 1 also means that there is nothing to show */
 	if (result->error || result->timed_out || result->status > 1) {
 		spawn_describe(result, &what);
 		e = fail_set(r->f, result->timed_out ? EXIT_TIMEOUT : EXIT_TROUBLE, "journalctl: %s",
@@ -162,43 +209,50 @@ ended(const struct spawn_result *result, void *cookie)
 	loop_stop(r->loop, e);
 }
 
-/* The journal of UNIT from *CURSOR on: SKIP what is in it, or look; *CURSOR is then its end. */
+/*
+ * Read the journal of UNIT from *CURSOR on, or that of INVOCATION; *CURSOR is set
+ * to its end.
+ */
 static int
-look_at_journal(struct log_probe *l, const char *unit, char **cursor, bool skip, int64_t timeout_ms,
-    struct fail *f)
+check_journal(struct log_probe *l, const char *unit, const char *invocation, char **cursor,
+    bool skip, int64_t timeout_ms, struct fail *f)
 {
-	_cleanup_free_ char *u = xasprintf("--unit=%s", unit);
-	_cleanup_free_ char *from = *cursor && !skip ? xasprintf("--after-cursor=%s", *cursor)
-	    : xstrdup(skip ? "--lines=1" : "--lines=1000");
+	_cleanup_free_ char *match = invocation && !skip ?
+	    xasprintf("_SYSTEMD_INVOCATION_ID=%s", invocation) : xasprintf("--unit=%s", unit);
+	_cleanup_free_ char *from = skip ? xstrdup("--lines=1") : *cursor ?
+	    xasprintf("--after-cursor=%s", *cursor) : xstrdup("--lines=1000");
 	const char *argv[] = { "journalctl", "--quiet", "--no-pager", "--output=cat", "--show-cursor",
-	    u, from, NULL };
+	    from, match, NULL };
 	/* execvp(3) takes no const, and changes nothing */
 	const union { const char *const *ours; char *const *theirs; } words = { .ours = argv };
 	const struct spawn_spec spec = { .argv = words.theirs, .timeout_ms = timeout_ms,
-	    .grace_ms = GRACE_MS, .output = take };
+	    .grace_ms = GRACE_MS, .output = add_output };
 	struct reader r = { .loop = loop_new(), .f = f,
-	    .cut = { .re = &l->re, .line = BUF_INIT, .cursor = cursor } };
+	    .lines = { .re = &l->re, .line = BUF_INIT, .cursor = cursor } };
 	int e;
 
-	spawn_start(r.loop, &spec, ended, &r);
+	spawn_start(r.loop, &spec, journalctl_ended, &r);
 	e = loop_run(r.loop);
 	loop_free(r.loop);
-	buf_release(&r.cut.line);
-	return e < 0 ? e : r.cut.found && !skip;
+	buf_release(&r.lines.line);
+	return e < 0 ? e : r.lines.found && !skip;
 }
 
 static int
-read_new_lines(struct log_probe *l, bool skip, int64_t timeout_ms, struct fail *f)
+read_new_lines(struct log_probe *l, bool skip, const char *invocation, int64_t timeout_ms,
+    struct fail *f)
 {
+	const char *unit = l->p->unit ? l->p->unit : "";
 	int found = 0;
 
 	for (size_t i = 0; i < l->p->n_logs && found == 0; i++) {
 		const struct profile_log *log = &l->p->logs[i];
 
 		if (log->path)
-			found = look_at_files(l, log->path, skip);
+			found = check_files(l, log->path, skip);
 		if (log->journal && found == 0)
-			found = look_at_journal(l, log->journal, &l->cursors[i], skip, timeout_ms, f);
+			found = check_journal(l, log->journal, strcmp(log->journal, unit) == 0 ? invocation :
+			    NULL, &l->cursors[i], skip, timeout_ms, f);
 	}
 	return found;
 }
@@ -212,7 +266,7 @@ log_probe_open(const struct profile *p, struct fail *f)
 	l->cursors = xcalloc(p->n_logs + 1, sizeof *l->cursors);
 	if (regcomp(&l->re, p->restart.ready_log, REG_EXTENDED | REG_NOSUB) != 0)
 		abort();	/* the profile's parser has compiled it */
-	if (read_new_lines(l, true, BEGIN_MS, f) >= 0)
+	if (read_new_lines(l, true, NULL, BEGIN_MS, f) >= 0)
 		return l;
 	log_probe_close(l);
 	return NULL;
@@ -236,13 +290,13 @@ log_probe_skip(struct log_probe *l)
 {
 	struct fail f;
 
-	(void)read_new_lines(l, true, BEGIN_MS, &f);
+	(void)read_new_lines(l, true, NULL, BEGIN_MS, &f);
 }
 
 int
-log_probe_check(struct log_probe *l, int64_t timeout_ms, struct fail *f)
+log_probe_check(struct log_probe *l, const char *invocation, int64_t timeout_ms, struct fail *f)
 {
-	int r = read_new_lines(l, false, timeout_ms, f);
+	int r = read_new_lines(l, false, invocation, timeout_ms, f);
 
-	return r == -ETIMEDOUT ? 0 : r;		/* slow, and asked again */
+	return r == -ETIMEDOUT ? 0 : r;		/* slow: asked again later */
 }

@@ -1,10 +1,14 @@
 /*
- * log_probe - watch an agent's logs for a line that matches: those of its
- * profile's [log.NAME], files by their patterns and units' journals.
+ * log_probe - find a line that matches [restart] ready = log:REGEX in the logs of
+ * a profile's [log.NAME] sections: files by their patterns, units by their
+ * journals.
  *
- * Of a file that was there at the beginning only what is added counts, of a
- * new one all; a file that shrank is read anew.  A line counts when its newline
- * is there.
+ * In a file that existed before, only lines added since log_probe_skip() count; a
+ * new file counts as a whole, and so does one that was truncated or rewritten.
+ * A rewritten file is recognised by its size, by the bytes before the position
+ * or, at the same size, by its modification time.  A line counts once it has its
+ * newline.  In the journal of the profile's own unit, restarted by systemd, only
+ * lines of the new invocation count.
  */
 #ifndef RESTART_LOG_PROBE_H
 #define RESTART_LOG_PROBE_H
@@ -16,14 +20,18 @@
 
 struct log_probe;
 
-/* NULL with F filled where nothing of it can be watched. */
+/* Begin at the present end of all logs.  NULL with F filled in if none can be read. */
 struct log_probe *log_probe_open(const struct profile *p, struct fail *f);
 void log_probe_close(struct log_probe *l);
 
-/* Pass over what was written by now. */
+/* Ignore all lines written so far. */
 void log_probe_skip(struct log_probe *l);
 
-/* Was a line that matches written: 1, 0, or an error. */
-int log_probe_check(struct log_probe *l, int64_t timeout_ms, struct fail *f);
+/*
+ * Was a matching line written: 1, 0, or an error.  INVOCATION is the systemd
+ * invocation id of the new instance, or NULL.
+ */
+int log_probe_check(struct log_probe *l, const char *invocation, int64_t timeout_ms,
+    struct fail *f);
 
 #endif

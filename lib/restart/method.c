@@ -1,10 +1,14 @@
 #include <string.h>
+#include <sys/pidfd.h>
 
+#include "agent/command.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "restart/method.h"
 
 static const struct restart_method *const methods[] = {
-	&restart_method_systemd, &restart_method_signal, &restart_method_exec, &restart_method_http, &restart_method_impcentral, &restart_method_s6,
+	&restart_method_systemd, &restart_method_signal, &restart_method_exec, &restart_method_http,
+	&restart_method_impcentral, &restart_method_s6,
 };
 
 const struct restart_method *
@@ -29,6 +33,16 @@ restart_method_left_ms(int64_t end_ms)
 	int64_t left = end_ms - clock_mono_ms();
 
 	return left > 1 ? left : 1;
+}
+
+int
+restart_method_run(const struct restart_method_call *c, const char *const *argv, struct fail *f)
+{
+	_cleanup_fd_ int fd = c->stopped && c->before->pid > 0 ? pidfd_open(c->before->pid, 0) : -1;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	return command_capture_watching(argv, restart_method_left_ms(c->end_ms), fd, c->stopped,
+	    c->cookie, &out, f);
 }
 
 void

@@ -1,13 +1,14 @@
 /*
- * method - a way to restart an agent: one entry of a table for each.
+ * method - how an agent is restarted: one table entry for each value of
+ * [restart] method.
  *
- * A method looks (which incarnation is there?) and acts (have it replaced); to
- * see what came of it is restart/restart.h's.  To add one: a file
+ * A method inspects the agent (which instance is there?) and restarts it; to
+ * verify the result is the task of restart/restart.h.  To add a method: a file
  * method_NAME.c with its entry, and a line in method.c.
  *
- * Errors: EXIT_USAGE for a profile that lacks what it needs, EXIT_DENIED,
- * EXIT_ABSENT where there is nothing to restart and nothing to start it,
- * EXIT_NO where the restart was refused or failed, EXIT_TIMEOUT, EXIT_TROUBLE.
+ * Errors: EXIT_USAGE for a profile that lacks a key, EXIT_DENIED, EXIT_ABSENT if
+ * the agent is not running and nothing would start it, EXIT_NO if the restart was
+ * refused or failed, EXIT_TIMEOUT, EXIT_TROUBLE.
  */
 #ifndef RESTART_METHOD_H
 #define RESTART_METHOD_H
@@ -22,40 +23,50 @@
 
 struct restart_method_call {
 	const struct profile *p;
-	const struct instance_state *before;	/* what was there before */
-	bool conditional;		/* only what runs, or as the other side defines it */
+	const struct instance_state *before;	/* the instance to be replaced */
+	bool conditional;		/* restart only a running agent */
 	const char *reason;		/* empty for none */
-	int64_t end_ms;			/* on the monotonic clock */
+	int64_t end_ms;			/* deadline on the monotonic clock */
+	/* called once when the process of BEFORE has ended, where the method can see that */
+	void (*stopped)(void *cookie);
+	void *cookie;
+	struct fail *warning;		/* set where the caller should know something */
 };
 
 struct restart_method {
 	const char *name;		/* [restart] method */
 
-	/* What is there now.  Not running is a life, not an error. */
+	/* Fill L with the present instance.  "Not running" is a state, not an error. */
 	int (*inspect)(const struct profile *p, int64_t end_ms, struct instance_state *l, struct fail *f);
 
-	/* Have it replaced; 0 as soon as that was accepted. */
+	/* Restart the agent; returns as soon as the restart was accepted. */
 	int (*restart)(const struct restart_method_call *c, struct fail *f);
 
-	/* What restart() would do: lines "WHAT<tab>HOW". */
+	/* Append what restart() would do to OUT: lines "WHAT<tab>HOW". */
 	void (*describe)(const struct profile *p, bool conditional, struct buf *out);
 
-	/* When restart() returns the old incarnation is gone, or was not replaced at all. */
+	/* When restart() returns, the old instance has ended or will not be replaced. */
 	bool is_prompt;
 
-	int64_t inspect_ms;	/* between two looks, at least; 0 where one costs little */
+	int64_t inspect_ms;	/* least time between two inspections; 0 if they are cheap */
 };
 
-/* P's method; NULL with F filled (EXIT_USAGE) where its profile has none. */
+/* P's method; NULL with F filled in (EXIT_USAGE) if its profile has none. */
 const struct restart_method *restart_method_find(const struct profile *p, struct fail *f);
 
-extern const struct restart_method restart_method_systemd, restart_method_signal, restart_method_exec, restart_method_http,
-    restart_method_impcentral, restart_method_s6;
+extern const struct restart_method restart_method_systemd, restart_method_signal,
+    restart_method_exec, restart_method_http, restart_method_impcentral, restart_method_s6;
 
-/* What is left until END_MS on the monotonic clock, at least 1 ms. */
+/* The time left until END_MS on the monotonic clock, at least 1 ms. */
 int64_t restart_method_left_ms(int64_t end_ms);
 
-/* The words of ARGV, one blank between two, after "WHAT<tab>". */
+/*
+ * Run ARGV until C's deadline, and call C's stopped() when the old process ends.
+ * Returns its exit status or an error, as command_capture() does.
+ */
+int restart_method_run(const struct restart_method_call *c, const char *const *argv, struct fail *f);
+
+/* Append "WHAT<tab>" and the words of ARGV, separated by blanks, to OUT. */
 void restart_method_describe_argv(const char *what, char *const *argv, struct buf *out);
 
 #endif

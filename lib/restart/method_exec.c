@@ -1,4 +1,3 @@
-#include "agent/command.h"
 #include "restart/method.h"
 #include "restart/pidfile.h"
 
@@ -6,9 +5,8 @@ static int
 restart_by_exec(const struct restart_method_call *c, struct fail *f)
 {
 	char **argv = c->p->restart.argv;
-	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct fail why;
-	int r = command_capture((const char *const *)argv, restart_method_left_ms(c->end_ms), &out, &why);
+	int r = restart_method_run(c, (const char *const *)argv, &why);
 
 	if (r == 0)
 		return 0;
@@ -19,10 +17,12 @@ restart_by_exec(const struct restart_method_call *c, struct fail *f)
 }
 
 static void
-describe(const struct profile *p, bool conditional, struct buf *out)
+describe_exec(const struct profile *p, bool conditional, struct buf *out)
 {
 	(void)conditional;
 	restart_method_describe_argv("argv", p->restart.argv, out);
 }
 
-const struct restart_method restart_method_exec = { "exec", pidfile_inspect, restart_by_exec, describe, false, 0 };
+const struct restart_method restart_method_exec = {
+	"exec", pidfile_inspect, restart_by_exec, describe_exec, false, 0
+};

@@ -11,7 +11,7 @@ restart_by_http(const struct restart_method_call *c, struct fail *f)
 }
 
 static void
-describe(const struct profile *p, bool conditional, struct buf *out)
+describe_http(const struct profile *p, bool conditional, struct buf *out)
 {
 	const struct profile_http *h = &p->restart.http;
 
@@ -20,4 +20,4 @@ describe(const struct profile *p, bool conditional, struct buf *out)
 	    (int)strcspn(h->url, "?#"), h->url);
 }
 
-const struct restart_method restart_method_http = { "http", pidfile_inspect, restart_by_http, describe, false, 0 };
+const struct restart_method restart_method_http = { "http", pidfile_inspect, restart_by_http, describe_http, false, 0 };

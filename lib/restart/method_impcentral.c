@@ -1,8 +1,8 @@
 /*
- * impCentral takes a restart of a device that is not there as well, and has it
- * done when it is: so what was accepted is followed through the device's log
- * and state (imp/device.h), and a device that stays away is told apart from
- * one that did not restart.
+ * impCentral accepts a restart of a device that is offline, too, and performs it
+ * when the device connects.  So the restart is followed in the device's log and
+ * state (imp/device.h), and a device that stays offline is distinguished from one
+ * that did not restart.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,15 +11,15 @@
 #include "imp/device.h"
 #include "restart/method.h"
 
-/* What may be asked of the server is limited. */
+/* The server limits the rate of requests. */
 enum { LOOK_MS = 1000, ASK_MS = 5000 };
 
-/* One login for all that this process asks. */
+/* One login for all requests of this process. */
 struct session {
 	struct imp_account account;
 	struct imp *imp;
-	bool asked;		/* for a restart */
-	char run[IMP_RUN_TEXT];	/* of the device, when last looked at */
+	bool asked;		/* a restart was requested */
+	char run[IMP_RUN_TEXT];	/* run of the device at the last inspection */
 };
 
 static int
@@ -60,7 +60,7 @@ inspect_impcentral(const struct profile *p, int64_t end_ms, struct instance_stat
 		snprintf(l->text, sizeof l->text, "online since %s", d.changed_at);
 	else
 		snprintf(l->text, sizeof l->text, "offline since %s%s", d.changed_at,
-		    s->asked ? ", and to restart when it connects" : "");
+		    s->asked ? ", will restart when it connects" : "");
 	return 0;
 }
 
@@ -77,10 +77,10 @@ restart_by_impcentral(const struct restart_method_call *c, struct fail *f)
 }
 
 static void
-describe(const struct profile *p, bool conditional, struct buf *out)
+describe_impcentral(const struct profile *p, bool conditional, struct buf *out)
 {
 	buf_printf(out, "request\t%s of device %s\n", conditional ? "conditional_restart" : "restart",
 	    p->restart.device);
 }
 
-const struct restart_method restart_method_impcentral = { "impcentral", inspect_impcentral, restart_by_impcentral, describe, false, LOOK_MS };
+const struct restart_method restart_method_impcentral = { "impcentral", inspect_impcentral, restart_by_impcentral, describe_impcentral, false, LOOK_MS };

@@ -14,8 +14,8 @@
 #include "restart/method.h"
 #include "restart/pidfile.h"
 
-/* A start command that is wrong fails soon; how long that is looked for, while nobody else is there. */
-enum { START_MS = 2000, LOOK_MS = 20, KILL_MS = 10000 };
+/* A wrong start command fails soon: it is watched for START_MS, or until there is an agent. */
+enum { START_MS = 2000, POLL_MS = 20, KILL_MS = 10000 };
 
 /* Has the process of FD ended, within TIMEOUT_MS? */
 static bool
@@ -33,7 +33,7 @@ has_ended(int fd, int64_t timeout_ms)
 	return true;
 }
 
-/* The signals, each a stronger one, until the process of FD has ended. */
+/* Send one signal after the other until the process of FD has ended. */
 static int
 end_process(const struct restart_method_call *c, int fd, struct fail *f)
 {
@@ -52,13 +52,13 @@ end_process(const struct restart_method_call *c, int fd, struct fail *f)
 		if (has_ended(fd, signals[i] == SIGKILL ? KILL_MS : c->p->restart.grace_ms))
 			return 0;
 	}
-	return fail_set(f, EXIT_TROUBLE, "%s: process %jd does not end, not even by SIGKILL", c->p->name,
+	return fail_set(f, EXIT_TROUBLE, "%s: process %jd did not end after SIGKILL", c->p->name,
 	    (intmax_t)c->before->pid);
 }
 
-/* The pidfd comes first: what is looked at afterwards is then what is signalled. */
+/* The pidfd is opened first: the process that is checked afterwards is the one signalled. */
 static int
-stop(const struct restart_method_call *c, struct fail *f)
+stop_agent(const struct restart_method_call *c, struct fail *f)
 {
 	_cleanup_fd_ int fd = pidfd_open(c->before->pid, 0);
 	int r;
@@ -72,9 +72,9 @@ stop(const struct restart_method_call *c, struct fail *f)
 	return r < 0 ? r : end_process(c, fd, f);
 }
 
-/* The child: a session of its own, nothing of ours open, and the signals as they are by default. */
+/* In the child: a new session, no inherited descriptors, default signal handling, then ARGV. */
 static void
-become(char **argv, int report)
+exec_agent(char **argv, int report)
 {
 	int null = open("/dev/null", O_RDWR), e;
 	sigset_t none;
@@ -82,7 +82,7 @@ become(char **argv, int report)
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	/* a lock that our caller holds, say, is not the agent's; REPORT is closed so, too */
+	/* the agent must not hold a lock of our caller's; REPORT gets close-on-exec, too */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -95,9 +95,9 @@ become(char **argv, int report)
 	_exit(127);
 }
 
-/* Is another agent there than before? */
+/* Is there another instance than before? */
 static bool
-is_there(const struct restart_method_call *c)
+has_new_instance(const struct restart_method_call *c)
 {
 	struct instance_state l;
 	struct fail f;
@@ -105,7 +105,7 @@ is_there(const struct restart_method_call *c)
 	return pidfile_inspect(c->p, c->end_ms, &l, &f) == 0 && l.running && strcmp(l.name, c->before->name) != 0;
 }
 
-/* Did the start command PID fail before there was an agent? */
+/* Did the start command, process PID, fail before there was an agent? */
 static int
 check_start(const struct restart_method_call *c, pid_t pid, struct fail *f)
 {
@@ -114,8 +114,8 @@ check_start(const struct restart_method_call *c, pid_t pid, struct fail *f)
 	_cleanup_fd_ int fd = pidfd_open(pid, 0);
 	int status;
 
-	while (fd >= 0 && !has_ended(fd, LOOK_MS))
-		if (is_there(c) || clock_mono_ms() > end)
+	while (fd >= 0 && !has_ended(fd, POLL_MS))
+		if (has_new_instance(c) || clock_mono_ms() > end)
 			return 0;
 	if (waitpid(pid, &status, WNOHANG) != pid)
 		return 0;
@@ -126,9 +126,9 @@ check_start(const struct restart_method_call *c, pid_t pid, struct fail *f)
 	return 0;
 }
 
-/* Run it detached: it may be the agent itself, and outlives us. */
+/* The start command may be the agent itself, so it runs detached and outlives this process. */
 static int
-start(const struct restart_method_call *c, struct fail *f)
+start_agent(const struct restart_method_call *c, struct fail *f)
 {
 	char **argv = c->p->restart.start;
 	int report[2], e;
@@ -139,7 +139,7 @@ start(const struct restart_method_call *c, struct fail *f)
 		return fail_errno(f, errno, "pipe");
 	pid = fork();
 	if (pid == 0)
-		become(argv, report[1]);
+		exec_agent(argv, report[1]);
 	close(report[1]);
 	n = pid < 0 ? 0 : io_read(report[0], &e, sizeof e);
 	close(report[0]);
@@ -150,9 +150,9 @@ start(const struct restart_method_call *c, struct fail *f)
 	return check_start(c, pid, f);
 }
 
-/* Whoever hangs up in between would leave the agent ended: it is started first. */
+/* A signal to this process between stop and start must not leave the agent stopped. */
 static int
-replace(const struct restart_method_call *c, struct fail *f)
+replace_agent(const struct restart_method_call *c, struct fail *f)
 {
 	sigset_t later, before;
 	int r;
@@ -161,9 +161,11 @@ replace(const struct restart_method_call *c, struct fail *f)
 	for (const int *s = (const int[]){ SIGHUP, SIGINT, SIGQUIT, SIGTERM, 0 }; *s; s++)
 		sigaddset(&later, *s);
 	sigprocmask(SIG_BLOCK, &later, &before);
-	r = stop(c, f);
+	r = stop_agent(c, f);
+	if (r == 0 && c->stopped)
+		c->stopped(c->cookie);
 	if (r == 0)
-		r = start(c, f);
+		r = start_agent(c, f);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }
@@ -174,13 +176,13 @@ restart_by_signal(const struct restart_method_call *c, struct fail *f)
 	const bool can_start = c->p->restart.start;
 
 	if (c->before->running)
-		return can_start ? replace(c, f) : stop(c, f);
-	return can_start ? start(c, f) : fail_set(f, EXIT_ABSENT, "%s: not running, and [restart] has no "
+		return can_start ? replace_agent(c, f) : stop_agent(c, f);
+	return can_start ? start_agent(c, f) : fail_set(f, EXIT_ABSENT, "%s: not running, and [restart] has no "
 	    "start", c->p->name);
 }
 
 static void
-describe(const struct profile *p, bool conditional, struct buf *out)
+describe_signal(const struct profile *p, bool conditional, struct buf *out)
 {
 	int first = p->restart.signo ? p->restart.signo : SIGINT;
 
@@ -191,4 +193,4 @@ describe(const struct profile *p, bool conditional, struct buf *out)
 		restart_method_describe_argv("start", p->restart.start, out);
 }
 
-const struct restart_method restart_method_signal = { "signal", pidfile_inspect, restart_by_signal, describe, false, 0 };
+const struct restart_method restart_method_signal = { "signal", pidfile_inspect, restart_by_signal, describe_signal, false, 0 };

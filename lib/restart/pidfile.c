@@ -8,7 +8,7 @@
 #include "restart/pidfile.h"
 
 static int
-find(const struct profile *p, pid_t *pid, struct fail *f)
+find_process(const struct profile *p, pid_t *pid, struct fail *f)
 {
 	struct status s;
 	int r;
@@ -24,26 +24,43 @@ find(const struct profile *p, pid_t *pid, struct fail *f)
 	return 0;
 }
 
-/* A number used again: 1 where L is the life of something else, 0, or an error. */
 static int
-is_another(const struct profile *p, const struct instance_state *l, struct fail *f)
+set_wrong_program(const struct profile *p, const struct fail *why, struct fail *f)
+{
+	return fail_set(f, EXIT_DENIED, "%s: %s: correct [restart] exe, or end that process", p->file,
+	    why->text);
+}
+
+/*
+ * Does the pid of L belong to another process by now: 1, 0, or an error.  A removed
+ * program (-ESTALE) does not tell; then the age of the pid file decides.
+ */
+static int
+is_reused(const struct profile *p, const struct instance_state *l, struct fail *f)
 {
 	struct restart_last last;
-	int r = p->restart.exe ? process_check_exe(l->pid, p->restart.exe, f) : 0;
+	struct fail wrong;
+	int exe = p->restart.exe ? process_check_exe(l->pid, p->restart.exe, &wrong) : 0, age;
 
-	if (r < 0)
-		return r == -ENOEXEC || r == -ESRCH || r == -ENOENT ? 1 : r;
+	if (exe == -ESRCH || exe == -ENOENT)
+		return 1;
+	if (exe < 0 && exe != -ENOEXEC && exe != -ESTALE) {
+		*f = wrong;
+		return exe;
+	}
 	if (!p->restart.pid_file)
+		return exe == -ENOEXEC ? set_wrong_program(p, &wrong, f) : 0;
+	/* the instance that the last restart ended with is known, whatever the clock did since */
+	if (exe == 0 && restart_last_read(p, &last) == 0 && strcmp(last.incarnation, l->name) == 0)
 		return 0;
-	/* whom we saw come back is known, however the clock was set since */
-	if (restart_last_read(p, &last) == 0 && strcmp(last.incarnation, l->name) == 0)
-		return 0;
-	r = process_check_age(l->pid, p->restart.pid_file, f);
-	return r == -ESRCH ? 1 : r;
+	age = process_check_age(l->pid, p->restart.pid_file, p->restart.exe && exe == 0, f);
+	if (age == -ESRCH || (age < 0 && exe < 0))
+		return 1;
+	return age == 0 && exe == -ENOEXEC ? set_wrong_program(p, &wrong, f) : age;
 }
 
 static int
-nobody(struct instance_state *l)
+set_absent(struct instance_state *l)
 {
 	*l = (struct instance_state){ .began_ms = -1, .text = "not running" };
 	return 0;
@@ -53,15 +70,15 @@ int
 pidfile_inspect(const struct profile *p, int64_t end_ms, struct instance_state *l, struct fail *f)
 {
 	pid_t pid = 0;
-	int r = find(p, &pid, f);
+	int r = find_process(p, &pid, f);
 
 	(void)end_ms;
 	if (r < 0)
-		return f->status == EXIT_ABSENT ? nobody(l) : r;
+		return f->status == EXIT_ABSENT ? set_absent(l) : r;
 	if (instance_state_of_process(pid, l) < 0)
-		return nobody(l);
-	r = is_another(p, l, f);
-	return r > 0 ? nobody(l) : r;
+		return set_absent(l);
+	r = is_reused(p, l, f);
+	return r > 0 ? set_absent(l) : r;
 }
 
 int
@@ -73,6 +90,7 @@ pidfile_check(const struct profile *p, pid_t pid, const struct instance_state *l
 	if (r < 0)
 		return r;
 	if (strcmp(now.name, l->name) != 0)
-		return fail_set(f, EXIT_DENIED, "process %jd is another by now", (intmax_t)pid);
-	return p->restart.exe ? process_check_exe(pid, p->restart.exe, f) : 0;
+		return fail_set(f, EXIT_DENIED, "process %jd: its pid was used again", (intmax_t)pid);
+	r = p->restart.exe ? process_check_exe(pid, p->restart.exe, f) : 0;
+	return r == -ESTALE ? 0 : r;
 }

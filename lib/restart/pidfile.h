@@ -1,11 +1,12 @@
 /*
- * seat - who holds an agent's place, where nobody supervises it that could be
- * asked: the process of the pid file of [restart], else the one that the status
- * file of our own agent names, else the unit's main process.
+ * pidfile - the instance of an agent that no supervisor can be asked about: the
+ * process of [restart] pid-file, or else of the status file of the reference
+ * agent, or else the main process of the unit.
  *
- * A process that runs another program than [restart] exe, or that began after
- * the pid file was written, is not the agent; the agent is then not running, or
- * it cannot be told.
+ * A pid file that is older than its process names a pid that was used again:
+ * the agent is not running.  A process that does not run [restart] exe and is not
+ * younger than its pid file is an error, not an absent agent: a second agent
+ * beside the first would be the result.
  */
 #ifndef RESTART_PIDFILE_H
 #define RESTART_PIDFILE_H
@@ -16,12 +17,12 @@
 #include "agent/profile.h"
 #include "base/fail.h"
 
-/* As a method's inspect(): restart/method.h. */
+/* As inspect() of restart/method.h. */
 int pidfile_inspect(const struct profile *p, int64_t end_ms, struct instance_state *l, struct fail *f);
 
 /*
- * Is PID what pidfile_inspect() found as L?  For whoever holds its pidfd, and is about
- * to signal it.  EXIT_DENIED where it is not.
+ * Is PID still the process that pidfile_inspect() found as L?  For a caller that
+ * holds a pidfd of it and is about to signal it.  EXIT_DENIED if not.
  */
 int pidfile_check(const struct profile *p, pid_t pid, const struct instance_state *l, struct fail *f);
 

@@ -1,14 +1,15 @@
 /*
- * sign - what shows that a restarted agent is ready: [restart] ready.
+ * readiness_probe - is a restarted agent ready?  [restart] ready says how to tell:
  *
- *	notify		its supervisor was told so
- *	log:REGEX	a line that matches, written since: restart/log_probe.h
- *	probe:ARGV	a command ends with 0
- *	fifo-reader	somebody reads the pipe of [retry]
- *	status		[status] says so
+ *	none		it is ready as soon as it runs
+ *	notify		its supervisor was notified
+ *	log:REGEX	a line that matches was written: restart/log_probe.h
+ *	probe:ARGV	a command exits with 0
+ *	fifo-reader	the pipe of [retry] has a reader
+ *	status		[status] shows it
  *
- * A pipe is opened under the agent's retry lock, and no more after the first
- * success, because the Azure agent opens its pipe anew after each writer.
+ * The pipe is opened under the retry lock of the agent, and not again after the
+ * first success, because each writer makes the Azure agent reopen its pipe.
  */
 #ifndef RESTART_READINESS_PROBE_H
 #define RESTART_READINESS_PROBE_H
@@ -24,31 +25,40 @@
 
 struct readiness_probe {
 	const struct profile *p;	/* borrowed */
-	struct log_probe *log;		/* of READY_LOG */
-	char old[INSTANCE_NAME];		/* the incarnation that is to go */
+	struct log_probe *log;		/* of READY_LOG, from the begin on */
+	struct log_probe *log_stopped;	/* the same, from the end of the old process on */
+	int64_t stopped_ms;		/* that time on the clock of boot */
+	char old[INSTANCE_NAME];	/* the incarnation to be replaced */
 };
 
 /*
- * From here on; OLD is the incarnation that is there.  WHATEVER: also what was
- * written before counts, where somebody else has restarted it.
+ * Begin before a restart; OLD is the present incarnation.  ANY_LINE: lines written
+ * earlier count, too, as after a restart by another process.
  */
-int readiness_probe_begin(struct readiness_probe *s, const struct profile *p, const char *old, bool whatever,
-    struct fail *f);
+int readiness_probe_begin(struct readiness_probe *s, const struct profile *p, const char *old,
+    bool any_line, struct fail *f);
 
-/* Another incarnation than the last one looked at is there: what that one showed does not count. */
+/*
+ * The old process has ended: what was written so far does not count for an
+ * instance that starts later.
+ */
+void readiness_probe_old_ended(struct readiness_probe *s);
+
+/* Ignore what was shown so far: an earlier instance did that. */
 void readiness_probe_reset(struct readiness_probe *s);
 
 /*
- * Is L ready: 1, 0, or an error that will not go away: EXIT_DENIED,
- * EXIT_USAGE.  END_MS on the monotonic clock bounds what is asked.
+ * Is L ready: 1, 0, or an error that will persist (EXIT_DENIED, EXIT_USAGE).
+ * END_MS on the monotonic clock bounds the check.
  */
-int readiness_probe_check(struct readiness_probe *s, const struct instance_state *l, int64_t end_ms, struct fail *f);
+int readiness_probe_check(struct readiness_probe *s, const struct instance_state *l,
+    int64_t end_ms, struct fail *f);
 
 void readiness_probe_release(struct readiness_probe *s);
 
 #define _cleanup_readiness_probe_	__attribute__((cleanup(readiness_probe_release)))
 
-/* "notify", "log:up", ... of P, for people. */
+/* Append P's setting to OUT, for people: "notify", "log:up", ... */
 void readiness_probe_describe(const struct profile *p, struct buf *out);
 
 #endif

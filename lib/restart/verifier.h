@@ -1,9 +1,9 @@
 /*
- * proof - see what came of a restart: wait for an incarnation other than the
- * old one, for it to be ready, and for it to stay so.
+ * verifier - verify a restart: wait for another incarnation than the old one, for
+ * it to be ready, and for it to stay the same [restart] stable long.
  *
- * An incarnation that does not stay is no success, however often it is started
- * again: one must have come before the deadline, and stay.
+ * An instance that ends again is no success, however often its supervisor starts
+ * it: one of them must be ready before the deadline, and stay.
  */
 #ifndef RESTART_VERIFIER_H
 #define RESTART_VERIFIER_H
@@ -16,17 +16,19 @@
 struct restart_verifier {
 	const struct profile *p;
 	const struct restart_method *m;
-	struct readiness_probe *sign;
-	const char *old;	/* the incarnation that is to go; "" for none */
-	int64_t begun_ms;	/* the restart, on the monotonic clock */
-	int64_t end_ms;		/* until then it must be ready */
-	int acted;		/* what the method's restart() returned */
-	const struct fail *why;	/* and why, where that is an error */
-	struct instance_state life;	/* the last one seen */
-	int64_t ready_ms;	/* since BEGUN_MS, where it was */
-	const char *outcome;	/* agent/history.h's word for it */
+	struct readiness_probe *probe;
+	const char *old;	/* the incarnation that was replaced; "" for none */
+	int64_t begun_ms;	/* time of the restart on the monotonic clock */
+	int64_t end_ms;		/* deadline for an instance to be ready */
+	int acted;		/* what the method's restart() returned, */
+	const struct fail *why;	/* and its error */
+	/* results: */
+	struct instance_state instance;	/* the last one seen */
+	int64_t ready_ms;	/* time from the restart until it was ready */
+	const char *outcome;	/* a word of agent/history.h */
 };
 
+/* Errors: EXIT_NO, EXIT_TIMEOUT, and those of inspect() and of the readiness probe. */
 int restart_verifier_wait(struct restart_verifier *w, struct fail *f);
 
 #endif

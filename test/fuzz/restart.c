@@ -18,7 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct restart_last r;
 	int64_t credit = limit_credit(text, n, &now, 600000);
 
-	if (credit < 0 || credit > 600000)
+	if (credit < -1 || credit > 600000)
 		abort();
 	systemd_parse(text, n, &u);
 	if (u.pid < 0 || u.restarts < 0 || strchr(u.invocation, '\n'))

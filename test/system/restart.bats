@@ -63,7 +63,7 @@ invocation() { up show -P InvocationID "$1"; }
 	old=$(invocation deaf)
 	restart deaf --timeout 2s
 	status_is 4
-	err_has 'deaf: not restarted in time: deactivating (stop-sigterm)'
+	err_has 'deaf: timed out waiting for the restart: deactivating (stop-sigterm)'
 	[ "$(invocation deaf)" = "$old" ]
 	run in_machine rejoin-status -A deaf
 	status_is 6
@@ -76,7 +76,7 @@ invocation() { up show -P InvocationID "$1"; }
 	unit crash 'ExecStart=/bin/sh -c "sleep 0.3; exit 1"' 'Restart=always' 'RestartSec=100ms'
 	restart crash --timeout 4s
 	status_is 1
-	[[ $stderr =~ 'crash: does not stay: it was started '[0-9]+' times in' ]]
+	[[ $stderr =~ 'crash: does not stay up: started '[0-9]+' times in' ]]
 	entry crash '[.outcome,.status]' '["not-stable",1]'
 	up stop crash
 	# up for longer than it takes to look, and never long enough
@@ -84,7 +84,7 @@ invocation() { up show -P InvocationID "$1"; }
 	profile crash 'stable = 5s'
 	restart crash --timeout 6s
 	status_is 1
-	err_has 'does not stay'
+	err_has 'does not stay up'
 	up stop crash
 	unit crash 'ExecStart=/bin/sh -c "exit 1"'
 	restart crash
@@ -108,7 +108,7 @@ invocation() { up show -P InvocationID "$1"; }
 	status_is 0
 	restart slow --timeout 1s
 	status_is 4
-	err_has 'slow: not ready in time: incarnation'
+	err_has 'slow: timed out waiting for it to be ready: incarnation'
 	err_has 'activating (start)'
 	entry slow '[.outcome,.status]' '["not-ready",4]'
 	wait_for '[ "$(up is-active slow)" = active ]' 20
@@ -142,7 +142,7 @@ invocation() { up show -P InvocationID "$1"; }
 	up unmask hidden
 	restart hidden
 	status_is 3
-	err_has 'hidden.service: the unit is not there (not-found)'
+	err_has 'hidden.service: no such unit (not-found)'
 }
 
 @test "a manager that says yes and restarts nothing" {
@@ -203,7 +203,7 @@ invocation() { up show -P InvocationID "$1"; }
 	status_is 0
 	restart many
 	status_is 6
-	err_has 'held back by its limit of 3 restarts in 10m: again in 3m'
+	err_has 'its limit of 3 restarts in 10m is used up; again in 3m'
 }
 
 @test "our own agent" {
