@@ -74,7 +74,7 @@ check(const struct options *set, struct sources *all)
 }
 
 static void
-tell_dropped(const struct order_dropped *d, void *cookie)
+tell_dropped(const struct scheduler_dropped *d, void *cookie)
 {
 	(void)cookie;
 	diag_info("a cycle: %s at byte %jd does not wait for %s at byte %jd any more (%s)", d->after->name,
@@ -88,7 +88,7 @@ tell_offset(const struct source *s, int64_t ns)
 }
 
 static void
-sum_up(const struct order_count *c, bool wanted)
+sum_up(const struct causal_count *c, bool wanted)
 {
 	bool odd = wanted || c->unmatched || c->late || c->dropped || c->gaps || c->overflow;
 
@@ -120,14 +120,14 @@ save_svg(const struct options *set, const struct picture *pic)
 
 struct progress {
 	const struct run *run;
-	const struct order_count *count;
+	const struct causal_count *count;
 };
 
 static void
 tell_progress(void *cookie)
 {
 	const struct progress *p = cookie;
-	struct order_count now = *p->count;
+	struct causal_count now = *p->count;
 	struct merge_count merged = p->run->merged;
 
 	order_count_merged(&now, &merged);
@@ -140,7 +140,7 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	struct render_style *s = &set->run.style;
 	const struct source *once = set->run.exact ? sources_find_once(all) : NULL;
 	bool tty = isatty(STDOUT_FILENO);
-	struct order_count count = { 0 };
+	struct causal_count count = { 0 };
 	struct progress progress = { &set->run, &count };
 	struct picture *pic;
 	struct progress_signal *ask;
@@ -174,7 +174,7 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 struct following {
 	const struct options *set;
 	struct follow *follow;
-	struct order_count count;
+	struct causal_count count;
 	bool failed;
 };
 

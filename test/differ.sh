@@ -1,7 +1,7 @@
 #!/bin/bash
 # Compare rejoin-log with the oracle on random messy logs, one seed after the other:
 #
-#	differ.sh FIRST COUNT [MODE...]		modes: one exact minimax live hold; all where none is named
+#	differ.sh FIRST COUNT [MODE...]		modes: one json exact minimax live hold; all where none is named
 #
 # The bytes must be the same where the oracle dropped no edge of a cycle and let
 # nothing go early; else every record must still be there, and no more than the
@@ -13,7 +13,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 first=${1:?} count=${2:?}
 shift 2
-[ $# -gt 0 ] || set -- one exact minimax live hold
+[ $# -gt 0 ] || set -- one json exact minimax live hold
 B=${B:-$here/../build}
 ORACLE=${ORACLE:-$("$here/oracle.sh")} || exit
 dir=$(mktemp -d "${TMPDIR:-/tmp}/rejoin-differ.XXXXXX")
@@ -30,6 +30,7 @@ merge() {
 		case $2 in
 		exact) how=(--exact) ;;
 		minimax) how=(--order=minimax) ;;
+		json) how=(--json) ;;
 		esac
 		"$1/bin/rejoin-log" -v "${options[@]}" "${how[@]}" --offset off --rules rules.conf "${operands[@]}"
 		;;

@@ -104,7 +104,7 @@ void
 order_drop(struct order *o, struct wait *w)
 {
 	static const char *const kinds[] = { "clock", "program order", "message", "span", "lifecycle" };
-	struct order_dropped d = { w->provider->lane->source, w->waiter->lane->source, w->provider->r.off,
+	struct scheduler_dropped d = { w->provider->lane->source, w->waiter->lane->source, w->provider->r.off,
 	    w->waiter->r.off, w->rule == UINT16_MAX ? kinds[w->class] : o->spec->rules->v[w->rule].name };
 
 	o->count->dropped++;

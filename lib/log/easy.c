@@ -119,7 +119,7 @@ is_easy(const struct easy *e, struct source **v, unsigned n)
 
 bool
 order_easily(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
-    struct order_count *count)
+    struct causal_count *count)
 {
 	struct easy e = { .past = { .v = NULL } };
 	struct merge_watch watch = { .each = note, .accept = accept, .resume = take_over, .cookie = &e };

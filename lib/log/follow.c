@@ -372,7 +372,7 @@ raise_open_files(void)
 }
 
 int
-follow_open(const struct follow_spec *spec, struct render *out, struct order_count *count, struct follow **result,
+follow_open(const struct follow_spec *spec, struct render *out, struct causal_count *count, struct follow **result,
     struct fail *f)
 {
 	struct follow *fo = xcalloc(1, sizeof *fo);

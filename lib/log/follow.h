@@ -36,7 +36,7 @@ struct follow;
  * over.  Errors: EXIT_USAGE for wrong operands, EXIT_BUSY where another run has
  * the state, EXIT_TROUBLE where it cannot be read.
  */
-int follow_open(const struct follow_spec *spec, struct render *out, struct order_count *count, struct follow **result,
+int follow_open(const struct follow_spec *spec, struct render *out, struct causal_count *count, struct follow **result,
     struct fail *f);
 
 /* Until all has ended, a signal comes or OUT has an error; the signal, or 0. */

@@ -417,7 +417,7 @@ turn(void *cookie)
 }
 
 struct live *
-live_new(struct loop *l, const struct live_spec *spec, struct render *out, struct order_count *count)
+live_new(struct loop *l, const struct live_spec *spec, struct render *out, struct causal_count *count)
 {
 	struct live *v = xcalloc(1, sizeof *v);
 

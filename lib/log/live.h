@@ -42,7 +42,7 @@ struct live_spec {
 struct live;
 
 /* SPEC is copied; the loop is stopped, with EXIT_OK, when all feeds have ended. */
-struct live *live_new(struct loop *l, const struct live_spec *spec, struct render *out, struct order_count *count);
+struct live *live_new(struct loop *l, const struct live_spec *spec, struct render *out, struct causal_count *count);
 void live_free(struct live *v);
 
 /* Follow FEED, which it takes, for SPEC; STATE is what live_save() wrote for it, or JSON_ABSENT. */

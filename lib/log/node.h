@@ -112,7 +112,7 @@ struct entity {
 struct order {
 	const struct order_spec *spec;
 	struct render *out;
-	struct order_count *count;
+	struct causal_count *count;
 	struct lane *lanes;
 	unsigned n_lanes;
 	struct ready ready;
@@ -182,7 +182,7 @@ bool order_has_clocks(const struct source *s);
 bool order_has_series(const struct source *s);
 bool order_has_emitters(const struct source *s);
 
-void order_init(struct order *o, const struct order_spec *spec, struct render *out, struct order_count *count);
+void order_init(struct order *o, const struct order_spec *spec, struct render *out, struct causal_count *count);
 void order_release(struct order *o);
 
 /*
@@ -194,7 +194,7 @@ bool order_go(struct order *o, struct source **v, unsigned n, int64_t until, int
 
 /* As order_run() by several threads; false where that does not do, and nothing was done.  (easy.c) */
 bool order_easily(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
-    struct order_count *count);
+    struct causal_count *count);
 
 /*
  * The parts of it, for who decides otherwise when a record goes out: E goes

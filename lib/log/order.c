@@ -424,7 +424,7 @@ order_rules_for(const struct rules *rules, const struct source *s, bool *any)
 }
 
 void
-order_count_merged(struct order_count *count, struct merge_count *m)
+order_count_merged(struct causal_count *count, struct merge_count *m)
 {
 	count->records += m->records;
 	count->inherited += m->inherited;
@@ -503,7 +503,7 @@ order_lane_leave(struct order *o, struct lane *l)
 }
 
 void
-order_init(struct order *o, const struct order_spec *spec, struct render *out, struct order_count *count)
+order_init(struct order *o, const struct order_spec *spec, struct render *out, struct causal_count *count)
 {
 	*o = (struct order){ .spec = spec, .out = out, .count = count, .now_ns = INT64_MIN, .forget_ns = INT64_MIN };
 	o->ids.keep = keep_id;
@@ -619,7 +619,7 @@ order_go(struct order *o, struct source **v, unsigned n, int64_t until, int64_t 
 
 void
 order_run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
-    struct order_count *count)
+    struct causal_count *count)
 {
 	struct order o;
 

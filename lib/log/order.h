@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "causal/count.h"
 #include "output/render.h"
 #include "record/rule.h"
 #include "record/source.h"
@@ -30,13 +31,6 @@ struct census;
 struct merge_count;
 
 enum order_mode { ORDER_CAUSAL, ORDER_MINIMAX };
-
-/* An edge that was dropped: AFTER does not wait for BEFORE any more. */
-struct order_dropped {
-	const struct source *before, *after;
-	int64_t before_off, after_off;
-	const char *what;		/* the rule's name, or the kind of edge */
-};
 
 struct order_spec {
 	enum order_mode mode;
@@ -49,28 +43,17 @@ struct order_spec {
 	unsigned threads;		/* that may be used; 0 for one */
 	size_t piece;			/* bytes that one of them takes at once, about; 0 for the usual */
 	bool (*wanted)(struct source *s, const struct record *r, void *cookie);	/* NULL: all */
-	void (*dropped)(const struct order_dropped *d, void *cookie);		/* NULL: nobody is told */
+	void (*dropped)(const struct scheduler_dropped *d, void *cookie);		/* NULL: nobody is told */
 	void *cookie;
 	struct merge_count *merged;	/* shown, and not counted yet: for who asks meanwhile; or NULL */
 };
 
-struct order_count {
-	int64_t records;	/* shown */
-	int64_t unmatched;	/* needed an id that was not sent, or not in time */
-	int64_t late;		/* edges violated: the sender came too late */
-	int64_t behind;		/* live: came when later ones were out already, and violate nothing */
-	int64_t dropped;	/* edges of cycles */
-	int64_t gaps;		/* in sequences of numbers */
-	int64_t inherited;	/* without a time of their own */
-	int64_t overflow;	/* released early, because the buffer was full */
-};
-
 /* Merge V, sorted by rank, into OUT.  COUNT may be read by a signal's handler meanwhile. */
 void order_run(struct source **v, unsigned n, const struct order_spec *spec, struct render *out,
-    struct order_count *count);
+    struct causal_count *count);
 
 /* COUNT is told of what M counted, which begins anew. */
-void order_count_merged(struct order_count *count, struct merge_count *m);
+void order_count_merged(struct causal_count *count, struct merge_count *m);
 
 /* Has any of V a record that more than time and its place in a file decides about? */
 bool order_is_needed(struct source **v, unsigned n, const struct rules *rules);

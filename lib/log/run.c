@@ -1,6 +1,7 @@
 #include <sched.h>
 
 #include "base/xalloc.h"
+#include "causal/scheduler.h"
 #include "log/census.h"
 #include "log/run.h"
 #include "log/merge.h"
@@ -17,23 +18,25 @@ threads(void)
 	return n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
 }
 
-/* Learn from reading all, or of their clocks from a part: NULL then. */
-static struct census *
-take_census(const struct run *run, struct sources *all)
+static void
+give_offsets(const struct run *run, struct sources *all, const int64_t *offsets)
 {
-	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
-	struct census *c = NULL;
-
-	if (run->exact)
-		c = census_run(all->v, all->n, &run->rules, threads(), run->patience_ms * 1000000,
-		    run->estimate ? offsets : NULL);
-	else if (run->estimate)
-		census_sample(all->v, all->n, &run->rules, offsets);
 	for (unsigned i = 0; i < all->n; i++) {
 		all->v[i]->offset_ns += offsets[i];
 		if (offsets[i])
 			run->offset(all->v[i], offsets[i]);
 	}
+}
+
+/* Learn from reading all. */
+static struct census *
+take_census(const struct run *run, struct sources *all)
+{
+	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
+	struct census *c = census_run(all->v, all->n, &run->rules, threads(), run->patience_ms * 1000000,
+	    run->estimate ? offsets : NULL);
+
+	give_offsets(run, all, offsets);
 	return c;
 }
 
@@ -48,8 +51,54 @@ run_order_spec(struct run *run, struct order_spec *spec)
 	    .wanted = filter_is_any(&run->filter) ? filter_wants : NULL, .cookie = &run->filter };
 }
 
+/* --- the engine of lib/causal */
+
+struct printing {
+	struct render *out;
+	const struct filter *filter;	/* NULL: all records */
+};
+
+static bool
+print(const struct printed *p, void *cookie)
+{
+	const struct printing *x = cookie;
+	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
+	    .why = p->why, .moved_ns = p->moved_ns };
+
+	if (x->filter && !filter_passes(x->filter, p->record, p->fields))
+		return false;
+	render_record(x->out, p->source, &shown);
+	return true;
+}
+
+static bool
+has_failed(void *cookie)
+{
+	return ((const struct printing *)cookie)->out->w.error != 0;
+}
+
 static void
-merge_causal(struct run *run, struct sources *all, struct render *out, struct order_count *count)
+merge_causal(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
+{
+	const struct render_style *style = &run->style;
+	struct printing x = { out, filter_is_any(&run->filter) ? &run->filter : NULL };
+	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
+	struct scheduler_spec spec = { .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
+	    .remember_ns = run->patience_ms * 1000000, .minimax = run->order == RUN_MINIMAX,
+	    .buffer = run->order == RUN_MINIMAX ? SIZE_MAX : (size_t)run->buffer_bytes,
+	    .explain = style->explain || style->json, .fields = style->json || run->filter.level >= 0,
+	    .print = print, .stopped = has_failed, .dropped = run->dropped, .cookie = &x };
+
+	if (run->estimate)
+		census_sample(all->v, all->n, &run->rules, offsets);
+	give_offsets(run, all, offsets);
+	/* What draws records looks for their fields itself, with the regular expressions of the decoder. */
+	spec.workers = style->artist ? 0 : threads() - 1;
+	batch_run(all->v, all->n, &spec, count);
+}
+
+static void
+merge_as_before(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
 {
 	struct census *census = take_census(run, all);
 	struct order_spec spec;
@@ -76,7 +125,7 @@ is_threadable(const struct sources *all, const struct render *out)
 }
 
 static void
-merge_by_time(struct run *run, struct sources *all, struct render *out, struct order_count *count)
+merge_by_time(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
 {
 	struct filter *filter = filter_is_any(&run->filter) ? &run->filter : NULL;
 
@@ -87,11 +136,13 @@ merge_by_time(struct run *run, struct sources *all, struct render *out, struct o
 }
 
 void
-run_merge(struct run *run, struct sources *all, struct render *out, struct order_count *count)
+run_merge(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
 {
-	*count = (struct order_count){ 0 };
+	*count = (struct causal_count){ 0 };
 	if (run->order == RUN_TIME || (run->order == RUN_CAUSAL && !order_is_needed(all->v, all->n, &run->rules)))
 		merge_by_time(run, all, out, count);
+	else if (run->exact)
+		merge_as_before(run, all, out, count);
 	else
 		merge_causal(run, all, out, count);
 }

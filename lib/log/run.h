@@ -20,13 +20,13 @@ struct run {
 	struct merge_count merged;	/* records shown that run_merge()'s COUNT has yet to be told of */
 	/* Told of the offset of a source's clock, when it was estimated, and of constraints that are dropped. */
 	void (*offset)(const struct source *s, int64_t ns);
-	void (*dropped)(const struct order_dropped *d, void *cookie);
+	void (*dropped)(const struct scheduler_dropped *d, void *cookie);
 };
 
 /* How the causal merge is to do it, but for what only run_merge() knows. */
 void run_order_spec(struct run *run, struct order_spec *spec);
 
 /* Merge ALL into OUT; COUNT is that of all that was done. */
-void run_merge(struct run *run, struct sources *all, struct render *out, struct order_count *count);
+void run_merge(struct run *run, struct sources *all, struct render *out, struct causal_count *count);
 
 #endif

@@ -23,12 +23,9 @@ filter_release(struct filter *f)
 }
 
 bool
-filter_wants(struct source *s, const struct record *r, void *filter)
+filter_passes(const struct filter *f, const struct record *r, const struct fields *fields)
 {
-	const struct filter *f = filter;
-	struct fields fields;
 	size_t n = r->n;
-	int level;
 
 	if (r->t < f->since_ns || r->t >= f->until_ns)
 		return false;
@@ -40,8 +37,14 @@ filter_wants(struct source *s, const struct record *r, void *filter)
 		return false;
 	if (f->level >= 0 && r->meta && r->meta->level >= 0)
 		return r->meta->level <= f->level;
-	if (f->level < 0 || !source_fields(s, r->p, r->n, &fields))
-		return true;
-	level = format_level(fields.v[FIELD_LEVEL]);
-	return level <= f->level;
+	return f->level < 0 || !fields || format_level(fields->v[FIELD_LEVEL]) <= f->level;
+}
+
+bool
+filter_wants(struct source *s, const struct record *r, void *filter)
+{
+	const struct filter *f = filter;
+	struct fields fields;
+
+	return filter_passes(f, r, f->level >= 0 && source_fields(s, r->p, r->n, &fields) ? &fields : NULL);
 }

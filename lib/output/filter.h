@@ -26,6 +26,9 @@ bool filter_is_any(const struct filter *f);
 void filter_share(struct filter *to, const struct filter *f);
 void filter_release(struct filter *f);
 
+/* The same of a record whose fields are known; NULL where the format does not fit it. */
+bool filter_passes(const struct filter *f, const struct record *r, const struct fields *fields);
+
 /* FILTER is a struct filter.  A record without a level passes that test. */
 bool filter_wants(struct source *s, const struct record *r, void *filter);
 

@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "record/block.h"
 #include "record/matcher.h"
+#include "record/splitter.h"
 
 /* Records that begin this close to the end of what was read may need more of it: the next block has them. */
 enum { TAIL = 4096 };
@@ -185,6 +186,9 @@ block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 	free(TAKE_PTR(b->resolutions));
 	b->base = s->base;
 	b->line = s->lines;
+	/* What the last block left would make blocks of few records. */
+	if (s->hi - s->cur <= tail)
+		source_fill(s);
 	while (r == 1 && s->cur < spec->bytes && (b->n == 0 || s->eof || s->hi - s->cur > tail))
 		r = decode_one(b, s, spec);
 	if (b->n == 0)

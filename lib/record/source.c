@@ -335,6 +335,8 @@ source_piece(struct source *s, const char **p, size_t *n)
 bool
 source_rest(struct source *s, const char **p, size_t *n)
 {
+	if (s->pieces)
+		return s->pieces(s->pieces_cookie, p, n);
 	return source_piece(s, p, n) == 1;
 }
 

@@ -61,6 +61,9 @@ struct source {
 	bool fifo;			/* position is program order */
 	struct regex *emitter;		/* the user's, or NULL */
 	struct regex *line, *begin, *stream;	/* shares of the format's, or NULL */
+	/* Who decoded ahead has the further pieces of a record, not this source; NULL where that is not so. */
+	bool (*pieces)(void *cookie, const char **p, size_t *n);
+	void *pieces_cookie;
 	struct matcher *matcher;		/* of edges (record/matcher.h), freed with the source; NULL while none is needed */
 	int64_t offset_ns;		/* its clock is that far ahead */
 	struct zone *zone;

@@ -83,7 +83,7 @@ merge(struct source **s, enum how how, unsigned flags, const struct rules *rules
 	    .remember_ns = flags & 1 ? 0 : 5000000000,
 	    .explain = (flags & 2) && how < EASY, .buffer = (flags & 4) && how < EASY ? 70000 : SIZE_MAX,
 	    .mode = how == MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL };
-	struct order_count count = { 0 };
+	struct causal_count count = { 0 };
 	struct merge_count plain = { 0 };
 	struct census *census = NULL;
 	int64_t offsets[SOURCES] = { 0 };

@@ -97,7 +97,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct render_style style = { .artist = &pic->artist, .last = graph.last };
 	struct order_spec spec = { .rules = &rules, .patience_ns = 5000000000, .remember_ns = 5000000000,
 	    .buffer = SIZE_MAX };
-	struct order_count count = { 0 };
+	struct causal_count count = { 0 };
 	struct render out;
 
 	for (unsigned i = 0; i < 2; i++)

@@ -181,7 +181,7 @@ main(int argc, char *argv[])
 	struct live_spec spec = { .opened = ignore_start, .caught_up = ignore, .written = ignore, .tell = tell };
 	struct feeding x = { .start_ms = 1000000, .first_ms = -1 };
 	struct formats formats = { NULL, 0 };
-	struct order_count c = { 0 };
+	struct causal_count c = { 0 };
 	_cleanup_free_ char *rules = NULL;
 	struct render out;
 	struct live *live;

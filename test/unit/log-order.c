@@ -184,7 +184,7 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 	struct source *s[8];
 	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(3600000000000),
 	    .remember_ns = INT64_C(3600000000000), .buffer = 64 << 20 };
-	struct order_count count = { 0 };
+	struct causal_count count = { 0 };
 	struct census *census = NULL;
 	struct render out;
 	const char *p;
@@ -277,7 +277,7 @@ struct world {
 struct result {
 	int64_t violated, program, inversions, records;
 	uint64_t hash;			/* of all the bytes */
-	struct order_count count;
+	struct causal_count count;
 };
 
 static struct buf logs[HOSTS];
@@ -397,7 +397,7 @@ run(const struct world *w, const struct rules *rules, enum how how)
 {
 	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(5000000000), .remember_ns = INT64_C(5000000000),
 	    .buffer = 64 << 20 };
-	struct order_count count = { 0 };
+	struct causal_count count = { 0 };
 	struct merge_count plain = { 0 };
 	struct census *census = NULL;
 	struct source *s[HOSTS];

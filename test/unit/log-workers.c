@@ -89,7 +89,7 @@ source_of(const struct buf *text, unsigned rank)
 
 struct outcome {
 	struct render out;
-	struct order_count count;
+	struct causal_count count;
 };
 
 static void
@@ -126,7 +126,7 @@ same(const struct outcome *a, const struct outcome *b)
 static void
 tell(const char *what, const struct outcome *x)
 {
-	const struct order_count *c = &x->count;
+	const struct causal_count *c = &x->count;
 
 	fprintf(stderr, "%s: %zu bytes, %jd records, %jd unmatched, %jd late, %jd dropped, %jd inherited\n", what,
 	    x->out.w.len, (intmax_t)c->records, (intmax_t)c->unmatched, (intmax_t)c->late, (intmax_t)c->dropped,

@@ -1,0 +1,45 @@
+/*
+ * exchange - ids that one record sends and others need, for all kinds that have them.
+ *
+ * It counts needs that were given up, so that a sender that comes after all is
+ * late; and with a prescan (--exact) it knows the ids that no record sends.
+ */
+#ifndef CAUSAL_EXCHANGE_H
+#define CAUSAL_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "causal/count.h"
+#include "causal/dag.h"
+
+struct exchange;
+struct prescan;
+
+/* All are borrowed; PRESCAN is NULL for one pass.  LIVE: what is missing may still come. */
+struct exchange *exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live);
+void exchange_free(struct exchange *x);
+
+/* E sends ID. */
+void exchange_send(struct exchange *x, struct node *e, uint64_t id);
+
+/* E needs ID.  QUIET: as in dag_wait_on_id(). */
+void exchange_need(struct exchange *x, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule,
+    bool quiet);
+
+/*
+ * Live: E, which is about to be printed, waits once for ID, which is known to be
+ * missing; it is asked again when it comes, or when E waited for long enough.
+ */
+void exchange_wait_once(struct exchange *x, struct node *e, uint64_t id, const struct constraint *by);
+
+/* E does not wait for absent ids any longer. */
+void exchange_give_up(struct exchange *x, struct node *e, const char *mark);
+
+/* Was a need of ID given up, and no sender of ID admitted since? */
+bool exchange_is_lost(const struct exchange *x, uint64_t id);
+
+/* Records that follow E are printed already. */
+void exchange_late(struct exchange *x, struct node *e);
+
+#endif

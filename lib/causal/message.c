@@ -1,0 +1,38 @@
+/* Messages: a record that receives an id stands behind the one that sends it. */
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "causal/kind.h"
+
+static void *
+message_open(const struct kind_env *env)
+{
+	struct kind_env *m = xcalloc(1, sizeof *m);
+
+	*m = *env;
+	return m;
+}
+
+static void
+message_admit(void *state, struct node *e, const struct constraint *x)
+{
+	const struct kind_env *m = state;
+
+	if (x->what == CONSTRAINT_SEND)
+		exchange_send(m->exchange, e, x->id);
+	else
+		exchange_need(m->exchange, e, x->id, (enum constraint_class)x->class, x->rule, false);
+}
+
+static void
+message_retire(void *state, struct node *e, const struct constraint *x)
+{
+	const struct kind_env *m = state;
+
+	if (x->what == CONSTRAINT_SEND)
+		dag_sent(m->dag, e, x->id);
+}
+
+const struct kind message_kind = {
+	.name = "message", .open = message_open, .admit = message_admit, .retire = message_retire, .release = free,
+};

@@ -1,0 +1,135 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "causal/queue.h"
+
+bool
+queue_piece(void *cookie, const char **p, size_t *n)
+{
+	struct queue *q = cookie;
+	const struct block *b;
+	size_t k;
+
+	if (!q->open)
+		return false;
+	if (cursor_peek(q->cursor, q->number, &b, &k) != 1 || !(b->v[k].flags & RECORD_PIECE)) {
+		q->open = false;
+		return false;
+	}
+	*p = b->bytes + b->v[k].at;
+	*n = b->v[k].n;
+	q->open = b->v[k].flags & RECORD_MORE;
+	cursor_advance(q->cursor, q->number);
+	return true;
+}
+
+void
+queue_init(struct queue *q, struct cursor *c, unsigned number, struct source *s)
+{
+	*q = (struct queue){ .source = s, .cursor = c, .number = number, .fifo = s->fifo, .newest_ns = -QUEUE_FAR_NS,
+	    .seen_ns = -QUEUE_FAR_NS };
+	s->pieces = queue_piece;
+	s->pieces_cookie = q;
+}
+
+void
+queue_release(struct queue *q)
+{
+	while (q->n)
+		queue_drop(q);
+	q->source->pieces = NULL;
+	free(q->ring);
+	idmap_release(&q->emitters);
+	matcher_free(q->explainer);
+}
+
+static void
+ring_grow(struct queue *q)
+{
+	size_t cap = q->cap ? q->cap * 2 : 4;
+	struct slot *v = xcalloc(cap, sizeof *v);
+
+	for (size_t i = 0; i < q->n; i++)
+		v[i] = *queue_slot(q, i);
+	free(q->ring);
+	q->ring = v;
+	q->head = 0;
+	q->cap = cap;
+}
+
+int
+queue_fetch(struct queue *q)
+{
+	const struct descriptor *d;
+	const struct block *b;
+	size_t k;
+
+	if (q->ended || q->open)
+		return 0;
+	if (cursor_peek(q->cursor, q->number, &b, &k) != 1) {
+		q->ended = true;
+		q->backlog = false;
+		return 0;
+	}
+	if (q->n == q->cap)
+		ring_grow(q);
+	q->n++;
+	*queue_slot(q, q->n - 1) = (struct slot){ .block = b, .index = k };
+	cursor_pin(b);
+	cursor_advance(q->cursor, q->number);
+	d = &b->v[k];
+	q->bytes += d->n;
+	q->open = d->flags & RECORD_MORE;
+	if (d->t > q->seen_ns)
+		q->seen_ns = d->t;
+	return 1;
+}
+
+struct slot *
+queue_next(struct queue *q)
+{
+	if (q->nodes == q->n && !queue_fetch(q))
+		return NULL;
+	return queue_slot(q, q->nodes);
+}
+
+bool
+queue_is_drained(const struct queue *q)
+{
+	return q->ended && q->nodes == q->n;
+}
+
+void
+queue_drop(struct queue *q)
+{
+	const struct slot *s = queue_slot(q, 0);
+
+	q->bytes -= s->block->v[s->index].n;
+	cursor_unpin(q->cursor, s->block);
+	q->head = (q->head + 1) & (q->cap - 1);
+	q->n--;
+	if (q->nodes)
+		q->nodes--;
+}
+
+int64_t
+queue_line(struct queue *q, const struct slot *slot)
+{
+	const struct block *b = slot->block;
+	const size_t at = b->v[slot->index].at;
+
+	/* BASE may be one byte before the first record, and what that byte is was counted. */
+	if (q->line_block != b || at < q->line_at) {
+		q->line_block = b;
+		q->line_at = b->v[0].at;
+		q->line = b->line;
+	}
+	while (q->line_at < at) {
+		const char *nl = memchr(b->bytes + q->line_at, '\n', at - q->line_at);
+
+		q->line += nl != NULL;
+		q->line_at = nl ? (size_t)(nl + 1 - b->bytes) : at;
+	}
+	return q->line + 1;
+}

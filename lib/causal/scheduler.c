@@ -1,0 +1,498 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "causal/reason.h"
+#include "causal/scheduler.h"
+
+enum {
+	NOW_AND_THEN = 256,	/* records, between two looks at what may be forgotten */
+	AT_ONCE = 256,
+};
+
+static bool
+finds(const struct format *fmt, enum field field)
+{
+	return fmt->group[field] >= 0 || fmt->keys[field];
+}
+
+static bool
+has_emitters(const struct source *s)
+{
+	return s->fifo && (s->emitter || finds(s->fmt, FIELD_EMITTER));
+}
+
+static bool
+has_series(const struct source *s)
+{
+	const struct format *f = s->fmt;
+
+	return f->where == WHERE_EXPORT || finds(f, FIELD_BOOT) ||
+	    (finds(f, FIELD_SEQ) && (!s->fifo || finds(f, FIELD_SEQID) || has_emitters(s)));
+}
+
+static bool
+has_clocks(const struct source *s)
+{
+	return finds(s->fmt, FIELD_CLOCK) || has_series(s) ||
+	    (s->fifo && !s->emitter && finds(s->fmt, FIELD_EMITTER));
+}
+
+bool *
+scheduler_rules_for(const struct rules *rules, const struct source *s, bool *any)
+{
+	bool *used = xcalloc(rules->n + 1, sizeof *used);
+
+	*any = false;
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct rule *r = &rules->v[i];
+
+		/* The incarnations of one program in one file are in order already. */
+		used[i] = rule_is_for(r, s->fmt) && !(r->kind == RULE_LIFECYCLE && rule_is_of_source(r) && s->fifo &&
+		    !has_emitters(s));
+		*any |= used[i];
+	}
+	return used;
+}
+
+bool
+scheduler_is_needed(struct source **v, unsigned n, const struct rules *rules)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < n && !any; i++) {
+		free(scheduler_rules_for(rules, v[i], &any));
+		any |= !v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]);
+	}
+	return any;
+}
+
+/* How far Q is admitted beyond a record that is printed. */
+static void
+choose_window(struct scheduler *s, struct queue *q)
+{
+	const struct scheduler_spec *spec = s->spec;
+	const struct source *src = q->source;
+
+	/* One of a series that is in several sources may stand behind what waits in another. */
+	if (!src->fifo || q->by_emitter || (!spec->live && s->n > 1 && has_series(src)))
+		q->window_ns = spec->patience_ns + 1;
+	/* The earliest of a series may be the last in the file, but not in a journal: only all that is there tells. */
+	if (spec->prescan && q->window_ns && has_series(src) && !(src->fifo && src->fmt->where == WHERE_EXPORT))
+		q->window_ns = QUEUE_FAR_NS;
+	for (size_t i = 0; i < spec->rules->n; i++) {
+		const struct rule *r = &spec->rules->v[i];
+
+		if (!s->used[q->number][i])
+			continue;
+		q->asks |= r->kind == RULE_LIFECYCLE || (r->kind == RULE_SPAN && r->send);
+		for (unsigned k = 0; k < KINDS; k++)
+			if (kind_table[k]->window_ns && kind_table[k]->window_ns(r) > q->window_ns)
+				q->window_ns = kind_table[k]->window_ns(r);
+	}
+	if (spec->minimax)
+		q->window_ns = QUEUE_FAR_NS;
+}
+
+static void
+queue_setup(struct scheduler *s, unsigned i, struct source *src)
+{
+	struct queue *q = &s->queues[i];
+
+	queue_init(q, s->cursor, i, src);
+	free(scheduler_rules_for(s->spec->rules, src, &q->rules));
+	q->clocks = has_clocks(src);
+	q->boots = finds(src->fmt, FIELD_BOOT) || src->fmt->where == WHERE_EXPORT;
+	q->by_emitter = has_emitters(src);
+	choose_window(s, q);
+}
+
+/* --- what the graph reports */
+
+static void
+tell_dropped(const struct dag_dropped *d, void *cookie)
+{
+	struct scheduler *s = cookie;
+	struct scheduler_dropped x = { d->before->queue->source, d->after->queue->source, d->before->off, d->after->off,
+	    reason_name(s->spec->rules, d->class, d->rule) };
+
+	s->count->dropped++;
+	if (s->spec->dropped)
+		s->spec->dropped(&x, s->spec->cookie);
+}
+
+static void
+tell_met(struct node *waiter, const struct node *predecessor, uint64_t id, enum constraint_class class, uint16_t rule,
+    void *cookie)
+{
+	struct scheduler *s = cookie;
+
+	reason_add(s->spec->rules, s->used, waiter, predecessor, id, class, rule);
+}
+
+/* What is behind a record that waits may have to be known. */
+static void
+tell_waits(struct node *e, void *cookie)
+{
+	struct scheduler *s = cookie;
+
+	if (e->queue->newest_ns < s->behind_ns)
+		s->behind_ns = e->queue->newest_ns;
+}
+
+void
+scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct scheduler_spec *spec,
+    struct causal_count *count)
+{
+	struct dag_callbacks cb = { .dropped = tell_dropped, .met = spec->explain ? tell_met : NULL,
+	    .waits = tell_waits, .cookie = s };
+	struct cursor_spec c = { .workers = spec->workers, .block = spec->block, .ahead = spec->buffer,
+	    .rules = spec->rules, .lines = spec->explain, .fields = spec->fields, .idle = spec->idle, .cookie = spec->cookie };
+	bool any;
+
+	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
+	    .behind_ns = INT64_MIN };
+	s->index = index_new(spec->prescan ? INT64_MAX : spec->remember_ns);
+	s->dag = dag_new(s->index, &cb, !spec->minimax, spec->live);
+	s->exchange = exchange_new(s->dag, spec->prescan, count, spec->live);
+	s->queues = xcalloc(n + 1, sizeof *s->queues);
+	s->used = xcalloc(n + 1, sizeof *s->used);
+	for (unsigned i = 0; i < n; i++) {
+		s->used[i] = scheduler_rules_for(spec->rules, v[i], &any);
+		c.fields |= finds(v[i]->fmt, FIELD_BOOT) || v[i]->fmt->where == WHERE_EXPORT || has_emitters(v[i]);
+	}
+	c.used = s->used;
+	s->cursor = cursor_open(v, n, &c);
+	for (unsigned i = 0; i < n; i++)
+		queue_setup(s, i, v[i]);
+}
+
+void
+scheduler_close(struct scheduler *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		struct queue *q = &s->queues[i];
+
+		for (size_t k = 0; k < q->nodes; k++)
+			dag_retire(s->dag, queue_slot(q, k)->node);
+		queue_release(q);
+	}
+	for (unsigned k = 0; k < KINDS; k++)
+		if (s->states[k])
+			kind_table[k]->release(s->states[k]);
+	idmap_release(&s->boots);
+	exchange_free(s->exchange);
+	dag_free(s->dag);
+	index_free(s->index);
+	cursor_close(s->cursor);
+	for (unsigned i = 0; i < s->n; i++)
+		free(s->used[i]);
+	free(s->used);
+	free(s->queues);
+}
+
+/* --- a record comes in */
+
+static void *
+state_of(struct scheduler *s, unsigned kind)
+{
+	const struct kind_env env = { s->dag, s->index, s->exchange, s->spec->prescan, s->count, s->spec->live };
+
+	if (!s->states[kind])
+		s->states[kind] = kind_table[kind]->open(&env);
+	s->series |= kind == KIND_SEQUENCE;
+	return s->states[kind];
+}
+
+/* Its time is that of its boot's clock, which does not jump. */
+static void
+by_boot(struct scheduler *s, struct node *e, uint64_t boot, int64_t us)
+{
+	uint64_t *base = idmap_put(&s->boots, boot);
+
+	if (!*base)
+		*base = (uint64_t)(e->t - us * 1000);
+	e->t = (int64_t)*base + us * 1000;
+	constraints_add(&e->own, CONSTRAINT_MONO, CONSTRAINT_CLOCK, boot)->n = us;
+}
+
+/* What the source knows of it beside its text. */
+static void
+by_meta(struct scheduler *s, struct node *e, const struct event_meta *meta)
+{
+	if (meta->boot)
+		by_boot(s, e, meta->boot, meta->mono_us);
+	if (meta->sequence) {
+		struct constraint *x = constraints_add(&e->own, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK, meta->sequence);
+
+		x->n = meta->number;
+		x->sparse = meta->sparse;
+	}
+	if (meta->gap) {
+		s->count->gaps++;
+		node_mark(e, "gap");
+	}
+}
+
+static uint64_t
+emitter_of(const struct source *s, const struct fields *fields, struct span text)
+{
+	struct span v = source_emitter(s, fields->v[FIELD_EMITTER], text);
+
+	return hash_bytes(0x65, v.p ? v.p : "", v.n);
+}
+
+/* The constraints of E: those of its block, and before them those that only it has. */
+static void
+gather_constraints(struct node *e, const struct slot *slot)
+{
+	const struct block *b = slot->block;
+	uint32_t from = b->first ? b->first[slot->index] : 0, to = b->first ? b->first[slot->index + 1] : 0;
+
+	if (e->own.n == 0) {
+		e->v = b->constraints + from;
+		e->n = to - from;
+		return;
+	}
+	for (uint32_t i = from; i < to; i++)
+		*constraints_add(&e->own, CONSTRAINT_SEND, CONSTRAINT_CLOCK, 0) = b->constraints[i];
+	e->v = e->own.v;
+	e->n = e->own.n;
+}
+
+static void
+program_order(struct scheduler *s, struct queue *q, struct node *e)
+{
+	struct node *last = q->last;
+
+	if (q->by_emitter) {
+		uint64_t *slot = idmap_put(&q->emitters, e->emitter);
+
+		last = (struct node *)(uintptr_t)*slot;
+		*slot = (uint64_t)(uintptr_t)e;
+	}
+	q->last = e;
+	if (q->fifo && last)
+		dag_wait_on(s->dag, e, last, CONSTRAINT_PROGRAM, UINT16_MAX);
+}
+
+/* The node of the record in SLOT: its key, and what is known of it without its constraints. */
+static struct node *
+node_of(struct scheduler *s, struct queue *q, struct slot *slot)
+{
+	struct node *e = dag_add(s->dag);
+	struct fields fields = { .v[0].p = NULL };
+	struct record r;
+	uint64_t boot;
+	int64_t us;
+
+	block_record(slot->block, slot->index, &r);
+	slot->node = e;
+	q->nodes++;
+	e->queue = q;
+	e->block = slot->block;
+	e->index = slot->index;
+	e->t = r.t;
+	e->res = r.res;
+	e->off = r.off;
+	e->rank = q->source->rank;
+	e->fifo = q->fifo;
+	e->inherited = r.inherited;
+	e->arrived_ms = s->clock_ms;
+	e->backlog = q->backlog;
+	if (slot->block->fields)
+		block_fields(slot->block, slot->index, &fields);
+	if (q->boots && rule_boot(&fields, &boot, &us))
+		by_boot(s, e, boot, us);
+	if (r.meta)
+		by_meta(s, e, r.meta);
+	if (q->by_emitter)
+		e->emitter = emitter_of(q->source, &fields, record_text(&r));
+	if (s->spec->explain)
+		e->line = queue_line(q, slot);
+	e->behind = s->spec->live && !e->inherited && e->t + e->res <= s->now_ns;
+	e->key = node_key(e);
+	gather_constraints(e, slot);
+	return e;
+}
+
+bool
+scheduler_admit(struct scheduler *s, struct queue *q)
+{
+	struct slot *slot = queue_next(q);
+	struct node *e;
+
+	if (!slot)
+		return false;
+	e = node_of(s, q, slot);
+	if (e->t > q->newest_ns)
+		q->newest_ns = e->t;
+	s->count->inherited += e->inherited;
+	program_order(s, q, e);
+	for (size_t i = 0; i < e->n; i++) {
+		const unsigned kind = kind_of(&e->v[i]);
+		void *state = state_of(s, kind);
+
+		if (kind_table[kind]->admit)
+			kind_table[kind]->admit(state, e, &e->v[i]);
+	}
+	dag_enter(s->dag, e);
+	return true;
+}
+
+size_t
+scheduler_bytes_held(const struct scheduler *s)
+{
+	size_t n = s->lookahead_bytes;
+
+	for (unsigned i = 0; i < s->n; i++)
+		n += s->queues[i].bytes + s->queues[i].nodes * sizeof(struct node);
+	return n;
+}
+
+bool
+scheduler_look_ahead(struct scheduler *s, int64_t ns)
+{
+	bool any = false;
+
+	if (ns < s->ahead_ns)
+		return false;
+	s->ahead_ns = INT64_MAX;
+	for (unsigned i = 0; i < s->n; i++) {
+		struct queue *q = &s->queues[i];
+
+		if (!q->window_ns)
+			continue;
+		/* How much is held is summed up only now and then. */
+		while (!q->full && q->newest_ns - q->window_ns <= ns && scheduler_admit(s, q)) {
+			any = true;
+			if ((q->n & 1023) == 0 && scheduler_bytes_held(s) > s->spec->buffer)
+				q->full = true;
+		}
+		if (!queue_is_drained(q) && q->newest_ns - q->window_ns < s->ahead_ns)
+			s->ahead_ns = q->newest_ns - q->window_ns;
+	}
+	return any;
+}
+
+bool
+scheduler_read_beyond(struct scheduler *s, int64_t ns)
+{
+	bool any = false;
+
+	if (scheduler_bytes_held(s) > s->spec->buffer)
+		return false;
+	for (unsigned i = 0; i < s->n; i++) {
+		struct queue *q = &s->queues[i];
+
+		for (int k = 0; k < AT_ONCE && !q->scanned && q->newest_ns <= ns && scheduler_admit(s, q); k++)
+			any = true;
+	}
+	return any;
+}
+
+/* --- a record goes out */
+
+bool
+scheduler_check_due(struct scheduler *s, struct node *e)
+{
+	bool again = e->judged;
+
+	e->judged = true;
+	for (size_t i = 0; i < e->n; i++) {
+		const unsigned kind = kind_of(&e->v[i]);
+
+		if (kind_table[kind]->check_due)
+			kind_table[kind]->check_due(state_of(s, kind), e, &e->v[i], again);
+	}
+	return dag_is_blocked(e);
+}
+
+static void
+show(struct scheduler *s, struct node *e)
+{
+	struct record r;
+	struct printed p = { .source = e->queue->source, .record = &r, .mark = e->mark, .why = e->reason };
+	struct fields fields;
+
+	block_record(e->block, e->index, &r);
+	r.t = e->t;
+	if (s->now_ns > e->t)
+		p.moved_ns = s->now_ns - e->t;
+	else
+		s->now_ns = e->t;
+	if (e->behind && !e->mark) {
+		s->count->behind++;
+		p.mark = "behind";
+	}
+	if (s->spec->fields && e->block->fields) {
+		block_fields(e->block, e->index, &fields);
+		p.fields = &fields;
+	}
+	s->count->records += s->spec->print(&p, s->spec->cookie);
+}
+
+/* The next record of the emitter of E does not wait for E. */
+static void
+unlink_last(struct queue *q, struct node *e)
+{
+	if (q->last == e)
+		q->last = NULL;
+	if (q->by_emitter) {
+		uint64_t *slot = idmap_find(&q->emitters, e->emitter);
+
+		if (slot && *slot == (uint64_t)(uintptr_t)e)
+			*slot = 0;
+	}
+}
+
+static void
+retire_first(struct scheduler *s, struct queue *q)
+{
+	const char *p;
+	size_t n;
+
+	/* The pieces of a record that is left out. */
+	while (q->n == 1 && queue_piece(q, &p, &n))
+		;
+	dag_retire(s->dag, queue_slot(q, 0)->node);
+	queue_drop(q);
+}
+
+void
+scheduler_print(struct scheduler *s, struct node *e)
+{
+	struct queue *q = e->queue;
+
+	show(s, e);
+	e->out = true;
+	for (size_t i = 0; i < e->n; i++) {
+		const unsigned kind = kind_of(&e->v[i]);
+
+		if (kind_table[kind]->retire)
+			kind_table[kind]->retire(state_of(s, kind), e, &e->v[i]);
+	}
+	dag_print(s->dag, e);
+	unlink_last(q, e);
+	while (q->nodes && queue_slot(q, 0)->node->out)
+		retire_first(s, q);
+	q->full = false;
+	if (q->nodes == 0)
+		scheduler_admit(s, q);
+	if (++s->turns % NOW_AND_THEN == 0)
+		index_passed(s->index, s->now_ns);
+}
+
+struct node *
+scheduler_node(size_t i, void *cookie)
+{
+	struct scheduler *s = cookie;
+
+	for (unsigned k = 0; k < s->n; k++) {
+		if (i < s->queues[k].nodes)
+			return queue_slot(&s->queues[k], i)->node;
+		i -= s->queues[k].nodes;
+	}
+	return NULL;
+}

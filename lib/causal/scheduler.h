@@ -1,0 +1,116 @@
+/*
+ * scheduler - the causal merge: by time, but no record before one that caused it.
+ *
+ * Kahn's algorithm on the records as they are read.  Records whose predecessors
+ * are all printed stand in a heap by time; a record leaves the order of time only
+ * as far as a constraint makes it necessary: it is delayed until its predecessor
+ * is printed, or advanced to its dependent's place where the two times differ by
+ * less than its resolution.
+ *
+ * A record that needs an id which no record sent waits until every other source is
+ * more than PATIENCE beyond it, or at its end, and is then printed, marked
+ * "unmatched".  A sender that turns up after all is "late".  With a prescan it is
+ * known which ids are sent, and no record waits for one that is not.
+ *
+ * The struct is open to the policies (batch, live) and the planner.
+ */
+#ifndef CAUSAL_SCHEDULER_H
+#define CAUSAL_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "causal/count.h"
+#include "causal/kind.h"
+#include "causal/queue.h"
+
+/* A record that is printed. */
+struct printed {
+	struct source *source;
+	const struct record *record;
+	const char *mark;		/* NULL for none */
+	const char *why;		/* NULL for nothing but its time */
+	int64_t moved_ns;		/* how much later than its time it stands */
+	const struct fields *fields;	/* NULL unless they were asked for */
+};
+
+struct scheduler_spec {
+	const struct rules *rules;
+	int64_t patience_ns;
+	int64_t remember_ns;		/* a need is met by a record sent that long before at most */
+	size_t buffer;			/* bytes that may be held for others, about */
+	const struct prescan *prescan;	/* NULL: one pass */
+	bool minimax;
+	bool explain;			/* count lines, and say why */
+	bool live;
+	unsigned workers;		/* threads beside the merging one */
+	size_t block;			/* bytes that are decoded at once; 0: chosen */
+	bool fields;			/* the fields of each record are wanted */
+	/* Print it, and its further pieces by source_rest(); false where it is left out. */
+	bool (*print)(const struct printed *p, void *cookie);
+	bool (*stopped)(void *cookie);	/* printing failed: there is no use in going on; or NULL */
+	void (*dropped)(const struct scheduler_dropped *d, void *cookie);	/* or NULL */
+	void (*idle)(void *cookie);	/* before it sleeps; or NULL */
+	void *cookie;
+};
+
+struct lookahead;
+
+struct scheduler {
+	const struct scheduler_spec *spec;
+	struct causal_count *count;
+	struct queue *queues;
+	unsigned n;
+	struct cursor *cursor;
+	bool **used;			/* of each queue: which rules apply */
+	struct index *index;
+	struct dag *dag;
+	struct exchange *exchange;
+	struct lookahead *lookahead;	/* of the batch policy; NULL where records are admitted instead */
+	size_t lookahead_bytes;		/* that it holds */
+	void *states[KINDS];		/* NULL before a kind is met */
+	bool series;			/* a record has had a sequence */
+	struct idmap boots;		/* when each began, by the wall clock */
+	int64_t now_ns;			/* the latest time that is printed */
+	int64_t ahead_ns;		/* windows are admitted up to this time */
+	int64_t behind_ns;		/* and behind records that wait */
+	int64_t clock_ms;		/* live */
+	unsigned turns;
+};
+
+/* V is sorted by rank; all is borrowed but what scheduler_close() frees. */
+void scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct scheduler_spec *spec,
+    struct causal_count *count);
+void scheduler_close(struct scheduler *s);
+
+/* Which rules are for a source: an array of RULES->n, to be freed; *ANY tells whether any is. */
+bool *scheduler_rules_for(const struct rules *rules, const struct source *s, bool *any);
+
+/* Does more than time and position in the file decide about any record of V? */
+bool scheduler_is_needed(struct source **v, unsigned n, const struct rules *rules);
+
+/* Admit the next record of Q; false where there is none. */
+bool scheduler_admit(struct scheduler *s, struct queue *q);
+
+/* Admit what windows ask for before the time NS is printed; true where any was. */
+bool scheduler_look_ahead(struct scheduler *s, int64_t ns);
+
+/* Admit records of all queues, some at once, up to beyond NS; false where there is nothing, or --buffer is full. */
+bool scheduler_read_beyond(struct scheduler *s, int64_t ns);
+
+/* The turn of E has come: true where it has to wait after all. */
+bool scheduler_check_due(struct scheduler *s, struct node *e);
+
+/* Print E, which is ready. */
+void scheduler_print(struct scheduler *s, struct node *e);
+
+size_t scheduler_bytes_held(const struct scheduler *s);
+
+/* Node number I of all, for searches; NULL at the end.  COOKIE is the scheduler. */
+struct node *scheduler_node(size_t i, void *cookie);
+
+/* Merge all to the end, by event time (causal/batch.c). */
+void batch_run(struct source **v, unsigned n, const struct scheduler_spec *spec, struct causal_count *count);
+
+#endif

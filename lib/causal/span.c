@@ -1,0 +1,184 @@
+/*
+ * Spans: a child's beginning stands behind its parent's, which is a message; and
+ * a span's end behind the ends of its children.
+ *
+ * Children are known by their beginnings.  The end of a span waits for those
+ * that began by the time its turn has come, or would have by their time, and
+ * have not ended.
+ */
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "causal/idmap.h"
+#include "causal/kind.h"
+
+/* A child that is open: its end, as an id; its beginning, while that is not printed, and the time of that. */
+struct span_child {
+	uint64_t end;
+	const struct node *begin;
+	int64_t t;
+	bool asked;		/* the end of its parent waits for it, or did */
+};
+
+struct span_children {
+	struct span_child *v;
+	size_t n, cap;
+};
+
+struct spans {
+	struct kind_env env;
+	struct idmap children;	/* of each span: pointers */
+	struct idmap parents;	/* by the id that a child's end sends */
+};
+
+static bool
+is_any(uint64_t id, uint64_t value, void *cookie)
+{
+	(void)id;
+	(void)cookie;
+	return value != 0;
+}
+
+static void *
+span_open(const struct kind_env *env)
+{
+	struct spans *s = xcalloc(1, sizeof *s);
+
+	s->env = *env;
+	s->children.keep = s->parents.keep = is_any;
+	return s;
+}
+
+static struct span_children *
+children_find(const struct spans *s, uint64_t span)
+{
+	const uint64_t *slot = idmap_find(&s->children, span);
+
+	return slot ? (struct span_children *)(uintptr_t)*slot : NULL;
+}
+
+static void
+child_begins(struct spans *s, const struct node *e, const struct constraint *x)
+{
+	uint64_t *slot = idmap_put(&s->children, x->id), end = (uint64_t)x->n;
+	struct span_children *c;
+
+	if (!*slot)
+		*slot = (uint64_t)(uintptr_t)xcalloc(1, sizeof *c);
+	c = (struct span_children *)(uintptr_t)*slot;
+	slot = idmap_put(&s->parents, end);
+	if (*slot)
+		return;			/* the first beginning counts */
+	*slot = x->id;
+	c->v = xgrow(c->v, c->n, &c->cap, sizeof *c->v);
+	c->v[c->n++] = (struct span_child){ end, e, e->t, false };
+}
+
+/* The beginning E of a child is printed. */
+static void
+child_began(struct spans *s, const struct node *e, const struct constraint *x)
+{
+	struct span_children *c = children_find(s, x->id);
+
+	for (size_t i = 0; c && i < c->n; i++)
+		if (c->v[i].begin == e)
+			c->v[i].begin = NULL;
+}
+
+/* The child whose end sends END is over. */
+static void
+child_ended(struct spans *s, uint64_t end)
+{
+	uint64_t *parent = idmap_find(&s->parents, end);
+	struct span_children *c;
+
+	if (!parent || !*parent)
+		return;
+	c = children_find(s, *parent);
+	*parent = 0;
+	for (size_t i = 0; c && i < c->n; i++)
+		if (c->v[i].end == end) {
+			c->v[i] = c->v[--c->n];
+			break;
+		}
+}
+
+static void
+span_ended(struct spans *s, uint64_t span)
+{
+	uint64_t *slot = idmap_find(&s->children, span);
+	struct span_children *c = slot ? (struct span_children *)(uintptr_t)*slot : NULL;
+
+	if (!c)
+		return;
+	*slot = 0;
+	free(c->v);
+	free(c);
+}
+
+static void
+span_admit(void *state, struct node *e, const struct constraint *x)
+{
+	struct spans *s = state;
+
+	if (x->what == CONSTRAINT_CHILD)
+		child_begins(s, e, x);
+	else if (x->what == CONSTRAINT_SEND)
+		exchange_send(s->env.exchange, e, x->id);
+}
+
+/* The end E of a span waits for the ends of its children. */
+static void
+span_check_due(void *state, struct node *e, const struct constraint *x, bool again)
+{
+	struct spans *s = state;
+	struct span_children *c = x->what == CONSTRAINT_END ? children_find(s, x->id) : NULL;
+
+	(void)again;
+	for (size_t i = 0; c && i < c->n; i++) {
+		struct span_child *k = &c->v[i];
+
+		if (k->asked || (k->begin && k->t > e->t))
+			continue;
+		k->asked = true;
+		exchange_need(s->env.exchange, e, k->end, CONSTRAINT_SPAN, x->rule, false);
+	}
+}
+
+static void
+span_retire(void *state, struct node *e, const struct constraint *x)
+{
+	struct spans *s = state;
+
+	if (x->what == CONSTRAINT_CHILD) {
+		child_began(s, e, x);
+	} else if (x->what == CONSTRAINT_END) {
+		span_ended(s, x->id);
+	} else {
+		child_ended(s, x->id);
+		dag_sent(s->env.dag, e, x->id);
+	}
+}
+
+static void
+span_release(void *state)
+{
+	struct spans *s = state;
+
+	for (size_t i = 0; i < s->children.cap; i++) {
+		struct span_children *c = (struct span_children *)(uintptr_t)s->children.v[i].value;
+
+		if (s->children.v[i].id && c) {
+			free(c->v);
+			free(c);
+		}
+	}
+	idmap_release(&s->children);
+	idmap_release(&s->parents);
+	free(s);
+}
+
+const struct kind span_kind = {
+	.name = "span", .open = span_open, .admit = span_admit, .check_due = span_check_due, .retire = span_retire,
+	.release = span_release,
+};
