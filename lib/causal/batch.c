@@ -33,19 +33,20 @@ look_behind(struct scheduler *s, int64_t ns)
 }
 
 /*
- * Did E, the first blocked node, wait for long enough, with TOP about to be
- * printed?  With a lookahead it is known at once what is not sent within patience.
+ * Did E, the first blocked node, wait for long enough, with a record of the key TOP
+ * about to be printed?  With a lookahead it is known at once what is not sent within
+ * patience.
  */
 static bool
-is_expired(const struct scheduler *s, const struct node *e, const struct node *top)
+is_expired(const struct scheduler *s, const struct node *e, const struct sort_key *top)
 {
 	int64_t at = dag_first_blocked_at(s->dag);
 
 	if (!top)
 		return true;
 	if (s->lookahead)
-		return at > e->t ? at < top->key.t : node_key_before(&e->key, &top->key);
-	return !s->spec->prescan && top->key.t > e->t + s->spec->patience_ns;
+		return at > e->t ? at < top->t : node_key_before(&e->key, top);
+	return !s->spec->prescan && top->t > e->t + s->spec->patience_ns;
 }
 
 /* E waits for an absent id and has waited long enough, or no record can be printed (IDLE). */
@@ -69,25 +70,60 @@ expire(struct scheduler *s, struct node *e, bool idle)
 	}
 }
 
-/* The next record to print; NULL at the end. */
-static struct node *
-choose(struct scheduler *s)
+/* What comes next by key: TOP, which is ready, or a head in the lane where TOP is NULL.  false for nothing. */
+static bool
+find_first(struct scheduler *s, struct sort_key *key, struct node **top)
+{
+	bool any = lane_first(&s->lane, key);
+
+	*top = dag_first(s->dag);
+	if (*top && any && !node_key_before(&(*top)->key, key))
+		*top = NULL;
+	if (*top)
+		*key = (*top)->key;
+	return any || *top;
+}
+
+/* The head that is first in the lane is due. */
+static bool
+pass_lane(struct scheduler *s)
+{
+	struct queue *q = &s->queues[tree_first(&s->lane.tree)];
+
+	if (!lane_is_met(&s->lane, q)) {
+		scheduler_admit(s, q);
+		return false;
+	}
+	scheduler_print_head(s, q);
+	return true;
+}
+
+/* Print the next record; false at the end. */
+static bool
+print_next(struct scheduler *s)
 {
 	for (;;) {
-		struct node *top = dag_first(s->dag), *blocked = dag_first_blocked(s->dag);
+		struct sort_key key;
+		struct node *top, *blocked = dag_first_blocked(s->dag);
+		bool any = find_first(s, &key, &top);
 
-		if (cycle_break_suspect(s->dag, top) || (top && (s->series || (blocked && s->spec->prescan)) &&
-		    look_behind(s, top->key.t)))
+		if (cycle_break_suspect(s->dag, any ? &key : NULL) ||
+		    (any && (s->series || (blocked && s->spec->prescan)) && look_behind(s, key.t)))
 			continue;
 		/* First what waited too long: behind it nothing is read for the sake of a later record. */
-		if (blocked && is_expired(s, blocked, top))
-			expire(s, blocked, !top);
-		else if (top && scheduler_look_ahead(s, top->key.t))
+		if (blocked && is_expired(s, blocked, any ? &key : NULL)) {
+			expire(s, blocked, !any);
+		} else if (any && scheduler_look_ahead(s, key.t)) {
 			continue;
-		else if (top && !scheduler_check_due(s, top))
-			return top;
-		else if (!top && !cycle_break(s->dag, scheduler_node, s))
-			return NULL;
+		} else if (any && !top) {
+			if (pass_lane(s))
+				return true;
+		} else if (any && !scheduler_check_due(s, top)) {
+			scheduler_print(s, top);
+			return true;
+		} else if (!any && !cycle_break(s->dag, scheduler_node, s)) {
+			return false;
+		}
 	}
 }
 
@@ -95,16 +131,15 @@ void
 batch_run(struct source **v, unsigned n, const struct scheduler_spec *spec, struct causal_count *count)
 {
 	struct scheduler s;
-	struct node *e;
 
 	scheduler_open(&s, v, n, spec, count);
 	s.lookahead = lookahead_new(&s);
 	for (unsigned i = 0; i < n; i++)
-		scheduler_admit(&s, &s.queues[i]);
+		scheduler_begin(&s, &s.queues[i]);
 	if (spec->minimax)
 		planner_run(&s);
-	while ((!spec->stopped || !spec->stopped(spec->cookie)) && (e = choose(&s)))
-		scheduler_print(&s, e);
+	while ((!spec->stopped || !spec->stopped(spec->cookie)) && print_next(&s))
+		;
 	lookahead_free(s.lookahead);
 	scheduler_close(&s);
 }

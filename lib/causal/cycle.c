@@ -119,13 +119,13 @@ cycle_break(struct dag *g, struct node *(*next)(size_t i, void *cookie), void *c
 	return false;
 }
 
-/* The next node to search from, if a search is due before TOP is printed. */
+/* The next node to search from, if a search is due before a record with the key TOP is printed. */
 static struct node *
-next_suspect(struct dag *g, const struct node *top, bool *now)
+next_suspect(struct dag *g, const struct sort_key *top, bool *now)
 {
 	struct blocked_heap *h = &g->suspects;
 
-	while (h->n && (!top || h->v[1].t <= top->key.t)) {
+	while (h->n && (!top || h->v[1].t <= top->t)) {
 		struct blocked x = h->v[1];
 
 		heap_blocked_pop(h);
@@ -137,7 +137,7 @@ next_suspect(struct dag *g, const struct node *top, bool *now)
 }
 
 bool
-cycle_break_suspect(struct dag *g, const struct node *top)
+cycle_break_suspect(struct dag *g, const struct sort_key *top)
 {
 	struct node *e;
 	bool now;

@@ -17,8 +17,8 @@ struct dependency;
  */
 bool cycle_break(struct dag *g, struct node *(*next)(size_t i, void *cookie), void *cookie);
 
-/* The same for a cycle that may have been closed since, before the node TOP is printed (NULL: none is ready). */
-bool cycle_break_suspect(struct dag *g, const struct node *top);
+/* The same for a cycle that may have been closed since, before a record with the key TOP is printed (NULL: none can be). */
+bool cycle_break_suspect(struct dag *g, const struct sort_key *top);
 
 /* Of two dependencies the one to drop. */
 struct dependency *cycle_weaker(struct dependency *a, struct dependency *b);

@@ -193,6 +193,12 @@ dag_wait_on(struct dag *g, struct node *e, struct node *before, enum constraint_
 	resolve(g, dependency_new(g, e, 0, class, rule), before);
 }
 
+const struct index_entry *
+dag_entry(const struct dag *g, uint64_t id)
+{
+	return index_find(g->index, id);
+}
+
 bool
 dag_is_sent(struct dag *g, const struct node *e, uint64_t id)
 {

@@ -85,6 +85,9 @@ void dag_sent(struct dag *g, struct node *e, uint64_t id);
 /* The nodes that wait for ID wait for it no longer. */
 void dag_waive(struct dag *g, uint64_t id);
 
+/* What the index has of ID; NULL for nothing. */
+const struct index_entry *dag_entry(const struct dag *g, uint64_t id);
+
 /* Is ID sent by a record that is printed and remembered, as E asks? */
 bool dag_is_sent(struct dag *g, const struct node *e, uint64_t id);
 

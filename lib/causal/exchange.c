@@ -10,6 +10,8 @@ struct exchange {
 	const struct prescan *prescan;
 	struct causal_count *count;
 	bool live;
+	void (*admit)(struct queue *q, void *cookie);
+	void *cookie;
 	struct idmap lost;		/* ids, and how many needs of each were given up */
 };
 
@@ -47,10 +49,28 @@ exchange_late(struct exchange *x, struct node *e)
 }
 
 void
+exchange_on_head(struct exchange *x, void (*admit)(struct queue *q, void *cookie), void *cookie)
+{
+	x->admit = admit;
+	x->cookie = cookie;
+}
+
+/* If a record in the fast lane sends ID, it becomes a node. */
+static void
+leave_lane(struct exchange *x, uint64_t id)
+{
+	const struct index_entry *e = x->admit ? dag_entry(x->dag, id) : NULL;
+
+	if (e && e->state == INDEX_HEAD)
+		x->admit(e->queue, x->cookie);
+}
+
+void
 exchange_send(struct exchange *x, struct node *e, uint64_t id)
 {
 	uint64_t *lost;
 
+	leave_lane(x, id);
 	if (!dag_send(x->dag, e, id) || x->lost.n == 0)
 		return;
 	lost = idmap_find(&x->lost, id);
@@ -69,6 +89,7 @@ exchange_need(struct exchange *x, struct node *e, uint64_t id, enum constraint_c
 		node_mark(e, "unmatched");
 		return;
 	}
+	leave_lane(x, id);
 	dag_wait_on_id(x->dag, e, id, class, rule, quiet);
 }
 
@@ -99,7 +120,7 @@ exchange_give_up(struct exchange *x, struct node *e, const char *mark)
 bool
 exchange_is_lost(const struct exchange *x, uint64_t id)
 {
-	const uint64_t *lost = idmap_find(&x->lost, id);
+	const uint64_t *lost = x->lost.n ? idmap_find(&x->lost, id) : NULL;
 
 	return lost && *lost;
 }

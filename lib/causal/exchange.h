@@ -15,10 +15,14 @@
 
 struct exchange;
 struct prescan;
+struct queue;
 
 /* All are borrowed; PRESCAN is NULL for one pass.  LIVE: what is missing may still come. */
 struct exchange *exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live);
 void exchange_free(struct exchange *x);
+
+/* The record at the head of a queue in the fast lane has to be a node: ADMIT makes it one. */
+void exchange_on_head(struct exchange *x, void (*admit)(struct queue *q, void *cookie), void *cookie);
 
 /* E sends ID. */
 void exchange_send(struct exchange *x, struct node *e, uint64_t id);

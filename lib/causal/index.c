@@ -147,8 +147,7 @@ index_is_forgotten(const struct index *x, uint64_t id)
 void
 index_passed(struct index *x, int64_t ns)
 {
-	if (x->remember_ns != INT64_MAX && ns > INT64_MIN / 2)
-		x->limit_ns = ns - x->remember_ns;
+	x->limit_ns = ns;
 }
 
 void

@@ -4,6 +4,7 @@
  * An entry has one of these states:
  *
  *	INDEX_SENT	the record is printed: its source, position and time
+ *	INDEX_HEAD	the record at the head of QUEUE in the fast lane (causal/lane) sends it
  *	INDEX_ADMITTED	NODE is admitted and not printed
  *	INDEX_WANTED	no record sent it yet; FIRST is the first dependency that waits
  *
@@ -23,12 +24,14 @@
 
 struct node;
 struct dependency;
+struct queue;
 
-enum index_state { INDEX_NONE, INDEX_SENT, INDEX_ADMITTED, INDEX_WANTED };
+enum index_state { INDEX_NONE, INDEX_SENT, INDEX_HEAD, INDEX_ADMITTED, INDEX_WANTED };
 
 struct index_entry {
 	uint64_t id;			/* 0: free */
 	union {
+		struct queue *queue;		/* INDEX_HEAD */
 		struct node *node;		/* INDEX_ADMITTED */
 		struct dependency *first;	/* INDEX_WANTED */
 		int64_t where;			/* INDEX_SENT: line of the source, or its offset */
@@ -62,7 +65,7 @@ void index_forget(struct index *x, struct index_entry *e);
 /* Was ID sent and forgotten?  Wrong for few ids, see base/bloom.h. */
 bool index_is_forgotten(const struct index *x, uint64_t id);
 
-/* No record before the time NS will ask for what was sent REMEMBER_NS before it. */
+/* What was sent before the time NS need not be remembered. */
 void index_passed(struct index *x, int64_t ns);
 
 /* Entries of ids that KEEP names are never forgotten. */

@@ -104,7 +104,7 @@ look(struct lookahead *l, struct queue *q, int64_t ns)
 
 	if (q->seen_ns > ns || !q->rules)
 		return false;
-	for (int k = 0; k < AT_ONCE && q->seen_ns <= ns && queue_fetch(q); k++) {
+	for (int k = 0; k < AT_ONCE && q->seen_ns <= ns && scheduler_fetch(l->scheduler, q); k++) {
 		remember(l, q, queue_slot(q, q->n - 1));
 		any = true;
 	}

@@ -1,12 +1,402 @@
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/xalloc.h"
 #include "causal/idmap.h"
+#include "causal/idset.h"
 #include "causal/prescan.h"
+#include "causal/skew.h"
+#include "causal/tree.h"
+#include "record/cursor.h"
+
+#define FOR_EVER	(INT64_MAX / 8)
+
+enum {
+	PAIRS_MAX = 1 << 18,	/* needs whose times are kept for the sake of the clocks */
+	SAMPLE = 4 << 14,	/* records that are a sample */
+	MESSAGES_MIN = 16,	/* in it, for an estimate: one alone may be odd */
+	VIEW = 64 << 10,	/* read at once of each source */
+	NEAR = 64 << 10,	/* near enough to a time */
+};
+
+/* What is kept of an id that was sent or needed: in a value of idmap, time to a microsecond. */
+enum { RANKS = 255, TIMED = 2, SENT = 1, RANK_SHIFT = 2, TIME_SHIFT = 10 };
+
+_Static_assert((int)SKEW_CLOCKS_MAX <= (int)RANKS, "a value tells the clocks apart");
 
 struct prescan {
-	struct idmap unsent;
+	struct idset needed;	/* not sent in the window before */
+	struct idset found;	/* of these, the ids that are sent all the same */
+	int64_t window_ns;
+	bool forgot;		/* some that are needed may have been sent, long before */
+
+	/* While the sources are read. */
+	const struct prescan_spec *spec;
+	struct source **v;
+	unsigned n;
+	struct idmap sent;
+	struct skew *skew;	/* NULL: nothing is to be known of clocks */
+	struct idmap pairs;	/* when those of NEEDED were first needed */
+	int64_t newest_ns;
 };
+
+static uint64_t
+value_of(unsigned rank, int64_t t, bool timed)
+{
+	return (uint64_t)(t < 0 ? 0 : t / 1000) << TIME_SHIFT | (uint64_t)(rank & RANKS) << RANK_SHIFT |
+	    (timed ? TIMED : 0) | SENT;
+}
+
+static unsigned
+rank_of(uint64_t value)
+{
+	return (unsigned)(value >> RANK_SHIFT) & RANKS;
+}
+
+static int64_t
+time_of(uint64_t value)
+{
+	return (int64_t)(value >> TIME_SHIFT) * 1000;
+}
+
+static bool
+keep_sent(uint64_t id, uint64_t value, void *cookie)
+{
+	struct prescan *p = cookie;
+
+	(void)id;
+	if (time_of(value) >= p->newest_ns - p->window_ns)
+		return true;
+	p->forgot = true;
+	return false;
+}
+
+/* A record that is read. */
+struct read {
+	const struct block *b;
+	size_t k;
+	unsigned rank;
+};
+
+static bool
+is_timed(const struct read *r)
+{
+	return !(r->b->v[r->k].flags & RECORD_INHERITED);
+}
+
+static void
+note_send(struct prescan *p, const struct read *r, uint64_t id, bool timed)
+{
+	const int64_t t = r->b->v[r->k].t;
+	const uint64_t *first;
+
+	*idmap_put(&p->sent, id) = value_of(r->rank, t, timed);
+	if (p->needed.n == p->found.n || !idset_has(&p->needed, id) || !idset_add(&p->found, id) || !p->skew || !timed)
+		return;
+	first = idmap_find(&p->pairs, id);
+	if (first)
+		skew_add(p->skew, r->rank, rank_of(*first), t, time_of(*first), 1000);
+}
+
+static void
+note_need(struct prescan *p, const struct read *r, uint64_t id)
+{
+	const int64_t t = r->b->v[r->k].t;
+	const uint64_t *sent = idmap_find(&p->sent, id);
+
+	if (!sent || p->newest_ns - time_of(*sent) > p->window_ns) {
+		if (idset_add(&p->needed, id) && p->skew && p->pairs.n < PAIRS_MAX && is_timed(r))
+			*idmap_put(&p->pairs, id) = value_of(r->rank, t, true);
+	} else if (p->skew && (*sent & TIMED) && is_timed(r)) {
+		skew_add(p->skew, rank_of(*sent), r->rank, time_of(*sent), t, block_resolution(r->b, r->k));
+	}
+}
+
+static void
+note_constraint(struct prescan *p, const struct read *r, const struct constraint *x)
+{
+	switch ((enum constraint_kind)x->what) {
+	case CONSTRAINT_SEND:
+		note_send(p, r, x->id, is_timed(r));
+		break;
+	case CONSTRAINT_CLOCK_SET:
+		note_send(p, r, rule_tick_id(x->id, x->n), false);
+		break;
+	case CONSTRAINT_SEQUENCE:
+		if (x->sparse)
+			break;		/* other journals have the other numbers */
+		note_send(p, r, rule_tick_id(x->id, x->n), false);
+		if (x->n > 0)
+			note_need(p, r, rule_tick_id(x->id, x->n - 1));
+		break;
+	case CONSTRAINT_NEED:
+		note_need(p, r, x->id);
+		break;
+	case CONSTRAINT_CHILD:		/* so that it is known whether it ends */
+		note_need(p, r, (uint64_t)x->n);
+		break;
+	case CONSTRAINT_CLOCK_NEED:
+		note_need(p, r, rule_tick_id(x->id, x->n));
+		break;
+	default:
+		break;
+	}
+}
+
+/* The constraints of R that count: without the format's clocks where these do not. */
+static void
+note_record(struct prescan *p, const struct read *r, bool clocks)
+{
+	const struct block *b = r->b;
+
+	if (b->v[r->k].t > p->newest_ns)
+		p->newest_ns = b->v[r->k].t;
+	for (uint32_t i = b->first ? b->first[r->k] : 0; b->first && i < b->first[r->k + 1]; i++)
+		if (clocks || b->constraints[i].rule != UINT16_MAX)
+			note_constraint(p, r, &b->constraints[i]);
+}
+
+static struct cursor *
+open_cursor(const struct prescan *p)
+{
+	const struct cursor_spec c = { .workers = p->spec->workers, .block = p->spec->block, .rules = p->spec->rules,
+	    .used = p->spec->used };
+
+	return cursor_open(p->v, p->n, &c);
+}
+
+/* Read all as if they were merged by time, MOST records at most. */
+static void
+read_by_time(struct prescan *p, size_t most)
+{
+	struct cursor *c = open_cursor(p);
+	struct read *heads = xcalloc(p->n + 1, sizeof *heads);
+	struct tree tree;
+	unsigned i = 0;
+
+	p->newest_ns = INT64_MIN / 2;
+	p->sent = (struct idmap){ .keep = keep_sent, .cookie = p };
+	tree_init(&tree, p->n ? p->n : 1);
+	for (i = 0; i < p->n; i++) {
+		heads[i].rank = p->v[i]->rank;
+		if (cursor_peek(c, i, &heads[i].b, &heads[i].k) == 1)
+			tree_set(&tree, i, heads[i].b->v[heads[i].k].t);
+	}
+	for (size_t done = 0; done < most && tree.key[i = tree_first(&tree)] != TREE_NONE; done++) {
+		struct read *r = &heads[i];
+
+		note_record(p, r, p->spec->clocks[i]);
+		cursor_advance(c, i);
+		if (cursor_peek(c, i, &r->b, &r->k) == 1)
+			tree_set(&tree, i, r->b->v[r->k].t);
+		else
+			tree_set(&tree, i, TREE_NONE);
+	}
+	tree_release(&tree);
+	free(heads);
+	cursor_close(c);
+	idmap_release(&p->sent);
+}
+
+static void
+rewind_all(const struct prescan *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		source_rewind(p->v[i]);
+}
+
+/* Of the ids that are needed, were some sent so long before that they had been forgotten? */
+static void
+search_all(struct prescan *p)
+{
+	struct cursor *c = open_cursor(p);
+	const struct block *b;
+	size_t k;
+
+	for (unsigned i = 0; i < p->n; i++)
+		for (; cursor_peek(c, i, &b, &k) == 1; cursor_advance(c, i))
+			for (uint32_t j = b->first ? b->first[k] : 0; b->first && j < b->first[k + 1]; j++) {
+				const struct constraint *x = &b->constraints[j];
+				bool counts = x->what == CONSTRAINT_CLOCK_SET || (x->what == CONSTRAINT_SEQUENCE && !x->sparse);
+				uint64_t id = counts ? rule_tick_id(x->id, x->n) : x->id;
+
+				if ((x->what == CONSTRAINT_SEND || (counts && p->spec->clocks[i])) && idset_has(&p->needed, id))
+					idset_add(&p->found, id);
+			}
+	cursor_close(c);
+	rewind_all(p);
+}
+
+/* What is learned of the clocks; true where any is wrong. */
+static bool
+estimate(struct prescan *p, int64_t *offsets)
+{
+	bool wrong = false;
+
+	skew_estimate(p->skew, offsets);
+	skew_free(p->skew);
+	p->skew = NULL;
+	idmap_release(&p->pairs);
+	for (unsigned i = 0; i < p->n; i++)
+		wrong |= offsets[i] != 0;
+	return wrong;
+}
+
+static void
+shift(const struct prescan *p, const int64_t *offsets, int sign)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		p->v[i]->offset_ns += sign * offsets[i];
+}
+
+static void
+read_again(struct prescan *p, const int64_t *offsets)
+{
+	idset_release(&p->needed);
+	idset_release(&p->found);
+	p->forgot = false;
+	shift(p, offsets, 1);
+	read_by_time(p, SIZE_MAX);
+	rewind_all(p);
+	shift(p, offsets, -1);
+}
+
+/* The ids that are needed and not found are told apart. */
+static void
+settle(struct prescan *p)
+{
+	struct idset unsent = { NULL, 0, 0 };
+
+	for (size_t i = 0; i < p->needed.cap; i++)
+		if (p->needed.v[i] && !idset_has(&p->found, p->needed.v[i]))
+			idset_add(&unsent, p->needed.v[i]);
+	idset_release(&p->needed);
+	p->needed = unsent;
+}
+
+struct prescan *
+prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets)
+{
+	struct prescan *p = xcalloc(1, sizeof *p);
+
+	*p = (struct prescan){ .v = v, .n = n, .spec = spec, .window_ns = spec->window_ns > 0 ? spec->window_ns : 1 };
+	/* A clock of its own moves a record to where nothing is known of here. */
+	for (unsigned i = 0; i < n; i++)
+		if (spec->clocks[i])
+			p->window_ns = FOR_EVER;
+	p->skew = offsets ? skew_new(n) : NULL;
+	read_by_time(p, SIZE_MAX);
+	rewind_all(p);
+	if (p->skew && estimate(p, offsets))
+		read_again(p, offsets);
+	if (p->forgot && p->needed.n > p->found.n)
+		search_all(p);
+	settle(p);
+	p->spec = NULL;
+	return p;
+}
+
+void
+prescan_free(struct prescan *p)
+{
+	if (!p)
+		return;
+	idset_release(&p->needed);
+	idset_release(&p->found);
+	free(p);
+}
 
 bool
 prescan_is_unsent(const struct prescan *p, uint64_t id)
 {
-	return idmap_find(&p->unsent, id) != NULL;
+	return idset_has(&p->needed, id);
+}
+
+bool
+prescan_is_early(const struct prescan *p, uint64_t id)
+{
+	return idset_has(&p->found, id);
+}
+
+int64_t
+prescan_window(const struct prescan *p)
+{
+	return p->window_ns;
+}
+
+/* Where the first record of V at T or later is, if its times rise. */
+static int64_t
+find_time(struct source *v, int64_t size, int64_t t)
+{
+	int64_t lo = 0, hi = size, off, ns;
+
+	while (hi - lo > NEAR) {
+		int64_t mid = lo + (hi - lo) / 2;
+
+		if (source_probe(v, mid, &off, &ns) && ns < t)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return source_probe(v, lo, &off, &ns) ? off : 0;
+}
+
+/* Views of those of V that can be read twice, from when all of them had begun; OF are their numbers in V. */
+static unsigned
+open_views(struct source **v, unsigned n, struct source **views, unsigned *of)
+{
+	int64_t off, ns, begun = INT64_MIN;
+	unsigned k = 0;
+	struct stat st;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!v[i]->seekable)
+			continue;
+		of[k] = i;
+		views[k] = source_view(v[i], 0, INT64_MAX, VIEW);
+		if (v[i]->cut == CUT_TIMED && source_probe(views[k], 0, &off, &ns) && ns > begun)
+			begun = ns;
+		k++;
+	}
+	for (unsigned i = 0; i < k; i++) {
+		off = 0;
+		if (views[i]->cut == CUT_TIMED && stat(views[i]->location, &st) == 0)
+			off = find_time(views[i], st.st_size, begun);
+		source_range(views[i], off, INT64_MAX);
+	}
+	return k;
+}
+
+void
+prescan_sample(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets)
+{
+	struct source **views = xcalloc(n + 1, sizeof *views);
+	unsigned *of = xcalloc(n + 1, sizeof *of), k = open_views(v, n, views, of);
+	bool **used = xcalloc(n + 1, sizeof *used), *clocks = xcalloc(n + 1, sizeof *clocks);
+	struct prescan_spec part = *spec;
+	struct prescan p = { .spec = &part, .v = views, .n = k, .window_ns = FOR_EVER };
+
+	for (unsigned i = 0; i < k; i++) {
+		used[i] = spec->used[of[i]];
+		clocks[i] = spec->clocks[of[i]];
+	}
+	part.used = used;
+	part.clocks = clocks;
+	part.workers = 0;
+	p.skew = skew_new(n);
+	if (p.skew && k > 1) {
+		read_by_time(&p, SAMPLE);
+		if (skew_messages(p.skew) >= MESSAGES_MIN)
+			skew_estimate(p.skew, offsets);
+	}
+	for (unsigned i = 0; i < k; i++)
+		source_close(views[i], NULL);
+	skew_free(p.skew);
+	idmap_release(&p.pairs);
+	idset_release(&p.needed);
+	idset_release(&p.found);
+	free(views);
+	free(of);
+	free(used);
+	free(clocks);
 }

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/xalloc.h"
+#include "causal/prescan.h"
 #include "causal/reason.h"
 #include "causal/scheduler.h"
 
@@ -95,6 +96,12 @@ choose_window(struct scheduler *s, struct queue *q)
 		q->window_ns = QUEUE_FAR_NS;
 }
 
+bool
+scheduler_has_clocks(const struct source *s)
+{
+	return has_clocks(s);
+}
+
 static void
 queue_setup(struct scheduler *s, unsigned i, struct source *src)
 {
@@ -106,6 +113,7 @@ queue_setup(struct scheduler *s, unsigned i, struct source *src)
 	q->boots = finds(src->fmt, FIELD_BOOT) || src->fmt->where == WHERE_EXPORT;
 	q->by_emitter = has_emitters(src);
 	choose_window(s, q);
+	q->lane = q->fifo && !q->window_ns && !q->clocks && !q->by_emitter && !s->spec->live;
 }
 
 /* --- what the graph reports */
@@ -141,6 +149,19 @@ tell_waits(struct node *e, void *cookie)
 		s->behind_ns = e->queue->newest_ns;
 }
 
+static bool
+is_early(uint64_t id, void *cookie)
+{
+	return prescan_is_early(cookie, id);
+}
+
+/* Another record has to do with what the head of Q sends. */
+static void
+admit_head(struct queue *q, void *cookie)
+{
+	scheduler_admit(cookie, q);
+}
+
 void
 scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct scheduler_spec *spec,
     struct causal_count *count)
@@ -154,6 +175,8 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
 	    .behind_ns = INT64_MIN };
 	s->index = index_new(spec->prescan ? INT64_MAX : spec->remember_ns);
+	if (spec->prescan)
+		index_keep(s->index, is_early, (void *)(uintptr_t)spec->prescan);
 	s->dag = dag_new(s->index, &cb, !spec->minimax, spec->live);
 	s->exchange = exchange_new(s->dag, spec->prescan, count, spec->live);
 	s->queues = xcalloc(n + 1, sizeof *s->queues);
@@ -166,6 +189,8 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	s->cursor = cursor_open(v, n, &c);
 	for (unsigned i = 0; i < n; i++)
 		queue_setup(s, i, v[i]);
+	lane_init(&s->lane, s->queues, n, s->index, s->exchange, spec->explain);
+	exchange_on_head(s->exchange, admit_head, s);
 }
 
 void
@@ -181,6 +206,7 @@ scheduler_close(struct scheduler *s)
 	for (unsigned k = 0; k < KINDS; k++)
 		if (s->states[k])
 			kind_table[k]->release(s->states[k]);
+	lane_release(&s->lane);
 	idmap_release(&s->boots);
 	exchange_free(s->exchange);
 	dag_free(s->dag);
@@ -250,8 +276,11 @@ gather_constraints(struct node *e, const struct slot *slot)
 	const struct block *b = slot->block;
 	uint32_t from = b->first ? b->first[slot->index] : 0, to = b->first ? b->first[slot->index + 1] : 0;
 
+	/* The format's clocks come last. */
+	while (!e->queue->clocks && to > from && b->constraints[to - 1].rule == UINT16_MAX)
+		to--;
 	if (e->own.n == 0) {
-		e->v = b->constraints + from;
+		e->v = to > from ? b->constraints + from : NULL;
 		e->n = to - from;
 		return;
 	}
@@ -320,9 +349,12 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 bool
 scheduler_admit(struct scheduler *s, struct queue *q)
 {
-	struct slot *slot = queue_next(q);
+	struct slot *slot;
 	struct node *e;
 
+	if (q->lane)
+		lane_leave(&s->lane, q);
+	slot = queue_next(q);
 	if (!slot)
 		return false;
 	e = node_of(s, q, slot);
@@ -339,6 +371,25 @@ scheduler_admit(struct scheduler *s, struct queue *q)
 	}
 	dag_enter(s->dag, e);
 	return true;
+}
+
+void
+scheduler_begin(struct scheduler *s, struct queue *q)
+{
+	if (!q->lane || !lane_enter(&s->lane, q))
+		scheduler_admit(s, q);
+}
+
+int
+scheduler_fetch(struct scheduler *s, struct queue *q)
+{
+	struct lane_head *h = &s->lane.heads[q->number];
+	bool is_head = q->n == 0 && h->block;
+	int r = queue_fetch(q);
+
+	if (r == 1 && is_head)
+		h->queued = true;
+	return r;
 }
 
 size_t
@@ -407,6 +458,21 @@ scheduler_check_due(struct scheduler *s, struct node *e)
 			kind_table[kind]->check_due(state_of(s, kind), e, &e->v[i], again);
 	}
 	return dag_is_blocked(e);
+}
+
+/* Forget what was sent so long ago that no record asks for it. */
+static void
+forget_old(struct scheduler *s)
+{
+	const struct prescan *p = s->spec->prescan;
+	int64_t behind = s->now_ns;
+
+	/* What is known to be sent when it is needed is remembered until all have been read that may need it. */
+	for (unsigned i = 0; p && i < s->n; i++)
+		if (!s->queues[i].ended && s->queues[i].newest_ns < behind)
+			behind = s->queues[i].newest_ns;
+	if (behind > -QUEUE_FAR_NS)
+		index_passed(s->index, behind - (p ? prescan_window(p) : s->spec->remember_ns));
 }
 
 static void
@@ -479,9 +545,35 @@ scheduler_print(struct scheduler *s, struct node *e)
 		retire_first(s, q);
 	q->full = false;
 	if (q->nodes == 0)
-		scheduler_admit(s, q);
+		scheduler_begin(s, q);
 	if (++s->turns % NOW_AND_THEN == 0)
-		index_passed(s->index, s->now_ns);
+		forget_old(s);
+}
+
+void
+scheduler_print_head(struct scheduler *s, struct queue *q)
+{
+	const struct lane_head *h = &s->lane.heads[q->number];
+	const struct block *b = h->block;
+	struct record r;
+	struct printed p = { .source = q->source, .record = &r };
+	struct fields fields;
+
+	block_record(b, h->index, &r);
+	if (s->now_ns > r.t)
+		p.moved_ns = s->now_ns - r.t;
+	else
+		s->now_ns = r.t;
+	if (s->spec->fields && b->fields) {
+		block_fields(b, h->index, &fields);
+		p.fields = &fields;
+	}
+	s->count->inherited += r.inherited;
+	s->count->records += s->spec->print(&p, s->spec->cookie);
+	lane_pass(&s->lane, q);
+	scheduler_begin(s, q);
+	if (++s->turns % NOW_AND_THEN == 0)
+		forget_old(s);
 }
 
 struct node *

@@ -23,6 +23,7 @@
 
 #include "causal/count.h"
 #include "causal/kind.h"
+#include "causal/lane.h"
 #include "causal/queue.h"
 
 /* A record that is printed. */
@@ -67,6 +68,7 @@ struct scheduler {
 	struct index *index;
 	struct dag *dag;
 	struct exchange *exchange;
+	struct lane lane;
 	struct lookahead *lookahead;	/* of the batch policy; NULL where records are admitted instead */
 	size_t lookahead_bytes;		/* that it holds */
 	void *states[KINDS];		/* NULL before a kind is met */
@@ -87,6 +89,9 @@ void scheduler_close(struct scheduler *s);
 /* Which rules are for a source: an array of RULES->n, to be freed; *ANY tells whether any is. */
 bool *scheduler_rules_for(const struct rules *rules, const struct source *s, bool *any);
 
+/* Do the clocks or sequences of its format count? */
+bool scheduler_has_clocks(const struct source *s);
+
 /* Does more than time and position in the file decide about any record of V? */
 bool scheduler_is_needed(struct source **v, unsigned n, const struct rules *rules);
 
@@ -101,6 +106,15 @@ bool scheduler_read_beyond(struct scheduler *s, int64_t ns);
 
 /* The turn of E has come: true where it has to wait after all. */
 bool scheduler_check_due(struct scheduler *s, struct node *e);
+
+/* The next record of Q enters the lane, or is admitted. */
+void scheduler_begin(struct scheduler *s, struct queue *q);
+
+/* As queue_fetch(), also where the head of Q is in the lane. */
+int scheduler_fetch(struct scheduler *s, struct queue *q);
+
+/* Print the head of Q, which is in the lane and needs nothing. */
+void scheduler_print_head(struct scheduler *s, struct queue *q);
 
 /* Print E, which is ready. */
 void scheduler_print(struct scheduler *s, struct node *e);

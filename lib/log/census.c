@@ -5,10 +5,10 @@
 #include "base/xalloc.h"
 #include "log/census.h"
 #include "record/matcher.h"
-#include "log/idset.h"
+#include "causal/idset.h"
 #include "log/merge.h"
 #include "log/node.h"
-#include "log/skew.h"
+#include "causal/skew.h"
 
 #define FOR_EVER	(INT64_MAX / 8)
 

@@ -16,7 +16,7 @@
 #include "base/bloom.h"
 #include "log/ids.h"
 #include "record/rule.h"
-#include "log/skew.h"
+#include "causal/skew.h"
 
 /* The value of an id that was sent; LEDGER_TIMED: by a message whose time is its own. */
 enum { LEDGER_SENT = 1, LEDGER_TIMED = 2 };

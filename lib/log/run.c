@@ -1,8 +1,8 @@
 #include <sched.h>
 
 #include "base/xalloc.h"
+#include "causal/prescan.h"
 #include "causal/scheduler.h"
-#include "log/census.h"
 #include "log/run.h"
 #include "log/merge.h"
 
@@ -16,28 +16,6 @@ threads(void)
 	int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
 
 	return n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
-}
-
-static void
-give_offsets(const struct run *run, struct sources *all, const int64_t *offsets)
-{
-	for (unsigned i = 0; i < all->n; i++) {
-		all->v[i]->offset_ns += offsets[i];
-		if (offsets[i])
-			run->offset(all->v[i], offsets[i]);
-	}
-}
-
-/* Learn from reading all. */
-static struct census *
-take_census(const struct run *run, struct sources *all)
-{
-	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
-	struct census *c = census_run(all->v, all->n, &run->rules, threads(), run->patience_ms * 1000000,
-	    run->estimate ? offsets : NULL);
-
-	give_offsets(run, all, offsets);
-	return c;
 }
 
 void
@@ -78,36 +56,61 @@ has_failed(void *cookie)
 }
 
 static void
+give_offsets(const struct run *run, struct sources *all, const int64_t *offsets)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		all->v[i]->offset_ns += offsets[i];
+		if (offsets[i])
+			run->offset(all->v[i], offsets[i]);
+	}
+}
+
+/* What is known from reading all before (--exact), or of the clocks from a part: NULL then. */
+static struct prescan *
+prescan(const struct run *run, struct sources *all)
+{
+	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
+	_cleanup_free_ bool *clocks = xcalloc(all->n + 1, sizeof *clocks);
+	struct prescan_spec spec = { .rules = &run->rules, .used = xcalloc(all->n + 1, sizeof *spec.used),
+	    .clocks = clocks, .window_ns = run->patience_ms * 1000000, .workers = threads() - 1 };
+	struct prescan *p = NULL;
+	bool any = false;
+
+	for (unsigned i = 0; i < all->n; i++) {
+		bool some;
+
+		spec.used[i] = scheduler_rules_for(&run->rules, all->v[i], &some);
+		clocks[i] = scheduler_has_clocks(all->v[i]);
+		any |= some;
+	}
+	if (run->exact)
+		p = prescan_run(all->v, all->n, &spec, run->estimate ? offsets : NULL);
+	else if (run->estimate && any)
+		prescan_sample(all->v, all->n, &spec, offsets);
+	give_offsets(run, all, offsets);
+	for (unsigned i = 0; i < all->n; i++)
+		free(spec.used[i]);
+	free(spec.used);
+	return p;
+}
+
+static void
 merge_causal(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
 {
 	const struct render_style *style = &run->style;
 	struct printing x = { out, filter_is_any(&run->filter) ? &run->filter : NULL };
-	_cleanup_free_ int64_t *offsets = xcalloc(all->n + 1, sizeof *offsets);
+	struct prescan *known = prescan(run, all);
 	struct scheduler_spec spec = { .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
 	    .remember_ns = run->patience_ms * 1000000, .minimax = run->order == RUN_MINIMAX,
 	    .buffer = run->order == RUN_MINIMAX ? SIZE_MAX : (size_t)run->buffer_bytes,
-	    .explain = style->explain || style->json, .fields = style->json || run->filter.level >= 0,
+	    .prescan = known, .explain = style->explain || style->json,
+	    .fields = style->json || run->filter.level >= 0,
 	    .print = print, .stopped = has_failed, .dropped = run->dropped, .cookie = &x };
 
-	if (run->estimate)
-		census_sample(all->v, all->n, &run->rules, offsets);
-	give_offsets(run, all, offsets);
 	/* What draws records looks for their fields itself, with the regular expressions of the decoder. */
 	spec.workers = style->artist ? 0 : threads() - 1;
 	batch_run(all->v, all->n, &spec, count);
-}
-
-static void
-merge_as_before(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
-{
-	struct census *census = take_census(run, all);
-	struct order_spec spec;
-
-	run_order_spec(run, &spec);
-	spec.merged = &run->merged;
-	spec.census = census;
-	order_run(all->v, all->n, &spec, out, count);
-	census_free(census);
+	prescan_free(known);
 }
 
 /* Can several threads filter and write the records?  The views of a source match its emitter with one regular expression. */
@@ -141,8 +144,6 @@ run_merge(struct run *run, struct sources *all, struct render *out, struct causa
 	*count = (struct causal_count){ 0 };
 	if (run->order == RUN_TIME || (run->order == RUN_CAUSAL && !order_is_needed(all->v, all->n, &run->rules)))
 		merge_by_time(run, all, out, count);
-	else if (run->exact)
-		merge_as_before(run, all, out, count);
 	else
 		merge_causal(run, all, out, count);
 }

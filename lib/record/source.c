@@ -642,7 +642,7 @@ void
 source_rewind(struct source *s)
 {
 	s->lo = s->cur = s->hi = 0;
-	s->base = s->at = 0;
+	s->base = s->at = s->lines = 0;
 	s->eof = s->fast = s->started = s->has_next = s->in_rest = s->hold = false;
 	s->last_ns = s->first_ns;
 	s->endless = 0;

@@ -6,7 +6,7 @@
 
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "log/order.h"
+#include "../merging.h"
 #include "output/label.h"
 #include "output/picture.h"
 
@@ -95,15 +95,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct svg_style svg = { .last = graph.last };
 	struct picture *pic = picture_new(&rules, &graph, &svg);
 	struct render_style style = { .artist = &pic->artist, .last = graph.last };
-	struct order_spec spec = { .rules = &rules, .patience_ns = 5000000000, .remember_ns = 5000000000,
-	    .buffer = SIZE_MAX };
-	struct causal_count count = { 0 };
+	struct merging m = { .rules = &rules, .patience_ns = 5000000000, .buffer = SIZE_MAX };
+	struct causal_count count;
 	struct render out;
 
 	for (unsigned i = 0; i < 2; i++)
 		s[i] = source_of(data + 4 + i * (size - 4) / 2, (size - 4) / 2, i, &fs, data[1 + i]);
 	render_init(&out, -1, &style);
-	order_run(s, 2, &spec, &out, &count);
+	merging_run(s, 2, &m, &out, &count);
 	render_flush(&out);
 	check_rows(out.w.buf, out.w.len, graph.width);
 	svg_format(pic->svg, &doc);

@@ -18,9 +18,7 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "log/census.h"
-#include "log/merge.h"
-#include "log/order.h"
+#include "../merging.h"
 
 /* Of a world: SOAK=1 takes the larger number; a sanitizer makes the others slow enough. */
 enum { EVENTS = 30000, EVENTS_SOAK = 200000 };
@@ -182,10 +180,8 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 	unsigned n = 2 + (unsigned)rnd(SMALL_MAX - 2), hosts = 2 + (unsigned)rnd(3), pos[8] = { 0 };
 	struct buf text[8];
 	struct source *s[8];
-	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(3600000000000),
-	    .remember_ns = INT64_C(3600000000000), .buffer = 64 << 20 };
-	struct causal_count count = { 0 };
-	struct census *census = NULL;
+	struct merging m = { .rules = rules, .patience_ns = INT64_C(3600000000000), .buffer = 64 << 20, .exact = exact };
+	struct causal_count count;
 	struct render out;
 	const char *p;
 	int ids = 0;
@@ -234,10 +230,8 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 		s[h] = source_of(name, &text[h], true);
 		s[h]->rank = h;
 	}
-	if (exact)
-		spec.census = census = census_run(s, hosts, rules, 0, spec.patience_ns, NULL);
 	render_init(&out, -1, NULL);
-	order_run(s, hosts, &spec, &out, &count);
+	merging_run(s, hosts, &m, &out, &count);
 	render_bytes(&out, "", 1, true);
 	p = out.w.buf;
 	for (unsigned i = 0; i < n; i++) {
@@ -256,7 +250,6 @@ small_case(uint64_t seed, const struct rules *rules, bool exact)
 		fail_test(seed, "%jd records of %u, %jd late, %jd dropped, %jd unmatched", (intmax_t)count.records, n,
 		    (intmax_t)count.late, (intmax_t)count.dropped, (intmax_t)count.unmatched);
 	render_release(&out);
-	census_free(census);
 	for (unsigned h = 0; h < hosts; h++)
 		source_close(s[h], NULL);
 	for (unsigned i = 0; i < 8; i++)
@@ -395,11 +388,11 @@ enum how { TIME_ONLY, ONE_PASS, EXACT, EXACT_RAW, MINIMAX, ONE_PASS_WORKERS, EXA
 static struct result
 run(const struct world *w, const struct rules *rules, enum how how)
 {
-	struct order_spec spec = { .rules = rules, .patience_ns = INT64_C(5000000000), .remember_ns = INT64_C(5000000000),
-	    .buffer = 64 << 20 };
-	struct causal_count count = { 0 };
-	struct merge_count plain = { 0 };
-	struct census *census = NULL;
+	struct rules none = { NULL, 0 };
+	struct merging m = { .rules = how == TIME_ONLY ? &none : rules, .patience_ns = INT64_C(5000000000), .buffer = 64 << 20,
+	    .block = w->piece, .workers = how >= ONE_PASS_WORKERS ? 2 : 0, .minimax = how == MINIMAX, .sample = how == SAMPLED,
+	    .exact = how == EXACT || how == EXACT_RAW || how == EXACT_WORKERS };
+	struct causal_count count;
 	struct source *s[HOSTS];
 	int64_t offsets[HOSTS] = { 0 };
 	struct render out;
@@ -413,32 +406,14 @@ run(const struct world *w, const struct rules *rules, enum how how)
 		s[h]->rank = h;
 	}
 	render_init(&out, -1, NULL);
-	spec.threads = how >= ONE_PASS_WORKERS ? 2 : 0;
-	spec.piece = w->piece;
-	if (how == EXACT || how == EXACT_RAW || how == EXACT_WORKERS) {
-		spec.census = census = census_run(s, HOSTS, rules, spec.threads, spec.patience_ns, how == EXACT_RAW ? NULL : offsets);
-		for (unsigned h = 0; h < HOSTS; h++)
-			s[h]->offset_ns = offsets[h];
-	}
-	if (how == SAMPLED) {
-		census_sample(s, HOSTS, rules, offsets);
-		for (unsigned h = 0; h < HOSTS; h++)
-			s[h]->offset_ns = offsets[h];
-	}
-	if (how == MINIMAX) {
-		spec.mode = ORDER_MINIMAX;
-		spec.buffer = SIZE_MAX;
-	}
-	if (how == TIME_ONLY)
-		merge_run(s, HOSTS, NULL, &out, &plain);
-	else
-		order_run(s, HOSTS, &spec, &out, &count);
+	if (how == EXACT || how == EXACT_WORKERS || how == SAMPLED)
+		m.offsets = offsets;
+	merging_run(s, HOSTS, &m, &out, &count);
 	hash = hash_bytes(0, out.w.buf, out.w.len);
 	r = judge(&out, w->events);
 	r.hash = hash;
 	r.count = count;
 	render_release(&out);
-	census_free(census);
 	for (unsigned h = 0; h < HOSTS; h++)
 		source_close(s[h], NULL);
 	return r;

@@ -1,7 +1,7 @@
 /*
  * Several workers give what one thread gives, byte for byte and number for
  * number, however messy the logs are: times that go back, ids that are sent
- * twice, too late or never, lines without a time, pieces of a few records.
+ * twice, too late or never, lines without a time, blocks of a few records.
  *
  * The seeds are printed; SEED=N repeats, ROUNDS=N takes more of them.
  */
@@ -15,9 +15,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
-#include "log/census.h"
-#include "record/matcher.h"
-#include "log/order.h"
+#include "../merging.h"
 
 /* SOAK=1 takes the larger number. */
 enum { ROUNDS = 150, ROUNDS_SOAK = 1500 };
@@ -93,23 +91,17 @@ struct outcome {
 };
 
 static void
-merge(const struct buf *logs, const struct rules *rules, unsigned threads, size_t piece, int64_t patience, bool exact,
+merge(const struct buf *logs, const struct rules *rules, unsigned workers, size_t block, int64_t patience, bool exact,
     struct outcome *x)
 {
-	struct order_spec spec = { .rules = rules, .patience_ns = patience, .remember_ns = patience,
-	    .buffer = SIZE_MAX, .threads = threads,
-	    .piece = piece };
-	struct census *census = NULL;
+	struct merging m = { .rules = rules, .patience_ns = patience, .buffer = SIZE_MAX, .workers = workers,
+	    .block = block, .exact = exact };
 	struct source *s[SOURCES];
 
-	*x = (struct outcome){ .count = { 0 } };
 	render_init(&x->out, -1, NULL);
 	for (unsigned i = 0; i < SOURCES; i++)
 		s[i] = source_of(&logs[i], i);
-	if (exact)
-		spec.census = census = census_run(s, SOURCES, rules, threads, patience, NULL);
-	order_run(s, SOURCES, &spec, &x->out, &x->count);
-	census_free(census);
+	merging_run(s, SOURCES, &m, &x->out, &x->count);
 	for (unsigned i = 0; i < SOURCES; i++)
 		source_close(s[i], NULL);
 }
@@ -155,7 +147,7 @@ one_round(const struct rules *rules)
 	merge(logs, rules, 0, 0, patience, exact, &alone);
 	merge(logs, rules, 2, piece, patience, exact, &workers);
 	if (!same(&alone, &workers)) {
-		fprintf(stderr, "log-workers: round of SEED=%ju: exact %d, patience %jd ms, pieces of %zu\n", (uintmax_t)seed,
+		fprintf(stderr, "log-workers: round of SEED=%ju: exact %d, patience %jd ms, blocks of %zu\n", (uintmax_t)seed,
 		    exact, (intmax_t)(patience / 1000000), piece);
 		tell("one thread", &alone);
 		tell("workers", &workers);

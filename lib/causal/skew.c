@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "log/skew.h"
+#include "causal/skew.h"
 
 #define NONE	(INT64_MAX / 4)
 

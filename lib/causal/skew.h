@@ -6,8 +6,8 @@
  * the middle of it is the estimate.  Where no clock need be wrong at all, by
  * more than the resolution of the times, none is touched.
  */
-#ifndef LOG_SKEW_H
-#define LOG_SKEW_H
+#ifndef CAUSAL_SKEW_H
+#define CAUSAL_SKEW_H
 
 #include <stdint.h>
 

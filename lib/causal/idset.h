@@ -1,8 +1,8 @@
 /*
  * idset - a set of 64-bit ids: 8 bytes each, and room for a third more at least.
  */
-#ifndef LOG_IDSET_H
-#define LOG_IDSET_H
+#ifndef CAUSAL_IDSET_H
+#define CAUSAL_IDSET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "log/idset.h"
+#include "causal/idset.h"
 
 enum { CAP_MIN = 1 << 6 };
 

@@ -1,0 +1,191 @@
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "causal/lane.h"
+
+enum { PREFETCH = 2 };		/* records ahead whose entries are fetched into the cache */
+
+void
+lane_init(struct lane *l, struct queue *queues, unsigned n, struct index *index, struct exchange *x, bool lines)
+{
+	*l = (struct lane){ .queues = queues, .index = index, .exchange = x, .lines = lines };
+	tree_init(&l->tree, n ? n : 1);
+	l->heads = xcalloc(n + 1, sizeof *l->heads);
+}
+
+void
+lane_release(struct lane *l)
+{
+	tree_release(&l->tree);
+	free(l->heads);
+}
+
+/* Find the next record of Q: in its ring, or the cursor's current one. */
+static bool
+find_head(struct queue *q, struct lane_head *h)
+{
+	if (q->n) {
+		const struct slot *s = queue_slot(q, 0);
+
+		*h = (struct lane_head){ s->block, s->index, true };
+		return true;
+	}
+	h->queued = false;
+	if (q->ended || cursor_peek(q->cursor, q->number, &h->block, &h->index) != 1) {
+		q->ended = true;
+		h->block = NULL;
+		return false;
+	}
+	return true;
+}
+
+static void
+prefetch(const struct lane *l, const struct block *b, size_t k)
+{
+	if (k < b->n)
+		for (uint32_t i = b->first[k]; i < b->first[k + 1]; i++)
+			index_prefetch(l->index, b->constraints[i].id);
+}
+
+/* Enter what the head of Q sends; false where another record has to do with it. */
+static bool
+enter_sends(struct lane *l, struct queue *q, const struct lane_head *h)
+{
+	const struct block *b = h->block;
+	const int64_t t = b->v[h->index].t;
+
+	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
+		const struct constraint *x = &b->constraints[i];
+		struct index_entry *e;
+
+		if (x->what == CONSTRAINT_NEED)
+			continue;
+		/* The ends of spans are known to their kind. */
+		if (x->what != CONSTRAINT_SEND || (x->class == CONSTRAINT_SPAN && q->asks) ||
+		    exchange_is_lost(l->exchange, x->id))
+			return false;
+		e = index_put(l->index, x->id);
+		if (e->state == INDEX_SENT && !index_is_sent(l->index, e, t))
+			index_forget(l->index, e);
+		if (e->state == INDEX_NONE) {
+			e->state = INDEX_HEAD;
+			e->queue = q;
+		} else if (e->state != INDEX_SENT && !(e->state == INDEX_HEAD && e->queue == q)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What the head of Q sends is not in the lane any more. */
+static void
+leave_sends(struct lane *l, const struct queue *q, const struct lane_head *h)
+{
+	const struct block *b = h->block;
+
+	for (uint32_t i = b->first ? b->first[h->index] : 0; b->first && i < b->first[h->index + 1]; i++) {
+		struct index_entry *e = b->constraints[i].what == CONSTRAINT_SEND ?
+		    index_find(l->index, b->constraints[i].id) : NULL;
+
+		if (e && e->state == INDEX_HEAD && e->queue == q)
+			e->state = INDEX_NONE;
+	}
+}
+
+bool
+lane_enter(struct lane *l, struct queue *q)
+{
+	struct lane_head *h = &l->heads[q->number];
+
+	if (!find_head(q, h)) {
+		tree_set(&l->tree, q->number, TREE_NONE);
+		return true;
+	}
+	if (h->block->v[h->index].t > q->newest_ns)
+		q->newest_ns = h->block->v[h->index].t;
+	if (h->block->v[h->index].flags & RECORD_MORE) {
+		h->block = NULL;	/* its pieces are read when it is printed */
+		tree_set(&l->tree, q->number, TREE_NONE);
+		return false;
+	}
+	if (h->block->first) {
+		prefetch(l, h->block, h->index + PREFETCH);
+		if (!enter_sends(l, q, h)) {
+			lane_leave(l, q);
+			return false;
+		}
+	}
+	tree_set(&l->tree, q->number, h->block->v[h->index].t);
+	return true;
+}
+
+void
+lane_leave(struct lane *l, struct queue *q)
+{
+	struct lane_head *h = &l->heads[q->number];
+
+	if (!h->block)
+		return;
+	leave_sends(l, q, h);
+	h->block = NULL;
+	tree_set(&l->tree, q->number, TREE_NONE);
+}
+
+bool
+lane_is_met(struct lane *l, const struct queue *q)
+{
+	const struct lane_head *h = &l->heads[q->number];
+	const struct block *b = h->block;
+
+	if (!b->first)
+		return true;
+	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
+		const struct constraint *x = &b->constraints[i];
+		const struct index_entry *e;
+
+		if (x->what != CONSTRAINT_NEED)
+			continue;
+		e = index_find(l->index, x->id);
+		if (!e || !(index_is_sent(l->index, e, b->v[h->index].t) || (e->state == INDEX_HEAD && e->queue == q)))
+			return false;
+	}
+	return true;
+}
+
+/* What the head of Q sends is sent. */
+static void
+pass_sends(struct lane *l, struct queue *q, const struct lane_head *h)
+{
+	const struct block *b = h->block;
+	int64_t line = 0;
+
+	if (l->lines) {
+		const struct slot slot = { .block = b, .index = h->index };
+
+		line = queue_line(q, &slot);
+	}
+	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
+		struct index_entry *e;
+
+		if (b->constraints[i].what != CONSTRAINT_SEND)
+			continue;
+		e = index_put(l->index, b->constraints[i].id);
+		e->state = INDEX_SENT;
+		e->t = b->v[h->index].t;
+		e->source = q->source->rank;
+		e->where = line;
+	}
+}
+
+void
+lane_pass(struct lane *l, struct queue *q)
+{
+	struct lane_head *h = &l->heads[q->number];
+
+	if (h->block->first)
+		pass_sends(l, q, h);
+	if (h->queued)
+		queue_drop(q);
+	else
+		cursor_advance(q->cursor, q->number);
+}

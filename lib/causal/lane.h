@@ -1,0 +1,71 @@
+/*
+ * lane - the fast lane: the heads of sources that are printed without ever being
+ * nodes, because all that they need is printed already.
+ *
+ * A queue takes the lane where its records are admitted one at a time and send and
+ * need ids at most.  Its head is in a tree by time, and what it sends is in the
+ * index as INDEX_HEAD.  A head leaves the lane, and becomes a node, when
+ *
+ *	its turn comes and an id that it needs is not sent,
+ *	another record needs what it sends, or
+ *	another record waits for, or sends, the same id.
+ */
+#ifndef CAUSAL_LANE_H
+#define CAUSAL_LANE_H
+
+#include <stdbool.h>
+
+#include "causal/exchange.h"
+#include "causal/index.h"
+#include "causal/queue.h"
+#include "causal/tree.h"
+
+/* The record at the head of a queue that takes the lane. */
+struct lane_head {
+	const struct block *block;	/* NULL where the queue has no head in the lane */
+	size_t index;
+	bool queued;			/* it is in the queue's ring, and not the cursor's current one */
+};
+
+struct lane {
+	struct tree tree;		/* by number of the queue */
+	struct lane_head *heads;
+	struct queue *queues;
+	struct index *index;
+	struct exchange *exchange;
+	bool lines;			/* lines are counted */
+};
+
+void lane_init(struct lane *l, struct queue *queues, unsigned n, struct index *index, struct exchange *x, bool lines);
+void lane_release(struct lane *l);
+
+/*
+ * The next record of Q, which has no node, is its head.  false: the record has to
+ * be a node, because of what it sends.  Without a next record the queue leaves.
+ */
+bool lane_enter(struct lane *l, struct queue *q);
+
+/* The head of Q leaves the lane and stays the next record of Q. */
+void lane_leave(struct lane *l, struct queue *q);
+
+/* Is all that the head of Q needs printed? */
+bool lane_is_met(struct lane *l, const struct queue *q);
+
+/* The head of Q is printed, and is not in Q any more. */
+void lane_pass(struct lane *l, struct queue *q);
+
+/* The key of the first head; false where there is none. */
+static inline bool
+lane_first(const struct lane *l, struct sort_key *key)
+{
+	unsigned i = tree_first(&l->tree);
+	const struct lane_head *h = &l->heads[i];
+
+	if (l->tree.key[i] == TREE_NONE)
+		return false;
+	*key = (struct sort_key){ .t = l->tree.key[i], .off = h->block->base + h->block->v[h->index].at,
+	    .rank = l->queues[i].source->rank };
+	return true;
+}
+
+#endif
