@@ -12,6 +12,8 @@
 #   make soak                  the same and more, for as long as it takes
 #   make bench                 print how fast the tools are; never fails on a time
 #   make install DESTDIR=... PREFIX=/usr
+#   make uninstall             take away what install put there
+#   make help                  print this list
 #   make release               tag this version, if VERSION and NEWS agree
 #   make V=1                   show the commands
 #
@@ -90,7 +92,7 @@ LD_CMD  = $(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
-.PHONY: all programs oracle differ generate new demo check lint unit bats fuzz fuzz-targets system soak bench \
+.PHONY: all help programs oracle differ generate new demo check lint unit bats fuzz fuzz-targets system soak bench \
 	install uninstall release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%)
 
@@ -130,6 +132,9 @@ define link
 $(call say,LD,$@)$(LD_CMD) -o $@ $^ $(LIBS_ALL) $(LIBS_MORE)
 endef
 
+# The tools that the entry point knows as ours.
+$B/cmd/rejoin.o: private DIRS = -DTOOLS='"$(TOOLS)"'
+
 $B/bin/%: $B/cmd/%.o $B/libcore.a
 	$(link)
 $B/libexec/rejoin/%: $B/cmd/libexec/%.o $B/libcore.a
@@ -150,6 +155,9 @@ $B/fault.so: test/fault/fault.c | $(if $(DEPS_FOR),deps)
 check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/proc.sh test/check.sh
 UNITS_BUILT := $(UNITS:%=$B/unit/%)
 BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/tool/%) $(if $(SAN),,$B/fault.so)
+
+help:
+	@sed -n 's/^#   \(make.*\)/\1/p' Makefile
 
 # What the tests run, built and not run.
 programs: $(BATS_BUILT) $(UNITS_BUILT)
@@ -233,6 +241,9 @@ install: all
 	for f in $(patsubst packaging/udev/%.in,%,$(wildcard packaging/udev/*.in)); do \
 		$(fill) "packaging/udev/$$f.in" >'$(DESTDIR)$(RULESDIR)'/"$$f" || exit 1; done
 
+# In a staging directory, the directories that are empty now are taken away, too.
+PLACES := $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(VENDORDIR) \
+	$(UNITDIR) $(TMPFILESDIR) $(RULESDIR)
 uninstall:
 	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') $(HELPERS:%='$(DESTDIR)$(LIBEXECDIR)/%') '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
 		'$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1' \
@@ -245,6 +256,8 @@ uninstall:
 		$(patsubst packaging/udev/%.in,'$(DESTDIR)$(RULESDIR)/%',$(wildcard packaging/udev/*.in)) \
 		$(foreach d,$(VENDOR) handlers.d,$(patsubst packaging/%,'$(DESTDIR)$(VENDORDIR)/%',$(wildcard packaging/$d/*)))
 	-rmdir $(foreach d,$(VENDOR) handlers.d .,'$(DESTDIR)$(VENDORDIR)/$d') '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null
+	$(if $(DESTDIR),for d in $(PLACES); do \
+		(cd '$(DESTDIR)' && rmdir -p --ignore-fail-on-non-empty ".$$d" 2>/dev/null) || :; done)
 
 # A release is a commit in which VERSION and the first line of NEWS agree, and a tag that says the same.
 release:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/profile.h"
+#include "base/buf.h"
 #include "base/dirs.h"
 #include "base/argv.h"
 #include "base/ini.h"
@@ -284,9 +285,26 @@ log_entry(const struct ini_entry *e, struct profile *p, struct fail *f)
 	else if (strcmp(e->key, "journal") == 0)
 		at = &log->journal;
 	else
-		return ini_unknown(e, f);
+		return ini_unknown(e, "path format journal", f);
 	set_text(at, dirs_expand(e->value));
 	return 0;
+}
+
+/* What is known is in the table: the keys of the section, or the sections. */
+static int
+unknown(const struct ini_entry *e, struct fail *f)
+{
+	_cleanup_buf_ struct buf known = BUF_INIT;
+	const char *last = "";
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		if (e->key && strcmp(keys[i].section, e->section) == 0)
+			buf_printf(&known, "%s ", keys[i].name);
+		if (!e->key && strcmp(keys[i].section, last) != 0)
+			buf_printf(&known, "%s ", keys[i].section);
+		last = keys[i].section;
+	}
+	return ini_unknown(e, known.s, f);
 }
 
 static int
@@ -304,7 +322,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 		if (e->key && strcmp(keys[i].name, e->key) == 0)
 			return set(&keys[i], e, p, f);
 	}
-	return e->key || !known ? ini_unknown(e, f) : 0;
+	return e->key || !known ? unknown(e, f) : 0;
 }
 
 static bool

@@ -110,6 +110,9 @@ struct profile {
 int profile_load(const char *name, struct profile **out, struct fail *f);
 void profile_free(struct profile *p);
 
+/* The name of the profile that is used where none is named: rejoin(7), "Profiles".  To be freed. */
+char *profile_default_name(void);
+
 /*
  * The same, but its user and its group need not exist: UID and GID are then
  * unset.  For who tells what is wrong with a profile.  -ENOENT where there is

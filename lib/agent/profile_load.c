@@ -8,6 +8,7 @@
 #include "agent/profile.h"
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/suggest.h"
 #include "base/xalloc.h"
 
 /* Where profiles are found, and whether they may be used; profile.c reads what they say. */
@@ -49,8 +50,8 @@ linked_default(void)
 	return n > 5 && strcmp(base + n - 5, ".conf") == 0 ? xstrndup(base, n - 5) : NULL;
 }
 
-static char *
-default_name(void)
+char *
+profile_default_name(void)
 {
 	const char *env = secure_getenv("REJOIN_AGENT");
 	char *name = env && *env ? xstrdup(env) : linked_default();
@@ -79,10 +80,27 @@ load_text(const char *path, struct buf *text, struct fail *f)
 	return r;
 }
 
+static int
+missing_profile(const char *name, struct fail *f)
+{
+	char **all = dirs_list("agents.d", ".conf");
+	struct suggest near;
+
+	fail_set(f, EXIT_USAGE, "no profile '%s': neither %s/agents.d/%s.conf nor %s/agents.d/%s.conf"
+	    " is there", name, dirs_config(), name, dirs_vendor(), name);
+	suggest_begin(&near, name);
+	for (char **p = all; *p; p++)
+		suggest_offer(&near, *p);
+	suggest_fail(&near, "profiles", f);
+	suggest_release(&near);
+	xfree_strv(all);
+	return -ENOENT;
+}
+
 int
 profile_load_as_written(const char *name, struct profile **out, struct fail *f)
 {
-	_cleanup_free_ char *chosen = name ? xstrdup(name) : default_name();
+	_cleanup_free_ char *chosen = name ? xstrdup(name) : profile_default_name();
 	_cleanup_free_ char *base = xasprintf("%s.conf", chosen);
 	_cleanup_free_ char *path = is_name(chosen) ? dirs_find("agents.d", base) : NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -93,11 +111,8 @@ profile_load_as_written(const char *name, struct profile **out, struct fail *f)
 		fail_set(f, EXIT_USAGE, "not a profile's name: '%s'", chosen);
 		return -ENOENT;
 	}
-	if (!path) {
-		fail_set(f, EXIT_USAGE, "no profile '%s': neither %s/agents.d/%s nor %s/agents.d/%s"
-		    " is there", chosen, dirs_config(), base, dirs_vendor(), base);
-		return -ENOENT;
-	}
+	if (!path)
+		return missing_profile(chosen, f);
 	r = load_text(path, &text, f);
 	if (r == 0)
 		r = profile_parse(path, text.s, text.len, out, f);

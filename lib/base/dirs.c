@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,10 +68,63 @@ dirs_config(void)
 	return locate(&p);
 }
 
+/* The directory of the program that runs; empty where /proc does not tell. */
+static void
+own_directory(char dir[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
+	char *slash;
+
+	dir[n > 0 ? n : 0] = '\0';
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+}
+
+/* Cut LAST, a path of one or more names, off DIR. */
+static bool
+cut_off(char *dir, const char *last)
+{
+	size_t n = strlen(dir), l = strlen(last);
+
+	if (n <= l || strcmp(dir + n - l, last) != 0)
+		return false;
+	dir[n - l] = '\0';
+	return true;
+}
+
+const char *
+dirs_build_tree(void)
+{
+	static char tree[PATH_MAX];
+	static bool known;
+	_cleanup_free_ char *mark = NULL;
+	char *slash;
+
+	if (known)
+		return *tree ? tree : NULL;
+	known = true;
+	own_directory(tree);
+	slash = cut_off(tree, "/bin") || cut_off(tree, "/libexec/rejoin") ? strrchr(tree, '/') : NULL;
+	if (!slash || (strcmp(slash, "/build") != 0 && strncmp(slash, "/build-", 7) != 0)) {
+		tree[0] = '\0';
+		return NULL;
+	}
+	*slash = '\0';
+	mark = xasprintf("%s/packaging/agents.d/rejoin.conf", tree);
+	if (access(mark, F_OK) < 0)
+		tree[0] = '\0';
+	return *tree ? tree : NULL;
+}
+
 const char *
 dirs_vendor(void)
 {
-	return VENDOR_DIR;
+	static char *of_tree;
+
+	if (!of_tree && dirs_build_tree())
+		of_tree = xasprintf("%s/packaging", dirs_build_tree());
+	return of_tree ? of_tree : VENDOR_DIR;
 }
 
 const char *
@@ -111,18 +165,58 @@ dirs_find(const char *subdir, const char *name)
 	return NULL;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names of DIR/SUBDIR, added to the *N ones of V. */
+static char **
+add_names(char **v, size_t *n, const char *dir, const char *subdir, const char *suffix)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, subdir);
+	DIR *d = opendir(path);
+
+	for (const struct dirent *e; d && (e = readdir(d)); ) {
+		size_t len = strlen(e->d_name), tail = strlen(suffix);
+
+		if (len <= tail || *e->d_name == '.' || strcmp(e->d_name + len - tail, suffix) != 0)
+			continue;
+		v = xrealloc(v, *n + 2, sizeof *v);
+		v[(*n)++] = xstrndup(e->d_name, len - tail);
+	}
+	if (d)
+		closedir(d);
+	return v;
+}
+
+char **
+dirs_list(const char *subdir, const char *suffix)
+{
+	char **v = xcalloc(1, sizeof *v);
+	size_t n = 0, kept = 0;
+
+	v = add_names(v, &n, dirs_config(), subdir, suffix);
+	v = add_names(v, &n, dirs_vendor(), subdir, suffix);
+	qsort(v, n, sizeof *v, compare_names);
+	for (size_t i = 0; i < n; i++)
+		if (kept > 0 && strcmp(v[kept - 1], v[i]) == 0)
+			free(v[i]);
+		else
+			v[kept++] = v[i];
+	v[kept] = NULL;
+	return v;
+}
+
 char *
 dirs_helper(const char *name)
 {
 	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 	_cleanup_free_ char *path = NULL;
-	char *slash;
 
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (slash) {
-		*slash = '\0';
+	own_directory(self);
+	if (*self) {
 		path = xasprintf("%s/../libexec/rejoin/%s", self, name);
 		if (access(path, X_OK) == 0)
 			return TAKE_PTR(path);

@@ -2,7 +2,9 @@
  * dirs - where the toolkit keeps its files.
  *
  *	configuration	REJOIN_CONFIG_DIR	/etc/rejoin
- *	vendor		(built in)		PREFIX/share/rejoin, overridden file by file
+ *	vendor		(built in)		PREFIX/share/rejoin, overridden file by file;
+ *						of a program in TREE/build/bin TREE/packaging,
+ *						so that a tree works where it was built
  *	state		REJOIN_STATE_DIR	/var/lib/rejoin
  *	runtime		REJOIN_RUNTIME_DIR	/run/rejoin
  *
@@ -27,6 +29,16 @@ const char *dirs_runtime_system(void);
  * neither has it.  To be freed.
  */
 char *dirs_find(const char *subdir, const char *name);
+
+/*
+ * The files in SUBDIR of the configuration and the vendor directory whose name
+ * ends in SUFFIX, without it, in alphabetical order, each once.  A
+ * NULL-terminated list, to be freed with xfree_strv().
+ */
+char **dirs_list(const char *subdir, const char *suffix);
+
+/* TREE where the program that runs is in TREE/build/bin (or build-SOMETHING) or its libexec, else NULL.  Borrowed. */
+const char *dirs_build_tree(void);
 
 /*
  * The program NAME that our tools run, not people: ../libexec/rejoin/NAME from

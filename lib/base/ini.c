@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/ini.h"
 #include "base/num.h"
+#include "base/suggest.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
@@ -24,10 +25,17 @@ ini_bad(const struct ini_entry *e, struct fail *f, const char *fmt, ...)
 }
 
 int
-ini_unknown(const struct ini_entry *e, struct fail *f)
+ini_unknown(const struct ini_entry *e, const char *known, struct fail *f)
 {
-	return e->key ? ini_bad(e, f, "key '%s' is not known in [%s]", e->key, e->section)
+	struct suggest near;
+	int r = e->key ? ini_bad(e, f, "key '%s' is not known in [%s]", e->key, e->section)
 	    : ini_bad(e, f, "section [%s] is not known", e->section);
+
+	suggest_begin(&near, e->key ? e->key : e->section);
+	suggest_offer_list(&near, known ? known : "");
+	suggest_fail(&near, e->key ? "keys" : "sections", f);
+	suggest_release(&near);
+	return r;
 }
 
 int
@@ -48,15 +56,24 @@ int
 ini_word(const struct ini_entry *e, const char *const *words, int *index, struct fail *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct suggest near;
+	int r;
 
+	suggest_begin(&near, e->value);
 	for (int i = 0; words[i]; i++) {
+		suggest_offer(&near, words[i]);
 		if (strcmp(e->value, words[i]) == 0) {
 			*index = i;
+			suggest_release(&near);
 			return 0;
 		}
 		buf_printf(&b, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
 	}
-	return ini_bad(e, f, "%s: '%s' is not %s", e->key, e->value, b.s);
+	r = ini_bad(e, f, "%s: '%s' is not %s", e->key, e->value, b.s);
+	if (suggest_nearest(&near))
+		fail_hint(f, "did you mean '%s'?", suggest_nearest(&near));
+	suggest_release(&near);
+	return r;
 }
 
 /* S without the blanks around it, in place. */

@@ -36,8 +36,12 @@ int ini_parse(const char *file, const char *text, size_t len, ini_fn *fn, void *
 /* "FILE:LINE: MESSAGE", EXIT_USAGE; for an ini_fn to return. */
 int ini_bad(const struct ini_entry *e, struct fail *f, const char *fmt, ...) PRINTF(3, 4);
 
-/* "key 'K' is not known in [S]". */
-int ini_unknown(const struct ini_entry *e, struct fail *f);
+/*
+ * "key 'K' is not known in [S]", or for a section "section [S] is not known",
+ * with a hint: KNOWN are the words that would be, a blank between; NULL for none
+ * to name.
+ */
+int ini_unknown(const struct ini_entry *e, const char *known, struct fail *f);
 
 /* E's value as a duration, a yes or no, or one of WORDS (NULL-terminated; its index). */
 int ini_duration(const struct ini_entry *e, int64_t *ms, struct fail *f);

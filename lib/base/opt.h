@@ -75,6 +75,7 @@ enum opt_operands {
 	OPT_NO_OPERANDS,	/* an operand is misuse */
 	OPT_TEXTS,		/* nothing that a shell could complete */
 	OPT_FILES,
+	OPT_TOOLS,		/* a tool of the toolkit and its own arguments */
 	OPT_PEERS,		/* after a sub-command, a peer of rejoin-ready */
 	OPT_LISTED,		/* the first words of the lines that the tool prints with --list */
 };

@@ -19,7 +19,7 @@ void opt_help(const struct opt_tool *tool);
  *
  *	tool NAME PURPOSE
  *	synopsis TEXT
- *	operands none|texts|files|peers|listed WORDS command|- STOP
+ *	operands none|texts|files|tools|peers|listed WORDS command|- STOP
  *	option LETTER|- NAME ARG|- CHOICES|- DEFAULT|- repeats|- SAMPLES|- HELP
  *	statuses TEXT
  *	example TEXT

@@ -53,7 +53,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	int n = 0, r;
 
 	if (strcmp(e->section, "agent") != 0 || !e->key)
-		return strcmp(e->section, "agent") == 0 ? 0 : ini_unknown(e, f);
+		return strcmp(e->section, "agent") == 0 ? 0 : ini_unknown(e, "agent", f);
 	if (strcmp(e->key, "goal") == 0) {
 		free(s->goal);
 		s->goal = dirs_expand(e->value);
@@ -86,7 +86,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 		return timeout(e, &s->script_timeout_ms, f);
 	if (strcmp(e->key, "stop-grace") == 0)
 		return ini_duration(e, &s->stop_grace_ms, f);
-	return ini_unknown(e, f);
+	return ini_unknown(e, "goal handler-user allow-unsigned on-failure jobs script-timeout stop-grace", f);
 }
 
 int

@@ -18,7 +18,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	char **at;
 
 	if (strcmp(e->section, "account") != 0)
-		return ini_unknown(e, f);
+		return ini_unknown(e, "account", f);
 	if (!e->key)
 		return 0;
 	if (strcmp(e->key, "url") == 0)
@@ -28,7 +28,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	else if (strcmp(e->key, "ca-file") == 0)
 		at = &a->ca_file;
 	else
-		return ini_unknown(e, f);
+		return ini_unknown(e, "url login-key-file ca-file", f);
 	free(*at);
 	*at = dirs_expand(e->value);
 	if (at != &a->url && **at != '/')

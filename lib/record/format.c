@@ -117,7 +117,8 @@ set_keys(struct format *fmt, const struct ini_entry *e, struct fail *f)
 		fmt->keys[i] = argv_split(e->value, &why);
 		return fmt->keys[i] ? 0 : ini_bad(e, f, "%s: %s", e->key, why);
 	}
-	return ini_unknown(e, f);
+	return ini_unknown(e, "description time record line after begin end zone order detect lines priority "
+	    "time-key emitter-key level-key body-key", f);
 }
 
 static int

@@ -128,7 +128,7 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 	}
 	if (strcmp(e->key, "description") == 0)
 		return 0;
-	return ini_unknown(e, f);
+	return ini_unknown(e, "kind send stop end recv start begin entity within format description", f);
 }
 
 int

@@ -16,6 +16,18 @@ function one(i, kind, what) {
 	print "\t\treturn"
 	print "\t\t;;"
 }
+function tool_completion() {
+	# the tools beside the one that is completed, or the completion of the tool that is named
+	print "\tlocal tool=rejoin-${COMP_WORDS[1]}"
+	print "\tif ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != help ]]; then"
+	print "\t\tdeclare -F \"_${tool//-/_}\" >/dev/null || _completion_loader \"$tool\" 2>/dev/null"
+	print "\t\tdeclare -F \"_${tool//-/_}\" >/dev/null || return"
+	print "\t\tCOMP_WORDS=(\"$tool\" \"${COMP_WORDS[@]:2}\")"
+	print "\t\t((COMP_CWORD--))"
+	print "\t\t\"_${tool//-/_}\""
+	print "\t\treturn"
+	print "\tfi"
+}
 END {
 	f = "_" tool
 	gsub(/-/, "_", f)
@@ -51,6 +63,7 @@ END {
 		}
 	}
 	print "\tesac"
+	if (operands == "tools") tool_completion()
 	print "\tcase $cur in"
 	line = ""
 	for (i = 1; i <= n; i++) line = line (i > 1 ? " " : "") "--" name[i]
@@ -61,6 +74,8 @@ END {
 	if (operands == "files") what = what "-f "
 	if (operands == "listed")
 		what = "-W \"" words (words != "" ? " " : "") "$(" tool " --list 2>/dev/null | cut -d' ' -f1)\" "
+	if (operands == "tools")
+		what = "-W \"" words " $(compgen -c rejoin- | sed 's/^rejoin-//' | sort -u)\" "
 	if (operands == "peers") {
 		what = "-W \"" words " $(find \"${REJOIN_RUNTIME_DIR:-/run/rejoin}/ready\" \\\n"
 		what = what "\t\t\t-mindepth 1 -maxdepth 1 -printf '%f\\n' 2>/dev/null)\" "

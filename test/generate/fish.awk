@@ -5,6 +5,10 @@ END {
 	if (words != "") printf "complete -c %s -n __fish_use_subcommand -a '%s'\n", tool, words
 	if (operands == "listed")
 		printf "complete -c %s -a '(%s --list 2>/dev/null | string replace -r \" +\" \"\\t\")'\n", tool, tool
+	if (operands == "tools") {
+		printf "complete -c %s -n __fish_use_subcommand -a '(complete -C rejoin- | string replace -r \"^rejoin-([^\\t]*).*\" \"\\$1\")'\n", tool
+		printf "complete -c %s -n 'not __fish_use_subcommand' -a '(complete -C (string replace \"rejoin \" rejoin- (commandline -cp)))'\n", tool
+	}
 	if (operands == "peers")
 		printf "complete -c %s -n '__fish_seen_subcommand_from %s' -a '(command ls /run/rejoin/ready 2>/dev/null)'\n", tool, words
 	for (i = 1; i <= n; i++) {

@@ -18,6 +18,15 @@ END {
 	if (operands == "listed")
 		printf "operands=(%s ${${(f)\"$(%s --list 2>/dev/null)\"}%%%% *})\n", words, tool
 	if (operands == "peers") print "operands=(${REJOIN_RUNTIME_DIR:-/run/rejoin}/ready/*(N:t))"
+	if (operands == "tools") {
+		print "operands=(" words " ${${(M)${(k)commands}:#rejoin-*}#rejoin-})"
+		print "if ((CURRENT > 2)) && [[ $words[2] != help ]]; then"
+		print "\twords=(rejoin-$words[2] $words[3,-1])"
+		print "\t((CURRENT--))"
+		print "\t_normal"
+		print "\treturn"
+		print "fi"
+	}
 	print "_arguments -s -S \\"
 	for (i = 1; i <= n; i++) {
 		ends = name[i] == "help" || name[i] == "version"
@@ -33,7 +42,7 @@ END {
 		for (j = 1; j <= k; j++) s = s ":" part[j] ":" action(i, part[j])
 		printf "\t%s' \\\n", s
 	}
-	if (operands == "listed") print "\t'*:operand:($operands)'"
+	if (operands == "listed" || operands == "tools") print "\t'*:operand:($operands)'"
 	else if (operands == "peers") {
 		printf "\t'1:sub-command:(%s)' \\\n\t'2:peer:($operands)' \\\n\t'*::command:_normal'\n", words
 	} else {

@@ -72,9 +72,9 @@ values(void)
 	e.value = "three";
 	assert(ini_word(&e, words, &n, &f) == 0 && n == 2);
 	assert(ini_duration(&e, &ms, &f) < 0 && f.status == EXIT_USAGE);
-	assert(ini_unknown(&e, &f) < 0 && strcmp(f.text, "f:7: key 'k' is not known in [s]") == 0);
+	assert(ini_unknown(&e, "kk l", &f) < 0 && strcmp(f.text, "f:7: key 'k' is not known in [s]") == 0);
 	e.key = NULL;
-	assert(ini_unknown(&e, &f) < 0 && strcmp(f.text, "f:7: section [s] is not known") == 0);
+	assert(ini_unknown(&e, "kk l", &f) < 0 && strcmp(f.text, "f:7: section [s] is not known") == 0);
 }
 
 int
