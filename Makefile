@@ -242,7 +242,7 @@ install: all
 		$(fill) "packaging/udev/$$f.in" >'$(DESTDIR)$(RULESDIR)'/"$$f" || exit 1; done
 
 # In a staging directory, the directories that are empty now are taken away, too.
-PLACES := $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(VENDORDIR) \
+PLACES := $(BINDIR) $(dir $(LIBEXECDIR)) $(dir $(VENDORDIR)) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
 	$(UNITDIR) $(TMPFILESDIR) $(RULESDIR)
 uninstall:
 	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') $(HELPERS:%='$(DESTDIR)$(LIBEXECDIR)/%') '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
