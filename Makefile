@@ -255,7 +255,8 @@ uninstall:
 		$(patsubst packaging/systemd/%.in,'$(DESTDIR)$(UNITDIR)/%',$(UNITS_IN)) \
 		$(patsubst packaging/udev/%.in,'$(DESTDIR)$(RULESDIR)/%',$(wildcard packaging/udev/*.in)) \
 		$(foreach d,$(VENDOR) handlers.d,$(patsubst packaging/%,'$(DESTDIR)$(VENDORDIR)/%',$(wildcard packaging/$d/*)))
-	-rmdir $(foreach d,$(VENDOR) handlers.d .,'$(DESTDIR)$(VENDORDIR)/$d') '$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null
+	-rmdir $(foreach d,$(VENDOR) handlers.d,'$(DESTDIR)$(VENDORDIR)/$d') '$(DESTDIR)$(VENDORDIR)' \
+		'$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null
 	$(if $(DESTDIR),for d in $(PLACES); do \
 		(cd '$(DESTDIR)' && rmdir -p --ignore-fail-on-non-empty ".$$d" 2>/dev/null) || :; done)
 
