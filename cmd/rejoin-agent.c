@@ -22,6 +22,7 @@
 #include "agent/runtime.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/filewatch.h"
 #include "base/io.h"
 #include "base/loop.h"
 #include "base/opt.h"
@@ -36,6 +37,7 @@ enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE };
 
 enum {
 	RESYNC_MS = 1000,	/* a frame that has not come whole by then never will */
+	RUNTIME_POLL_MS = 5000,
 	ROUND = 16,		/* reads of the pipe before others have their turn */
 };
 
@@ -67,6 +69,7 @@ struct agent {
 	struct reconciler *reconciler;
 	struct frame_reader frames;
 	struct loop_timer resync;
+	struct filewatch *filewatch;	/* of the runtime directory */
 	const char *goal;	/* as the option has it; NULL for the settings' */
 	char *state;		/* the state directory */
 	bool once;
@@ -170,6 +173,31 @@ on_command(int fd, short events, void *cookie)
 	}
 }
 
+/* The FIFO, or all of the runtime directory, may have vanished: an agent that cannot be asked is of no use. */
+static void
+on_runtime(bool names, void *cookie)
+{
+	struct agent *a = cookie;
+	struct fail f;
+	int r;
+
+	(void)names;
+	if (loop_is_shutting_down(a->loop))
+		return;
+	loop_unwatch(a->loop, runtime_pipe(a->runtime));
+	r = runtime_repair(a->runtime, a->profile, &f);
+	if (r < 0) {
+		fail_tell(&f, NULL);
+		loop_shutdown(a->loop, EXIT_TROUBLE);
+		return;
+	}
+	loop_watch(a->loop, runtime_pipe(a->runtime), POLLIN, on_command, a);
+	if (r == 0)
+		return;
+	diag_info("%s: had vanished, and was made anew", a->profile->retry.path);
+	reconcile_publish(a->reconciler);
+}
+
 /* Who decides that programs run as root says so: there is no default for it. */
 static void
 load_settings(struct agent *a, int64_t jobs)
@@ -205,7 +233,7 @@ open_all(struct agent *a, char *const *inventories)
 	else if (goal_source_open(a->loop, goal, on_goal, a, &a->source, &f) < 0)
 		fail_die(&f);
 	spec.goal = a->source ? goal_source_path(a->source) : NULL;
-	if (runtime_open(a->profile, &a->runtime, &f) < 0 ||
+	if (runtime_open(a->profile, a->config.fifo_uid, a->config.fifo_gid, &a->runtime, &f) < 0 ||
 	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0)
 		fail_die(&f);
 }
@@ -222,6 +250,9 @@ start(struct agent *a)
 	loop_signal(a->loop, SIGINT, on_signal, a);
 	loop_signal(a->loop, SIGTERM, on_signal, a);
 	loop_watch(a->loop, runtime_pipe(a->runtime), POLLIN, on_command, a);
+	a->filewatch = filewatch_new(a->loop, RUNTIME_POLL_MS);
+	filewatch_add(a->filewatch, a->profile->retry.path, FILEWATCH_PATH, on_runtime, a);
+	filewatch_add(a->filewatch, a->profile->status.path, FILEWATCH_PATH, on_runtime, a);
 	reconcile_start(a->reconciler, &s);
 	sdnotify("READY=1");
 }
@@ -230,6 +261,7 @@ static void
 agent_release(struct agent *a)
 {
 	loop_timer_stop(a->loop, &a->resync);
+	filewatch_free(a->filewatch);
 	goal_source_close(a->source);
 	reconcile_free(a->reconciler);
 	runtime_close(a->runtime);

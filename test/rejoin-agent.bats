@@ -110,10 +110,65 @@ result() { # COMPONENT - code of its last result
 	[ "$(status_of state)" = stopped ]
 }
 
-@test "its pipe is 0660 whatever the umask" {
+@test "its pipe has the mode that its profile and fifo-owner say, whatever the umask" {
 	umask 077
 	agent
-	[ "$(stat -c %a "$run_dir/commands.fifo")" = 660 ]
+	[ "$(stat -c %a "$run_dir/commands.fifo")" = 600 ]
+	[ "$(stat -c %a:%a:%a "$run_dir"/{lock,busy,status})" = "$(printf '600:600:600\n600:600:600\n644:644:644')" ]
+	end_pids "$agent_pid"
+	sed -i "s/^\[agent\]/&\ngroup = $(id -gn)/" "$REJOIN_CONFIG_DIR/agents.d/rejoin.conf"
+	agent
+	wait_for '[ "$(stat -c %a "$run_dir/commands.fifo")" = 620 ]'
+	end_pids "$agent_pid"
+	conf "fifo-owner = $(id -un):$(id -gn)"
+	agent
+	wait_for '[ "$(stat -c %a "$run_dir/commands.fifo")" = 660 ]'
+	end_pids "$agent_pid"
+	conf 'fifo-owner = nobody-such:daemon'
+	run --separate-stderr rejoin-agent
+	status_is 2
+	err_has "fifo-owner: there is no user 'nobody-such'"
+}
+
+@test "a pipe or a runtime directory that vanished is made anew" {
+	script
+	agent
+	deploy w1 2.0 motors
+	settled 1
+	rm "$run_dir/commands.fifo"
+	wait_for '[ -p "$run_dir/commands.fifo" ]'
+	retry
+	settled 2
+	mv "$REJOIN_RUNTIME_DIR" gone
+	wait_for '[ -p "$run_dir/commands.fifo" ] && [ -n "$(status_of state)" ]'
+	retry
+	settled 3
+	rm "$run_dir/status"
+	wait_for '[ "$(status_of state)" = idle ]'
+	# there is still one agent
+	run --separate-stderr timeout -k 1 10 rejoin-agent --once --state "$PWD/other"
+	status_is 6
+	err_has "pid $agent_pid"
+	# what stands in its place is not used
+	touch other-file && mv other-file "$run_dir/commands.fifo"
+	local status=0
+	wait "$agent_pid" || status=$?
+	[ "$status" = 3 ]
+	grep -q 'commands.fifo: is not a FIFO' agent.err
+}
+
+@test "directories that another user could write are refused" {
+	[ "$(id -u)" = 0 ] || skip 'owners cannot be set: not root'
+	mkdir -p "$run_dir" "$state"
+	chown daemon "$run_dir"
+	run --separate-stderr timeout -k 1 10 rejoin-agent --once
+	status_is 7
+	err_has "$run_dir: owned by uid"
+	chown root "$run_dir"
+	chmod 777 "$state"
+	run --separate-stderr timeout -k 1 10 rejoin-agent --once
+	status_is 7
+	err_has "$state: writable by others"
 }
 
 @test "a new goal is brought to all that are here; who is offline is waited for" {
@@ -214,7 +269,7 @@ result() { # COMPONENT - code of its last result
 }
 
 @test "a script that hangs is ended with its children at the deadline" {
-	sed -i 's/^script-timeout.*/script-timeout = 500ms/' "$REJOIN_CONFIG_DIR/agent.conf"
+	sed -i 's/^script-timeout.*/script-timeout = 1500ms/' "$REJOIN_CONFIG_DIR/agent.conf"
 	script '[ "$id" = left ] && { setsid sleep 100 & sleep 100 & echo $! >'"$PWD"'/child; trap "" TERM; while :; do sleep 1; done; }'
 	deploy w1 2.0 motors
 	agent

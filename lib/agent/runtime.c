@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +13,17 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/lock.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 
 enum { BUSY_WAIT_MS = 2000, SEAT_WAIT_MS = 1000 };
 
 struct runtime {
 	char *dir, *status;
+	uid_t fifo_uid;		/* fifo-owner; (uid_t)-1 for none */
+	gid_t fifo_gid;
 	int lock_fd, pipe_fd, busy_fd;
+	bool is_busy;
 };
 
 static char *
@@ -34,7 +39,7 @@ make_dir(const char *path, struct fail *f)
 {
 	int r = file_make_dirs(path, 0755);
 
-	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
+	return r < 0 ? fail_errno(f, r, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
 }
 
 static int
@@ -44,9 +49,10 @@ take_lock(struct runtime *r, struct fail *f)
 	char pid[32] = "";
 	int e;
 
-	r->lock_fd = lock_open(path, 0644);
-	if (r->lock_fd < 0)
-		return fail_errno(f, r->lock_fd, "%s", path);
+	r->lock_fd = lock_open(path, 0600);
+	/* one of a version that made it readable: what can be read can be locked */
+	if (r->lock_fd < 0 || fchmod(r->lock_fd, 0600) < 0)
+		return fail_errno(f, r->lock_fd < 0 ? r->lock_fd : errno, "%s", path);
 	/* a child of one that was killed has it until it is another program */
 	e = lock_wait(r->lock_fd, SEAT_WAIT_MS);
 	if (e == -ETIMEDOUT) {
@@ -63,7 +69,22 @@ take_lock(struct runtime *r, struct fail *f)
 	return 0;
 }
 
-/* The mode is set on the descriptor: mkfifo(2) alone would leave it to the umask. */
+/*
+ * 0620 with the profile's group, 0600 without; 0660 with fifo-owner, for agents
+ * of others that read it as well.  By the descriptor: mkfifo(2) has a umask.
+ */
+static int
+set_pipe_mode(struct runtime *r, const struct profile *p, struct fail *f)
+{
+	const bool is_given = r->fifo_uid != (uid_t)-1;
+	const gid_t gid = is_given ? r->fifo_gid : p->gid;
+	const mode_t mode = is_given ? 0660 : gid != (gid_t)-1 ? 0620 : 0600;
+
+	if ((is_given || gid != (gid_t)-1) && fchown(r->pipe_fd, is_given ? r->fifo_uid : (uid_t)-1, gid) < 0)
+		return fail_errno(f, errno, "%s: owner or group", p->retry.path);
+	return fchmod(r->pipe_fd, mode) < 0 ? fail_errno(f, errno, "%s", p->retry.path) : 0;
+}
+
 static int
 open_pipe(struct runtime *r, const struct profile *p, struct fail *f)
 {
@@ -81,12 +102,10 @@ open_pipe(struct runtime *r, const struct profile *p, struct fail *f)
 	r->pipe_fd = open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (r->pipe_fd < 0 || fstat(r->pipe_fd, &st) < 0)
 		return fail_errno(f, errno, "%s", path);
-	if (!S_ISFIFO(st.st_mode) || st.st_uid != geteuid())
+	if (!S_ISFIFO(st.st_mode) || (st.st_uid != geteuid() && st.st_uid != r->fifo_uid))
 		return fail_set(f, EXIT_DENIED, "%s: is not a FIFO of ours (owner uid %ju)", path,
 		    (uintmax_t)st.st_uid);
-	if (p->gid != (gid_t)-1 && fchown(r->pipe_fd, (uid_t)-1, p->gid) < 0)
-		return fail_errno(f, errno, "%s: group %s", path, p->group);
-	return fchmod(r->pipe_fd, 0660) < 0 ? fail_errno(f, errno, "%s", path) : 0;
+	return set_pipe_mode(r, p, f);
 }
 
 static int
@@ -94,12 +113,14 @@ open_busy(struct runtime *r, struct fail *f)
 {
 	_cleanup_free_ char *path = xasprintf("%s/busy", r->dir);
 
-	r->busy_fd = lock_open(path, 0644);
-	return r->busy_fd < 0 ? fail_errno(f, r->busy_fd, "%s", path) : 0;
+	r->busy_fd = lock_open(path, 0600);
+	if (r->busy_fd < 0)
+		return fail_errno(f, r->busy_fd, "%s", path);
+	return fchmod(r->busy_fd, 0600) < 0 ? fail_errno(f, errno, "%s", path) : 0;
 }
 
 int
-runtime_open(const struct profile *p, struct runtime **out, struct fail *f)
+runtime_open(const struct profile *p, uid_t fifo_uid, gid_t fifo_gid, struct runtime **out, struct fail *f)
 {
 	struct runtime *r;
 	int e;
@@ -110,7 +131,7 @@ runtime_open(const struct profile *p, struct runtime **out, struct fail *f)
 		    " method = fifo with frame = adu64, and [status] method = file", p->file);
 	r = xcalloc(1, sizeof *r);
 	*r = (struct runtime){ .dir = directory_of(p->status.path), .status = xstrdup(p->status.path),
-	    .lock_fd = -1, .pipe_fd = -1, .busy_fd = -1 };
+	    .fifo_uid = fifo_uid, .fifo_gid = fifo_gid, .lock_fd = -1, .pipe_fd = -1, .busy_fd = -1 };
 	e = make_dir(r->dir, f);
 	if (e == 0)
 		e = take_lock(r, f);
@@ -138,6 +159,58 @@ runtime_close(struct runtime *r)
 	free(r);
 }
 
+/* Is PATH the file of FD? */
+static bool
+is_same_file(const char *path, int fd)
+{
+	struct stat there, mine;
+
+	return lstat(path, &there) == 0 && fstat(fd, &mine) == 0 && there.st_ino == mine.st_ino &&
+	    there.st_dev == mine.st_dev;
+}
+
+/* A lock whose name is gone keeps no second agent out: it is taken anew, before it is let go. */
+static int
+renew_lock(struct runtime *r, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s/lock", r->dir);
+	_cleanup_fd_ int old = -1;
+
+	if (is_same_file(path, r->lock_fd))
+		return 0;
+	old = r->lock_fd;
+	r->lock_fd = -1;
+	return take_lock(r, f);
+}
+
+int
+runtime_repair(struct runtime *r, const struct profile *p, struct fail *f)
+{
+	_cleanup_free_ char *busy = xasprintf("%s/busy", r->dir);
+	const bool had_pipe = is_same_file(p->retry.path, r->pipe_fd), had_busy = is_same_file(busy, r->busy_fd);
+	_cleanup_free_ char *lock = xasprintf("%s/lock", r->dir);
+	int e;
+
+	if (had_pipe && had_busy && is_same_file(lock, r->lock_fd) && access(r->status, F_OK) == 0)
+		return 0;
+	e = make_dir(r->dir, f);
+	if (e == 0)
+		e = renew_lock(r, f);
+	if (e == 0 && !had_pipe) {
+		io_closep(&r->pipe_fd);
+		r->pipe_fd = -1;
+		e = open_pipe(r, p, f);
+	}
+	if (e == 0 && !had_busy) {
+		io_closep(&r->busy_fd);
+		r->busy_fd = -1;
+		e = open_busy(r, f);
+		if (e == 0 && r->is_busy)
+			runtime_set_busy(r, true);
+	}
+	return e < 0 ? e : 1;
+}
+
 int
 runtime_pipe(const struct runtime *r)
 {
@@ -148,6 +221,7 @@ runtime_pipe(const struct runtime *r)
 void
 runtime_set_busy(struct runtime *r, bool busy)
 {
+	r->is_busy = busy;
 	if (busy)
 		lock_wait(r->busy_fd, BUSY_WAIT_MS);
 	else

@@ -1,11 +1,12 @@
 /*
- * runtime - what our own agent keeps in its runtime directory while it lives.
+ * runtime - the files of rejoin-agent's runtime directory.
  *
- *	lock		held by the one agent that there is; its pid is in it
- *	commands.fifo	0660, opened for reading and writing once and never
- *			again, so there is no end of file and no gap
- *	busy		locked while a cycle runs; a crash frees it
- *	status		agent/status.h, replaced at each change
+ *	lock		0600, locked while the agent runs; its pid is in it
+ *	commands.fifo	opened once for reading and writing, so there is no end of
+ *			file and no gap; 0620 with the profile's group, 0600 without
+ *			one, 0660 with fifo-owner
+ *	busy		0600, locked while a cycle runs; a crash releases it
+ *	status		0644, agent/status.h, replaced at each change
  *
  * The directory is that of the profile's status file; the pipe is where the
  * profile's retry section has it.
@@ -22,11 +23,20 @@
 struct runtime;
 
 /*
- * Take P's seat.  EXIT_BUSY, naming the pid, where another agent has it;
- * EXIT_USAGE where P is no profile of an agent of ours; EXIT_DENIED where what
- * stands in the pipe's place is not ours.
+ * Take the lock and make the files.  The FIFO is given to FIFO_UID and FIFO_GID
+ * ((uid_t)-1: see above).  EXIT_BUSY, with the pid, where another agent has the lock;
+ * EXIT_USAGE where P is not the profile of a rejoin-agent; EXIT_DENIED where the
+ * directory or the FIFO could be another user's.
  */
-int runtime_open(const struct profile *p, struct runtime **out, struct fail *f);
+int runtime_open(const struct profile *p, uid_t fifo_uid, gid_t fifo_gid, struct runtime **out,
+    struct fail *f);
+
+/*
+ * Make anew the files that have vanished: 1 where there were any, and the descriptor
+ * of the FIFO may be another one; 0 where all is there.  An error where another
+ * agent has the lock by now, or the files cannot be made.
+ */
+int runtime_repair(struct runtime *r, const struct profile *p, struct fail *f);
 
 /* Locks and pipe are let go; the files stay. */
 void runtime_close(struct runtime *r);

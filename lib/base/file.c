@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/io.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 
 static char *
@@ -19,58 +20,6 @@ parent(const char *path)
 	_cleanup_free_ char *copy = xstrdup(path);
 
 	return xstrdup(dirname(copy));
-}
-
-/* PATH is only for the message; ST is the object itself. */
-static int
-check_owner(const struct stat *st, gid_t group, const char *path, struct fail *f)
-{
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, who is neither root nor the caller",
-		    path, (uintmax_t)st->st_uid);
-	if (st->st_mode & S_IWOTH)
-		return fail_set(f, EXIT_DENIED, "%s: writable by others (mode %04o)",
-		    path, st->st_mode & 07777);
-	if (st->st_mode & S_IWGRP && st->st_gid != 0 && st->st_gid != group)
-		return fail_set(f, EXIT_DENIED, "%s: writable by group %ju (mode %04o)",
-		    path, (uintmax_t)st->st_gid, st->st_mode & 07777);
-	return 0;
-}
-
-static int
-check_dir(const char *path, gid_t group, struct fail *f)
-{
-	_cleanup_free_ char *dir = parent(path);
-	struct stat st;
-
-	if (stat(dir, &st) < 0)
-		return fail_errno(f, errno, "%s", dir);
-	return check_owner(&st, group, dir, f);
-}
-
-/* A link is trusted when both the directory it is in and what it leads to are. */
-static int
-check_place(const char *path, gid_t group, struct fail *f)
-{
-	_cleanup_free_ char *real = realpath(path, NULL);
-	int r;
-
-	if (!real)
-		return fail_errno(f, errno, "%s", path);
-	r = check_dir(path, group, f);
-	return r < 0 ? r : check_dir(real, group, f);
-}
-
-int
-file_check_trust(const char *path, gid_t group, struct fail *f)
-{
-	struct stat st;
-	int r;
-
-	if (stat(path, &st) < 0)
-		return fail_errno(f, errno, "%s", path);
-	r = check_owner(&st, group, path, f);
-	return r < 0 ? r : check_place(path, group, f);
 }
 
 static int
@@ -99,19 +48,14 @@ load(const char *path, int flags, gid_t group, size_t max, struct buf *out, stru
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
 	ssize_t n;
-	int r;
 
 	buf_reset(out);
-	fd = open_regular(path, flags, &st, f);
+	fd = flags & FILE_TRUSTED ? trust_open(path, group, flags & FILE_NOFOLLOW ? TRUST_NOFOLLOW : 0, f) :
+	    open_regular(path, flags, &st, f);
 	if (fd < 0)
 		return fd;
-	if (flags & FILE_TRUSTED) {
-		r = check_owner(&st, group, path, f);
-		if (r == 0)
-			r = check_place(path, group, f);
-		if (r < 0)
-			return r;
-	}
+	if (fstat(fd, &st) < 0)
+		return fail_errno(f, errno, "%s", path);
 	if ((uintmax_t)st.st_size > max)
 		return fail_set(f, EXIT_TROUBLE, "%s: %jd bytes are too many, at most %zu",
 		    path, (intmax_t)st.st_size, max);

@@ -2,9 +2,8 @@
  * file - whole files: read safely, replaced atomically.
  *
  * A file from outside is opened so that it cannot hang or surprise us
- * (O_NONBLOCK; it must be regular), is at most MAX bytes long, and where it can
- * name a program it is trusted only if it and its directory belong to root or
- * to the caller and nobody else can write to them.
+ * (O_NONBLOCK; it must be regular) and is at most MAX bytes long.  One that can
+ * name a program must be trusted: base/trust.h.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
@@ -17,7 +16,7 @@
 
 enum {
 	FILE_NOFOLLOW = 1,	/* a symbolic link is refused */
-	FILE_TRUSTED = 2,	/* refuse what others could have written */
+	FILE_TRUSTED = 2,	/* refuse what is not trusted (base/trust.h) */
 	FILE_DURABLE = 4,	/* fsync the file, and its directory after the rename */
 };
 
@@ -28,12 +27,6 @@ enum { FILE_DATA_MAX = 1 << 20 };	/* of a data file: 1 MiB */
  * EXIT_DENIED for trust and permission, EXIT_TROUBLE for the rest.
  */
 int file_load(const char *path, int flags, size_t max, struct buf *out, struct fail *f);
-
-/*
- * Is PATH, and the directory that holds it, owned by root or the caller and not
- * writable by others?  GROUP may write, too ((gid_t)-1 for no group).
- */
-int file_check_trust(const char *path, gid_t group, struct fail *f);
 
 /* As file_load(FILE_TRUSTED), where the group GROUP may write, too. */
 int file_load_trusted(const char *path, gid_t group, size_t max, struct buf *out, struct fail *f);

@@ -1,3 +1,4 @@
+#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,28 @@ timeout(const struct ini_entry *e, int64_t *ms, struct fail *f)
 	int r = ini_duration(e, ms, f);
 
 	return r == 0 && *ms == 0 ? ini_bad(e, f, "%s: is more than 0s", e->key) : r;
+}
+
+/* USER:GROUP */
+static int
+parse_owner(const struct ini_entry *e, struct agent_config *c, struct fail *f)
+{
+	const char *colon = strchr(e->value, ':');
+	_cleanup_free_ char *user = colon ? xstrndup(e->value, (size_t)(colon - e->value)) : NULL;
+	const struct passwd *pw;
+	const struct group *gr;
+
+	if (!colon)
+		return ini_bad(e, f, "fifo-owner: not USER:GROUP: '%s'", e->value);
+	pw = getpwnam(user);
+	if (!pw)
+		return ini_bad(e, f, "fifo-owner: there is no user '%s'", user);
+	c->fifo_uid = pw->pw_uid;
+	gr = getgrnam(colon + 1);
+	if (!gr)
+		return ini_bad(e, f, "fifo-owner: there is no group '%s'", colon + 1);
+	c->fifo_gid = gr->gr_gid;
+	return 0;
 }
 
 /* Durations separated by blanks. */
@@ -77,6 +100,8 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	if (strcmp(e->key, "jobs") == 0)
 		return num_parse(e->value, 1, JOBS_MAX, &s->jobs) == 0 ? 0 :
 		    ini_bad(e, f, "jobs: not a number from 1 to %d: '%s'", JOBS_MAX, e->value);
+	if (strcmp(e->key, "fifo-owner") == 0)
+		return parse_owner(e, s, f);
 	if (strcmp(e->key, "max-attempts") == 0)
 		return num_parse(e->value, 1, ATTEMPTS_MAX, &s->attempts.max) == 0 ? 0 :
 		    ini_bad(e, f, "max-attempts: not a number from 1 to %d: '%s'", ATTEMPTS_MAX, e->value);
@@ -92,7 +117,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 int
 agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s, struct fail *f)
 {
-	*s = (struct agent_config){ .jobs = 1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
+	*s = (struct agent_config){ .jobs = 1, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
 	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
 	return ini_parse(file, text, len, entry, s, f);
 }

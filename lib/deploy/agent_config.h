@@ -5,6 +5,7 @@
  *	goal = file:/etc/rejoin/goal.json
  *	allow-unsigned = no
  *	handler-user = root
+ *	fifo-owner = USER:GROUP
  *	jobs = 1
  *	on-failure = continue
  *	max-attempts = 3
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/fail.h"
 #include "deploy/attempts.h"
@@ -29,6 +31,8 @@ struct agent_config {
 	char *goal;			/* URL of the goal; NULL for none */
 	bool allow_unsigned;		/* accept goals without a signature */
 	char *handler_user;		/* user that runs handlers; NULL where it is not set */
+	uid_t fifo_uid;			/* fifo-owner; (uid_t)-1 where it is not set */
+	gid_t fifo_gid;
 	int64_t jobs;			/* components worked on at a time */
 	bool stop_on_failure;		/* after a failure no further component is started */
 	struct attempts_policy attempts;

@@ -11,6 +11,7 @@
 
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/trust.h"
 #include "base/io.h"
 #include "base/spawn.h"
 #include "base/utf8.h"
@@ -374,7 +375,7 @@ find_handler(struct handler *h, const struct handler_call *call, char **program)
 	*program = handler_find(call->handler);
 	if (!*program)
 		return refuse(h, ERC_NO_HANDLER, "no handler '%s': it is not in handlers.d", call->handler);
-	if (file_check_trust(*program, (gid_t)-1, &f) < 0)
+	if (trust_check(*program, (gid_t)-1, &f) < 0)
 		return refuse(h, ERC_BAD_HANDLER, "handler '%s': %s", call->handler, f.text);
 	return 0;
 }

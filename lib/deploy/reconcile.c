@@ -13,6 +13,7 @@
 #include "base/journal.h"
 #include "base/lock.h"
 #include "base/procset.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 #include "deploy/cycle.h"
 #include "deploy/desired_state.h"
@@ -474,7 +475,7 @@ make_dir(const char *path, struct fail *f)
 {
 	int e = file_make_dirs(path, 0755);
 
-	return e < 0 ? fail_errno(f, e, "%s", path) : 0;
+	return e < 0 ? fail_errno(f, e, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
 }
 
 /* By a path that means the same to handlers, whom it marks, too; and for us alone. */
@@ -596,6 +597,12 @@ reconcile_look(struct reconciler *r)
 	refresh_goal(r);
 	if (r->goal_is_new || has_wrong_goal(r) || was_wrong)
 		decide(r);
+}
+
+void
+reconcile_publish(struct reconciler *r)
+{
+	publish(r);
 }
 
 void

@@ -55,6 +55,9 @@ void reconcile_start(struct reconciler *r, const struct status *s);
 
 /* Hints: the goal may have changed; N retry requests came. */
 void reconcile_look(struct reconciler *r);
+/* Publish the status once more: its file has vanished. */
+void reconcile_publish(struct reconciler *r);
+
 /* ANEW: attempts are counted anew as well (retry-failed). */
 void reconcile_retry(struct reconciler *r, unsigned n, bool anew);
 

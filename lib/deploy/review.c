@@ -5,6 +5,7 @@
 
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/trust.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
 #include "component/selector.h"
@@ -199,7 +200,7 @@ review_handler(struct review *r, const char *object, const struct manifest_step 
 
 	if (!program)
 		find(r, REVIEW_FAIL, object, "handler '%s' is not in handlers.d", step->handler);
-	else if (file_check_trust(program, (gid_t)-1, &f) < 0)
+	else if (trust_check(program, (gid_t)-1, &f) < 0)
 		find(r, REVIEW_FAIL, object, "handler '%s': %s", step->handler, f.text);
 	if (strcmp(step->handler, "rejoin/copy:1") == 0)
 		review_copy(r, object, step, criteria);

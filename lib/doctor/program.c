@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 #include "doctor/program.h"
 
@@ -49,7 +50,7 @@ program_test(struct exam *x, const char *where, const char *name, gid_t group)
 		exam_advise(x, "install it, or correct the name");
 		return false;
 	}
-	if (file_check_trust(file, group, &f) < 0) {
+	if (trust_check(file, group, &f) < 0) {
 		exam_warn(x, where, "%s", f.text);
 		exam_advise(x, "it is run as who calls the tools: let only root write to it and to its "
 		    "directory");

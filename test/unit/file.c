@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 
 static char *
@@ -61,7 +62,7 @@ what_others_may_write_is_not_trusted(void)
 	struct fail f;
 
 	s = load("a", FILE_TRUSTED, 10, &f);
-	assert(s && file_check_trust("a", (gid_t)-1, &f) == 0);
+	assert(s && trust_check("a", (gid_t)-1, &f) == 0);
 	assert(chmod("a", 0666) == 0);
 	assert(!load("a", FILE_TRUSTED, 10, &f) && f.status == EXIT_DENIED);
 	assert(strstr(f.text, "a: writable by others (mode 0666)"));
@@ -73,7 +74,7 @@ what_others_may_write_is_not_trusted(void)
 	assert(chown("a", 1, 0) == 0 && !load("a", FILE_TRUSTED, 10, &f) && f.status == EXIT_DENIED);
 	assert(chown("a", 0, 4711) == 0 && chmod("a", 0664) == 0);
 	assert(!load("a", FILE_TRUSTED, 10, &f) && strstr(f.text, "writable by group 4711"));
-	assert(file_check_trust("a", 4711, &f) == 0 && file_check_trust("a", 4712, &f) < 0);
+	assert(trust_check("a", 4711, &f) == 0 && trust_check("a", 4712, &f) < 0);
 	assert(chown("a", 0, 0) == 0);
 }
 
