@@ -21,6 +21,8 @@
 #include "log/follow.h"
 #include "log/options.h"
 #include "output/picture.h"
+#include "output/sourcelist.h"
+#include "record/doubt.h"
 
 /* A source that is passed over; COOKIE is the bool that remembers it. */
 static void
@@ -190,8 +192,14 @@ tell(const struct fail *f, void *cookie)
 static void
 begin(struct source *s, void *cookie)
 {
-	const struct following *w = cookie;
+	struct following *w = cookie;
+	unsigned doubts = s->doubts | (w->set->run.filter.level >= 0 && doubt_level(s) ? DOUBT_LEVEL : 0);
+	struct fail f;
 
+	while (doubt_next(s, &doubts, &f)) {
+		fail_tell(&f, NULL);
+		w->failed |= w->set->strict;
+	}
 	options_give_offset(w->set, s);
 	diag_note("%s: format %s, order %s", s->name, s->fmt->name, s->fifo ? "fifo" : "none");
 }
@@ -240,9 +248,25 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 	return w.failed || (set->strict && (w.count.late || w.count.dropped)) ? EXIT_NO : EXIT_OK;
 }
 
+/* How each source is understood. */
+static bool
+list(const struct options *set, struct sources *all)
+{
+	struct survey *surveys = xcalloc(all->n + 1, sizeof *surveys);
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	for (unsigned i = 0; i < all->n; i++)
+		survey_run(all->v[i], set->run.exact ? INT64_MAX : SURVEY_BYTES, &surveys[i]);
+	sourcelist_print(all->v, surveys, all->n, set->run.style.json || !isatty(STDOUT_FILENO), &out);
+	fwrite(out.s, 1, out.len, stdout);
+	free(surveys);
+	return true;
+}
+
 static bool
 read_to_the_end(struct options *set, const struct source_specs *specs, const struct formats *formats, bool *failed)
 {
+	struct following w = { .set = set };
 	struct sources all;
 	struct fail f;
 	bool good;
@@ -250,8 +274,9 @@ read_to_the_end(struct options *set, const struct source_specs *specs, const str
 	if (sources_open(&all, specs, formats, problem, failed, &f) < 0)
 		fail_die(&f);
 	for (unsigned i = 0; i < all.n; i++)
-		begin(all.v[i], &(struct following){ .set = set });
-	good = set->check ? check(set, &all) : merge(set, specs, &all);
+		begin(all.v[i], &w);
+	*failed |= w.failed;
+	good = set->sources ? list(set, &all) : set->check ? check(set, &all) : merge(set, specs, &all);
 	sources_close(&all, problem, failed);
 	return good || (!set->check && !set->strict);
 }

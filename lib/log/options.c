@@ -9,7 +9,7 @@
 enum {
 	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
 	OPT_HOLD, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
-	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_STRICT, OPT_SVG, OPT_UNTIL,
+	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_STRICT, OPT_SVG, OPT_UNTIL,
 };
 
 enum {
@@ -43,7 +43,8 @@ static const struct opt table[] = {
 	{ OPT_RULES, "rules", "FILE", "use the rules in FILE as well", .repeats = true },
 	{ OPT_SAVE_STATE, "save-state", "FILE", "continue where the run that wrote FILE ended" },
 	{ OPT_SINCE, "since", "TIME", "print only records from TIME on", .samples = "10m 1h 1d" },
-	{ OPT_STRICT, "strict", NULL, "exit with 1 if a constraint was violated or dropped" },
+	{ OPT_SOURCES, "sources", NULL, "print how each source is understood, and no record" },
+	{ OPT_STRICT, "strict", NULL, "exit with 1 if a constraint was violated or dropped, or a source not understood" },
 	{ OPT_SVG, "svg", "FILE", "draw a space-time diagram into FILE" },
 	{ OPT_UNTIL, "until", "TIME", "print only records before TIME", .samples = "10m 1h 1d" },
 	OPT_COMMON
@@ -182,6 +183,9 @@ options_set(struct options *o, const struct opt_scan *s)
 	case OPT_SINCE:
 		o->run.filter.since_ns = point_in_time(s->arg, "--since");
 		break;
+	case OPT_SOURCES:
+		o->sources = true;
+		break;
 	case OPT_STRICT:
 		o->strict = true;
 		break;
@@ -228,6 +232,9 @@ options_check(const struct options *o)
 
 	if ((o->graph || o->svg) && (o->check || o->run.style.json))
 		opt_misused("%s draws, %s prints: say only one of them", drawn, o->check ? "--check" : "--format=jsonl");
+	if (o->sources && (o->follow || o->check || o->state || o->graph || o->svg))
+		opt_misused("--sources cannot be combined with %s", o->follow ? "--follow" : o->check ? "--check" :
+		    o->state ? "--save-state" : drawn);
 	if (o->ascii && !o->graph)
 		opt_misused("--ascii is for --graph");
 }

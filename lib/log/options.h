@@ -24,7 +24,7 @@ struct options_offset {
 
 struct options {
 	const char *agent;
-	bool check, strict, raw, graph, ascii;
+	bool check, strict, sources, raw, graph, ascii;
 	const char *svg;		/* the file that is drawn into, or NULL */
 	bool follow;
 	int64_t hold_ms;		/* -1: what suits the output */

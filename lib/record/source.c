@@ -12,6 +12,7 @@
 #include "input/filter_command.h"
 #include "input/remote.h"
 #include "record/splitter.h"
+#include "record/doubt.h"
 #include "record/matcher.h"
 #include "record/source.h"
 
@@ -385,6 +386,7 @@ set_format(struct source *s, const struct source_spec *spec, const struct format
 	}
 	if (!zone)
 		zone = s->fmt->zone ? s->fmt->zone : "local";
+	s->zone_name = xstrdup(zone);
 	r = zone_open(zone, &s->zone);
 	if (r < 0)
 		return fail_set(f, EXIT_USAGE, "%s: time zone '%s' is not known", spec->name, zone);
@@ -396,13 +398,29 @@ set_format(struct source *s, const struct source_spec *spec, const struct format
 	return 0;
 }
 
+/* A log whose beginning has no time may have one behind it, as behind a banner: the middle of a file tells. */
+static bool
+detect_in_middle(struct source *s, int64_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *nl;
+	ssize_t n;
+
+	if (!s->seekable || size <= 2 * SAMPLE)
+		return false;
+	text = xrealloc(NULL, SAMPLE, 1);
+	n = read_at(s, text, SAMPLE, size / 2);
+	nl = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+	return nl && time_detect(&s->time, nl + 1, (size_t)(text + n - nl - 1));
+}
+
 /* The sample says of which kinds its times are; without any, each line is a record. */
 static void
-settle_kind(struct source *s)
+settle_kind(struct source *s, int64_t size)
 {
 	size_t n = sample(s);
 
-	if (!time_detect(&s->time, s->buf, n)) {
+	if (!time_detect(&s->time, s->buf, n) && !detect_in_middle(s, size)) {
 		s->cut = CUT_LINE;
 		s->untimed = n > 0;
 	}
@@ -474,7 +492,7 @@ source_new(const struct source_spec *spec, size_t buffer)
 
 /* Its format is known. */
 static void
-settle(struct source *s, const struct source_spec *spec, int64_t ref_s)
+settle(struct source *s, const struct source_spec *spec, int64_t ref_s, int64_t size)
 {
 	s->cut = s->fmt->cut;
 	share_regexes(s);
@@ -482,11 +500,12 @@ settle(struct source *s, const struct source_spec *spec, int64_t ref_s)
 	time_init(&s->time, s->fmt->kinds, s->zone, ref_s);
 	s->time.boot_ns = boot_time();
 	if (is_any(s))
-		settle_kind(s);
+		settle_kind(s, size);
 	/* A time that is ahead of REF_S is one of a clock that is. */
 	s->time.start.limit_s = zone_from_utc(s->zone, ref_s) +
 	    (s->time.kinds & TIME_SET(TIME_CLOCK) ? CLOCK_AHEAD : CALENDAR_DAY);
 	s->time.calendar = s->time.start;
+	s->doubts = doubt_find(s, s->buf, s->seekable ? sample(s) : s->hi < SAMPLE ? s->hi : SAMPLE, spec->format != NULL);
 }
 
 /*
@@ -544,7 +563,7 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 		source_close(s, &ignored);
 		return r;
 	}
-	settle(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL));
+	settle(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL), st.st_size);
 	if (s->cut == CUT_LINE && s->fmt->kinds &&
 	    splitter_first_time(s, s->seekable ? sample(s) : s->hi, &first))
 		s->first_ns = s->last_ns = first.ns;
@@ -592,7 +611,7 @@ source_open_feed(const struct source_spec *spec, const struct formats *fs, size_
 	}
 	r = set_format(s, spec, fs, f);
 	if (r == 0) {
-		settle(s, spec, time(NULL));
+		settle(s, spec, time(NULL), 0);
 		settle_feed(s, spec, fs);
 	}
 	if (feed->ops->sample) {
@@ -625,6 +644,7 @@ source_close(struct source *s, struct fail *f)
 	}
 	if (!s->shared) {
 		zone_free(s->zone);
+		free(s->zone_name);
 		regex_free(s->emitter);
 		free(s->name);
 		free(s->location);

@@ -67,6 +67,7 @@ struct source {
 	struct matcher *matcher;		/* of edges (record/matcher.h), freed with the source; NULL while none is needed */
 	int64_t offset_ns;		/* its clock is that far ahead */
 	struct zone *zone;
+	char *zone_name;		/* as the user or the format wrote it */
 	struct time_ctx time;
 	enum format_cut cut;
 	int error;			/* errno that ended it early, 0 for none */
@@ -101,6 +102,7 @@ struct source {
 	struct source *behind;		/* of a view of what cannot be read twice: who holds its bytes, until he reads them */
 	enum source_accept accept;
 	bool untimed;			/* no line of the sample has a time */
+	unsigned doubts;		/* of record/doubt.h */
 	bool dry;			/* more would have been read, and was not there yet */
 	bool torn;			/* a block has no end yet */
 	unsigned undated;		/* lines that had no time, while none had any: their time is when they came */

@@ -55,7 +55,7 @@ time_restart(struct time_ctx *c)
 
 /* The order in which kinds are tried: those that are part of another one come after it. */
 static const enum time_kind order[] = {
-	TIME_RFC3339, TIME_CTIME, TIME_SYSLOG, TIME_CLF, TIME_KLOG, TIME_MDY, TIME_DMY, TIME_YMD, TIME_LOGCAT,
+	TIME_RFC3339, TIME_CTIME, TIME_SYSLOG, TIME_CLF, TIME_KLOG, TIME_YMD, TIME_MDY, TIME_DMY, TIME_LOGCAT,
 	TIME_TAI64N, TIME_DMESG, TIME_AUDIT, TIME_EPOCH, TIME_CLOCK,
 };
 
@@ -169,9 +169,6 @@ time_parse(struct time_ctx *c, const char *p, size_t n, struct stamp *out)
 	out->res = m.res;
 	c->last_s = s;
 	c->last_kind = m.kind;
-	c->day_order |= m.day_order;
-	c->zone_unsure |= m.zone_unsure;
-	c->unit_unsure |= m.unit_unsure;
 	remember(c, p, n, &m, s);
 	return m.len;
 }
@@ -217,6 +214,7 @@ time_parse_value(struct time_ctx *c, const char *p, size_t n, struct stamp *out)
 struct tally {
 	unsigned lines, strong, words, kinds[TIME_KINDS];
 	bool day_first, month_first;
+	bool day_order, year_order, zone_unsure;	/* some line could be read otherwise */
 };
 
 static void
@@ -229,6 +227,9 @@ tally_line(struct tally *t, struct time_ctx *c, const char *p, size_t n)
 	c->prefixes = PREFIX_NAMES;
 	if (find_stamp(c, p, n, &m)) {
 		t->strong++;
+		t->day_order |= m.day_order;
+		t->year_order |= m.unit_unsure;
+		t->zone_unsure |= m.zone_unsure;
 		t->kinds[m.kind]++;
 		t->month_first |= m.kind == TIME_MDY && !m.day_order;
 		t->day_first |= m.kind == TIME_DMY && !m.day_order;
@@ -266,6 +267,9 @@ time_detect(struct time_ctx *c, const char *text, size_t n)
 	/* Where one line says that the day is first, it is so in all. */
 	if (t.day_first && !t.month_first)
 		c->kinds &= ~TIME_SET(TIME_MDY);
+	c->day_order = t.day_order && !t.day_first && !t.month_first;
+	c->unit_unsure = t.year_order;
+	c->zone_unsure = t.zone_unsure;
 	if (t.strong)
 		return true;
 	if (t.kinds[TIME_EPOCH] * WEAK_SHARE >= t.lines && t.kinds[TIME_EPOCH])

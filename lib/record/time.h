@@ -45,7 +45,7 @@ struct time_ctx {
 	struct calendar calendar, start;	/* START: before the first line, for reading again */
 	int64_t boot_ns;		/* when the machine booted, for dmesg */
 	bool by_zone;			/* some time named no zone, so the zone mattered */
-	bool day_order, zone_unsure, unit_unsure;	/* as in struct moment, of any time */
+	bool day_order, zone_unsure, unit_unsure;	/* as in struct moment, of the sample */
 	enum time_kind last_kind;
 	int64_t last_s;			/* the last time, for the hour that comes twice */
 	/* The last text: PREFIX up to the fraction, its digits, TAIL with one byte more than the zone. */
