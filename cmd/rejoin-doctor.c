@@ -217,12 +217,13 @@ explain(const struct doctor *d, char *const *texts)
 int
 main(int argc, char *argv[])
 {
-	struct doctor d = { .format = listing_default() };
+	struct doctor d = { .agent = NULL };
 	enum exit_status status = EXIT_OK;
 	struct opt_scan s;
 
 	diag_init(argv);
 	opt_begin(&s, argc, argv, &tool);
+	d.format = listing_default(&tool);
 	parse_options(&d, &s);
 	if (d.list) {
 		print_list();

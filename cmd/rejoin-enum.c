@@ -227,13 +227,14 @@ parse_options(struct enumerator *e, struct opt_scan *s)
 int
 main(int argc, char *argv[])
 {
-	struct enumerator e = { .format = listing_default(), .selectors = json_array(),
+	struct enumerator e = { .selectors = json_array(),
 	    .out = BUF_INIT, .what = { .problem = fail_tell, .each = list } };
 	struct profile_scope scope;
 	struct opt_scan s;
 
 	diag_init(argv);
 	opt_begin(&s, argc, argv, &tool);
+	e.format = listing_default(&tool);
 	parse_options(&e, &s);
 	profile_scope_or_die(e.agent, s.operands, &scope);
 	e.what.inventories = scope.inventories;

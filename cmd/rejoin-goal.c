@@ -306,12 +306,13 @@ int
 main(int argc, char *argv[])
 {
 	struct goal_tool t = { .dir = ".", .name = { NULL, "rejoin", "update", "1.0" }, .draft = draft_new(),
-	    .format = listing_default(), .out = BUF_INIT };
+	    .out = BUF_INIT };
 	enum exit_status status;
 	struct opt_scan s;
 
 	diag_init(argv);
 	opt_begin(&s, argc, argv, &tool);
+	t.format = listing_default(&tool);
 	parse_options(&t, &s);
 	status = run(&t, &s);
 	draft_free(t.draft);

@@ -277,7 +277,7 @@ main(int argc, char *argv[])
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	struct tool t = {
-		.out = BUF_INIT, .format = listing_default(),
+		.out = BUF_INIT,
 		.from = { .fd = -1, .name = "standard input", .wake = proceed, .cookie = &t,
 		    .inventories = { .problem = fail_tell } },
 		.how = {
@@ -290,6 +290,8 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	opt_begin(&s, argc, argv, &tool_options);
+	t.format = listing_default(&tool_options);
+	t.has_format = opt_environment_format(&tool_options) >= 0;
 	parse_options(&t, &s);
 	check_options(&t, &s);
 	set_source(&t, s.operands);

@@ -23,7 +23,7 @@ enum { KEY_UNTIL = OPT_OWN };
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	OPT_FORMAT("jsonl json table kv", "table on a terminal, else jsonl"),
+	OPT_FORMAT("jsonl json table kv", "REJOIN_FORMAT, else table on a terminal, else jsonl"),
 	OPT_JSON,
 	OPT_TIMEOUT("with --until, give up after DUR", "none"),
 	{ KEY_UNTIL, "until", "STATE", "wait until the agent is in STATE", .choices = "idle busy ready settled" },
@@ -178,6 +178,8 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	opt_begin(&scan, argc, argv, &tool);
+	if (opt_environment_format(&tool) >= 0)
+		v.format = (enum format)opt_environment_format(&tool);
 	parse_options(&scan, &v);
 	v.profile = profile_load_or_die(v.agent);
 	pending_init(&v.pending, v.profile);

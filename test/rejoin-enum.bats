@@ -572,3 +572,32 @@ camera() {
 	status_is 0
 	[ "${#lines[@]}" -eq 1 ]
 }
+
+@test "REJOIN_FORMAT decides where no option does" {
+	inv '{"id":"a","version":"1"}'
+	REJOIN_FORMAT=tsv run --separate-stderr rejoin-enum inv.json
+	status_is 0
+	out_is $'a\t1'
+	REJOIN_FORMAT=tsv run --separate-stderr rejoin-enum --json inv.json
+	out_has '"id":"a"'
+	# rejoin-installed has no kv, and its default then
+	REJOIN_FORMAT=kv run --separate-stderr rejoin-installed -c 1 inv.json
+	status_is 0
+	out_has '"installed":true'
+	REJOIN_FORMAT=tvs run --separate-stderr rejoin-enum inv.json
+	status_is 2
+	err_has "REJOIN_FORMAT: unknown choice: 'tvs'"
+	err_has "did you mean 'tsv'?"
+}
+
+@test "a table fits the terminal" {
+	needs script
+	inv '{"id":"camera-0123456789-0123456789-0123456789-end","version":"1","name":"中文"}'
+	run script -qec "stty cols 40; rejoin-enum inv.json" /dev/null
+	status_is 0
+	[[ ${lines[1]} =~ ^camera-0[0-9-]*~[0-9-]*-end\ +online\ +1\ +中文 ]]
+	# in bytes: two characters of three bytes and two columns, and a carriage return
+	[ "${#lines[1]}" -le 43 ]
+	run script -qec "stty cols 200; rejoin-enum inv.json" /dev/null
+	[[ ${lines[1]} == camera-0123456789-0123456789-0123456789-end* ]]
+}

@@ -348,25 +348,57 @@ opt_size(const struct opt_scan *s, int64_t lo, int64_t hi)
 	return n;
 }
 
-unsigned
-opt_choice(const struct opt_scan *s)
+/* The index of WORD in LIST, which has blanks between its words; -1 where it is not there. */
+static int
+index_in(const char *list, const char *word)
 {
-	_cleanup_buf_ struct buf hint = BUF_INIT;
-	const char *list = s->opt->choices;
-	struct suggest near;
-	char name[64];
-
-	for (unsigned i = 0; *list; i++) {
+	for (int i = 0; *list; i++) {
 		size_t n = strcspn(list, " ");
 
-		if (strlen(s->arg) == n && memcmp(list, s->arg, n) == 0)
+		if (strlen(word) == n && memcmp(list, word, n) == 0)
 			return i;
 		list += n + strspn(list + n, " ");
 	}
-	suggest_begin(&near, s->arg);
-	suggest_offer_list(&near, s->opt->choices);
+	return -1;
+}
+
+static void __attribute__((noreturn))
+unknown_choice(const char *what, const char *word, const char *list)
+{
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+	struct suggest near;
+
+	suggest_begin(&near, word);
+	suggest_offer_list(&near, list);
 	suggest_hint(&near, "choices", &hint);
-	opt_misused_hint(hint.s, "%s: unknown choice: '%s'", current_name(s, name), s->arg);
+	opt_misused_hint(hint.s, "%s: unknown choice: '%s'", what, word);
+}
+
+unsigned
+opt_choice(const struct opt_scan *s)
+{
+	int i = index_in(s->opt->choices, s->arg);
+	char name[64];
+
+	if (i < 0)
+		unknown_choice(current_name(s, name), s->arg, s->opt->choices);
+	return (unsigned)i;
+}
+
+int
+opt_environment_format(const struct opt_tool *tool)
+{
+	static const char any[] = "jsonl json table tsv kv adu text";
+	const char *word = secure_getenv("REJOIN_FORMAT");
+
+	if (!word || !*word)
+		return -1;
+	if (index_in(any, word) < 0)
+		unknown_choice("REJOIN_FORMAT", word, any);
+	for (const struct opt *o = tool->opts; o->name; o++)
+		if (o->key == OPT_KEY_FORMAT)
+			return index_in(o->choices, word);
+	return -1;
 }
 
 char **

@@ -132,6 +132,13 @@ int64_t opt_size(const struct opt_scan *s, int64_t lo, int64_t hi);
 /* The same as the index of a word of the option's choices. */
 unsigned opt_choice(const struct opt_scan *s);
 
+/*
+ * The index of what REJOIN_FORMAT says among the choices of TOOL's --format; -1
+ * where it is not set, or TOOL does not offer that format.  A word that is no
+ * format of any tool is misuse.
+ */
+int opt_environment_format(const struct opt_tool *tool);
+
 /* The same as a command, split as systemd does; never empty; free with xfree_strv(). */
 char **opt_argv(const struct opt_scan *s);
 

@@ -1,9 +1,14 @@
 /*
  * table - rows in columns, for a person at a terminal.
  *
- * Columns are as wide as their widest cell, two blanks apart; no line
- * ends in blanks.  Control characters in a cell are shown as \xHH, so that a hostile
- * name cannot draw on the screen.
+ * Columns are as wide as their widest cell, two blanks apart; no line ends in
+ * blanks.  Widths are columns of the terminal: a wide character takes two, a
+ * combining one none (utf8_columns()).  Control characters in a cell are shown
+ * as \xHH, so that a hostile name cannot draw on the screen.
+ *
+ * A table that is to fit has its widest columns made narrower, down to
+ * TABLE_NARROW; a cell that is too wide then has its middle replaced by "~",
+ * since names and paths differ at their ends.
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
@@ -15,12 +20,20 @@
 
 struct table;
 
+enum { TABLE_NARROW = 8 };
+
 struct table *table_new(void);
 void table_free(struct table *t);
 
 /* The next cell of the current row; NULL is an empty one. */
 void table_cell(struct table *t, const char *text);
 void table_end_row(struct table *t);
+
+/* Let each line take at most COLUMNS; 0 is no limit. */
+void table_fit(struct table *t, unsigned columns);
+
+/* The columns of the terminal FD; 0 where it is none. */
+unsigned table_columns(int fd);
 
 /* All rows into OUT. */
 void table_format(const struct table *t, struct buf *out);

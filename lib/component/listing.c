@@ -29,8 +29,12 @@ listing_format(const struct opt_scan *s)
 }
 
 enum listing_format
-listing_default(void)
+listing_default(const struct opt_tool *tool)
 {
+	int chosen = opt_environment_format(tool);
+
+	if (chosen >= 0)
+		return (enum listing_format)chosen;
 	return isatty(STDOUT_FILENO) ? LISTING_TABLE : LISTING_JSONL;
 }
 
@@ -243,6 +247,7 @@ end_table(struct listing *l)
 			}
 		table_end_row(t);
 	}
+	table_fit(t, table_columns(STDOUT_FILENO));
 	table_format(t, l->out);
 	table_free(t);
 }

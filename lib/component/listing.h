@@ -29,7 +29,7 @@ enum listing_format {
 /* The choices of --format: what all tools offer, and what rejoin-enum has besides. */
 #define LISTING_COMMON_LIST	"jsonl json table tsv"
 #define LISTING_ALL_LIST	LISTING_COMMON_LIST " kv adu"
-#define LISTING_DEFAULT_TEXT	"table on a terminal, else jsonl"
+#define LISTING_DEFAULT_TEXT	"REJOIN_FORMAT, else table on a terminal, else jsonl"
 
 struct listing_column {
 	const char *heading;	/* NULL ends a list of columns */
@@ -46,12 +46,13 @@ struct listing_spec {
 };
 
 struct opt_scan;
+struct opt_tool;
 
 /* The format that the current option of S names; one of its choices, or the end of the tool. */
 enum listing_format listing_format(const struct opt_scan *s);
 
-/* Where the user did not say: a table on a terminal, else jsonl. */
-enum listing_format listing_default(void);
+/* Where no option says: REJOIN_FORMAT if TOOL offers it, a table on a terminal, else jsonl. */
+enum listing_format listing_default(const struct opt_tool *tool);
 
 struct listing;
 

@@ -50,6 +50,40 @@ check_all_of_three(void)
 	}
 }
 
+/* Wide and combining characters are as wide as the terminal shows them; what does not fit loses its middle. */
+static void
+check_fit(void)
+{
+	static const struct {
+		unsigned columns;
+		const char *want;
+	} tables[] = {
+		{ 0, "\xe4\xb8\xad\xe6\x96\x87              x\ne\xcc\x81                 y\n0123456789abcdef  z\n" },
+		{ 14, "\xe4\xb8\xad\xe6\x96\x87         x\ne\xcc\x81            y\n01234~bcdef  z\n" },
+		{ 11, "\xe4\xb8\xad\xe6\x96\x87      x\ne\xcc\x81         y\n0123~def  z\n" },
+		{ 3, "\xe4\xb8\xad\xe6\x96\x87      x\ne\xcc\x81         y\n0123~def  z\n" },
+	};
+	static const char *const cells[] = { "\xe4\xb8\xad\xe6\x96\x87", "x", "e\xcc\x81", "y", "0123456789abcdef", "z" };
+
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT;
+		struct table *t = table_new();
+
+		for (size_t k = 0; k < 6; k++) {
+			table_cell(t, cells[k]);
+			if (k % 2)
+				table_end_row(t);
+		}
+		table_fit(t, tables[i].columns);
+		table_format(t, &out);
+		if (strcmp(out.s, tables[i].want) != 0) {
+			printf("table in %u columns:\n%swant:\n%s", tables[i].columns, out.s, tables[i].want);
+			failed = 1;
+		}
+		table_free(t);
+	}
+}
+
 static void
 check_table(void)
 {
@@ -70,6 +104,7 @@ check_table(void)
 		failed = 1;
 	}
 	table_free(t);
+	check_fit();
 	buf_reset(&out);
 	table_escape("\x1b[2J\n\xc2\x9b\xc2\xa0 \x9b\xe4 \xc4\x9b \xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8d", &out);
 	if (strcmp(out.s, "\\x1b[2J\\x0a\\u009b\xc2\xa0 \\x9b\xe4 \xc4\x9b \\u202e\\u2066\\u2069\xe2\x80\x8d") != 0) {
