@@ -40,6 +40,7 @@ FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 RULESDIR   ?= $(PREFIX)/lib/udev/rules.d
+ADUDIR     ?= $(PREFIX)/lib/rejoin
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 JOBS       ?= 2
@@ -51,7 +52,9 @@ HELPERS := $(patsubst cmd/libexec/%.c,%,$(wildcard cmd/libexec/*.c))
 UNITS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/*.c))
 AIDS  := $(patsubst test/tool/%.c,%,$(wildcard test/tool/*.c))
 FUZZ  := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
-CORE  := $(wildcard lib/*/*.c)
+# lib/adu/ is the shared object that the Azure agent loads: libc alone, no part of libcore
+CORE  := $(filter-out lib/adu/%,$(wildcard lib/*/*.c))
+ADU_SO := librejoin_adu_enumerator.so
 
 # --- flags: ours first, the user's last, so that the user wins
 CFLAGS ?= -O2 -g
@@ -94,7 +97,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 .PHONY: all help programs oracle differ generate new demo check lint unit bats fuzz fuzz-targets system soak bench \
 	install uninstall release clean deps FORCE
-all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%)
+all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $B/lib/$(ADU_SO)
 
 # --- the packages needed, before anything is compiled for one of these goals
 DEPS_FOR := $(filter demo check lint unit bats fuzz system soak bench,$(MAKECMDGOALS))
@@ -122,10 +125,19 @@ $B/lib/base/dirs.o: private DIRS = -DVENDOR_DIR='"$(VENDORDIR)"' -DLIBEXEC_DIR='
 $B/lib/base/dirs.o: $B/vendordir
 $B/vendordir: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR)' | cmp -s - $@ || printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR)' >$@
+	@printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR) $(BINDIR)' | cmp -s - $@ || printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR) $(BINDIR)' >$@
 
 $B/libcore.a: $(CORE:%.c=$B/%.o)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+# The second is the same with a deadline that a test can wait for.
+SHARED = $(CC_CMD) -fPIC -shared $(filter -fsanitize=%,$(LINK)) -Wl,-z,relro,-z,now -Wl,-z,nodelete -o $@ $<
+$B/lib/$(ADU_SO): lib/adu/enumerator.c $B/flags $B/vendordir
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(SHARED) -DENUM_PATH='"$(BINDIR)/rejoin-enum"'
+$B/tool/adu-enumerator-quick.so: lib/adu/enumerator.c $B/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(SHARED) -DDEADLINE_MS=500
 
 define link
 @mkdir -p $(@D)
@@ -154,7 +166,7 @@ $B/fault.so: test/fault/fault.c | $(if $(DEPS_FOR),deps)
 # --- the tests.  test/check.sh runs them, counts, and prints the closing line.
 check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/proc.sh test/check.sh
 UNITS_BUILT := $(UNITS:%=$B/unit/%)
-BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/tool/%) $(if $(SAN),,$B/fault.so)
+BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/tool/%) $B/tool/adu-enumerator-quick.so $(if $(SAN),,$B/fault.so)
 
 help:
 	@sed -n 's/^#   \(make.*\)/\1/p' Makefile
@@ -223,6 +235,7 @@ VENDOR := agents.d codes.d formats.d rules.d examples
 install: all
 	$(call put,755,$(TOOLS:%=$B/bin/%),$(BINDIR))
 	$(call put,755,$(HELPERS:%=$B/libexec/rejoin/%),$(LIBEXECDIR))
+	$(call put,644,$B/lib/$(ADU_SO),$(ADUDIR))
 	ln -sf rejoin-retry '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess'
 	$(call put,644,$(wildcard man/*.1),$(MANDIR)/man1)
 	ln -sf rejoin-retry.1 '$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1'
@@ -242,10 +255,10 @@ install: all
 		$(fill) "packaging/udev/$$f.in" >'$(DESTDIR)$(RULESDIR)'/"$$f" || exit 1; done
 
 # In a staging directory, the directories that are empty now are taken away, too.
-PLACES := $(BINDIR) $(dir $(LIBEXECDIR)) $(dir $(VENDORDIR)) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
+PLACES := $(BINDIR) $(dir $(LIBEXECDIR)) $(dir $(ADUDIR)) $(dir $(VENDORDIR)) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
 	$(UNITDIR) $(TMPFILESDIR) $(RULESDIR)
 uninstall:
-	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') $(HELPERS:%='$(DESTDIR)$(LIBEXECDIR)/%') '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
+	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') $(HELPERS:%='$(DESTDIR)$(LIBEXECDIR)/%') '$(DESTDIR)$(ADUDIR)/$(ADU_SO)' '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
 		'$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1' \
 		$(foreach s,1 5 7,$(patsubst man/%,'$(DESTDIR)$(MANDIR)/man$s/%',$(wildcard man/*.$s))) \
 		$(patsubst completions/bash/%,'$(DESTDIR)$(BASHDIR)/%',$(wildcard completions/bash/*)) \
@@ -256,7 +269,7 @@ uninstall:
 		$(patsubst packaging/udev/%.in,'$(DESTDIR)$(RULESDIR)/%',$(wildcard packaging/udev/*.in)) \
 		$(foreach d,$(VENDOR) handlers.d,$(patsubst packaging/%,'$(DESTDIR)$(VENDORDIR)/%',$(wildcard packaging/$d/*)))
 	-rmdir $(foreach d,$(VENDOR) handlers.d,'$(DESTDIR)$(VENDORDIR)/$d') '$(DESTDIR)$(VENDORDIR)' \
-		'$(DESTDIR)$(LIBEXECDIR)' 2>/dev/null
+		'$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(ADUDIR)' 2>/dev/null
 	$(if $(DESTDIR),for d in $(PLACES); do \
 		(cd '$(DESTDIR)' && rmdir -p --ignore-fail-on-non-empty ".$$d" 2>/dev/null) || :; done)
 

@@ -3,7 +3,8 @@
  *
  * Reads the inventories that are its operands, or the profile's, looks anew for
  * each component (a firmware data file, a udev device, a probe), and prints
- * those that are here, sorted by id; with -a also those that are offline.
+ * those that are here, sorted by id (the format adu keeps the inventory's order);
+ * with -a also those that are offline.
  * An inventory that is wrong is reported and passed over, and its status is the
  * tool's; EXIT_NO where a selector or filter was given and nothing matched.
  */
@@ -239,6 +240,7 @@ main(int argc, char *argv[])
 	profile_scope_or_die(e.agent, s.operands, &scope);
 	e.what.inventories = scope.inventories;
 	e.what.group = scope.group;
+	e.what.inventory_order = e.format == LISTING_ADU;	/* the agent installs in that order */
 	e.what.cookie = &e;
 	run(&e);
 	json_release(&e.selectors);

@@ -173,14 +173,25 @@ b.state=online'
 	out_is $'\\xc2\\x9b2J\t'
 }
 
+@test "adu keeps the order of the inventories, all other formats sort by id" {
+	printf '{"components":[{"id":"b"},{"id":"c"}]}' >one.json
+	printf '{"components":[{"id":"d"},{"id":"a"}]}' >two.json
+	run --separate-stderr rejoin-enum --format adu one.json two.json
+	[ "$(jq -r '.components | map(.id) | join(" ")' <<<"$output")" = 'b c d a' ]
+	run --separate-stderr rejoin-enum --format adu two.json one.json
+	[ "$(jq -r '.components | map(.id) | join(" ")' <<<"$output")" = 'd a b c' ]
+	run --separate-stderr rejoin-enum --format json one.json two.json
+	[ "$(jq -r '.components | map(.id) | join(" ")' <<<"$output")" = 'a b c d' ]
+}
+
 @test "adu is what the Azure agent expects, without those that are offline" {
 	vacuum
 	echo '{' >dev/motor-1/firmware.json
 	run --separate-stderr rejoin-enum --format adu inv.json
 	status_is 0
 	[ "$(jq -c '[.components[] | [.id, .properties.status, .version, .state]]' <<<"$output")" = \
-		'[["camera-0","ok","1.0",null],["hostfw","ok","3",null],["motor-0","ok","1.0",null],["motor-1","unknown",null,null],["motor-2","ok","1.0",null]]' ]
-	[ "$(jq -c '.components[2]' <<<"$output")" = "$(jq -c '.components[1] + {version: "1.0", description: "made for testing"} | .properties.status = "ok"' inv.json |
+		'[["hostfw","ok","3",null],["motor-0","ok","1.0",null],["motor-1","unknown",null,null],["motor-2","ok","1.0",null],["camera-0","ok","1.0",null]]' ]
+	[ "$(jq -c '.components[1]' <<<"$output")" = "$(jq -c '.components[1] + {version: "1.0", description: "made for testing"} | .properties.status = "ok"' inv.json |
 		jq -c '{id,name,group,manufacturer,model,properties,version,description}')" ]
 }
 

@@ -337,6 +337,18 @@ sort(struct enumeration *e)
 		}
 }
 
+/* As the inventories name them; the devices of one template by id. */
+static int
+compare_place(const void *a, const void *b)
+{
+	const struct enumerate_item *x = a, *y = b;
+	int c = x->inventory < y->inventory ? -1 : x->inventory > y->inventory;
+
+	if (c == 0)
+		c = x->entry < y->entry ? -1 : x->entry > y->entry;
+	return c ? c : strcmp(x->id, y->id);
+}
+
 static size_t
 end_of_group(const struct enumeration *e, size_t i)
 {
@@ -532,6 +544,8 @@ enumerate_start(struct loop *l, const struct enumerate_spec *spec, enumerate_don
 	drop_refused(e);
 	settle_devices(e);
 	drop_refused(e);
+	if (spec->inventory_order)
+		qsort(e->items, e->n, sizeof *e->items, compare_place);
 	for (size_t i = 0; i < e->n; i++)
 		look_at(&e->items[i]);
 	if (e->n_probing == 0)

@@ -15,6 +15,7 @@
 #ifndef COMPONENT_ENUMERATE_H
 #define COMPONENT_ENUMERATE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/fail.h"
@@ -37,6 +38,7 @@ struct enumerate_spec {
 	char *const *inventories;	/* paths, NULL-terminated */
 	gid_t group;			/* may write an inventory with probes, too; (gid_t)-1 */
 	int64_t probe_timeout_ms;	/* 0 for the default, 5 s */
+	bool inventory_order;		/* as the inventories name them, instead of sorted by id */
 	/*
 	 * Told of every problem, at once.  Its status is EXIT_OK for something odd
 	 * that was passed over, EXIT_NO for a device of a template that was left
