@@ -1,0 +1,108 @@
+/*
+ * rejoin-taskd - run tasks for controllers that may lose their connection.
+ *
+ * Serves the task protocol (rejoin-task-protocol(7)) on a Unix socket.  Tasks
+ * run under shims of their own and survive it; it may be killed, restarted, and
+ * exits when it has nothing to do.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/opt.h"
+#include "base/xalloc.h"
+#include "task/taskd.h"
+
+enum { KEY_DIAL = OPT_OWN, KEY_IDLE, KEY_SOCKET };
+
+static const struct opt opts[] = {
+	{ KEY_DIAL, "dial", NULL, "copy stdin and stdout to the socket: for ssh" },
+	{ KEY_IDLE, "idle", "DUR", "exit after DUR without work (60s); 0s: never" },
+	{ KEY_SOCKET, "socket", "PATH", "listen on PATH (RUNTIME/taskd.sock)" },
+	OPT_COMMON
+};
+
+static const char synopsis[] = "[--idle DUR] [--socket PATH]\n"
+	"       --dial";
+
+struct taskd_options {
+	bool dial;
+	char *socket;
+	int64_t idle_ms;	/* -1: as the configuration has it */
+};
+
+static void
+parse(int argc, char *argv[], struct taskd_options *o)
+{
+	int key;
+
+	while ((key = opt_next(argc, argv, opts, synopsis)) != -1)
+		switch (key) {
+		case KEY_DIAL:
+			o->dial = true;
+			break;
+		case KEY_IDLE:
+			o->idle_ms = opt_duration("--idle");
+			break;
+		case KEY_SOCKET:
+			free(o->socket);
+			o->socket = xstrdup(optarg);
+			break;
+		}
+	if (optind < argc)
+		opt_misused("unexpected operand: '%s'", argv[optind]);
+	/* it may be a forced command of sshd: nothing that names a file */
+	if (o->dial && (o->socket || o->idle_ms >= 0))
+		opt_misused("--dial takes no other option");
+}
+
+static int
+serve(const struct taskd_options *o, struct fail *f)
+{
+	_cleanup_free_ char *path = o->socket ? xstrdup(o->socket) : taskd_socket_path();
+	_cleanup_free_ char *dir = xasprintf("%s/tasks", dirs_state());
+	_cleanup_free_ char *conf_path = xasprintf("%s/taskd.conf", dirs_config());
+	struct taskd_conf conf = TASKD_CONF;
+	bool made;
+	int fd, r = taskd_load_conf(conf_path, &conf, f);
+
+	if (r < 0)
+		return r;
+	if (o->idle_ms >= 0)
+		conf.idle_ms = o->idle_ms;
+	r = o->socket ? 0 : file_make_dirs(dirs_runtime(), 0755);
+	if (r < 0)
+		return fail_errno(f, r, "%s", dirs_runtime());
+	fd = taskd_listen(path, &made, f);
+	if (fd < 0)
+		return fd;
+	r = taskd_run(dir, fd, &conf, f);
+	if (made)
+		unlink(path);
+	return r;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct taskd_options o = { .idle_ms = -1 };
+	struct fail f;
+	int r;
+
+	diag_init(argv);
+	parse(argc, argv, &o);
+	if (o.dial) {
+		_cleanup_free_ char *path = taskd_socket_path();
+
+		r = taskd_dial(path, &f);
+	} else {
+		r = serve(&o, &f);
+	}
+	free(o.socket);
+	if (r < 0)
+		fail_die(&f);
+	finish((enum exit_status)r);
+}

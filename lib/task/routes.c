@@ -1,0 +1,590 @@
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "base/xalloc.h"
+#include "task/output.h"
+#include "task/routes.h"
+
+enum {
+	WAIT_MAX_S = 30, HISTORY_MAX = 4 << 20, GROUPS_MAX = 256, PART_MAX = 64, PARTS = 5,
+	PERIOD_MAX_MS = 3600 * 1000,
+};
+
+/* A request being answered: who asks, and the parts of its path. */
+struct call {
+	struct routes *routes;
+	struct server_request *q;
+	struct json body;		/* of a POST */
+	char parts[PARTS][PART_MAX];
+	int n_parts;
+	bool is_admin;
+};
+
+static int64_t
+now_ms(void)
+{
+	return lease_now_ns() / 1000000;
+}
+
+static bool
+is_admin(const struct routes *t, uid_t uid)
+{
+	const struct passwd *pw;
+	gid_t groups[GROUPS_MAX];
+	int n = GROUPS_MAX;
+
+	if (uid == 0 || uid == geteuid())
+		return true;
+	pw = t->admin_group == (gid_t)-1 ? NULL : getpwuid(uid);
+	if (!pw || getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == t->admin_group)
+			return true;
+	return false;
+}
+
+static void
+refuse(struct call *c, const struct refusal *r)
+{
+	server_reply_error(c->q, r->status, r->name, "%s", r->text);
+}
+
+/* The whole number KEY of the body, from LO to 2^53. */
+static bool
+number_of(struct call *c, const char *key, int64_t lo, int64_t *out)
+{
+	_cleanup_json_ struct json v = json_get(c->body, key);
+
+	if (json_get_whole(v, out) && *out >= lo)
+		return true;
+	server_reply_error(c->q, 400, "usage", "\"%s\": not a whole number, or missing", key);
+	return false;
+}
+
+/* A task that the caller may see; else the reply is 404, as if there were none. */
+static struct store_task *
+task_of(struct call *c, const char *id)
+{
+	struct store_task *t = NULL;
+	int64_t n;
+
+	if (num_parse(id, 1, INT64_MAX, &n) == 0)
+		t = store_find(c->routes->store, n);
+	if (t && (t->owner == c->q->uid || c->is_admin))
+		return t;
+	server_reply_error(c->q, 404, "no-task", "no task %s", id);
+	return NULL;
+}
+
+static struct task_session *
+session_of(struct call *c, int64_t id)
+{
+	struct task_session *s = sessions_find(store_sessions(c->routes->store), id);
+
+	if (s && s->owner == c->q->uid && session_is_valid(s, now_ms()))
+		return s;
+	server_reply_error(c->q, 404, "no-session", "session %jd is not known, or its lease has expired", (intmax_t)id);
+	return NULL;
+}
+
+/* --- sessions */
+
+/* All tasks of the owner: what the controller compares with what it knows. */
+static struct json
+tasks_of_owner(struct call *c)
+{
+	struct json list = json_array();
+	const struct store *s = c->routes->store;
+
+	for (size_t i = 0; i < store_size(s); i++)
+		if (store_at(s, i)->owner == c->q->uid)
+			json_append(&list, store_describe(store_at(s, i)));
+	return list;
+}
+
+static bool
+parse_session(struct call *c, struct task_session *s)
+{
+	const char *name = json_get_text(c->body, "controller"), *on_loss = json_get_text(c->body, "on_loss");
+
+	*s = (struct task_session){ .owner = c->q->uid };
+	if (!number_of(c, "id", 1, &s->id) || !number_of(c, "run", 0, &s->run) ||
+	    !number_of(c, "period_ms", 1, &s->period_ms))
+		return false;
+	s->leave = on_loss && strcmp(on_loss, "leave") == 0;
+	s->lease_ms = s->period_ms;
+	if (!s->leave && !number_of(c, "lease_ms", SESSION_LEASE_MIN_MS, &s->lease_ms))
+		return false;
+	snprintf(s->controller, sizeof s->controller, "%s", name ? name : "");
+	if (s->period_ms > PERIOD_MAX_MS || s->lease_ms > SESSION_LEASE_MAX_MS ||
+	    (!s->leave && 2 * s->period_ms > s->lease_ms)) {
+		server_reply_error(c->q, 400, "usage", "twice the period is more than the lease, or both are too long");
+		return false;
+	}
+	return true;
+}
+
+static void
+couple(struct call *c)
+{
+	_cleanup_json_ struct json v = json_object();
+	struct store *s = c->routes->store;
+	const struct task_session *session;
+	struct task_session wanted;
+	struct refusal r;
+
+	if (!parse_session(c, &wanted))
+		return;
+	hlc_see(c->routes->clock, wanted.id);
+	session = sessions_couple(store_sessions(s), &wanted, now_ms(), &r);
+	if (!session) {
+		refuse(c, &r);
+		return;
+	}
+	json_set(&v, "session", json_number((double)session->id));
+	json_set(&v, "store", json_number((double)store_id(s)));
+	json_set(&v, "taskd_run", json_number((double)c->routes->taskd_run));
+	json_set_text(&v, "boot", store_boot(s));
+	json_set(&v, "now", json_number((double)now_ms()));
+	json_set(&v, "lease_ms", json_number((double)session->lease_ms));
+	json_set(&v, "tasks", tasks_of_owner(c));
+	json_set(&v, "history", json_number((double)taskhistory_last(store_history(s))));
+	server_reply(c->q, 200, v);
+}
+
+static struct json
+changed_since(struct call *c, const struct task_session *s, int64_t count)
+{
+	struct json list = json_array();
+
+	for (size_t i = 0; i < store_size(c->routes->store); i++) {
+		const struct store_task *t = store_at(c->routes->store, i);
+
+		if (t->session == s->id && t->changed > count)
+			json_append(&list, json_number((double)t->id));
+	}
+	return list;
+}
+
+/* The lease is on the disk before the beat is answered. */
+static int
+renew(struct call *c, struct task_session *s, const struct task_session *before)
+{
+	struct refusal r;
+	int e = s->leave ? 0 : sessions_renew(store_sessions(c->routes->store), s);
+
+	if (e < 0) {
+		*s = *before;
+		refusal_errno(&r, e, "lease");
+		refuse(c, &r);
+		return e;
+	}
+	s->told_before = s->told;
+	s->told = store_count(c->routes->store);
+	return 0;
+}
+
+static void
+beat(struct call *c)
+{
+	_cleanup_json_ struct json v = json_object();
+	struct task_session *s, before;
+	int64_t id, n, seen;
+
+	if (!number_of(c, "session", 1, &id) || !number_of(c, "n", 1, &n) || !number_of(c, "seen", 0, &seen))
+		return;
+	s = session_of(c, id);
+	if (!s)
+		return;
+	before = *s;
+	switch (session_beat(s, n, seen, now_ms())) {
+	case SESSION_EXPIRED:
+		server_reply_error(c->q, 404, "no-session", "the lease of session %jd has expired", (intmax_t)id);
+		return;
+	case SESSION_DECREASED:
+		server_reply_error(c->q, 409, "decreased", "beat %jd after beat %jd", (intmax_t)n, (intmax_t)s->n);
+		return;
+	case SESSION_RENEWED:
+		if (renew(c, s, &before) < 0)
+			return;
+		break;
+	case SESSION_DUPLICATE:
+		break;
+	}
+	json_set(&v, "n", json_number((double)n));
+	json_set(&v, "now", json_number((double)now_ms()));
+	json_set(&v, "changed", changed_since(c, s, s->told_before));
+	server_reply(c->q, 200, v);
+}
+
+/* --- tasks */
+
+static void
+reply_task(struct call *c, int status, const struct store_task *t)
+{
+	_cleanup_json_ struct json v = store_describe(t);
+
+	server_reply(c->q, status, v);
+}
+
+static void
+submit(struct call *c)
+{
+	struct store_task *t;
+	struct refusal r;
+
+	if (store_add(c->routes->store, c->q->uid, c->is_admin, c->body, &t, &r) < 0)
+		refuse(c, &r);
+	else
+		reply_task(c, 202, t);
+}
+
+/* Does T pass the query's owner, state and after? */
+static bool
+is_listed(struct call *c, const struct store_task *t)
+{
+	const int64_t owner = server_query_number(c->q, "owner", UINT32_MAX, -2);
+	const int64_t after = server_query_number(c->q, "after", INT64_MAX, 0);
+	const char *state = server_query(c->q, "state");
+
+	return (t->owner == c->q->uid || c->is_admin) && (owner == -2 || (int64_t)t->owner == owner) &&
+	    (!state || strcmp(state, store_state_name(t->state)) == 0) && t->id > after;
+}
+
+static void
+list_tasks(struct call *c)
+{
+	_cleanup_json_ struct json v = json_object();
+	struct json list = json_array();
+
+	for (size_t i = 0; i < store_size(c->routes->store); i++)
+		if (is_listed(c, store_at(c->routes->store, i)))
+			json_append(&list, store_describe(store_at(c->routes->store, i)));
+	json_set(&v, "tasks", list);
+	server_reply(c->q, 200, v);
+}
+
+static void
+kill_task(struct call *c, struct store_task *t)
+{
+	_cleanup_json_ struct json s = json_get(c->body, "signal"), g = json_get(c->body, "grace_ms");
+	int64_t signo = SIGTERM, grace_ms = -1;
+	struct refusal r;
+	const bool over = store_is_over(t);
+
+	if ((json_kind(s) != JSON_NONE && (!json_get_whole(s, &signo) || signo < 1 || signo >= NSIG)) ||
+	    (json_kind(g) != JSON_NONE && (!json_get_whole(g, &grace_ms) || grace_ms < 0)))
+		server_reply_error(c->q, 400, "usage", "\"signal\" or \"grace_ms\": not a number in its range");
+	else if (store_kill(t, (int)signo, grace_ms, &r) < 0)
+		refuse(c, &r);
+	else
+		reply_task(c, over ? 200 : 202, t);
+}
+
+static void
+set_policy(struct call *c, struct store_task *t)
+{
+	const char *on_loss = json_get_text(c->body, "on_loss");
+	struct refusal r;
+	int e;
+
+	if (!on_loss || (strcmp(on_loss, "leave") != 0 && strcmp(on_loss, "kill") != 0)) {
+		server_reply_error(c->q, 400, "usage", "\"on_loss\": neither \"kill\" nor \"leave\"");
+		return;
+	}
+	if (strcmp(on_loss, "kill") == 0 && !session_of(c, t->session))
+		return;
+	e = store_set_session(t, on_loss[0] == 'k' ? t->session : 0, &r);
+	if (e < 0)
+		refuse(c, &r);
+	else
+		reply_task(c, 200, t);
+}
+
+static void
+adopt(struct call *c, struct store_task *t)
+{
+	const struct task_session *s, *other;
+	struct refusal r;
+	int64_t id;
+
+	if (!number_of(c, "session", 1, &id))
+		return;
+	s = session_of(c, id);
+	if (!s)
+		return;
+	other = t->session && !t->leave ? sessions_find(store_sessions(c->routes->store), t->session) : NULL;
+	if (other && other->id != id && session_is_valid(other, now_ms())) {
+		server_reply_error(c->q, 409, "held", "the lease of session %jd is valid", (intmax_t)other->id);
+		return;
+	}
+	if (store_set_session(t, s->leave ? 0 : id, &r) < 0)
+		refuse(c, &r);
+	else
+		reply_task(c, 200, t);
+}
+
+/* --- output */
+
+static void
+reply_gap(struct server_request *q, const struct output_gap *gap, int64_t from)
+{
+	_cleanup_json_ struct json v = json_object();
+
+	json_set_text(&v, "error", "dropped");
+	json_set_text(&v, "stream", gap->stream ? "err" : "out");
+	json_set(&v, "first", json_number((double)gap->first));
+	json_set(&v, "dropped", json_number((double)(gap->first - from)));
+	server_reply(q, 416, v);
+}
+
+static int
+stream_of(const char *part)
+{
+	return strcmp(part, "out") == 0 ? 0 : strcmp(part, "err") == 0 ? 1 : -1;
+}
+
+/* The parts of PATH, which begins with a slash; 0 where it is none of ours. */
+static int
+split_path(const char *path, char parts[PARTS][PART_MAX])
+{
+	int n = 0;
+
+	while (*path == '/' && n < PARTS) {
+		size_t len = strcspn(++path, "/");
+
+		if (len == 0 || len >= PART_MAX)
+			return 0;
+		memcpy(parts[n], path, len);
+		parts[n++][len] = '\0';
+		path += len;
+	}
+	return *path ? 0 : n;
+}
+
+/* GET /1/tasks/ID/out|err|output: some output, or the end, or (LAST) nothing yet. */
+static bool
+try_output(struct server_request *q, bool last, void *cookie)
+{
+	struct routes *routes = cookie;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	char parts[PARTS][PART_MAX], offset[64];
+	const char *headers[3] = { NULL, NULL, NULL };
+	struct output_place p;
+	struct output_gap gap;
+	const struct store_task *t;
+	enum output_result r;
+	int i;
+
+	split_path(q->path, parts);
+	i = stream_of(parts[3]);
+	t = store_find(routes->store, atoll(parts[2]));
+	if (!t) {
+		server_reply_error(q, 404, "no-task", "task %s was released", parts[2]);
+		return true;
+	}
+	p.at[0] = server_query_number(q, i < 0 ? "out" : "from", INT64_MAX, 0);
+	p.at[1] = server_query_number(q, i < 0 ? "err" : "from", INT64_MAX, 0);
+	if (p.at[0] < 0 || p.at[1] < 0) {
+		server_reply_error(q, 400, "usage", "an offset is not a whole number");
+		return true;
+	}
+	snprintf(offset, sizeof offset, "Rejoin-Offset: %jd", (intmax_t)p.at[i < 0 ? 0 : i]);
+	r = output_read(t, i, &p, "", OUTPUT_MAX, &b, &gap);
+	if (r == OUTPUT_GAP) {
+		reply_gap(q, &gap, p.at[gap.stream]);
+		return true;
+	}
+	if (r == OUTPUT_NONE && !last)
+		return false;
+	headers[0] = offset;
+	headers[1] = r == OUTPUT_END ? "Rejoin-End: true" : NULL;
+	server_reply_bytes(q, 200, &b, "application/octet-stream", headers);
+	return true;
+}
+
+/* GET /1/history */
+static bool
+try_history(struct server_request *q, bool last, void *cookie)
+{
+	struct routes *routes = cookie;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int64_t after = server_query_number(q, "after", INT64_MAX, 0);
+	struct refusal r;
+	int e;
+
+	if (after < 0) {
+		server_reply_error(q, 400, "usage", "\"after\": not a whole number");
+		return true;
+	}
+	e = taskhistory_read(store_history(routes->store), after, is_admin(routes, q->uid) ? -1 : (int64_t)q->uid,
+	    HISTORY_MAX, &b);
+	if (e < 0) {
+		refusal_errno(&r, e, "history");
+		server_reply_error(q, r.status, r.name, "%s", r.text);
+		return true;
+	}
+	if (b.len == 0 && !last)
+		return false;
+	server_reply_bytes(q, 200, &b, "application/jsonl", NULL);
+	return true;
+}
+
+static void
+wait_for(struct call *c, waiters_try *fn, const char *dir)
+{
+	const int64_t wait = server_query_number(c->q, "wait", WAIT_MAX_S, 0);
+
+	if (wait < 0)
+		server_reply_error(c->q, 400, "usage", "\"wait\": not a whole number of seconds up to %d", WAIT_MAX_S);
+	else
+		waiters_add(c->routes->waiters, c->q, fn, dir, wait * 1000);
+}
+
+/* --- release */
+
+static void
+refused_item(struct json *list, int64_t id, const struct refusal *r)
+{
+	struct json v = json_object();
+
+	json_set(&v, "id", json_number((double)id));
+	json_set_text(&v, "error", r->name);
+	json_set_text(&v, "reason", r->text);
+	json_append(list, v);
+}
+
+/* A task that is not there was released before. */
+static void
+release(struct call *c)
+{
+	_cleanup_json_ struct json v = json_object(), tasks = json_get(c->body, "tasks");
+	struct json released = json_array(), refused = json_array();
+
+	for (size_t i = 0; i < json_count(tasks); i++) {
+		_cleanup_json_ struct json item = json_at(tasks, i);
+		struct store_task *t;
+		struct refusal r;
+		int64_t id;
+
+		if (!json_get_whole(item, &id))
+			continue;
+		t = store_find(c->routes->store, id);
+		if (t && t->owner != c->q->uid && !c->is_admin)
+			t = NULL;
+		if (t && store_release(t, &r) < 0)
+			refused_item(&refused, id, &r);
+		else
+			json_append(&released, json_number((double)id));
+	}
+	json_set(&v, "released", released);
+	json_set(&v, "refused", refused);
+	server_reply(c->q, 200, v);
+}
+
+/* --- the table */
+
+static void
+get_task(struct call *c, struct store_task *t)
+{
+	reply_task(c, 200, t);
+}
+
+static void
+get_output(struct call *c, struct store_task *t)
+{
+	wait_for(c, try_output, t->dir);
+}
+
+static void
+get_history(struct call *c)
+{
+	wait_for(c, try_history, NULL);
+}
+
+static const struct route {
+	const char *method, *path;	/* "1/beat"; or what follows "1/tasks/ID/" */
+	void (*plain)(struct call *c);
+	void (*task)(struct call *c, struct store_task *t);
+} table[] = {
+	{ "POST", "session", couple, NULL },
+	{ "POST", "beat", beat, NULL },
+	{ "POST", "tasks", submit, NULL },
+	{ "GET", "tasks", list_tasks, NULL },
+	{ "GET", "history", get_history, NULL },
+	{ "POST", "release", release, NULL },
+	{ "GET", "", NULL, get_task },
+	{ "GET", "out", NULL, get_output },
+	{ "GET", "err", NULL, get_output },
+	{ "GET", "output", NULL, get_output },
+	{ "POST", "kill", NULL, kill_task },
+	{ "POST", "policy", NULL, set_policy },
+	{ "POST", "adopt", NULL, adopt },
+};
+
+/* The route of a path; *PATH_KNOWN: another method has one. */
+static const struct route *
+find_route(const struct call *c, bool *path_known)
+{
+	const bool of_task = c->n_parts > 2 && strcmp(c->parts[1], "tasks") == 0;
+	const char *name = of_task ? (c->n_parts > 3 ? c->parts[3] : "") : c->parts[1];
+
+	*path_known = false;
+	if (c->n_parts < 2 || c->n_parts > (of_task ? 4 : 2) || strcmp(c->parts[0], "1") != 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if ((table[i].task != NULL) != of_task || strcmp(table[i].path, name) != 0)
+			continue;
+		*path_known = true;
+		if (strcmp(table[i].method, c->q->method) == 0)
+			return &table[i];
+	}
+	return NULL;
+}
+
+static bool
+parse_body(struct call *c)
+{
+	struct fail f;
+
+	if (json_parse("body", c->q->body, c->q->body_len, &c->body, &f) < 0) {
+		server_reply_error(c->q, 400, "usage", "%s", f.text);
+		return false;
+	}
+	if (json_is_object(c->body))
+		return true;
+	server_reply_error(c->q, 400, "usage", "body: not an object");
+	return false;
+}
+
+void
+routes_handle(struct server_request *q, void *cookie)
+{
+	struct call c = { .routes = cookie, .q = q, .body = JSON_ABSENT, .is_admin = is_admin(cookie, q->uid) };
+	const struct route *route;
+	struct store_task *t;
+	bool path_known;
+
+	c.n_parts = split_path(q->path, c.parts);
+	route = find_route(&c, &path_known);
+	if (!route && path_known)
+		server_reply_error(q, 405, "method", "%s does not serve %s", q->path, q->method);
+	else if (!route)
+		server_reply_error(q, 404, "no-path", "no such path: %.100s", q->path);
+	else if (strcmp(q->method, "POST") != 0 || parse_body(&c)) {
+		if (route->plain)
+			route->plain(&c);
+		else if ((t = task_of(&c, c.parts[2])))
+			route->task(&c, t);
+	}
+	json_release(&c.body);
+}

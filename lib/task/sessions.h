@@ -1,0 +1,38 @@
+/*
+ * sessions - the sessions that a task agent knows, each with its file
+ * sessions/ID.json, which the shims of its tasks read.
+ */
+#ifndef TASK_SESSIONS_H
+#define TASK_SESSIONS_H
+
+#include <stdint.h>
+
+#include "base/fail.h"
+#include "task/refusal.h"
+#include "task/session.h"
+
+enum { SESSIONS_MAX = 1000 };
+
+struct sessions;
+
+/* Those in the directory PATH, which is made; BOOT is the kernel's boot id. */
+struct sessions *sessions_open(const char *path, const char *boot, struct fail *f);
+void sessions_close(struct sessions *s);
+
+/* NULL where there is none. */
+struct task_session *sessions_find(struct sessions *s, int64_t id);
+
+/* Make NEW's session, whose lease begins at NOW, or take up the one with its id, owner and run. */
+struct task_session *sessions_couple(struct sessions *s, const struct task_session *new, int64_t now,
+    struct refusal *r);
+
+/* Write the lease of P, which was renewed. */
+int sessions_renew(struct sessions *s, const struct task_session *p);
+
+/* Any that is valid at NOW and was heard of in the last two periods, or has a lease? */
+bool sessions_any_valid(const struct sessions *s, int64_t now);
+
+/* Forget those that are over at NOW and that IN_USE (of a session's id) does not need. */
+void sessions_sweep(struct sessions *s, int64_t now, bool (*in_use)(int64_t id, void *cookie), void *cookie);
+
+#endif

@@ -1,0 +1,164 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "task/submit.h"
+
+void
+submit_release(struct submit *q)
+{
+	launch_release(&q->launch);
+	buf_release(&q->in);
+}
+
+static int
+usage(struct refusal *r, const char *text)
+{
+	return refusal_set(r, 400, "usage", "%s", text);
+}
+
+/* An optional whole number from 0 to MAX. */
+static int
+parse_number(struct json v, const char *key, int64_t max, int64_t *out, struct refusal *r)
+{
+	_cleanup_json_ struct json n = json_get(v, key);
+	int64_t got;
+
+	if (json_kind(n) == JSON_NONE || json_kind(n) == JSON_NULL)
+		return 0;
+	if (!json_get_whole(n, &got) || got < 0 || got > max)
+		return refusal_set(r, 400, "usage", "\"%s\": not a whole number in its range", key);
+	*out = got;
+	return 0;
+}
+
+static int
+parse_loss(struct json v, struct submit *q, struct refusal *r)
+{
+	const char *on_loss = json_get_text(v, "on_loss");
+
+	if (on_loss && strcmp(on_loss, "kill") != 0 && strcmp(on_loss, "leave") != 0)
+		return usage(r, "\"on_loss\": neither \"kill\" nor \"leave\"");
+	q->launch.lease = !on_loss || strcmp(on_loss, "kill") == 0;
+	return 0;
+}
+
+static int
+parse_stdin(struct json v, struct submit *q, struct refusal *r)
+{
+	_cleanup_json_ struct json in = json_get(v, "stdin_b64");
+
+	if (json_kind(in) == JSON_NONE)
+		return 0;
+	if (!json_get_string(in) || base64_decode(json_get_string(in), json_string_len(in), &q->in) < 0)
+		return usage(r, "\"stdin_b64\": not base64");
+	if (q->in.len > SUBMIT_STDIN_MAX)
+		return refusal_set(r, 413, "too-large", "\"stdin_b64\": more than %d bytes", SUBMIT_STDIN_MAX);
+	q->has_stdin = true;
+	q->launch.stdin_name = strdup("stdin");
+	return 0;
+}
+
+/*
+ * What a caller may not choose: where descriptors lead, which file is executed,
+ * and what stays behind.  The rest of supervise/launch.h is the caller's.
+ */
+static int
+parse_launch(struct json v, struct submit *q, struct refusal *r)
+{
+	_cleanup_json_ struct json own = json_copy(v);
+	static const char *const ours[] = { "stdin", "stdio", "program", "background", "cgroup", "lease",
+	    "drain_ms", "log_max" };
+	struct fail f;
+
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		json_remove(&own, ours[i]);
+	if (launch_from_json(own, &q->launch, &f) < 0)
+		return usage(r, f.text);
+	return 0;
+}
+
+static void
+make_digest(struct submit *q)
+{
+	_cleanup_json_ struct json v = json_object();
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct sha *sha = sha_new("sha256");
+
+	launch_to_json(&q->launch, &v);
+	json_format(v, &b);
+	sha_add(sha, b.s, b.len);
+	sha_add(sha, q->in.s, q->in.len);
+	sha_end(sha, q->digest);
+}
+
+int
+submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r)
+{
+	const int64_t whole_max = INT64_C(1) << 53;
+	int64_t log = log_max;
+	int e;
+
+	if (!json_is_object(v))
+		return usage(r, "not an object");
+	e = parse_launch(v, q, r);
+	if (e == 0)
+		e = parse_number(v, "id", whole_max, &q->id, r);
+	if (e == 0 && q->id == 0)
+		return usage(r, "\"id\" is required: wall clock milliseconds * 1000 + n");
+	if (e == 0)
+		e = parse_number(v, "session", whole_max, &q->session, r);
+	if (e == 0)
+		e = parse_number(v, "start_before", whole_max, &q->start_before, r);
+	if (e == 0)
+		e = parse_number(v, "log_max", log_max, &log, r);
+	if (e == 0)
+		e = parse_loss(v, q, r);
+	if (e == 0)
+		e = parse_stdin(v, q, r);
+	if (e < 0)
+		return e;
+	q->launch.log_max = log;
+	make_digest(q);
+	return 0;
+}
+
+struct json
+submit_to_json(const struct submit *q, uid_t owner)
+{
+	struct json v = json_object();
+
+	json_set(&v, "id", json_number((double)q->id));
+	json_set(&v, "owner", json_number(owner));
+	json_set(&v, "session", json_number((double)q->session));
+	json_set_text(&v, "on_loss", q->launch.lease ? "kill" : "leave");
+	json_set_text(&v, "digest", q->digest);
+	if (q->start_before)
+		json_set(&v, "start_before", json_number((double)q->start_before));
+	return v;
+}
+
+char *
+submit_command(struct json v, size_t max)
+{
+	_cleanup_json_ struct json argv = json_get(v, "argv");
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < json_count(argv) && b.len <= max; i++) {
+		_cleanup_json_ struct json word = json_at(argv, i);
+		const char *s = json_get_string(word);
+
+		if (i > 0)
+			buf_putc(&b, ' ');
+		buf_puts(&b, s ? s : "");
+	}
+	if (b.len > max) {
+		/* not in the middle of a character of UTF-8 */
+		while (max > 0 && (b.s[max] & 0xc0) == 0x80)
+			max--;
+		b.len = max;
+		b.s[max] = '\0';
+		buf_puts(&b, "...");
+	}
+	return buf_steal(&b);
+}
