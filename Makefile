@@ -39,6 +39,7 @@ ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 RULESDIR   ?= $(PREFIX)/lib/udev/rules.d
 ADUDIR     ?= $(PREFIX)/lib/rejoin
 INSTALL    ?= install
@@ -249,6 +250,7 @@ install: all
 		$(wildcard packaging/$d/*),&&)) :
 	$(call put,755,$(wildcard packaging/handlers.d/*),$(VENDORDIR)/handlers.d)
 	$(call put,644,$(wildcard packaging/tmpfiles.d/*),$(TMPFILESDIR))
+	$(call put,644,$(wildcard packaging/sysusers.d/*),$(SYSUSERSDIR))
 	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(RULESDIR)'
 	for f in $(UNITS_IN:packaging/systemd/%.in=%); do \
 		$(fill) "packaging/systemd/$$f.in" >'$(DESTDIR)$(UNITDIR)'/"$$f" || exit 1; done
@@ -266,6 +268,7 @@ uninstall:
 		$(patsubst completions/zsh/%,'$(DESTDIR)$(ZSHDIR)/%',$(wildcard completions/zsh/*)) \
 		$(patsubst completions/fish/%,'$(DESTDIR)$(FISHDIR)/%',$(wildcard completions/fish/*)) \
 		$(patsubst packaging/tmpfiles.d/%,'$(DESTDIR)$(TMPFILESDIR)/%',$(wildcard packaging/tmpfiles.d/*)) \
+		$(patsubst packaging/sysusers.d/%,'$(DESTDIR)$(SYSUSERSDIR)/%',$(wildcard packaging/sysusers.d/*)) \
 		$(patsubst packaging/systemd/%.in,'$(DESTDIR)$(UNITDIR)/%',$(UNITS_IN)) \
 		$(patsubst packaging/udev/%.in,'$(DESTDIR)$(RULESDIR)/%',$(wildcard packaging/udev/*.in)) \
 		$(foreach d,$(VENDOR) handlers.d,$(patsubst packaging/%,'$(DESTDIR)$(VENDORDIR)/%',$(wildcard packaging/$d/*)))

@@ -19,14 +19,19 @@
 enum { KEY_DIAL = OPT_OWN, KEY_IDLE, KEY_SOCKET };
 
 static const struct opt opts[] = {
-	{ KEY_DIAL, "dial", NULL, "copy stdin and stdout to the socket: for ssh" },
-	{ KEY_IDLE, "idle", "DUR", "exit after DUR without work (60s); 0s: never" },
-	{ KEY_SOCKET, "socket", "PATH", "listen on PATH (RUNTIME/taskd.sock)" },
+	{ KEY_DIAL, "dial", NULL, "copy standard input and output to the socket: the far end of ssh" },
+	{ KEY_IDLE, "idle", "DUR", "exit after DUR without work, 0s: never", .preset = "60s" },
+	{ KEY_SOCKET, "socket", "PATH", "listen on PATH, unless a socket was passed", .preset = "taskd.sock in the runtime directory" },
 	OPT_COMMON
 };
 
-static const char synopsis[] = "[--idle DUR] [--socket PATH]\n"
-	"       --dial";
+static const struct opt_tool tool = {
+	.purpose = "run tasks for controllers that may lose their connection",
+	.synopsis = "[--idle DUR] [--socket PATH]\n--dial",
+	.opts = opts,
+	.statuses = "0 nothing left to do, or stopped; 2 usage; 3 trouble; 5 --dial: no task agent; 6 busy; 7 denied",
+	.example = "rejoin-taskd --idle 0s",
+};
 
 struct taskd_options {
 	bool dial;
@@ -37,23 +42,24 @@ struct taskd_options {
 static void
 parse(int argc, char *argv[], struct taskd_options *o)
 {
+	struct opt_scan s;
 	int key;
 
-	while ((key = opt_next(argc, argv, opts, synopsis)) != -1)
+	opt_begin(&s, argc, argv, &tool);
+	while ((key = opt_next(&s)) != -1)
 		switch (key) {
 		case KEY_DIAL:
 			o->dial = true;
 			break;
 		case KEY_IDLE:
-			o->idle_ms = opt_duration("--idle");
+			o->idle_ms = opt_duration(&s);
 			break;
 		case KEY_SOCKET:
 			free(o->socket);
-			o->socket = xstrdup(optarg);
+			o->socket = xstrdup(s.arg);
 			break;
 		}
-	if (optind < argc)
-		opt_misused("unexpected operand: '%s'", argv[optind]);
+	opt_no_operands(&s);
 	/* it may be a forced command of sshd: nothing that names a file */
 	if (o->dial && (o->socket || o->idle_ms >= 0))
 		opt_misused("--dial takes no other option");

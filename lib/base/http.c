@@ -484,6 +484,8 @@ set_options(struct http_transfer *t, const struct http_request *q, bool secret, 
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(q->connect_ms ? q->connect_ms : CONNECT_MS));
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms);
+	if (q->socket)
+		curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, q->socket);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	if (loopback)
 		curl_easy_setopt(e, CURLOPT_PROXY, "");

@@ -44,6 +44,7 @@ struct http_request {
 	const char *body;		/* copied, and wiped afterwards; NULL for none */
 	size_t body_len;
 	const char *ca_file;		/* PEM file of the issuers to trust; NULL: the system's */
+	const char *socket;		/* connect to this Unix socket, not to the URL's host; NULL */
 	int64_t timeout_ms;		/* for all of it; 0 for none */
 	int64_t connect_ms;		/* for the connection; 0: 30 s */
 	int64_t idle_ms;		/* without a byte; 0 for none */

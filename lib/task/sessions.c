@@ -186,7 +186,7 @@ sessions_any_valid(const struct sessions *s, int64_t now)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct task_session *p = &s->items[i]->session;
 
-		if (session_is_valid(p, now) && (!p->leave || now < p->heard_ms + 2 * p->period_ms))
+		if (!p->leave && session_is_valid(p, now))
 			return true;
 	}
 	return false;

@@ -29,7 +29,7 @@ struct task_session *sessions_couple(struct sessions *s, const struct task_sessi
 /* Write the lease of P, which was renewed. */
 int sessions_renew(struct sessions *s, const struct task_session *p);
 
-/* Any that is valid at NOW and was heard of in the last two periods, or has a lease? */
+/* Has any a lease that is valid at NOW?  One without a lease needs no agent until its next request. */
 bool sessions_any_valid(const struct sessions *s, int64_t now);
 
 /* Forget those that are over at NOW and that IN_USE (of a session's id) does not need. */

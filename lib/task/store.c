@@ -574,6 +574,8 @@ check_new(struct store *s, uid_t owner, bool is_admin, const struct submit *q, s
 	if (q->id <= s->id)
 		return refusal_set(r, 410, "other-store", "task %jd is older than this store (%jd), which does not know "
 		    "whether it ran", (intmax_t)q->id, (intmax_t)s->id);
+	if (taskhistory_has_end(s->history, q->id))
+		return refusal_set(r, 410, "released", "task %jd has run, and was released", (intmax_t)q->id);
 	if (q->start_before && clock_wall_ms() > q->start_before)
 		return refusal_set(r, 410, "expired", "it was to be started before now");
 	if (q->session && (!session || session->owner != owner || !session_is_valid(session, lease_now_ns() / 1000000)))

@@ -69,7 +69,7 @@ conf_entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	struct taskd_conf *c = cookie;
 
 	if (strcmp(e->section, "taskd") != 0)
-		return ini_bad(e, f, "section [%s] is not known (taskd)", e->section);
+		return ini_unknown(e, "taskd", f);
 	if (!e->key)
 		return 0;
 	if (strcmp(e->key, "tasks") == 0)
@@ -86,7 +86,7 @@ conf_entry(const struct ini_entry *e, void *cookie, struct fail *f)
 		return conf_group(e, &c->admin_group, f);
 	if (strcmp(e->key, "idle") == 0)
 		return ini_duration(e, &c->idle_ms, f);
-	return ini_unknown(e, f);
+	return ini_unknown(e, "tasks running log-max log-total history-max admin-group idle", f);
 }
 
 int

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "task/link.h"
 #include "task/session.h"
+#include "task/submit.h"
+#include "task/target.h"
 
 /* --- the words of the contract, on a clock that the test moves */
 
@@ -150,6 +153,74 @@ keeps_a_session_in_its_file(void)
 		assert(session_parse(b.s, n, boot, &r) == -EBADMSG);
 }
 
+static void
+names_a_target(void)
+{
+	static const char *const good[] = { "device7", "user@device7", "ssh://user@device7.example:2222",
+		"ssh://[fe80::1%eth0]:22", "u@[::1]", "unix:/run/x.sock" };
+	static const char *const bad[] = { "-oProxyCommand=x", "u@-x", "a b", "a;b", "a:22", "ssh://", "ssh://a:0",
+		"ssh://a:b", "@a", "u@", "ssh://a/x", "[::1", "$(id)", "a`b`" };
+	struct target t;
+	struct fail f;
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert(target_parse(good[i], &t, &f) == 0 && (t.socket || t.host) && !strchr(t.key, '/'));
+		target_release(&t);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert(target_parse(bad[i], &t, &f) < 0 && f.status == EXIT_USAGE);
+		target_release(&t);
+	}
+	assert(target_parse("ssh://me@[::1]:22", &t, &f) == 0 && strcmp(t.host, "me@::1") == 0 &&
+	    strcmp(t.port, "22") == 0);
+	target_release(&t);
+}
+
+/* A controller may not choose what is executed in another's place, nor where output goes. */
+static void
+takes_a_request(void)
+{
+	static const char text[] = "{\"id\":7,\"session\":3,\"argv\":[\"a\"],\"stdio\":\"inherit\",\"stdin\":\"lock\","
+	    "\"program\":{\"path\":\"/bin/sh\",\"dev\":1,\"ino\":1},\"cgroup\":\"x\",\"background\":\"leave\","
+	    "\"stdin_b64\":\"aGk=\",\"log_max\":1000}";
+	_cleanup_json_ struct json v = JSON_ABSENT;
+	struct submit a = SUBMIT_INIT, b = SUBMIT_INIT;
+	struct refusal r;
+	struct fail f;
+
+	assert(json_parse(NULL, text, strlen(text), &v, &f) == 0);
+	assert(submit_parse(v, 5000, &a, &r) == 0 && a.id == 7 && a.session == 3 && a.launch.log_max == 1000);
+	assert(!a.launch.inherit && !a.launch.program && !a.launch.leave_background && a.launch.lease &&
+	    !a.launch.cgroup && strcmp(a.launch.stdin_name, "stdin") == 0 && strcmp(a.in.s, "hi") == 0);
+	json_set(&v, "session", json_number(4));	/* another session: the same task */
+	assert(submit_parse(v, 5000, &b, &r) == 0 && strcmp(a.digest, b.digest) == 0);
+	submit_release(&b);
+	b = (struct submit)SUBMIT_INIT;
+	json_set_text(&v, "stdin_b64", "aGo=");
+	assert(submit_parse(v, 5000, &b, &r) == 0 && strcmp(a.digest, b.digest) != 0);
+	submit_release(&a);
+	submit_release(&b);
+}
+
+static void
+decodes_base64(void)
+{
+	static const char *const bad[] = { "a", "ab", "abc", "ab=c", "a===", "====", "ab c", "ab-_", "=abc" };
+	_cleanup_buf_ struct buf b = BUF_INIT, t = BUF_INIT;
+	char bytes[256];
+
+	for (int i = 0; i < 256; i++)
+		bytes[i] = (char)i;
+	for (size_t n = 0; n < 256; n++) {
+		buf_reset(&t);
+		buf_reset(&b);
+		assert(base64_encode(bytes, n, &t) == 0 && t.len == (n + 2) / 3 * 4);
+		assert(base64_decode(t.s, t.len, &b) == 0 && b.len == n && memcmp(b.s, bytes, n) == 0);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert(base64_decode(bad[i], strlen(bad[i]), &b) < 0);
+}
+
 /* --- the model: a controller, an agent with shims, and a link that drops, delays and duplicates */
 
 struct message {
@@ -260,6 +331,9 @@ main(void)
 	keeps_within_its_rules();
 	renews_a_lease();
 	keeps_a_session_in_its_file();
+	names_a_target();
+	takes_a_request();
+	decodes_base64();
 	never_runs_a_task_on_two_machines();
 	return 0;
 }

@@ -1,0 +1,221 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/dirs.h"
+#include "base/file.h"
+#include "base/hlc.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/lock.h"
+#include "base/xalloc.h"
+#include "task/controller.h"
+
+enum { LOCK_MS = 10000, HISTORY_FILE_MAX = 64 << 20 };
+
+struct controller {
+	char *dir;
+	int64_t run;
+};
+
+static char *
+path_of(const struct controller *c, const char *name)
+{
+	return xasprintf("%s/%s", c->dir, name);
+}
+
+/* The number KEY in the file NAME; 0 where there is none. */
+static int64_t
+load_number(const struct controller *c, const char *name, const char *key)
+{
+	_cleanup_free_ char *path = path_of(c, name);
+	_cleanup_json_ struct json v = JSON_ABSENT, n = JSON_ABSENT;
+	struct fail f;
+	int64_t out;
+
+	if (json_load(path, FILE_NOFOLLOW, 4096, &v, &f) < 0)
+		return 0;
+	n = json_get(v, key);
+	return json_get_whole(n, &out) && out > 0 ? out : 0;
+}
+
+static int
+save_number(const struct controller *c, const char *name, const char *key, int64_t n, int flags)
+{
+	_cleanup_free_ char *path = path_of(c, name);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_printf(&b, "{\"%s\":%jd}\n", key, (intmax_t)n);
+	return file_replace(path, b.s, b.len, 0600, flags);
+}
+
+/* The lock of the directory, for what is read and written as one. */
+static int
+lock_directory(const struct controller *c, struct fail *f)
+{
+	_cleanup_free_ char *path = path_of(c, ".lock");
+	int fd = lock_open(path, 0600), r = fd < 0 ? fd : lock_wait(fd, LOCK_MS);
+
+	if (r == 0)
+		return fd;
+	io_closep(&fd);
+	return fail_errno(f, r, "%s", path);
+}
+
+static int
+load_run(struct controller *c, struct fail *f)
+{
+	struct hlc clock = { 0 };
+	int lock = lock_directory(c, f), r = 0;
+
+	if (lock < 0)
+		return lock;
+	c->run = load_number(c, "run", "run");
+	if (c->run == 0) {
+		c->run = hlc_next(&clock, clock_wall_ms());
+		r = save_number(c, "run", "run", c->run, FILE_DURABLE);
+	}
+	close(lock);
+	return r < 0 ? fail_errno(f, r, "%s/run", c->dir) : 0;
+}
+
+struct controller *
+controller_open(const char *key, struct fail *f)
+{
+	struct controller *c = xcalloc(1, sizeof *c);
+	_cleanup_free_ char *tasks = xasprintf("%s/controller/%s/tasks", dirs_state(), key);
+	int r = file_make_dirs(tasks, 0700);
+
+	c->dir = xasprintf("%s/controller/%s", dirs_state(), key);
+	if (r < 0)
+		fail_errno(f, r, "%s", tasks);
+	else
+		r = load_run(c, f);
+	if (r == 0)
+		return c;
+	controller_close(c);
+	return NULL;
+}
+
+void
+controller_close(struct controller *c)
+{
+	if (!c)
+		return;
+	free(c->dir);
+	free(c);
+}
+
+int64_t
+controller_run(const struct controller *c)
+{
+	return c->run;
+}
+
+int64_t
+controller_session(const struct controller *c, int64_t task)
+{
+	_cleanup_free_ char *name = xasprintf("tasks/%jd", (intmax_t)task);
+
+	return load_number(c, name, "session");
+}
+
+int
+controller_keep_session(struct controller *c, int64_t task, int64_t session)
+{
+	_cleanup_free_ char *name = xasprintf("tasks/%jd", (intmax_t)task);
+
+	return save_number(c, name, "session", session, 0);
+}
+
+void
+controller_forget_task(struct controller *c, int64_t task)
+{
+	_cleanup_free_ char *path = xasprintf("%s/tasks/%jd", c->dir, (intmax_t)task);
+
+	unlink(path);
+}
+
+int64_t
+controller_adopted(struct controller *c)
+{
+	return load_number(c, "adopted", "history");
+}
+
+/* The part of TEXT whose ids are over *LAST, which becomes the last one's. */
+static void
+select_new(const char *text, size_t len, int64_t *last, struct buf *out)
+{
+	const char *end = text + len, *p = text, *nl;
+
+	for (; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1) {
+		_cleanup_json_ struct json v = JSON_ABSENT, id = JSON_ABSENT;
+		struct fail f;
+		int64_t n;
+
+		if (json_parse(NULL, p, (size_t)(nl - p), &v, &f) < 0)
+			continue;
+		id = json_get(v, "id");
+		if (!json_get_whole(id, &n) || n <= *last)
+			continue;
+		buf_add(out, p, (size_t)(nl + 1 - p));
+		*last = n;
+	}
+}
+
+/* What was appended without "adopted" behind it is cut off again: it is taken anew, once. */
+static int
+append_history(struct controller *c, const struct buf *b, int64_t last)
+{
+	_cleanup_free_ char *path = path_of(c, "history.jsonl");
+	_cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int64_t size = load_number(c, "adopted", "bytes");
+	_cleanup_buf_ struct buf mark = BUF_INIT;
+	_cleanup_free_ char *adopted = path_of(c, "adopted");
+	int r;
+
+	if (fd < 0 || ftruncate(fd, size) < 0 || lseek(fd, size, SEEK_SET) < 0)
+		return -errno;
+	r = io_write_all(fd, b->s, b->len);
+	if (r < 0 || fsync(fd) < 0)
+		return r < 0 ? r : -errno;
+	buf_printf(&mark, "{\"history\":%jd,\"bytes\":%jd}\n", (intmax_t)last, (intmax_t)(size + (int64_t)b->len));
+	return file_replace(adopted, mark.s, mark.len, 0600, FILE_DURABLE);
+}
+
+int
+controller_adopt(struct controller *c, const char *text, size_t len, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int lock = lock_directory(c, f), r = 0;
+	int64_t last;
+
+	if (lock < 0)
+		return lock;
+	last = controller_adopted(c);
+	select_new(text, len, &last, &b);
+	if (b.len > 0)
+		r = append_history(c, &b, last);
+	close(lock);
+	return r < 0 ? fail_errno(f, r, "%s/history.jsonl", c->dir) : 0;
+}
+
+int
+controller_history(struct controller *c, struct buf *out, struct fail *f)
+{
+	_cleanup_free_ char *path = path_of(c, "history.jsonl");
+	int r = file_load(path, FILE_NOFOLLOW, HISTORY_FILE_MAX, out, f);
+	int64_t size = load_number(c, "adopted", "bytes");
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0 && (int64_t)out->len > size) {
+		out->len = (size_t)size;
+		out->s[size] = '\0';
+	}
+	return r;
+}

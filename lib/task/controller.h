@@ -1,0 +1,45 @@
+/*
+ * controller - what a controller remembers of a target, in the directory
+ * STATE/controller/TARGET/:
+ *
+ *	run		{"run":HLC}: made once with the directory
+ *	tasks/ID	{"session":HLC}: the session of a task that is not released
+ *	history.jsonl	the agent's history, each record once
+ *	adopted		{"history":HLC}: the last record in it
+ *
+ * A controller that was killed takes up its session by them.
+ */
+#ifndef TASK_CONTROLLER_H
+#define TASK_CONTROLLER_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/fail.h"
+
+struct controller;
+
+/* The directory of the target KEY is made. */
+struct controller *controller_open(const char *key, struct fail *f);
+void controller_close(struct controller *c);
+
+int64_t controller_run(const struct controller *c);
+
+/* The session of TASK; 0 where none is known. */
+int64_t controller_session(const struct controller *c, int64_t task);
+int controller_keep_session(struct controller *c, int64_t task, int64_t session);
+void controller_forget_task(struct controller *c, int64_t task);
+
+/* The id of the last history record that was merged. */
+int64_t controller_adopted(struct controller *c);
+
+/*
+ * Add the records of TEXT (JSON Lines, ids rising) with an id over the last
+ * one.  On disk when this returns 0: only then may the tasks be released.
+ */
+int controller_adopt(struct controller *c, const char *text, size_t len, struct fail *f);
+
+/* The whole local history. */
+int controller_history(struct controller *c, struct buf *out, struct fail *f);
+
+#endif

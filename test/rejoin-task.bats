@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# The controller's side of tasks, as a user sees it.
+load helper
+load task
+
+teardown() {
+	# no task outlives the test
+	for r in "$REJOIN_STATE_DIR"/tasks/*/started; do
+		[ ! -e "$r" ] || kill "$(jq .shim "$r")" 2>/dev/null || :
+	done
+	end
+}
+
+@test "it behaves like the command" {
+	taskd
+	run -3 --separate-stderr rejoin-task run -- sh -c 'echo out; echo err >&2; exit 3'
+	out_is out
+	[ "$stderr" = err ]
+	run -0 rejoin-task run -i -- tr a-z A-Z <<<'from stdin'
+	out_is 'FROM STDIN'
+	run -0 rejoin-task run -e A=b -e C -- sh -c 'echo "$A $C $HOME"'
+	out_is 'b  '
+	run -137 rejoin-task run -- sh -c 'kill -9 $$'
+	run -127 --separate-stderr rejoin-task run -- /no/such/program
+	status_is 127
+	err_has 'could not be executed: No such file'
+	run -126 rejoin-task run -- /
+	status_is 126
+	# nothing is left at the agent
+	run -0 rejoin-task list
+	out_is ''
+	run -0 ls "$REJOIN_STATE_DIR/controller/local/tasks"
+	out_is ''
+}
+
+@test "each byte once, also of binary output and of a last line without its newline" {
+	taskd
+	head -c 12345678 /dev/urandom >data
+	run -0 sh -c "rejoin-task run -- cat $PWD/data >copy"
+	cmp data copy
+	run -0 rejoin-task run -- printf 'no newline'
+	out_is 'no newline'
+}
+
+@test "an agent that is killed and comes back: nothing is lost, and it is said once" {
+	taskd
+	start task rejoin-task run --period 300ms --lease 8s -- sh -c 'for i in $(seq 40); do echo $i; sleep 0.05; done; exit 9'
+	wait_for 'grep -q 5 task.out'
+	kill_taskd
+	wait_for 'grep -q "no answer to two heartbeats" task.err'
+	taskd
+	wait_for '! alive "$task_pid"' 20
+	run -9 wait "$task_pid" || status=$?
+	seq 40 | cmp - task.out
+	run -0 grep -c . task.err
+	out_is 2
+	grep -q 'reconnected after' task.err
+	run -0 rejoin-task list
+	out_is ''
+}
+
+@test "an agent that does not come back: lost, when the task cannot be alive any more" {
+	taskd
+	start task rejoin-task run --period 250ms --lease 1s -- sh -c 'echo $$ >pid; mv pid pid.task; exec sleep 60'
+	wait_for '[ "$(states)" = running ]'
+	pid=$(jq .pid "$REJOIN_STATE_DIR"/tasks/*/started)
+	kill_taskd
+	wait_for '! alive "$pid"'
+	alive "$task_pid"
+	wait_for '! alive "$task_pid"' 20
+	wait "$task_pid" || status=$?
+	status_is 124
+	grep -q 'lost; no process of task' task.err
+	# the agent knows how it ended
+	taskd
+	run -0 rejoin-task list --json
+	run -0 jq -c '[.state, .status.why]' <<<"$output"
+	out_is '["killed","lease"]'
+}
+
+@test "with --on-loss leave it goes on without the agent, and is fetched when that is back" {
+	taskd
+	start task rejoin-task run --on-loss leave --period 200ms -- sh -c "echo one; while [ ! -e $PWD/go ]; do sleep 0.05; done; echo two; exit 4"
+	wait_for 'grep -q one task.out'
+	kill_taskd
+	wait_for 'grep -q "no answer" task.err'
+	touch go
+	wait_for '[ -e "$(echo "$REJOIN_STATE_DIR"/tasks/*/status)" ]'
+	taskd
+	wait_for '! alive "$task_pid"' 20
+	wait "$task_pid" || status=$?
+	[ "$status" -eq 4 ]
+	run -0 cat task.out
+	out_is $'one\ntwo'
+}
+
+@test "a controller that is killed: another one takes up its session, and the task is not run again" {
+	taskd
+	id=$(($(new_id) + 5000000))
+	start one rejoin-task run --id "$id" --period 300ms --lease 5s -- sh -c "echo x >>$PWD/ran; echo begun; while [ ! -e $PWD/go ]; do sleep 0.05; done; exit 6"
+	wait_for 'grep -q begun one.out'
+	kill -KILL "$one_pid"
+	start two rejoin-task run --id "$id" --period 300ms --lease 5s -- sh -c "echo x >>$PWD/ran; echo begun; while [ ! -e $PWD/go ]; do sleep 0.05; done; exit 6"
+	wait_for 'grep -q begun two.out'
+	touch go
+	wait_for '! alive "$two_pid"'
+	wait "$two_pid" || status=$?
+	status_is 6
+	run -0 cat ran
+	out_is x
+	# it is never run again
+	run -125 --separate-stderr rejoin-task run --id "$id" -- true
+	status_is 125
+	err_has 'has run, and was released'
+}
+
+@test "detach, list, log, attach, history, release" {
+	taskd
+	id=$(rejoin-task run --detach -- sh -c 'echo one; echo two >&2; exit 5')
+	wait_for '[ "$(states)" = ended ]'
+	run -0 rejoin-task list --format table
+	out_is "$id  ended  5  sh -c echo one; echo two >&2; exit 5"
+	run -0 --separate-stderr rejoin-task log "$id"
+	out_is one
+	[ "$stderr" = two ]
+	run -0 rejoin-task log --from 2 "$id"
+	out_is e
+	run -1 rejoin-task log 17
+	status_is 1
+	run -5 --separate-stderr rejoin-task attach --keep "$id"
+	out_is one
+	run -0 rejoin-task attach "$id" || [ "$status" -eq 5 ]
+	run -0 rejoin-task list
+	out_is ''
+	run -0 sh -c "rejoin-task history | jq -r 'select(.task == $id).event'"
+	out_is $'recorded\nstarted\nended\nreleased'
+	# each record once, however often it is asked for
+	run -0 sh -c "rejoin-task history | jq .id | sort | uniq -d"
+	out_is ''
+	id=$(rejoin-task run --detach -- sleep 60)
+	run -6 --separate-stderr rejoin-task release "$id"
+	status_is 6
+	err_has 'is not over'
+	rejoin-task kill "$id"
+	wait_for '[ "$(states)" = killed ]'
+	run -0 rejoin-task release --all
+	run -0 rejoin-task list
+	out_is ''
+}
+
+@test "signals go to the task" {
+	taskd
+	start task rejoin-task run -- sh -c "trap 'echo got; exit 7' INT; echo begun; while :; do sleep 0.05; done"
+	wait_for 'grep -q begun task.out'
+	kill -INT "$task_pid"
+	wait_for '! alive "$task_pid"'
+	wait "$task_pid" || status=$?
+	[ "$status" -eq 7 ]
+	grep -q got task.out
+	run -143 --separate-stderr rejoin-task run --timeout 300ms -- sleep 60
+	err_has 'was ended (timeout)'
+}
+
+@test "--json tells a task's own 124 from an unknown fate" {
+	taskd
+	run -124 --separate-stderr rejoin-task run --json -- sh -c 'exit 124'
+	status_is 124
+	run -0 jq -c 'select(.event == "end") | [.state, .exit, .status.exit]' <<<"$stderr"
+	out_is '["ended",124,124]'
+}
+
+@test "a reader that does not read holds up the output and not the heartbeats" {
+	taskd
+	start task sh -c "rejoin-task run --period 200ms --lease 1s -- head -c 3000000 /dev/zero | { while [ ! -e go ]; do sleep 0.1; done; wc -c; }"
+	wait_for 'rejoin-task list | grep -q ended'
+	wait_for '[ "$(ls "$REJOIN_STATE_DIR"/tasks/sessions | wc -l)" -eq 1 ]'
+	beats() { head -1 "$REJOIN_STATE_DIR"/tasks/sessions/*; }
+	before=$(beats)
+	wait_for '[ "$(beats)" != "$before" ]'
+	touch go
+	wait_for '! alive "$task_pid"'
+	run -0 cat task.out
+	out_is 3000000
+}
+
+@test "what is wrong on the command line, and no agent" {
+	run -2 --separate-stderr rejoin-task
+	status_is 2
+	run -2 --separate-stderr rejoin-task lst
+	err_has "no such command: 'lst'"
+	run -2 --separate-stderr rejoin-task -- list
+	run -125 --separate-stderr rejoin-task run
+	run -125 --separate-stderr rejoin-task run --detach --on-loss kill -- true
+	run -125 --separate-stderr rejoin-task run --period 30s -- true
+	run -2 --separate-stderr rejoin-task -oProxyCommand=x list
+	run -2 --separate-stderr rejoin-task 'a;b' list
+	err_has 'not a target'
+	run -5 --separate-stderr rejoin-task list
+	status_is 5
+	err_has 'no task agent listens there'
+	run -125 --separate-stderr rejoin-task run -- true
+	err_has 'no task agent listens there'
+}
+
+@test "a socket that is not the caller's to use" {
+	needs_root
+	needs setpriv
+	taskd
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." 2>/dev/null || :
+	chmod 755 "$REJOIN_RUNTIME_DIR" "$REJOIN_RUNTIME_DIR/.."
+	mkdir -m 777 other
+	run -7 --separate-stderr env REJOIN_STATE_DIR="$PWD/other" HOME="$PWD/other" \
+		setpriv --reuid 65534 --regid 65534 --clear-groups rejoin-task "unix:$REJOIN_RUNTIME_DIR/taskd.sock" list
+	status_is 7
+	err_has 'Permission denied'
+}
+
+@test "an agent that does not answer, a state directory that cannot be written" {
+	needs systemd-socket-activate
+	start mute systemd-socket-activate -l "$PWD/mute.sock" sleep 60
+	wait_for '[ -S mute.sock ]'
+	run -4 --separate-stderr timeout 30 rejoin-task "unix:$PWD/mute.sock" list
+	status_is 4
+	touch file
+	REJOIN_STATE_DIR=$PWD/file run -3 --separate-stderr rejoin-task list
+	status_is 3
+}
+
+@test "over ssh: the same, with the login's rights" {
+	needs sshd ssh-keygen
+	taskd
+	export HOME=$PWD
+	ssh-keygen -q -t ed25519 -N '' -f key
+	ssh-keygen -q -t ed25519 -N '' -f host
+	cp key.pub authorized
+	port=$((20000 + RANDOM % 20000))
+	cat >sshd.conf <<-X
+		Port $port
+		ListenAddress 127.0.0.1
+		HostKey $PWD/host
+		AuthorizedKeysFile $PWD/authorized
+		StrictModes no
+		UsePAM no
+		PidFile none
+		SetEnv PATH=$PATH REJOIN_RUNTIME_DIR=$REJOIN_RUNTIME_DIR
+	X
+	mkdir -p /run/sshd 2>/dev/null || cannot 'no /run/sshd'
+	start sshd "$(command -v sshd)" -D -e -f "$PWD/sshd.conf"
+	mkdir bin
+	cat >bin/ssh <<-X
+		#!/bin/sh
+		exec $(command -v ssh) -F none -i $PWD/key -o UserKnownHostsFile=$PWD/known -o StrictHostKeyChecking=accept-new "\$@"
+	X
+	chmod +x bin/ssh
+	PATH=$PWD/bin:$PATH
+	wait_for 'grep -q "listening on" sshd.err'
+	target=ssh://root@127.0.0.1:$port
+	[ "$(id -u)" -eq 0 ] || target=ssh://$(id -un)@127.0.0.1:$port
+	run -3 --separate-stderr rejoin-task "$target" run -- sh -c 'echo over ssh; exit 3'
+	out_is 'over ssh'
+	run -0 rejoin-task "$target" history
+	out_has '"event":"ended"'
+	# the connection is cut: all of sshd's children
+	start task rejoin-task "$target" run --period 400ms --lease 8s -- sh -c 'for i in $(seq 60); do echo $i; sleep 0.05; done'
+	wait_for 'grep -q 5 task.out'
+	pkill -KILL -P "$sshd_pid" || :
+	wait_for '! alive "$task_pid"' 20
+	wait "$task_pid"
+	seq 60 | cmp - task.out
+	# no ssh is left behind
+	wait_for '! pgrep -f "UserKnownHostsFile=$PWD/known" >/dev/null'
+}

@@ -1,0 +1,253 @@
+#!/usr/bin/env bats
+# The task agent, by its protocol.
+load helper
+load task
+
+teardown() {
+	# no task outlives the test
+	for r in "$REJOIN_STATE_DIR"/tasks/*/started; do
+		[ ! -e "$r" ] || kill "$(jq .shim "$r")" 2>/dev/null || :
+	done
+	end
+}
+
+@test "a task by curl, as the page says" {
+	taskd
+	id=$(new_id)
+	run -0 agent /1/tasks -d '{"id":'"$id"',"on_loss":"leave","argv":["echo","Hello"]}'
+	out_has '"state":"recorded"'
+	run -0 agent "/1/tasks/$id/out?wait=5"
+	out_is Hello
+	wait_for '[ "$(states)" = ended ]'
+	run -0 agent "/1/tasks/$id/out?from=6" -i
+	out_has 'Rejoin-End: true'
+	run -0 agent "/1/history"
+	run -0 jq -r .event <<<"$output"
+	out_is $'recorded\nstarted\nended'
+	run -0 agent /1/release -d '{"id":1,"history":0,"tasks":['"$id"',1]}'
+	out_is '{"released":['"$id"',1],"refused":[]}'
+	[ ! -e "$REJOIN_STATE_DIR/tasks/$id" ]
+}
+
+@test "the same request again is the same task, another one with its id is refused" {
+	taskd
+	id=$(new_id)
+	body='{"id":'$id',"on_loss":"leave","argv":["sh","-c","echo x >>ran"],"cwd":"'$PWD'"}'
+	for _ in 1 2 3; do
+		run -0 agent /1/tasks -d "$body" -w '%{http_code}' -o out
+		out_is 202
+	done
+	wait_for '[ "$(states)" = ended ]'
+	kill_taskd
+	taskd
+	run -0 agent /1/tasks -d "$body"
+	out_has '"state":"ended"'
+	run -0 cat ran
+	out_is x
+	run -0 agent /1/tasks -d '{"id":'"$id"',"on_loss":"leave","argv":["sh"]}' -w '%{http_code}'
+	out_has differs
+	out_has 409
+}
+
+@test "bad requests are refused, each with its status" {
+	taskd
+	bad() {
+		run -0 agent "$2" -o body -w '%{http_code}' "${@:3}"
+		out_is "$1"
+	}
+	bad 400 /1/tasks -d '{'
+	bad 400 /1/tasks -d '[]'
+	bad 400 /1/tasks -d '{"argv":["true"]}'
+	bad 400 /1/tasks -d '{"id":'"$(new_id)"',"argv":[]}'
+	bad 400 /1/tasks -d '{"id":'"$(new_id)"',"argv":["true"]}'
+	bad 400 /1/tasks -d '{"id":'"$(new_id)"',"argv":["true"],"on_loss":"maybe"}'
+	bad 400 /1/tasks -d '{"id":'"$(new_id)"',"argv":["true"],"on_loss":"leave","user":"no-such-user"}'
+	bad 404 /1/tasks -d '{"id":'"$(new_id)"',"argv":["true"],"session":5}'
+	bad 410 /1/tasks -d '{"id":5,"argv":["true"],"on_loss":"leave"}'
+	grep -q other-store body
+	bad 410 /1/tasks -d '{"id":'"$(new_id)"',"argv":["true"],"on_loss":"leave","start_before":1000}'
+	bad 400 /1/session -d '{"id":'"$(new_id)"',"run":1,"period_ms":3000,"lease_ms":5000}'
+	bad 404 /1/beat -d '{"id":1,"session":7,"n":1,"seen":0}'
+	bad 404 /1/tasks/7
+	bad 404 /1/no/such/path
+	bad 404 /
+	bad 405 /1/tasks -X DELETE
+	bad 400 '/1/history?after=x'
+	head -c 3000000 /dev/zero | tr '\0' x >big
+	bad 413 /1/tasks --data-binary @big
+	bad 403 /1/tasks -H 'Origin: http://example.org'
+	[ "$(states)" = '' ]
+}
+
+@test "a beat sent again renews nothing, a lower one is refused" {
+	taskd
+	id=$(new_id)
+	now=$(agent /1/session -d '{"id":'"$id"',"controller":"c","run":1,"period_ms":1000,"lease_ms":60000}' | jq .now)
+	lease() { head -1 "$REJOIN_STATE_DIR/tasks/sessions/$id.json"; }
+	before=$(lease)
+	run -0 agent /1/beat -d '{"id":1,"session":'"$id"',"n":1,"seen":'"$((now + 5))"'}'
+	out_has '"n":1'
+	after=$(lease)
+	[ "$before" != "$after" ]
+	run -0 agent /1/beat -d '{"id":1,"session":'"$id"',"n":1,"seen":'"$((now + 50))"'}'
+	out_has '"n":1'
+	[ "$(lease)" = "$after" ]
+	run -0 agent /1/beat -d '{"id":1,"session":'"$id"',"n":0,"seen":0}' -o body -w '%{http_code}'
+	out_is 400
+	agent /1/beat -d '{"id":1,"session":'"$id"',"n":3,"seen":'"$now"'}' >/dev/null
+	run -0 agent /1/beat -d '{"id":1,"session":'"$id"',"n":2,"seen":'"$now"'}' -o body -w '%{http_code}'
+	out_is 409
+}
+
+@test "tasks outlive the agent, and are told truly afterwards" {
+	taskd
+	id=$(new_id)
+	for i in 0 1 2; do
+		agent /1/tasks -d '{"id":'"$((id + i))"',"on_loss":"leave","cwd":"'"$PWD"'","argv":["sh","-c","while [ ! -e go'"$i"' ]; do sleep 0.05; done; echo '"$i"'; exit '"$i"'"]}' >/dev/null
+	done
+	wait_for '[ "$(states | sort -u)" = running ]'
+	kill_taskd
+	touch go0
+	wait_for '[ -e "$REJOIN_STATE_DIR/tasks/$id/status" ]'
+	kill -KILL "$(jq .shim "$REJOIN_STATE_DIR/tasks/$((id + 2))/started")"
+	taskd
+	touch go1
+	wait_for '! states | grep -q running'
+	run -0 states
+	out_is $'ended\nended\nunknown'
+	run -0 sh -c 'rejoin-task list --json | jq -c .status.exit'
+	out_is $'0\n1\nnull'
+	run -0 agent /1/history
+	run -0 jq -r 'select(.event != "recorded" and .event != "started") | .event' <<<"$output"
+	out_is $'ended\nunknown\nended'
+}
+
+@test "it exits when idle, and the next one finds everything" {
+	start taskd rejoin-taskd --idle 300ms
+	wait_for 'rejoin-task list 2>/dev/null'
+	id=$(rejoin-task run --detach -- sh -c 'sleep 2; echo late')
+	wait_for '! alive "$taskd_pid"'
+	wait "$taskd_pid"
+	[ ! -e "$REJOIN_RUNTIME_DIR/taskd.sock" ]
+	taskd
+	run -0 rejoin-task attach "$id"
+	out_is late
+}
+
+@test "a socket that was passed is served" {
+	needs systemd-socket-activate
+	start taskd systemd-socket-activate -E REJOIN_STATE_DIR -E REJOIN_RUNTIME_DIR -E REJOIN_CONFIG_DIR -E PATH \
+		-l "$PWD/passed.sock" rejoin-taskd --idle 0s
+	wait_for '[ -S passed.sock ]'
+	run rejoin-task "unix:$PWD/passed.sock" run -- echo passed
+	status_is 0
+	out_is passed
+}
+
+@test "a full disk: refused, not acknowledged and lost" {
+	needs_root
+	mkdir disk
+	mount -t tmpfs -o size=1m tmpfs disk || cannot 'nothing can be mounted here'
+	export REJOIN_STATE_DIR=$PWD/disk
+	taskd
+	cat /dev/zero >disk/fill 2>/dev/null || :
+	run -0 agent /1/tasks -d '{"id":'"$(new_id)"',"on_loss":"leave","argv":["true"]}' -o body -w '%{http_code}'
+	out_is 507
+	[ "$(states)" = '' ]
+	rm disk/fill
+	run -0 agent /1/tasks -d '{"id":'"$(new_id)"',"on_loss":"leave","argv":["true"]}' -o body -w '%{http_code}'
+	out_is 202
+	wait_for '[ "$(states)" = ended ]'
+	end_pids "$taskd_pid"
+	umount disk
+}
+
+@test "limits: tasks, and how many run at a time" {
+	printf '[taskd]\ntasks = 3\nrunning = 2\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
+	taskd
+	id=$(new_id)
+	for i in 0 1 2; do
+		agent /1/tasks -d '{"id":'"$((id + i))"',"on_loss":"leave","cwd":"'"$PWD"'","argv":["sh","-c","while [ ! -e go ]; do sleep 0.05; done"]}' >/dev/null
+	done
+	run -0 agent /1/tasks -d '{"id":'"$((id + 3))"',"on_loss":"leave","argv":["true"]}' -o body -w '%{http_code}'
+	out_is 429
+	wait_for '[ "$(states | sort | tr "\n" " ")" = "recorded running running " ]'
+	touch go
+	wait_for '[ "$(states | sort -u)" = ended ]'
+}
+
+@test "another user sees nothing of it, and runs as himself" {
+	needs_root
+	needs setpriv
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." 2>/dev/null || :
+	mkdir -m 755 other
+	chmod 755 "$REJOIN_RUNTIME_DIR" "$REJOIN_RUNTIME_DIR/.."
+	taskd
+	chmod 666 "$REJOIN_RUNTIME_DIR/taskd.sock"
+	setpriv --reuid 65534 --clear-groups test -w "$REJOIN_RUNTIME_DIR/taskd.sock" ||
+		cannot 'the directory of the tests is not open to others'
+	id=$(rejoin-task run --detach -- sleep 60)
+	as() { setpriv --reuid 65534 --regid 65534 --clear-groups curl -s --unix-socket "$REJOIN_RUNTIME_DIR/taskd.sock" "$@"; }
+	run -0 as http://localhost/1/tasks
+	out_is '{"tasks":[]}'
+	run -0 as "http://localhost/1/tasks/$id/kill" -d '{"id":1}' -w ' %{http_code}'
+	out_has ' 404'
+	run -0 as http://localhost/1/tasks -d '{"id":'"$(new_id)"',"on_loss":"leave","argv":["id"],"user":"root"}' -w ' %{http_code}'
+	out_has ' 403'
+	mine=$(new_id)
+	as http://localhost/1/tasks -d '{"id":'"$mine"',"on_loss":"leave","argv":["id","-u"]}' >/dev/null
+	run -0 as "http://localhost/1/tasks/$mine/out?wait=5"
+	out_is 65534
+	rejoin-task kill "$id"
+}
+
+@test "slow and half-closed requests hold nothing up" {
+	taskd
+	# a connection that never asks, and one that asks byte by byte
+	exec 8<>/dev/null
+	start silent sh -c "curl -s --unix-socket '$REJOIN_RUNTIME_DIR/taskd.sock' -T - http://localhost/1/tasks <&8; :"
+	start half bash -c "printf 'POST /1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{' | rejoin-taskd --dial"
+	run -0 rejoin-task run -- echo served
+	out_is served
+	exec 8>&-
+}
+
+@test "--dial copies between its stdin and stdout and the socket" {
+	run -5 --separate-stderr rejoin-taskd --dial </dev/null
+	status_is 5
+	taskd
+	run -0 bash -c "printf 'GET /1/tasks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' | rejoin-taskd --dial"
+	out_has '{"tasks":[]}'
+	run -2 --separate-stderr rejoin-taskd --dial --socket x
+	status_is 2
+}
+
+@test "one agent a directory, and none where others can write" {
+	taskd
+	run -6 --separate-stderr rejoin-taskd
+	status_is 6
+	run -6 --separate-stderr rejoin-taskd --socket "$PWD/other.sock"
+	err_has 'another rejoin-taskd serves it'
+	end_pids "$taskd_pid"
+	run rejoin-task list
+	status_is 5
+	chmod 777 "$REJOIN_STATE_DIR/tasks"
+	run -7 --separate-stderr rejoin-taskd
+	status_is 7
+	printf '[taskd]\ntask = 3\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
+	run -2 --separate-stderr rejoin-taskd
+	status_is 2
+	rm "$REJOIN_CONFIG_DIR/taskd.conf"
+	rm -r "$REJOIN_STATE_DIR/tasks"
+	touch "$REJOIN_STATE_DIR/tasks"
+	run -3 --separate-stderr rejoin-taskd
+	status_is 3
+}
+
+@test "stopped by a signal it ends with 0, and its tasks go on" {
+	taskd
+	id=$(rejoin-task run --detach -- sh -c 'while [ ! -e go ]; do sleep 0.05; done')
+	kill "$taskd_pid"
+	wait "$taskd_pid"
+	alive "$(jq .pid "$REJOIN_STATE_DIR/tasks/$id/started")"
+}
