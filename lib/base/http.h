@@ -49,6 +49,7 @@ struct http_request {
 	int64_t connect_ms;		/* for the connection; 0: 30 s */
 	int64_t idle_ms;		/* without a byte; 0 for none */
 	size_t max;			/* bytes of the body kept; 0: HTTP_BODY_MAX */
+	bool decode;			/* undo a Content-Encoding, though none is asked for */
 	bool secret;			/* URL, headers or body hold a secret */
 	http_chunk *chunk;		/* takes the body of a 2xx; NULL: it is kept */
 };

@@ -8,7 +8,8 @@ static const char bom[] = "\xef\xbb\xbf";
 void
 sse_init(struct sse *s, size_t max, sse_fn *fn, void *cookie)
 {
-	*s = (struct sse){ .line = BUF_INIT, .name = BUF_INIT, .data = BUF_INIT, .id = BUF_INIT, .max = max,
+	*s = (struct sse){ .line = BUF_INIT, .name = BUF_INIT, .data = BUF_INIT,
+	    .next_id = BUF_INIT, .id = BUF_INIT, .max = max,
 	    .retry_ms = -1, .fn = fn, .cookie = cookie };
 }
 
@@ -18,6 +19,7 @@ sse_release(struct sse *s)
 	buf_release(&s->line);
 	buf_release(&s->name);
 	buf_release(&s->data);
+	buf_release(&s->next_id);
 	buf_release(&s->id);
 }
 
@@ -29,11 +31,19 @@ forget_event(struct sse *s)
 	s->cut = s->has_data = s->own_id = false;
 }
 
+static void
+copy_id(struct buf *to, const struct buf *from)
+{
+	buf_reset(to);
+	buf_add(to, from->s, from->len);
+}
+
 void
 sse_restart(struct sse *s)
 {
 	forget_event(s);
 	buf_reset(&s->line);
+	copy_id(&s->next_id, &s->id);
 	s->begun = s->after_cr = false;
 	s->bom = 0;
 }
@@ -49,13 +59,18 @@ add(struct sse *s, struct buf *b, const char *p, size_t n)
 	buf_add(b, p, n < room ? n : room);
 }
 
+/* The id counts from here on, not before: an event that is torn off must come again. */
 static int
 dispatch(struct sse *s)
 {
-	const struct sse_event e = { .name = s->name.len ? s->name.s : "message", .id = s->id.s,
-	    .data = s->data.s, .len = s->data.len, .own_id = s->own_id, .cut = s->cut };
-	int r = s->has_data ? s->fn(&e, s->cookie) : 0;
+	struct sse_event e = { .name = s->name.len ? s->name.s : "message", .data = s->data.s, .len = s->data.len,
+	    .own_id = s->own_id, .cut = s->cut };
+	int r;
 
+	if (s->own_id)
+		copy_id(&s->id, &s->next_id);
+	e.id = s->id.s;
+	r = s->has_data ? s->fn(&e, s->cookie) : 0;
 	forget_event(s);
 	return r;
 }
@@ -73,8 +88,8 @@ set_field(struct sse *s, const char *field, size_t n, const char *value, size_t 
 		if (!memchr(value, '\0', len))
 			buf_add(&s->name, value, len);
 	} else if (n == 2 && memcmp(field, "id", 2) == 0 && !memchr(value, '\0', len)) {
-		buf_reset(&s->id);
-		buf_add(&s->id, value, len);
+		buf_reset(&s->next_id);
+		buf_add(&s->next_id, value, len);
 		s->own_id = true;
 	} else if (n == 5 && memcmp(field, "retry", 5) == 0 && strlen(value) == len) {
 		(void)num_parse(value, 0, INT32_MAX, &s->retry_ms);

@@ -3,7 +3,7 @@
  *
  *	: a comment, which keeps the connection alive
  *	event: NAME
- *	id: ID			kept for the events after it, too
+ *	id: ID			the last event id, once the event is dispatched; kept for later events
  *	retry: MILLISECONDS
  *	data: TEXT		several lines are joined by newlines
  *				an empty line ends the event
@@ -32,7 +32,8 @@ struct sse_event {
 typedef int sse_fn(const struct sse_event *e, void *cookie);
 
 struct sse {
-	struct buf line, name, data, id;
+	struct buf line, name, data;
+	struct buf next_id, id;	/* the field of the event that is being read; of the last one that was dispatched */
 	size_t max;		/* bytes of a line, and of an event's data */
 	int64_t retry_ms;	/* what the server asked for, -1 for nothing */
 	int64_t comments;	/* seen so far */
@@ -45,7 +46,7 @@ struct sse {
 void sse_init(struct sse *s, size_t max, sse_fn *fn, void *cookie);
 void sse_release(struct sse *s);
 
-/* A new connection: what was not ended is forgotten, the id is kept. */
+/* A new connection: what was not ended is forgotten, its id too; that of the last dispatched event is kept. */
 void sse_restart(struct sse *s);
 
 /* N more bytes; the first negative result of the function, else 0. */

@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "input/events.h"
 
-enum { SEEN_MAX = 1024, WAIT_MAX_MS = 60000 };
+enum { SEEN_MAX = 1024, WAIT_MIN_MS = 100, WAIT_MAX_MS = 60000 };
 
 struct events {
 	struct loop *loop;
@@ -23,25 +23,38 @@ struct events {
 	struct backoff backoff;
 	struct loop_timer again;
 	struct buf name;
-	uint64_t seen[SEEN_MAX];	/* of the last ids */
-	size_t n_seen;
+	uint64_t seen[SEEN_MAX];	/* hashes of the last ids */
+	uint64_t same[SEEN_MAX];	/* of the last events: their ids and data */
+	size_t n_seen, n_same;
 	int64_t number;			/* the last id, where all were numbers without a hole; -1: they are not */
 	unsigned numbers;		/* how many of them */
 	bool any, has_id;		/* an event came; one had an id */
 	bool resumed;			/* connected again, and no new event since */
 	bool refused_id;		/* the server does not know the last id: ask for what there is */
 	bool is_stream;
+	bool cut;			/* an event was too long */
 };
 
 static bool
-is_seen(const struct events *e, uint64_t h)
+has_hash(const uint64_t *v, size_t n, uint64_t h)
 {
-	size_t n = e->n_seen < SEEN_MAX ? e->n_seen : SEEN_MAX;
-
-	for (size_t i = 0; i < n; i++)
-		if (e->seen[i] == h)
+	for (size_t i = 0; i < n && i < SEEN_MAX; i++)
+		if (v[i] == h)
 			return true;
 	return false;
+}
+
+/*
+ * Was the event received before?  After a break its id tells.  Within a
+ * connection its data must be the same as well, because a server that was
+ * restarted may count from the beginning.
+ */
+static bool
+is_repeated(const struct events *e, const struct sse_event *x, uint64_t id, uint64_t all)
+{
+	if (!x->own_id || !*x->id)
+		return false;
+	return (e->resumed && has_hash(e->seen, e->n_seen, id)) || has_hash(e->same, e->n_same, all);
 }
 
 static void
@@ -80,22 +93,27 @@ static int
 take_event(const struct sse_event *x, void *cookie)
 {
 	struct events *e = cookie;
-	uint64_t h = hash_bytes(0, x->id, strlen(x->id));
+	uint64_t id = hash_bytes(0, x->id, strlen(x->id)), all = hash_bytes(id, x->data, x->len);
+	struct fail f;
 
-	if (e->resumed && x->own_id && is_seen(e, h))
+	if (is_repeated(e, x, id, all))
 		return 0;
 	if (e->resumed)
 		check_resumed(e, x);
 	if (x->own_id) {
 		note_number(e, x->id);
-		e->seen[e->n_seen++ % SEEN_MAX] = h;
+		e->seen[e->n_seen++ % SEEN_MAX] = id;
+		e->same[e->n_same++ % SEEN_MAX] = all;
 		e->has_id = true;
 	}
 	e->resumed = e->refused_id = false;
 	e->any = true;
 	e->backoff.tries = 0;
-	if (x->cut)
-		e->ops->gap("an event is longer than 1 MiB: its end is missing", e->ops->cookie);
+	if (x->cut) {
+		fail_set(&f, EXIT_NO, "%s: an event is longer than 1 MiB: its end is missing", e->name.s);
+		e->ops->tell(&f, e->ops->cookie);
+		e->cut = true;
+	}
 	e->ops->event(x->id, x->data, x->len, e->ops->cookie);
 	return 0;
 }
@@ -117,6 +135,12 @@ take_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 static void
 end(struct events *e, const struct fail *f)
 {
+	struct fail cut;
+
+	if (!f && e->cut) {
+		fail_set(&cut, EXIT_NO, "%s: the end of an event is missing", e->name.s);
+		f = &cut;
+	}
 	e->ops->done(f, e->ops->cookie);
 }
 
@@ -129,6 +153,8 @@ wait_and_try(struct events *e, const struct fail *f)
 
 	if (e->sse.retry_ms >= 0 && (first || e->sse.retry_ms > ms))
 		ms = e->sse.retry_ms < WAIT_MAX_MS ? e->sse.retry_ms : WAIT_MAX_MS;
+	if (ms < WAIT_MIN_MS)
+		ms = WAIT_MIN_MS;	/* "retry: 0" must not become a storm */
 	/* a break is an everyday thing; one that lasts is not */
 	fail_set(&say, e->backoff.tries > 1 ? f->status : EXIT_OK, "%s; trying again in %jd ms", f->text, (intmax_t)ms);
 	e->ops->tell(&say, e->ops->cookie);
@@ -190,7 +216,7 @@ connect_stream(void *cookie)
 	e->is_stream = false;
 	http_start(e->http, &(struct http_request){ .url = e->spec->url, .headers = headers,
 	    .token = e->token.s ? &e->token : NULL, .ca_file = e->spec->ca_file, .idle_ms = e->spec->idle_ms,
-	    .chunk = take_chunk }, on_done, e);
+	    .chunk = take_chunk, .decode = true }, on_done, e);
 }
 
 int

@@ -2,13 +2,16 @@
  * events - a subscription to Server-Sent Events that lasts: connected again
  * when it breaks, and gone on with behind the last event that came.
  *
- * The first wait is what the server asked for with "retry:", else 1 s; from
+ * The first wait is what the server asked for with "retry:", at least 100 ms, else 1 s; from
  * there 3, 6, 10, 10, ... s, from the start again after an event.  A connection
  * on which nothing comes, not even a comment, for the idle time is broken.
  *
  * What cannot be had again is a gap: where the server gives no ids; where it
  * refuses the last id; where ids that were numbers without a hole have one
- * after a break.  Events that the server sends twice are dropped by their ids.
+ * after a break.  Events that the server sends twice are dropped: after a break
+ * by their ids, within a connection where their data are the same, too.  Of an
+ * event of more than EVENT_MAX bytes the beginning is passed on, and that is
+ * reported.
  */
 #ifndef INPUT_EVENTS_H
 #define INPUT_EVENTS_H
