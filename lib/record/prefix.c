@@ -76,6 +76,7 @@ always(const char *p, size_t n, size_t at)
 	case ' ':
 	case '\t':
 	case '[':
+	case '(':
 	case '"':
 	case '\'':
 		return 1;

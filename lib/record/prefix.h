@@ -2,7 +2,7 @@
  * prefix - what stands before the time stamp of a line.
  *
  * Always skipped: blanks, NULs (of a file that was cut or of a power failure), a
- * byte order mark, "[", quotes, escape sequences for colours, syslog's <PRI> with
+ * byte order mark, "[", "(", quotes, escape sequences for colours, syslog's <PRI> with
  * or without the version of RFC 5424.
  *
  * With PREFIX_NAMES also a level ("INFO", "I,", "E "), a name in brackets

@@ -101,9 +101,12 @@ text_fraction(struct text *t, int64_t *ns, int64_t *res, size_t *at, unsigned *d
 	*res = unit;
 	if (!text_is_digit(text_peek_at(t, 1)) || (c != '.' && c != ',' && c != ':'))
 		return;
-	if (c == ':' && (!text_is_digit(text_peek_at(t, 2)) || !text_is_digit(text_peek_at(t, 3)) ||
-	    text_is_digit(text_peek_at(t, 9))))
-		return;
+	if (c == ':') {
+		unsigned n = text_digits(&(struct text){ t->p, t->n, t->at + 1 }, 10);
+
+		if (n < 3 || n > 9)
+			return;
+	}
 	t->at++;
 	*at = t->at;
 	for (; text_is_digit(text_peek(t)); t->at++) {

@@ -77,22 +77,37 @@ try_kinds(const struct time_ctx *c, const char *p, size_t n, struct moment *m)
 	return false;
 }
 
+/*
+ * Behind words, only what has a date, a time and a "T" between them is a stamp;
+ * behind strace's process id, seconds with a fraction and a time of day, too.
+ */
+static bool
+is_behind_words(const struct moment *m, const char *p, size_t words_at, size_t at)
+{
+	if (m->kind == TIME_RFC3339)
+		return memchr(p + at, 'T', m->len - at) != NULL;
+	while (words_at < at && p[words_at] >= '0' && p[words_at] <= '9')
+		words_at++;
+	return (m->kind == TIME_CLOCK || (m->kind == TIME_EPOCH && m->digits)) && p[words_at] == ' ';
+}
+
 /* The stamp of a line, behind what stands before it. */
 static bool
 find_stamp(const struct time_ctx *c, const char *p, size_t n, struct moment *m)
 {
-	size_t at = 0, step, words = 0;
+	size_t at = 0, step, words = 0, words_at = 0;
 
 	for (int i = 0; i < PREFIX_STEPS && at < n; i++) {
 		if (try_kinds(c, p + at, n - at, m)) {
 			m->len += at;
 			m->frac_at += m->frac_at ? at : 0;
-			/* Behind words only what has a date, a time and a "T" between them is a stamp. */
-			return words == 0 || m->kind != TIME_RFC3339 || memchr(p + at, 'T', m->len - at);
+			return words == 0 || is_behind_words(m, p, words_at, at);
 		}
 		step = prefix_skip(p, n, at, c->prefixes & ~(unsigned)PREFIX_WORDS);
-		if (step == 0 && (c->prefixes & PREFIX_WORDS) && words++ < 2)
+		if (step == 0 && (c->prefixes & PREFIX_WORDS) && words++ < 2) {
+			words_at = words == 1 ? at : words_at;
 			step = prefix_skip(p, n, at, PREFIX_WORDS);
+		}
 		if (step == 0)
 			return false;
 		at += step;

@@ -378,15 +378,18 @@ parse_ctime(struct text *t, const struct zone *zone, struct moment *m)
 static bool
 parse_klog(struct text *t, const struct zone *zone, struct moment *m)
 {
-	int64_t month, day;
+	int64_t y = 0, month, day;
+	bool year;
 
 	(void)zone;
 	if (!text_peek(t) || !strchr("IWEF", text_peek(t)))
 		return false;
 	t->at++;
-	if (!text_fixed(t, 2, &month) || !text_fixed(t, 2, &day) || !text_skip(t, ' ') || !read_clock(t, m, ':', false))
+	year = text_digits(t, 9) == 8;		/* glog with --log_year_in_prefix */
+	if ((year && !text_fixed(t, 4, &y)) || !text_fixed(t, 2, &month) || !text_fixed(t, 2, &day) ||
+	    !text_skip(t, ' ') || !read_clock(t, m, ':', false))
 		return false;
-	return set_no_year(m, month, day);
+	return year ? set_date(m, y, month, day) : set_no_year(m, month, day);
 }
 
 static bool

@@ -6,7 +6,7 @@
  *		by name; a weekday before; 20261121T201600Z; DB2's 2026-11-21-20.16.00
  *	syslog	Nov 21 20:16:00 (RFC 3164), no year; "21 Nov 20:16:00" of ntpd
  *	epoch	1700000000, with a fraction or an exponent, or of 13, 16, 19 digits: ms, us, ns
- *	klog	I1121 20:16:00.123456, no year
+ *	klog	I1121 20:16:00.123456, no year; I20261121 20:16:00.123456
  *	clf	21/Nov/2026:20:16:00 +0000, 21-Nov-2026 20:16:00, 21 Nov 2026 20:16:00
  *	tai64n	@4000000037c219bf2ef02e94, and tai64 without the nanoseconds
  *	dmesg	[   12.345678], seconds since the boot of this machine
