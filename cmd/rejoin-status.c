@@ -1,22 +1,28 @@
 /*
  * rejoin-status - tell what an agent is doing.
  *
- * Prints one record: whether it runs and since when, what it is at, whom it
- * waits for, and how each component's last update ended.  With --until it
- * waits for a state and prints that.  The exit status tells as well.
+ * Prints one record: whether the agent runs and since when, its state, the
+ * components that it waits for, and the last result of each component.  With
+ * --until it waits for a state first.  The exit status tells the state, too.
  */
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/overview.h"
+#include "agent/process.h"
 #include "agent/profile.h"
 #include "agent/status.h"
 #include "agent/status_text.h"
 #include "agent/status_waiter.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/dirs.h"
 #include "base/json.h"
 #include "base/opt.h"
+#include "base/xalloc.h"
 #include "retry/pending.h"
 
 enum { KEY_UNTIL = OPT_OWN };
@@ -34,8 +40,8 @@ static const struct opt_tool tool = {
 	.purpose = "tell what an agent is doing",
 	.synopsis = "[-A NAME] [--until STATE] [--timeout DUR] [--format F]",
 	.opts = opts,
-	.statuses = "0 idle and well, or STATE is reached; 1 the last deployment failed; 2 usage; 3 state unknown; 4 timeout; "
-	    "5 not running; 6 busy; 7 denied",
+	.statuses = "0 idle and well, or STATE is reached; 1 the last deployment failed; 2 usage; 3 unknown or hung; 4 timeout; "
+	    "5 not running; 6 busy or needs a reboot; 7 denied",
 	.example = "rejoin-status --until settled --timeout 5m",
 };
 
@@ -95,7 +101,7 @@ is_reached(const struct viewer *v, const struct status *s)
 	case READY:
 		return is_at_rest(s) || s->state == AGENT_BUSY;
 	case SETTLED:
-		/* nothing is asked for that it has not seen to */
+		/* every request was delivered and evaluated */
 		return is_at_rest(s) && !s->pending && s->settled >= s->retries &&
 		    !pending_exists(&v->pending);
 	case NOW:
@@ -104,9 +110,9 @@ is_reached(const struct viewer *v, const struct status *s)
 	return true;
 }
 
-/* Its status when it is as wanted, or at the deadline; false then. */
+/* Read the status until it is as --until wants it; false at the deadline. */
 static bool
-look(const struct viewer *v, struct status *s)
+wait_for_state(const struct viewer *v, struct status *s)
 {
 	const int64_t end = clock_mono_ms() + v->timeout_ms;
 	_cleanup_status_waiter_ struct status_waiter change;
@@ -127,7 +133,7 @@ look(const struct viewer *v, struct status *s)
 }
 
 static void
-print(const struct viewer *v, const struct status *s)
+print_record(const struct viewer *v, const struct status *s)
 {
 	_cleanup_json_ struct json record = overview_of(v->profile, s, pending_exists(&v->pending));
 	_cleanup_buf_ struct buf b = BUF_INIT;
@@ -148,7 +154,7 @@ print(const struct viewer *v, const struct status *s)
 }
 
 static enum exit_status
-verdict(const struct viewer *v, const struct status *s)
+status_of(const struct viewer *v, const struct status *s)
 {
 	switch (s->state) {
 	case AGENT_STOPPED:
@@ -159,12 +165,48 @@ verdict(const struct viewer *v, const struct status *s)
 		return EXIT_OK;
 	case AGENT_STARTING:
 	case AGENT_STOPPING:
-	case AGENT_BUSY:	/* and that may be what was waited for */
+	case AGENT_BUSY:	/* that may be what was waited for */
 		return v->until == NOW ? EXIT_BUSY : EXIT_OK;
+	case AGENT_NEEDS_REBOOT:
+		return EXIT_BUSY;
+	case AGENT_HUNG:
 	case AGENT_UNKNOWN:
 		break;
 	}
 	return EXIT_TROUBLE;
+}
+
+/* A process that hangs cannot be asked, and its files tell what it did last. */
+static void
+check_hung(struct status *s)
+{
+	const char *why;
+
+	if (s->running == 0 || s->pid <= 0 || !process_is_hung(s->pid, &why))
+		return;
+	s->state = AGENT_HUNG;
+	snprintf(s->note, sizeof s->note, "process %jd is %s", (intmax_t)s->pid, why);
+}
+
+/* An ordinary user looks in directories of its own, where the system's agent is not. */
+static void
+mention_system(const struct viewer *v, const struct status *s)
+{
+	_cleanup_free_ char *path = xasprintf("%s/agent/status", dirs_runtime_system());
+	const struct profile_status how = { .method = STATUS_FILE, .path = path };
+	struct profile p = *v->profile;
+	struct status other;
+	struct fail f;
+
+	if (s->running == 1 || geteuid() == 0 || strcmp(dirs_runtime(), dirs_runtime_system()) == 0 ||
+	    secure_getenv("REJOIN_RUNTIME_DIR"))
+		return;
+	p.status = how;
+	if (status_read(&p, &other, &f) == 0 && other.running == 1) {
+		diag_info("%s: looked in %s, a directory of the calling user", p.name, dirs_runtime());
+		diag_hint("the system's agent runs: sudo rejoin-status, or REJOIN_RUNTIME_DIR=%s rejoin-status",
+		    dirs_runtime_system());
+	}
 }
 
 int
@@ -183,12 +225,14 @@ main(int argc, char *argv[])
 	parse_options(&scan, &v);
 	v.profile = profile_load_or_die(v.agent);
 	pending_init(&v.pending, v.profile);
-	reached = look(&v, &s);
-	print(&v, &s);
-	status = reached || s.running == 0 ? verdict(&v, &s) : EXIT_TIMEOUT;
+	reached = wait_for_state(&v, &s);
+	check_hung(&s);
+	mention_system(&v, &s);
+	print_record(&v, &s);
+	status = reached || s.running == 0 ? status_of(&v, &s) : EXIT_TIMEOUT;
 	if (!reached)
-		diag(0, "%s: not so in time: it is %s%s", v.profile->name, status_text_state(s.state),
-		    pending_exists(&v.pending) ? ", and a retry is pending" : "");
+		diag(0, "%s: timed out waiting for --until; it is %s%s", v.profile->name, status_text_state(s.state),
+		    pending_exists(&v.pending) ? ", and a retry request is pending" : "");
 	pending_release(&v.pending);
 	profile_free(v.profile);
 	finish(status);

@@ -68,7 +68,7 @@ says_what_to_do() {
 	doctor --probe agent fifo marks
 	status_is 1
 	found fail t 'is not running'
-	found fail "$PWD/agent/commands.fifo" 'nobody reads it'
+	found fail "$PWD/agent/commands.fifo" 'has no reader'
 	found warn "$marks/pending" 'nobody delivers it'
 	says_what_to_do 'rejoin-retry -A t --drain'
 }
@@ -92,7 +92,7 @@ says_what_to_do() {
 	for how in '' --probe; do
 		doctor $how fifo
 		status_is 1
-		found fail "$PWD/pipe" 'nobody reads it'
+		found fail "$PWD/pipe" 'has no reader'
 	done
 }
 
@@ -358,14 +358,14 @@ says_what_to_do() {
 	run --separate-stderr rejoin-doctor -A t --probe --format table fifo
 	status_is 1
 	[[ ${lines[0]} == ok\ *fifo\ *'pipe\x1b[2J: mode'* ]]
-	[[ ${lines[1]} == fail\ *fifo\ *': nobody reads it' ]]
+	[[ ${lines[1]} == fail\ *fifo\ *': has no reader' ]]
 	[[ ${lines[2]} == *' -> start the agent'* ]]
 	run script -qec 'rejoin-doctor -A t fifo' /dev/null
 	[[ $output != *$'\e[2J'* && $output == *'\x1b[2J'* ]]
 	run script -qec 'rejoin-doctor -A t --json fifo' /dev/null
 	[[ $output != *$'\e[2J'* ]]
 	run --separate-stderr rejoin-doctor -A t --probe --format tsv fifo
-	[[ ${lines[1]} == fail$'\t'fifo$'\t'*$'\t''nobody reads it'* ]]
+	[[ ${lines[1]} == fail$'\t'fifo$'\t'*$'\t''has no reader'* ]]
 	run --separate-stderr rejoin-doctor -A t --format json fifo
 	jq -e '.findings | length == 2' <<<"$output" >/dev/null
 }

@@ -49,7 +49,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	rm pipe
 	retry
 	status_is 5
-	err_has 'is not there'
+	err_has 'no such file'
 }
 
 @test "a mark kept is delivered when the agent is there" {
@@ -314,7 +314,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	reader --hold
 	retry --timeout 200ms
 	status_is 4
-	err_has 'did not read the request in time'
+	err_has 'timed out waiting for t to read the request'
 	[ -e "$marks/pending" ]
 }
 
@@ -510,7 +510,7 @@ state() { echo "$1" >state.new && mv state.new state; }
 	profile 'method = signal' 'signal = SIGUSR1' "pid-file = $PWD/pid" "exe = $exe"
 	retry
 	status_is 5
-	err_has 'pid: is not there'
+	err_has 'pid: no such file'
 	start victim sleep 60
 	echo "$victim_pid" >pid
 	wait_for '[ "$(readlink "/proc/$victim_pid/exe")" = "$exe" ]'

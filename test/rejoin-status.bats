@@ -75,7 +75,7 @@ report() {
 	wait_for '! alive "$double_pid"'
 	view
 	status_is 5
-	member '[.running,.state,.note]' '[false,"stopped","ended without a word while failed"]'
+	member '[.running,.state,.note]' '[false,"stopped","exited without a message while failed"]'
 	rm agent/status
 	view
 	status_is 5
@@ -104,7 +104,7 @@ report() {
 	member .pending true
 	view --until settled --timeout 50ms
 	status_is 4
-	err_has 'it is idle, and a retry is pending'
+	err_has 'it is idle, and a retry request is pending'
 	view --until ready --timeout 1s
 	status_is 0
 }
@@ -120,12 +120,96 @@ report() {
 	grep -q '"running":true' ready.json
 }
 
+# reader - a process that reads the command pipe "pipe"
+reader() {
+	[ -p pipe ] || mkfifo -m 660 pipe
+	start reader sh -c 'exec 3<>pipe; echo up; exec sleep 1000'
+	wait_for '[ -s reader.out ]'
+}
+
+# sandbox LINE... - the profile t: busy while downloads/ has an entry
+sandbox() {
+	profile '[retry]' 'method = fifo' "path = $PWD/pipe" 'frame = adu64' 'command = retry-update' \
+		'debounce = 0ms' 'only-when-idle = yes' '[status]' 'method = busy-path' \
+		"busy-path = $PWD/downloads/*" 'busy = Setting sandbox' 'failed = failed\. Going to state' \
+		'idle = Workflow is Complete' "$@"
+}
+
+@test "a sandbox is busy only if neither process nor log says that it is stale" {
+	mkdir downloads logs
+	sandbox '[log.a]' "path = $PWD/logs/*.log"
+	reader
+	view
+	status_is 0
+	mkdir downloads/w1
+	view
+	status_is 6
+	member '.note|test("busy since 20.*downloads/w1 exists")' true
+	# whatever its age, while the process is older
+	local t
+	t=$(date -u -d '1 minute' +%Y-%m-%dT%H:%M:%S)
+	printf '%s.123Z 1016[1016] [I] Setting sandbox %s\n' "$t" w1 >logs/1.log
+	view
+	status_is 6
+	# a later line of the log: failed, then again busy, then complete
+	printf '%s.123Z 1016[1016] [E] WorkCompletionCallback: Download failed. Going to state Failed\n' "$t" >>logs/1.log
+	view
+	status_is 1
+	member .state '"failed"'
+	member '.note|test("downloads/w1 is stale: the log says later: .*WorkCompletionCallback")' true
+	printf '%s.5Z Setting sandbox w2\nother\n' "$t" >>logs/1.log
+	view
+	status_is 6
+	printf '%s.5Z Workflow is Complete.\n' "$t" >>logs/1.log
+	view
+	status_is 1
+	# an older line says nothing of this sandbox; a newer file is read
+	printf '2001-01-01T00:00:00Z Download failed. Going to state Failed\n' >logs/2.log
+	view
+	status_is 6
+	# a sandbox older than the process
+	touch -d '1 day ago' downloads/w1
+	view
+	status_is 1
+	member '.note|test("downloads/w1 is stale: it is from 20.*, and process '"$reader_pid"' started later")' true
+	# a new one beside it
+	mkdir downloads/w2
+	view
+	status_is 6
+}
+
+@test "a stale sandbox does not hold a retry back" {
+	mkdir -p downloads/left-over
+	touch -d '-1 day' downloads/left-over
+	sandbox
+	mkfifo -m 660 pipe
+	start reader sh -c 'exec 3<>pipe; echo up; exec dd bs=64 count=1 status=none <&3'
+	wait_for '[ -s reader.out ]'
+	run --separate-stderr rejoin-retry -A t --timeout 5s
+	status_is 0
+	# busy: held; neither process nor log: held as unknown, unless the profile says send
+	mkdir downloads/new
+	run --separate-stderr rejoin-retry -A t --timeout 300ms
+	status_is 6
+	err_has 'can tell whether it is stale'
+	reader
+	touch downloads/new
+	run --separate-stderr rejoin-retry -A t --timeout 300ms
+	status_is 6
+	err_has 'is busy; the request is kept'
+	sed -i "s|^path = $PWD/pipe|path = $PWD/none|" "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	run --separate-stderr rejoin-retry -A t --timeout 300ms
+	status_is 6
+	err_has 'can tell whether it is stale'
+}
+
 @test "an agent of which only a path is seen" {
 	mkdir downloads
-	profile '[status]' 'method = busy-path' "busy-path = $PWD/downloads/*"
+	sandbox
 	view
 	status_is 0
 	member '[.running,.incarnation,.state]' '[null,null,"idle"]'
+	reader
 	mkdir downloads/1
 	view
 	status_is 6
@@ -270,7 +354,7 @@ fake() {
 		'starting = ^value=1$' 'busy = ^value=[2-6]$' 'idle = ^value=7$' 'stopped = ^code=10001$'
 	view
 	status_is 5
-	member '.note|test("nobody reads it")' true
+	member '.note|test("has no reader")' true
 	# it answers from the file "says", as the real one does: into the FIFO that it is told of
 	cat >reader <<-'END'
 	#!/bin/bash
@@ -388,6 +472,110 @@ fake() {
 	head -c 1000000 /dev/urandom >agent/status
 	view
 	status_is 3
+}
+
+@test "a process that is stopped hangs, whatever its files say" {
+	double
+	view
+	status_is 0
+	kill -STOP "$double_pid"
+	wait_for 'grep -q "^State:.*T" /proc/$double_pid/status'
+	view
+	status_is 3
+	member .state '"hung"'
+	member '.note|test("process '"$double_pid"' is stopped")' true
+	kill -CONT "$double_pid"
+	wait_for 'grep -q "^State:.*S" /proc/$double_pid/status'
+	view
+	status_is 0
+	# one that its file does not name, and one that is read by a command
+	profile '[status]' 'method = exec' "argv = cat $PWD/state" 'idle = ^idle' 'needs-reboot = ^reboot' \
+		'busy = ^re'
+	echo idle >state
+	view
+	status_is 0
+	echo reboot >state
+	view
+	status_is 6
+	member .state '"needs-reboot"'
+	view --until settled --timeout 100ms
+	status_is 4
+}
+
+@test "the values of the Azure agent's API, in both tables" {
+	local profile=$REJOIN_CONFIG_DIR/agents.d/adu-1.3.conf table value want
+	for table in later rc; do
+		{
+			printf '[status]\nmethod = exec\nargv = cat %s/answer\n' "$PWD"
+			if [ $table = later ]; then
+				sed -n 's/^\([a-z-]* = ^value.*\)/\1/p' "$profile"
+			else
+				sed -n 's/^# \([a-z-]* = ^value.*\)/\1/p' "$profile"
+			fi
+		} >"$REJOIN_CONFIG_DIR/agents.d/t.conf"
+		while read -r value want; do
+			printf 'code=0\nvalue=%s\n' "$value" >answer
+			view
+			[ "$(jq -r .state <<<"$output")" = "$want" ] || { echo "$table: $value: $output"; false; }
+		done < <(
+			if [ $table = later ]; then
+				printf '%s\n' '1 starting' '2 busy' '3 busy' '4 busy' '5 busy' '6 busy' \
+					'7 needs-reboot' '8 busy' '9 idle' '10 failed' '11 unknown'
+			else
+				printf '%s\n' '1 starting' '2 busy' '3 busy' '4 needs-reboot' '5 busy' \
+					'6 busy' '7 idle' '8 unknown'
+			fi
+		)
+	done
+}
+
+@test "the report of another user's status file is not followed" {
+	needs_root
+	double
+	report
+	printf '{"rejoin":{"results":[{"component":"secret"}]}}' >secret.json
+	chmod 600 secret.json
+	sed "s|^report=.*|report=$PWD/secret.json|" agent/status >status.new
+	mv status.new agent/status
+	chown nobody agent/status
+	view
+	member .results '[]'
+	member '.note|test("is owned by uid [0-9]*, so its report is not read")' true
+	# the agent's own user may name its own files alone
+	sed -i '1i [agent]\nuser = nobody' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	view
+	member .results '[]'
+	member '.note|test("secret.json: is not a file of the user that owns the status file")' true
+	chown nobody secret.json
+	view
+	member '.results|length' 1
+}
+
+@test "another user cannot lock the agent's files, and sees all the same whether it runs" {
+	needs_root
+	needs setpriv
+	local home=$REJOIN_RUNTIME_DIR public
+	public=$(mktemp -d /tmp/rejoin-public.XXXXXX)
+	chmod 755 "$public"
+	export REJOIN_RUNTIME_DIR=$public/run
+	printf '[agent]\ngoal = file:%s/none\nallow-unsigned = yes\nhandler-user = root\n' "$PWD" >"$REJOIN_CONFIG_DIR/agent.conf"
+	start agent rejoin-agent
+	wait_for 'grep -q "^state=[a-z]" "$REJOIN_RUNTIME_DIR/agent/status"'
+	[ "$(stat -c %a "$public"/run/agent/{lock,busy,status})" = $'600\n600\n644' ]
+	cp -r "$B/bin/rejoin-status" "$B/tool/lock-holder" "$REJOIN_CONFIG_DIR" "$public"
+	run setpriv --reuid=nobody --regid=nogroup --clear-groups "$public/lock-holder" -r "$public/run/agent/lock"
+	status_is 3
+	run --separate-stderr setpriv --reuid=nobody --regid=nogroup --clear-groups env \
+		REJOIN_CONFIG_DIR="$public/etc" REJOIN_STATE_DIR="$public/state" "$public/rejoin-status" -A rejoin --json
+	member .running true
+	kill -KILL "$agent_pid"
+	wait_for '! [ -e /proc/$agent_pid/exe ]'
+	run --separate-stderr setpriv --reuid=nobody --regid=nogroup --clear-groups env \
+		REJOIN_CONFIG_DIR="$public/etc" REJOIN_STATE_DIR="$public/state" "$public/rejoin-status" -A rejoin --json
+	member .running false
+	member '.note|test("exited without a message")' true
+	REJOIN_RUNTIME_DIR=$home
+	rm -rf "$public"
 }
 
 @test "misuse" {

@@ -14,10 +14,10 @@
 #include "base/io.h"
 
 enum { OPEN_TRIES = 30, OPEN_PAUSE_MS = 1 };
-enum { YIELDS = 100, LOOK_MIN_NS = 20000, LOOK_MAX_NS = 5000000 };
+enum { YIELDS = 100, POLL_MIN_NS = 20000, POLL_MAX_NS = 5000000 };
 
 static int
-check(const struct profile *p, const char *path, int fd, struct fail *f)
+check_fifo(const struct profile *p, const char *path, int fd, struct fail *f)
 {
 	struct stat st;
 
@@ -38,12 +38,12 @@ check(const struct profile *p, const char *path, int fd, struct fail *f)
 }
 
 static int
-absent(const struct profile *p, const char *path, const char *why, struct fail *f)
+set_absent(const struct profile *p, const char *path, const char *why, struct fail *f)
 {
 	return fail_set(f, EXIT_ABSENT, "%s: not running: %s: %s", p->name, path, why);
 }
 
-/* Open it, as often as it takes the agent to open its own end again. */
+/* The Azure agent closes and reopens its end, so ENXIO is retried for a short time. */
 static int
 open_writer(const char *path)
 {
@@ -67,7 +67,7 @@ fifo_open_at(const struct profile *p, const char *path, struct fail *f)
 	struct stat st;
 	int fd, r;
 
-	/* one look before: ENXIO is also what a socket gives, and a device may do things when opened */
+	/* checked before, too: a socket gives ENXIO, and to open a device may have effects */
 	if (lstat(path, &st) == 0 && !S_ISFIFO(st.st_mode))
 		return fail_set(f, EXIT_DENIED, "%s: is %s, not a FIFO", path,
 		    S_ISLNK(st.st_mode) ? "a symbolic link" :
@@ -76,9 +76,9 @@ fifo_open_at(const struct profile *p, const char *path, struct fail *f)
 	fd = open_writer(path);
 	switch (-fd) {
 	case ENXIO:
-		return absent(p, path, "nobody reads it", f);
+		return set_absent(p, path, "has no reader", f);
 	case ENOENT:
-		return absent(p, path, "is not there", f);
+		return set_absent(p, path, "no such file", f);
 	case EACCES:
 	case EPERM:
 		return access_explain(path, f);
@@ -87,7 +87,7 @@ fifo_open_at(const struct profile *p, const char *path, struct fail *f)
 	}
 	if (fd < 0)
 		return fail_errno(f, fd, "%s", path);
-	r = check(p, path, fd, f);
+	r = check_fifo(p, path, fd, f);
 	if (r < 0)
 		close(fd);
 	return r < 0 ? r : fd;
@@ -107,9 +107,9 @@ fifo_unread(int fd)
 	return ioctl(fd, FIONREAD, &n) < 0 ? -errno : n;
 }
 
-/* One write; a full pipe is waited for. */
+/* Write FRAME by one write(2), waiting for room in a full pipe. */
 static int
-put(int fd, const struct profile *p, const struct buf *frame, int64_t end_ms, struct fail *f)
+write_frame(int fd, const struct profile *p, const struct buf *frame, int64_t end_ms, struct fail *f)
 {
 	for (;;) {
 		ssize_t n = io_write(fd, frame->s, frame->len);
@@ -123,7 +123,8 @@ put(int fd, const struct profile *p, const struct buf *frame, int64_t end_ms, st
 		if (n != -EAGAIN)
 			return fail_errno(f, (int)n, "%s", p->retry.path);
 		if (left <= 0)
-			return fail_set(f, EXIT_TIMEOUT, "%s: the pipe is full, and %s reads nothing",
+			return fail_set(f, EXIT_TIMEOUT, "%s: timed out: the pipe is full, and %s does not "
+			    "read",
 			    p->retry.path, p->name);
 		poll(&pfd, 1, left > INT32_MAX ? INT32_MAX : (int)left);
 	}
@@ -138,13 +139,13 @@ has_reader(int fd)
 }
 
 /*
- * The kernel does not tell a writer that its pipe was emptied, so it is looked
- * at: a reader that waits for us takes less time than a sleep would.
+ * The kernel does not notify a writer when its pipe has been emptied, so this
+ * polls; first without sleeping, as a waiting reader is faster than a sleep.
  */
 static int
-wait_taken(int fd, const struct profile *p, int64_t end_ms, struct fail *f)
+wait_read(int fd, const struct profile *p, int64_t end_ms, struct fail *f)
 {
-	struct timespec pause = { 0, LOOK_MIN_NS };
+	struct timespec pause = { 0, POLL_MIN_NS };
 
 	for (int i = 0; ; i++) {
 		int n = fifo_unread(fd);
@@ -158,12 +159,12 @@ wait_taken(int fd, const struct profile *p, int64_t end_ms, struct fail *f)
 		if (clock_mono_ms() >= end_ms)
 			break;
 		nanosleep(&pause, NULL);
-		if (pause.tv_nsec < LOOK_MAX_NS)
+		if (pause.tv_nsec < POLL_MAX_NS)
 			pause.tv_nsec += pause.tv_nsec / 2;
 	}
 	if (!has_reader(fd))
-		return absent(p, p->retry.path, "ended before it read the request", f);
-	return fail_set(f, EXIT_TIMEOUT, "%s: %s did not read the request in time", p->retry.path,
+		return set_absent(p, p->retry.path, "the reader ended before it read the request", f);
+	return fail_set(f, EXIT_TIMEOUT, "%s: timed out waiting for %s to read the request", p->retry.path,
 	    p->name);
 }
 
@@ -171,7 +172,7 @@ int
 fifo_send(int fd, const struct profile *p, const struct buf *frame, int64_t end_ms,
     struct fail *f)
 {
-	int r = put(fd, p, frame, end_ms, f);
+	int r = write_frame(fd, p, frame, end_ms, f);
 
-	return r < 0 ? r : wait_taken(fd, p, end_ms, f);
+	return r < 0 ? r : wait_read(fd, p, end_ms, f);
 }

@@ -1,10 +1,14 @@
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/history.h"
 #include "agent/overview.h"
 #include "agent/status_text.h"
 #include "base/file.h"
+#include "base/io.h"
 #include "base/table.h"
 
 enum { REPORT_MAX = 16 << 20, RESTARTS_MAX = 5 };
@@ -15,7 +19,7 @@ text_or_null(const char *text)
 	return *text ? json_string(text) : json_null();
 }
 
-/* Of several results of a component the one with the latest time. */
+/* Keep, of the results of each component, the one with the latest time. */
 static struct json
 last_results(struct json results)
 {
@@ -41,7 +45,7 @@ last_results(struct json results)
 	return list;
 }
 
-/* OBJECT's array KEY; an empty one where it has none. */
+/* The array KEY of OBJECT, or an empty one. */
 static struct json
 list_of(struct json object, const char *key)
 {
@@ -53,24 +57,34 @@ list_of(struct json object, const char *key)
 	return json_array();
 }
 
-/* The agent's report's own member, absent where there is no report yet. */
+/* The member "rejoin" of the agent's report, absent without a report. */
 static struct json
 report_of(const struct status *s, struct buf *note)
 {
+	_cleanup_fd_ int fd = *s->report ? open(s->report, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
 	_cleanup_json_ struct json report = JSON_ABSENT;
+	char path[32];
+	struct stat st;
 	struct fail f;
 
-	if (!*s->report)
+	if (fd < 0)
 		return JSON_ABSENT;
-	if (json_load(s->report, FILE_NOFOLLOW, REPORT_MAX, &report, &f) < 0) {
-		if (access(s->report, F_OK) == 0)
-			buf_printf(note, "%s%s", note->len ? "; " : "", f.text);
+	/* the writer of the status must not make another user read a file that it may not */
+	if (fstat(fd, &st) < 0 || st.st_uid != s->owner || !S_ISREG(st.st_mode)) {
+		buf_printf(note, "%s%s: is not a file of the user that owns the status file",
+		    note->len ? "; " : "", s->report);
+		return JSON_ABSENT;
+	}
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (json_load(path, 0, REPORT_MAX, &report, &f) < 0) {
+		buf_printf(note, "%s%s: %s", note->len ? "; " : "", s->report, f.text + (strncmp(f.text, path,
+		    strlen(path)) == 0 ? strlen(path) + 2 : 0));
 		return JSON_ABSENT;
 	}
 	return json_is_object(report) ? json_get(report, "rejoin") : JSON_ABSENT;
 }
 
-/* The last restarts, oldest first; what is no record is passed over. */
+/* The last restarts, oldest first; lines that are no JSON object are skipped. */
 static struct json
 restarts_of(const struct profile *p, struct buf *note)
 {
@@ -123,16 +137,16 @@ overview_of(const struct profile *p, const struct status *s, bool pending)
 }
 
 static void
-row(struct table *t, const char *a, const char *b)
+add_row(struct table *t, const char *a, const char *b)
 {
 	table_cell(t, a);
 	table_cell(t, b);
 	table_end_row(t);
 }
 
-/* RECORD's member KEY as a person reads it, into OUT. */
+/* Format member KEY of RECORD for a reader into OUT. */
 static const char *
-words(struct json record, const char *key, struct buf *out)
+format_member(struct json record, const char *key, struct buf *out)
 {
 	_cleanup_json_ struct json v = json_get(record, key);
 
@@ -169,8 +183,8 @@ format_heads(struct json record, struct buf *out)
 	struct table *t = table_new();
 
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-		if (*words(record, shown[i], &b) || strcmp(shown[i], "running") == 0)
-			row(t, shown[i], b.len ? b.s : "unknown");
+		if (*format_member(record, shown[i], &b) || strcmp(shown[i], "running") == 0)
+			add_row(t, shown[i], b.len ? b.s : "unknown");
 	table_format(t, out);
 	table_free(t);
 }
@@ -194,7 +208,7 @@ format_list(struct json record, const char *key, const char *const *headings,
 		_cleanup_json_ struct json v = json_at(list, i);
 
 		for (const char *const *k = keys; *k && json_is_object(v); k++)
-			table_cell(t, words(v, *k, &b));
+			table_cell(t, format_member(v, *k, &b));
 		table_end_row(t);
 	}
 	buf_putc(out, '\n');
@@ -225,7 +239,7 @@ overview_format_kv(struct json record, struct buf *out)
 
 	for (struct json_iter it = json_begin(record); json_next(&it); ) {
 		buf_printf(out, "%s=", it.key);
-		table_escape(words(record, it.key, &b), out);
+		table_escape(format_member(record, it.key, &b), out);
 		buf_putc(out, '\n');
 	}
 }

@@ -1,15 +1,16 @@
 /*
- * overview - all that can be told of an agent, as one record:
+ * overview - all that is known of an agent, as one record:
  *
  *	{"agent","running","incarnation","since","state","workflow","phase",
- *	 "progress","waiting":[],"pending","results":[],"restarts":[]}
+ *	 "progress","waiting":[],"held":[],"pending","results":[],"restarts":[]}
  *
- * "running" is null where it cannot be told, so is a text that is not known;
- * "waiting" and "results" (the last one of each component) come from the
- * agent's report; "restarts" are the last five of the history (agent/history.h);
- * "pending" is true where a retry is marked, or taken in by the
- * agent and not begun.  "unsigned" and "note" are there where there is
- * something to say.
+ * Unknown texts are null, and so is "running" if it cannot be told.  "waiting" (components
+ * that are offline), "held" (components in back-off, with the time of the next
+ * attempt) and "results" (the last one of each component) come from the agent's
+ * report, "restarts" are the last five of the history (agent/history.h).
+ * "pending" is true while a retry request is not delivered, or was read by the
+ * agent and has not begun.  "unsigned" and "note" are left out if there is nothing
+ * to say.
  */
 #ifndef AGENT_OVERVIEW_H
 #define AGENT_OVERVIEW_H
@@ -19,15 +20,15 @@
 #include "base/json.h"
 
 /*
- * S is P's status; PENDING is true while a retry request is stored and not delivered.
- * A report that cannot be read becomes a note.
+ * The record of P, whose status is S; PENDING: a retry request is not delivered
+ * yet.  An error in the report or the history becomes a note.
  */
 struct json overview_of(const struct profile *p, const struct status *s, bool pending);
 
-/* For a person: lines of words, then a table of who is waited for and one of results. */
+/* Format RECORD for a reader: its texts, then a table for each list that is not empty. */
 void overview_format(struct json record, struct buf *out);
 
-/* KEY=VALUE lines, the lists by their lengths. */
+/* Format RECORD as KEY=VALUE lines; the value of a list is its length. */
 void overview_format_kv(struct json record, struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,11 +12,14 @@
 #include "agent/incarnation.h"
 #include "agent/process.h"
 #include "agent/unit.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/io.h"
 #include "base/num.h"
 #include "base/xalloc.h"
 
 enum { PID_FILE_MAX = 64, SAMPLES_MAX = 10, SAMPLE_NS = 100000 };
+enum { HUNG_CHECKS = 5, HUNG_PAUSE_MS = 1000 };
 
 static int64_t
 now_ns(clockid_t id)
@@ -163,4 +167,39 @@ process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f
 		return 0;
 	return fail_set(f, EXIT_DENIED, "process %jd is younger than %s: its pid was used again, or the "
 	    "clock was set since", (intmax_t)pid, pid_file);
+}
+
+/* The state letter of proc_pid_stat(5), or '\0'. */
+static char
+state_of(pid_t pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%jd/stat", (intmax_t)pid);
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[512], *end;
+	ssize_t n = fd < 0 ? -1 : io_read(fd, text, sizeof text - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : '\0';
+}
+
+bool
+process_is_hung(pid_t pid, const char **why)
+{
+	for (int i = 0; i < HUNG_CHECKS; i++) {
+		switch (state_of(pid)) {
+		case 'T':
+		case 't':
+			*why = "stopped by a signal or a debugger";
+			return true;
+		case 'D':
+			if (i < HUNG_CHECKS - 1)
+				clock_sleep_ms(HUNG_PAUSE_MS);
+			break;
+		default:
+			return false;
+		}
+	}
+	*why = "in uninterruptible sleep";
+	return true;
 }

@@ -39,4 +39,11 @@ int process_check_exe(pid_t pid, const char *exe, struct fail *f);
  */
 int process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f);
 
+/*
+ * Does PID hang: is it stopped, or in uninterruptible sleep in 5 checks 1 s
+ * apart?  The reason goes to WHY ("stopped", ...).  Takes 4 s for a process that
+ * sleeps so, and no time for others.
+ */
+bool process_is_hung(pid_t pid, const char **why);
+
 #endif

@@ -83,6 +83,7 @@ static const struct profile_key {
 	{ "status", "busy", REGEX, AT(status.busy), NULL },
 	{ "status", "failed", REGEX, AT(status.failed), NULL },
 	{ "status", "stopping", REGEX, AT(status.stopping), NULL },
+	{ "status", "needs-reboot", REGEX, AT(status.needs_reboot), NULL },
 	{ "inventory", "file", PATH, AT(inventory), NULL },
 };
 
@@ -364,7 +365,8 @@ static const char *
 lacks_status(const struct profile *p)
 {
 	const struct profile_status *s = &p->status;
-	bool says = s->stopped || s->starting || s->idle || s->busy || s->failed || s->stopping;
+	bool says = s->stopped || s->starting || s->idle || s->busy || s->failed || s->stopping ||
+	    s->needs_reboot;
 	size_t n = 0;
 
 	if (s->method == STATUS_FILE && !s->path)

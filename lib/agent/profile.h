@@ -63,7 +63,7 @@ struct profile_status {
 	char **argv;		/* exec: the command */
 	int64_t timeout_ms;	/* of who is asked: how long an answer may take */
 	/* POSIX extended regular expressions: the answer says so; NULL where not set */
-	char *stopped, *starting, *idle, *busy, *failed, *stopping;
+	char *stopped, *starting, *idle, *busy, *failed, *stopping, *needs_reboot;
 };
 
 struct profile_restart {

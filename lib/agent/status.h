@@ -24,6 +24,8 @@
 enum agent_state {
 	AGENT_UNKNOWN, AGENT_STOPPED, AGENT_STARTING, AGENT_IDLE, AGENT_BUSY, AGENT_FAILED,
 	AGENT_STOPPING,
+	AGENT_NEEDS_REBOOT,	/* a retry is delivered, and kept by the agent for afterwards */
+	AGENT_HUNG,		/* its process is stopped, or stays in uninterruptible sleep */
 };
 
 enum { STATUS_TEXT = 256, STATUS_PATH = 4096 };
@@ -41,6 +43,7 @@ struct status {
 	char state_since[STATUS_TEXT], workflow[STATUS_TEXT], phase[STATUS_TEXT];
 	char progress[STATUS_TEXT], note[STATUS_TEXT];
 	char report[STATUS_PATH];
+	uid_t owner;			/* of the status file, whose report must have it, too */
 };
 
 /*

@@ -3,7 +3,7 @@
  * value of [status] method.
  *
  *	file		the status file of the reference agent
- *	busy-path	busy while a path matches
+ *	busy-path	busy while a path matches, and its log does not say otherwise
  *	systemd		properties of the unit, from the service manager
  *	dbus		a property on the system bus: busctl(1) get-property
  *	exec		the output of a command
@@ -12,7 +12,7 @@
  *
  * The answers of systemd, dbus, exec and adu-api are matched with the profile's
  * regular expressions (POSIX extended, ^ matches at each line), in the order
- * busy, starting, stopping, failed, stopped, idle: the first match is the state.
+ * needs-reboot, busy, starting, stopping, failed, stopped, idle: the first match is the state.
  * The answer of a command gets a last line "status=N" with its exit status; the
  * answer of the service manager is its KEY=VALUE properties, and gives a state
  * without any expression, too.

@@ -40,7 +40,7 @@ meaning(const struct profile_status *how, const char *answer)
 		const char *expression;
 		enum agent_state state;
 	} words[] = {
-		{ how->busy, AGENT_BUSY }, { how->starting, AGENT_STARTING },
+		{ how->needs_reboot, AGENT_NEEDS_REBOOT }, { how->busy, AGENT_BUSY }, { how->starting, AGENT_STARTING },
 		{ how->stopping, AGENT_STOPPING }, { how->failed, AGENT_FAILED },
 		{ how->stopped, AGENT_STOPPED }, { how->idle, AGENT_IDLE },
 	};

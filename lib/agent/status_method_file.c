@@ -3,6 +3,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/incarnation.h"
@@ -16,20 +17,20 @@
 
 enum { STATUS_FILE_MAX = 65536, POLL_MS = 20 };
 
-/* NAME in the directory of the status file PATH.  To be freed. */
+/* The path of NAME in the directory of the status file PATH.  To be freed. */
 static char *
-beside(const char *path, const char *name)
+path_beside(const char *path, const char *name)
 {
 	_cleanup_free_ char *copy = xstrdup(path);
 
 	return xasprintf("%s/%s", dirname(copy), name);
 }
 
-/* Is the lock NAME beside the status file held: 1, 0 (also where it is not there), or an error. */
+/* Is the lock NAME beside the status file held: 1, 0 (also if it does not exist), or an error. */
 static int
-held(const char *path, const char *name)
+is_held(const char *path, const char *name)
 {
-	_cleanup_free_ char *lock = beside(path, name);
+	_cleanup_free_ char *lock = path_beside(path, name);
 	_cleanup_fd_ int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
@@ -37,14 +38,35 @@ held(const char *path, const char *name)
 	return lock_is_held(fd);
 }
 
-/* Without access to the lock: does the process of the file still live?  1, 0, or -1 where that is unknown. */
+/* The locks are root's alone; other users see by the process whether the agent runs. */
 static int
-is_incarnation(const struct status *s)
+is_running(const char *path, const struct status *s)
 {
 	char now[INCARNATION_TEXT];
-	int r = s->pid > 0 ? incarnation_of(s->pid, now) : -ESRCH;
+	int held = is_held(path, "lock");
 
-	return r == 0 ? strcmp(now, s->incarnation) == 0 : r == -ESRCH || r == -ENOENT ? 0 : -1;
+	if (held != -EACCES || s->pid <= 0)
+		return held < 0 ? -1 : held;
+	return incarnation_of(s->pid, now) == 0 && strcmp(now, s->incarnation) == 0;
+}
+
+/*
+ * A status file of a user that is neither root, nor the caller, nor the agent may
+ * name any file as its report; so that is not followed.
+ */
+static void
+check_owner(const struct profile *p, struct status *s)
+{
+	struct stat st;
+
+	if (!*s->report || lstat(p->status.path, &st) < 0)
+		return;
+	s->owner = st.st_uid;
+	if (st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == p->uid)
+		return;
+	*s->report = '\0';
+	snprintf(s->note, sizeof s->note, "%.150s is owned by uid %ju, so its report is not read",
+	    p->status.path, (uintmax_t)st.st_uid);
 }
 
 static int
@@ -52,52 +74,51 @@ read_file(const struct profile *p, struct status *s, struct fail *f)
 {
 	const char *path = p->status.path;
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	int alive = held(path, "lock");
 	int r = file_load(path, FILE_NOFOLLOW, STATUS_FILE_MAX, &b, f);
 
 	if (r == -ENOENT) {
-		*s = (struct status){ .running = alive < 0 ? -1 : alive,
-		    .state = alive < 0 ? AGENT_UNKNOWN : alive ? AGENT_STARTING : AGENT_STOPPED };
+		s->running = is_running(path, s);
+		s->state = s->running < 0 ? AGENT_UNKNOWN : s->running ? AGENT_STARTING : AGENT_STOPPED;
 		return 0;
 	}
 	if (r < 0)
 		return r;
 	status_text_parse(b.s, b.len, s);
-	s->running = alive < 0 ? -1 : alive;
-	if (alive == -EACCES)
-		s->running = alive = is_incarnation(s);
-	if (alive == 0 && s->state != AGENT_STOPPED) {
-		snprintf(s->note, sizeof s->note, "ended without a word while %s",
+	s->running = is_running(path, s);
+	check_owner(p, s);
+	if (s->running == 0 && s->state != AGENT_STOPPED) {
+		snprintf(s->note, sizeof s->note, "exited without a message while %s",
 		    status_text_state(s->state));
 		s->state = AGENT_STOPPED;
 	}
 	return 0;
 }
 
-/* For a reader without access to the lock: poll the status file. */
+/* The busy lock cannot be opened: poll the file. */
 static int
 poll_idle(const struct profile *p, int64_t timeout_ms, struct fail *f)
 {
 	const int64_t end = timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
-	struct status s;
 
 	for (;;) {
+		struct status s = { .running = -1 };
+		int64_t left = end - clock_mono_ms();
 		int r = read_file(p, &s, f);
 
 		if (r < 0 || s.state == AGENT_UNKNOWN)
 			return -ENODATA;
 		if (s.state != AGENT_BUSY)
 			return 0;
-		if (clock_mono_ms() >= end)
+		if (left <= 0)
 			return -ETIMEDOUT;
-		clock_sleep_ms(POLL_MS);
+		clock_sleep_ms(left < POLL_MS ? left : POLL_MS);
 	}
 }
 
 static int
 wait_idle_file(const struct profile *p, int64_t timeout_ms, struct fail *f)
 {
-	_cleanup_free_ char *path = beside(p->status.path, "busy");
+	_cleanup_free_ char *path = path_beside(p->status.path, "busy");
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int r;
 

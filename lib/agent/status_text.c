@@ -8,7 +8,8 @@
 static const char *const state_names[] = {
 	[AGENT_UNKNOWN] = "unknown", [AGENT_STOPPED] = "stopped", [AGENT_STARTING] = "starting",
 	[AGENT_IDLE] = "idle", [AGENT_BUSY] = "busy", [AGENT_FAILED] = "failed",
-	[AGENT_STOPPING] = "stopping",
+	[AGENT_STOPPING] = "stopping", [AGENT_NEEDS_REBOOT] = "needs-reboot",
+	[AGENT_HUNG] = "hung",
 };
 
 enum status_key_type { TEXT, LONG_TEXT, NUMBER, RESULT, PID, FLAG, STATE };

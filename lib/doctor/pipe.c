@@ -112,7 +112,7 @@ test_directory(struct exam *x)
 static void
 nobody_reads(struct exam *x)
 {
-	exam_fail(x, x->profile->retry.path, "nobody reads it");
+	exam_fail(x, x->profile->retry.path, "has no reader");
 	exam_advise(x, "start the agent; if it runs, its log says why it gave its pipe up");
 }
 

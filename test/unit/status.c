@@ -92,7 +92,7 @@ death_is_seen(const char *dir)
 	assert(status_wait_idle(&p, 0, &f) == 0);
 	close(fd);
 	assert(status_read(&p, &s, &f) == 0 && s.running == 0 && s.state == AGENT_STOPPED);
-	assert(strcmp(s.note, "ended without a word while busy") == 0);
+	assert(strcmp(s.note, "exited without a message while busy") == 0);
 }
 
 static void
@@ -113,8 +113,9 @@ a_path_says_busy(const char *dir)
 	assert(status_read(&p, &s, &f) == 0 && s.state == AGENT_IDLE && s.running == -1);
 	assert(status_wait_idle(&p, 0, &f) == 0);
 	assert(mkdir(sandbox, 0700) == 0);
-	assert(status_read(&p, &s, &f) == 0 && s.state == AGENT_BUSY);
-	assert(status_wait_idle(&p, 20, &f) == -ETIMEDOUT);
+	/* without a process and a log it may be stale */
+	assert(status_read(&p, &s, &f) == 0 && s.state == AGENT_UNKNOWN && *s.note);
+	assert(status_wait_idle(&p, 20, &f) == -ENODATA);
 }
 
 static void
