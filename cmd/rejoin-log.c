@@ -102,12 +102,6 @@ sum_up(const struct causal_count *c, bool wanted)
 }
 
 static void
-flush(void *out)
-{
-	render_flush(out);
-}
-
-static void
 save_svg(const struct options *set, const struct picture *pic)
 {
 	uint64_t lost;
@@ -120,20 +114,10 @@ save_svg(const struct options *set, const struct picture *pic)
 		die(EXIT_TROUBLE, r, "%s", set->svg);
 }
 
-struct progress {
-	const struct run *run;
-	const struct causal_count *count;
-};
-
 static void
 tell_progress(void *cookie)
 {
-	const struct progress *p = cookie;
-	struct causal_count now = *p->count;
-	struct merge_count merged = p->run->merged;
-
-	order_count_merged(&now, &merged);
-	sum_up(&now, true);
+	sum_up(cookie, true);
 }
 
 static bool
@@ -143,7 +127,6 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	const struct source *once = set->run.exact ? sources_find_once(all) : NULL;
 	bool tty = isatty(STDOUT_FILENO);
 	struct causal_count count = { 0 };
-	struct progress progress = { &set->run, &count };
 	struct picture *pic;
 	struct progress_signal *ask;
 	struct render out;
@@ -154,11 +137,7 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	pic = picture_begin(set, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : s);
 	out.line_buffered = tty;
-	for (unsigned i = 0; i < all->n; i++) {
-		all->v[i]->idle = s->last ? NULL : flush;
-		all->v[i]->cookie = &out;
-	}
-	ask = progress_signal_begin(tell_progress, &progress);
+	ask = progress_signal_begin(tell_progress, &count);
 	run_merge(&set->run, all, &out, &count);
 	progress_signal_end(ask);
 	render_flush(&out);
@@ -231,7 +210,8 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 	options_settle_style(set, tty, specs);
 	pic = picture_begin(set, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : &set->run.style);
-	run_order_spec(&set->run, &spec.live.order);
+	run_scheduler_spec(&set->run, &spec.live.merge);
+	spec.live.filter = filter_is_any(&set->run.filter) ? &set->run.filter : NULL;
 	spec.live.hold_ms = set->hold_ms;
 	spec.live.patience_ms = set->run.patience_ms;
 	if (follow_open(&spec, &out, &w.count, &w.follow, &f) < 0)

@@ -1,6 +1,7 @@
 /* The merge of sources that are read to their ends: patience is a span of record time. */
 #include "causal/cycle.h"
 #include "causal/lookahead.h"
+#include "causal/plain.h"
 #include "causal/planner.h"
 #include "causal/scheduler.h"
 
@@ -20,7 +21,7 @@ look_behind(struct scheduler *s, int64_t ns)
 		return false;
 	s->behind_ns = INT64_MAX;
 	for (unsigned i = 0; i < s->n; i++) {
-		struct queue *q = &s->queues[i];
+		struct queue *q = s->queues[i];
 
 		if (q->nodes == 0 || dag_is_ready(queue_slot(q, 0)->node))
 			continue;
@@ -88,7 +89,7 @@ find_first(struct scheduler *s, struct sort_key *key, struct node **top)
 static bool
 pass_lane(struct scheduler *s)
 {
-	struct queue *q = &s->queues[tree_first(&s->lane.tree)];
+	struct queue *q = s->queues[tree_first(&s->lane.tree)];
 
 	if (!lane_is_met(&s->lane, q)) {
 		scheduler_admit(s, q);
@@ -133,9 +134,14 @@ batch_run(struct source **v, unsigned n, const struct scheduler_spec *spec, stru
 	struct scheduler s;
 
 	scheduler_open(&s, v, n, spec, count);
+	if (spec->by_time && spec->print_bytes) {
+		plain_run(&s);
+		scheduler_close(&s);
+		return;
+	}
 	s.lookahead = lookahead_new(&s);
 	for (unsigned i = 0; i < n; i++)
-		scheduler_begin(&s, &s.queues[i]);
+		scheduler_begin(&s, s.queues[i]);
 	if (spec->minimax)
 		planner_run(&s);
 	while ((!spec->stopped || !spec->stopped(spec->cookie)) && print_next(&s))

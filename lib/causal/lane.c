@@ -6,9 +6,11 @@
 enum { PREFETCH = 2 };		/* records ahead whose entries are fetched into the cache */
 
 void
-lane_init(struct lane *l, struct queue *queues, unsigned n, struct index *index, struct exchange *x, bool lines)
+lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct exchange *x, bool lines,
+    bool plain)
 {
-	*l = (struct lane){ .queues = queues, .index = index, .exchange = x, .lines = lines };
+	*l = (struct lane){ .queues = queues, .index = index, .exchange = x, .lines = lines,
+	    .plain = plain };
 	tree_init(&l->tree, n ? n : 1);
 	l->heads = xcalloc(n + 1, sizeof *l->heads);
 }
@@ -83,7 +85,7 @@ leave_sends(struct lane *l, const struct queue *q, const struct lane_head *h)
 {
 	const struct block *b = h->block;
 
-	for (uint32_t i = b->first ? b->first[h->index] : 0; b->first && i < b->first[h->index + 1]; i++) {
+	for (uint32_t i = b->first && !l->plain ? b->first[h->index] : 0; b->first && !l->plain && i < b->first[h->index + 1]; i++) {
 		struct index_entry *e = b->constraints[i].what == CONSTRAINT_SEND ?
 		    index_find(l->index, b->constraints[i].id) : NULL;
 
@@ -108,7 +110,7 @@ lane_enter(struct lane *l, struct queue *q)
 		tree_set(&l->tree, q->number, TREE_NONE);
 		return false;
 	}
-	if (h->block->first) {
+	if (h->block->first && !l->plain) {
 		prefetch(l, h->block, h->index + PREFETCH);
 		if (!enter_sends(l, q, h)) {
 			lane_leave(l, q);
@@ -137,7 +139,7 @@ lane_is_met(struct lane *l, const struct queue *q)
 	const struct lane_head *h = &l->heads[q->number];
 	const struct block *b = h->block;
 
-	if (!b->first)
+	if (!b->first || l->plain)
 		return true;
 	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
 		const struct constraint *x = &b->constraints[i];
@@ -182,7 +184,7 @@ lane_pass(struct lane *l, struct queue *q)
 {
 	struct lane_head *h = &l->heads[q->number];
 
-	if (h->block->first)
+	if (h->block->first && !l->plain)
 		pass_sends(l, q, h);
 	if (h->queued)
 		queue_drop(q);

@@ -30,13 +30,15 @@ struct lane_head {
 struct lane {
 	struct tree tree;		/* by number of the queue */
 	struct lane_head *heads;
-	struct queue *queues;
+	struct queue **queues;
 	struct index *index;
 	struct exchange *exchange;
 	bool lines;			/* lines are counted */
+	bool plain;			/* no constraint counts */
 };
 
-void lane_init(struct lane *l, struct queue *queues, unsigned n, struct index *index, struct exchange *x, bool lines);
+void lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct exchange *x, bool lines,
+    bool plain);
 void lane_release(struct lane *l);
 
 /*
@@ -64,7 +66,7 @@ lane_first(const struct lane *l, struct sort_key *key)
 	if (l->tree.key[i] == TREE_NONE)
 		return false;
 	*key = (struct sort_key){ .t = l->tree.key[i], .off = h->block->base + h->block->v[h->index].at,
-	    .rank = l->queues[i].source->rank };
+	    .rank = l->queues[i]->source->rank };
 	return true;
 }
 

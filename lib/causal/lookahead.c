@@ -30,7 +30,7 @@ position(const struct queue *q)
 static bool
 is_ahead(const struct lookahead *l, uint64_t value)
 {
-	return (int64_t)(value >> QUEUE_BITS) >= position(&l->scheduler->queues[value & ((1U << QUEUE_BITS) - 1)]);
+	return (int64_t)(value >> QUEUE_BITS) >= position(l->scheduler->queues[value & ((1U << QUEUE_BITS) - 1)]);
 }
 
 static bool
@@ -48,12 +48,12 @@ lookahead_new(struct scheduler *s)
 
 	/* Which stop belongs before a start, or which spans are within another, is asked of admitted records. */
 	for (unsigned i = 0; i < s->n; i++)
-		if (s->queues[i].asks)
+		if (s->queues[i]->asks)
 			return NULL;
 	if (s->spec->minimax || s->spec->live || s->spec->prescan || s->n >= 1U << QUEUE_BITS)
 		return NULL;
 	for (unsigned i = 0; i < s->n; i++) {
-		struct queue *q = &s->queues[i];
+		struct queue *q = s->queues[i];
 
 		q->scanned = !q->clocks && !q->window_ns;
 		any |= q->scanned;
@@ -129,7 +129,7 @@ fetch(struct lookahead *l, struct node *e, int64_t ns, bool idle)
 			continue;
 		if (!idle && dag_requeue(l->scheduler->dag, e, ns))
 			return true;
-		q = &l->scheduler->queues[*known & ((1U << QUEUE_BITS) - 1)];
+		q = l->scheduler->queues[*known & ((1U << QUEUE_BITS) - 1)];
 		for (int k = 0; k < AT_ONCE && is_ahead(l, *known) && scheduler_admit(l->scheduler, q); k++)
 			any = true;
 		if (any)
@@ -150,8 +150,8 @@ lookahead_fetch(struct lookahead *l, struct node *e, int64_t ns, bool idle)
 			return true;
 		any = false;
 		for (unsigned i = 0; i < s->n; i++)
-			if (s->queues[i].scanned)
-				any |= look(l, &s->queues[i], ns);
+			if (s->queues[i]->scanned)
+				any |= look(l, s->queues[i], ns);
 	}
 	return scheduler_read_beyond(s, ns);
 }

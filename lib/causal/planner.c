@@ -31,8 +31,8 @@ list_nodes(struct planning *p, struct scheduler *s)
 {
 	p->v = xcalloc(dag_count(s->dag) + 1, sizeof *p->v);
 	for (unsigned i = 0; i < s->n; i++)
-		for (size_t k = 0; k < s->queues[i].nodes; k++) {
-			struct node *e = queue_slot(&s->queues[i], k)->node;
+		for (size_t k = 0; k < s->queues[i]->nodes; k++) {
+			struct node *e = queue_slot(s->queues[i], k)->node;
 
 			vertex_of(e)->visited = p->n;
 			p->v[p->n++] = (struct bounds){ e, e->t, e->t, vertex_of(e)->unmet, 0 };
@@ -143,8 +143,8 @@ add_due_constraints(struct scheduler *s)
 		if (s->states[k] && kind_table[k]->plan)
 			kind_table[k]->plan(s->states[k]);
 	for (unsigned i = 0; s->states[KIND_SPAN] && i < s->n; i++)
-		for (size_t k = 0; k < s->queues[i].nodes; k++) {
-			struct node *e = queue_slot(&s->queues[i], k)->node;
+		for (size_t k = 0; k < s->queues[i]->nodes; k++) {
+			struct node *e = queue_slot(s->queues[i], k)->node;
 
 			for (size_t j = 0; j < e->n; j++)
 				if (e->v[j].what == CONSTRAINT_END)

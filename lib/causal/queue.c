@@ -114,6 +114,17 @@ queue_drop(struct queue *q)
 }
 
 int64_t
+queue_position(const struct queue *q)
+{
+	const struct slot *s;
+
+	if (q->n == 0)
+		return cursor_offset(q->cursor, q->number);
+	s = queue_slot(q, 0);
+	return s->block->base + s->block->v[s->index].at;
+}
+
+int64_t
 queue_line(struct queue *q, const struct slot *slot)
 {
 	const struct block *b = slot->block;

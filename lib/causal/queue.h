@@ -72,6 +72,9 @@ bool queue_is_drained(const struct queue *q);
 /* Drop the first slot, whose node is gone. */
 void queue_drop(struct queue *q);
 
+/* Offset of the first record that is not printed. */
+int64_t queue_position(const struct queue *q);
+
 /* The slot number I, from the first. */
 static inline struct slot *
 queue_slot(const struct queue *q, size_t i)

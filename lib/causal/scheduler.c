@@ -102,18 +102,36 @@ scheduler_has_clocks(const struct source *s)
 	return has_clocks(s);
 }
 
-static void
+static struct queue *
 queue_setup(struct scheduler *s, unsigned i, struct source *src)
 {
-	struct queue *q = &s->queues[i];
+	struct queue *q = xcalloc(1, sizeof *q);
 
 	queue_init(q, s->cursor, i, src);
+	if (s->spec->by_time) {
+		q->fifo = q->lane = true;
+		return q;
+	}
 	free(scheduler_rules_for(s->spec->rules, src, &q->rules));
 	q->clocks = has_clocks(src);
 	q->boots = finds(src->fmt, FIELD_BOOT) || src->fmt->where == WHERE_EXPORT;
 	q->by_emitter = has_emitters(src);
 	choose_window(s, q);
 	q->lane = q->fifo && !q->window_ns && !q->clocks && !q->by_emitter && !s->spec->live;
+	return q;
+}
+
+struct queue *
+scheduler_add(struct scheduler *s, struct source *source)
+{
+	bool any;
+
+	s->queues = xgrow(s->queues, s->n, &s->queues_cap, sizeof *s->queues);
+	s->used = xgrow(s->used, s->n, &s->used_cap, sizeof *s->used);
+	s->used[s->n] = scheduler_rules_for(s->spec->rules, source, &any);
+	cursor_add(s->cursor, source, s->used[s->n]);
+	s->queues[s->n] = queue_setup(s, s->n, source);
+	return s->queues[s->n++];
 }
 
 /* --- what the graph reports */
@@ -162,6 +180,13 @@ admit_head(struct queue *q, void *cookie)
 	scheduler_admit(cookie, q);
 }
 
+/* Is more wanted of the records than their times and constraints? */
+static bool
+needs_fields(const struct source *s)
+{
+	return finds(s->fmt, FIELD_BOOT) || s->fmt->where == WHERE_EXPORT || has_emitters(s);
+}
+
 void
 scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct scheduler_spec *spec,
     struct causal_count *count)
@@ -169,7 +194,8 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	struct dag_callbacks cb = { .dropped = tell_dropped, .met = spec->explain ? tell_met : NULL,
 	    .waits = tell_waits, .cookie = s };
 	struct cursor_spec c = { .workers = spec->workers, .block = spec->block, .ahead = spec->buffer,
-	    .rules = spec->rules, .lines = spec->explain, .fields = spec->fields, .idle = spec->idle, .cookie = spec->cookie };
+	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->explain, .fields = spec->fields || spec->live,
+	    .idle = spec->idle, .cookie = spec->cookie };
 	bool any;
 
 	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
@@ -179,17 +205,19 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 		index_keep(s->index, is_early, (void *)(uintptr_t)spec->prescan);
 	s->dag = dag_new(s->index, &cb, !spec->minimax, spec->live);
 	s->exchange = exchange_new(s->dag, spec->prescan, count, spec->live);
+	s->queues_cap = s->used_cap = n + 1;
 	s->queues = xcalloc(n + 1, sizeof *s->queues);
 	s->used = xcalloc(n + 1, sizeof *s->used);
 	for (unsigned i = 0; i < n; i++) {
 		s->used[i] = scheduler_rules_for(spec->rules, v[i], &any);
-		c.fields |= finds(v[i]->fmt, FIELD_BOOT) || v[i]->fmt->where == WHERE_EXPORT || has_emitters(v[i]);
+		c.fields |= needs_fields(v[i]);
 	}
 	c.used = s->used;
 	s->cursor = cursor_open(v, n, &c);
 	for (unsigned i = 0; i < n; i++)
-		queue_setup(s, i, v[i]);
-	lane_init(&s->lane, s->queues, n, s->index, s->exchange, spec->explain);
+		s->queues[i] = queue_setup(s, i, v[i]);
+	lane_init(&s->lane, s->queues, n, s->index, s->exchange, spec->explain && !spec->by_time,
+	    spec->by_time);
 	exchange_on_head(s->exchange, admit_head, s);
 }
 
@@ -197,11 +225,12 @@ void
 scheduler_close(struct scheduler *s)
 {
 	for (unsigned i = 0; i < s->n; i++) {
-		struct queue *q = &s->queues[i];
+		struct queue *q = s->queues[i];
 
 		for (size_t k = 0; k < q->nodes; k++)
 			dag_retire(s->dag, queue_slot(q, k)->node);
 		queue_release(q);
+		free(q);
 	}
 	for (unsigned k = 0; k < KINDS; k++)
 		if (s->states[k])
@@ -398,7 +427,7 @@ scheduler_bytes_held(const struct scheduler *s)
 	size_t n = s->lookahead_bytes;
 
 	for (unsigned i = 0; i < s->n; i++)
-		n += s->queues[i].bytes + s->queues[i].nodes * sizeof(struct node);
+		n += s->queues[i]->bytes + s->queues[i]->nodes * sizeof(struct node);
 	return n;
 }
 
@@ -411,7 +440,7 @@ scheduler_look_ahead(struct scheduler *s, int64_t ns)
 		return false;
 	s->ahead_ns = INT64_MAX;
 	for (unsigned i = 0; i < s->n; i++) {
-		struct queue *q = &s->queues[i];
+		struct queue *q = s->queues[i];
 
 		if (!q->window_ns)
 			continue;
@@ -435,7 +464,7 @@ scheduler_read_beyond(struct scheduler *s, int64_t ns)
 	if (scheduler_bytes_held(s) > s->spec->buffer)
 		return false;
 	for (unsigned i = 0; i < s->n; i++) {
-		struct queue *q = &s->queues[i];
+		struct queue *q = s->queues[i];
 
 		for (int k = 0; k < AT_ONCE && !q->scanned && q->newest_ns <= ns && scheduler_admit(s, q); k++)
 			any = true;
@@ -469,8 +498,8 @@ forget_old(struct scheduler *s)
 
 	/* What is known to be sent when it is needed is remembered until all have been read that may need it. */
 	for (unsigned i = 0; p && i < s->n; i++)
-		if (!s->queues[i].ended && s->queues[i].newest_ns < behind)
-			behind = s->queues[i].newest_ns;
+		if (!s->queues[i]->ended && s->queues[i]->newest_ns < behind)
+			behind = s->queues[i]->newest_ns;
 	if (behind > -QUEUE_FAR_NS)
 		index_passed(s->index, behind - (p ? prescan_window(p) : s->spec->remember_ns));
 }
@@ -582,9 +611,9 @@ scheduler_node(size_t i, void *cookie)
 	struct scheduler *s = cookie;
 
 	for (unsigned k = 0; k < s->n; k++) {
-		if (i < s->queues[k].nodes)
-			return queue_slot(&s->queues[k], i)->node;
-		i -= s->queues[k].nodes;
+		if (i < s->queues[k]->nodes)
+			return queue_slot(s->queues[k], i)->node;
+		i -= s->queues[k]->nodes;
 	}
 	return NULL;
 }

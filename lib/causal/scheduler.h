@@ -42,6 +42,7 @@ struct scheduler_spec {
 	int64_t remember_ns;		/* a need is met by a record sent that long before at most */
 	size_t buffer;			/* bytes that may be held for others, about */
 	const struct prescan *prescan;	/* NULL: one pass */
+	bool by_time;			/* nothing counts but times, and the order of each source */
 	bool minimax;
 	bool explain;			/* count lines, and say why */
 	bool live;
@@ -50,6 +51,9 @@ struct scheduler_spec {
 	bool fields;			/* the fields of each record are wanted */
 	/* Print it, and its further pieces by source_rest(); false where it is left out. */
 	bool (*print)(const struct printed *p, void *cookie);
+	/* With BY_TIME, instead of PRINT, where records are printed as they are; or NULL. */
+	void (*print_bytes)(const struct span *records, size_t n, void *cookie);
+	void (*print_piece)(struct span piece, void *cookie);
 	bool (*stopped)(void *cookie);	/* printing failed: there is no use in going on; or NULL */
 	void (*dropped)(const struct scheduler_dropped *d, void *cookie);	/* or NULL */
 	void (*idle)(void *cookie);	/* before it sleeps; or NULL */
@@ -61,8 +65,9 @@ struct lookahead;
 struct scheduler {
 	const struct scheduler_spec *spec;
 	struct causal_count *count;
-	struct queue *queues;
+	struct queue **queues;
 	unsigned n;
+	size_t queues_cap, used_cap;
 	struct cursor *cursor;
 	bool **used;			/* of each queue: which rules apply */
 	struct index *index;
@@ -85,6 +90,9 @@ struct scheduler {
 void scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct scheduler_spec *spec,
     struct causal_count *count);
 void scheduler_close(struct scheduler *s);
+
+/* With no workers: SOURCE, whose rank may be any, joins the others.  Returns its queue. */
+struct queue *scheduler_add(struct scheduler *s, struct source *source);
 
 /* Which rules are for a source: an array of RULES->n, to be freed; *ANY tells whether any is. */
 bool *scheduler_rules_for(const struct rules *rules, const struct source *s, bool *any);

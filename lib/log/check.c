@@ -3,7 +3,7 @@
 #include "base/xalloc.h"
 #include "log/check.h"
 #include "record/matcher.h"
-#include "log/ids.h"
+#include "causal/idmap.h"
 
 /* A record, or a stop or start of an entity. */
 struct event {
@@ -21,10 +21,10 @@ struct check {
 	const struct rules *rules;
 	void (*tell)(const struct violation *v, void *cookie);
 	void *cookie;
-	struct ids parents;		/* by the id of a span's end */
-	struct ids ended;		/* spans, and at which line */
-	struct ids sent, wanted, lives;	/* wanted: the line of the last record that needs the id, + count << 40 */
-	struct ids boots, boot_lines;	/* the latest that each boot's clock has shown, plus 1, and where */
+	struct idmap parents;		/* by the id of a span's end */
+	struct idmap ended;		/* spans, and at which line */
+	struct idmap sent, wanted, lives;	/* wanted: the line of the last record that needs the id, + count << 40 */
+	struct idmap boots, boot_lines;	/* the latest that each boot's clock has shown, plus 1, and where */
 	uint64_t own;			/* the sequence of numbers without an id */
 	int64_t found;
 };
@@ -42,9 +42,9 @@ tell(struct check *c, const struct constraint *x, int64_t line, int64_t cause, i
 static void
 sent(struct check *c, const struct constraint *x, uint64_t id, int64_t line)
 {
-	uint64_t *w = ids_find(&c->wanted, id);
+	uint64_t *w = idmap_find(&c->wanted, id);
 
-	*ids_put(&c->sent, id) = 1;
+	*idmap_put(&c->sent, id) = 1;
 	if (w && *w) {
 		tell(c, x, (int64_t)(*w & ((UINT64_C(1) << 40) - 1)), line, (int64_t)(*w >> 40));
 		*w = 0;
@@ -56,9 +56,9 @@ needed(struct check *c, uint64_t id, int64_t line)
 {
 	uint64_t *w;
 
-	if (ids_find(&c->sent, id))
+	if (idmap_find(&c->sent, id))
 		return;
-	w = ids_put(&c->wanted, id);
+	w = idmap_put(&c->wanted, id);
 	*w = ((*w >> 40) + 1) << 40 | (uint64_t)line;
 }
 
@@ -66,7 +66,7 @@ needed(struct check *c, uint64_t id, int64_t line)
 static void
 child_ends(struct check *c, const struct constraint *x, int64_t line)
 {
-	const uint64_t *parent = ids_find(&c->parents, x->id), *end = parent ? ids_find(&c->ended, *parent) : NULL;
+	const uint64_t *parent = idmap_find(&c->parents, x->id), *end = parent ? idmap_find(&c->ended, *parent) : NULL;
 
 	if (end)
 		tell(c, x, (int64_t)*end, line, 1);
@@ -76,8 +76,8 @@ child_ends(struct check *c, const struct constraint *x, int64_t line)
 static void
 began(struct check *c, const struct constraint *x)
 {
-	if (!ids_find(&c->ended, x->id) && !ids_find(&c->parents, (uint64_t)x->n))
-		*ids_put(&c->parents, (uint64_t)x->n) = x->id;
+	if (!idmap_find(&c->ended, x->id) && !idmap_find(&c->parents, (uint64_t)x->n))
+		*idmap_put(&c->parents, (uint64_t)x->n) = x->id;
 }
 
 /* The clock of the boot BOOT shows N. */
@@ -85,7 +85,7 @@ static void
 passes(struct check *c, uint64_t boot, int64_t n, int64_t line)
 {
 	static const struct constraint clock = { .rule = UINT16_MAX };
-	uint64_t *most = ids_put(&c->boots, boot), *at = ids_put(&c->boot_lines, boot);
+	uint64_t *most = idmap_put(&c->boots, boot), *at = idmap_put(&c->boot_lines, boot);
 
 	if (*most > (uint64_t)n + 1) {
 		tell(c, &clock, (int64_t)*at, line, 1);
@@ -99,7 +99,7 @@ passes(struct check *c, uint64_t boot, int64_t n, int64_t line)
 static void
 turn(struct check *c, const struct constraint *x, const struct event *e)
 {
-	uint64_t *slot = ids_put(&c->lives, x->id);
+	uint64_t *slot = idmap_put(&c->lives, x->id);
 	struct life *l;
 
 	if (!*slot)
@@ -147,7 +147,7 @@ judge(struct check *c, const struct constraints *edges, const struct event *e)
 		} else if (x->what == CONSTRAINT_CHILD) {
 			began(c, x);
 		} else if (x->what == CONSTRAINT_END) {
-			*ids_put(&c->ended, x->id) = (uint64_t)e->line;
+			*idmap_put(&c->ended, x->id) = (uint64_t)e->line;
 		}
 		if (x->what == CONSTRAINT_CLOCK_SET || is_numbered(c, x))
 			sent(c, x, rule_tick_id(x->id, x->n), e->line);
@@ -173,13 +173,13 @@ release(struct check *c)
 	for (size_t i = 0; i < c->lives.cap; i++)
 		if (c->lives.v[i].id)
 			free((void *)(uintptr_t)c->lives.v[i].value);
-	ids_release(&c->lives);
-	ids_release(&c->parents);
-	ids_release(&c->ended);
-	ids_release(&c->sent);
-	ids_release(&c->wanted);
-	ids_release(&c->boots);
-	ids_release(&c->boot_lines);
+	idmap_release(&c->lives);
+	idmap_release(&c->parents);
+	idmap_release(&c->ended);
+	idmap_release(&c->sent);
+	idmap_release(&c->wanted);
+	idmap_release(&c->boots);
+	idmap_release(&c->boot_lines);
 }
 
 int64_t

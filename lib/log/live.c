@@ -5,16 +5,15 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "log/live.h"
-#include "log/node.h"
+#include "causal/realtime.h"
 
 enum {
 	READ_SIZE = 64 << 10,
 	READ_SIZE_MANY = 16 << 10,	/* of each of more than MANY sources */
 	MANY = 64,
-	CYCLE_MS = 250,			/* between two looks for cycles */
 	TURN_RECORDS = 20000,		/* in one go, before other callbacks have theirs */
 	FOR_EVER_MS = 1 << 30,
-	AHEAD_MAX = 4096,		/* records of a source that are held for others, or their order */
+	AHEAD_MAX = 4096,		/* records of a source that are held, before it is read on */
 };
 
 /* So much longer than otherwise, ids that were sent are remembered. */
@@ -25,7 +24,7 @@ struct input {
 	struct source_spec spec;
 	struct feed *feed;
 	struct source *source;		/* NULL until something has come */
-	unsigned lane;
+	struct queue *queue;
 	bool awake, failed;
 	int64_t woke_ms;		/* when the bytes came that are not a record yet */
 	int64_t passed;
@@ -36,14 +35,13 @@ struct input {
 struct live {
 	struct live_spec spec;
 	struct loop *loop;
-	struct order order;
+	struct realtime merge;
+	struct scheduler_spec scheduler;
+	struct render *out;
 	struct input **inputs;
 	size_t n_inputs, inputs_cap, lanes_cap;
 	struct loop_timer turn, deadline;
-	int64_t cycle_ms;		/* of the last look for cycles */
-	bool draining, caught_up;
-	bool (*wanted)(struct source *s, const struct record *r, void *cookie);
-	void *wanted_cookie;
+	bool caught_up;
 };
 
 static void
@@ -59,12 +57,21 @@ input_free(struct input *in)
 	free(in);
 }
 
+/* Has IN given all, and is it admitted? */
 static bool
 has_ended(const struct input *in)
 {
+	return in->failed || (in->queue && realtime_is_over(in->queue));
+}
+
+/* Are there bytes of IN that are not admitted yet? */
+static bool
+has_unread(const struct input *in)
+{
 	const struct source *s = in->source;
 
-	return in->failed || (s && s->eof && s->cur == s->hi);
+	return s && (in->queue->nodes < in->queue->n ||
+	    cursor_offset(in->queue->cursor, in->queue->number) < s->base + (int64_t)s->hi);
 }
 
 static void
@@ -99,32 +106,18 @@ is_done(const struct input *in, int64_t off)
 }
 
 static bool
-wanted(struct source *s, const struct record *r, void *cookie)
+print(const struct printed *p, void *cookie)
 {
 	const struct live *v = cookie;
-	const struct input *in = s->cookie;
+	const struct input *in = p->source->cookie;
+	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
+	    .why = p->why, .moved_ns = p->moved_ns };
 
-	if (in->n_done && is_done(in, r->off))
+	if ((in->n_done && is_done(in, p->record->off)) ||
+	    (v->spec.filter && !filter_passes(v->spec.filter, p->record, p->fields)))
 		return false;
-	return !v->wanted || v->wanted(s, r, v->wanted_cookie);
-}
-
-static void
-add_lane(struct live *v, struct input *in)
-{
-	struct order *o = &v->order;
-	const struct lane *before = o->lanes;
-
-	o->lanes = xgrow(o->lanes, o->n_lanes, &v->lanes_cap, sizeof *o->lanes);
-	for (unsigned i = 0; o->lanes != before && i < o->n_lanes; i++) {
-		struct lane *l = &o->lanes[i];
-
-		for (size_t k = 0; k < l->n; k++)
-			l->ring[(l->head + k) & (l->cap - 1)]->lane = l;
-	}
-	in->lane = o->n_lanes++;
-	order_lane_init(o, &o->lanes[in->lane], in->source);
-	o->lanes[in->lane].backlog = !v->caught_up;
+	render_record(v->out, p->source, &shown);
+	return true;
 }
 
 /* The first bytes are there: the format can be told. */
@@ -133,6 +126,7 @@ begin(struct live *v, struct input *in)
 {
 	struct fail f;
 
+	v->merge.unopened--;
 	if (source_open_feed(&in->spec, v->spec.formats, v->n_inputs > MANY ? READ_SIZE_MANY : READ_SIZE, in->feed, &in->source, &f) < 0) {
 		in->failed = true;
 		tell(&f, in);
@@ -144,206 +138,54 @@ begin(struct live *v, struct input *in)
 		if (v->inputs[i] == in)
 			in->source->rank = (unsigned)i;
 	v->spec.opened(in->source, v->spec.cookie);
-	add_lane(v, in);
+	in->queue = scheduler_add(&v->merge.scheduler, in->source);
+	in->queue->backlog = !v->caught_up;
 }
 
 /* How much of what is there is taken for a record, if more may belong to it. */
 static enum source_accept
-accepts(const struct live *v, const struct input *in)
+accepts(const struct live *v, const struct input *in, int64_t now_ms)
 {
-	int64_t waited = v->order.clock_ms - in->woke_ms;
+	int64_t waited = now_ms - in->woke_ms;
 
-	if (v->draining || waited >= v->spec.patience_ms)
+	if (v->merge.draining || waited >= v->spec.patience_ms)
 		return ACCEPT_ANY;
 	return waited >= v->spec.hold_ms || !v->caught_up ? ACCEPT_LINES : ACCEPT_WHOLE;
 }
 
-/* What is there of IN can be read; true where it may have any. */
+/* Admit what is there of IN; true where there may be any. */
 static bool
-open_lane(struct live *v, struct input *in)
+read_input(struct live *v, struct input *in, int64_t now_ms)
 {
-	struct lane *l;
-
 	if (!in->source && !in->failed && feed_is_ready(in->feed))
 		begin(v, in);
 	if (!in->source)
 		return false;
-	l = &v->order.lanes[in->lane];
-	l->ended = false;
-	in->source->accept = accepts(v, in);
-	if (l->n == 0)
-		order_load(&v->order, l);
-	/* What is held is held from when it came. */
-	while (v->spec.hold_ms && !l->backlog && !l->ended && l->n < AHEAD_MAX)
-		order_load(&v->order, l);
+	in->source->accept = accepts(v, in, now_ms);
+	realtime_arrive(&v->merge, in->queue, now_ms);
 	return true;
 }
 
-/* Nothing before NS can come of L, as far as its order tells; OWN: it is that of the record that asks. */
 static bool
-is_beyond(const struct live *v, const struct lane *l, bool own, int64_t ns)
-{
-	const struct source *s = l->source;
-
-	if (s->eof && s->cur == s->hi && (own || l->n == 0))
-		return true;
-	if (s->fifo && !l->by_emitter)
-		return own || l->n || l->newest_ns >= ns;
-	return l->newest_ns - v->spec.order.patience_ns > ns;
-}
-
-static bool
-all_beyond(const struct live *v, const struct node *e, int64_t ns)
+all_have_ended(const struct live *v)
 {
 	for (size_t i = 0; i < v->n_inputs; i++)
-		if (!v->inputs[i]->source && !v->inputs[i]->failed)
-			return false;
-	for (unsigned i = 0; i < v->order.n_lanes; i++) {
-		const struct lane *l = &v->order.lanes[i];
-
-		if (!is_beyond(v, l, l == e->lane, ns))
-			return false;
-	}
-	return true;
-}
-
-/* The same of what was there at first: it is read in the time of the logs. */
-static bool
-backlog_is_beyond(const struct live *v, const struct node *e, int64_t ns)
-{
-	if (!e->backlog)
-		return false;
-	for (size_t i = 0; i < v->n_inputs; i++)
-		if (!v->inputs[i]->source && !v->inputs[i]->failed)
-			return false;
-	for (unsigned i = 0; i < v->order.n_lanes; i++) {
-		const struct lane *l = &v->order.lanes[i];
-
-		if ((l != e->lane || !l->source->fifo) && !l->source->eof && l->newest_ns <= ns)
-			return false;
-	}
-	return true;
-}
-
-static bool
-all_have_ended(const struct live *v, const struct input *but)
-{
-	for (size_t i = 0; i < v->n_inputs; i++)
-		if (v->inputs[i] != but && !has_ended(v->inputs[i]))
+		if (!has_ended(v->inputs[i]))
 			return false;
 	return true;
-}
-
-/* Whatever E needs, nobody can bring it: all others have ended, and its own source has nothing for it. */
-static bool
-is_hopeless(const struct live *v, const struct node *e)
-{
-	const struct lane *l = e->lane;
-
-	return all_have_ended(v, l->source->fifo && !l->by_emitter ? l->source->cookie : NULL);
-}
-
-/* E needs what nobody has sent, and waits no longer; or it does, for others, and that is not looked at any more. */
-static bool
-is_overdue(struct live *v, struct node *e)
-{
-	bool full = order_bytes_held(&v->order) > v->spec.order.buffer;
-
-	if (!full && !v->draining && v->order.clock_ms < e->arrived_ms + v->spec.patience_ms &&
-	    !backlog_is_beyond(v, e, e->r.t + v->spec.order.patience_ns) && !is_hopeless(v, e))
-		return false;
-	if (order_defer(&v->order, e))
-		return true;
-	v->order.count->overflow += full;
-	order_give_up(&v->order, e, full ? "early" : "unmatched");
-	return true;
-}
-
-static bool
-is_held(const struct live *v, const struct node *e)
-{
-	return v->spec.hold_ms && (!e->backlog || v->spec.once) && !v->draining &&
-	    v->order.clock_ms < e->arrived_ms + v->spec.hold_ms && !all_beyond(v, e, e->place.t) &&
-	    order_bytes_held(&v->order) <= v->spec.order.buffer;
-}
-
-/* When the first of those that are held goes; INT64_MAX for none. */
-static int64_t
-first_release(const struct live *v)
-{
-	int64_t first = INT64_MAX;
-
-	for (size_t i = 0; v->spec.hold_ms && i < v->order.ready.n; i++) {
-		int64_t at = v->order.ready.v[i]->arrived_ms + v->spec.hold_ms;
-
-		first = at < first ? at : first;
-	}
-	return first;
-}
-
-static size_t
-records_held(const struct live *v)
-{
-	size_t n = 0;
-
-	for (unsigned i = 0; i < v->order.n_lanes; i++)
-		n += v->order.lanes[i].n;
-	return n;
-}
-
-/* Some may wait for each other: that is looked for only now and then. */
-static bool
-break_cycle(struct live *v)
-{
-	bool now = v->draining || all_have_ended(v, NULL) || v->order.clock_ms >= v->cycle_ms + CYCLE_MS;
-
-	if (!now || records_held(v) == v->order.ready.n)
-		return false;
-	v->cycle_ms = v->order.clock_ms;
-	return order_break_cycle(&v->order);
-}
-
-/* The next record to go out, or NULL for now. */
-static struct node *
-choose(struct live *v)
-{
-	struct order *o = &v->order;
-
-	for (;;) {
-		struct node *top = o->ready.n ? o->ready.v[0] : NULL;
-		struct node *stuck = order_stuck_first(o);
-
-		if (order_break_suspect(o, top))
-			continue;
-		if (stuck && (order_read_beyond(o, stuck->r.t + v->spec.order.patience_ns) || is_overdue(v, stuck)))
-			continue;
-		if (top && order_look_ahead(o, top->place.t))
-			continue;
-		/* Who has been held long enough takes those with him that are before him. */
-		if (top && (!is_held(v, top) || first_release(v) <= o->clock_ms)) {
-			if (top->judged || !order_judge(o, top))
-				return top;
-		} else if (!break_cycle(v)) {
-			return NULL;
-		}
-	}
 }
 
 static void
 set_deadline(struct live *v)
 {
-	const struct node *stuck = order_stuck_first(&v->order);
-	int64_t at = first_release(v);
+	const int64_t now_ms = v->merge.scheduler.clock_ms;
+	int64_t at = realtime_deadline(&v->merge);
 
-	if (stuck && stuck->arrived_ms + v->spec.patience_ms < at)
-		at = stuck->arrived_ms + v->spec.patience_ms;
-	if (records_held(v) > v->order.ready.n && v->cycle_ms + CYCLE_MS < at)
-		at = v->cycle_ms + CYCLE_MS;
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		const struct input *in = v->inputs[i];
 		int64_t more;
 
-		if (!in->source || in->source->cur == in->source->hi || v->order.lanes[in->lane].n >= AHEAD_MAX)
+		if (!in->source || in->source->cur == in->source->hi || in->queue->nodes >= AHEAD_MAX)
 			continue;
 		more = in->woke_ms + (in->source->accept == ACCEPT_WHOLE ? v->spec.hold_ms : v->spec.patience_ms);
 		if (in->source->accept != ACCEPT_ANY && more < at)
@@ -351,7 +193,7 @@ set_deadline(struct live *v)
 	}
 	loop_timer_stop(v->loop, &v->deadline);
 	if (at != INT64_MAX)
-		loop_timer_set(v->loop, &v->deadline, at > v->order.clock_ms ? at - v->order.clock_ms : 0);
+		loop_timer_set(v->loop, &v->deadline, at > now_ms ? at - now_ms : 0);
 }
 
 static void
@@ -359,7 +201,7 @@ tell_passed(struct live *v)
 {
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		struct input *in = v->inputs[i];
-		int64_t off = in->source ? in->source->base + (int64_t)in->source->lo : 0;
+		int64_t off = in->source ? queue_position(in->queue) : 0;
 
 		if (off > in->passed) {
 			in->passed = off;
@@ -376,11 +218,11 @@ end_turn(struct live *v, bool any, bool more)
 		v->caught_up = true;
 		v->spec.caught_up(v->spec.cookie);
 	}
-	if (!v->order.out->last)
-		render_flush(v->order.out);
-	if (any && v->order.out->w.error == 0)
+	if (!v->out->last)
+		render_flush(v->out);
+	if (any && v->out->w.error == 0)
 		v->spec.written(v->spec.cookie);
-	if (v->order.out->w.error || (!more && all_have_ended(v, NULL)))
+	if (v->out->w.error || (!more && all_have_ended(v)))
 		loop_stop(v->loop, 0);
 	else if (more)
 		loop_timer_set(v->loop, &v->turn, 0);
@@ -392,26 +234,25 @@ static void
 turn(void *cookie)
 {
 	struct live *v = cookie;
-	struct order *o = &v->order;
+	struct scheduler *m = &v->merge.scheduler;
+	const int64_t now_ms = clock_mono_ms();
 	struct node *e = NULL;
 	int n = 0;
 
-	o->clock_ms = clock_mono_ms();
-	o->ahead_ns = INT64_MIN;
-	if (o->now_ns > INT64_MIN)
-		o->forget_ns = o->now_ns - v->spec.order.remember_ns;
+	m->clock_ms = now_ms;
+	m->ahead_ns = INT64_MIN;
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		struct input *in = v->inputs[i];
 
-		if (in->awake || (in->source && in->source->cur < in->source->hi))
-			in->awake = open_lane(v, in) && !v->order.lanes[in->lane].ended;
+		if (in->awake || has_unread(in))
+			in->awake = read_input(v, in, now_ms) && !in->queue->ended;
 	}
-	while (n < TURN_RECORDS && o->out->w.error == 0 && (e = choose(v))) {
-		order_emit(o, e);
+	while (n < TURN_RECORDS && v->out->w.error == 0 && (e = realtime_next(&v->merge, now_ms))) {
+		scheduler_print(m, e);
 		n++;
 	}
 	for (size_t i = 0; i < v->n_inputs; i++)
-		if (v->inputs[i]->source && v->order.lanes[v->inputs[i]->lane].ended)
+		if (v->inputs[i]->source && v->inputs[i]->queue->ended)
 			v->inputs[i]->awake = false;
 	end_turn(v, n > 0, e != NULL);
 }
@@ -423,18 +264,20 @@ live_new(struct loop *l, const struct live_spec *spec, struct render *out, struc
 
 	v->loop = l;
 	v->spec = *spec;
-	if (spec->once)
-		v->spec.hold_ms = FOR_EVER_MS;
+	v->out = out;
 	v->turn = (struct loop_timer){ .fn = turn, .cookie = v };
 	v->deadline = (struct loop_timer){ .fn = turn, .cookie = v };
-	v->wanted = spec->order.wanted;
-	v->wanted_cookie = spec->order.cookie;
+	v->scheduler = spec->merge;
+	v->scheduler.live = true;
+	v->scheduler.workers = 0;
+	v->scheduler.print = print;
+	v->scheduler.cookie = v;
 	/* What is delayed may be older than it looks. */
-	v->spec.order.remember_ns += FORGET_NS;
-	v->spec.order.wanted = wanted;
-	v->spec.order.cookie = v;
-	order_init(&v->order, &v->spec.order, out, count);
-	v->order.live = true;
+	v->scheduler.remember_ns += FORGET_NS;
+	realtime_open(&v->merge, &v->scheduler, count);
+	v->merge.hold_ms = v->spec.hold_ms = spec->once ? FOR_EVER_MS : spec->hold_ms;
+	v->merge.patience_ms = spec->patience_ms;
+	v->merge.once = spec->once;
 	return v;
 }
 
@@ -445,10 +288,7 @@ live_free(struct live *v)
 		return;
 	loop_timer_stop(v->loop, &v->turn);
 	loop_timer_stop(v->loop, &v->deadline);
-	for (unsigned i = 0; i < v->order.n_lanes; i++)
-		order_lane_leave(&v->order, &v->order.lanes[i]);
-	free(v->order.lanes);
-	order_release(&v->order);
+	realtime_close(&v->merge);
 	for (size_t i = 0; i < v->n_inputs; i++)
 		input_free(v->inputs[i]);
 	free(v->inputs);
@@ -510,6 +350,7 @@ live_add(struct live *v, const struct source_spec *spec, struct feed *feed, stru
 	}
 	v->inputs = xgrow(v->inputs, v->n_inputs, &v->inputs_cap, sizeof(struct input *));
 	v->inputs[v->n_inputs++] = in;
+	v->merge.unopened++;
 	wake(in);
 	return 0;
 }
@@ -526,16 +367,16 @@ live_has(const struct live *v, const char *name)
 void
 live_drain(struct live *v)
 {
+	const int64_t now_ms = clock_mono_ms();
 	struct node *e;
 
-	v->draining = true;
-	v->order.clock_ms = clock_mono_ms();
+	v->merge.draining = true;
 	for (size_t i = 0; i < v->n_inputs; i++)
-		open_lane(v, v->inputs[i]);
-	while (v->order.out->w.error == 0 && (e = choose(v)))
-		order_emit(&v->order, e);
+		read_input(v, v->inputs[i], now_ms);
+	while (v->out->w.error == 0 && (e = realtime_next(&v->merge, now_ms)))
+		scheduler_print(&v->merge.scheduler, e);
 	tell_passed(v);
-	render_flush(v->order.out);
+	render_flush(v->out);
 	v->spec.written(v->spec.cookie);
 }
 
@@ -551,7 +392,7 @@ live_save(struct live *v, struct json *state)
 {
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		const struct input *in = v->inputs[i];
-		const struct lane *l = in->source ? &v->order.lanes[in->lane] : NULL;
+		const struct queue *q = in->queue;
 		struct json one, position, done = json_array();
 
 		if (!in->feed->ops->save)
@@ -562,11 +403,11 @@ live_save(struct live *v, struct json *state)
 		json_set(&one, "position", position);
 		for (size_t k = 0; k < in->n_done; k++)
 			add_done(&done, in, in->done[k]);
-		for (size_t k = 0; l && k < l->n; k++) {
-			const struct node *e = l->ring[(l->head + k) & (l->cap - 1)];
+		for (size_t k = 0; q && k < q->nodes; k++) {
+			const struct node *e = queue_slot(q, k)->node;
 
-			if (e->out && !is_done(in, e->r.off))
-				add_done(&done, in, e->r.off);
+			if (e->out && !is_done(in, e->off))
+				add_done(&done, in, e->off);
 		}
 		json_set(&one, "done", done);
 		json_set(state, in->spec.name, one);
@@ -576,6 +417,6 @@ live_save(struct live *v, struct json *state)
 void
 live_held(const struct live *v, size_t *bytes, size_t *records)
 {
-	*bytes = order_bytes_held(&v->order);
-	*records = records_held(v);
+	*bytes = scheduler_bytes_held(&v->merge.scheduler);
+	*records = realtime_held(&v->merge);
 }

@@ -1,14 +1,14 @@
 /*
  * live - the causal merge of what comes while the tool runs.
  *
- * As log/order.h, but for these: nothing is known of what has not come yet, so
+ * The watermark policy is causal/realtime.  As causal/batch, but for these: nothing is known of what has not come yet, so
  * a record waits for
  *
  *	HOLD	if some other source is behind its time, for what that may still bring;
  *	PATIENCE	if a record that belongs before it is known to be missing,
  *
  * both from when it came, by the clock.  What was there at the start is merged
- * as log/order.h has it.  All that has come is read until nothing is left; then
+ * as causal/batch has it.  All that has come is read until nothing is left; then
  * nothing happens before the next wake or the next deadline.
  */
 #ifndef LOG_LIVE_H
@@ -22,10 +22,13 @@
 #include "input/feed.h"
 #include "input/source_spec.h"
 #include "record/format.h"
-#include "log/order.h"
+#include "causal/scheduler.h"
+#include "output/filter.h"
+#include "output/render.h"
 
 struct live_spec {
-	struct order_spec order;
+	struct scheduler_spec merge;	/* but for what live_new() sets: LIVE, PRINT, COOKIE */
+	const struct filter *filter;	/* NULL: all records are printed */
 	int64_t hold_ms, patience_ms;
 	bool once;			/* end where the sources end, for now; until then all are held as HOLD has it */
 	const struct formats *formats;

@@ -4,7 +4,6 @@
 #include "causal/prescan.h"
 #include "causal/scheduler.h"
 #include "log/run.h"
-#include "log/merge.h"
 
 enum { THREADS_MAX = 8 };	/* beyond, memory is the limit */
 
@@ -19,17 +18,16 @@ threads(void)
 }
 
 void
-run_order_spec(struct run *run, struct order_spec *spec)
+run_scheduler_spec(const struct run *run, struct scheduler_spec *spec)
 {
-	*spec = (struct order_spec){ .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
-	    .remember_ns = run->patience_ms * 1000000,
-	    .mode = run->order == RUN_MINIMAX ? ORDER_MINIMAX : ORDER_CAUSAL,
-	    .buffer = run->order == RUN_MINIMAX ? SIZE_MAX : (size_t)run->buffer_bytes,
-	    .explain = run->style.explain || run->style.json, .threads = threads(), .dropped = run->dropped,
-	    .wanted = filter_is_any(&run->filter) ? filter_wants : NULL, .cookie = &run->filter };
-}
+	const struct render_style *style = &run->style;
+	const bool minimax = run->order == RUN_MINIMAX;
 
-/* --- the engine of lib/causal */
+	*spec = (struct scheduler_spec){ .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
+	    .remember_ns = run->patience_ms * 1000000, .minimax = minimax,
+	    .buffer = minimax ? SIZE_MAX : (size_t)run->buffer_bytes, .explain = style->explain || style->json,
+	    .fields = style->json || run->filter.level >= 0, .dropped = run->dropped };
+}
 
 struct printing {
 	struct render *out;
@@ -47,6 +45,28 @@ print(const struct printed *p, void *cookie)
 		return false;
 	render_record(x->out, p->source, &shown);
 	return true;
+}
+
+static void
+print_bytes(const struct span *records, size_t n, void *cookie)
+{
+	struct render *out = ((const struct printing *)cookie)->out;
+
+	for (size_t i = 0; i < n; i++)
+		render_bytes(out, records[i].p, records[i].n, false);
+}
+
+static void
+print_piece(struct span piece, void *cookie)
+{
+	render_bytes(((const struct printing *)cookie)->out, piece.p, piece.n, true);
+}
+
+/* It is not known when more will come. */
+static void
+flush(void *cookie)
+{
+	render_flush(((const struct printing *)cookie)->out);
 }
 
 static bool
@@ -97,53 +117,32 @@ prescan(const struct run *run, struct sources *all)
 static void
 merge_causal(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
 {
-	const struct render_style *style = &run->style;
 	struct printing x = { out, filter_is_any(&run->filter) ? &run->filter : NULL };
-	struct prescan *known = prescan(run, all);
-	struct scheduler_spec spec = { .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
-	    .remember_ns = run->patience_ms * 1000000, .minimax = run->order == RUN_MINIMAX,
-	    .buffer = run->order == RUN_MINIMAX ? SIZE_MAX : (size_t)run->buffer_bytes,
-	    .prescan = known, .explain = style->explain || style->json,
-	    .fields = style->json || run->filter.level >= 0,
-	    .print = print, .stopped = has_failed, .dropped = run->dropped, .cookie = &x };
+	const bool by_time = run->order == RUN_TIME ||
+	    (run->order == RUN_CAUSAL && !scheduler_is_needed(all->v, all->n, &run->rules));
+	struct prescan *known = by_time ? NULL : prescan(run, all);
+	struct scheduler_spec spec;
 
+	run_scheduler_spec(run, &spec);
+	spec.by_time = by_time;
+	spec.prescan = known;
+	spec.print = print;
+	if (!x.filter && !out->style && !out->line_buffered) {
+		spec.print_bytes = print_bytes;
+		spec.print_piece = print_piece;
+	}
+	spec.stopped = has_failed;
+	spec.idle = run->style.last ? NULL : flush;
+	spec.cookie = &x;
 	/* What draws records looks for their fields itself, with the regular expressions of the decoder. */
-	spec.workers = style->artist ? 0 : threads() - 1;
+	spec.workers = run->style.artist ? 0 : threads() - 1;
 	batch_run(all->v, all->n, &spec, count);
 	prescan_free(known);
-}
-
-/* Can several threads filter and write the records?  The views of a source match its emitter with one regular expression. */
-static bool
-is_threadable(const struct sources *all, const struct render *out)
-{
-	const struct render_style *style = out->style;
-
-	if (out->line_buffered || (style && (style->last || style->artist)))
-		return false;
-	for (unsigned i = 0; style && style->json && i < all->n; i++)
-		if (all->v[i]->emitter)
-			return false;
-	return true;
-}
-
-static void
-merge_by_time(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
-{
-	struct filter *filter = filter_is_any(&run->filter) ? &run->filter : NULL;
-
-	if (!is_threadable(all, out) ||
-	    !merge_parallel(all->v, all->n, threads(), 0, NULL, filter, out, &run->merged))
-		merge_run(all->v, all->n, filter, out, &run->merged);
-	order_count_merged(count, &run->merged);
 }
 
 void
 run_merge(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
 {
 	*count = (struct causal_count){ 0 };
-	if (run->order == RUN_TIME || (run->order == RUN_CAUSAL && !order_is_needed(all->v, all->n, &run->rules)))
-		merge_by_time(run, all, out, count);
-	else
-		merge_causal(run, all, out, count);
+	merge_causal(run, all, out, count);
 }

@@ -5,8 +5,8 @@
 #define LOG_RUN_H
 
 #include "output/filter.h"
-#include "log/merge.h"
-#include "log/order.h"
+#include "output/render.h"
+#include "causal/scheduler.h"
 #include "log/sources.h"
 
 struct run {
@@ -17,14 +17,13 @@ struct run {
 	struct filter filter;
 	struct render_style style;
 	struct rules rules;
-	struct merge_count merged;	/* records shown that run_merge()'s COUNT has yet to be told of */
 	/* Told of the offset of a source's clock, when it was estimated, and of constraints that are dropped. */
 	void (*offset)(const struct source *s, int64_t ns);
 	void (*dropped)(const struct scheduler_dropped *d, void *cookie);
 };
 
-/* How the causal merge is to do it, but for what only run_merge() knows. */
-void run_order_spec(struct run *run, struct order_spec *spec);
+/* What the causal merge is told, but for how it prints and what a prescan knows. */
+void run_scheduler_spec(const struct run *run, struct scheduler_spec *spec);
 
 /* Merge ALL into OUT; COUNT is that of all that was done. */
 void run_merge(struct run *run, struct sources *all, struct render *out, struct causal_count *count);

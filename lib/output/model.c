@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "record/matcher.h"
-#include "log/ids.h"
+#include "causal/idmap.h"
 #include "record/scan.h"
 #include "output/label.h"
 #include "output/model.h"
@@ -31,12 +31,12 @@ struct memory {
 	uint64_t serial;		/* of the next event */
 	struct past *past;		/* the last PAST of them, by serial; it grows up to that */
 	size_t cap_past;
-	struct ids emitters;		/* number + 1 */
-	struct ids sent, wanted;	/* who sent an id, who needed one that was not sent: serial + 1 */
-	struct ids stopped;		/* an entity's last stop, serial + 1 */
-	struct ids known;		/* how far an emitter knew a clock */
-	struct ids open;		/* the parent of a span that has not ended, by what its end sends */
-	struct ids ended;		/* the last end of a parent's children, serial + 1 */
+	struct idmap emitters;		/* number + 1 */
+	struct idmap sent, wanted;	/* who sent an id, who needed one that was not sent: serial + 1 */
+	struct idmap stopped;		/* an entity's last stop, serial + 1 */
+	struct idmap known;		/* how far an emitter knew a clock */
+	struct idmap open;		/* the parent of a span that has not ended, by what its end sends */
+	struct idmap ended;		/* the last end of a parent's children, serial + 1 */
 	struct used *used;
 	size_t n_used;
 	struct constraints edges;
@@ -90,13 +90,13 @@ model_free(struct model *t)
 	for (size_t i = 0; i < m->n_used; i++)
 		matcher_free(m->used[i].matcher);
 	free(m->used);
-	ids_release(&m->emitters);
-	ids_release(&m->sent);
-	ids_release(&m->wanted);
-	ids_release(&m->stopped);
-	ids_release(&m->known);
-	ids_release(&m->open);
-	ids_release(&m->ended);
+	idmap_release(&m->emitters);
+	idmap_release(&m->sent);
+	idmap_release(&m->wanted);
+	idmap_release(&m->stopped);
+	idmap_release(&m->known);
+	idmap_release(&m->open);
+	idmap_release(&m->ended);
 	free(m->past);
 	free(m->edges.v);
 	free(m->arrows);
@@ -138,7 +138,7 @@ static unsigned
 find_emitter(struct model *t, const struct source *s, struct span who)
 {
 	uint64_t id = hash_bytes(hash_bytes(0x65, s->name, strlen(s->name)), who.p ? who.p : "", who.n);
-	uint64_t *slot = ids_put(&t->memory->emitters, id);
+	uint64_t *slot = idmap_put(&t->memory->emitters, id);
 	char *name;
 
 	if (*slot)
@@ -248,14 +248,14 @@ point(struct model *t, const struct event *e, uint64_t other, const struct const
 static void
 needs(struct model *t, const struct event *e, const struct constraint *x)
 {
-	const uint64_t *sent = ids_find(&t->memory->sent, x->id);
+	const uint64_t *sent = idmap_find(&t->memory->sent, x->id);
 	uint64_t *wanted;
 
 	if (sent) {
 		point(t, e, *sent, x, false);
 		return;
 	}
-	wanted = ids_put(&t->memory->wanted, x->id);
+	wanted = idmap_put(&t->memory->wanted, x->id);
 	if (!*wanted)
 		*wanted = e->serial + 1;
 }
@@ -263,14 +263,14 @@ needs(struct model *t, const struct event *e, const struct constraint *x)
 static void
 sends(struct model *t, const struct event *e, const struct constraint *x)
 {
-	uint64_t *wanted = ids_find(&t->memory->wanted, x->id);
+	uint64_t *wanted = idmap_find(&t->memory->wanted, x->id);
 
 	if (wanted && *wanted) {
 		if (*wanted != e->serial + 1)
 			point(t, e, *wanted, x, true);
 		*wanted = 0;
 	}
-	*ids_put(&t->memory->sent, x->id) = e->serial + 1;
+	*idmap_put(&t->memory->sent, x->id) = e->serial + 1;
 }
 
 /*
@@ -289,16 +289,16 @@ clocks(struct model *t, const struct event *e)
 		uint64_t *known, *sent;
 
 		if (x->what == CONSTRAINT_CLOCK_SET) {
-			*ids_put(&m->sent, rule_tick_id(x->id, x->n)) = e->serial + 1;
+			*idmap_put(&m->sent, rule_tick_id(x->id, x->n)) = e->serial + 1;
 			continue;
 		}
 		if (x->what != CONSTRAINT_CLOCK_NEED)
 			continue;
-		known = ids_put(&m->known, rule_tick_id(seed, (int64_t)x->id));
+		known = idmap_put(&m->known, rule_tick_id(seed, (int64_t)x->id));
 		if (*known >= (uint64_t)x->n)
 			continue;
 		*known = (uint64_t)x->n;
-		sent = ids_find(&m->sent, rule_tick_id(x->id, x->n));
+		sent = idmap_find(&m->sent, rule_tick_id(x->id, x->n));
 		if (sent && *sent > last) {
 			last = *sent;
 			by = x;
@@ -311,7 +311,7 @@ clocks(struct model *t, const struct event *e)
 static void
 lifecycle(struct model *t, struct event *e, const struct constraint *x)
 {
-	uint64_t *stop = ids_put(&t->memory->stopped, x->id);
+	uint64_t *stop = idmap_put(&t->memory->stopped, x->id);
 	const char *entity = t->rules->v[x->rule].entity;
 
 	if (x->what == CONSTRAINT_START) {
@@ -332,13 +332,13 @@ spans(struct model *t, const struct event *e, const struct constraint *x)
 	uint64_t *parent, *last;
 
 	if (x->what == CONSTRAINT_CHILD) {
-		*ids_put(&m->open, (uint64_t)x->n) = x->id;
+		*idmap_put(&m->open, (uint64_t)x->n) = x->id;
 	} else if (x->what == CONSTRAINT_END) {
-		last = ids_find(&m->ended, x->id);
+		last = idmap_find(&m->ended, x->id);
 		if (last)
 			point(t, e, *last, x, false);
-	} else if ((parent = ids_find(&m->open, x->id)) && *parent) {
-		*ids_put(&m->ended, *parent) = e->serial + 1;
+	} else if ((parent = idmap_find(&m->open, x->id)) && *parent) {
+		*idmap_put(&m->ended, *parent) = e->serial + 1;
 		*parent = 0;
 	}
 }

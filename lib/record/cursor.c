@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/xalloc.h"
@@ -148,7 +149,7 @@ work(void *cookie)
 }
 
 static void
-lane_init(struct cursor *c, struct lane *l, struct source *s, unsigned i)
+lane_init(struct cursor *c, struct lane *l, struct source *s, const bool *used)
 {
 	const struct cursor_spec *spec = &c->spec;
 
@@ -157,7 +158,7 @@ lane_init(struct cursor *c, struct lane *l, struct source *s, unsigned i)
 	    .clocks = block_has_clocks(s->fmt) };
 	if (spec->rules) {
 		if (!s->matcher)
-			s->matcher = matcher_new(spec->rules, spec->used[i]);
+			s->matcher = matcher_new(spec->rules, used);
 		l->spec.matcher = s->matcher;
 	}
 	/* A worker that waits in read() would keep the other sources waiting, too. */
@@ -174,7 +175,7 @@ cursor_open(struct source **v, unsigned n, const struct cursor_spec *spec)
 	c->n = n;
 	c->lanes = xcalloc_apart(n + 1, sizeof *c->lanes);
 	for (unsigned i = 0; i < n; i++)
-		lane_init(c, &c->lanes[i], v[i], i);
+		lane_init(c, &c->lanes[i], v[i], spec->used ? spec->used[i] : NULL);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->changed, NULL);
 	/* As many as can be had: none is enough. */
@@ -182,6 +183,29 @@ cursor_open(struct source **v, unsigned n, const struct cursor_spec *spec)
 	    pthread_create(&c->workers[c->n_workers], NULL, work, c) == 0)
 		c->n_workers++;
 	return c;
+}
+
+void
+cursor_add(struct cursor *c, struct source *s, const bool *used)
+{
+	struct lane *v = xcalloc_apart(c->n + 2, sizeof *v);
+
+	memcpy(v, c->lanes, c->n * sizeof *v);
+	free(c->lanes);
+	c->lanes = v;
+	lane_init(c, &c->lanes[c->n++], s, used);
+}
+
+int64_t
+cursor_offset(const struct cursor *c, unsigned i)
+{
+	const struct lane *l = &c->lanes[i];
+
+	if (l->current && l->at < l->current->n)
+		return l->current->base + l->current->v[l->at].at;
+	if (l->head)
+		return l->head->base + l->head->v[0].at;
+	return l->source->base + (int64_t)l->source->cur;
 }
 
 static void
@@ -334,6 +358,12 @@ void
 cursor_advance(struct cursor *c, unsigned i)
 {
 	c->lanes[i].at++;
+}
+
+void
+cursor_skip(struct cursor *c, unsigned i, size_t n)
+{
+	c->lanes[i].at += n;
 }
 
 int

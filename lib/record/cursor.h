@@ -37,6 +37,12 @@ struct cursor;
 struct cursor *cursor_open(struct source **v, unsigned n, const struct cursor_spec *spec);
 void cursor_close(struct cursor *c);
 
+/* One more source joins a cursor without workers, as the last one; USED as in the spec. */
+void cursor_add(struct cursor *c, struct source *s, const bool *used);
+
+/* Offset of the record of source I that cursor_peek() gives next, as far as it is known. */
+int64_t cursor_offset(const struct cursor *c, unsigned i);
+
 /*
  * The current record of source I, with its block and its number in it: 1; 0 at
  * the end; -EAGAIN where a live source has nothing yet.  The block lives until
@@ -46,6 +52,9 @@ int cursor_peek(struct cursor *c, unsigned i, const struct block **b, size_t *k)
 
 /* Leave the current record of source I, which cursor_peek() gave. */
 void cursor_advance(struct cursor *c, unsigned i);
+
+/* Leave the current record of source I and N - 1 of its block after it; that block lives until the next is given. */
+void cursor_skip(struct cursor *c, unsigned i, size_t n);
 
 /* As source_next(): the next record of source I, borrowed until the next call for that source. */
 int cursor_next(struct cursor *c, unsigned i, struct record *r);

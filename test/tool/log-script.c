@@ -205,7 +205,7 @@ main(int argc, char *argv[])
 		fail_die(&f);
 	clock_script(x.start_ms);
 	render_init(&out, STDOUT_FILENO, run.style.json ? &run.style : NULL);
-	run_order_spec(&run, &spec.order);
+	run_scheduler_spec(&run, &spec.merge);
 	spec.patience_ms = run.patience_ms;
 	spec.formats = &formats;
 	x.loop = loop_new();

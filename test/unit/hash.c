@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 #include "base/xalloc.h"
-#include "log/ids.h"
+#include "causal/idmap.h"
 
 /*
  * SipHash-1-3 with a key of zeros, of the bytes 0, 1, 2, ...: the first eight are
@@ -82,13 +82,13 @@ seconds(void)
 static double
 fill(const uint64_t *v, size_t n)
 {
-	struct ids t = { .cap = 0 };
+	struct idmap t = { .cap = 0 };
 	double begin = seconds();
 
 	for (size_t i = 0; i < n; i++)
-		*ids_put(&t, v[i]) = i;
+		*idmap_put(&t, v[i]) = i;
 	assert(t.n == n);
-	ids_release(&t);
+	idmap_release(&t);
 	return seconds() - begin;
 }
 

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
-#include "log/merge.h"
+#include "../merging.h"
 #include "log/sources.h"
 #include "output/escape.h"
 
@@ -131,7 +131,9 @@ as_json(const char *dir, const struct buf *text, struct json *lines, size_t n)
 	struct render_style style = { .json = true };
 	struct source_specs specs = { .v = NULL };
 	struct formats formats = { NULL, 0 };
-	struct merge_count count = { 0 };
+	struct causal_count count;
+	struct rules none = { NULL, 0 };
+	struct merging m = { .rules = &none, .buffer = SIZE_MAX };
 	struct sources all;
 	struct render out;
 	struct fail f;
@@ -142,7 +144,7 @@ as_json(const char *dir, const struct buf *text, struct json *lines, size_t n)
 	source_specs_finish(&specs);
 	assert(sources_open(&all, &specs, &formats, NULL, NULL, &f) == 0 && all.n == 1);
 	render_init(&out, -1, &style);
-	merge_run(all.v, all.n, NULL, &out, &count);
+	merging_run(all.v, all.n, &m, &out, &count);
 	assert((size_t)count.records == n);
 	p = out.w.buf;
 	for (size_t i = 0; i < n; i++) {
