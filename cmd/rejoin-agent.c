@@ -8,6 +8,7 @@
  */
 #include <sys/types.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/incarnation.h"
@@ -72,6 +74,7 @@ struct agent {
 	struct filewatch *filewatch;	/* of the runtime directory */
 	const char *goal;	/* as the option has it; NULL for the settings' */
 	char *state;		/* the state directory */
+	int64_t jobs;		/* of the option; 0 for the configuration's */
 	bool once;
 };
 
@@ -198,28 +201,78 @@ on_runtime(bool names, void *cookie)
 	reconcile_publish(a->reconciler);
 }
 
-/* Who decides that programs run as root says so: there is no default for it. */
-static void
-load_settings(struct agent *a, int64_t jobs)
+/* agent.conf and the options over it. */
+static int
+load_config(const struct agent *a, struct agent_config *c, struct fail *f)
 {
-	struct agent_config *s = &a->config;
-	struct fail f;
+	int r = agent_config_load(c, f);
 
-	if (agent_config_load(s, &f) < 0)
-		fail_die(&f);
-	if (geteuid() == 0 && !s->handler_user)
-		die(EXIT_USAGE, 0, "agent.conf: handler-user is not set: who runs an update's"
-		    " programs? (root, or another user)");
-	if (s->allow_unsigned)
+	if (r < 0)
+		return r;
+	/* there is no default for a user as which programs run */
+	if (geteuid() == 0 && !c->handler_user) {
+		agent_config_release(c);
+		r = fail_set(f, EXIT_USAGE, "agent.conf: handler-user is not set");
+		fail_hint(f, "set handler-user to the user that runs the programs of updates, such as root");
+		return r;
+	}
+	if (c->allow_unsigned)
 		diag_info("allow-unsigned is set: goals are taken without a signature");
-	if (jobs)
-		s->jobs = jobs;
+	if (a->jobs)
+		c->jobs = a->jobs;
+	return 0;
+}
+
+/* The goal's source, as the option or C has it. */
+static int
+open_source(struct agent *a, const struct agent_config *c, struct goal_source **out, struct fail *f)
+{
+	const char *goal = a->goal ? a->goal : c->goal;
+
+	*out = NULL;
+	return goal ? goal_source_open(a->loop, goal, on_goal, a, out, f) : 0;
+}
+
+/* SIGHUP: a configuration that is wrong is reported, and the old one stays. */
+static void
+on_reload(void *cookie)
+{
+	struct agent *a = cookie;
+	struct agent_config c;
+	struct goal_source *source;
+	struct fail f;
+	int r = load_config(a, &c, &f);
+
+	if (r == 0 && (r = open_source(a, &c, &source, &f)) < 0)
+		agent_config_release(&c);
+	if (r < 0) {
+		fail_tell(&f, NULL);
+		diag_info("the configuration stays as it was");
+		return;
+	}
+	goal_source_close(a->source);
+	a->source = source;
+	agent_config_release(&a->config);
+	a->config = c;
+	diag_info("the configuration was read anew");
+	reconcile_set_source(a->reconciler, source ? goal_source_path(source) : NULL);
+	reconcile_retry(a->reconciler, 1, false);
+}
+
+/* Ignored at the start, as by nohup(1), it stays so; from a terminal it means the end of the session. */
+static void
+handle_hangup(struct agent *a)
+{
+	_cleanup_fd_ int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	struct sigaction sa;
+
+	if (sigaction(SIGHUP, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+		loop_signal(a->loop, SIGHUP, tty >= 0 ? on_signal : on_reload, a);
 }
 
 static void
 open_all(struct agent *a, char *const *inventories)
 {
-	const char *goal = a->goal ? a->goal : a->config.goal;
 	struct reconcile_spec spec = {
 		.config = &a->config, .state = a->state,
 		.inventory = { .inventories = inventories, .group = a->profile->gid },
@@ -228,10 +281,10 @@ open_all(struct agent *a, char *const *inventories)
 	};
 	struct fail f;
 
-	if (!goal)
-		diag_info("no goal is named, by --goal or in agent.conf");
-	else if (goal_source_open(a->loop, goal, on_goal, a, &a->source, &f) < 0)
+	if (open_source(a, &a->config, &a->source, &f) < 0)
 		fail_die(&f);
+	if (!a->source)
+		diag_info("no goal is named, by --goal or in agent.conf");
 	spec.goal = a->source ? goal_source_path(a->source) : NULL;
 	if (runtime_open(a->profile, a->config.fifo_uid, a->config.fifo_gid, &a->runtime, &f) < 0 ||
 	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0)
@@ -249,6 +302,7 @@ start(struct agent *a)
 	incarnation_of(getpid(), s.incarnation);
 	loop_signal(a->loop, SIGINT, on_signal, a);
 	loop_signal(a->loop, SIGTERM, on_signal, a);
+	handle_hangup(a);
 	loop_watch(a->loop, runtime_pipe(a->runtime), POLLIN, on_command, a);
 	a->filewatch = filewatch_new(a->loop, RUNTIME_POLL_MS);
 	filewatch_add(a->filewatch, a->profile->retry.path, FILEWATCH_PATH, on_runtime, a);
@@ -272,7 +326,7 @@ agent_release(struct agent *a)
 }
 
 static void
-parse_options(struct agent *a, int argc, char *argv[], const char **name, int64_t *jobs)
+parse_options(struct agent *a, int argc, char *argv[], const char **name)
 {
 	struct opt_scan s;
 	int key;
@@ -284,7 +338,7 @@ parse_options(struct agent *a, int argc, char *argv[], const char **name, int64_
 			*name = s.arg;
 			break;
 		case 'j':
-			*jobs = opt_number(&s, 1, 256);
+			a->jobs = opt_number(&s, 1, 256);
 			break;
 		case OPT_GOAL:
 			a->goal = s.arg;
@@ -307,15 +361,22 @@ main(int argc, char *argv[])
 {
 	struct agent a = { .loop = NULL, .resync = { .fn = on_resync, .cookie = &a } };
 	const char *name = NULL;
-	int64_t jobs = 0;
+	struct fail f;
 	int status;
 
 	diag_init(argv);
-	parse_options(&a, argc, argv, &name, &jobs);
+	parse_options(&a, argc, argv, &name);
 	a.profile = profile_load_or_die(name);
-	load_settings(&a, jobs);
+	if (load_config(&a, &a.config, &f) < 0)
+		fail_die(&f);
+	/* errors of the write that they belong to */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (!a.state)
 		a.state = agent_config_state_dir();
+	/* probes and handlers inherit it; a handler that needs setuid programs is configured so */
+	if (!a.config.new_privileges)
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	a.loop = loop_new();
 	open_all(&a, (char *[]){ a.profile->inventory, NULL });
 	start(&a);

@@ -362,36 +362,54 @@ root_keys() {
 	[ "$(version left)" = 1.0 ]
 }
 
-@test "a new goal ends the script of the old one and starts afresh" {
-	script '[ "$want" = 2.0 ] && [ "$action" = install ] && sleep 100'
-	deploy w1 2.0
+# An installation that goes on until the file "go" is there.
+waits_for_go='[ "$action" = install ] && [ "$id" = left ] && { echo $$ >>'"'\$PWD'"'/pids; until [ -e '"'\$PWD'"'/go ]; do sleep 0.02; done; }'
+waiting_script() { script "${waits_for_go//\'\$PWD\'/$PWD}"; }
+
+@test "a new goal waits for an installation, which is reported for the old one" {
+	waiting_script
+	deploy w1 2.0 motors
 	agent
-	wait_for '[ "$(calls left install)" = 1 ]'
-	deploy w2 3.0
-	wait_for '[ "$(version left) $(version right) $(version front)" = "3.0 3.0 3.0" ]' 20
+	wait_for '[ -s pids ]'
+	deploy w2 3.0 motors
+	retry
+	[ "$(status_of state) $(status_of workflow)" = 'busy w1' ]
+	touch go
+	wait_for '[ "$(version left) $(version right)" = "3.0 3.0" ]' 20
 	settled 2
 	[ "$(status_of workflow) $(status_of state)" = 'w2 idle' ]
+	# w1 was installed, and neither applied nor begun on the other
+	[ "$(calls left install) $(calls left apply) $(calls right install)" = '2 1 1' ]
 }
 
-@test "a deployment is taken back" {
-	script '[ "$action" = install ] && sleep 100'
-	deploy w1 2.0
+@test "with on-replace = cancel a new goal ends the installation, and so does one that is taken back" {
+	conf 'on-replace = cancel'
+	waiting_script
+	deploy w1 2.0 motors
 	agent
-	wait_for '[ "$(calls left install)" = 1 ]'
-	echo '{"workflow":{"action":255,"id":"w1"}}' >goal.new
+	wait_for '[ -s pids ]'
+	deploy w2 3.0 robots
+	wait_for '[ "$(status_of workflow) $(status_of state)" = "w2 idle" ]'
+	run alive "$(cat pids)"
+	status_is 1
+	[ "$(version left)" = 1.0 ]
+	rm pids
+	deploy w3 3.0 motors
+	wait_for '[ -s pids ]'
+	echo '{"workflow":{"action":255,"id":"w3"}}' >goal.new
 	mv goal.new goal.json
 	wait_for '[ "$(status_of state)" = idle ]'
 	[ "$(version left)" = 1.0 ]
 	[ "$(jq .deviceUpdate.agent.lastInstallResult.resultCode "$state/twins/current.json")" = -1 ]
 }
 
-@test "it stops in order, and what it ran is ended" {
-	script '[ "$action" = install ] && sleep 100'
+@test "what only evaluates is ended with the agent" {
+	script '[ "$action" = is-installed ] && { trap "" TERM; sleep 100; }'
 	for signal in INT TERM; do
 		deploy "w$signal" 2.0
 		rm -f calls/*
 		agent
-		wait_for '[ "$(calls left install)" = 1 ]'
+		wait_for '[ "$(calls left is-installed)" = 1 ]'
 		kill -$signal "$agent_pid"
 		wait_for '! alive "$agent_pid"'
 		wait "$agent_pid"
@@ -399,21 +417,88 @@ root_keys() {
 		run grep -lzs "REJOIN_RUN=$state/work" /proc/[0-9]*/environ
 		out_is ''
 	done
-}
-
-@test "killed in the middle of an install, the next one ends what was left and goes on" {
-	conf 'backoff = 0s'
-	script '[ "$action$id" = installright ] && [ ! -e '"$PWD"'/again ] && { touch '"$PWD"'/again; sleep 100; }'
-	deploy w1 2.0 motors
+	rm -f calls/*
 	agent
-	wait_for '[ -e again ]'
+	wait_for '[ "$(calls left is-installed)" = 1 ]'
 	kill -KILL "$agent_pid"
 	wait_for '! alive "$agent_pid"'
+	script
+	deploy w9 2.0
 	agent
 	settled 1
-	[ "$(version left) $(version right)" = '2.0 2.0' ]
-	[ "$(calls left install) $(calls right install)" = '1 2' ]
 	grep -q 'ended what an earlier agent had left running' agent.err
+	[ "$(version left)" = 2.0 ]
+}
+
+@test "what changes a component outlives the agent, and is adopted: never ended, never repeated" {
+	waiting_script
+	deploy w1 2.0 motors
+	for signal in TERM KILL; do
+		rm -f go pids calls/* && fw left 1.0 && fw right 1.0
+		rm -rf "$state"
+		agent
+		wait_for '[ -s pids ]'
+		kill -$signal "$agent_pid"
+		wait_for '! alive "$agent_pid"'
+		alive "$(cat pids)"
+		agent
+		wait_for '[ "$(status_of state) $(status_of phase)" = "busy install" ]'
+		# nor does a second agent in between
+		end_pids "$agent_pid"
+		alive "$(cat pids)"
+		agent
+		touch go
+		settled 1
+		[ "$(version left) $(version right)" = '2.0 2.0' ]
+		[ "$(calls left install) $(calls left apply) $(calls right install)" = '1 0 1' ]
+		grep -q 'step_0.0: install goes on, as an earlier agent began it' agent.err
+		end_pids "$agent_pid"
+		[ -z "$(ls -A "$state/runs")" ]
+	done
+}
+
+@test "what was installed and not applied when the agent ended is only applied" {
+	# installed is what apply says
+	script '[ "$action" = install ] && { until [ -e '"$PWD"'/go ]; do sleep 0.02; done; say 600; }
+		[ "$action" = apply ] && { printf "{\"version\":\"%s\"}" "$want" >"$path/fw.json"; say 700; }'
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ "$(calls left install)" = 1 ]'
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	touch go
+	agent
+	settled 1
+	[ "$(version left) $(version right) $(status_of state)" = '2.0 2.0 idle' ]
+	[ "$(calls left install) $(calls left apply)" = '1 1' ]
+}
+
+@test "one whose shim was killed is reported as interrupted, and held" {
+	script '[ "$action$id" = installleft ] && { echo $$ >'"$PWD"'/pids; kill -KILL $PPID; sleep 100; }'
+	deploy w1 2.0 motors
+	agent
+	settled 1
+	jq -e '.rejoin.results[] | select(.component == "left") | .resultCode == 0 and .extendedResultCode == 1577058308' \
+		"$state/twins/current.json"
+	[ "$(held) $(version right)" = '[["left",2,3]] 2.0' ]
+	wait_for '! alive "$(cat pids)"'
+}
+
+@test "handlers have few variables, no terminal, and no privileges to gain" {
+	export SECRET=token LD_DEBUG='' NOTIFY_SOCKET=/none
+	script 'env >'"$PWD"'/env.$action; sed -n "s/^NoNewPrivs:[[:blank:]]*//p" /proc/self/status >'"$PWD"'/nnp.$action
+		cut -d" " -f6,7 /proc/$$/stat >'"$PWD"'/session.$action; echo $$ >>'"$PWD"'/session.$action'
+	deploy w1 2.0 motors
+	agent
+	settled 1
+	for action in is-installed install; do
+		run grep -E '^(SECRET|LD_DEBUG|NOTIFY_SOCKET)=' "env.$action"
+		status_is 1
+		[ "$(cat "nnp.$action")" = 1 ]
+		# no controlling terminal; its own session
+		[ "$(sed -n '1s/.* //p' "session.$action")" = 0 ]
+	done
+	[ "$(sed -n '1s/ .*//p' session.is-installed)" = "$(sed -n 2p session.is-installed)" ]
 }
 
 @test "there is one agent, and a second one says who" {
@@ -527,17 +612,6 @@ held() { jq -c '[.rejoin.held[] | [.id, .attempt, .attempts]]' "$state/twins/cur
 	[ "$(version left) $(calls left install)" = '2.0 3' ]
 }
 
-@test "an attempt counts before it begins, also when the disk loses the rest" {
-	script '[ "$action$id" = installleft ] && { kill -KILL $PPID; sleep 1; say 0; }'
-	deploy w1 2.0 motors
-	agent
-	wait_for '! alive "$agent_pid"'
-	grep -q '"component":"left"' "$state/attempts.jsonl"
-	agent
-	settled 1
-	[ "$(held)" = '[["left",2,3]]' ]
-}
-
 @test "selectors that match no component are reported" {
 	script
 	deploy w1 2.0 robots motors
@@ -602,6 +676,42 @@ held() { jq -c '[.rejoin.held[] | [.id, .attempt, .attempts]]' "$state/twins/cur
 	settled 2
 	read -rt 3 <> <(:) || :
 	[ "$(status_of cycle)" -le 2 ]
+}
+
+@test "SIGHUP reads the configuration anew; one that is wrong changes nothing" {
+	script
+	deploy w1 2.0 motors
+	start agent setsid rejoin-agent
+	settled 1
+	cp goal.json other.json
+	sed -i 's/"w1"/"w2"/' other.json
+	sed -i "s,^goal = .*,goal = file:$PWD/other.json," "$REJOIN_CONFIG_DIR/agent.conf"
+	conf 'max-attempts = none'
+	pid=$(sed -n 's/^pid=//p' "$run_dir/status")
+	kill -HUP "$pid"
+	wait_for 'grep -q "the configuration stays as it was" agent.err'
+	[ "$(status_of workflow)" = w1 ]
+	sed -i '/^max-attempts/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	kill -HUP "$pid"
+	wait_for '[ "$(status_of workflow)" = w2 ]'
+	settled 2
+	# and the new one is watched
+	deploy w3 3.0 motors
+	mv goal.json other.json
+	wait_for '[ "$(version left)" = 3.0 ]'
+	kill -TERM "$pid"
+	wait_for '! alive "$pid"'
+	# ignored, it stays so
+	start agent setsid nohup rejoin-agent
+	wait_for '[ "$(status_of state)" = idle ] && [ "$(sed -n "s/^pid=//p" "$run_dir/status")" != "$pid" ]'
+	pid=$(sed -n 's/^pid=//p' "$run_dir/status")
+	kill -HUP "$pid"
+	n=$(status_of settled_cycle)
+	retry
+	settled $((n + 1))
+	[ "$(status_of settled_cycle)" = $((n + 1)) ]
+	kill -TERM "$pid"
+	wait_for '! alive "$pid"'
 }
 
 @test "frames that are none are passed over" {
@@ -741,7 +851,7 @@ held() { jq -c '[.rejoin.held[] | [.id, .attempt, .attempts]]' "$state/twins/cur
 }
 
 @test "a retry or a goal that comes while it stops does not have it leave its scripts" {
-	script '[ "$action" = install ] && { trap "" TERM; echo $$ >'"$PWD"'/pid; while :; do sleep 0.05; done; }'
+	script '[ "$action" = is-installed ] && { trap "" TERM; echo $$ >'"$PWD"'/pid; while :; do sleep 0.05; done; }'
 	for hint in retry 'deploy other 3.0 motors'; do
 		deploy w1 2.0 motors
 		agent

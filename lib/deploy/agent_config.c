@@ -71,7 +71,7 @@ parse_backoff(const struct ini_entry *e, struct attempts_policy *p, struct fail 
 static int
 entry(const struct ini_entry *e, void *cookie, struct fail *f)
 {
-	static const char *const on_failure[] = { "continue", "stop", NULL };
+	static const char *const on_failure[] = { "continue", "stop", NULL }, *const on_replace[] = { "wait", "cancel", NULL };
 	struct agent_config *s = cookie;
 	int n = 0, r;
 
@@ -100,6 +100,16 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	if (strcmp(e->key, "jobs") == 0)
 		return num_parse(e->value, 1, JOBS_MAX, &s->jobs) == 0 ? 0 :
 		    ini_bad(e, f, "jobs: not a number from 1 to %d: '%s'", JOBS_MAX, e->value);
+	if (strcmp(e->key, "on-replace") == 0) {
+		r = ini_word(e, on_replace, &n, f);
+		s->cancel_on_replace = n;
+		return r;
+	}
+	if (strcmp(e->key, "new-privileges") == 0) {
+		r = ini_bool(e, &n, f);
+		s->new_privileges = n;
+		return r;
+	}
 	if (strcmp(e->key, "fifo-owner") == 0)
 		return parse_owner(e, s, f);
 	if (strcmp(e->key, "max-attempts") == 0)

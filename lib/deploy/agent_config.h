@@ -8,6 +8,8 @@
  *	fifo-owner = USER:GROUP
  *	jobs = 1
  *	on-failure = continue
+ *	on-replace = wait
+ *	new-privileges = no
  *	max-attempts = 3
  *	backoff = 1m 10m 1h
  *	script-timeout = 10m
@@ -35,6 +37,8 @@ struct agent_config {
 	gid_t fifo_gid;
 	int64_t jobs;			/* components worked on at a time */
 	bool stop_on_failure;		/* after a failure no further component is started */
+	bool cancel_on_replace;		/* on-replace = cancel */
+	bool new_privileges;		/* handlers may gain privileges by setuid files */
 	struct attempts_policy attempts;
 	int64_t script_timeout_ms;	/* of each action of a handler */
 	int64_t stop_grace_ms;		/* between SIGTERM and SIGKILL */

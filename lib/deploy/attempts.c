@@ -21,6 +21,7 @@ struct attempt_entry {
 	int64_t done;		/* attempts since the count began */
 	int64_t resets;
 	bool ok;		/* the last one succeeded */
+	bool installed;		/* and is to be applied */
 	int64_t wall_ms, boot_ms;	/* when it began */
 	char boot[BOOT];
 };
@@ -118,7 +119,7 @@ static void
 entry_count(struct attempt_entry *e, const char *identity)
 {
 	e->done++;
-	e->ok = false;
+	e->ok = e->installed = false;
 	if (had_identity(e, identity))
 		return;
 	e->identities = xgrow(e->identities, e->n_identities, &e->identities_cap, sizeof *e->identities);
@@ -144,12 +145,17 @@ read_record(struct attempts *a, struct json record)
 	const char *component = json_get_text(record, "component"), *boot = json_get_text(record, "boot");
 	const char *identity = json_get_text(record, "identity");
 	_cleanup_json_ struct json ok = json_get(record, "ok"), anew = json_get(record, "anew");
+	_cleanup_json_ struct json installed = json_get(record, "installed");
 	struct attempt_entry *e;
 
 	if (!workflow || !step || !component)
 		return;
 	attempts_set_workflow(a, workflow);
 	e = make_entry(a, step, component);
+	if (json_kind(installed) != JSON_NONE) {
+		e->installed = json_kind(installed) == JSON_TRUE;
+		return;
+	}
 	if (json_kind(ok) == JSON_TRUE) {
 		e->ok = true;
 		return;
@@ -339,6 +345,34 @@ attempts_begin(struct attempts *a, const char *step, struct json component, stru
 	e->boot_ms = boot;
 	snprintf(e->boot, sizeof e->boot, "%s", a->boot);
 	return 0;
+}
+
+void
+attempts_set_installed(struct attempts *a, const char *step, const char *component, bool is_installed)
+{
+	struct attempt_entry *e = find_entry(a, step, component);
+	_cleanup_json_ struct json v = begin_record(a, step, component);
+
+	if (!e || e->installed == is_installed)
+		return;
+	e->installed = is_installed;
+	json_set(&v, "installed", json_bool(is_installed));
+	/* lost, it costs one more installation */
+	(void)!write_record(a, v);
+}
+
+bool
+attempts_is_installed(struct attempts *a, const char *step, struct json component)
+{
+	const struct attempt_entry *e = find_entry(a, step, id_of(component));
+
+	return e && e->installed;
+}
+
+const char *
+attempts_workflow(const struct attempts *a)
+{
+	return a->workflow;
 }
 
 void

@@ -18,6 +18,7 @@
  *
  *	{"workflow","step","component","identity","wall_ms","boot","boot_ms"}	an attempt,
  *					with "anew":true where the count begins with it
+ *	{"workflow","step","component","installed":true|false}		apply is to come
  *	{"workflow","step","component","ok":true}				its success
  *
  * The time since an attempt is that of the boot clock within one boot, else that
@@ -27,6 +28,7 @@
 #ifndef DEPLOY_ATTEMPTS_H
 #define DEPLOY_ATTEMPTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/fail.h"
@@ -74,6 +76,16 @@ enum attempts_answer attempts_check(struct attempts *a, const char *step, struct
 
 /* An attempt begins; it is on disk when this returns 0. */
 int attempts_begin(struct attempts *a, const char *step, struct json component, struct fail *f);
+
+/*
+ * Its installation has succeeded, and apply is still to come (IS_INSTALLED), or has
+ * ended: one that another agent has installed is not installed again.
+ */
+void attempts_set_installed(struct attempts *a, const char *step, const char *component, bool is_installed);
+bool attempts_is_installed(struct attempts *a, const char *step, struct json component);
+
+/* The workflow that is counted; NULL for none. */
+const char *attempts_workflow(const struct attempts *a);
 
 /* The attempt has succeeded. */
 void attempts_succeed(struct attempts *a, const char *step, struct json component);

@@ -23,6 +23,7 @@ struct task {
 	char *workdir;			/* where the step's payloads are; NULL between steps */
 	const struct payload *script;	/* the one that is there from the start; NULL for none */
 	bool has_payloads;		/* and all others are, too */
+	bool resumes;			/* it is installed already, and only to be applied */
 	bool attempted;			/* the step was begun to be installed */
 	bool verifies;			/* is-installed runs for the second time, after apply */
 	int32_t apply_code, apply_erc;	/* the result of apply, while it is verified */
@@ -134,7 +135,7 @@ record(struct cycle *c, const struct plan_stage *s, size_t step, const char *com
 {
 	_cleanup_free_ char *name = step_name(s, step);
 	const struct cycle_result result = {
-		.step = name, .component = component, .phase = handler_action_name(action),
+		.step = name, .component = component, .phase = handler_result_phase(action),
 		.code = r->code, .erc = r->erc, .details = r->details,
 	};
 
@@ -229,7 +230,11 @@ start_action(struct task *t, enum handler_action action)
 {
 	const struct cycle *c = t->c;
 	const struct manifest_step *step = &t->stage->steps[t->step];
+	_cleanup_free_ char *run_dir = handler_is_durable_action(action) ? c->spec.run_dir(c->spec.cookie) : NULL;
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
 	const struct handler_call call = {
+		.run_dir = run_dir, .workflow = c->spec.goal->id, .step = name,
+		.new_privileges = c->spec.config->new_privileges,
 		.handler = step->handler, .action = action, .properties = step->properties,
 		.component = t->component, .work_folder = t->workdir,
 		.user = agent_config_user(c->spec.config),
@@ -330,7 +335,7 @@ begin_install(struct task *t)
 	_cleanup_free_ char *name = step_name(t->stage, t->step);
 	struct fail f;
 
-	report_phase(t->c, handler_action_name(HANDLER_INSTALL));
+	report_phase(t->c, handler_result_phase(HANDLER_INSTALL));
 	t->action = HANDLER_INSTALL;
 	if (attempts_begin(t->c->spec.attempts, name, t->component, &f) < 0) {
 		fail_with(t, &f);
@@ -346,7 +351,11 @@ begin_work(struct task *t)
 	struct cycle *c = t->c;
 	struct fail f;
 
-	if (!may_try(t))
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+
+	/* installed by an agent that ended before it could be applied */
+	t->resumes = attempts_is_installed(c->spec.attempts, name, t->component);
+	if (!t->resumes && !may_try(t))
 		return;
 	if (!c->is_working) {
 		c->is_working = true;
@@ -407,10 +416,19 @@ action_done(const struct handler_result *r, void *cookie)
 	struct task *t = cookie;
 	struct cycle *c = t->c;
 
+	const bool was_durable = handler_is_durable_action(t->action) && !t->verifies;
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+
 	t->handler = NULL;
 	if (*r->output)
 		c->spec.log(r->output, c->spec.cookie);
-	if (c->cancelled || r->timed_out) {
+	if (was_durable)
+		attempts_set_installed(c->spec.attempts, name, t->id, t->action == HANDLER_INSTALL && r->code > 0);
+	if (c->cancelled && was_durable && r->code > 0) {
+		if (t->action == HANDLER_APPLY)
+			record(c, t->stage, t->step, t->id, t->action, r);
+		end_task(t, false);
+	} else if (c->cancelled || r->timed_out) {
 		fail_task(t, r);
 	} else if (t->verifies) {
 		end_verification(t, r);
@@ -425,9 +443,12 @@ action_done(const struct handler_result *r, void *cookie)
 	} else if (t->action == HANDLER_APPLY) {
 		begin_verification(t, r);
 	} else if (t->action == HANDLER_DOWNLOAD) {
-		begin_install(t);
+		if (t->resumes)
+			start_action(t, HANDLER_APPLY);
+		else
+			begin_install(t);
 	} else {
-		report_phase(c, handler_action_name(t->action + 1));
+		report_phase(c, handler_result_phase(t->action + 1));
 		start_action(t, t->action + 1);
 	}
 	run_tasks(c);
@@ -593,8 +614,20 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 	return c;
 }
 
+static void
+cancel_task(struct task *t, enum cycle_end how)
+{
+	if (!handler_is_durable(t->handler) || how == CYCLE_END) {
+		handler_end(t->handler);
+	} else if (how == CYCLE_DETACH) {
+		handler_detach(TAKE_PTR(t->handler));
+		free(TAKE_PTR(t->workdir));	/* it is in use */
+		end_task(t, false);
+	}
+}
+
 void
-cycle_cancel(struct cycle *c)
+cycle_cancel(struct cycle *c, enum cycle_end how)
 {
 	if (c->cancelled)
 		return;
@@ -607,5 +640,8 @@ cycle_cancel(struct cycle *c)
 	}
 	for (size_t i = 0; i < c->next_task; i++)
 		if (c->tasks[i].handler)
-			handler_end(c->tasks[i].handler);
+			cancel_task(&c->tasks[i], how);
+	/* from the loop: DONE must not be called before this returns */
+	if (c->running == 0)
+		loop_timer_set(c->loop, &c->kick, 0);
 }

@@ -55,6 +55,8 @@ struct cycle_spec {
 	void (*result)(const struct cycle_result *r, void *cookie);
 	void (*log)(const char *text, void *cookie);	/* what handlers print */
 	void (*done)(const struct cycle_outcome *o, void *cookie);	/* once; the cycle is gone after it */
+	/* A path for the run directory of a handler (deploy/handler_run.h), to be freed. */
+	char *(*run_dir)(void *cookie);
 	void *cookie;
 };
 
@@ -63,7 +65,13 @@ struct cycle;
 /* SPEC is copied; what it points to must live until DONE. */
 struct cycle *cycle_start(struct loop *l, const struct cycle_spec *spec);
 
-/* End what runs, start nothing more; DONE is called when that is over. */
-void cycle_cancel(struct cycle *c);
+enum cycle_end {
+	CYCLE_DETACH,	/* let what outlives the agent go on without us */
+	CYCLE_WAIT,	/* wait for what changes a component */
+	CYCLE_END,	/* end that as well */
+};
+
+/* Start nothing more, and end the attached handlers; DONE is called when all is over. */
+void cycle_cancel(struct cycle *c, enum cycle_end how);
 
 #endif

@@ -18,6 +18,15 @@ desired_state_init(struct desired_state *d, const char *source, const char *stat
 }
 
 void
+desired_state_set_source(struct desired_state *d, const char *source, bool allow_unsigned)
+{
+	free(d->source);
+	d->source = source ? xstrdup(source) : NULL;
+	d->allow_unsigned = allow_unsigned;
+	d->missing = d->refused = false;
+}
+
+void
 desired_state_release(struct desired_state *d)
 {
 	free(d->source);

@@ -29,6 +29,7 @@ struct desired_state {
 
 /* SOURCE may be NULL; STATE is the state directory. */
 void desired_state_init(struct desired_state *d, const char *source, const char *state, bool allow_unsigned);
+void desired_state_set_source(struct desired_state *d, const char *source, bool allow_unsigned);
 void desired_state_release(struct desired_state *d);
 
 /* The goal that was kept: 0 with it in OUT, -ENOENT where there is none. */

@@ -17,6 +17,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "deploy/handler.h"
+#include "deploy/handler_run.h"
 
 enum { OUTPUT_MAX = 32 * 1024 };
 
@@ -26,8 +27,10 @@ struct handler {
 	struct loop *loop;
 	handler_done *done;
 	void *cookie;
-	struct spawn *spawn;		/* while it runs */
-	char **argv;
+	struct spawn *spawn;		/* while it runs attached */
+	struct supervise *supervise;	/* while it runs under the shim, in RUN_DIR */
+	char *run_dir, *program, *user;
+	char **argv, **env;
 	char *name;			/* of the program, for messages */
 	char *mark, *result_file;
 	int64_t timeout_ms, grace_ms;
@@ -36,17 +39,6 @@ struct handler {
 	struct handler_result result;
 	struct loop_timer report;	/* where nothing could be started */
 };
-
-const char *
-handler_action_name(enum handler_action a)
-{
-	static const char *const names[] = {
-		[HANDLER_IS_INSTALLED] = "is-installed", [HANDLER_DOWNLOAD] = "download",
-		[HANDLER_INSTALL] = "install", [HANDLER_APPLY] = "apply",
-	};
-
-	return names[a];
-}
 
 struct args {
 	char **v;
@@ -140,7 +132,7 @@ handler_argv(const struct handler_call *call, const char *program, const char *r
 	const char *version = json_get_text(call->properties, "apiVersion");
 	const char *arguments = json_get_text(call->properties, "arguments");
 	const char *criteria = json_get_text(call->properties, "installedCriteria");
-	const char *action = handler_action_name(call->action);
+	const char *action = handler_result_phase(call->action);
 	struct args a = { 0 };
 
 	add_arg(&a, xstrdup(program));
@@ -164,51 +156,15 @@ handler_argv(const struct handler_call *call, const char *program, const char *r
 	return a.v;
 }
 
-/* A number as a 32-bit one: a code given as unsigned keeps its bits. */
-static int
-get_int32(struct json object, const char *key, int32_t *out)
-{
-	_cleanup_json_ struct json v = json_get(object, key);
-	double d = json_get_number(v);
-
-	if (!(d >= INT32_MIN && d <= UINT32_MAX))
-		return -EBADMSG;	/* NaN, too */
-	*out = (int32_t)(int64_t)d;
-	return 0;
-}
-
-static void
-add_details(struct buf *details, const char *text)
-{
-	size_t len = strnlen(text, HANDLER_DETAILS_MAX);
-
-	buf_add(details, text, utf8_check(text, len));	/* a character cut in two goes */
-}
-
-int
-handler_parse_result(const char *text, size_t len, struct handler_result *r, struct buf *details)
-{
-	_cleanup_json_ struct json v = JSON_ABSENT;
-	struct fail f;
-	const char *said;
-
-	if (json_parse(NULL, text, len, &v, &f) < 0 || !json_is_object(v) ||
-	    get_int32(v, "resultCode", &r->code) < 0 ||
-	    get_int32(v, "extendedResultCode", &r->erc) < 0)
-		return -EBADMSG;
-	if (r->code <= 0 && r->erc == 0)
-		r->erc = ERC_SCRIPT_FAILED;
-	said = json_get_text(v, "resultDetails");
-	if (said)
-		add_details(details, said);
-	return 0;
-}
-
 static void
 handler_free(struct handler *h)
 {
 	loop_timer_stop(h->loop, &h->report);
 	xfree_strv(h->argv);
+	xfree_strv(h->env);
+	free(h->run_dir);
+	free(h->program);
+	free(h->user);
 	free(h->name);
 	free(h->mark);
 	free(h->result_file);
@@ -228,6 +184,9 @@ report(struct handler *h, const char *output)
 	h->result.details = h->details.s;
 	h->result.output = output;
 	h->done(&h->result, h->cookie);
+	/* by now its result is on disk elsewhere */
+	if (h->run_dir)
+		file_remove_tree(h->run_dir);
 	handler_free(h);
 }
 
@@ -237,46 +196,15 @@ report_later(void *cookie)
 	report(cookie, "");
 }
 
-static void
-read_result(struct handler *h)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct fail f;
-	int r = file_load(h->result_file, FILE_NOFOLLOW, HANDLER_RESULT_MAX, &b, &f);
-
-	if (r == 0 && handler_parse_result(b.s, b.len, &h->result, &h->details) == 0)
-		return;
-	h->result.code = RESULT_FAILURE;
-	h->result.erc = ERC_NO_RESULT;
-	buf_reset(&h->details);
-	if (r == -ENOENT)
-		buf_printf(&h->details, "%s left no result file", h->name);
-	else if (r < 0)
-		buf_printf(&h->details, "no result file: %s", f.text);
-	else
-		buf_printf(&h->details, "%s left a result file that holds no result",
-		    h->name);
-}
-
-static void
-describe_deadline(struct handler *h)
-{
-	buf_printf(&h->details, "%s did not end within ", h->name);
-	if (h->timeout_ms % 1000 == 0)
-		buf_printf(&h->details, "%lld s", (long long)h->timeout_ms / 1000);
-	else
-		buf_printf(&h->details, "%lld ms", (long long)h->timeout_ms);
-}
-
 static void ended(const struct spawn_result *r, void *cookie);
 
 static void
-run(struct handler *h)
+run_attached(struct handler *h)
 {
 	struct spawn_spec spec = {
 		.argv = h->argv, .mark = h->mark, .timeout_ms = h->timeout_ms,
 		.grace_ms = h->grace_ms, .out_max = OUTPUT_MAX, .out_tail = true,
-		.err_to_out = true,
+		.err_to_out = true, .session = true, .env = h->env,
 	};
 	struct args sh = { 0 };
 
@@ -299,20 +227,18 @@ ended(const struct spawn_result *r, void *cookie)
 	h->spawn = NULL;
 	if (r->error == ENOEXEC && !h->by_shell && !h->cancelled) {
 		h->by_shell = true;	/* a script without "#!", as execvp(3) has it */
-		run(h);
+		run_attached(h);
 		return;
 	}
 	h->result.code = RESULT_FAILURE;
-	h->result.timed_out = r->timed_out;
 	if (r->timed_out) {
-		h->result.erc = ERC_SCRIPT_FAILED;
-		describe_deadline(h);
+		handler_result_set_late(h->name, h->timeout_ms, &h->result, &h->details);
 	} else if (r->status != 0) {
 		h->result.erc = ERC_SCRIPT_STATUS + (r->signo ? r->signo : r->status);
 		buf_printf(&h->details, "%s ", h->name);
 		spawn_describe(r, &h->details);
 	} else {
-		read_result(h);
+		handler_result_load(h->result_file, h->name, &h->result, &h->details);
 	}
 	report(h, r->out.s);
 }
@@ -328,7 +254,7 @@ refuse(struct handler *h, int32_t erc, const char *fmt, ...)
 	va_end(ap);
 	h->result.code = RESULT_FAILURE;
 	h->result.erc = erc;
-	add_details(&h->details, text);
+	handler_result_add_details(&h->details, text);
 	return -EINVAL;
 }
 
@@ -424,12 +350,40 @@ become(struct handler *h, const struct handler_call *call, struct args *a)
 	if (r < 0)
 		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "as '%s': %s", call->user,
 		    strerror(-r));
+	h->user = xstrdup(call->user);
+	if (call->run_dir)
+		return 0;	/* the shim becomes that user */
 	add_arg(a, xstrdup("setpriv"));
 	add_arg(a, xasprintf("--reuid=%ju", (uintmax_t)pw->pw_uid));
 	add_arg(a, xasprintf("--regid=%ju", (uintmax_t)pw->pw_gid));
 	add_arg(a, xstrdup("--init-groups"));
 	add_arg(a, xstrdup("--"));
 	return 0;
+}
+
+/*
+ * A few variables, and nothing that was meant for the agent alone: no LD_PRELOAD,
+ * no NOTIFY_SOCKET, no token.
+ */
+static char **
+build_environment(const char *user)
+{
+	static const char *const kept[] = { "TZ", "LANG", "LC_ALL", "REJOIN_CONFIG_DIR", "REJOIN_STATE_DIR",
+	    "REJOIN_RUNTIME_DIR", "http_proxy", "https_proxy", "no_proxy" };
+	const struct passwd *pw = user ? getpwnam(user) : getpwuid(geteuid());
+	const char *path = getenv("PATH");
+	struct args a = { 0 };
+
+	add_arg(&a, xasprintf("PATH=%s", path && *path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+	add_arg(&a, xasprintf("HOME=%s", pw ? pw->pw_dir : "/"));
+	add_arg(&a, xasprintf("USER=%s", pw ? pw->pw_name : "root"));
+	add_arg(&a, xasprintf("LOGNAME=%s", pw ? pw->pw_name : "root"));
+	add_arg(&a, xstrdup("SHELL=/bin/sh"));
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+		if (getenv(kept[i]))
+			add_arg(&a, xasprintf("%s=%s", kept[i], getenv(kept[i])));
+	add_arg(&a, NULL);
+	return a.v;
 }
 
 /* The program, and H's whole argument vector. */
@@ -446,6 +400,7 @@ prepare(struct handler *h, const struct handler_call *call)
 		    : find_handler(h, call, &program);
 	if (r < 0)
 		return r;
+	h->program = xstrdup(program);
 	h->name = xstrdup(strrchr(program, '/') ? strrchr(program, '/') + 1 : program);
 	if (call->user)
 		r = become(h, call, &a);
@@ -455,17 +410,59 @@ prepare(struct handler *h, const struct handler_call *call)
 	add_arg(&a, NULL);
 	free(own);
 	h->argv = a.v;
+	h->env = build_environment(h->user);
 	if (r == 0 && unlink(h->result_file) < 0 && errno != ENOENT)
 		r = refuse(h, ERC_NO_RESULT, "%s, left from before: %s", h->result_file,
 		    strerror(errno));
 	return r;
 }
 
+static void
+durable_ended(const struct supervise_view *v, const struct fail *f, void *cookie)
+{
+	struct handler *h = cookie;
+	_cleanup_buf_ struct buf output = BUF_INIT;
+
+	h->supervise = NULL;
+	handler_run_result(h->run_dir, h->name, h->result_file, h->timeout_ms, v, f, &h->result, &h->details, &output);
+	report(h, output.s);
+}
+
+static int
+run_durable(struct handler *h, const struct handler_call *call)
+{
+	const struct handler_run_record record = {
+		.workflow = xstrdup(call->workflow), .step = xstrdup(call->step),
+		.component = xstrdup(json_is_object(call->component) ? json_get_text(call->component, "id") : ""),
+		.name = xstrdup(h->name), .result_file = xstrdup(h->result_file), .action = call->action,
+		.timeout_ms = call->timeout_ms,
+	};
+	struct handler_run_record owned = record;
+	struct launch l = LAUNCH_INIT;
+	struct fail f;
+
+	l.argv = h->argv;
+	l.env = h->env;
+	l.cwd = xstrdup("/");
+	l.user = h->user ? xstrdup(h->user) : NULL;
+	l.program = xstrdup(h->program);
+	l.timeout_ms = call->timeout_ms;
+	l.grace_ms = call->grace_ms;
+	l.new_privileges = call->new_privileges;
+	h->supervise = handler_run_start(h->loop, call->run_dir, &l, &record, durable_ended, h, &f);
+	if (h->supervise)
+		h->run_dir = xstrdup(call->run_dir);
+	l.argv = l.env = NULL;
+	launch_release(&l);
+	handler_run_record_release(&owned);
+	return h->supervise ? 0 : refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s", f.text);
+}
+
 struct handler *
 handler_start(struct loop *l, const struct handler_call *call, handler_done *done, void *cookie)
 {
 	struct handler *h = xcalloc(1, sizeof *h);
-	const char *action = handler_action_name(call->action);
+	const char *action = handler_result_phase(call->action);
 
 	*h = (struct handler){
 		.loop = l, .done = done, .cookie = cookie,
@@ -477,10 +474,12 @@ handler_start(struct loop *l, const struct handler_call *call, handler_done *don
 		.details = BUF_INIT,
 		.report = { .fn = report_later, .cookie = h },
 	};
-	if (prepare(h, call) == 0)
-		run(h);
-	else
-		loop_timer_set(l, &h->report, 0);
+	if (prepare(h, call) == 0 && (!call->run_dir || run_durable(h, call) == 0)) {
+		if (!call->run_dir)
+			run_attached(h);
+		return h;
+	}
+	loop_timer_set(l, &h->report, 0);
 	return h;
 }
 
@@ -490,4 +489,25 @@ handler_end(struct handler *h)
 	h->cancelled = true;
 	if (h->spawn)
 		spawn_end(h->spawn);
+	if (h->supervise)
+		supervise_end(h->run_dir, WHY_KILL, 0, -1);
+}
+
+bool
+handler_is_durable_action(enum handler_action action)
+{
+	return action == HANDLER_INSTALL || action == HANDLER_APPLY;
+}
+
+bool
+handler_is_durable(const struct handler *h)
+{
+	return h->supervise != NULL;
+}
+
+void
+handler_detach(struct handler *h)
+{
+	supervise_forget(h->supervise);
+	handler_free(h);
 }

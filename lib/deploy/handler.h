@@ -10,9 +10,14 @@
  * it is not; any other handler is an executable in handlers.d/ (configuration,
  * else vendor), named as its id with '_' for every character but [A-Za-z0-9-].
  *
- * It runs with a deadline in a process group of its own, and everything it
- * started is ended with it at the deadline.  A result file left from before is
- * removed first.  Details are data: they are never a format, and bounded.
+ * It runs with a deadline, in its own session without our terminal, with an
+ * environment of a few variables, and everything it started is ended with it at the
+ * deadline.  A result file left from before is removed first.  Details are data:
+ * they are never a format, and bounded.
+ *
+ * An action that changes nothing is an attached child: it ends with the agent.  One
+ * that changes a component runs under the shim and outlives the agent, which adopts
+ * it when it is back (deploy/adoption.h).
  */
 #ifndef DEPLOY_HANDLER_H
 #define DEPLOY_HANDLER_H
@@ -23,38 +28,7 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "base/loop.h"
-
-enum handler_action {
-	HANDLER_IS_INSTALLED, HANDLER_DOWNLOAD, HANDLER_INSTALL, HANDLER_APPLY,
-};
-
-/* Result codes: above 0 is success (reference: Azure's adu_core.h). */
-enum {
-	RESULT_FAILURE = 0, RESULT_CANCELLED = -1,
-	RESULT_DOWNLOAD_SUCCESS = 500, RESULT_DOWNLOAD_SKIPPED_INSTALLED = 503,
-	RESULT_INSTALL_SUCCESS = 600, RESULT_INSTALL_SKIPPED_INSTALLED = 603,
-	RESULT_INSTALL_SKIPPED_NO_COMPONENT = 604,
-	RESULT_APPLY_SUCCESS = 700,
-	RESULT_INSTALLED = 900, RESULT_NOT_INSTALLED = 901,
-};
-
-/* Extended result codes of our own making follow the script handler's. */
-enum {
-	ERC_NO_HANDLER = 0x30000003,	/* no executable of its name in handlers.d/ */
-	ERC_BAD_HANDLER = 0x30000004,	/* there is one, but others could have written it */
-	ERC_NO_SCRIPT_NAME = 0x30500005,	/* no scriptFileName */
-	ERC_NO_RESULT = 0x30500205,		/* no result file, or not one */
-	ERC_SCRIPT_FAILED = 0x30500206,		/* a failure without a code of its own */
-	ERC_SCRIPT_STATUS = 0x30501000,		/* + exit status, + signal number */
-	/* The agent's own, outside the Azure agent's values: packaging/codes.d/rejoin-result-codes.tsv. */
-	ERC_NOT_SEEN = 0x5E000001,	/* installed, but its own check does not see it */
-	ERC_HELD = 0x5E000002,		/* not tried: the next attempt is not due yet */
-	ERC_ATTEMPTS = 0x5E000003,	/* not tried: there were as many attempts as may be */
-	ERC_INTERRUPTED = 0x5E000004,	/* the run was killed, and its end is not known */
-	ERC_REBOOT = 0x5E000005,	/* a reboot was asked for and not seen */
-};
-
-enum { HANDLER_DETAILS_MAX = 4096, HANDLER_RESULT_MAX = 2 << 20 };	/* bytes kept, bytes read */
+#include "deploy/handler_result.h"
 
 struct handler_call {
 	const char *handler;		/* its id, "microsoft/script:1" */
@@ -65,14 +39,10 @@ struct handler_call {
 	const char *work_folder;	/* absolute; the payload files are there */
 	const char *user;		/* run as, and the work folder's owner then; NULL for ourselves */
 	int64_t timeout_ms, grace_ms;
-};
-
-struct handler_result {
-	int32_t code;			/* resultCode */
-	int32_t erc;			/* extendedResultCode */
-	const char *details;		/* never NULL; borrowed for the call */
-	const char *output;		/* what it printed, its end where it was long */
-	bool timed_out;
+	/* Run it under the shim, in this directory (deploy/handler_run.h); NULL: as an attached child. */
+	const char *run_dir;
+	const char *workflow, *step;	/* for its record there */
+	bool new_privileges;		/* there: without NoNewPrivileges */
 };
 
 struct handler;
@@ -86,24 +56,22 @@ struct handler *handler_start(struct loop *l, const struct handler_call *call,
 /* Cancel: its processes are ended; DONE is still called, with RESULT_CANCELLED. */
 void handler_end(struct handler *h);
 
+/* Does ACTION change a component, so that it is to outlive the agent? */
+bool handler_is_durable_action(enum handler_action action);
+
+/* Does it outlive the agent? */
+bool handler_is_durable(const struct handler *h);
+
+/* Let a durable one go on without us: DONE is not called, H is gone. */
+void handler_detach(struct handler *h);
+
 /* The executable of the handler HANDLER, to be freed; NULL where there is none.  It is not checked for trust. */
 char *handler_find(const char *handler);
-
-const char *handler_action_name(enum handler_action a);
 
 /*
  * The argument vector, as the Azure agent gives it, NULL-terminated; free with
  * xfree_strv().  RESULT_FILE is where the program is told to leave its result.
  */
 char **handler_argv(const struct handler_call *call, const char *program, const char *result_file);
-
-/*
- * What the LEN bytes of a result file say: R's code and erc (a failure without
- * one has ERC_SCRIPT_FAILED); the details, up to HANDLER_DETAILS_MAX bytes of
- * them, into DETAILS.  Missing members read as 0 and "".  Returns -EBADMSG
- * where it is no result.
- */
-int handler_parse_result(const char *text, size_t len, struct handler_result *r,
-    struct buf *details);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/procset.h"
 #include "base/trust.h"
 #include "base/xalloc.h"
+#include "deploy/adoption.h"
 #include "deploy/cycle.h"
 #include "deploy/desired_state.h"
 #include "deploy/goal.h"
@@ -28,13 +29,14 @@ enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50, SEAT_WAIT_MS = 1000 };
 struct reconciler {
 	struct loop *loop;
 	struct reconcile_spec spec;
-	char *state, *current, *work, *cache;	/* paths */
+	char *state, *current, *work, *cache, *runs;	/* paths */
 	int lock_fd;
 	struct desired_state desired;
 	struct goal *goal;			/* the one that is wanted; NULL for none */
 	struct goal *running;			/* what the cycle works on, once GOAL is another */
 	struct journal *journal;
 	struct hlc clock;
+	struct json unwritten;			/* results that are not in the journal yet */
 	struct attempts *attempts;
 	struct waiting_check *waiting_check;
 	struct loop_timer held;			/* until the next attempt is due */
@@ -42,6 +44,7 @@ struct reconciler {
 	struct buf written;			/* the report as it is on disk */
 	struct status status;
 	struct cycle *cycle;
+	struct adoption *adoption;		/* of what an earlier agent left running; else NULL */
 	bool started, goal_is_new, retry_wanted, stopping;
 	int64_t published_ms;
 	struct loop_timer publish_later;
@@ -157,14 +160,14 @@ on_phase(const char *phase, size_t done, size_t total, void *cookie)
 }
 
 static struct json
-result_record(struct reconciler *r, const struct cycle_result *c)
+result_record(struct reconciler *r, const char *workflow, const struct cycle_result *c)
 {
 	struct json v = json_object();
 	char now[CLOCK_TEXT];
 
 	json_set(&v, "id", json_number((double)hlc_next(&r->clock, clock_wall_ms())));
 	json_set_text(&v, "time", clock_now(now));
-	json_set_text(&v, "workflow", r->running->id);
+	json_set_text(&v, "workflow", workflow);
 	json_set_text(&v, "step", c->step);
 	json_set_text(&v, "component", c->component);
 	json_set_text(&v, "phase", c->phase);
@@ -174,25 +177,65 @@ result_record(struct reconciler *r, const struct cycle_result *c)
 	return v;
 }
 
-static void
-on_result(const struct cycle_result *c, void *cookie)
+/* RECORD to the journal; what changed the device (IS_CHANGE) is on disk before anything else is changed. */
+static int
+write_result(struct reconciler *r, struct json record, bool is_change)
 {
-	struct reconciler *r = cookie;
-	struct json record = result_record(r, c);
 	_cleanup_buf_ struct buf line = BUF_INIT;
 	int e;
 
 	json_format(record, &line);
-	if (!report_add_result(&r->report, record))
-		return;
 	e = journal_add(r->journal, line.s, line.len);
-	/* what changed the device is on disk before anything else is changed */
-	if (e == 0 && c->code != RESULT_INSTALL_SKIPPED_INSTALLED)
-		e = journal_sync(r->journal);
-	if (e < 0)
-		log_line(r, "journal: %s", strerror(-e));
+	return e == 0 && is_change ? journal_sync(r->journal) : e;
+}
+
+/* Results that could not be written are tried again with the next one, and before the agent settles. */
+static bool
+write_unwritten(struct reconciler *r)
+{
+	while (json_count(r->unwritten) > 0) {
+		_cleanup_json_ struct json record = json_at(r->unwritten, 0), rest = JSON_ABSENT;
+		int e = write_result(r, record, true);
+
+		if (e < 0) {
+			_cleanup_free_ char *why = xasprintf("%s/journal.jsonl: %s", r->state, strerror(-e));
+
+			set_note(r, why);
+			return false;
+		}
+		rest = json_array();
+		for (size_t i = 1; i < json_count(r->unwritten); i++)
+			json_append(&rest, json_at(r->unwritten, i));
+		json_release(&r->unwritten);
+		r->unwritten = json_copy(rest);
+	}
+	return true;
+}
+
+/* A result counts as known once it is on disk. */
+static void
+add_result(struct reconciler *r, const char *workflow, const struct cycle_result *c)
+{
+	_cleanup_json_ struct json record = result_record(r, workflow, c);
+
+	if (!report_is_news(&r->report, record))
+		return;
+	if (!write_unwritten(r) || write_result(r, record, c->code != RESULT_INSTALL_SKIPPED_INSTALLED) < 0)
+		json_append(&r->unwritten, json_copy(record));
+	write_unwritten(r);
+	/* one of another workflow is in the journal alone */
+	if (r->running || (report_workflow(&r->report) && strcmp(report_workflow(&r->report), workflow) == 0))
+		report_add_result(&r->report, json_copy(record));
 	log_line(r, "%s%s%s: %s: %d%s%s", c->step, *c->component ? ": " : "", c->component, c->phase,
 	    c->code, *c->details ? ": " : "", c->details);
+}
+
+static void
+on_result(const struct cycle_result *c, void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	add_result(r, r->running->id, c);
 }
 
 static void
@@ -252,13 +295,21 @@ on_done(const struct cycle_outcome *o, void *cookie)
 
 /* --- what to do next */
 
+static char *
+new_run(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	return xasprintf("%s/%" PRId64, r->runs, hlc_next(&r->clock, clock_wall_ms()));
+}
+
 static void
 begin_cycle(struct reconciler *r)
 {
 	const struct cycle_spec spec = {
 		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
 		.attempts = r->attempts, .work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
-		.result = on_result, .log = on_log, .done = on_done, .cookie = r,
+		.result = on_result, .log = on_log, .done = on_done, .run_dir = new_run, .cookie = r,
 	};
 
 	waiting_check_stop(r->waiting_check);
@@ -283,9 +334,10 @@ static void
 settle(struct reconciler *r)
 {
 	const struct desired_state *d = &r->desired;
-	bool failed = d->refused || d->damaged || (r->goal && report_has_failed(&r->report) == 1);
+	const bool is_written = write_unwritten(r);
+	bool failed = !is_written || d->refused || d->damaged || (r->goal && report_has_failed(&r->report) == 1);
 	/* of a goal that is not there nothing can be said */
-	bool unknown = d->missing || (!d->source && !r->goal);
+	bool unknown = !is_written || d->missing || (!d->source && !r->goal);
 
 	r->status.settled = r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
@@ -324,7 +376,7 @@ is_completed(const struct reconciler *r)
 static void
 decide(struct reconciler *r)
 {
-	if (r->cycle)
+	if (r->cycle || (r->adoption && !r->stopping))
 		return;		/* until it has ended */
 	if (r->stopping) {
 		set_state(r, AGENT_STOPPED);
@@ -387,7 +439,8 @@ adopt(struct reconciler *r, struct goal *g)
 	r->retry_wanted |= again;
 	r->status.pending |= again;
 	if (r->cycle && !same)
-		cycle_cancel(r->cycle);
+		cycle_cancel(r->cycle, g->action == GOAL_CANCEL || r->spec.config->cancel_on_replace ?
+		    CYCLE_END : CYCLE_WAIT);
 	if (was != r->running)
 		goal_free(was);
 }
@@ -511,7 +564,10 @@ make_state(struct reconciler *r, struct fail *f)
 	r->current = xasprintf("%s/current.json", twins);
 	r->work = xasprintf("%s/work", r->state);
 	r->cache = xasprintf("%s/cache", r->state);
+	r->runs = xasprintf("%s/runs", r->state);
 	e = make_dir(twins, f);
+	if (e == 0)
+		e = make_dir(r->runs, f);
 	return e < 0 ? e : make_dir(r->cache, f);
 }
 
@@ -526,8 +582,9 @@ reconciler_shutdown(void *cookie)
 	set_state(r, AGENT_STOPPING);
 	if (r->cycle) {
 		loop_hold(r->loop);	/* until on_done() */
-		cycle_cancel(r->cycle);
+		cycle_cancel(r->cycle, CYCLE_DETACH);
 	} else {
+		adoption_free(TAKE_PTR(r->adoption));
 		decide(r);
 	}
 }
@@ -540,7 +597,7 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	int e;
 
 	*r = (struct reconciler){
-		.loop = l, .spec = *spec, .lock_fd = -1, .written = BUF_INIT,
+		.loop = l, .spec = *spec, .lock_fd = -1, .unwritten = json_array(), .written = BUF_INIT,
 		.publish_later = { .fn = publish, .cookie = r },
 		.held = { .fn = cycle_is_due, .cookie = r },
 		.waiting_check = waiting_check_new(l, &spec->inventory, cycle_is_due, r),
@@ -562,10 +619,68 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	return e;
 }
 
+/* What is left of work directories is of no use: nothing runs in them. */
+static void
+finish_start(struct reconciler *r)
+{
+	file_remove_tree(r->work);
+	load_kept_goal(r);
+	if (r->goal)
+		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
+	refresh_goal(r);
+	decide(r);
+}
+
+static void
+tell_adoption(struct reconciler *r)
+{
+	const struct handler_run_record *run = adoption_first(r->adoption);
+
+	r->spec.busy(true, r->spec.cookie);
+	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", run->workflow);
+	set_state(r, AGENT_BUSY);
+	snprintf(r->status.phase, sizeof r->status.phase, "%s", handler_result_phase(run->action));
+	publish(r);
+	log_line(r, "workflow %s: %s: %s goes on, as an earlier agent began it", run->workflow, run->step,
+	    handler_result_phase(run->action));
+}
+
+/* Its result belongs to its own workflow, whatever the goal is now. */
+static void
+adopted_run_ended(const struct handler_run_record *run, const struct handler_result *result, void *cookie)
+{
+	struct reconciler *r = cookie;
+	const struct cycle_result c = { .step = run->step, .component = run->component,
+	    .phase = handler_result_phase(run->action), .code = result->code, .erc = result->erc,
+	    .details = result->details };
+	const char *counted = attempts_workflow(r->attempts);
+
+	if (*result->output)
+		on_log(result->output, r);
+	if (counted && strcmp(counted, run->workflow) == 0)
+		attempts_set_installed(r->attempts, run->step, run->component,
+		    run->action == HANDLER_INSTALL && result->code > 0);
+	if (run->action != HANDLER_INSTALL || result->code <= 0)
+		add_result(r, run->workflow, &c);
+	else
+		log_line(r, "%s: %s: install: %d", run->step, run->component, result->code);
+}
+
+static void
+adoption_done(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	r->adoption = NULL;
+	r->spec.busy(false, r->spec.cookie);
+	finish_start(r);
+}
+
 void
 reconcile_start(struct reconciler *r, const struct status *s)
 {
 	_cleanup_free_ char *mark = NULL;
+	const struct adoption_callbacks callbacks = { adopted_run_ended, adoption_done, r };
 	char waiting_note[STATUS_TEXT];
 	int64_t waiting = r->status.waiting;
 
@@ -577,16 +692,15 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	snprintf(r->status.report, sizeof r->status.report, "%s", r->current);
 	set_state(r, AGENT_STARTING);
 	loop_stage_add(r->loop, &r->shutdown);
-	/* handlers of an agent that was killed must not go on beside ours */
+	/* attached handlers of an agent that was killed must not go on beside ours */
 	mark = xasprintf("%s/", r->work);
 	if (procset_signal_mark(mark, SIGKILL) > 0)
 		log_line(r, "ended what an earlier agent had left running");
-	file_remove_tree(r->work);
-	load_kept_goal(r);
-	if (r->goal)
-		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
-	refresh_goal(r);
-	decide(r);
+	r->adoption = adoption_start(r->loop, r->runs, &callbacks);
+	if (r->adoption)
+		tell_adoption(r);
+	else
+		finish_start(r);
 }
 
 void
@@ -597,6 +711,13 @@ reconcile_look(struct reconciler *r)
 	refresh_goal(r);
 	if (r->goal_is_new || has_wrong_goal(r) || was_wrong)
 		decide(r);
+}
+
+void
+reconcile_set_source(struct reconciler *r, const char *goal)
+{
+	desired_state_set_source(&r->desired, goal, r->spec.config->allow_unsigned);
+	r->status.is_unsigned = r->spec.config->allow_unsigned;
 }
 
 void
@@ -629,8 +750,10 @@ reconcile_free(struct reconciler *r)
 	waiting_check_free(r->waiting_check);
 	attempts_close(r->attempts);
 	loop_stage_remove(r->loop, &r->shutdown);
+	adoption_free(r->adoption);
 	goal_free(r->goal);
 	journal_close(r->journal);
+	json_release(&r->unwritten);
 	report_release(&r->report);
 	desired_state_release(&r->desired);
 	buf_release(&r->written);
@@ -639,5 +762,6 @@ reconcile_free(struct reconciler *r)
 	free(r->current);
 	free(r->work);
 	free(r->cache);
+	free(r->runs);
 	free(r);
 }

@@ -55,6 +55,9 @@ void reconcile_start(struct reconciler *r, const struct status *s);
 
 /* Hints: the goal may have changed; N retry requests came. */
 void reconcile_look(struct reconciler *r);
+/* The configuration was read anew, and the goal's file is GOAL now, or NULL. */
+void reconcile_set_source(struct reconciler *r, const char *goal);
+
 /* Publish the status once more: its file has vanished. */
 void reconcile_publish(struct reconciler *r);
 

@@ -132,17 +132,20 @@ is_same(struct json a, struct json b)
 }
 
 bool
-report_add_result(struct report *r, struct json record)
+report_is_news(const struct report *r, struct json record)
 {
 	_cleanup_free_ char *key = result_key(record);
 	_cleanup_json_ struct json was = json_get(r->results, key);
 
-	if (json_is_object(was) && is_same(was, record)) {
-		json_release(&record);
-		return false;
-	}
+	return !json_is_object(was) || !is_same(was, record);
+}
+
+void
+report_add_result(struct report *r, struct json record)
+{
+	_cleanup_free_ char *key = result_key(record);
+
 	json_set(&r->results, key, record);
-	return true;
 }
 
 /* "30501028": the hexadecimal form in which the service shows the code. */

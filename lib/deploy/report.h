@@ -44,11 +44,11 @@ const char *report_workflow(const struct report *r);
 /* Begin to speak of G: results of another workflow are forgotten. */
 void report_begin(struct report *r, const struct goal *g);
 
-/*
- * RECORD is a result record (taken).  Does it say anything that was not known?
- * A component found as it was before is not news.
- */
-bool report_add_result(struct report *r, struct json record);
+/* Does the result record RECORD differ from the last one of its step and component? */
+bool report_is_news(const struct report *r, struct json record);
+
+/* Add RECORD, which is taken, if the report is of its workflow. */
+void report_add_result(struct report *r, struct json record);
 
 /* How the cycle ended; NOW is when, for components that are newly waited for. */
 void report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o,

@@ -125,7 +125,7 @@ check_results(void)
 	for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
 		_cleanup_buf_ struct buf d = BUF_INIT;
 		struct handler_result res = { 0 };
-		int r = handler_parse_result(results[i].text, strlen(results[i].text), &res, &d);
+		int r = handler_result_parse(results[i].text, strlen(results[i].text), &res, &d);
 
 		if (r == 0 && results[i].r == 0 && res.code == results[i].code &&
 		    res.erc == results[i].erc && strcmp(d.s, results[i].details) == 0)
@@ -149,7 +149,7 @@ check_long_details(void)
 	for (int i = 0; i < 500000; i++)
 		buf_puts(&b, "\xc3\xa4");
 	buf_puts(&b, "\"}");
-	if (handler_parse_result(b.s, b.len, &res, &d) < 0 || res.code != 900 ||
+	if (handler_result_parse(b.s, b.len, &res, &d) < 0 || res.code != 900 ||
 	    d.len != HANDLER_DETAILS_MAX - 1 || (unsigned char)d.s[d.len - 1] != 0xa4) {
 		printf("handler: long details: %d, %zu\n", res.code, d.len);
 		bad = 1;

@@ -1,0 +1,35 @@
+/*
+ * adoption - take over the handlers that an earlier agent left running under their
+ * shims (deploy/handler_run.h).
+ *
+ * For each run directory: a run that goes on is waited for; one that has ended is
+ * reported as its result file and status say; one whose shim was killed is
+ * reported as interrupted, after its remaining processes were killed.  None is
+ * started a second time.  A directory in which nothing was executed is removed.
+ */
+#ifndef DEPLOY_ADOPTION_H
+#define DEPLOY_ADOPTION_H
+
+#include "base/loop.h"
+#include "deploy/handler_run.h"
+
+struct adoption_callbacks {
+	/* A run has ended.  When this returns its directory is removed, so the result must be on disk. */
+	void (*ended)(const struct handler_run_record *record, const struct handler_result *r, void *cookie);
+	/* All have; called once, from the loop, after which the adoption is gone. */
+	void (*done)(void *cookie);
+	void *cookie;
+};
+
+struct adoption;
+
+/* Take over the runs in DIR; NULL where there are none: DONE is not called then. */
+struct adoption *adoption_start(struct loop *l, const char *dir, const struct adoption_callbacks *callbacks);
+
+/* A run that is waited for. */
+const struct handler_run_record *adoption_first(const struct adoption *a);
+
+/* Forget them: the runs go on.  A may be NULL. */
+void adoption_free(struct adoption *a);
+
+#endif

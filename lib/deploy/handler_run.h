@@ -1,0 +1,48 @@
+/*
+ * handler_run - an action of a handler that outlives the agent: under the shim, in a
+ * run directory (supervise/supervise.h).
+ *
+ * request.json has the member "call" beside the launch's:
+ *
+ *	{"workflow","step","component","action","name","result_file","timeout_ms"}
+ *
+ * It is all that another agent needs to take over the run's result.
+ */
+#ifndef DEPLOY_HANDLER_RUN_H
+#define DEPLOY_HANDLER_RUN_H
+
+#include "base/fail.h"
+#include "base/loop.h"
+#include "deploy/handler_result.h"
+#include "supervise/supervise.h"
+
+struct handler_run_record {
+	char *workflow, *step;
+	char *component;	/* its id; "" for the host */
+	char *name;		/* of the program, for messages */
+	char *result_file;
+	enum handler_action action;
+	int64_t timeout_ms;
+};
+
+/* The record of the run DIR; release R afterwards. */
+int handler_run_load(const char *dir, struct handler_run_record *r, struct fail *f);
+void handler_run_record_release(struct handler_run_record *r);
+
+/*
+ * Make the directory DIR and start the run; NULL with F filled.  Under systemd, as
+ * root, the shim is the service rejoin-handler-RUN, RUN being the name of DIR, in
+ * rejoin-handlers.slice; else a child in its own session.
+ */
+struct supervise *handler_run_start(struct loop *l, const char *dir, const struct launch *launch,
+    const struct handler_run_record *r, supervise_done *done, void *cookie, struct fail *f);
+
+/*
+ * The result of the run DIR, given the arguments of its supervise_done: R but for
+ * its texts, the details into DETAILS, and the end of what it printed into OUTPUT.
+ */
+void handler_run_result(const char *dir, const char *name, const char *result_file, int64_t timeout_ms,
+    const struct supervise_view *v, const struct fail *f, struct handler_result *r, struct buf *details,
+    struct buf *output);
+
+#endif
