@@ -143,7 +143,7 @@ rejoin-watch -v --state "$work/watch.json" 2>"$work/watch.err" </dev/null |
 groups+=("$(jobs -p %%)")
 set +m
 seen 'the agent is idle, it has no goal yet' '[ "$(status_of state)" = idle ]'
-seen 'the watcher knows who is here' '[ -s "$work/watch.json" ]'
+seen 'the watcher knows the present components' '[ -s "$work/watch.json" ]'
 
 heading '3. An update is rolled out: version 2.0 for every part'
 deploy
@@ -152,14 +152,14 @@ seen 'all that is here has version 2.0' \
 seen 'the agent waits for the rear camera' '[ "$(status_of state) $(status_of waiting)" = "idle 1" ]'
 show rejoin-status --format=table
 
-heading '4. The rear camera is plugged in; nobody asks for anything'
+heading '4. The rear camera is plugged in; no command is given'
 before=$(status_of cycle)
 by_hand 'plugs in camera-2'
 plug_in
 seen 'the watcher saw it arrive, and one more cycle ran' \
 	'[ "$(status_of settled_cycle)" = $((before + 1)) ]'
 seen 'the rear camera has version 2.0' '[ "$(version camera-2)" = 2.0 ]'
-seen 'nobody is waited for any more' '[ "$(status_of state) $(status_of waiting)" = "idle 0" ]'
+seen 'no component is waited for any more' '[ "$(status_of state) $(status_of waiting)" = "idle 0" ]'
 show rejoin-enum --format=table
 
 heading '5. Asked once more, with everything up to date: nothing is installed'
@@ -184,7 +184,7 @@ sleep 1	# as long as a second cycle would need to show itself
 seen 'all of that was one cycle' '[ "$(status_of state) $(status_of cycle)" = "idle $((before + 1))" ]'
 show rejoin-status --format=table
 
-heading '7. All that in causal order: who said what, and what led to what'
+heading '7. All that in causal order: the sources, and what led to what'
 cat >"$work/hand.conf" <<'EOT'
 [by-hand]
 kind = message

@@ -6,8 +6,8 @@
 # packaging/debian/control is the only list of them: Build-Depends without a
 # profile are needed to build, those marked <!nocheck> to check, those marked
 # <pkg.rejoin.NAME> for NAME; what the package Depends on, to run the tools.
-# Root on Debian gets what is missing installed, the line printed first;
-# anybody else is given the line.  DEPS=none: whoever builds has seen to it.
+# As root on Debian it prints the command line and installs what is missing; as
+# an ordinary user it prints that line and fails.  DEPS=none does nothing.
 set -u
 
 [ "${DEPS-}" != none ] || exit 0

@@ -66,7 +66,7 @@ main(int argc, char *argv[])
 	close_others(spec.lock_fd, spec.report_fd);
 	if (shim_run(&spec, &f) == 0)
 		return EXIT_OK;
-	/* the supervisor's pipe, and whoever started us without one */
+	/* to the supervisor's pipe, or to stderr without one */
 	if (spec.report_fd >= 0)
 		dprintf(spec.report_fd, "%s\n", f.text);
 	fail_die(&f);

@@ -67,7 +67,7 @@ child_start(struct child *c, char *const *argv, int keep_fd)
 		err = errno;
 	close(report[1]);
 	if (c->pid > 0)
-		setpgid(c->pid, c->pid);	/* whoever is first: signals may come at once */
+		setpgid(c->pid, c->pid);	/* here as in the child, as a signal may have to reach the group at once */
 	if (c->pid > 0 && io_read(report[0], &err, sizeof err) == 0) {
 		c->fd = pidfd_open(c->pid, 0);
 		if (c->fd < 0) {
@@ -96,7 +96,7 @@ child_reap(struct child *c)
 {
 	int status = 0;
 
-	/* until the wait its number, and so its group's, is nobody else's */
+	/* the number of the process, and so of its group, is not reused before the wait */
 	kill(-c->pid, SIGTERM);
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;

@@ -21,7 +21,7 @@ const char *dirs_vendor(void);
 const char *dirs_state(void);
 const char *dirs_runtime(void);
 
-/* The system's runtime directory, whoever asks. */
+/* The runtime directory of the system, for an ordinary user as well. */
 const char *dirs_runtime_system(void);
 
 /*

@@ -31,8 +31,8 @@ int fail_errno(struct fail *f, int err, const char *fmt, ...) PRINTF(3, 4);
 void fail_hint(struct fail *f, const char *fmt, ...) PRINTF(2, 3);
 
 /*
- * Report F and its hint: an error, or with EXIT_OK what the user should know.  COOKIE is not
- * looked at; a tool hands this to whoever tells of problems.
+ * Report F and its hint: an error, or with EXIT_OK what the user should know.
+ * COOKIE is not used; it makes this a callback for modules that report problems.
  */
 void fail_tell(const struct fail *f, void *cookie);
 

@@ -180,8 +180,8 @@ remove_below(int fd, dev_t dev)
 }
 
 /*
- * By descriptors, not by paths: who may write below could put a link in the
- * place of a directory just when it is entered.
+ * By descriptors, not by paths: another user with write permission below could
+ * replace a directory by a link while it is entered.
  */
 static int
 remove_at(int dir, const char *name, const dev_t *dev)

@@ -3,7 +3,7 @@
  *
  * An id is wall milliseconds * 1000 + n; the next one is
  * max(now * 1000, last + 1), so ids go on rising when the clock jumps back.
- * Whoever receives an id shows it to the clock, and so later ids sort after it.
+ * A received id raises the clock, so that later ids sort after it.
  * After Kulkarni et al., "Logical Physical Clocks" (2014).
  */
 #ifndef BASE_HLC_H

@@ -20,15 +20,16 @@ int lock_try(int fd);
 int lock_wait(int fd, int64_t timeout_ms);
 
 /*
- * Wait until nobody holds it, without keeping it; FD may be open for reading
- * alone.  Waiters do not exclude each other, but for a moment they do exclude
- * the holder-to-be: whom others wait for so takes it with lock_wait().
+ * Wait until no process holds the lock, without keeping it; FD may be open for
+ * reading only.  Waiters do not exclude each other, but for a moment they
+ * exclude a process that tries to lock: one that is waited for in this way
+ * locks with lock_wait().
  */
 int lock_wait_free(int fd, int64_t timeout_ms);
 
 void lock_release(int fd);
 
-/* Does somebody else hold it: 1, 0, or an error. */
+/* 1 if another process holds the lock, 0 if none does, or -errno. */
 int lock_is_held(int fd);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * sdnotify - tell the service manager how we are: sd_notify(3)'s protocol, a
- * datagram to the socket that NOTIFY_SOCKET names.  Nothing happens, and no
- * error is made of it, where nobody asked to be told.
+ * sdnotify - notify the service manager of a state, with the protocol of
+ * sd_notify(3): a datagram to the socket that NOTIFY_SOCKET names.  Without that
+ * variable nothing is sent, which is no error.
  */
 #ifndef BASE_SDNOTIFY_H
 #define BASE_SDNOTIFY_H

@@ -57,7 +57,7 @@ open_private(const char *path, struct fail *f)
 	if (!S_ISREG(st.st_mode))
 		return fail_set(f, EXIT_TROUBLE, "%s: is not a regular file", path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, who is neither root nor the caller",
+		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, which is neither root nor the caller",
 		    path, (uintmax_t)st.st_uid);
 	if (st.st_mode & 0137)
 		return fail_set(f, EXIT_DENIED, "%s: mode %04o: a secret is of mode 0600 or 0640", path,

@@ -1,10 +1,9 @@
 /*
- * secret - a token or a key that nobody else may see.
+ * secret - a token or a key.
  *
- * It comes from a file of its own, mode 0600 or 0640 at the most, owned by root
- * or the caller, which holds it on one line; it is never an argument, never in
- * the environment, never in a message, and its memory is overwritten before it
- * is given back.
+ * It is read from a file of its own with one line, of mode 0600 or 0640 at the
+ * most, owned by root or the caller.  It appears in no argument, environment or
+ * message, and its memory is overwritten before it is freed.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H

@@ -32,8 +32,8 @@ void imp_close(struct imp *i);
 void imp_deadline(struct imp *i, int64_t end_ms);
 
 /*
- * METHOD and PATH, "/devices/ID"; BODY is JSON or NULL.  *ANSWER is what came,
- * JSON_NONE for nothing; NULL where nobody wants it.
+ * METHOD and PATH, "/devices/ID"; BODY is JSON or NULL.  *ANSWER is the answer,
+ * JSON_NONE if it is empty; ANSWER may be NULL.
  */
 int imp_request(struct imp *i, const char *method, const char *path, const char *body, struct json *answer,
     struct fail *f);

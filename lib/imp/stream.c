@@ -24,7 +24,7 @@ struct imp_stream {
 	struct sse sse;
 	struct backoff backoff;
 	struct loop_timer again, subscribe, poll;
-	char *id;			/* of the stream: who has it can read it */
+	char *id;			/* of the stream; enough to read it */
 	bool subscribed, evicted, *apart;	/* APART: the devices that are not in the stream */
 	int64_t evictions[EVICTIONS_MAX];
 	int n_evictions;
@@ -122,7 +122,7 @@ try_again(struct imp_stream *s, const struct fail *f)
 	loop_timer_set(s->loop, &s->again, ms);
 }
 
-/* Somebody else wants it, too: whoever never gives in would only make both useless. */
+/* Another client has opened the stream.  If neither gave up, both would be useless. */
 static void
 lose(struct imp_stream *s)
 {

@@ -1,10 +1,10 @@
 /*
  * stream - the logs of some devices, followed.
  *
- * impCentral has one log stream an account, and gives it to who asked last; so
- * on this machine a lock keeps our own from taking it from each other, and
- * who loses it to somebody else says so, tries again, and gives up at the third
- * time within ten minutes.  A stream holds a few devices: one that the server
+ * impCentral has one log stream per account; the last client that opens it gets
+ * it.  A lock keeps our processes on this machine from taking it from each other.
+ * A process that loses the stream to another client reports that, tries again,
+ * and gives up at the third time within ten minutes.  A stream holds a few devices: one that the server
  * takes out is asked for its history from time to time instead.
  *
  * After a break the history is asked for what came meanwhile; what came twice

@@ -18,7 +18,7 @@ enum {
 	PERIOD_MAX_MS = 3600 * 1000,
 };
 
-/* A request being answered: who asks, and the parts of its path. */
+/* A request being answered: its client, and the parts of its path. */
 struct call {
 	struct routes *routes;
 	struct server_request *q;

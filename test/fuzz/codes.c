@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* Up to the first newline a code as somebody typed it, then a table of meanings. */
+/* Up to the first newline a code as typed, then a table of meanings. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

@@ -493,7 +493,7 @@ answer(void *cls, struct MHD_Connection *c, const char *path, const char *method
 		    body->len ? " body " : "", body->s);
 		fflush(all.log);
 	}
-	/* else who has seen the request in the log has a stream to write to */
+	/* a test that has seen the request in the log may write to the stream */
 	if (slow) {
 		pthread_mutex_unlock(&all.lock);
 		clock_sleep_ms(slow);

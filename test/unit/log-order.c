@@ -519,7 +519,7 @@ large_cases(uint64_t seed, const struct rules *rules, unsigned events)
 		expect_clean(seed, d == 3 ? "ms stamps" : "ns stamps", &one, t.records);
 	}
 
-	/* Sends that were not logged: nobody waits for ever, nothing else is violated. */
+	/* Sends that were not logged: no record waits for ever, nothing else is violated. */
 	w = (struct world){ .events = events / 4, .skew_us = 200000, .digits = 6, .lost = 50 };
 	simulate(&w);
 	t = run(&w, rules, TIME_ONLY);

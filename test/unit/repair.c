@@ -29,7 +29,7 @@ main(void)
 	assert(mkfifo("pipe", 0646) == 0 && symlink("pipe", "link") == 0);
 	assert(repair_file("link", &r, &done, &f) < 0 && f.status == EXIT_DENIED);
 	assert(mode_of("pipe") == 0646 && done.len == 0);
-	/* nobody reads it, and it is not opened for use: nothing hangs */
+	/* a pipe without a reader is not opened for use: nothing hangs */
 	assert(repair_file("pipe", &r, &done, &f) == 0);
 	assert(mode_of("pipe") == 0660 && strcmp(done.s, "gave it the mode 0660") == 0);
 	buf_reset(&done);

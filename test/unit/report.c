@@ -82,14 +82,14 @@ check_news(void)
 	release(&other);
 }
 
-/* What is written is what is taken up again; who waits keeps the time since when. */
+/* What is written is what is read again; a waiting component keeps its time. */
 static void
 check_round(void)
 {
 	struct goal g = goal("w");
-	_cleanup_json_ struct json who = waiting("cam");
+	_cleanup_json_ struct json waiters = waiting("cam");
 	const struct cycle_outcome o = { .failed = true, .code = 0, .erc = 0x30501003,
-	    .details = "a: broken", .waiting = who };
+	    .details = "a: broken", .waiting = waiters };
 	_cleanup_json_ struct json twin = JSON_ABSENT;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct report r;
@@ -105,7 +105,7 @@ check_round(void)
 	json_format(r.twin, &text);
 	assert(strstr(text.s, "\"since\":\"T1\"") && !strstr(text.s, "T2"));
 	assert(strstr(text.s, "\"extendedResultCodes\":\"30501003\""));
-	/* a step is as its first failure, whoever comes later */
+	/* a step has the result of its first failure, whatever follows */
 	assert(strstr(text.s, "\"stepResults\":{\"step_0\":{\"resultCode\":0"));
 	twin = json_copy(r.twin);
 	report_release(&r);
@@ -154,7 +154,7 @@ check_many_waiting(void)
 {
 	enum { MANY = 50000 };
 	struct goal g = goal("w");
-	_cleanup_json_ struct json who = json_array();
+	_cleanup_json_ struct json waiters = json_array();
 	struct cycle_outcome o = { .code = 700, .details = "" };
 	struct report r;
 
@@ -163,9 +163,9 @@ check_many_waiting(void)
 		struct json c = json_object();
 
 		json_set_text(&c, "id", id);
-		json_append(&who, c);
+		json_append(&waiters, c);
 	}
-	o.waiting = who;
+	o.waiting = waiters;
 	report_init(&r, JSON_ABSENT);
 	report_end(&r, &g, &o, "T1");
 	alarm(60);

@@ -155,7 +155,7 @@ lives(void)
 	assert(instance_state_of_process(getpid(), &l) == 0 && l.running == 1 && l.pid == getpid());
 	assert(instance_state_of_process(getpid(), &again) == 0 && strcmp(l.name, again.name) == 0);
 	assert(l.began_ms <= instance_state_own_start_ms() && instance_state_own_start_ms() <= clock_boot_ms());
-	/* who has ended is gone, though nobody has waited for it */
+	/* a process that has ended counts as gone before it is waited for */
 	assert(waitid(P_PID, (id_t)child, &(siginfo_t){ .si_pid = 0 }, WEXITED | WNOWAIT) == 0);
 	assert(instance_state_of_process(child, &again) == -ESRCH);
 	waitpid(child, NULL, 0);
