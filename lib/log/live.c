@@ -30,6 +30,8 @@ struct input {
 	int64_t passed;
 	int64_t *done;			/* offsets of records that are out already, from the last run */
 	size_t n_done;
+	bool has_calendar;		/* the last run knew the year, or the day */
+	int64_t calendar_s;
 };
 
 struct live {
@@ -132,6 +134,8 @@ begin(struct live *v, struct input *in)
 		tell(&f, in);
 		return;
 	}
+	if (in->has_calendar)
+		source_set_calendar(in->source, in->calendar_s);
 	in->source->cookie = in;
 	in->source->rank = (unsigned)v->n_inputs;
 	for (size_t i = 0; i < v->n_inputs; i++)
@@ -337,8 +341,10 @@ live_add(struct live *v, const struct source_spec *spec, struct feed *feed, stru
 	mine.cookie = in;
 	if (r == 0 && json_is_object(state)) {
 		_cleanup_json_ struct json position = json_get(state, "position");
+		_cleanup_json_ struct json calendar = json_get(state, "calendar");
 
 		load_done(in, state);
+		in->has_calendar = json_get_whole(calendar, &in->calendar_s);
 		if (feed->ops->restore && json_is_object(position))
 			r = feed->ops->restore(feed, position, f);
 	}
@@ -394,6 +400,7 @@ live_save(struct live *v, struct json *state)
 		const struct input *in = v->inputs[i];
 		const struct queue *q = in->queue;
 		struct json one, position, done = json_array();
+		int64_t s;
 
 		if (!in->feed->ops->save)
 			continue;
@@ -410,6 +417,8 @@ live_save(struct live *v, struct json *state)
 				add_done(&done, in, e->off);
 		}
 		json_set(&one, "done", done);
+		if (in->source && source_calendar(in->source, &s))
+			json_set(&one, "calendar", json_number((double)s));
 		json_set(state, in->spec.name, one);
 	}
 }

@@ -628,6 +628,21 @@ source_open_feed(const struct source_spec *spec, const struct formats *fs, size_
 	return 0;
 }
 
+bool
+source_calendar(const struct source *s, int64_t *local_s)
+{
+	*local_s = s->time.calendar.last_s;
+	return s->time.calendar.anchored;
+}
+
+void
+source_set_calendar(struct source *s, int64_t local_s)
+{
+	s->time.start.last_s = local_s;
+	s->time.start.anchored = true;
+	s->time.calendar = s->time.start;
+}
+
 int
 source_close(struct source *s, struct fail *f)
 {

@@ -123,6 +123,14 @@ int source_open(const struct source_spec *spec, const struct formats *fs, size_t
 int source_open_feed(const struct source_spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
     struct source **out, struct fail *f);
 
+/*
+ * The last stamp without a year or a day, in seconds of local time, from which the
+ * next one is told; false where there was none.  What is read on from there later
+ * is told the same after source_set_calendar().
+ */
+bool source_calendar(const struct source *s, int64_t *local_s);
+void source_set_calendar(struct source *s, int64_t local_s);
+
 /* Would reading it not wait?  Of a source with a descriptor. */
 bool source_is_ready(const struct source *s);
 
