@@ -1028,3 +1028,26 @@ times() { rejoin-log --json --order=time "${2-$1}" | jq -r .time; }
 	rejoin-log long.log | cmp - long.log
 	rejoin-log --json long.log | jq -rj '.text, "\n"' | cmp - long.log
 }
+
+@test "--json and --explain name each constraint, whether or not a record waited for it" {
+	needs jq
+	cat >r.conf <<-'EOF'
+		[m]
+		send = tx=(?<id>\w+)
+		recv = rx=(?<id>\w+)
+	EOF
+	printf '2026-01-01T00:00:00.000Z tx=1\n2026-01-01T00:00:00.001Z tx=2\n2026-01-01T00:00:09.000Z back\n2026-01-01T00:00:08.000Z here\n' >a.log
+	printf '2026-01-01T00:00:00.000Z rx=1 \n2026-01-01T00:00:00.002Z rx=1 rx=2\n2026-01-01T02:00:00.000Z rx=2\n' >b.log
+	run --separate-stderr rejoin-log -v --json --rules r.conf a.log b.log
+	status_is 0
+	err_has ' 0 unmatched'
+	[ "$(jq -c 'select(.edges != []) | [.source, .edges]' <<<"$output")" = '["b.log",["message m 1 after a.log:1"]]
+["b.log",["message m 1 after a.log:1"]]
+["a.log",["program order after a.log:3"]]
+["b.log",["message m 2 (forgotten)"]]' ]
+	run --separate-stderr rejoin-log --explain --rules r.conf a.log b.log
+	status_is 0
+	out_has '# b.log: message m 1 after a.log:1'
+	out_has '# a.log: program order after a.log:3, moved 1000.000 ms'
+	out_has '# b.log: message m 2 (forgotten)'
+}

@@ -213,13 +213,23 @@ dag_is_sent(struct dag *g, const struct node *e, uint64_t id)
 }
 
 void
+dag_tell_sent(struct dag *g, struct node *e, const struct index_entry *x, uint64_t id, enum constraint_class class,
+    uint16_t rule)
+{
+	if (g->cb.sent && x && x->state == INDEX_SENT)
+		g->cb.sent(e, x, id, class, rule, g->cb.cookie);
+}
+
+void
 dag_wait_on_id(struct dag *g, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule, bool quiet)
 {
 	struct index_entry *x;
 	struct dependency *d;
 
-	if (dag_is_sent(g, e, id))
+	if (dag_is_sent(g, e, id)) {
+		dag_tell_sent(g, e, index_find(g->index, id), id, class, rule);
 		return;
+	}
 	x = index_put(g->index, id);
 	if (x->state == INDEX_ADMITTED && x->node == e)
 		return;
@@ -544,6 +554,8 @@ dag_give_up(struct dag *g, struct node *e, const char *mark, void (*lost)(uint64
 			lost(d->id, cookie);
 			node_mark(e, mark);
 			n++;
+		} else if (!d->quiet && g->cb.sent) {
+			g->cb.sent(e, NULL, d->id, (enum constraint_class)d->class, d->rule, g->cb.cookie);
 		}
 		dag_settle(g, d);
 	}

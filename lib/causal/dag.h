@@ -41,6 +41,9 @@ struct dag_callbacks {
 	/* WAITER follows PREDECESSOR, which is printed, by a dependency that is met now.  ID is 0 without one. */
 	void (*met)(struct node *waiter, const struct node *predecessor, uint64_t id, enum constraint_class class,
 	    uint16_t rule, void *cookie);
+	/* E needs ID, which is sent: X is its entry; NULL where ID is forgotten. */
+	void (*sent)(struct node *e, const struct index_entry *x, uint64_t id, enum constraint_class class, uint16_t rule,
+	    void *cookie);
 	/* E waits for one more predecessor. */
 	void (*waits)(struct node *e, void *cookie);
 	void *cookie;
@@ -75,6 +78,10 @@ void dag_wait_on_id(struct dag *g, struct node *e, uint64_t id, enum constraint_
  * send ID.
  */
 bool dag_send(struct dag *g, struct node *e, uint64_t id);
+
+/* E follows the printed record of X, which is reported where a reason is wanted; X is NULL for none. */
+void dag_tell_sent(struct dag *g, struct node *e, const struct index_entry *x, uint64_t id, enum constraint_class class,
+    uint16_t rule);
 
 /* The nodes that wait for ID now wait for E; later ones do not. */
 void dag_answer(struct dag *g, struct node *e, uint64_t id);

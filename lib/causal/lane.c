@@ -139,6 +139,9 @@ lane_is_met(struct lane *l, const struct queue *q)
 	const struct lane_head *h = &l->heads[q->number];
 	const struct block *b = h->block;
 
+	/* Reasons are told of nodes: here, that an earlier record of the source was printed behind this one's time. */
+	if (l->lines && b->v[h->index].t < q->passed_ns)
+		return false;
 	if (!b->first || l->plain)
 		return true;
 	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
@@ -147,6 +150,8 @@ lane_is_met(struct lane *l, const struct queue *q)
 
 		if (x->what != CONSTRAINT_NEED)
 			continue;
+		if (l->lines)
+			return false;	/* the reason is told of nodes */
 		e = index_find(l->index, x->id);
 		if (!e || !(index_is_sent(l->index, e, b->v[h->index].t) || (e->state == INDEX_HEAD && e->queue == q)))
 			return false;

@@ -19,6 +19,7 @@
 
 struct entity {
 	enum { ENTITY_UNKNOWN, ENTITY_STOPPED, ENTITY_STARTED } state;
+	struct index_entry stop;	/* where the last printed stop is */
 	struct node **v;		/* its stops and starts that are admitted */
 	size_t n, cap;
 };
@@ -93,6 +94,8 @@ lifecycle_retire(void *state, struct node *e, const struct constraint *x)
 	if (i < t->n)
 		t->v[i] = t->v[--t->n];
 	t->state = x->what == CONSTRAINT_STOP ? ENTITY_STOPPED : ENTITY_STARTED;
+	if (x->what == CONSTRAINT_STOP)
+		t->stop = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->line };
 }
 
 /* Does a start other than E follow STOP, which is later than E, so that STOP more likely belongs to it? */
@@ -148,6 +151,8 @@ lifecycle_check_due(void *state, struct node *e, const struct constraint *x, boo
 		return;
 	t = entity_get(l, x->id);
 	stop = find_stop(t, e, x);
+	if (t->state == ENTITY_STOPPED)
+		dag_tell_sent(l->env.dag, e, &t->stop, 0, CONSTRAINT_LIFECYCLE, x->rule);
 	if (!stop) {
 		if (t->state == ENTITY_STARTED)
 			exchange_wait_once(l->env.exchange, e, missing_id(x), x);

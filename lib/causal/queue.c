@@ -28,7 +28,7 @@ void
 queue_init(struct queue *q, struct cursor *c, unsigned number, struct source *s)
 {
 	*q = (struct queue){ .source = s, .cursor = c, .number = number, .fifo = s->fifo, .newest_ns = -QUEUE_FAR_NS,
-	    .seen_ns = -QUEUE_FAR_NS };
+	    .seen_ns = -QUEUE_FAR_NS, .passed_ns = INT64_MIN };
 	s->pieces = queue_piece;
 	s->pieces_cookie = q;
 }

@@ -55,6 +55,7 @@ struct queue {
 	const struct block *line_block;	/* where lines are counted: up to LINE_AT of this block there are LINE */
 	size_t line_at;
 	int64_t line;
+	int64_t passed_ns, passed_line;	/* where and behind which time its last printed record stands */
 };
 
 void queue_init(struct queue *q, struct cursor *c, unsigned number, struct source *s);

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/xalloc.h"
 #include "causal/queue.h"
@@ -35,19 +36,38 @@ id_text(const struct rules *rules, const bool *used, const struct node *e, uint6
 	out[text.n] = '\0';
 }
 
-void
-reason_add(const struct rules *rules, bool *const *used, struct node *waiter, const struct node *predecessor,
-    uint64_t id, enum constraint_class class, uint16_t rule)
+static bool
+has_line(const char *lines, const char *line)
 {
-	const bool ruled = rule != UINT16_MAX;
-	char text[ID_SHOWN] = "";
+	const size_t n = strlen(line);
 
-	if (ruled && id)
-		id_text(rules, used[waiter->queue->number], waiter, id, rule, text);
-	if (ruled && id && !*text)
-		id_text(rules, used[predecessor->queue->number], predecessor, id, rule, text);
-	free(waiter->reason);
-	waiter->reason = xasprintf("%s%s%s%s%s after %s:%jd", classes[class], ruled ? " " : "",
-	    ruled ? rules->v[rule].name : "", *text ? " " : "", text, predecessor->queue->source->name,
-	    (intmax_t)predecessor->line);
+	for (const char *p = lines; p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+		if (strncmp(p, line, n) == 0 && (p[n] == '\n' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+void
+reason_add(struct node *e, const struct reason *r)
+{
+	const bool ruled = r->rule != UINT16_MAX;
+	char text[ID_SHOWN] = "";
+	_cleanup_free_ char *line = NULL;
+	char *all;
+
+	if (ruled && r->id)
+		id_text(r->rules, r->used[e->queue->number], e, r->id, r->rule, text);
+	if (ruled && r->id && !*text && r->predecessor)
+		id_text(r->rules, r->used[r->predecessor->queue->number], r->predecessor, r->id, r->rule, text);
+	if (r->source)
+		line = xasprintf("%s%s%s%s%s after %s:%jd", classes[r->class], ruled ? " " : "",
+		    ruled ? r->rules->v[r->rule].name : "", *text ? " " : "", text, r->source, (intmax_t)r->line);
+	else
+		line = xasprintf("%s%s%s%s%s (forgotten)", classes[r->class], ruled ? " " : "",
+		    ruled ? r->rules->v[r->rule].name : "", *text ? " " : "", text);
+	if (e->reason && has_line(e->reason, line))
+		return;
+	all = e->reason ? xasprintf("%s\n%s", e->reason, line) : TAKE_PTR(line);
+	free(e->reason);
+	e->reason = all;
 }

@@ -12,11 +12,19 @@
 /* The name of the rule, or of the class where there is none. */
 const char *reason_name(const struct rules *rules, enum constraint_class class, uint16_t rule);
 
-/*
- * WAITER stands behind PREDECESSOR: that is its reason from here on.  ID is 0 where
- * the constraint has none; USED tells which rules apply to each queue.
- */
-void reason_add(const struct rules *rules, bool *const *used, struct node *waiter, const struct node *predecessor,
-    uint64_t id, enum constraint_class class, uint16_t rule);
+/* Why a record stands behind another one. */
+struct reason {
+	const struct rules *rules;
+	bool *const *used;			/* which rules apply to each queue */
+	enum constraint_class class;
+	uint16_t rule;				/* UINT16_MAX for none */
+	uint64_t id;				/* 0 where the constraint has none */
+	const struct node *predecessor;		/* NULL where that record is not there any more */
+	const char *source;			/* the predecessor's, and its line; NULL where that is forgotten */
+	int64_t line;
+};
+
+/* Add R to the reasons of E, one a line, unless it is among them. */
+void reason_add(struct node *e, const struct reason *r);
 
 #endif

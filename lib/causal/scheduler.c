@@ -154,7 +154,38 @@ tell_met(struct node *waiter, const struct node *predecessor, uint64_t id, enum 
 {
 	struct scheduler *s = cookie;
 
-	reason_add(s->spec->rules, s->used, waiter, predecessor, id, class, rule);
+	reason_add(waiter, &(struct reason){ s->spec->rules, s->used, class, rule, id, predecessor,
+	    predecessor->queue->source->name, predecessor->line });
+}
+
+/* E follows a record that is printed already. */
+static void
+tell_sent(struct node *e, const struct index_entry *x, uint64_t id, enum constraint_class class, uint16_t rule,
+    void *cookie)
+{
+	struct scheduler *s = cookie;
+	struct reason r = { .rules = s->spec->rules, .used = s->used, .class = class, .rule = rule, .id = id };
+
+	for (unsigned i = 0; x && i < s->n; i++)
+		if (s->queues[i]->source->rank == x->source) {
+			r.source = s->queues[i]->source->name;
+			r.line = x->where;
+			break;
+		}
+	reason_add(e, &r);
+}
+
+/* The record before E in its source was printed behind the time of E, and nothing else has moved E. */
+static void
+tell_program_order(struct scheduler *s, struct node *e)
+{
+	struct queue *q = e->queue;
+
+	if (q->fifo && !q->by_emitter && !e->reason && s->now_ns > e->t && q->passed_ns > e->t)
+		reason_add(e, &(struct reason){ .class = CONSTRAINT_PROGRAM, .rule = UINT16_MAX, .source = q->source->name,
+		    .line = q->passed_line });
+	q->passed_ns = s->now_ns > e->t ? s->now_ns : e->t;
+	q->passed_line = e->line;
 }
 
 /* What is behind a record that waits may have to be known. */
@@ -192,6 +223,7 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
     struct causal_count *count)
 {
 	struct dag_callbacks cb = { .dropped = tell_dropped, .met = spec->explain ? tell_met : NULL,
+	    .sent = spec->explain ? tell_sent : NULL,
 	    .waits = tell_waits, .cookie = s };
 	struct cursor_spec c = { .workers = spec->workers, .block = spec->block, .ahead = spec->buffer,
 	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->explain, .fields = spec->fields || spec->live,
@@ -560,6 +592,8 @@ scheduler_print(struct scheduler *s, struct node *e)
 {
 	struct queue *q = e->queue;
 
+	if (s->spec->explain)
+		tell_program_order(s, e);
 	show(s, e);
 	e->out = true;
 	for (size_t i = 0; i < e->n; i++) {
@@ -598,6 +632,10 @@ scheduler_print_head(struct scheduler *s, struct queue *q)
 		p.fields = &fields;
 	}
 	s->count->inherited += r.inherited;
+	if (s->spec->explain) {
+		q->passed_ns = s->now_ns;
+		q->passed_line = queue_line(q, &(struct slot){ .block = b, .index = h->index });
+	}
 	s->count->records += s->spec->print(&p, s->spec->cookie);
 	lane_pass(&s->lane, q);
 	scheduler_begin(s, q);

@@ -211,10 +211,13 @@ sequence_check_due(void *state, struct node *e, const struct constraint *x, bool
 	const struct series *s = series_get(q, x);
 	struct node *before = series_before(s, e, x);
 
-	if (before && before != e && !before->out)
+	if (before && before != e && !before->out) {
 		dag_wait_on(q->env.dag, e, before, (enum constraint_class)x->class, x->rule);
-	else if (!before && !again && x->what == CONSTRAINT_SEQUENCE)
+	} else if (!before && !again && x->what == CONSTRAINT_SEQUENCE) {
+		dag_tell_sent(q->env.dag, e, index_find(q->env.index, rule_tick_id(x->id, x->n - 1)), 0, CONSTRAINT_CLOCK,
+		    UINT16_MAX);
 		check_gap(q, s, e, x);
+	}
 }
 
 static void

@@ -21,8 +21,9 @@ struct span_child {
 };
 
 struct span_children {
-	struct span_child *v;
-	size_t n, cap;
+	struct span_child *v;		/* that are open */
+	struct index_entry *ended;	/* where the ends of the others are */
+	size_t n, cap, n_ended, ended_cap;
 };
 
 struct spans {
@@ -85,9 +86,9 @@ child_began(struct spans *s, const struct node *e, const struct constraint *x)
 			c->v[i].begin = NULL;
 }
 
-/* The child whose end sends END is over. */
+/* The child whose end E sends END is over. */
 static void
-child_ended(struct spans *s, uint64_t end)
+child_ended(struct spans *s, const struct node *e, uint64_t end)
 {
 	uint64_t *parent = idmap_find(&s->parents, end);
 	struct span_children *c;
@@ -99,8 +100,19 @@ child_ended(struct spans *s, uint64_t end)
 	for (size_t i = 0; c && i < c->n; i++)
 		if (c->v[i].end == end) {
 			c->v[i] = c->v[--c->n];
+			c->ended = xgrow(c->ended, c->n_ended, &c->ended_cap, sizeof *c->ended);
+			c->ended[c->n_ended++] = (struct index_entry){ .id = end, .state = INDEX_SENT, .source = e->rank,
+			    .where = e->line };
 			break;
 		}
+}
+
+static void
+children_free(struct span_children *c)
+{
+	free(c->v);
+	free(c->ended);
+	free(c);
 }
 
 static void
@@ -112,8 +124,7 @@ span_ended(struct spans *s, uint64_t span)
 	if (!c)
 		return;
 	*slot = 0;
-	free(c->v);
-	free(c);
+	children_free(c);
 }
 
 static void
@@ -134,7 +145,8 @@ span_check_due(void *state, struct node *e, const struct constraint *x, bool aga
 	struct spans *s = state;
 	struct span_children *c = x->what == CONSTRAINT_END ? children_find(s, x->id) : NULL;
 
-	(void)again;
+	for (size_t i = 0; c && !again && i < c->n_ended; i++)
+		dag_tell_sent(s->env.dag, e, &c->ended[i], c->ended[i].id, CONSTRAINT_SPAN, x->rule);
 	for (size_t i = 0; c && i < c->n; i++) {
 		struct span_child *k = &c->v[i];
 
@@ -155,7 +167,7 @@ span_retire(void *state, struct node *e, const struct constraint *x)
 	} else if (x->what == CONSTRAINT_END) {
 		span_ended(s, x->id);
 	} else {
-		child_ended(s, x->id);
+		child_ended(s, e, x->id);
 		dag_sent(s->env.dag, e, x->id);
 	}
 }
@@ -169,8 +181,7 @@ span_release(void *state)
 		struct span_children *c = (struct span_children *)(uintptr_t)s->children.v[i].value;
 
 		if (s->children.v[i].id && c) {
-			free(c->v);
-			free(c);
+			children_free(c);
 		}
 	}
 	idmap_release(&s->children);

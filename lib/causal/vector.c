@@ -43,6 +43,8 @@ vector_need(struct vector *v, struct node *e, const struct constraint *x)
 	if (reached(v, x->id) < x->n || (sender && sender->state == INDEX_ADMITTED) ||
 	    (v->env.prescan && !prescan_is_unsent(v->env.prescan, id)))
 		exchange_need(v->env.exchange, e, id, CONSTRAINT_CLOCK, UINT16_MAX, false);
+	else
+		dag_tell_sent(v->env.dag, e, sender, id, CONSTRAINT_CLOCK, UINT16_MAX);
 }
 
 static void

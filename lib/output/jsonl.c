@@ -298,8 +298,12 @@ jsonl_record(struct jsonl *j, struct writer *w, struct source *s, const struct s
 		return;
 	}
 	PUT(w, "\",\"edges\":[");
-	if (x->why)
-		put_string(w, x->why, strlen(x->why));
+	for (const char *p = x->why, *nl; p; p = nl ? nl + 1 : NULL) {
+		nl = strchr(p, '\n');
+		if (p != x->why)
+			PUT(w, ",");
+		put_string(w, p, nl ? (size_t)(nl - p) : strlen(p));
+	}
 	PUT(w, "],\"mark\":");
 	if (x->mark)
 		put_string(w, x->mark, strlen(x->mark));

@@ -48,7 +48,7 @@ struct shown {
 	const struct record *record;
 	const struct fields *fields;	/* the format's; NULL: the output finds them where it needs them */
 	const char *mark;	/* NULL for none */
-	const char *why;	/* for explain and JSON; NULL for nothing but its time */
+	const char *why;	/* for explain and JSON: the constraints, a line each; NULL for nothing but its time */
 	int64_t moved_ns;	/* how much later than its time it stands */
 };
 

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/xalloc.h"
 #include "base/table.h"
 #include "base/utf8.h"
 #include "output/escape.h"
@@ -70,6 +71,22 @@ put_prefix(struct writer *w, const struct render_style *style, const struct show
 		put_mark(w, style, x);
 }
 
+/* The constraints, with "; " between them. */
+static void
+put_why(struct writer *w, const char *why, bool escape)
+{
+	const char *nl;
+
+	while ((nl = strchr(why, '\n'))) {
+		_cleanup_free_ char *one = xstrndup(why, (size_t)(nl - why));
+
+		text_name(w, one, escape);
+		writer_puts(w, "; ");
+		why = nl + 1;
+	}
+	text_name(w, why, escape);
+}
+
 static void
 put_reason(struct writer *w, const struct render_style *style, const struct shown *x)
 {
@@ -78,7 +95,7 @@ put_reason(struct writer *w, const struct render_style *style, const struct show
 	writer_puts(w, "# ");
 	text_name(w, x->source->name, style->escape);
 	writer_puts(w, ": ");
-	text_name(w, x->why ? x->why : x->record->inherited ? "no time" : "time", style->escape);
+	put_why(w, x->why ? x->why : x->record->inherited ? "no time" : "time", style->escape);
 	if (x->moved_ns >= 1000) {
 		snprintf(text, sizeof text, ", moved %.3f ms", (double)x->moved_ns / 1e6);
 		writer_puts(w, text);
