@@ -431,10 +431,40 @@ entry() {
 	[[ $output == *two*one* ]]
 }
 
-@test "without following, too, the journal is that of a unit, or all of it" {
+@test "without following, the journal is the same: levels, boots, numbers, units, directories" {
 	a_journal
-	rejoin-log journal: journal:x.service || :
-	[ "$(sort asked)" = "$(printf '%s\n' '-q --no-pager -o short-iso-precise' '-q --no-pager -o short-iso-precise -u x.service')" ]
+	sed -i 's/^exit 1/exit 0/' bin/journalctl
+	entry c1 9 101 first PRIORITY=6 INVOCATION_ID=1234
+	entry c2 3 103 third PRIORITY=3
+	entry c3 4 104 second _SOURCE_REALTIME_TIMESTAMP=1795255202000000 PRIORITY=4
+	# by the clock of the boot, as with -f, though the wall clock was put back
+	run --separate-stderr rejoin-log journal:,order=none
+	status_is 0
+	[ "$(sed 's/.*: //; s/ (.*//' <<<"$output" | tr '\n' ' ')" = 'first second third ' ]
+	run --separate-stderr rejoin-log --level warning journal:x.service,order=none
+	status_is 0
+	[ "$(sed 's/.*: //' <<<"$output" | tr '\n' ' ')" = 'second third ' ]
+	[ "$(rejoin-log --json journal:,order=none | jq -r '.level + " " + .incarnation' | head -1)" = 'info 1234' ]
+	[ "$(rejoin-log --json journal:,order=none | md5sum)" = "$(rejoin-log --save-state st --json journal:,order=none | md5sum)" ]
+	run --separate-stderr rejoin-log j=journal:x.service,dir=/var/log/journal/remote
+	status_is 0
+	[ "$(tail -1 asked)" = '--quiet --no-pager --output=export --directory=/var/log/journal/remote --unit=x.service' ]
+	run --separate-stderr rejoin-log x.log,dir=/tmp
+	status_is 2
+	err_has 'dir= is for journal:UNIT'
+}
+
+@test "a journalctl that fails is reported, with its own reason, and what came is printed" {
+	a_journal
+	entry c1 1 101 first
+	run --separate-stderr rejoin-log journal:x.service
+	status_is 1
+	out_has first
+	err_has 'journal:x.service: journalctl exited with 1'
+	rm bin/journalctl
+	run --separate-stderr env PATH="$PWD/bin" "$B/bin/rejoin-log" journal:x.service
+	status_is 1
+	err_has 'journal:x.service: journalctl'
 }
 
 @test "the journal's place is kept by its cursor" {

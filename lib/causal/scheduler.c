@@ -64,7 +64,7 @@ scheduler_is_needed(struct source **v, unsigned n, const struct rules *rules)
 
 	for (unsigned i = 0; i < n && !any; i++) {
 		free(scheduler_rules_for(rules, v[i], &any));
-		any |= !v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]);
+		any |= v[i]->feed || !v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]);
 	}
 	return any;
 }

@@ -18,7 +18,6 @@ static void
 meta_release(struct event_meta *x)
 {
 	free(x->id);
-	free(x->incarnation);
 }
 
 void
@@ -27,13 +26,16 @@ feed_release(struct feed *f)
 	for (size_t i = f->first; i < f->n_meta; i++)
 		meta_release(&f->meta[i]);
 	free(f->meta);
+	for (size_t i = 0; i < f->n_words; i++)
+		free(f->words[i]);
+	free(f->words);
 	free(f->last_id);
 	free(f->name);
 	buf_release(&f->queue);
 }
 
 static struct event_meta *
-note_add(struct feed *f, int64_t off)
+meta_add(struct feed *f, int64_t off)
 {
 	struct event_meta *x;
 
@@ -84,7 +86,7 @@ feed_push(struct feed *f, const char *p, size_t n)
 	if (n == 0)
 		return;
 	if (f->gap)
-		note_add(f, f->put);
+		meta_add(f, f->put);
 	queue_add(f, p, n);
 	if (f->queue.len - f->head > FEED_QUEUE_MAX)
 		set_paused(f, true);
@@ -97,15 +99,27 @@ hash(uint64_t seed, const char *text)
 	return text ? hash_bytes(seed, text, strlen(text)) : 0;
 }
 
+/* The same text for each event of an incarnation; the latest are found first. */
+static const char *
+intern(struct feed *f, const char *text)
+{
+	for (size_t i = f->n_words; i-- > 0; )
+		if (strcmp(f->words[i], text) == 0)
+			return f->words[i];
+	f->words = xrealloc(f->words, f->n_words + 1, sizeof *f->words);
+	f->words[f->n_words] = xstrdup(text);
+	return f->words[f->n_words++];
+}
+
 void
 feed_push_event(struct feed *f, const char *p, size_t n, const struct feed_event *key)
 {
 	bool whole = n && p[n - 1] == '\n';
-	struct event_meta *x = note_add(f, f->put);
+	struct event_meta *x = meta_add(f, f->put);
 
 	x->len = n + !whole;
 	x->id = key->id ? xstrdup(key->id) : NULL;
-	x->incarnation = key->incarnation ? xstrdup(key->incarnation) : NULL;
+	x->incarnation = key->incarnation ? intern(f, key->incarnation) : NULL;
 	x->sequence = hash(0x73, key->sequence);
 	x->number = key->number;
 	x->sparse = key->sparse;
@@ -176,7 +190,7 @@ feed_read(struct feed *f, char *p, size_t n)
 
 		if (r > 0) {
 			if (f->gap)
-				note_add(f, f->put);
+				meta_add(f, f->put);
 			f->put += r;
 			f->given = f->put;
 		}

@@ -73,7 +73,8 @@ struct feed_event {
 struct event_meta {
 	int64_t off;
 	size_t len;			/* of the event; 0: the format cuts */
-	char *id, *incarnation;
+	char *id;
+	const char *incarnation;	/* the feed's, as long as that lives */
 	uint64_t sequence, boot;	/* hashes, 0 for none */
 	int64_t number, mono_us, time_ns;
 	int level;
@@ -99,6 +100,8 @@ struct feed {
 	struct event_meta *meta;	/* by OFF, from FIRST on */
 	size_t first, n_meta, meta_cap;
 	char *last_id;			/* of the last event that has passed */
+	char **words;			/* incarnations: there are few, and many events of each */
+	size_t n_words;
 	bool once;			/* what there is now is all, and then it ends */
 	bool started, ended, paused, gap;
 };

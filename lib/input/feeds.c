@@ -16,8 +16,8 @@ feeds_new(const struct source_spec *spec, struct tails *tails)
 
 	if (remote_is(location))
 		return remote_new(spec);
-	if (strncmp(location, "journal:", 8) == 0)
-		return journalfeed_new(location);
+	if (source_spec_is_journal(spec))
+		return journalfeed_new(location, spec->dir);
 	if (strcmp(location, "-") == 0 || filter_command_of(location) ||
 	    (stat(location, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
 		return pipe_new(location);

@@ -12,6 +12,7 @@ enum { LAG_MAX_US = 60000000, COMPLAINT_MAX = 400 };
 struct journal {
 	struct feed feed;
 	char *unit;
+	char *dir;			/* of its files; NULL for this machine's */
 	char *cursor;			/* of the last entry that came; NULL for none */
 	struct spawn *child;
 	struct export export;
@@ -111,15 +112,18 @@ run(void *cookie)
 	struct journal *j = cookie;
 	_cleanup_free_ char *after = j->cursor ? xasprintf("--after-cursor=%s", j->cursor) : NULL;
 	_cleanup_free_ char *unit = xasprintf("--unit=%s", j->unit);
+	_cleanup_free_ char *dir = j->dir ? xasprintf("--directory=%s", j->dir) : NULL;
 	static char name[] = "journalctl", quiet[] = "--quiet", no_pager[] = "--no-pager", format[] = "--output=export",
 	    follow[] = "--follow", no_tail[] = "--no-tail";
-	char *argv[10] = { name, quiet, no_pager, format };
+	char *argv[12] = { name, quiet, no_pager, format };
 	size_t n = 4;
 
 	if (!j->feed.once) {
 		argv[n++] = follow;
 		argv[n++] = no_tail;
 	}
+	if (dir)
+		argv[n++] = dir;
 	if (*j->unit)
 		argv[n++] = unit;
 	if (after)
@@ -173,13 +177,14 @@ journal_free(struct feed *f)
 	export_release(&j->export);
 	buf_release(&j->complaint);
 	free(j->unit);
+	free(j->dir);
 	free(j->cursor);
 	feed_release(f);
 	free(j);
 }
 
 struct feed *
-journalfeed_new(const char *location)
+journalfeed_new(const char *location, const char *dir)
 {
 	static const struct feed_ops ops = { .start = journal_start, .save = journal_save, .restore = journal_restore,
 	    .free = journal_free };
@@ -187,6 +192,7 @@ journalfeed_new(const char *location)
 
 	feed_init(&j->feed, &ops, location);
 	j->unit = xstrdup(location + strlen("journal:"));
+	j->dir = dir ? xstrdup(dir) : NULL;
 	j->complaint = (struct buf)BUF_INIT;
 	j->again = (struct loop_timer){ .fn = run, .cookie = j };
 	export_init(&j->export);

@@ -8,7 +8,7 @@
 
 #include "input/feed.h"
 
-/* LOCATION is "journal:UNIT", or "journal:" for all of it. */
-struct feed *journalfeed_new(const char *location);
+/* LOCATION is "journal:UNIT", or "journal:" for all of it; DIR is where its files are, NULL for this machine's. */
+struct feed *journalfeed_new(const char *location, const char *dir);
 
 #endif

@@ -36,7 +36,7 @@ rotation_release(struct rotation *r)
 	for (size_t i = 0; i < r->n; i++)
 		file_release(&r->v[i]);
 	free(r->v);
-	*r = (struct rotation){ NULL, 0, false };
+	*r = (struct rotation){ .v = NULL };
 }
 
 /* Is NAME that of a rotated BASE: a dot or a dash, and something that begins with a digit? */
@@ -153,7 +153,7 @@ scan_directory(const char *path, struct rotation *out)
 	_cleanup_free_ char *dir = slash ? xstrndup(real, (size_t)(slash - real) + 1) : xstrdup("./");
 	DIR *d = opendir(dir);
 
-	*out = (struct rotation){ NULL, 0, false };
+	*out = (struct rotation){ .v = NULL };
 	if (!d)
 		return -errno;
 	for (const struct dirent *e; (e = readdir(d)); )
@@ -220,10 +220,10 @@ rotation_open(const char *path, struct rotation *out)
 		rotation_release(out);
 		*out = again;
 		if (same)
+			leave_out_copy(out);
+		if (same && !out->stale)
 			break;
 	}
-	if (r == 0)
-		leave_out_copy(out);
 	return r;
 }
 
@@ -247,10 +247,11 @@ rotation_fd(struct rotation *r, size_t i)
 	if (f->fd >= 0)
 		return f->fd;
 	fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0 && errno != ENOENT)
 		return -errno;
-	if (fstat(fd, &st) < 0 || st.st_ino != f->ino || st.st_dev != f->dev) {
-		close(fd);
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != f->ino || st.st_dev != f->dev) {
+		io_closep(&fd);
+		r->stale = true;
 		return -ESTALE;
 	}
 	if (f->packed)

@@ -53,6 +53,7 @@ struct rotation {
 	struct rotation_file *v;
 	size_t n;
 	bool current;			/* the last is PATH itself */
+	bool stale;			/* a name was another file's when it was opened: list them anew */
 };
 
 /* Is PATH a name that rotation, with compression or without, gives to LOG? */

@@ -21,7 +21,7 @@ void
 source_spec_copy(struct source_spec *to, const struct source_spec *s)
 {
 	*to = (struct source_spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
-	    copy(s->emitter), copy(s->token_file), copy(s->ca_file), s->order, s->matched };
+	    copy(s->emitter), copy(s->dir), copy(s->token_file), copy(s->ca_file), s->order, s->matched };
 }
 
 void
@@ -32,9 +32,16 @@ source_spec_release(struct source_spec *s)
 	free(s->format);
 	free(s->zone);
 	free(s->emitter);
+	free(s->dir);
 	free(s->token_file);
 	free(s->ca_file);
 	*s = (struct source_spec){ .name = NULL };
+}
+
+bool
+source_spec_is_journal(const struct source_spec *s)
+{
+	return strncmp(s->location, "journal:", 8) == 0;
 }
 
 static void
@@ -55,7 +62,7 @@ set_option(struct source_spec *s, const char *text, char *word, struct fail *f)
 {
 	static const struct { const char *key; size_t at; } texts[] = {
 		{ "format=", offsetof(struct source_spec, format) }, { "tz=", offsetof(struct source_spec, zone) },
-		{ "emitter=", offsetof(struct source_spec, emitter) },
+		{ "emitter=", offsetof(struct source_spec, emitter) }, { "dir=", offsetof(struct source_spec, dir) },
 		{ "token-file=", offsetof(struct source_spec, token_file) }, { "ca-file=", offsetof(struct source_spec, ca_file) },
 	};
 
@@ -73,7 +80,7 @@ set_option(struct source_spec *s, const char *text, char *word, struct fail *f)
 		s->order = ORDER_NONE;
 	else
 		return fail_set(f, EXIT_USAGE, "'%s': '%s' is not format=F, order=fifo, order=none, tz=ZONE, "
-		    "token-file=FILE, ca-file=FILE or emitter=RE",
+		    "dir=DIR, token-file=FILE, ca-file=FILE or emitter=RE",
 		    text, word);
 	return 0;
 }
@@ -82,7 +89,7 @@ set_option(struct source_spec *s, const char *text, char *word, struct fail *f)
 static char *
 next_option(char *from)
 {
-	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",emitter=", ",token-file=", ",ca-file=" };
+	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",emitter=", ",dir=", ",token-file=", ",ca-file=" };
 	char *first = NULL;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -167,7 +174,9 @@ source_specs_add(struct source_specs *ss, const char *text, struct fail *f)
 		add_remote(ss, &s);
 		return 0;
 	}
-	if (strncmp(s.location, "journal:", 8) != 0 && access(s.location, F_OK) < 0 &&
+	if (s.dir && !source_spec_is_journal(&s))
+		return fail_set(f, EXIT_USAGE, "'%s': dir= is for journal:UNIT", text);
+	if (!source_spec_is_journal(&s) && access(s.location, F_OK) < 0 &&
 	    strpbrk(s.location, "*?[")) {
 		append(&ss->globs, &ss->n_globs, &s);
 		return source_specs_add_matches(ss, &s, f);
@@ -205,6 +214,7 @@ by_location(const void *a, const void *b)
 	r = r ? r : by_text(x->format, y->format);
 	r = r ? r : by_text(x->zone, y->zone);
 	r = r ? r : by_text(x->emitter, y->emitter);
+	r = r ? r : by_text(x->dir, y->dir);
 	r = r ? r : by_text(x->token_file, y->token_file);
 	r = r ? r : by_text(x->ca_file, y->ca_file);
 	return r ? r : (int)x->order - (int)y->order;

@@ -1,10 +1,11 @@
 /*
  * source_spec - what the user wrote for a source:
  *
- *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,token-file=FILE][,ca-file=FILE][,emitter=RE]
+ *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,dir=DIR][,token-file=FILE][,ca-file=FILE][,emitter=RE]
  *
- * LOCATION is a path, a glob, "-" for standard input, journal:UNIT,
- * or a place on the network (input/remote.h), to which the two files belong.  Where
+ * LOCATION is a path, a glob, "-" for standard input, journal:UNIT with the
+ * directory DIR of its files, or a place on the network (input/remote.h), to
+ * which the two files belong.  Where
  * a file is called just as the whole operand, it is that file.  RE is the rest
  * of the operand, and may hold commas.
  */
@@ -25,6 +26,7 @@ struct source_spec {
 	char *format;		/* NULL: detected */
 	char *zone;		/* NULL: the format's, or local */
 	char *emitter;		/* NULL: the format's */
+	char *dir;		/* of the journal's files; NULL: this machine's */
 	char *token_file, *ca_file;	/* of a place on the network; NULL for none */
 	enum source_order order;
 	bool matched;		/* found by a pattern, or by its place beside another: the user did not name it */
@@ -59,6 +61,9 @@ void source_specs_add_one(struct source_specs *ss, const struct source_spec *s);
 
 /* The sources of GLOB that are there now, with its options: added to SS. */
 int source_specs_add_matches(struct source_specs *ss, const struct source_spec *glob, struct fail *f);
+
+/* Is it journal:UNIT, or journal: for all of it? */
+bool source_spec_is_journal(const struct source_spec *s);
 
 /* Give every source a name of its own, and sort them by it. */
 void source_specs_finish(struct source_specs *ss);

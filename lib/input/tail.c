@@ -13,6 +13,7 @@
 #include "input/tail.h"
 
 enum {
+	TRIES = 20,		/* listings of a directory whose names are moved on meanwhile */
 	READ_PLACES = 8,	/* of files that were read to their end, by which they are recognised */
 	UNLINKED_MS = 5000,	/* for so long a file without a name may still be written to by a program that has it open */
 	UNLINKED_SHORT_MS = 100,	/* the same where descriptors are scarce */
@@ -168,10 +169,7 @@ drop_parts(struct tail *t)
 	t->n = 0;
 }
 
-/*
- * Add all files of R from the one at FROM on, the first at OFF.  One that cannot
- * be opened ends that: those behind it must wait for it.
- */
+/* Add all files of R from the one at FROM on, the first at OFF, up to one that cannot be opened. */
 static int
 add_parts(struct tail *t, struct rotation *r, size_t from, int64_t off)
 {
@@ -182,10 +180,8 @@ add_parts(struct tail *t, struct rotation *r, size_t from, int64_t off)
 			continue;
 		t->parts = xgrow(t->parts, t->n, &t->cap, sizeof *t->parts);
 		error = part_open(&t->parts[t->n], r, i, off);
-		if (error == -ESTALE || error == -ENOENT) {
-			t->names = true;	/* it was renamed since */
-			continue;
-		}
+		if (error == -ESTALE)
+			return error;		/* it was renamed since: those behind it must wait for it */
 		if (error == -EIO && r->v[i].packed) {
 			feed_tell(&t->feed, EXIT_TROUBLE, "%s: cannot be decompressed", r->v[i].path);
 			feed_gap(&t->feed, NULL);
@@ -210,6 +206,23 @@ first_unread(const struct tail *t, struct rotation *r)
 	return i >= 0 ? (size_t)i + 1 : rotation_newer(r, t->here.mtime_ns);
 }
 
+/* List the files in R, and set K to the first behind the part LAST, or, where that is NULL, behind what was read. */
+static int
+list_unread(struct tail *t, const struct part *last, struct rotation *r, size_t *k)
+{
+	for (int i = 0; i < TRIES; i++) {
+		int error = rotation_open(t->path, r);
+
+		if (error < 0)
+			return error;
+		*k = last ? rotation_after(r, &last->at) : first_unread(t, r);
+		if (!r->stale)
+			return 0;
+		rotation_release(r);
+	}
+	return -ESTALE;
+}
+
 /*
  * The first bytes of the current file have been read.  What it held before may
  * have been copied and truncated away meanwhile: then that is to be read first.
@@ -222,15 +235,14 @@ is_first(struct tail *t)
 	bool yes = true;
 	size_t k;
 
-	if (t->pinned || part_modified_ns(p) == p->opened_ns || rotation_open(t->path, &r) < 0)
+	if (t->pinned || part_modified_ns(p) == p->opened_ns || list_unread(t, NULL, &r, &k) < 0)
 		return true;
-	k = first_unread(t, &r);
 	if (k < r.n && !is_file(&r.v[k], p->at.dev, p->at.ino) && !is_anothers(t, &r, k)) {
 		for (size_t i = k; i < r.n; i++)
 			yes &= !is_file(&r.v[i], p->at.dev, p->at.ino);
 		if (!yes) {
 			drop_parts(t);
-			add_parts(t, &r, k, 0);
+			t->names = add_parts(t, &r, k, 0) == -ESTALE;
 		}
 	}
 	rotation_release(&r);
@@ -248,26 +260,26 @@ watch_again(struct tail *t)
 static void
 find_next(struct tail *t)
 {
-	struct rotation r;
-	int error;
+	int error = -ESTALE;
 
 	t->names = false;
 	if (t->pinned)
 		return;
-	error = rotation_open(t->path, &r);
-	if (error < 0) {
-		try_again(t, -error);
-		return;
-	}
-	if (t->n) {
-		struct part *last = &t->parts[t->n - 1];
+	for (int i = 0; error == -ESTALE && i < TRIES; i++) {
+		struct part *last = t->n ? &t->parts[t->n - 1] : NULL;
+		struct rotation r;
+		size_t k;
 
-		last->at.mtime_ns = part_modified_ns(last);
-		add_parts(t, &r, rotation_after(&r, &last->at), 0);
-	} else {
-		add_parts(t, &r, first_unread(t, &r), 0);
+		if (last)
+			last->at.mtime_ns = part_modified_ns(last);
+		error = list_unread(t, last, &r, &k);
+		if (error < 0)
+			continue;
+		error = add_parts(t, &r, k, 0);
+		rotation_release(&r);
 	}
-	rotation_release(&r);
+	if (error < 0)
+		try_again(t, -error);
 	watch_again(t);
 }
 
@@ -278,6 +290,24 @@ is_replaced(const struct tail *t)
 	struct stat st;
 
 	return !t->pinned && stat(t->path, &st) == 0 && (st.st_ino != last->at.ino || st.st_dev != last->at.dev);
+}
+
+/* List the files in R; returns which one holds the place AT, -1 for none. */
+static ssize_t
+list_place(const struct tail *t, struct rotation *r, const struct rotation_place *at)
+{
+	ssize_t k = -1;
+
+	*r = (struct rotation){ .v = NULL };
+	for (int i = 0; i < TRIES; i++) {
+		rotation_release(r);
+		if (rotation_open(t->path, r) < 0)
+			return -1;
+		k = at->n_tail ? rotation_find(r, at) : -1;
+		if (!r->stale)
+			break;
+	}
+	return k;
 }
 
 /* The first part is not what it was: a copy may be. */
@@ -293,8 +323,7 @@ find_copy(struct tail *t)
 		t->here.ino = 0;	/* what was copied over it belongs to another */
 		return;
 	}
-	if (rotation_open(t->path, &r) == 0)
-		i = rotation_find(&r, &at);
+	i = list_place(t, &r, &at);
 	if (i >= 0) {
 		add_parts(t, &r, (size_t)i, at.off);
 	} else {
@@ -514,16 +543,14 @@ static void
 resume(struct tail *t)
 {
 	struct rotation r;
-	ssize_t i;
+	ssize_t i = list_place(t, &r, &t->here);
+	int error = 0;
 
-	if (rotation_open(t->path, &r) < 0)
-		return;
-	i = t->here.n_tail ? rotation_find(&r, &t->here) : -1;
 	if (i >= 0) {
 		int64_t off = t->here.off + t->skip;
 
 		/* A newline that stood for a torn end is not in the file. */
-		add_parts(t, &r, (size_t)i, off < r.v[i].size ? off : r.v[i].size);
+		error = add_parts(t, &r, (size_t)i, off < r.v[i].size ? off : r.v[i].size);
 		if (t->n)
 			t->here = t->parts[0].at;
 		t->skip = 0;
@@ -532,9 +559,11 @@ resume(struct tail *t)
 			feed_tell(&t->feed, EXIT_OK, "what was read last is not there any more: something may be missing");
 			feed_gap(&t->feed, NULL);
 		}
-		add_parts(t, &r, first_unread(t, &r), 0);
+		error = add_parts(t, &r, rotation_newer(&r, t->here.mtime_ns), 0);
 	}
 	rotation_release(&r);
+	if (error == -ESTALE)
+		find_next(t);
 }
 
 /* The file itself, without its rotated siblings: those are of the time before. */

@@ -10,6 +10,8 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "input/filter_command.h"
+#include "input/journalfeed.h"
+#include "input/pump.h"
 #include "input/remote.h"
 #include "record/splitter.h"
 #include "record/doubt.h"
@@ -93,12 +95,14 @@ read_at(const struct source *s, char *p, size_t n, int64_t off)
 {
 	ssize_t r;
 
+	if (s->behind)
+		return read_held(s->behind, p, n, off);
+	if (s->pump)
+		return pump_read(s->pump, p, n);
 	if (s->feed)
 		return feed_read(s->feed, p, n);
 	if (s->nonblock && !source_is_ready(s))
 		return -EAGAIN;
-	if (s->behind)
-		return read_held(s->behind, p, n, off);
 	if (!s->seekable) {
 		struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
 
@@ -236,6 +240,8 @@ next_fed(struct source *s, struct record *r)
 	s->dry = s->torn = false;
 	if (!s->hold)
 		s->lo = s->cur;
+	if (s->pump && !s->hold)
+		feed_ack(s->feed, s->base + (int64_t)s->lo);
 	if (s->cur == s->hi && !source_fill(s))
 		return 0;
 	meta = !s->feed ? NULL : feed_meta_at(s->feed, s->base + (int64_t)s->cur);
@@ -443,15 +449,9 @@ open_location(struct source *s, const struct source_spec *spec, struct stat *st,
 	const bool remote = remote_is(spec->location);
 	char **helper = remote ? remote_command(spec, false) : NULL;
 	char *const *argv = helper ? helper : filter_command_of(s->location);
-	char *journal[] = { (char[]){ "journalctl" }, (char[]){ "-q" }, (char[]){ "--no-pager" }, (char[]){ "-o" },
-	    (char[]){ "short-iso-precise" }, (char[]){ "-u" }, s->location + 8, NULL };
 	int r = 0;
 
-	if (strncmp(s->location, "journal:", 8) == 0) {
-		argv = journal;
-		if (!s->location[8])
-			journal[5] = NULL;	/* all of it */
-	} else if (!remote) {
+	if (!remote) {
 		s->fd = strcmp(s->location, "-") == 0 ? io_open("-") : open(s->location, O_RDONLY | O_CLOEXEC);
 		if (s->fd < 0)
 			return fail_errno(f, s->fd == -1 ? errno : s->fd, "%s", s->location);
@@ -544,16 +544,36 @@ settle_calendar(struct source *s, int64_t size)
 	source_close(v, NULL);
 }
 
+/* A source of events is read by the same feed that follows it. */
+static int
+open_pumped(const struct source_spec *spec, const struct formats *fs, size_t buffer, struct source **out,
+    struct fail *f)
+{
+	struct pump *p = pump_new(journalfeed_new(spec->location, spec->dir), f);
+
+	if (!p)
+		return -EIO;
+	if (source_open_feed(spec, fs, buffer, pump_feed(p), out, f) < 0) {
+		pump_free(p);
+		return -EINVAL;
+	}
+	(*out)->pump = p;
+	return 0;
+}
+
 int
 source_open(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
     struct source **out, struct fail *f)
 {
-	struct source *s = source_new(spec, buffer);
+	struct source *s;
 	struct stat st = { .st_mtime = time(NULL) };
 	struct stamp first;
 	struct fail ignored;
 	int r;
 
+	if (source_spec_is_journal(spec))
+		return open_pumped(spec, fs, buffer, out, f);
+	s = source_new(spec, buffer);
 	r = open_location(s, spec, &st, f);
 	if (r == 0 && s->seekable && !keep_open)
 		drop_fd(s);
@@ -583,7 +603,7 @@ settle_feed(struct source *s, const struct source_spec *spec, const struct forma
 	struct fail ignored;
 	struct stat st;
 
-	if (remote_is(spec->location) || strncmp(spec->location, "journal:", 8) == 0 || stat(spec->location, &st) < 0 ||
+	if (remote_is(spec->location) || source_spec_is_journal(spec) || stat(spec->location, &st) < 0 ||
 	    !S_ISREG(st.st_mode) || source_open(spec, fs, SAMPLE, true, &file, &ignored) < 0)
 		return;
 	if (file->time.start.anchored)
@@ -658,6 +678,9 @@ source_close(struct source *s, struct fail *f)
 			r = fail_set(f, EXIT_TROUBLE, "%s: the command that reads it ended with %d", s->location, status);
 	}
 	if (!s->shared) {
+		if (s->pump && pump_failed(s->pump, f))
+			r = -EIO;
+		pump_free(s->pump);
 		zone_free(s->zone);
 		free(s->zone_name);
 		regex_free(s->emitter);

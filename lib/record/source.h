@@ -98,7 +98,8 @@ struct source {
 	void *cookie;
 	pid_t pid;			/* of the command that writes it, 0 for none */
 	char *const *argv;		/* that command, where it ran at all */
-	struct feed *feed;		/* borrowed; NULL for a source that is read to its end */
+	struct feed *feed;		/* borrowed; NULL for a source of bytes that is read to its end */
+	struct pump *pump;		/* that has FEED read to its end; or NULL */
 	struct source *behind;		/* of a view of what cannot be read twice: who holds its bytes, until he reads them */
 	enum source_accept accept;
 	bool untimed;			/* no line of the sample has a time */
