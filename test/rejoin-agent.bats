@@ -678,6 +678,56 @@ held() { jq -c '[.rejoin.held[] | [.id, .attempt, .attempts]]' "$state/twins/cur
 	[ "$(status_of cycle)" -le 2 ]
 }
 
+# with_payload FILE - a deployment to the host, with FILE beside the script
+with_payload() { # ID VERSION FILE
+	goal_forget
+	goal_file up/install.sh
+	goal_file "$3"
+	goal_manifest hosts '{"group":"hosts"}' "$(step "$2" | sed "s/\"f-install.sh\"/&,\"f-$(basename "$3")\"/")" >"up/hosts.$2.json"
+	goal_file "up/hosts.$2.json"
+	goal_manifest device '{"model":"test"}' "{\"type\":\"reference\",\"detachedManifestFileId\":\"f-hosts.$2.json\"}" >up/manifest.json
+	goal "$1" up/manifest.json >goal.new
+	mv goal.new goal.json
+}
+
+@test "while a large payload is taken in, the agent answers and stops at once" {
+	[ "$(df --output=avail -m . | tail -1)" -gt 4000 ] || skip 'less than 4 GB are free'
+	script
+	truncate -s 1500M up/large
+	with_payload w1 2.0 up/large
+	agent
+	wait_for '[ "$(status_of phase)" = download ]' 20
+	retry
+	wait_for '[ "$(status_of retries)" = 1 ]' 2
+	local begun=$EPOCHREALTIME
+	kill -TERM "$agent_pid"
+	wait_for '[ "$(status_of state)" = stopping ] || [ "$(status_of state)" = stopped ]' 1
+	wait_for '! alive "$agent_pid"' 3
+	[ $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) -lt 2500000 ]
+	[ "$(status_of state)" = stopped ]
+	[ "$(calls host install)" = 0 ]
+	# what the killed fetch left is removed by the next start
+	touch "$state/twins/.rejoin.abcdef"
+	echo '{"workflow":{"action":255,"id":"w1"}}' >goal.json
+	agent
+	wait_for '[ "$(status_of state)" = idle ]'
+	[ -z "$(find "$state" -name '*.part' -o -name '.rejoin.*')" ]
+}
+
+@test "payloads that no goal names are kept up to cache-max" {
+	script
+	conf 'cache-max = 1M'
+	agent
+	for v in 2.0 3.0 4.0; do
+		head -c 700K /dev/urandom >"up/blob$v"
+		with_payload "w$v" "$v" "up/blob$v"
+		wait_for "[ \"\$(version host)\" = $v ] && [ \"\$(status_of workflow) \$(status_of state)\" = 'w$v idle' ]"
+	done
+	# the goal's own stays, and at most 1 MiB in all
+	[ "$(find "$state/cache" -size +600k | wc -l)" = 1 ]
+	cmp "$(find "$state/cache" -size +600k)" up/blob4.0
+}
+
 @test "SIGHUP reads the configuration anew; one that is wrong changes nothing" {
 	script
 	deploy w1 2.0 motors

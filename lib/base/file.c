@@ -77,6 +77,20 @@ file_load_trusted(const char *path, gid_t group, size_t max, struct buf *out, st
 	return load(path, FILE_TRUSTED, group, max, out, f);
 }
 
+/* ".rejoin.XXXXXX", as mkostemp(3) names them. */
+void
+file_remove_temporaries(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (strncmp(e->d_name, ".rejoin.", 8) == 0 && strlen(e->d_name) == 14)
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+}
+
 int
 file_sync_dir(const char *path)
 {

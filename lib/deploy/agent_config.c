@@ -112,6 +112,9 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	}
 	if (strcmp(e->key, "fifo-owner") == 0)
 		return parse_owner(e, s, f);
+	if (strcmp(e->key, "cache-max") == 0)
+		return num_parse_size(e->value, &s->cache_max) == 0 ? 0 :
+		    ini_bad(e, f, "cache-max: not a size, such as 512M: '%s'", e->value);
 	if (strcmp(e->key, "max-attempts") == 0)
 		return num_parse(e->value, 1, ATTEMPTS_MAX, &s->attempts.max) == 0 ? 0 :
 		    ini_bad(e, f, "max-attempts: not a number from 1 to %d: '%s'", ATTEMPTS_MAX, e->value);
@@ -127,7 +130,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 int
 agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s, struct fail *f)
 {
-	*s = (struct agent_config){ .jobs = 1, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
+	*s = (struct agent_config){ .jobs = 1, .cache_max = INT64_C(1) << 30, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
 	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
 	return ini_parse(file, text, len, entry, s, f);
 }

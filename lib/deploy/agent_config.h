@@ -10,6 +10,7 @@
  *	on-failure = continue
  *	on-replace = wait
  *	new-privileges = no
+ *	cache-max = 1G
  *	max-attempts = 3
  *	backoff = 1m 10m 1h
  *	script-timeout = 10m
@@ -40,6 +41,7 @@ struct agent_config {
 	bool cancel_on_replace;		/* on-replace = cancel */
 	bool new_privileges;		/* handlers may gain privileges by setuid files */
 	struct attempts_policy attempts;
+	int64_t cache_max;		/* bytes that the payload cache keeps beside what the goal names */
 	int64_t script_timeout_ms;	/* of each action of a handler */
 	int64_t stop_grace_ms;		/* between SIGTERM and SIGKILL */
 };

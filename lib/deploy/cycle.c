@@ -11,6 +11,7 @@
 #include "deploy/workdirs.h"
 #include "deploy/handler.h"
 #include "deploy/payload.h"
+#include "deploy/payload_job.h"
 #include "deploy/plan.h"
 
 /* One component's steps of one stage, or the host's. */
@@ -30,6 +31,7 @@ struct task {
 	char *apply_details;
 	enum handler_action action;
 	struct handler *handler;	/* running, or NULL */
+	struct payload_job *fetch;	/* the same */
 };
 
 struct cycle {
@@ -271,24 +273,42 @@ take_workdir(struct task *t, struct fail *f)
 	return workdirs_take(c->workdirs, t->script, c->spec.cache, &t->workdir, f);
 }
 
-/* The other files of the step; a failed download has changed nothing. */
-static int
-fetch(struct task *t, struct fail *f)
+/* A failed download has changed nothing. */
+static void
+payloads_fetched(const struct fail *f, void *cookie)
+{
+	struct task *t = cookie;
+
+	t->fetch = NULL;
+	if (t->c->cancelled)
+		end_task(t, false);
+	else if (f)
+		fail_with(t, f);
+	else
+		start_action(t, HANDLER_DOWNLOAD);
+	run_tasks(t->c);
+}
+
+/* The other files of the step than its script. */
+static void
+begin_download(struct task *t)
 {
 	const struct cycle_spec *spec = &t->c->spec;
-	int r = 0;
+	const struct manifest_step *step = &t->stage->steps[t->step];
+	struct fail f;
+	bool any = false;
 
+	for (const struct payload **p = step->files; *p; p++)
+		any |= *p != t->script;
 	t->has_payloads = true;
-	for (const struct payload **p = t->stage->steps[t->step].files; r == 0 && *p; p++) {
-		_cleanup_free_ char *path = NULL;
-
-		if (*p == t->script)
-			continue;
-		r = payload_fetch(*p, spec->cache, &path, f);
-		if (r == 0)
-			r = payload_place(*p, spec->cache, t->workdir, false, f);
+	if (!any) {
+		start_action(t, HANDLER_DOWNLOAD);
+		return;
 	}
-	return r;
+	t->fetch = payload_job_start(t->c->loop, step->files, t->script, spec->cache, t->workdir,
+	    payloads_fetched, t, &f);
+	if (!t->fetch)
+		fail_with(t, &f);
 }
 
 static void
@@ -349,8 +369,6 @@ static void
 begin_work(struct task *t)
 {
 	struct cycle *c = t->c;
-	struct fail f;
-
 	_cleanup_free_ char *name = step_name(t->stage, t->step);
 
 	/* installed by an agent that ended before it could be applied */
@@ -363,10 +381,7 @@ begin_work(struct task *t)
 	}
 	t->action = HANDLER_DOWNLOAD;
 	report_phase(c, "download");
-	if (fetch(t, &f) < 0)
-		fail_with(t, &f);
-	else
-		start_action(t, HANDLER_DOWNLOAD);
+	begin_download(t);
 }
 
 static void
@@ -641,6 +656,8 @@ cycle_cancel(struct cycle *c, enum cycle_end how)
 	for (size_t i = 0; i < c->next_task; i++)
 		if (c->tasks[i].handler)
 			cancel_task(&c->tasks[i], how);
+		else if (c->tasks[i].fetch)
+			payload_job_end(c->tasks[i].fetch);
 	/* from the loop: DONE must not be called before this returns */
 	if (c->running == 0)
 		loop_timer_set(c->loop, &c->kick, 0);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -246,6 +247,20 @@ copy_hashed(const struct payload *p, int in, int out, char hex[SHA_HEX], struct 
 	return n < 0 ? refuse_errno(f, (int)n, p, "cannot be copied") : sha_hex(text, hex);
 }
 
+/* It is said before the disk is full, and other programs have nothing left. */
+static int
+check_space(const struct payload *p, int fd, struct fail *f)
+{
+	struct statvfs fs;
+	int64_t free_bytes;
+
+	if (p->size_bytes < 0 || fstatvfs(fd, &fs) < 0)
+		return 0;
+	free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	return p->size_bytes <= free_bytes ? 0 : refuse(f, EXIT_TROUBLE, p, "%jd bytes, and %jd are free",
+	    (intmax_t)p->size_bytes, (intmax_t)free_bytes);
+}
+
 /* The file PART, locked: two that fetch the same content do it one after the other. */
 static int
 open_part(const char *part)
@@ -272,7 +287,10 @@ fetch_part(const struct payload *p, int part_fd, const char *part, const char *p
 {
 	_cleanup_fd_ int in = open_source(p, f);
 	char got[SHA_HEX] = "";
-	int r = in < 0 ? in : copy_hashed(p, in, part_fd, got, f);
+	int r = in < 0 ? in : check_space(p, part_fd, f);
+
+	if (r == 0)
+		r = copy_hashed(p, in, part_fd, got, f);
 
 	if (r == 0 && strcmp(got, want) != 0)
 		r = refuse(f, EXIT_DENIED, p, "%s: is not what its hash says", p->url);
@@ -308,6 +326,9 @@ payload_fetch(const struct payload *p, const char *cache, char **path, struct fa
 		else
 			r = fetch_part(p, fd, part, found, hex, f);
 	}
+	/* used now: deploy/cache.h */
+	if (r == 0)
+		utimensat(AT_FDCWD, found, NULL, AT_SYMLINK_NOFOLLOW);
 	if (r == 0)
 		*path = TAKE_PTR(found);
 	return r;

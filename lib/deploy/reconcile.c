@@ -16,6 +16,7 @@
 #include "base/trust.h"
 #include "base/xalloc.h"
 #include "deploy/adoption.h"
+#include "deploy/cache.h"
 #include "deploy/cycle.h"
 #include "deploy/desired_state.h"
 #include "deploy/goal.h"
@@ -341,6 +342,7 @@ settle(struct reconciler *r)
 
 	r->status.settled = r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
+	cache_trim(r->cache, r->goal, r->spec.config->cache_max);
 	set_state(r, failed ? AGENT_FAILED : AGENT_IDLE);
 	r->spec.settled(unknown ? EXIT_TROUBLE : failed ? EXIT_NO : EXIT_OK, r->spec.cookie);
 }
@@ -623,7 +625,12 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 static void
 finish_start(struct reconciler *r)
 {
+	_cleanup_free_ char *twins = xasprintf("%s/twins", r->state);
+
 	file_remove_tree(r->work);
+	cache_remove_parts(r->cache);
+	file_remove_temporaries(r->state);
+	file_remove_temporaries(twins);
 	load_kept_goal(r);
 	if (r->goal)
 		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
