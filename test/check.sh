@@ -141,6 +141,19 @@ for kind; do
 	esac
 done
 
+# Why: a line for each reason, with how many tests and in which files.
+skips() {
+	find "$work" -name '*.tap' -exec awk '/^ok .*# skip/ {
+		n = split(FILENAME, path, "/"); sub(/\.tap$/, "", path[n]); sub(/.*# skip */, ""); print $0 "\t" path[n] }' {} + |
+		sort | awk -F'\t' '
+		function show() { if (count) printf "skipped %d: %s (%s)\n", count, why, files }
+		$1 != why { show(); why = $1; count = 0; files = ""; last = "" }
+		{ count++ }
+		$2 != last { files = files (files != "" ? ", " : "") $2; last = $2 }
+		END { show() }'
+}
+
+skips
 read -r passed failed skipped < <(find "$work" -name '*.tap' -exec cat {} + | count -)
 [ -z "${TALLY-}" ] || echo "$passed $failed $skipped" >>"$TALLY"
 echo "$passed passed, $failed failed, $skipped skipped"

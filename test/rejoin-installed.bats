@@ -554,11 +554,14 @@ manifest() {
 		[[ $(verdicts) == "cam1 null file "*"${w#* }" ]]
 		no_work_left
 	done
-	for n in 1 2 3 4; do
+	# the first are of lock files that can be done without
+	bad=0
+	for n in 1 2 3 4 5 6; do
 		with open:$n:EACCES -H s.sh one.json
-		[ "$status" -ne 0 ]
+		[ "$status" -eq 0 ] || bad=$((bad + 1))
 		no_work_left
 	done
+	[ "$bad" -ge 3 ]
 	with read:1:EIO -c 1 - <<<'{"id":"a","version":"1"}'
 	status_is 3
 	err_has 'standard input: after line 0: Input/output error'

@@ -42,10 +42,13 @@ events() { jq -r '"\(.id) \(.event)"' "${1:-watch.out}" | paste -sd,; }
 # n_events N [FILE] - wait for N events
 n_events() { wait_for "[ \"\$({ wc -l <${2:-watch.out}; } 2>/dev/null || echo 0)\" -ge $1 ]" 30; }
 
-# devices - systemd-udevd runs, and no device of ours is left over
+# Devices of a test are called so, and have one more letter or number.
+W=rj$(($$ % 100000))w
+
+# devices - systemd-udevd runs, and no device of this test is left over
 devices() {
-	# one daemon for all who test with it: not ended while another needs it
-	exec 7>/tmp/rejoin-test-udevd
+	# one daemon for all tests of this machine: not ended while another test needs it
+	exec 7>/run/rejoin-test-udevd
 	flock 7
 	MADE_DEVICES=yes
 	if ! udevadm control --ping --timeout=1 2>/dev/null; then
@@ -57,7 +60,7 @@ devices() {
 
 no_devices() {
 	local d
-	for d in /sys/class/net/rjw*; do
+	for d in "/sys/class/net/$W"*; do
 		[ ! -e "$d" ] || ip link del "${d##*/}" || :
 	done
 }
@@ -691,14 +694,14 @@ offered_after() {
 	needs_uevents
 	needs jq
 	devices
-	printf '{"components":[{"id":"${INTERFACE}","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw*"},"each":true}]}' >net.json
+	printf '{"components":[{"id":"${INTERFACE}","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'*"},"each":true}]}' >net.json
 	watch -a --udev SUBSYSTEM=net net.json
-	ip link add rjw0 type veth peer name rjw1
+	ip link add "${W}0" type veth peer name "${W}1"
 	n_events 2
-	ip link del rjw0
+	ip link del "${W}0"
 	n_events 4
 	[ "$(events | tr , '\n' | sort | paste -sd,)" = \
-		'rjw0 arrived,rjw0 departed,rjw1 arrived,rjw1 departed' ]
+		"${W}0 arrived,${W}0 departed,${W}1 arrived,${W}1 departed" ]
 	# the first of a burst, which may be another device's
 	[ "$(jq -r .cause watch.out | grep -c '^udev:[a-z]*:/sys/devices/')" -eq 4 ]
 }
@@ -707,9 +710,9 @@ offered_after() {
 	needs_uevents
 	needs jq
 	devices
-	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw1"}}]}' >net.json
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'1"}}]}' >net.json
 	watch net.json
-	ip link add rjw0 type veth peer name rjw1
+	ip link add "${W}0" type veth peer name "${W}1"
 	n_events 1
 	run jq -c '[.id, .event]' watch.out
 	out_is '["a","arrived"]'
@@ -719,12 +722,12 @@ offered_after() {
 	needs_uevents
 	needs jq
 	devices
-	printf '{"components":[{"id":"${INTERFACE}","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw*"},"each":true}]}' >net.json
+	printf '{"components":[{"id":"${INTERFACE}","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'*"},"each":true}]}' >net.json
 	watch -a --udev any net.json
-	for i in {1..100}; do echo "link add rjwa$i type veth peer name rjwb$i"; done | ip -batch -
+	for i in {1..100}; do echo "link add ${W}a$i type veth peer name ${W}b$i"; done | ip -batch -
 	n_events 200
 	[ "$(jq -r 'select(.event == "arrived").id' watch.out | sort -u | wc -l)" -eq 200 ]
-	for i in {1..100}; do echo "link del rjwa$i"; done | ip -batch -
+	for i in {1..100}; do echo "link del ${W}a$i"; done | ip -batch -
 	wait_for '[ "$(grep -c \"departed\" watch.out)" -eq 200 ]' 30
 	[ "$(wc -l <watch.out)" -eq 400 ]
 }
@@ -735,11 +738,11 @@ offered_after() {
 	needs_strace
 	needs jq
 	devices
-	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"rjw1"}}]}' >net.json
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'1"}}]}' >net.json
 	start watch strace -D -qq -o trace -e trace=recvmsg -e inject=recvmsg:error=ENOBUFS:when=1 \
 		rejoin-watch -v --rescan 1h net.json
 	wait_for 'grep -q listening watch.err'
-	ip link add rjw0 type veth peer name rjw1
+	ip link add "${W}0" type veth peer name "${W}1"
 	n_events 1
 	run jq -c '[.id, .event, .cause]' watch.out
 	out_is '["a","arrived","udev"]'
