@@ -146,3 +146,27 @@ cri() { printf '2026-03-05T14:07:%s %s %s %s\n' "$@"; }
 	[ "$(rejoin-log --json a.log | grep -c .)" = 3 ]
 	rejoin-log -v a.log 2>&1 >/dev/null | grep -q 'format auto'
 }
+
+# block N - the Nth literal block of rejoin-formats(5)
+block() { awk -v n="$1" '/^\.Bd -literal/ { k++; on = 1; next } /^\.Ed/ { on = 0 } on && k == n' "$TOP/man/rejoin-formats.5" | sed 's/\\e/\\/g'; }
+
+@test "the examples of rejoin-formats(5) do what the page says" {
+	needs jq
+	export TZ=UTC
+	block 1 >pump.log
+	run --separate-stderr rejoin-log --sources pump.log
+	err_has 'no time stamps recognized'
+	block 2 | format pump
+	run --separate-stderr rejoin-log --sources pump.log
+	[ -z "$stderr" ]
+	[ "$(jq -rc '[.format, .time]' <<<"$output")" = '["pump","dmy"]' ]
+	[ "$(rejoin-log --level warning pump.log)" = "$(head -1 pump.log)" ]
+	[ "$(rejoin-log --json pump.log | jq -rc '[.time[:19], .emitter, .level]' | head -1)" = \
+	    '["2026-03-05T14:07:01","pump3","W"]' ]
+	block 3 | format own
+	printf '{"when":1772719621,"severity":"error","what":"x"}\n' >own.log
+	[ "$(rejoin-log --json own.log | jq -rc '[.time[:19], .level]')" = '["2026-03-05T14:07:01","error"]' ]
+	block 4 | format rows
+	printf '=====\na\n=====\nb\n' >rows.log
+	[ "$(texts rows.log,format=rows | xargs)" = '=====|a =====|b' ]
+}

@@ -22,8 +22,10 @@ check_pair(uint32_t kind, const struct zone *zone, const char *text, size_t size
 	size_t n, m, rest = size - (size_t)(next - text) + 64;
 
 	time_init(&c, kind, zone, 1700000000);
-	time_init(&fresh, kind, zone, 1700000000);
 	time_parse(&c, text, size, &a);
+	/* A year that is missing is told from the stamp before; the short way is only for the text. */
+	fresh = c;
+	fresh.prefix_len = 0;
 	n = time_parse(&c, next, rest, &a);
 	m = time_parse(&fresh, next, rest, &b);
 	assert(n == m && (n == 0 || (a.ns == b.ns && a.res == b.res)));
