@@ -36,7 +36,7 @@ agent_reads() {
 
 	start pipe bash -c 'rejoin-watch -v | tee events | rejoin-installed -m goal.json --missing - |
 		tee missing | rejoin-retry --stdin'
-	wait_for 'grep -q listening pipe.err'
+	wait_for 'grep -q monitoring pipe.err'
 	# the others end when it does
 	PIDS+=("$(pgrep -P "$pipe_pid" -x rejoin-watch)")
 	plug camera-1 2.0
@@ -59,7 +59,7 @@ agent_reads() {
 @test "what arrives while the agent is down is asked for when it is there" {
 	needs inotifywait jq
 	start watch rejoin-watch -v --state state -- rejoin-retry --queue
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	plug camera-1 1.0
 	wait_for '[ -e "$REJOIN_RUNTIME_DIR/retry/rejoin/pending" ]'
 	run --separate-stderr rejoin-retry --drain

@@ -267,6 +267,48 @@ b.state=online'
 	[ "$(jq -r .state <<<"$output")" = offline ]
 }
 
+@test "a key that is a slip of one that presence depends on is reported, and its component is not online" {
+	mkdir dev
+	echo '{"version":"1"}' >dev/f
+	while IFS=' ' read -r name entry; do
+		inv "{\"id\":\"a\",$entry}" '{"id":"b","port":1,"role":"x","edge":"y","probability":2,"patch":"3"}'
+		for how in '' --json -a; do
+			# shellcheck disable=SC2086	# none or one word
+			run --separate-stderr rejoin-enum $how inv.json
+			status_is 0
+			[ "$(jq -r '.id + " " + .state' <<<"$output" | paste -sd ,)" = 'a unreadable,b online' ]
+			err_has "inv.json: components[0] ('a'): '$name' is not a known key"
+			err_has 'so its presence is unknown'
+		done
+	done <<-'X'
+		Udev "Udev":{"SUBSYSTEM":"usb"}
+		prob "prob":["true"]
+		porbe "porbe":["false"]
+		probes "probes":["false"]
+		udevs "udevs":{"SUBSYSTEM":"usb"}
+		Properties "Properties":{"path":"dev","firmwareDataFile":"f"}
+		properties.firmwaredatafile "properties":{"path":"dev","firmwaredatafile":"f"}
+		properties.firmwareDatFile "properties":{"path":"dev","firmwareDatFile":"f"}
+		properties.Path "properties":{"Path":"dev","firmwareDataFile":"f"}
+		prope "prope":["true"],"properties":{"path":"dev","firmwareDataFile":"f"}
+	X
+	# what is absent by another key stays absent
+	inv '{"id":"a","prob":["true"],"properties":{"path":"dev","firmwareDataFile":"none"}}'
+	run --separate-stderr rejoin-enum -a inv.json
+	[ "$(jq -r .state <<<"$output")" = offline ]
+}
+
+@test "a path without a data file, and the other way round, tell nothing of presence" {
+	inv '{"id":"a","properties":{"path":"/dev"}}' '{"id":"b","properties":{"firmwareDataFile":"f"}}' \
+		'{"id":"c","properties":{"path":"/dev"},"probe":["true"]}' '{"id":"d","properties":{"patch":"1"}}'
+	run --separate-stderr rejoin-enum inv.json
+	status_is 0
+	[ "$(jq -r '.id + " " + .state' <<<"$output" | paste -sd ,)" = 'a unreadable,b unreadable,c unreadable,d online' ]
+	err_has "components[0] ('a'): properties.path without firmwareDataFile, so its presence is unknown"
+	err_has "components[1] ('b'): properties.firmwareDataFile without path, so its presence is unknown"
+	[ "$(jq -r .reason <<<"${lines[0]}")" = 'properties.path without firmwareDataFile, so its presence is unknown' ]
+}
+
 @test "an inventory that is wrong is refused with file, entry and reason" {
 	bad() {
 		printf '%s' "$1" >bad.json

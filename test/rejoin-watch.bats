@@ -27,7 +27,7 @@ unplug() { rm -r "usb/camera-$1"; }
 watch() {
 	rm -f watch.out watch.err	# what an earlier one said
 	start watch rejoin-watch -v --rescan 1h --settle 50ms "$@"
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 }
 
 # again ARGS... - end it and start it again
@@ -89,7 +89,7 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 	n_events 4
 	[ "$(events)" = 'camera-2 arrived,camera-2 readable,camera-1 swapped,camera-1 swapped' ]
 	run jq -c 'select(.event == "arrived") | [.state, .version, .was, .cause]' watch.out
-	out_is "[\"online\",\"1.0\",{\"state\":\"offline\",\"version\":null},\"tree:$PWD/usb/camera-2\"]"
+	out_is "[\"online\",\"1.0\",{\"state\":\"offline\",\"version\":null},\"tree:$PWD/usb/camera-2/firmware.json\"]"
 	run jq -r 'select(.was.model) | .was.model, .model, .time' watch.out
 	[ "${lines[0]} ${lines[1]}" = 'eye ear' ]
 	[[ ${lines[2]} =~ ^20[0-9-]+T[0-9:]+\.[0-9]{6}Z$ ]]
@@ -148,7 +148,7 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 	inventory
 	mv usb later
 	watch --tree usb inventory.json
-	grep -q 'usb: no such directory; it is waited for' watch.err
+	grep -q 'usb: no such directory; waiting for it' watch.err
 	mv later usb
 	plug 1
 	n_events 1 watch.out
@@ -165,7 +165,7 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 	inventory 50
 	start watch rejoin-watch -v --settle 500ms --tree usb inventory.json -- \
 		sh -c 'echo batch >>batches; cat >>events'
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	# as fast as can be: the settle time must not pass in between
 	mkdir usb/camera-{1..50}
 	# shellcheck disable=SC2016
@@ -196,7 +196,7 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 	kill -KILL "$old"
 	plug 1
 	wait_for 'new=$(inotifywait_of $watch_pid) && [ "$new" != "$old" ]'
-	grep -q 'inotifywait was killed by SIGKILL; it is started anew' watch.err
+	grep -q 'inotifywait was killed by SIGKILL; it is started again' watch.err
 	n_events 1
 	plug 2
 	n_events 2
@@ -226,10 +226,10 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 	needs jq
 	inventory
 	start watch env PATH="$B/bin" rejoin-watch -v --tree usb inventory.json
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	[ "$(cat watch.err)" = "\
-rejoin-watch: inotifywait is not installed (package inotify-tools); directories are looked at every 5 s instead
-rejoin-watch: listening" ]
+rejoin-watch: inotifywait is not installed (package inotify-tools): scanning every 5 s instead
+rejoin-watch: monitoring 1 inventory, 1 directory; a scan every 5 s" ]
 	plug 1
 	n_events 1
 	[ "$(jq -r .cause watch.out)" = poll ]
@@ -243,7 +243,7 @@ rejoin-watch: listening" ]
 		>bin/inotifywait
 	chmod +x bin/inotifywait
 	start watch env PATH="$PWD/bin:$PATH" rejoin-watch -v --settle 50ms --rescan 0s --tree usb inventory.json
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	grep -q 'inotifywait: Failed to watch usb; upper limit' watch.err
 	plug 1
 	n_events 1
@@ -320,7 +320,7 @@ rejoin-watch: listening" ]
 	inventory
 	start watch rejoin-watch -v --settle 50ms inventory.json -- \
 		sh -c 'cat >>offered; [ -e works ]'
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	plug 1
 	n_events 1 offered
 	plug 2
@@ -338,7 +338,7 @@ rejoin-watch: listening" ]
 	inventory
 	start watch rejoin-watch -v --settle 50ms inventory.json -- \
 		sh -c 'cat >>offered; [ -e works ]'
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	plug 1
 	n_events 1 offered
 	unplug 1
@@ -353,7 +353,7 @@ rejoin-watch: listening" ]
 	inventory
 	start watch rejoin-watch -v --settle 50ms inventory.json -- \
 		sh -c 'cat >>offered; until [ -e go ]; do sleep 0.05; done'
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	plug 1
 	n_events 1 offered
 	plug 2
@@ -520,12 +520,12 @@ rejoin-watch: listening" ]
 	exec 5<pipe
 	start watch bash -c 'exec rejoin-watch -v --settle 50ms --state state inventory.json >&6 5<&-'
 	exec 6>&-
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	exec 5<&-
 	wait_for '! alive $watch_pid'
 	run wait "$watch_pid"
 	status_is 3
-	grep -q 'write error: nobody reads stdout any more' watch.err
+	grep -q 'write error: stdout is closed' watch.err
 	plug 1
 	watch --state state inventory.json
 	n_events 1
@@ -631,7 +631,7 @@ offered_after() {
 	mkfifo pipe
 	exec 5<>pipe
 	start watch bash -c 'exec rejoin-watch -v inventory.json >pipe 5<&-'
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	mv all.json inventory.json
 	wait_for 'grep -q "camera-99 arrived" watch.err'
 	end_pids "$watch_pid"
@@ -741,9 +741,66 @@ offered_after() {
 	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'1"}}]}' >net.json
 	start watch strace -D -qq -o trace -e trace=recvmsg -e inject=recvmsg:error=ENOBUFS:when=1 \
 		rejoin-watch -v --rescan 1h net.json
-	wait_for 'grep -q listening watch.err'
+	wait_for 'grep -q monitoring watch.err'
 	ip link add "${W}0" type veth peer name "${W}1"
 	n_events 1
 	run jq -c '[.id, .event, .cause]' watch.out
 	out_is '["a","arrived","udev"]'
+}
+
+@test "a device that a rename takes out of its match has departed, and one that a rename brings in arrived" {
+	needs_uevents
+	needs jq
+	devices
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'lan*"}}]}' >net.json
+	ip link add "${W}"lan0 type veth peer name "${W}1"
+	udevadm settle
+	watch -a net.json
+	ip link set "${W}"lan0 down
+	ip link set "${W}"lan0 name "${W}"other
+	n_events 1
+	ip link set "${W}"other name "${W}"lan7
+	n_events 2
+	[ "$(events)" = 'a departed,a arrived' ]
+}
+
+@test "a device that is replaced within one burst has arrived" {
+	needs_uevents
+	needs jq
+	devices
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'0"}}]}' >net.json
+	ip link add "${W}0" type veth peer name "${W}1"
+	udevadm settle
+	start watch rejoin-watch -v --rescan 1h --settle 1s net.json
+	wait_for 'grep -q monitoring watch.err'
+	ip link del "${W}0"
+	ip link add "${W}0" type veth peer name "${W}1"
+	n_events 1
+	[ "$(events)" = 'a arrived' ]
+	# one of two devices that go is no absence of the component
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'*"}}]}' >two.json
+	start watch rejoin-watch -a -v --rescan 1h --settle 50ms two.json
+	wait_for 'grep -q monitoring watch.err'
+	ip link add "${W}"b0 type dummy 2>/dev/null || ip link add "${W}"b0 type veth peer name "${W}"b1
+	ip link set "${W}0" name "${W}"x0
+	ip link del "${W}"x0
+	! [ -s watch.out ]
+}
+
+@test "where udev's messages do not come it says so, and scans" {
+	needs_uevents
+	needs jq unshare
+	devices
+	printf '{"components":[{"id":"a","udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'0"}}]}' >net.json
+	# sysfs shows the devices of the namespace in which it was mounted
+	start watch unshare -n rejoin-watch -v --rescan 0s --settle 50ms net.json
+	wait_for 'grep -q monitoring watch.err'
+	grep -q 'udev: systemd-udevd runs in another network namespace: scanning for devices every 5 s instead' watch.err
+	ip link add "${W}0" type veth peer name "${W}1"
+	n_events 1
+	[ "$(jq -r .cause watch.out)" = poll ]
+	# and where they come, nothing is said
+	start other rejoin-watch -v net.json
+	wait_for 'grep -q monitoring other.err'
+	! grep -q 'udev:' other.err
 }

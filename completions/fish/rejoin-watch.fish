@@ -2,6 +2,8 @@
 complete -c rejoin-watch -s A -l agent -x -a '(command find /etc/rejoin/agents.d ~/.config/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")' -d 'use the profile NAME'
 complete -c rejoin-watch -s a -l all -d 'print changed and departed components as well'
 complete -c rejoin-watch -s 1 -l once -d 'compare once with the state of --state and exit'
+complete -c rejoin-watch -l format -x -a 'jsonl table' -d 'output format'
+complete -c rejoin-watch -l json -d 'same as --format=jsonl'
 complete -c rejoin-watch -l poll -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'scan every DUR'
 complete -c rejoin-watch -l rescan -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'scan every DUR in case a trigger was lost; 0s is never'
 complete -c rejoin-watch -l settle -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'scan once no trigger has come for DUR'

@@ -136,6 +136,23 @@ overview_of(const struct profile *p, const struct status *s, bool pending)
 	return v;
 }
 
+struct json
+overview_waiting(const struct status *s)
+{
+	_cleanup_buf_ struct buf note = BUF_INIT;
+	_cleanup_json_ struct json report = report_of(s, &note), list = list_of(report, "waiting");
+	struct json ids = json_object();
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		_cleanup_json_ struct json c = json_at(list, i);
+		const char *id = json_get_text(c, "id");
+
+		if (id)
+			json_set(&ids, id, json_null());
+	}
+	return ids;
+}
+
 static void
 add_row(struct table *t, const char *a, const char *b)
 {

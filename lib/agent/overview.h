@@ -25,6 +25,9 @@
  */
 struct json overview_of(const struct profile *p, const struct status *s, bool pending);
 
+/* The components that the report of S says are waited for: an object with their ids as keys. */
+struct json overview_waiting(const struct status *s);
+
 /* Format RECORD for a reader: its texts, then a table for each list that is not empty. */
 void overview_format(struct json record, struct buf *out);
 

@@ -43,6 +43,7 @@ struct filewatch_item {
 	const char *name;		/* of PATH in DIR */
 	int flags;
 	bool polled;
+	bool removed;			/* since filewatch_take_removed() */
 	int wd, old_wd, dir_wd;		/* -1 for none */
 	struct way way[WAY_MAX];	/* of FILEWATCH_PATH */
 	size_t n_way;
@@ -54,6 +55,7 @@ struct filewatch_item {
 struct filewatch {
 	struct loop *loop;
 	int fd;				/* -1: no inotify instance */
+	int error;			/* of inotify; 0 for none */
 	int mounts_fd;			/* /proc/self/mountinfo, once an item needs it; else -1 */
 	int64_t poll_ms;
 	struct filewatch_item **items;
@@ -126,6 +128,8 @@ watch_step(struct filewatch_item *p, const char *dir, const char *next)
 	uint32_t mask = is_busy ? WAY_EVENTS : WAY_EVENTS | NAME_EVENTS;
 	int wd = p->n_way < WAY_MAX ? inotify_watch(p->owner->fd, dir, mask) : -ENOSPC;
 
+	if (wd == -ENOSPC)
+		p->owner->error = wd;
 	if (wd < 0)
 		p->polled = true;
 	else
@@ -259,6 +263,8 @@ item_arm(struct filewatch_item *p)
 	if (p->flags & FILEWATCH_PATH)
 		watch_way(p);
 	p->dir_wd = inotify_watch_parent(w->fd, p->path);
+	if (p->dir_wd == -ENOSPC)
+		w->error = p->dir_wd;
 	/* the way tells when a missing directory is made */
 	p->polled |= p->dir_wd < 0 && !(p->flags & FILEWATCH_PATH && p->dir_wd == -ENOENT);
 	if (p->flags & FILEWATCH_CONTENT) {
@@ -303,6 +309,7 @@ item_examine(struct filewatch_item *p)
 	bool same = p->flags == FILEWATCH_PATH && is_same_stamp(&now, &p->seen);
 
 	item_arm(p);
+	p->removed |= p->seen.ino != 0 && now.ino == 0;
 	p->seen = now;
 	if (!same)
 		p->fn(true, p->cookie);
@@ -361,6 +368,15 @@ forget_watch(struct filewatch_item *p, int wd)
 		}
 }
 
+/* Does the event remove NAME, which is the file or the next step on its way, or the directory itself? */
+static bool
+is_removal(const struct filewatch_item *p, int wd, uint32_t mask, const char *name)
+{
+	if (mask & (IN_DELETE | IN_MOVED_FROM))
+		return is_on_way(p, wd, name) || (p->dir_wd == wd && strcmp(name, p->name) == 0);
+	return (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)) && is_on_way(p, wd, name);
+}
+
 static void
 item_event(struct filewatch_item *p, int wd, uint32_t mask, const char *name)
 {
@@ -372,6 +388,7 @@ item_event(struct filewatch_item *p, int wd, uint32_t mask, const char *name)
 
 	if (!is_file && !is_dir && !is_way)
 		return;
+	p->removed |= lost || is_removal(p, wd, mask, name);
 	if (mask & IN_IGNORED)
 		forget_watch(p, wd);
 	if (p->flags & FILEWATCH_PATH) {
@@ -412,6 +429,8 @@ filewatch_new(struct loop *l, int64_t poll_ms)
 	    .poll = { .fn = poll_items, .cookie = w } };
 	if (w->fd >= 0)
 		loop_watch(l, w->fd, POLLIN, events_ready, w);
+	else
+		w->error = w->fd;
 	return w;
 }
 
@@ -503,4 +522,19 @@ bool
 filewatch_is_polled(const struct filewatch_item *p)
 {
 	return p->polled;
+}
+
+bool
+filewatch_take_removed(struct filewatch_item *p)
+{
+	bool removed = p->removed;
+
+	p->removed = false;
+	return removed;
+}
+
+int
+filewatch_error(const struct filewatch *w)
+{
+	return w->error;
 }

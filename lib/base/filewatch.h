@@ -50,4 +50,14 @@ void filewatch_renew(struct filewatch_item *i);
 /* Is it polled, in part or wholly? */
 bool filewatch_is_polled(const struct filewatch_item *i);
 
+/*
+ * With FILEWATCH_PATH: was PATH, or a directory or link on the way to it, removed
+ * or renamed since the last call?  So a file that is back already was absent.
+ * Another file that is renamed over PATH is no removal; lost events count as one.
+ */
+bool filewatch_take_removed(struct filewatch_item *i);
+
+/* What keeps W from monitoring all paths: 0, -EMFILE (no instance left), -ENOSPC (no watch left). */
+int filewatch_error(const struct filewatch *w);
+
 #endif

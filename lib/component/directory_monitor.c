@@ -14,9 +14,9 @@
 #include "component/directory_monitor.h"
 
 enum {
-	LIVED_MS = 10 * 1000,	/* who lived so long is started anew at once */
-	MISSING_MS = 10 * 1000,	/* between looks for a missing directory where they are polled */
-	QUIET_MS = 1000,	/* longer than this apart, events are not of one burst */
+	LIVED_MS = 10 * 1000,	/* one that ran so long is started again at once */
+	MISSING_MS = 10 * 1000,	/* poll interval for a missing directory */
+	QUIET_MS = 1000,	/* events further apart than this are not one burst */
 	TEXT_MAX = 8192,	/* of a record or a line */
 };
 
@@ -24,18 +24,17 @@ struct directory_monitor {
 	struct loop *loop;
 	struct directory_monitor_callbacks callbacks;
 	char **dirs;
-	bool recursive;
 	struct spawn *spawn;		/* NULL while it does not run */
 	struct backoff backoff;
-	struct loop_timer again;	/* start, or start anew */
-	struct filewatch *missing;	/* for directories that do not exist; or NULL */
-	struct buf record, line;	/* begun on its stdout, on its stderr */
-	int64_t established_ms;		/* when it had its watches in place; 0 for not yet */
-	int64_t last_ms, n_burst;	/* the last event, how many in one go */
+	struct loop_timer again;	/* start, or start again */
+	struct filewatch *missing;	/* for directories that do not exist; NULL where all do */
+	struct buf record, line;	/* incomplete: of its stdout, of its stderr */
+	int64_t established_ms;		/* when its watches were in place; 0 for not yet */
+	int64_t last_ms, n_burst;	/* time of the last event; events in this burst */
 	int64_t queue_max;
 	size_t n_missing;
 	bool without_setpriv, is_missing, told_ready, restart, ending;
-	struct buf told;		/* problems since it last heard */
+	struct buf told;		/* problems reported since its watches were last in place */
 };
 
 static void
@@ -46,7 +45,7 @@ tell_ready(struct directory_monitor *t)
 	t->told_ready = true;
 }
 
-/* Takes TEXT, which is told once until it hears again. */
+/* Report and free TEXT, once until the watches are in place again. */
 static void
 tell_problem(struct directory_monitor *t, char *text)
 {
@@ -79,9 +78,9 @@ forget_missing(struct directory_monitor *t)
 	t->missing = NULL;
 }
 
-/* End it, so that it is started anew. */
+/* End inotifywait, so that it is started again. */
 static void
-start_anew(struct directory_monitor *t)
+monitor_restart(struct directory_monitor *t)
 {
 	t->restart = true;
 	if (t->spawn)
@@ -98,7 +97,7 @@ is_dir(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Start anew once one more of the directories is there. */
+/* Start again once one more of the directories exists. */
 static void
 missing_changed(bool names, void *cookie)
 {
@@ -109,27 +108,27 @@ missing_changed(bool names, void *cookie)
 	for (char **d = t->dirs; *d; d++)
 		n += !is_dir(*d);
 	if (n < t->n_missing)
-		start_anew(t);
+		monitor_restart(t);
 }
 
 static void
 wait_for_missing(struct directory_monitor *t, const char *dir)
 {
 	t->n_missing++;
-	tell_problem(t, xasprintf("%s: no such directory; it is waited for", dir));
+	tell_problem(t, xasprintf("%s: no such directory; waiting for it", dir));
 	if (!t->missing)
 		t->missing = filewatch_new(t->loop, MISSING_MS);
 	filewatch_add(t->missing, dir, FILEWATCH_PATH, missing_changed, t);
 }
 
-/* The directories that are there, a line each: inotifywait does nothing where one is not. */
+/* The directories that exist, a line each: inotifywait fails where one does not. */
 static void
 list_dirs(struct directory_monitor *t, struct buf *out)
 {
 	forget_missing(t);
 	t->n_missing = 0;
 	for (char **d = t->dirs; *d; d++) {
-		/* a name with @ before it would be left out */
+		/* inotifywait would exclude a name that begins with @ */
 		if (is_dir(*d))
 			buf_printf(out, "%s%s\n", **d == '/' ? "" : "./", *d);
 		else
@@ -157,7 +156,7 @@ is_dir_of(struct directory_monitor *t, const char *path)
 
 /* "EVENT,EVENT PATH" */
 static void
-take_record(struct directory_monitor *t, const char *record)
+record_read(struct directory_monitor *t, const char *record)
 {
 	const int64_t now = clock_mono_ms();
 	const char *path = strchr(record, ' ');
@@ -166,7 +165,7 @@ take_record(struct directory_monitor *t, const char *record)
 		path += strncmp(path, " ./", 3) == 0 ? 3 : 1;	/* see list_dirs() */
 	t->n_burst = now - t->last_ms > QUIET_MS ? 1 : t->n_burst + 1;
 	t->last_ms = now;
-	/* a directory of ours that went is heard no more, even if it comes again */
+	/* a directory that was removed is no longer monitored, even if it is made again */
 	if (strstr(record, "Q_OVERFLOW") == record || t->n_burst > t->queue_max / 2 ||
 	    (path && (strncmp(record, "DELETE_SELF", 11) == 0 ||
 	    strncmp(record, "MOVE_SELF", 9) == 0 || strncmp(record, "UNMOUNT", 7) == 0) &&
@@ -175,11 +174,12 @@ take_record(struct directory_monitor *t, const char *record)
 		t->restart = true;
 		loop_timer_set(t->loop, &t->again, QUIET_MS);
 	}
-	t->callbacks.edge(path, t->callbacks.cookie);
+	t->callbacks.changed(path, strncmp(record, "DELETE", 6) == 0 ||
+	    strncmp(record, "MOVED_FROM", 10) == 0, t->callbacks.cookie);
 }
 
 static void
-take_line(struct directory_monitor *t, const char *line)
+line_read(struct directory_monitor *t, const char *line)
 {
 	if (strncmp(line, "Setting up watches", 18) == 0)
 		return;
@@ -190,11 +190,11 @@ take_line(struct directory_monitor *t, const char *line)
 	t->established_ms = clock_mono_ms();
 	buf_reset(&t->told);
 	if (t->told_ready)
-		t->callbacks.edge(NULL, t->callbacks.cookie);
+		t->callbacks.changed(NULL, false, t->callbacks.cookie);
 	tell_ready(t);
 }
 
-/* Hand what ends in END to FN; what is too long is cut. */
+/* Call FN with each text that ends in END; one that is too long is cut. */
 static void
 split(struct directory_monitor *t, struct buf *b, const char *p, size_t n, char end,
     void (*fn)(struct directory_monitor *, const char *))
@@ -215,9 +215,9 @@ output(int fd, const char *p, size_t n, void *cookie)
 	struct directory_monitor *t = cookie;
 
 	if (fd == 1)
-		split(t, &t->record, p, n, '\0', take_record);
+		split(t, &t->record, p, n, '\0', record_read);
 	else
-		split(t, &t->line, p, n, '\n', take_line);
+		split(t, &t->line, p, n, '\n', line_read);
 }
 
 static void
@@ -246,29 +246,29 @@ ended(const struct spawn_result *r, void *cookie)
 		t->backoff.tries = 0;
 	if (!t->restart) {
 		spawn_describe(r, &why);
-		tell_problem(t, xasprintf("inotifywait %s; it is started anew", why.s));
+		tell_problem(t, xasprintf("inotifywait %s; it is started again", why.s));
 	}
 	if (!t->established_ms)
-		t->callbacks.edge(NULL, t->callbacks.cookie);	/* it cannot be heard, so look */
+		t->callbacks.changed(NULL, false, t->callbacks.cookie);
 	loop_timer_set(t->loop, &t->again, lived || t->restart ? 0 : backoff_next(&t->backoff));
 	tell_ready(t);
 }
 
 static void
-start(void *cookie)
+monitor_start(void *cookie)
 {
-	/* setpriv has the kernel end inotifywait when we die without doing so */
-	static const char command[] = "setpriv --pdeathsig TERM -- inotifywait --monitor "
+	/* setpriv has the kernel end inotifywait when this process is killed */
+	static const char command[] = "setpriv --pdeathsig TERM -- inotifywait --monitor --recursive "
 	    "--fromfile - --format '%e %w%f%0' --no-newline --event close_write,create,delete,"
 	    "moved_to,moved_from,delete_self,move_self,unmount";
 	struct directory_monitor *t = cookie;
-	_cleanup_buf_ struct buf text = BUF_INIT, dirs = BUF_INIT;
+	_cleanup_buf_ struct buf dirs = BUF_INIT;
 	char **argv;
 
 	if (t->is_missing)
 		return;
 	if (t->spawn) {
-		start_anew(t);
+		monitor_restart(t);
 		return;
 	}
 	list_dirs(t, &dirs);
@@ -279,9 +279,7 @@ start(void *cookie)
 		tell_ready(t);
 		return;
 	}
-	buf_puts(&text, t->without_setpriv ? strstr(command, "inotifywait") : command);
-	buf_puts(&text, t->recursive ? " --recursive" : "");
-	argv = argv_split(text.s, NULL);
+	argv = argv_split(t->without_setpriv ? strstr(command, "inotifywait") : command, NULL);
 	t->spawn = spawn_start(t->loop, &(struct spawn_spec){
 		.argv = argv, .in = dirs.s, .in_len = dirs.len, .grace_ms = 1000,
 		.output = output,
@@ -289,7 +287,7 @@ start(void *cookie)
 	xfree_strv(argv);
 }
 
-/* How many events the kernel keeps for a reader. */
+/* How many events the kernel keeps for one inotify instance. */
 static int64_t
 queue_max(void)
 {
@@ -304,26 +302,18 @@ queue_max(void)
 }
 
 struct directory_monitor *
-directory_monitor_new(struct loop *l, char *const *dirs, bool recursive, const struct directory_monitor_callbacks *callbacks)
+directory_monitor_new(struct loop *l, char *const *dirs, const struct directory_monitor_callbacks *callbacks)
 {
 	struct directory_monitor *t = xcalloc(1, sizeof *t);
 
 	*t = (struct directory_monitor){
-		.loop = l, .callbacks = *callbacks, .dirs = copy_strv(dirs), .recursive = recursive,
-		.again = { .fn = start, .cookie = t },
+		.loop = l, .callbacks = *callbacks, .dirs = copy_strv(dirs),
+		.again = { .fn = monitor_start, .cookie = t },
 		.record = BUF_MAX(TEXT_MAX), .line = BUF_MAX(TEXT_MAX), .told = BUF_MAX(4 * TEXT_MAX),
 		.queue_max = queue_max(),
 	};
 	loop_timer_set(l, &t->again, 0);
 	return t;
-}
-
-void
-directory_monitor_set_dirs(struct directory_monitor *t, char *const *dirs)
-{
-	xfree_strv(t->dirs);
-	t->dirs = copy_strv(dirs);
-	start_anew(t);
 }
 
 void

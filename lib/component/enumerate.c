@@ -22,6 +22,7 @@ struct enumerate_item {
 	const char *id;
 	size_t inventory, entry;	/* where it stands */
 	bool has_data_file;
+	const char *doubt;		/* the inventory's: why its presence is unknown; or NULL */
 	char *device;			/* the one a template was filled in from, or NULL */
 	enum component_state state;
 	char *reason;			/* why it is not online */
@@ -38,7 +39,7 @@ struct enumeration {
 	void *cookie;
 	struct enumerate_item *items;
 	size_t n, cap;
-	struct udev_scan *look;
+	struct udev_scan *devices;
 	struct probe_pool *probes;
 	size_t n_probing;
 	struct loop_timer end;
@@ -168,7 +169,7 @@ data_file(const struct enumerate_item *i)
 }
 
 static void
-look_at_data_file(struct enumerate_item *i)
+examine_data_file(struct enumerate_item *i)
 {
 	_cleanup_free_ char *path = i->has_data_file ? data_file(i) : NULL;
 	_cleanup_json_ struct json data = JSON_ABSENT;
@@ -177,6 +178,8 @@ look_at_data_file(struct enumerate_item *i)
 
 	if (!path)
 		return;
+	if (i->owner->spec.observer)
+		i->owner->spec.observer->data_file(i->id, path, i->owner->spec.observer->cookie);
 	r = json_load(path, FILE_NOFOLLOW, FILE_DATA_MAX, &data, &f);
 	if (r == 0 && !json_is_object(data))
 		r = fail_set(&f, EXIT_USAGE, "%s: is %s, not an object", path, json_kind_name(data));
@@ -188,16 +191,33 @@ look_at_data_file(struct enumerate_item *i)
 		merge(i, data, path);
 }
 
-static void
-look_at_devices(struct enumerate_item *i)
+/* Call FN for each device that MATCH fits; how many. */
+static int
+match_devices(struct enumeration *e, struct json match, udev_found_fn *fn, void *cookie)
 {
-	struct enumeration *e = i->owner;
+	if (e->spec.observer)
+		e->spec.observer->match(match, e->spec.observer->cookie);
+	if (!e->devices)
+		e->devices = udev_scan_new();
+	return udev_scan_match(e->devices, match, fn, cookie);
+}
 
+static void
+observe_device(const struct udev_found *d, void *cookie)
+{
+	const struct enumerate_item *i = cookie;
+	const struct enumerate_observer *o = i->owner->spec.observer;
+
+	if (o)
+		o->device(i->id, udev_found_path(d), o->cookie);
+}
+
+static void
+examine_devices(struct enumerate_item *i)
+{
 	if (json_kind(i->udev) == JSON_NONE)
 		return;
-	if (!e->look)
-		e->look = udev_scan_new();
-	if (udev_scan_match(e->look, i->udev, NULL, NULL) == 0)
+	if (match_devices(i->owner, i->udev, observe_device, i) == 0)
 		decide(i, COMPONENT_OFFLINE, "no device matches");
 }
 
@@ -226,14 +246,16 @@ take_own_state(struct enumerate_item *i)
 
 /* The cheap looks first; what is not here need not be asked. */
 static void
-look_at(struct enumerate_item *i)
+examine(struct enumerate_item *i)
 {
 	struct enumeration *e = i->owner;
 
 	take_own_state(i);
-	look_at_devices(i);
+	examine_devices(i);
 	if (i->state != COMPONENT_OFFLINE)
-		look_at_data_file(i);
+		examine_data_file(i);
+	if (i->doubt)
+		decide(i, COMPONENT_UNREADABLE, i->doubt);
 	if (i->state == COMPONENT_OFFLINE || json_kind(i->probe) == JSON_NONE)
 		return;
 	if (!e->probes)
@@ -262,6 +284,7 @@ add_device(const struct udev_found *d, void *cookie)
 	const struct inventory_entry *entry = x->entry;
 	struct enumerate_item i = { .owner = x->e, .id = json_get_text(entry->component, "id"),
 	    .inventory = x->inventory, .entry = x->at, .has_data_file = entry->has_data_file,
+	    .doubt = entry->doubt,
 	    .device = xstrdup(udev_found_path(d)) };
 	union { const struct udev_found *in; void *out; } device = { d };
 	struct json with_probe = json_copy(entry->component);
@@ -278,6 +301,7 @@ add_device(const struct udev_found *d, void *cookie)
 		struct enumerate_item *added;
 
 		i.id = json_get_text(i.component, "id");
+		observe_device(d, &i);
 		added = add_item(x->e, &i);
 		if (r < 0)
 			decide(added, COMPONENT_UNREADABLE, f.text);
@@ -299,16 +323,14 @@ add_entries(struct enumeration *e, size_t at)
 		if (entry->each) {
 			struct expansion x = { e, entry, at, k };
 
-			if (!e->look)
-				e->look = udev_scan_new();
-			udev_scan_match(e->look, entry->udev, add_device, &x);
+			match_devices(e, entry->udev, add_device, &x);
 			continue;
 		}
 		add_item(e, &(struct enumerate_item){ .owner = e, .component = entry->component,
 		    .udev = entry->udev, .probe = entry->probe, .id = inventory_id(inv, k),
 		    .text = entry->text_len ? inv->text.s + entry->text : NULL,
 		    .text_len = entry->text_len, .inventory = at, .entry = k,
-		    .has_data_file = entry->has_data_file });
+		    .has_data_file = entry->has_data_file, .doubt = entry->doubt });
 		entry->component = entry->udev = entry->probe = JSON_ABSENT;
 	}
 }
@@ -443,7 +465,7 @@ enumeration_free(struct enumeration *e)
 {
 	loop_timer_stop(e->loop, &e->end);
 	probe_pool_free(e->probes);
-	udev_scan_free(e->look);
+	udev_scan_free(e->devices);
 	for (size_t i = 0; i < e->n; i++)
 		item_release(&e->items[i]);
 	free(e->items);
@@ -547,7 +569,7 @@ enumerate_start(struct loop *l, const struct enumerate_spec *spec, enumerate_don
 	if (spec->inventory_order)
 		qsort(e->items, e->n, sizeof *e->items, compare_place);
 	for (size_t i = 0; i < e->n; i++)
-		look_at(&e->items[i]);
+		examine(&e->items[i]);
 	if (e->n_probing == 0)
 		loop_timer_set(l, &e->end, 0);
 	return e;

@@ -34,6 +34,17 @@ struct json enumerate_record(const struct enumerate_item *c);
 /* The same as compact JSON, added to OUT: where that is all that is wanted, it costs less. */
 void enumerate_format(const struct enumerate_item *c, struct buf *out);
 
+/*
+ * Called with what the presence of components depends on, before it is examined:
+ * a caller that monitors it from then on misses no change.
+ */
+struct enumerate_observer {
+	void (*match)(struct json match, void *cookie);		/* devices that MATCH fits */
+	void (*device)(const char *id, const char *syspath, void *cookie);	/* one that fits */
+	void (*data_file)(const char *id, const char *path, void *cookie);
+	void *cookie;
+};
+
 struct enumerate_spec {
 	char *const *inventories;	/* paths, NULL-terminated */
 	gid_t group;			/* may write an inventory with probes, too; (gid_t)-1 */
@@ -48,6 +59,7 @@ struct enumerate_spec {
 	/* Where this is not NULL, it is told of each component in turn, and no array is made. */
 	void (*each)(const struct enumerate_item *c, void *cookie);
 	void *cookie;			/* for PROBLEM and EACH */
+	const struct enumerate_observer *observer;	/* NULL for none */
 };
 
 /*

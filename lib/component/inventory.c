@@ -1,5 +1,7 @@
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/jsontext.h"
@@ -29,6 +31,60 @@ struct reading {
 	bool has_ours;
 };
 
+static int
+lower(char c)
+{
+	return tolower((unsigned char)c);
+}
+
+/*
+ * Is KEY what a slip of the finger makes of NAME: another case, or behind the first
+ * letter one letter missing, added, wrong or swapped with its neighbour?
+ */
+static bool
+is_slip(const char *key, const char *name)
+{
+	if (lower(*key) != lower(*name) || strcmp(key, name) == 0)
+		return false;
+	while (*key && lower(*key) == lower(*name)) {
+		key++;
+		name++;
+	}
+	return strcasecmp(key, name) == 0 || (*key && strcasecmp(key + 1, name) == 0) ||
+	    (*name && strcasecmp(key, name + 1) == 0) || (*key && *name && (strcasecmp(key + 1, name + 1) == 0 ||
+	    (lower(key[0]) == lower(name[1]) && lower(key[1]) == lower(name[0]) && key[1] &&
+	    strcasecmp(key + 2, name + 2) == 0)));
+}
+
+/* The member of an entry that KEY is a slip of; NULL for none. */
+static const char *
+slip_of_entry(const char *key)
+{
+	static const char *const names[] = { "udev", "each", "probe", "properties" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (is_slip(key, names[i]))
+			return names[i];
+	return NULL;
+}
+
+/* The same for a member of "properties"; "patch" is a word of its own. */
+static const char *
+slip_of_property(const char *key)
+{
+	if (is_slip(key, "firmwareDataFile"))
+		return "firmwareDataFile";
+	return strcasecmp(key, "path") == 0 && strcmp(key, "path") != 0 ? "path" : NULL;
+}
+
+static void
+set_doubt(struct inventory_entry *e, const char *prefix, const char *key, const char *name)
+{
+	if (!e->doubt)
+		e->doubt = xasprintf("'%s%.100s' is not a known key (did you mean '%s%s'?), so its presence is unknown",
+		    prefix, key, prefix, name);
+}
+
 static bool
 is_path(const char *key)
 {
@@ -40,14 +96,18 @@ static int
 read_properties(struct json properties, struct reading *r, const char *where, struct fail *f)
 {
 	struct json_iter it;
+	const char *only = NULL;
 	int n = 0, err = 0;
 
 	for (it = json_begin(properties); err == 0 && json_next(&it); ) {
-		const char *text = json_get_string(it.value);
+		const char *text = json_get_string(it.value), *slip = slip_of_property(it.key);
 
+		if (slip)
+			set_doubt(r->entry, "properties.", it.key, slip);
 		if (!is_path(it.key))
 			continue;
 		n++;
+		only = it.key;
 		if (!text)
 			err = fail_set(f, EXIT_USAGE, "%s: properties.%s is %s, not a string",
 			    where, it.key, json_kind_name(it.value));
@@ -55,6 +115,10 @@ read_properties(struct json properties, struct reading *r, const char *where, st
 			err = fail_set(f, EXIT_USAGE, "%s: properties.%s %s", where, it.key,
 			    *text ? "has a NUL character" : "is empty");
 	}
+	if (n == 1 && err == 0 && !r->entry->doubt)
+		r->entry->doubt = xasprintf("properties.%s without %s, so its presence is unknown",
+		    strcmp(only, "path") == 0 ? "path" : "firmwareDataFile",
+		    strcmp(only, "path") == 0 ? "firmwareDataFile" : "path");
 	json_end(&it);
 	r->entry->has_data_file = n == 2;
 	return err;
@@ -113,8 +177,11 @@ read_ours(const struct json_iter *it, struct inventory_entry *e, const char *whe
 static int
 read_member(const struct json_iter *it, struct reading *r, const char *where, struct fail *f)
 {
+	const char *slip = slip_of_entry(it->key);
 	int err;
 
+	if (slip)
+		set_doubt(r->entry, "", it->key, slip);
 	if (is_ours(it->key)) {
 		r->has_ours = true;
 		return read_ours(it, r->entry, where, f);
@@ -157,6 +224,8 @@ entry_release(struct inventory_entry *e)
 	json_release(&e->component);
 	json_release(&e->udev);
 	json_release(&e->probe);
+	free(e->doubt);
+	e->doubt = NULL;
 }
 
 /* Once more, for the message: to build it for each entry would cost more than the rest. */
@@ -217,7 +286,7 @@ is_plain_member(const struct jsontext_member *m, const char *name)
 	struct jsontext_member p[PROPERTIES_MAX];
 	int n;
 
-	if (is_ours(name) || strcmp(name, "state") == 0)
+	if (is_ours(name) || strcmp(name, "state") == 0 || slip_of_entry(name))
 		return false;
 	if (component_is_text_member(name))
 		return *m->value == '"' && m->value_len <= COMPONENT_TEXT_MAX + 2 &&
@@ -226,8 +295,9 @@ is_plain_member(const struct jsontext_member *m, const char *name)
 		return true;
 	n = *m->value == '{' ? jsontext_members(m->value, m->value_len, p, PROPERTIES_MAX) : -1;
 	for (int i = 0; i < n; i++)
-		if ((p[i].key_len == 4 && memcmp(p[i].key, "path", 4) == 0) || p[i].key_len == 16)
-			return false;	/* "firmwareDataFile" has 16 */
+		if ((p[i].key_len == 4 && strncasecmp(p[i].key, "path", 4) == 0) ||
+		    (p[i].key_len >= 15 && p[i].key_len <= 17))
+			return false;	/* "firmwareDataFile" has 16, a slip of it one more or less */
 	return n >= 0;
 }
 

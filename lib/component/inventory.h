@@ -6,9 +6,13 @@
  * "udev" match (udev.h), with "each":true for one component a device, and a
  * "probe", an argument vector.
  *
- * An inventory with a probe names programs, so it is used only if nobody but
- * root, the caller and the group GROUP could have written it; one without may
- * be anybody's.
+ * A member whose name is a slip of one that presence depends on ("Udev", "prob",
+ * "firmwaredatafile"), and "path" or "firmwareDataFile" alone, leave it open how the
+ * component is present: such an entry is never online.
+ *
+ * An inventory with a probe names programs, so it is used only if root, the
+ * caller or the group GROUP alone could have written it; one without probes may
+ * belong to any user.
  * Errors: EXIT_USAGE for what is wrong in it, naming file, entry and reason;
  * EXIT_DENIED; EXIT_TROUBLE for what is no regular file or cannot be read.
  */
@@ -38,6 +42,7 @@ struct inventory_entry {
 	struct json probe;	/* an array of strings, or JSON_ABSENT */
 	bool each;		/* with UDEV: a template */
 	bool has_data_file;	/* "path" and "firmwareDataFile" */
+	char *doubt;		/* why its presence cannot be determined; NULL for no doubt */
 	size_t id;		/* where in the inventory's IDS it is */
 	size_t text, text_len;	/* of a plain one: where in the inventory's TEXT; else 0 */
 };

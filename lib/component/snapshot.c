@@ -1,14 +1,20 @@
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/lock.h"
+#include "base/xalloc.h"
 #include "component/component.h"
 #include "component/snapshot.h"
 #include "component/version.h"
 
 enum { SNAPSHOT_MAX = 128 << 20 };	/* bytes of its file */
 enum { SNAPSHOT_FORMAT = 1 };
+enum { LOCK_MS = 1000 };	/* for a predecessor that has just been killed */
 
 static const char kind[] = "rejoin-watch snapshot";
 
@@ -163,16 +169,26 @@ add_gone(struct json *events, struct json before, struct json after, const char 
 	}
 }
 
+/* What happened to C, which was WAS.  One that was removed is back, and it may have been missed. */
+static enum event
+event_of(struct json was, struct json c, struct json removed)
+{
+	enum event e = compare(was, c);
+	_cleanup_json_ struct json gone = json_get(removed, component_id(c));
+
+	return json_kind(gone) != JSON_NONE && component_state(c) == COMPONENT_ONLINE && !wakes(e) ? ARRIVED : e;
+}
+
 struct json
 snapshot_events(struct json before, struct json after, struct json components,
-    const char *cause, bool all)
+    struct json removed, const char *cause, bool all)
 {
 	struct json events = json_array();
 
 	for (size_t i = 0; i < json_count(components); i++) {
 		_cleanup_json_ struct json c = json_at(components, i);
 		_cleanup_json_ struct json was = json_get(before, component_id(c));
-		enum event e = compare(was, c);
+		enum event e = event_of(was, c, removed);
 
 		if (wakes(e) || (all && e != NOTHING))
 			add_event(&events, e, json_copy(c), was, cause);
@@ -182,18 +198,36 @@ snapshot_events(struct json before, struct json after, struct json components,
 	return events;
 }
 
-bool
-snapshot_wakes(struct json events)
+/* Is EVENT one that calls for an evaluation? */
+static bool
+is_waking(struct json event)
 {
+	const char *name = json_get_text(event, "event");
+
+	for (enum event k = ARRIVED; name && k <= DEPARTED; k++)
+		if (wakes(k) && strcmp(name, event_names[k]) == 0)
+			return true;
+	return false;
+}
+
+void
+snapshot_add_arrival(struct json *events, struct json component, const char *cause)
+{
+	add_event(events, ARRIVED, json_copy(component), component, cause);
+}
+
+struct json
+snapshot_waking_ids(struct json events)
+{
+	struct json ids = json_object();
+
 	for (size_t i = 0; i < json_count(events); i++) {
 		_cleanup_json_ struct json e = json_at(events, i);
-		const char *name = json_get_text(e, "event");
 
-		for (enum event k = ARRIVED; name && k <= DEPARTED; k++)
-			if (wakes(k) && strcmp(name, event_names[k]) == 0)
-				return true;
+		if (is_waking(e))
+			json_set(&ids, component_id(e), json_null());
 	}
-	return false;
+	return ids;
 }
 
 static int
@@ -221,7 +255,8 @@ check(struct json components, const char *name, struct fail *f)
 }
 
 int
-snapshot_parse(const char *name, const char *text, size_t len, struct json *out, struct fail *f)
+snapshot_parse(const char *name, const char *text, size_t len, struct json *out,
+    struct json *incarnation, struct fail *f)
 {
 	_cleanup_json_ struct json v = JSON_ABSENT, components = JSON_ABSENT, n = JSON_ABSENT;
 	struct fail why;
@@ -236,24 +271,28 @@ snapshot_parse(const char *name, const char *text, size_t len, struct json *out,
 		return bad(f, name, "a snapshot of a format that is not known");
 	components = json_get(v, "components");
 	r = check(components, name, f);
-	if (r == 0)
-		*out = json_copy(components);
-	return r;
+	if (r < 0)
+		return r;
+	*out = json_copy(components);
+	*incarnation = json_get(v, "incarnation");
+	if (json_kind(*incarnation) != JSON_STRING)
+		json_release(incarnation);
+	return 0;
 }
 
 int
-snapshot_load(const char *path, struct json *out, struct fail *f)
+snapshot_load(const char *path, struct json *out, struct json *incarnation, struct fail *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	int r = file_load(path, FILE_NOFOLLOW, SNAPSHOT_MAX, &b, f);
 
 	if (r < 0)
 		return r;
-	return b.len == 0 ? -ENOENT : snapshot_parse(path, b.s, b.len, out, f);
+	return b.len == 0 ? -ENOENT : snapshot_parse(path, b.s, b.len, out, incarnation, f);
 }
 
 int
-snapshot_save(const char *path, struct json snapshot)
+snapshot_save(const char *path, struct json snapshot, struct json incarnation)
 {
 	_cleanup_json_ struct json v = json_object();
 	_cleanup_buf_ struct buf b = BUF_INIT;
@@ -263,7 +302,48 @@ snapshot_save(const char *path, struct json snapshot)
 	json_set(&v, "format", json_number(SNAPSHOT_FORMAT));
 	json_set_text(&v, "time", clock_now(now));
 	json_set(&v, "components", json_copy(snapshot));
+	if (json_kind(incarnation) == JSON_STRING)
+		json_set(&v, "incarnation", json_copy(incarnation));
 	json_format(v, &b);
 	buf_putc(&b, '\n');
 	return b.len > SNAPSHOT_MAX ? -EFBIG : file_replace(path, b.s, b.len, 0640, FILE_DURABLE);
+}
+
+/* The process that holds the lock of PATH, from what it wrote there; 0 where that is unknown. */
+static long
+lock_holder(int fd)
+{
+	char text[32] = "";
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+	return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+/* One process uses a state file at a time: two would undo what the other committed. */
+int
+snapshot_lock(const char *state, struct fail *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s.lock", state);
+	char pid[32];
+	int fd = lock_open(path, 0600), r;
+
+	if (fd < 0)
+		return fail_errno(f, fd, "%s", state);
+	r = lock_wait(fd, LOCK_MS);
+	if (r == 0) {
+		int n = snprintf(pid, sizeof pid, "%jd\n", (intmax_t)getpid());
+
+		(void)!ftruncate(fd, 0);
+		(void)!pwrite(fd, pid, (size_t)n, 0);	/* for the message alone */
+		return fd;
+	}
+	if (r == -ETIMEDOUT) {
+		fail_set(f, EXIT_BUSY, "%s: state file is in use by another rejoin-watch (pid %ld)", state,
+		    lock_holder(fd));
+		fail_hint(f, "give each its own --state FILE, or stop the other one");
+	} else {
+		fail_errno(f, r, "%s", path);
+	}
+	close(fd);
+	return -EBUSY;
 }

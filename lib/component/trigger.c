@@ -1,42 +1,44 @@
 #include <errno.h>
-#include <libgen.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/filewatch.h"
 #include "base/xalloc.h"
-#include "component/trigger.h"
-#include "component/inventory.h"
 #include "component/directory_monitor.h"
+#include "component/trigger.h"
 #include "component/udev.h"
 
-enum { INVENTORY_POLL_MS = 5000 };	/* where its file cannot be watched */
+enum { FILE_POLL_MS = 1000 };	/* for paths that inotify does not report */
 
-/* Of the file an inventory is in: another one, or written to. */
-struct signature {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime;
+/* A data file that a component depends on. */
+struct data_file {
+	struct trigger_set *owner;
+	char *id, *path;
+	char *real;			/* PATH without links, at the last scan; NULL where it is followed, or missing */
+	struct filewatch_item *item;	/* NULL unless it is followed */
+	unsigned int scan;		/* the last one that reported it */
 };
-
-enum place { ON_THE_WAY = 1, IS_PLACE };
 
 struct trigger_set {
 	struct loop *loop;
 	struct trigger_spec spec;
 	struct trigger_callbacks callbacks;
-	struct json matches;		/* those in use */
+	struct json matches;		/* of devices, those in use */
+	struct json scanned_matches;	/* those of the current scan */
+	struct json devices;		/* path in /sys: an array of the ids that depend on it */
+	struct json removed;		/* ids, an object for its keys */
 	struct udev_listener *udev;	/* NULL for none */
-	struct directory_monitor *tree;		/* NULL for none */
-	struct filewatch *filewatch;	/* of the inventories */
-	struct signature *signatures;	/* of each inventory */
-	/* following: */
-	struct json places;		/* data files' directories and those above: enum place */
-	struct json watched;		/* what TREE listens to: an object, for its keys */
+	bool udev_failed;
+	struct directory_monitor *monitor;	/* NULL for none */
+	struct filewatch *filewatch;
+	struct data_file **files;
+	size_t n, cap;
+	struct json index;		/* id: index into FILES */
+	unsigned int scan;
+	int told_error;			/* of inotify */
+	struct enumerate_observer observer;
 	struct loop_timer start;
 	bool told_ready;
 };
@@ -75,54 +77,161 @@ trigger_parse_match(const char *text, struct json *match, struct fail *f)
 }
 
 static void
-udev_event(const struct udev_found *d, const char *action, void *cookie)
+report(struct trigger_set *t, const char *cause)
 {
-	struct trigger_set *e = cookie;
-	_cleanup_free_ char *cause = xasprintf("udev:%s:%s", action, udev_found_path(d));
+	t->callbacks.trigger(cause, t->callbacks.cookie);
+}
 
-	e->callbacks.edge(cause, e->callbacks.cookie);
+static void
+problem(const char *text, void *cookie)
+{
+	struct trigger_set *t = cookie;
+
+	t->callbacks.problem(text, t->callbacks.cookie);
+}
+
+static void
+tell_ready(void *cookie)
+{
+	struct trigger_set *t = cookie;
+
+	if (!t->told_ready)
+		t->callbacks.ready(t->callbacks.cookie);
+	t->told_ready = true;
+}
+
+/* --- devices */
+
+/* Is a device other than PATH known on which ID depends? */
+static bool
+has_other_device(const struct trigger_set *t, const char *id, const char *path)
+{
+	for (struct json_iter it = json_begin(t->devices); json_next(&it); )
+		for (size_t i = 0; strcmp(it.key, path) != 0 && i < json_count(it.value); i++) {
+			_cleanup_json_ struct json other = json_at(it.value, i);
+
+			if (strcmp(json_get_string(other), id) == 0) {
+				json_end(&it);
+				return true;
+			}
+		}
+	return false;
+}
+
+/* The device at PATH is gone, or matches no longer; true where a component depends on it. */
+static bool
+device_removed(struct trigger_set *t, const char *path)
+{
+	_cleanup_json_ struct json ids = json_get(t->devices, path);
+
+	for (size_t i = 0; i < json_count(ids); i++) {
+		_cleanup_json_ struct json id = json_at(ids, i);
+
+		if (!has_other_device(t, json_get_string(id), path))
+			json_set(&t->removed, json_get_string(id), json_null());
+	}
+	json_remove(&t->devices, path);
+	return json_kind(ids) == JSON_ARRAY;
+}
+
+/* A device that was known is followed where it goes: a rename, a property that is lost. */
+static void
+device_event(const struct udev_found *d, const char *action, void *cookie)
+{
+	struct trigger_set *t = cookie;
+	_cleanup_free_ char *cause = xasprintf("udev:%s:%s", action, udev_found_path(d));
+	_cleanup_buf_ struct buf old = BUF_INIT;
+	bool matches = udev_matches_any(t->matches, d), known = false;
+
+	udev_found_old_path(d, &old);
+	if (old.len)
+		known = device_removed(t, old.s);
+	if (strcmp(action, "remove") == 0 || !matches)
+		known |= device_removed(t, udev_found_path(d));
+	if (matches || known)
+		report(t, cause);
 }
 
 static void
 udev_readable(int fd, short events, void *cookie)
 {
-	struct trigger_set *e = cookie;
+	struct trigger_set *t = cookie;
 	int r;
 
 	(void)fd, (void)events;
-	while ((r = udev_listener_next(e->udev, e->matches, udev_event, e)) > 0)
+	while ((r = udev_listener_next(t->udev, device_event, t)) > 0)
 		;
 	if (r == -ENOBUFS)
-		e->callbacks.edge("udev", e->callbacks.cookie);
+		report(t, "udev");
 }
 
 static void
-listen_to_devices(struct trigger_set *e)
+listen_to_devices(struct trigger_set *t)
 {
+	const char *obstacle;
 	struct fail f;
 
-	if (e->udev || json_count(e->matches) == 0)
+	if (t->udev || t->udev_failed)
 		return;
-	e->udev = udev_listener_new(&f);
-	if (!e->udev) {
-		e->callbacks.problem(f.text, e->callbacks.cookie);
-		return;
+	t->udev = udev_listener_new(&f);
+	t->udev_failed = !t->udev;
+	obstacle = t->udev ? udev_listener_obstacle() : f.text;
+	if (obstacle) {
+		_cleanup_free_ char *text = xasprintf("udev: %s: scanning for devices every %d s instead",
+		    obstacle, TRIGGER_POLL_MS / 1000);
+
+		problem(text, t);
+		t->callbacks.poll(t->callbacks.cookie);
 	}
-	if (access("/run/udev/control", F_OK) < 0)
-		e->callbacks.problem("udev: systemd-udevd does not run; until it does, devices are "
-		    "seen only by looking", e->callbacks.cookie);
-	loop_watch(e->loop, udev_listener_fd(e->udev), POLLIN, udev_readable, e);
+	if (t->udev)
+		loop_watch(t->loop, udev_listener_fd(t->udev), POLLIN, udev_readable, t);
 }
 
-static char *
-parent(const char *path)
+/* --- files */
+
+static void
+tell_inotify_error(struct trigger_set *t)
 {
-	_cleanup_free_ char *copy = xstrdup(path);
+	int error = filewatch_error(t->filewatch);
 
-	return xstrdup(dirname(copy));
+	if (error == t->told_error)
+		return;
+	t->told_error = error;
+	if (error == -EMFILE)
+		problem("inotify: no instance left (fs.inotify.max_user_instances): files are polled", t);
+	else if (error == -ENOSPC)
+		problem("inotify: no watch left (fs.inotify.max_user_watches): some files are polled", t);
+	else if (error < 0) {
+		_cleanup_free_ char *text = xasprintf("inotify: %s: files are polled", strerror(-error));
+
+		problem(text, t);
+	}
 }
 
-/* One slash for many, and no "./" before it: what is compared must be spelt alike. */
+static void
+file_changed(bool names, void *cookie)
+{
+	struct data_file *d = cookie;
+	_cleanup_free_ char *cause = xasprintf("tree:%s", d->path);
+
+	(void)names;
+	if (filewatch_take_removed(d->item))
+		json_set(&d->owner->removed, d->id, json_null());
+	report(d->owner, cause);
+}
+
+static void
+data_file_free(struct data_file *d)
+{
+	if (d->item)
+		filewatch_remove(d->item);
+	free(d->id);
+	free(d->path);
+	free(d->real);
+	free(d);
+}
+
+/* Without needless slashes and "./" at the front: so paths from several sources compare equal. */
 static void
 squeeze(char *path)
 {
@@ -133,319 +242,265 @@ squeeze(char *path)
 		for (s += 2; *s == '/'; s++)
 			;
 	for (; *s; s++)
-		if (*s != '/' || s[1] != '/')
+		if (*s != '/' || (s[1] != '/' && (s[1] || to == path)))
 			*to++ = *s;
 	*to = '\0';
 }
 
-/* Does PATH matter to those who follow: a place, something in one, or on the way to it? */
-static bool
-matters(struct trigger_set *e, const char *path)
+/* PATH, which may be gone, without links on its way; NULL where its directory is gone, too. */
+static char *
+real_path_of_removed(const char *path)
 {
-	_cleanup_free_ char *p = xstrdup(path), *dir = NULL;
-	struct json v;
-	size_t len;
-	bool yes;
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *dir = slash == path ? xstrdup("/") : slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(".");
+	_cleanup_free_ char *real = realpath(dir, NULL);
 
-	squeeze(p);
-	len = strlen(p);
-	while (len > 1 && p[len - 1] == '/')
-		p[--len] = '\0';
-	v = json_get(e->places, p);
-	yes = json_kind(v) == JSON_NUMBER;
-	json_release(&v);
-	if (yes)
-		return true;
-	dir = parent(p);
-	v = json_get(e->places, dir);
-	yes = json_get_number(v) == IS_PLACE;
-	json_release(&v);
-	return yes;
+	return real ? xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real, slash ? slash + 1 : path) : NULL;
+}
+
+/* Components whose data file is PATH or below it were removed. */
+static void
+path_removed(struct trigger_set *t, const char *path)
+{
+	_cleanup_free_ char *p = real_path_of_removed(path);
+	size_t len = p ? strlen(p) : 0;
+
+	for (size_t i = 0; p && i < t->n; i++) {
+		const char *file = t->files[i]->real;
+
+		if (file && strncmp(file, p, len) == 0 && (file[len] == '/' || !file[len]))
+			json_set(&t->removed, t->files[i]->id, json_null());
+	}
 }
 
 static void
-tree_edge(const char *path, void *cookie)
+directory_changed(const char *path, bool removed, void *cookie)
 {
-	struct trigger_set *e = cookie;
+	struct trigger_set *t = cookie;
 	_cleanup_free_ char *cause = path ? xasprintf("tree:%s", path) : xstrdup("tree");
 
-	if (!path || !e->spec.follow || matters(e, path))
-		e->callbacks.edge(cause, e->callbacks.cookie);
+	if (path && removed)
+		path_removed(t, path);
+	report(t, cause);
 }
 
 static void
-tell_ready(void *cookie)
+inotifywait_missing(void *cookie)
 {
-	struct trigger_set *e = cookie;
+	struct trigger_set *t = cookie;
 
-	if (!e->told_ready)
-		e->callbacks.ready(e->callbacks.cookie);
-	e->told_ready = true;
-}
+	_cleanup_free_ char *text = xasprintf("inotifywait is not installed (package inotify-tools): "
+	    "scanning every %d s instead", TRIGGER_POLL_MS / 1000);
 
-static void
-tree_problem(const char *text, void *cookie)
-{
-	struct trigger_set *e = cookie;
-
-	e->callbacks.problem(text, e->callbacks.cookie);
-}
-
-static void
-tree_missing(void *cookie)
-{
-	struct trigger_set *e = cookie;
-
-	e->callbacks.deaf(e->callbacks.cookie);
-}
-
-static void
-listen_to_trees(struct trigger_set *e, char *const *dirs)
-{
-	const struct directory_monitor_callbacks callbacks = {
-		tree_edge, tell_ready, tree_problem, tree_missing, e,
-	};
-
-	if (e->tree)
-		directory_monitor_set_dirs(e->tree, dirs);
-	else if (*dirs)
-		e->tree = directory_monitor_new(e->loop, dirs, !e->spec.follow, &callbacks);
-}
-
-static bool
-is_dir(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/*
- * The directory of a data file, and where to stand to see it come and go: in
- * it and in the one above, or in the nearest one that is there.
- */
-static void
-add_place(struct json *places, const char *dir)
-{
-	_cleanup_free_ char *p = xstrdup(dir);
-	enum place kind = IS_PLACE;
-
-	for (;;) {
-		_cleanup_json_ struct json known = json_get(*places, p);
-		_cleanup_free_ char *up = parent(p);
-
-		if (json_get_number(known) >= kind)
-			return;
-		json_set(places, p, json_number(kind));
-		kind = ON_THE_WAY;
-		if (strcmp(up, p) == 0)
-			return;
-		free(p);
-		p = TAKE_PTR(up);
-	}
-}
-
-static void
-watch_place(struct json *watch, const char *place)
-{
-	_cleanup_free_ char *p = xstrdup(place);
-	bool is_there = is_dir(p);
-
-	if (strchr(place, '\n'))
-		return;		/* inotifywait cannot be told of it; the rescan sees it */
-	if (is_there)
-		json_set(watch, p, json_null());
-	for (;;) {
-		_cleanup_free_ char *up = parent(p);
-
-		if (strcmp(up, p) == 0)
-			return;
-		free(p);
-		p = TAKE_PTR(up);
-		if (!is_dir(p))
-			continue;
-		json_set(watch, p, json_null());
-		return;
-	}
-}
-
-/* The directory that the data file of COMPONENT is in; NULL for none. */
-static char *
-place_of(struct json component)
-{
-	_cleanup_json_ struct json properties = json_get(component, "properties");
-	const char *path = json_get_text(properties, "path");
-	const char *file = json_get_text(properties, "firmwareDataFile");
-	_cleanup_free_ char *whole = NULL;
-
-	if (!path || !file)
-		return NULL;
-	whole = xasprintf("%s/%s", path, file);
-	squeeze(whole);
-	return parent(whole);
-}
-
-/* What INVENTORY names, added to what is listened to. */
-static void
-follow_inventory(struct trigger_set *e, const char *path)
-{
-	struct inventory inv = INVENTORY_INIT;
-	struct fail f;		/* whoever looks will say it */
-
-	if (inventory_load(path, e->spec.group, &inv, &f) < 0)
-		return;
-	for (size_t i = 0; i < inv.n; i++) {
-		_cleanup_free_ char *place = place_of(inv.entries[i].component);
-
-		if (place)
-			add_place(&e->places, place);
-		if (json_kind(inv.entries[i].udev) != JSON_NONE)
-			json_append(&e->matches, json_copy(inv.entries[i].udev));
-	}
-	inventory_release(&inv);
-}
-
-static bool
-inventories_changed(struct trigger_set *e)
-{
-	bool changed = false;
-
-	for (size_t i = 0; e->spec.inventories[i]; i++) {
-		struct signature *old = &e->signatures[i], new = { 0 };
-		struct stat st;
-
-		if (stat(e->spec.inventories[i], &st) == 0)
-			new = (struct signature){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
-		if (new.dev == old->dev && new.ino == old->ino && new.size == old->size &&
-		    new.mtime.tv_sec == old->mtime.tv_sec &&
-		    new.mtime.tv_nsec == old->mtime.tv_nsec)
-			continue;
-		*old = new;
-		changed = true;
-	}
-	return changed;
-}
-
-static void
-follow_inventories(struct trigger_set *e)
-{
-	json_release(&e->matches);
-	json_release(&e->places);
-	e->matches = json_array();
-	e->places = json_object();
-	for (size_t i = 0; e->spec.inventories[i]; i++)
-		follow_inventory(e, e->spec.inventories[i]);
-	listen_to_devices(e);
-}
-
-/* Go with the places as they are there now. */
-static void
-follow_places(struct trigger_set *e)
-{
-	_cleanup_json_ struct json watch = json_object();
-	char **dirs;
-	size_t n = 0;
-
-	for (struct json_iter it = json_begin(e->places); json_next(&it); )
-		if (json_get_number(it.value) == IS_PLACE)
-			watch_place(&watch, it.key);
-	if (json_equal(watch, e->watched))
-		return;
-	dirs = xcalloc(json_count(watch) + 1, sizeof *dirs);
-	for (struct json_iter it = json_begin(watch); json_next(&it); )
-		dirs[n++] = xstrdup(it.key);
-	listen_to_trees(e, dirs);
-	xfree_strv(dirs);
-	json_release(&e->watched);
-	e->watched = json_copy(watch);
-}
-
-void
-trigger_set_refresh(struct trigger_set *e)
-{
-	if (inventories_changed(e) && e->spec.follow)
-		follow_inventories(e);
-	if (e->spec.follow)
-		follow_places(e);
+	problem(text, t);
+	t->callbacks.poll(t->callbacks.cookie);
 }
 
 static void
 inventory_changed(bool names, void *cookie)
 {
-	struct trigger_set *e = cookie;
-
 	(void)names;
-	if (!inventories_changed(e))
+	report(cookie, "inventory");
+}
+
+/* --- what a scan reports */
+
+static void
+observe_match(struct json match, void *cookie)
+{
+	struct trigger_set *t = cookie;
+
+	if (!t->spec.follow)
 		return;
-	if (e->spec.follow)
-		follow_inventories(e);
-	e->callbacks.edge("inventory", e->callbacks.cookie);
+	listen_to_devices(t);
+	for (size_t i = 0; i < json_count(t->scanned_matches); i++) {
+		_cleanup_json_ struct json known = json_at(t->scanned_matches, i);
+
+		if (json_equal(known, match))
+			return;
+	}
+	json_append(&t->scanned_matches, json_copy(match));
 }
 
 static void
-listen_to_inventories(struct trigger_set *e)
+observe_device(const char *id, const char *syspath, void *cookie)
 {
-	e->filewatch = filewatch_new(e->loop, INVENTORY_POLL_MS);
-	for (char *const *i = e->spec.inventories; *i; i++)
-		filewatch_add(e->filewatch, *i, FILEWATCH_PATH, inventory_changed, e);
+	struct trigger_set *t = cookie;
+	struct json ids = json_get(t->devices, syspath);
+
+	if (json_kind(ids) != JSON_ARRAY)
+		ids = json_array();
+	json_append(&ids, json_string(id));
+	json_set(&t->devices, syspath, ids);
 }
 
-/* From the loop, so that whoever made us has us by then. */
 static void
-start(void *cookie)
+observe_data_file(const char *id, const char *path, void *cookie)
 {
-	struct trigger_set *e = cookie;
+	struct trigger_set *t = cookie;
+	_cleanup_json_ struct json at = json_get(t->index, id);
+	struct data_file *d = json_kind(at) == JSON_NUMBER ? t->files[(size_t)json_get_number(at)] : NULL;
+	_cleanup_free_ char *p = xstrdup(path);
 
-	listen_to_inventories(e);
-	listen_to_devices(e);
-	trigger_set_refresh(e);
-	if (!e->spec.follow)
-		listen_to_trees(e, e->spec.trees);
-	if (!e->tree)
-		tell_ready(e);
+	squeeze(p);
+	if (d && strcmp(d->path, p) != 0) {
+		if (d->item)
+			filewatch_remove(d->item);
+		free(d->path);
+		d->path = xstrdup(p);
+		d->item = NULL;
+	} else if (!d) {
+		d = xcalloc(1, sizeof *d);
+		*d = (struct data_file){ .owner = t, .id = xstrdup(id), .path = xstrdup(p) };
+		json_set(&t->index, id, json_number((double)t->n));
+		t->files = xgrow(t->files, t->n, &t->cap, sizeof(struct data_file *));
+		t->files[t->n++] = d;
+	}
+	d->scan = t->scan;
+	free(d->real);
+	d->real = t->spec.follow ? NULL : realpath(d->path, NULL);
+	if (t->spec.follow && !d->item)
+		d->item = filewatch_add(t->filewatch, d->path, FILEWATCH_PATH, file_changed, d);
+}
+
+const struct enumerate_observer *
+trigger_set_begin_scan(struct trigger_set *t)
+{
+	t->scan++;
+	json_release(&t->scanned_matches);
+	t->scanned_matches = json_array();
+	json_release(&t->devices);
+	t->devices = json_object();
+	return &t->observer;
+}
+
+/* Drop the data files that the last scan did not report. */
+static void
+drop_files(struct trigger_set *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->files[i]->scan == t->scan)
+			t->files[n++] = t->files[i];
+		else
+			data_file_free(t->files[i]);
+	if (n == t->n)
+		return;
+	t->n = n;
+	json_release(&t->index);
+	t->index = json_object();
+	for (size_t i = 0; i < n; i++)
+		json_set(&t->index, t->files[i]->id, json_number((double)i));
+}
+
+void
+trigger_set_end_scan(struct trigger_set *t, bool complete)
+{
+	if (t->spec.follow && complete) {
+		json_release(&t->matches);
+		t->matches = json_copy(t->scanned_matches);
+	} else if (t->spec.follow) {
+		for (size_t i = 0; i < json_count(t->scanned_matches); i++)
+			json_append(&t->matches, json_at(t->scanned_matches, i));
+	}
+	if (complete)
+		drop_files(t);
+	if (t->filewatch)
+		tell_inotify_error(t);
+}
+
+struct json
+trigger_set_take_removed(struct trigger_set *t)
+{
+	struct json removed = t->removed;
+
+	t->removed = json_object();
+	return removed;
+}
+
+void
+trigger_set_describe(const struct trigger_set *t, struct buf *out)
+{
+	size_t n_trees = 0, n_inventories = 0;
+
+	while (t->spec.inventories[n_inventories])
+		n_inventories++;
+	while (t->spec.trees[n_trees])
+		n_trees++;
+	buf_printf(out, "%zu inventor%s", n_inventories, n_inventories == 1 ? "y" : "ies");
+	if (t->spec.follow)
+		buf_printf(out, ", %zu data file%s", t->n, t->n == 1 ? "" : "s");
+	if (n_trees)
+		buf_printf(out, ", %zu director%s", n_trees, n_trees == 1 ? "y" : "ies");
+	if (t->udev)
+		buf_puts(out, ", devices");
+}
+
+static void
+monitor_start(void *cookie)
+{
+	struct trigger_set *t = cookie;
+	const struct directory_monitor_callbacks callbacks = {
+		directory_changed, tell_ready, problem, inotifywait_missing, t,
+	};
+
+	tell_inotify_error(t);
+	if (!t->spec.follow && json_count(t->matches))
+		listen_to_devices(t);
+	if (!t->spec.follow && *t->spec.trees)
+		t->monitor = directory_monitor_new(t->loop, t->spec.trees, &callbacks);
+	else
+		tell_ready(t);
 }
 
 struct trigger_set *
-trigger_set_new(struct loop *l, const struct trigger_spec *spec, const struct trigger_callbacks *callbacks)
+trigger_set_new(struct loop *l, const struct trigger_spec *spec,
+    const struct trigger_callbacks *callbacks)
 {
-	struct trigger_set *e = xcalloc(1, sizeof *e);
-	size_t n = 0;
+	struct trigger_set *t = xcalloc(1, sizeof *t);
 
-	while (spec->inventories[n])
-		n++;
-	*e = (struct trigger_set){
+	*t = (struct trigger_set){
 		.loop = l, .spec = *spec, .callbacks = *callbacks,
 		.matches = spec->follow ? json_array() : json_copy(spec->matches),
-		.signatures = xcalloc(n + 1, sizeof *e->signatures),
-		.places = json_object(), .watched = json_object(),
-		.start = { .fn = start, .cookie = e },
+		.scanned_matches = json_array(), .devices = json_object(),
+		.removed = json_object(), .index = json_object(),
+		.observer = { observe_match, observe_device, observe_data_file, t },
+		.start = { .fn = monitor_start, .cookie = t },
 	};
-	loop_timer_set(l, &e->start, 0);
-	return e;
+	t->filewatch = filewatch_new(l, FILE_POLL_MS);
+	for (char *const *i = spec->inventories; *i; i++)
+		filewatch_add(t->filewatch, *i, FILEWATCH_PATH, inventory_changed, t);
+	loop_timer_set(l, &t->start, 0);	/* callbacks come from the loop, when the caller has T */
+	return t;
 }
 
 void
-trigger_set_stop(struct trigger_set *e)
+trigger_set_stop(struct trigger_set *t)
 {
-	loop_timer_stop(e->loop, &e->start);
-	if (e->tree)
-		directory_monitor_stop(e->tree);
+	loop_timer_stop(t->loop, &t->start);
+	if (t->monitor)
+		directory_monitor_stop(t->monitor);
 }
 
 void
-trigger_set_free(struct trigger_set *e)
+trigger_set_free(struct trigger_set *t)
 {
-	if (!e)
+	if (!t)
 		return;
-	loop_timer_stop(e->loop, &e->start);
-	directory_monitor_free(e->tree);
-	filewatch_free(e->filewatch);
-	if (e->udev)
-		loop_unwatch(e->loop, udev_listener_fd(e->udev));
-	udev_listener_free(e->udev);
-	json_release(&e->matches);
-	json_release(&e->places);
-	json_release(&e->watched);
-	free(e->signatures);
-	free(e);
+	loop_timer_stop(t->loop, &t->start);
+	directory_monitor_free(t->monitor);
+	for (size_t i = 0; i < t->n; i++)
+		data_file_free(t->files[i]);
+	free(t->files);
+	filewatch_free(t->filewatch);
+	if (t->udev)
+		loop_unwatch(t->loop, udev_listener_fd(t->udev));
+	udev_listener_free(t->udev);
+	json_release(&t->matches);
+	json_release(&t->scanned_matches);
+	json_release(&t->devices);
+	json_release(&t->removed);
+	json_release(&t->index);
+	free(t);
 }

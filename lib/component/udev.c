@@ -1,12 +1,15 @@
 #include <errno.h>
 #include <libudev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/xalloc.h"
 #include "component/udev.h"
 
-static const char attr[] = "attr:";
+static const char attr[] = "attr:", control[] = "/run/udev/control", queue[] = "/run/udev/queue";
 
 enum { LISTENER_BUFFER = 16 << 20 };	/* for thousands of devices at once */
 
@@ -71,6 +74,15 @@ const char *
 udev_found_path(const struct udev_found *d)
 {
 	return udev_device_get_syspath(d->device);
+}
+
+void
+udev_found_old_path(const struct udev_found *d, struct buf *out)
+{
+	const char *old = find_property(d, "DEVPATH_OLD");
+
+	if (old)
+		buf_printf(out, "/sys%s", old);
 }
 
 const char *
@@ -180,6 +192,7 @@ struct shelf {
 
 struct udev_scan {
 	struct udev *udev;
+	bool is_busy;		/* udev has events to process */
 	struct shelf *shelves;
 	size_t n, cap;
 };
@@ -200,6 +213,7 @@ udev_scan_new(void)
 	struct udev_scan *l = xcalloc(1, sizeof *l);
 
 	l->udev = library();
+	l->is_busy = access(queue, F_OK) == 0;
 	return l;
 }
 
@@ -219,6 +233,17 @@ udev_scan_free(struct udev_scan *l)
 	free(l);
 }
 
+/*
+ * Has udev finished with D?  Where udev has nothing to process, none is awaited:
+ * a device from before udevd, and one of which no rule says anything, have no record.
+ */
+static bool
+is_initialized(struct udev_device *d)
+{
+	return udev_device_get_is_initialized(d) || (major(udev_device_get_devnum(d)) == 0 &&
+	    !udev_device_get_property_value(d, "IFINDEX"));
+}
+
 static void
 fill(struct udev_scan *l, struct shelf *s)
 {
@@ -236,6 +261,10 @@ fill(struct udev_scan *l, struct shelf *s)
 
 		if (!d)
 			continue;	/* it left meanwhile */
+		if (l->is_busy && !is_initialized(d)) {
+			udev_device_unref(d);
+			continue;
+		}
 		s->devices = xgrow(s->devices, s->n, &s->cap, sizeof *s->devices);
 		s->devices[s->n] = (struct udev_found){ .device = d };
 		read_properties(&s->devices[s->n++]);
@@ -319,8 +348,8 @@ udev_listener_fd(const struct udev_listener *l)
 	return udev_monitor_get_fd(l->monitor);
 }
 
-static bool
-fits_any(struct json matches, const struct udev_found *d)
+bool
+udev_matches_any(struct json matches, const struct udev_found *d)
 {
 	bool yes = false;
 
@@ -333,8 +362,37 @@ fits_any(struct json matches, const struct udev_found *d)
 	return yes;
 }
 
+/* proc(5): the list has the sockets of the reader's network namespace alone. */
+static bool
+is_control_in_namespace(void)
+{
+	FILE *f = fopen("/proc/self/net/unix", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t cap = 0, len = sizeof control - 1;
+	bool found = !f;	/* without the list nothing can be said */
+
+	while (f && !found) {
+		ssize_t n = getline(&line, &cap, f);
+
+		if (n < 0)
+			break;
+		found = (size_t)n > len + 1 && memcmp(line + n - 1 - len, control, len) == 0;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+const char *
+udev_listener_obstacle(void)
+{
+	if (access(control, F_OK) < 0)
+		return "systemd-udevd is not running";
+	return is_control_in_namespace() ? NULL : "systemd-udevd runs in another network namespace";
+}
+
 int
-udev_listener_next(struct udev_listener *l, struct json matches, udev_event_fn *fn, void *cookie)
+udev_listener_next(struct udev_listener *l, udev_event_fn *fn, void *cookie)
 {
 	struct udev_found d = { .device = NULL };
 	const char *action;
@@ -346,8 +404,7 @@ udev_listener_next(struct udev_listener *l, struct json matches, udev_event_fn *
 	action = udev_device_get_action(d.device);
 	d.is_gone = action && strcmp(action, "remove") == 0;
 	read_properties(&d);
-	if (fits_any(matches, &d))
-		fn(&d, action ? action : "", cookie);
+	fn(&d, action ? action : "", cookie);
 	found_release(&d);
 	return 1;
 }

@@ -1,71 +1,86 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/sdnotify.h"
 #include "base/xalloc.h"
+#include "component/component.h"
 #include "component/enumerate.h"
+#include "component/offer.h"
 #include "component/snapshot.h"
 #include "component/watcher.h"
 
-enum { DEAF_POLL_MS = 5000 };	/* where inotifywait is missing */
-
 enum stage {
-	WAITING,	/* for an edge, or for things to be quiet */
-	LOOKING,
-	OFFERED,	/* somebody acts on what is new */
-	HELD_BACK,	/* it was not acted on; until later */
+	WAITING,	/* for a trigger, or for things to be quiet */
+	SCANNING,
+	OFFERED,	/* the caller acts on what is new */
+	HELD_BACK,	/* it was not acted on; another scan follows */
 };
 
 struct watcher {
 	struct loop *loop;
 	struct watcher_spec spec;
-	struct watcher_callbacks tell;
-	struct trigger_set *edges;
-	struct enumeration *look;
+	struct watcher_callbacks callbacks;
+	struct trigger_set *triggers;	/* NULL for one scan only */
+	struct enumeration *scan;
 	enum stage stage;
-	struct json before, after;	/* acted on; seen at this look */
-	struct json said, to_say;	/* problems, objects for their keys: last look, this look */
+	int lock_fd;			/* of the state file; -1 for none */
+	struct json before, after;	/* acted on; seen by this scan */
+	struct json removed;		/* ids reported as removed since BEFORE */
+	struct json said, to_say;	/* problems, objects for their keys: last scan, this scan */
 	bool is_known;			/* BEFORE is a snapshot */
 	bool is_saved;			/* and the file has it */
-	bool woke;			/* what is offered wakes */
-	bool edges_ready, looked, told_ready, ending;
-	bool unheard;			/* something may have come before we were listening */
-	enum exit_status worst;		/* of this look */
-	char *cause;			/* of this look */
+	bool woke;			/* what is offered calls for an evaluation */
+	bool triggers_ready, scanned, told_ready, ending;
+	bool unmonitored;		/* something may have come before it was monitored */
+	enum exit_status worst;		/* of this scan */
+	char *cause;			/* of this scan */
 	char *next_cause;		/* of the next; NULL for none yet */
 	char *held;			/* why it was last not acted on */
-	bool pending;			/* an edge came since the look began */
+	bool pending;			/* a trigger came since the scan began */
 	int64_t first_ms;		/* the first such */
 	struct backoff backoff;
 	struct loop_timer settle, later, period, watchdog;
 	struct loop_stage shutdown;
+
+	/* What the agent may have missed. */
+	struct watcher_agent agent;	/* at the end of this scan */
+	char began_with[256];		/* its incarnation when the scan began */
+	struct json served;		/* the incarnation served last, a string; or absent */
+	bool at_start;			/* nothing was offered to it yet */
+	struct json offered_waiting;	/* ids that it waits for and that are offered now */
+	struct offer_table *offers;
+	char evaluation[320];		/* the one that the last scan took into account */
+	struct loop_timer offer_again;
 };
 
-/* Say TEXT unless it was said at the last look, too. */
+/* Report TEXT unless it was reported at the last scan, too. */
 static void
 say(struct watcher *w, enum exit_status status, const char *text)
 {
 	struct json v = json_get(w->said, text), u = json_get(w->to_say, text);
 
 	if (json_kind(v) == JSON_NONE && json_kind(u) == JSON_NONE)
-		w->tell.problem(status, text, w->tell.cookie);
+		w->callbacks.problem(status, text, w->callbacks.cookie);
 	json_release(&v);
 	json_release(&u);
 	json_set(&w->to_say, text, json_null());
 }
 
 static void
-refused(const struct fail *f, void *cookie)
+inventory_problem(const struct fail *f, void *cookie)
 {
 	say(cookie, f->status, f->text);
 }
 
-/* With a watchdog: we are well.  At each look, so that it needs no waking of its own. */
+/* At each scan, so that the service manager's watchdog needs no wake-up of its own. */
 static void
-pat_watchdog(void *cookie)
+notify_watchdog(void *cookie)
 {
 	struct watcher *w = cookie;
 	int64_t ms = sdnotify_watchdog_ms();
@@ -76,34 +91,42 @@ pat_watchdog(void *cookie)
 	loop_timer_set(w->loop, &w->watchdog, ms);
 }
 
-/*
- * A second look, for what came before we were listening, is part of the start;
- * but nobody who starts us waits for what a command does with the first.
- */
-static void
-tell_ready(struct watcher *w)
+/* Time between scans without a trigger; 0 for no such scans. */
+static int64_t
+scan_period(const struct watcher *w)
 {
-	if (w->told_ready || !w->edges_ready || !w->looked ||
-	    (w->unheard && (w->stage == WAITING || w->stage == LOOKING)))
-		return;
-	w->told_ready = true;
-	sdnotify("READY=1");
-	pat_watchdog(w);
-	w->tell.ready(w->tell.cookie);
+	int64_t ms = w->spec.rescan_ms;
+
+	return w->spec.poll_ms > 0 && (ms == 0 || w->spec.poll_ms < ms) ? w->spec.poll_ms : ms;
 }
 
 static void
 set_period(struct watcher *w)
 {
-	int64_t ms = w->spec.rescan_ms;
-
-	if (w->spec.poll_ms > 0 && (ms == 0 || w->spec.poll_ms < ms))
-		ms = w->spec.poll_ms;
-	if (ms > 0)
-		loop_timer_set(w->loop, &w->period, ms);
+	if (scan_period(w) > 0)
+		loop_timer_set(w->loop, &w->period, scan_period(w));
 }
 
-/* Look when it has been quiet, or was not for long enough. */
+/*
+ * A second scan, for what changed before it was monitored, is part of the start;
+ * what a command does with the events of the first is not.
+ */
+static void
+tell_ready(struct watcher *w)
+{
+	_cleanup_buf_ struct buf what = BUF_INIT;
+
+	if (w->told_ready || !w->triggers_ready || !w->scanned ||
+	    (w->unmonitored && (w->stage == WAITING || w->stage == SCANNING)))
+		return;
+	w->told_ready = true;
+	sdnotify("READY=1");
+	notify_watchdog(w);
+	trigger_set_describe(w->triggers, &what);
+	w->callbacks.ready(what.s, scan_period(w), w->callbacks.cookie);
+}
+
+/* Scan when it has been quiet, or has not been for long enough. */
 static void
 wait_until_quiet(struct watcher *w)
 {
@@ -116,7 +139,7 @@ wait_until_quiet(struct watcher *w)
 }
 
 static void
-edge(const char *cause, void *cookie)
+triggered(const char *cause, void *cookie)
 {
 	struct watcher *w = cookie;
 
@@ -132,7 +155,7 @@ edge(const char *cause, void *cookie)
 }
 
 static void
-wait_for_edge(struct watcher *w)
+wait_for_trigger(struct watcher *w)
 {
 	w->stage = WAITING;
 	if (w->ending)
@@ -142,10 +165,129 @@ wait_for_edge(struct watcher *w)
 		wait_until_quiet(w);
 }
 
+/* --- the agent */
+
+static void
+read_agent(struct watcher *w, struct watcher_agent *a)
+{
+	*a = (struct watcher_agent){ .waiting = JSON_ABSENT };
+	if (w->callbacks.agent)
+		w->callbacks.agent(a, w->callbacks.cookie);
+}
+
+static bool
+is_served(const struct watcher *w, const struct watcher_agent *a)
+{
+	const char *served = json_get_string(w->served);
+
+	return !*a->incarnation || (served && strcmp(served, a->incarnation) == 0);
+}
+
+/*
+ * For an agent that reports nothing: may it have evaluated before what this scan
+ * saw?  One that began after the scan did evaluates anew by itself.
+ */
+static bool
+may_have_missed(const struct watcher *w)
+{
+	const struct watcher_agent *a = &w->agent;
+
+	if (!w->callbacks.agent || a->reports_waiting || a->running == 0)
+		return false;
+	if (w->at_start && !w->spec.once)
+		return true;
+	return !is_served(w, a) && strcmp(w->began_with, a->incarnation) == 0;
+}
+
+/* Is the component ID, which the agent waits for, to be offered now?  If not yet, there is a scan then. */
+static bool
+is_offer_due(struct watcher *w, const char *id)
+{
+	_cleanup_json_ struct json wanted = json_get(w->agent.waiting, id);
+	int64_t ms;
+
+	if (json_kind(wanted) == JSON_NONE)
+		return false;
+	ms = offer_table_delay(w->offers, id, w->agent.evaluation, clock_mono_ms());
+	if (ms > 0 && (!w->offer_again.set || clock_mono_ms() + ms < w->offer_again.at_ms))
+		loop_timer_set(w->loop, &w->offer_again, ms);
+	return ms == 0;
+}
+
+/* Add to EVENTS what the agent may not know of. */
+static void
+add_missed(struct watcher *w, struct json components, struct json *events)
+{
+	_cleanup_json_ struct json ids = snapshot_waking_ids(*events);
+	const struct watcher_agent *a = &w->agent;
+	const bool all = may_have_missed(w), waits = a->reports_waiting && a->is_settled;
+
+	json_release(&w->offered_waiting);
+	w->offered_waiting = json_object();
+	for (size_t i = 0; (all || waits) && i < json_count(components); i++) {
+		_cleanup_json_ struct json c = json_at(components, i), event = JSON_ABSENT, wanted = JSON_ABSENT;
+		bool due;
+
+		if (component_state(c) != COMPONENT_ONLINE)
+			continue;
+		event = json_get(ids, component_id(c));
+		wanted = json_get(a->waiting, component_id(c));
+		due = json_kind(event) == JSON_NONE && (all || is_offer_due(w, component_id(c)));
+		if (due)
+			snapshot_add_arrival(events, c, all ? "agent-start" : "agent-waiting");
+		if (json_kind(wanted) != JSON_NONE && (due || json_kind(event) != JSON_NONE))
+			json_set(&w->offered_waiting, component_id(c), json_null());
+	}
+	if (waits) {
+		offer_table_keep(w->offers, a->waiting);
+		snprintf(w->evaluation, sizeof w->evaluation, "%s", a->evaluation);
+	}
+}
+
+/* What was offered was acted on, and the agent will hear of it. */
+static void
+note_offers(struct watcher *w)
+{
+	for (struct json_iter it = json_begin(w->offered_waiting); json_next(&it); )
+		offer_table_note(w->offers, it.key, w->agent.evaluation, clock_mono_ms());
+	if (w->agent.running != 0 && !is_served(w, &w->agent) &&
+	    strcmp(w->began_with, w->agent.incarnation) == 0) {
+		json_release(&w->served);
+		w->served = json_string(w->agent.incarnation);
+		w->is_saved = false;
+	}
+	w->at_start = false;
+}
+
+void
+watcher_agent_changed(struct watcher *w)
+{
+	struct watcher_agent a;
+
+	if (w->ending || w->spec.once || !w->scanned)
+		return;
+	read_agent(w, &a);
+	if (a.reports_waiting) {
+		if (a.is_settled && json_count(a.waiting) && strcmp(a.evaluation, w->evaluation) != 0)
+			triggered("agent-waiting", w);
+	} else if (a.running != 0 && !is_served(w, &a)) {
+		triggered("agent-start", w);
+	}
+	json_release(&a.waiting);
+}
+
+static void
+offer_pause_over(void *cookie)
+{
+	triggered("agent-waiting", cookie);
+}
+
+/* --- the snapshot */
+
 static int
 save(struct watcher *w)
 {
-	int r = w->spec.state && !w->is_saved ? snapshot_save(w->spec.state, w->before) : 0;
+	int r = w->spec.state && !w->is_saved ? snapshot_save(w->spec.state, w->before, w->served) : 0;
 	_cleanup_free_ char *why = NULL;
 
 	w->is_saved = r == 0;
@@ -156,7 +298,7 @@ save(struct watcher *w)
 	return r;
 }
 
-/* The look's snapshot is the one that was acted on. */
+/* The snapshot of this scan is the one that was acted on. */
 static int
 commit(struct watcher *w)
 {
@@ -165,26 +307,29 @@ commit(struct watcher *w)
 	json_release(&w->before);
 	w->before = json_copy(w->after);
 	json_release(&w->after);
+	json_release(&w->removed);
+	w->removed = json_object();
 	w->is_known = true;
 	w->backoff.tries = 0;
 	free(TAKE_PTR(w->held));
+	note_offers(w);
 	return save(w);
 }
 
-/* A look is over, and what was to be done about it is done: commit() returned R. */
+/* A scan and what followed from it are done; commit() returned R. */
 static void
-over(struct watcher *w, int r)
+scan_over(struct watcher *w, int r)
 {
 	json_release(&w->said);
 	w->said = json_copy(w->to_say);
 	json_release(&w->to_say);
 	w->to_say = json_object();
 	if (w->spec.once)
-		w->tell.end(r < 0 ? EXIT_TROUBLE : w->worst != EXIT_OK ? w->worst :
-		    w->woke ? EXIT_OK : EXIT_NO, w->tell.cookie);
+		w->callbacks.end(r < 0 ? EXIT_TROUBLE : w->worst != EXIT_OK ? w->worst :
+		    w->woke ? EXIT_OK : EXIT_NO, w->callbacks.cookie);
 	w->woke = false;
-	pat_watchdog(w);
-	wait_for_edge(w);
+	notify_watchdog(w);
+	wait_for_trigger(w);
 	tell_ready(w);
 }
 
@@ -192,87 +337,121 @@ void
 watcher_acted(struct watcher *w, bool acted, const char *why)
 {
 	if (acted) {
-		over(w, commit(w));
+		scan_over(w, commit(w));
 		return;
 	}
 	if (!w->ending && (!w->held || strcmp(w->held, why) != 0))
-		w->tell.problem(EXIT_TROUBLE, why, w->tell.cookie);
+		w->callbacks.problem(EXIT_TROUBLE, why, w->callbacks.cookie);
 	free(w->held);
 	w->held = xstrdup(why);
 	json_release(&w->after);
 	w->stage = HELD_BACK;
 	if (w->spec.once)
-		w->tell.end(EXIT_TROUBLE, w->tell.cookie);
+		w->callbacks.end(EXIT_TROUBLE, w->callbacks.cookie);
 	else if (!w->ending)
 		loop_timer_set(w->loop, &w->later, backoff_next(&w->backoff));
 	tell_ready(w);
 }
 
-/* There is nothing yet to compare with: this is it. */
-static void
-begin_with(struct watcher *w)
+/* There is nothing to compare with yet: this scan is the baseline.  False at the end of the watcher. */
+static bool
+set_baseline(struct watcher *w)
 {
-	int r = w->worst == EXIT_OK ? commit(w) : 0;
+	struct json after = json_copy(w->after);
+	const bool at_start = w->at_start;
+	int r = 0;
 
-	if (w->worst != EXIT_OK || r < 0) {
-		json_release(&w->after);
-		w->tell.end(r < 0 ? EXIT_TROUBLE : w->worst, w->tell.cookie);
-		return;
+	/* the agent is served by what is offered next */
+	if (w->worst == EXIT_OK) {
+		w->agent.running = 0;
+		r = commit(w);
 	}
-	over(w, r);
+	w->at_start = at_start;
+	w->after = after;
+	if (w->worst == EXIT_OK && r == 0)
+		return true;
+	json_release(&w->after);
+	w->callbacks.end(r < 0 ? EXIT_TROUBLE : w->worst, w->callbacks.cookie);
+	return false;
 }
 
+/* --- scans */
+
 static void
-looked(struct json components, enum exit_status worst, void *cookie)
+scanned(struct json components, enum exit_status worst, void *cookie)
 {
 	struct watcher *w = cookie;
 	_cleanup_json_ struct json events = JSON_ABSENT;
 
-	w->look = NULL;
-	w->looked = true;
+	w->scan = NULL;
+	w->scanned = true;
 	w->worst = worst;
+	if (w->triggers)
+		trigger_set_end_scan(w->triggers, worst == EXIT_OK);
 	w->after = snapshot_of(components, worst == EXIT_OK ? JSON_ABSENT : w->before);
-	if (!w->is_known) {
-		begin_with(w);
+	if (!w->is_known && !set_baseline(w))
 		return;
-	}
-	events = snapshot_events(w->before, w->after, components, w->cause, w->spec.all);
+	json_release(&w->agent.waiting);
+	read_agent(w, &w->agent);
+	events = snapshot_events(w->before, w->after, components, w->removed, w->cause, w->spec.all);
+	add_missed(w, components, &events);
 	if (json_count(events) == 0) {
-		over(w, commit(w));
+		scan_over(w, commit(w));
 		return;
 	}
-	w->woke = snapshot_wakes(events);
+	{
+		_cleanup_json_ struct json ids = snapshot_waking_ids(events);
+
+		w->woke = json_count(ids) > 0;
+	}
 	w->stage = OFFERED;
-	w->tell.offer(events, w->tell.cookie);
+	w->callbacks.offer(events, w->callbacks.cookie);
 	tell_ready(w);
 }
 
+/* What was reported as removed since the last scan counts for this one. */
 static void
-begin_look(struct watcher *w)
+collect_removed(struct watcher *w)
 {
-	const struct enumerate_spec spec = {
-		.inventories = w->spec.edges.inventories, .group = w->spec.edges.group,
-		.problem = refused, .cookie = w,
+	_cleanup_json_ struct json more = trigger_set_take_removed(w->triggers);
+
+	for (struct json_iter it = json_begin(more); json_next(&it); )
+		json_set(&w->removed, it.key, json_null());
+}
+
+static void
+begin_scan(struct watcher *w)
+{
+	struct enumerate_spec spec = {
+		.inventories = w->spec.triggers.inventories, .group = w->spec.group,
+		.problem = inventory_problem, .cookie = w,
 	};
+	struct watcher_agent a;
 
 	loop_timer_stop(w->loop, &w->settle);
 	loop_timer_stop(w->loop, &w->later);
 	loop_timer_stop(w->loop, &w->period);
-	w->stage = LOOKING;
-	w->pending = w->unheard = false;
-	if (w->next_cause) {	/* else the one of the look that was not acted on */
+	loop_timer_stop(w->loop, &w->offer_again);
+	w->stage = SCANNING;
+	w->pending = w->unmonitored = false;
+	if (w->next_cause) {	/* else the one of the scan that was not acted on */
 		free(w->cause);
 		w->cause = TAKE_PTR(w->next_cause);
 	}
-	if (w->edges)
-		trigger_set_refresh(w->edges);
-	w->look = enumerate_start(w->loop, &spec, looked, w);
+	read_agent(w, &a);
+	snprintf(w->began_with, sizeof w->began_with, "%s", a.incarnation);
+	json_release(&a.waiting);
+	if (w->triggers) {
+		spec.observer = trigger_set_begin_scan(w->triggers);
+		collect_removed(w);
+	}
+	w->scan = enumerate_start(w->loop, &spec, scanned, w);
 }
 
 static void
 settled(void *cookie)
 {
-	begin_look(cookie);
+	begin_scan(cookie);
 }
 
 static void
@@ -281,20 +460,23 @@ period_over(void *cookie)
 	struct watcher *w = cookie;
 
 	if (w->stage != WAITING || w->settle.set)
-		return;		/* a look comes anyway */
+		return;		/* a scan follows anyway */
 	w->next_cause = xstrdup(w->spec.poll_ms > 0 ? "poll" : "rescan");
-	begin_look(w);
+	begin_scan(w);
 }
 
 static void
-edges_ready(void *cookie)
+triggers_ready(void *cookie)
 {
 	struct watcher *w = cookie;
 
-	w->edges_ready = true;
-	if (w->stage == WAITING && !w->looked)
-		return;		/* the first look is still to come */
-	w->unheard = w->pending = true;
+	w->triggers_ready = true;
+	/* what a scan observes is monitored before it is examined: no second scan */
+	if ((w->stage == WAITING && !w->scanned) || w->spec.triggers.follow) {
+		tell_ready(w);
+		return;
+	}
+	w->unmonitored = w->pending = true;
 	w->first_ms = 0;	/* at once */
 	if (!w->next_cause)
 		w->next_cause = xstrdup("start");
@@ -304,24 +486,21 @@ edges_ready(void *cookie)
 }
 
 static void
-edges_problem(const char *text, void *cookie)
+triggers_problem(const char *text, void *cookie)
 {
 	struct watcher *w = cookie;
 
-	w->tell.problem(EXIT_TROUBLE, text, w->tell.cookie);
+	w->callbacks.problem(EXIT_TROUBLE, text, w->callbacks.cookie);
 }
 
 static void
-deaf(void *cookie)
+triggers_poll(void *cookie)
 {
 	struct watcher *w = cookie;
-	_cleanup_free_ char *text = xasprintf("inotifywait is not installed (package inotify-tools)"
-	    "; directories are looked at every %d s instead", DEAF_POLL_MS / 1000);
 
-	if (w->spec.poll_ms == 0 || w->spec.poll_ms > DEAF_POLL_MS)
-		w->spec.poll_ms = DEAF_POLL_MS;
-	w->tell.problem(EXIT_TROUBLE, text, w->tell.cookie);
-	if (w->stage == WAITING && w->looked)
+	if (w->spec.poll_ms == 0 || w->spec.poll_ms > TRIGGER_POLL_MS)
+		w->spec.poll_ms = TRIGGER_POLL_MS;
+	if (w->stage == WAITING && w->scanned)
 		set_period(w);
 }
 
@@ -329,58 +508,71 @@ void
 watcher_stop(struct watcher *w)
 {
 	w->ending = true;
-	if (w->look)
-		enumerate_cancel(TAKE_PTR(w->look));
+	if (w->scan)
+		enumerate_cancel(TAKE_PTR(w->scan));
 	loop_timer_stop(w->loop, &w->settle);
 	loop_timer_stop(w->loop, &w->later);
 	loop_timer_stop(w->loop, &w->period);
+	loop_timer_stop(w->loop, &w->offer_again);
 }
 
-/* After the command has ended, and what it did is noted: end what listens. */
+/* After the command has ended, and its result is committed: end what monitors. */
 static void
-stop_listening(void *cookie)
+stop_monitoring(void *cookie)
 {
 	struct watcher *w = cookie;
 
 	watcher_stop(w);
 	loop_timer_stop(w->loop, &w->watchdog);
-	if (w->edges)
-		trigger_set_stop(w->edges);
+	if (w->triggers)
+		trigger_set_stop(w->triggers);
+}
+
+/* --- */
+
+static int
+load_state(struct watcher *w, struct fail *f)
+{
+	int r = snapshot_lock(w->spec.state, f);
+
+	if (r < 0)
+		return r;
+	w->lock_fd = r;
+	r = snapshot_load(w->spec.state, &w->before, &w->served, f);
+	w->is_known = w->is_saved = r == 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 struct watcher *
-watcher_new(struct loop *l, const struct watcher_spec *spec, const struct watcher_callbacks *tell,
-    struct fail *f)
+watcher_new(struct loop *l, const struct watcher_spec *spec,
+    const struct watcher_callbacks *callbacks, struct fail *f)
 {
 	struct watcher *w = xcalloc(1, sizeof *w);
-	const struct trigger_callbacks hear = { edge, edges_ready, edges_problem, deaf, w };
-	int r;
+	const struct trigger_callbacks on = { triggered, triggers_ready, triggers_problem, triggers_poll, w };
 
 	*w = (struct watcher){
-		.loop = l, .spec = *spec, .tell = *tell,
+		.loop = l, .spec = *spec, .callbacks = *callbacks, .lock_fd = -1,
+		.before = JSON_ABSENT, .removed = json_object(),
 		.said = json_object(), .to_say = json_object(),
-		.next_cause = xstrdup("start"), .pending = true,
+		.next_cause = xstrdup("start"), .pending = true, .at_start = true,
+		.offered_waiting = json_object(), .offers = offer_table_new(spec->rescan_ms),
 		.settle = { .fn = settled, .cookie = w },
 		.later = { .fn = settled, .cookie = w },
 		.period = { .fn = period_over, .cookie = w },
-		.watchdog = { .fn = pat_watchdog, .cookie = w },
-		.shutdown = { .fn = stop_listening, .cookie = w },
+		.offer_again = { .fn = offer_pause_over, .cookie = w },
+		.watchdog = { .fn = notify_watchdog, .cookie = w },
+		.shutdown = { .fn = stop_monitoring, .cookie = w },
 	};
-	r = spec->state ? snapshot_load(spec->state, &w->before, f) : -ENOENT;
-	if (r < 0 && r != -ENOENT) {
-		json_release(&w->said);
-		json_release(&w->to_say);
-		free(w->next_cause);
-		free(w);
+	loop_stage_add(l, &w->shutdown);
+	if (spec->state && load_state(w, f) < 0) {
+		watcher_free(w);
 		return NULL;
 	}
-	w->is_known = w->is_saved = r == 0;
 	if (!w->is_known)
 		w->before = json_object();
 	if (!spec->once)
-		w->edges = trigger_set_new(l, &spec->edges, &hear);
+		w->triggers = trigger_set_new(l, &spec->triggers, &on);
 	loop_timer_set(l, &w->settle, 0);
-	loop_stage_add(l, &w->shutdown);
 	return w;
 }
 
@@ -389,13 +581,19 @@ watcher_free(struct watcher *w)
 {
 	if (!w)
 		return;
-	stop_listening(w);
+	stop_monitoring(w);
 	loop_stage_remove(w->loop, &w->shutdown);
-	trigger_set_free(w->edges);
+	trigger_set_free(w->triggers);
+	offer_table_free(w->offers);
 	json_release(&w->before);
 	json_release(&w->after);
+	json_release(&w->removed);
 	json_release(&w->said);
 	json_release(&w->to_say);
+	json_release(&w->served);
+	json_release(&w->agent.waiting);
+	json_release(&w->offered_waiting);
+	io_closep(&w->lock_fd);
 	free(w->cause);
 	free(w->next_cause);
 	free(w->held);

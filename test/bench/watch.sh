@@ -20,7 +20,7 @@ mkfifo out/pipe
 rejoin-watch -v -a --settle $((settle_us / 1000))ms --tree dev inventory.json >out/pipe 2>out/err &
 watcher=$!
 exec 3<out/pipe
-until grep -q listening out/err; do sleep 0.02; done
+until grep -q monitoring out/err; do sleep 0.02; done
 
 # The shell itself writes the file: no process start is measured along.
 times=()

@@ -71,3 +71,49 @@ nic-cam1" ]'
 	events arrived | diff expected -
 	up stop try-watch
 }
+
+# A rule gives the device full of the subsystem mem a property while /run/plugged exists.
+property_rule() {
+	echo 'SUBSYSTEM=="mem", KERNEL=="full", TEST=="/run/plugged", ENV{X_READY}="1"' \
+		>"$MACHINE_ROOT/etc/udev/rules.d/72-try.rules"
+	echo '{"components":[{"id":"full","udev":{"SUBSYSTEM":"mem","X_READY":"1"}}]}' >"$MACHINE_ROOT/etc/rejoin/mem.json"
+	in_machine udevadm control --reload
+}
+
+@test "a device that loses a property has departed, and has arrived when it gets it back" {
+	property_rule
+	touch "$MACHINE_ROOT/run/plugged"
+	in_machine udevadm trigger --action=change /sys/class/mem/full
+	in_machine udevadm settle
+	watching -a --rescan 0s /etc/rejoin/mem.json
+	rm "$MACHINE_ROOT/run/plugged"
+	in_machine udevadm trigger --action=change /sys/class/mem/full
+	wait_for '[ "$(events departed)" = full ]'
+	touch "$MACHINE_ROOT/run/plugged"
+	in_machine udevadm trigger --action=change /sys/class/mem/full
+	wait_for '[ "$(events arrived)" = full ]'
+	up stop try-watch
+	rm "$MACHINE_ROOT/etc/udev/rules.d/72-try.rules" "$MACHINE_ROOT/run/plugged"
+	in_machine udevadm control --reload
+}
+
+@test "a device that udev has not finished with is not here yet" {
+	echo 'ACTION!="remove", SUBSYSTEM=="net", KERNEL=="cam0", PROGRAM="/bin/sleep 2", ENV{X_SERIAL}="S1"' \
+		>"$MACHINE_ROOT/etc/udev/rules.d/72-try.rules"
+	in_machine udevadm control --reload
+	echo '{"components":[{"id":"nic","udev":{"SUBSYSTEM":"net","INTERFACE":"cam0"}},
+		{"id":"t-${X_SERIAL}","each":true,"udev":{"SUBSYSTEM":"net","INTERFACE":"cam0"}}]}' >"$MACHINE_ROOT/etc/rejoin/slow.json"
+	watching --rescan 0s /etc/rejoin/slow.json
+	in_machine ip link add cam0 type veth peer name cam1
+	wait_for '[ -e "$MACHINE_ROOT/run/udev/queue" ]'
+	in_machine rejoin-enum -a /etc/rejoin/slow.json >got 2>err
+	[ "$(jq -r '.id + " " + .state' got)" = 'nic offline' ]
+	[ ! -s err ]
+	in_machine udevadm settle
+	in_machine rejoin-enum -a /etc/rejoin/slow.json >got 2>err
+	[ "$(jq -r '.id + " " + .state' got | paste -sd,)" = 'nic online,t-S1 online' ]
+	wait_for '[ "$(events arrived | paste -sd,)" = nic,t-S1 ]'
+	up stop try-watch
+	rm "$MACHINE_ROOT/etc/udev/rules.d/72-try.rules"
+	in_machine udevadm control --reload
+}

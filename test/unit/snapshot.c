@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "component/component.h"
 #include "component/snapshot.h"
 
 static int bad;
@@ -105,9 +106,9 @@ check_case(size_t i)
 	_cleanup_json_ struct json new = components(cases[i].after);
 	_cleanup_json_ struct json before = snapshot_of(old, JSON_ABSENT);
 	_cleanup_json_ struct json after = snapshot_of(new, JSON_ABSENT);
-	_cleanup_json_ struct json all = snapshot_events(before, after, new, "test", true);
-	_cleanup_json_ struct json waking = snapshot_events(before, after, new, "test", false);
-	_cleanup_json_ struct json e = json_at(all, 0);
+	_cleanup_json_ struct json all = snapshot_events(before, after, new, JSON_ABSENT, "test", true);
+	_cleanup_json_ struct json waking = snapshot_events(before, after, new, JSON_ABSENT, "test", false);
+	_cleanup_json_ struct json e = json_at(all, 0), ids = snapshot_waking_ids(all);
 	_cleanup_json_ struct json was = json_get(e, "was");
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	_cleanup_free_ char *want = quoted(cases[i].was);
@@ -119,11 +120,11 @@ check_case(size_t i)
 		json_format(was, &text);
 	check("was", text.s, want, i);
 	check("waking", json_count(waking) ? "yes" : "no", must_wake ? "yes" : "no", i);
-	check("wakes", snapshot_wakes(all) ? "yes" : "no", must_wake ? "yes" : "no", i);
+	check("wakes", json_count(ids) ? "yes" : "no", must_wake ? "yes" : "no", i);
 	check("count", json_count(all) == (*event ? 1 : 0) ? "right" : "wrong", "right", i);
 }
 
-/* Of a look that was not complete nothing departs. */
+/* Of a scan that was not complete nothing departs. */
 static void
 check_incomplete(void)
 {
@@ -131,10 +132,10 @@ check_incomplete(void)
 	_cleanup_json_ struct json new = components("");
 	_cleanup_json_ struct json before = snapshot_of(old, JSON_ABSENT);
 	_cleanup_json_ struct json after = snapshot_of(new, before);
-	_cleanup_json_ struct json events = snapshot_events(before, after, new, "test", true);
+	_cleanup_json_ struct json events = snapshot_events(before, after, new, JSON_ABSENT, "test", true);
 
 	if (json_count(events) != 0 || !json_equal(before, after)) {
-		puts("snapshot: a look that was not complete made something depart");
+		puts("snapshot: a scan that was not complete made something depart");
 		bad = 1;
 	}
 }
@@ -144,21 +145,53 @@ check_file(void)
 {
 	_cleanup_json_ struct json c = components("'state':'online','version':'1','group':'\xc3\xa4'");
 	_cleanup_json_ struct json s = snapshot_of(c, JSON_ABSENT), again = JSON_ABSENT;
+	_cleanup_json_ struct json incarnation = JSON_ABSENT, served = json_string("b-1-2");
 	char path[] = "/tmp/rejoin-snapshot.XXXXXX";
 	struct fail f = { 0 };
 	int fd = mkstemp(path);
 
-	if (snapshot_load(path, &again, &f) != -ENOENT) {
+	if (snapshot_load(path, &again, &incarnation, &f) != -ENOENT) {
 		puts("snapshot: an empty file is not taken for none");
 		bad = 1;
 	}
-	if (snapshot_save(path, s) < 0 || snapshot_load(path, &again, &f) < 0 ||
-	    !json_equal(s, again)) {
+	if (snapshot_save(path, s, JSON_ABSENT) < 0 || snapshot_load(path, &again, &incarnation, &f) < 0 ||
+	    !json_equal(s, again) || json_kind(incarnation) != JSON_NONE) {
 		printf("snapshot: not read back: %s\n", f.text);
+		bad = 1;
+	}
+	json_release(&again);
+	if (snapshot_save(path, s, served) < 0 || snapshot_load(path, &again, &incarnation, &f) < 0 ||
+	    !json_equal(served, incarnation)) {
+		printf("snapshot: the incarnation is not read back: %s\n", f.text);
 		bad = 1;
 	}
 	close(fd);
 	unlink(path);
+}
+
+/* A component that was removed and is back has arrived; one that is still gone has departed. */
+static void
+check_removed(void)
+{
+	_cleanup_json_ struct json there = components("'state':'online','version':'1'"), newer = components("'state':'online','version':'2'");
+	_cleanup_json_ struct json gone = components("'state':'offline'"), removed = json_object();
+	_cleanup_json_ struct json before = snapshot_of(there, JSON_ABSENT);
+	const struct { struct json now; const char *event; } table[] = {
+		{ there, "arrived" }, { newer, "arrived" }, { gone, "departed" },
+	};
+
+	{
+		_cleanup_json_ struct json c = json_at(there, 0);
+
+		json_set(&removed, component_id(c), json_null());
+	}
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		_cleanup_json_ struct json after = snapshot_of(table[i].now, JSON_ABSENT);
+		_cleanup_json_ struct json events = snapshot_events(before, after, table[i].now, removed, "test", true);
+		_cleanup_json_ struct json e = json_at(events, 0);
+
+		check("removed", json_get_text(e, "event"), table[i].event, i);
+	}
 }
 
 static const char *const wrong[] = {
@@ -180,11 +213,12 @@ main(void)
 		check_case(i);
 	check_incomplete();
 	check_file();
+	check_removed();
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		_cleanup_json_ struct json v = JSON_ABSENT;
+		_cleanup_json_ struct json v = JSON_ABSENT, incarnation = JSON_ABSENT;
 		struct fail f = { 0 };
 
-		if (snapshot_parse("FILE", wrong[i], strlen(wrong[i]), &v, &f) == 0 ||
+		if (snapshot_parse("FILE", wrong[i], strlen(wrong[i]), &v, &incarnation, &f) == 0 ||
 		    f.status != EXIT_TROUBLE || strncmp(f.text, "FILE: ", 6) != 0) {
 			printf("snapshot: '%s' is taken for one: %s\n", wrong[i], f.text);
 			bad = 1;
