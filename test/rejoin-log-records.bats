@@ -108,6 +108,23 @@ cri() { printf '2026-03-05T14:07:%s %s %s %s\n' "$@"; }
 	conserved d.log,format=docker
 }
 
+@test "in JSON, the text of parts is joined, and raw has the lines" {
+	needs jq
+	{
+		cri 01.1Z stdout P 'a1 '
+		cri 01.2Z stdout F a2
+		cri 01.3Z stdout F b
+	} >a.log
+	[ "$(rejoin-log --json a.log,format=cri | jq -c '[.text, .raw]')" = "$(cat <<-'EOF'
+		["a1 a2","2026-03-05T14:07:01.1Z stdout P a1 \n2026-03-05T14:07:01.2Z stdout F a2"]
+		["2026-03-05T14:07:01.3Z stdout F b",null]
+	EOF
+	)" ]
+	printf '{"log":"%s","stream":"stdout","time":"2026-03-05T14:07:01.%sZ"}\n' 'a \"q\" ' 1 'b\n' 2 >d.log
+	[ "$(rejoin-log --json d.log,format=docker | jq -r .text)" = 'a "q" b' ]
+	[ "$(rejoin-log --json d.log,format=docker | jq -r .raw)" = "$(cat d.log)" ]
+}
+
 @test "followed, the parts stay where they are and come out together" {
 	cri 01.1Z stdout P 'a1 ' >a.log
 	start log rejoin-log -f a.log,format=cri

@@ -79,6 +79,19 @@ for y in range(3):
 	[ "$(rejoin-log --json a.log.gz | jq -r '.time[:10]' | xargs)" = "$(date -d '-40 days' +%F) $(date -d '-1 day' +%F)" ]
 }
 
+@test "the year of the first stamp can be said" {
+	printf '%s h a: x\n' 'Dec 31 23:59:59' 'Jan  1 00:00:00' >y.log
+	has_times y.log,year=2001 2001-12-31T23:59:59 2002-01-01T00:00:00
+	[ "$(cat y.log | rejoin-log --json -- -,year=1999 | jq -r '.time[:4]' | xargs)" = '1999 2000' ]
+	printf 'Jan  1 00:00:00 h a: x\n' >j.log
+	has_times j.log,year=2001 2001-01-01T00:00:00
+	start log rejoin-log -f --json y.log,year=2001
+	wait_for '[ "$(wc -l <log.out)" -eq 2 ]'
+	[ "$(jq -r '.time[:4]' log.out | xargs)" = '2001 2002' ]
+	run rejoin-log y.log,year=x
+	status_is 2
+}
+
 @test "a missing day comes from the order of the file" {
 	printf '%s.000 [main] INFO x - y\n' 23:59:58 23:59:59 00:00:01 12:00:00 23:00:00 01:00:00 >d.log
 	touch -d '2026-03-05 02:00' d.log

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/history.h"
+#include "base/num.h"
 #include "base/xalloc.h"
 #include "input/remote.h"
 #include "input/source_spec.h"
@@ -21,7 +22,7 @@ void
 source_spec_copy(struct source_spec *to, const struct source_spec *s)
 {
 	*to = (struct source_spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
-	    copy(s->emitter), copy(s->dir), copy(s->token_file), copy(s->ca_file), s->order, s->matched };
+	    copy(s->emitter), copy(s->dir), copy(s->token_file), copy(s->ca_file), s->order, s->year, s->matched };
 }
 
 void
@@ -74,13 +75,19 @@ set_option(struct source_spec *s, const char *text, char *word, struct fail *f)
 			return 0;
 		}
 	}
-	if (strcmp(word, "order=fifo") == 0)
+	if (strncmp(word, "year=", 5) == 0) {
+		int64_t year;
+
+		if (num_parse(word + 5, 1970, 2260, &year) < 0)
+			return fail_set(f, EXIT_USAGE, "'%s': not a year from 1970 to 2260: '%s'", text, word + 5);
+		s->year = (int)year;
+	} else if (strcmp(word, "order=fifo") == 0)
 		s->order = ORDER_FIFO;
 	else if (strcmp(word, "order=none") == 0)
 		s->order = ORDER_NONE;
 	else
 		return fail_set(f, EXIT_USAGE, "'%s': '%s' is not format=F, order=fifo, order=none, tz=ZONE, "
-		    "dir=DIR, token-file=FILE, ca-file=FILE or emitter=RE",
+		    "year=YYYY, dir=DIR, token-file=FILE, ca-file=FILE or emitter=RE",
 		    text, word);
 	return 0;
 }
@@ -89,7 +96,7 @@ set_option(struct source_spec *s, const char *text, char *word, struct fail *f)
 static char *
 next_option(char *from)
 {
-	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",emitter=", ",dir=", ",token-file=", ",ca-file=" };
+	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",year=", ",emitter=", ",dir=", ",token-file=", ",ca-file=" };
 	char *first = NULL;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

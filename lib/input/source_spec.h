@@ -1,7 +1,7 @@
 /*
  * source_spec - what the user wrote for a source:
  *
- *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,dir=DIR][,token-file=FILE][,ca-file=FILE][,emitter=RE]
+ *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,year=YYYY][,dir=DIR][,token-file=FILE][,ca-file=FILE][,emitter=RE]
  *
  * LOCATION is a path, a glob, "-" for standard input, journal:UNIT with the
  * directory DIR of its files, or a place on the network (input/remote.h), to
@@ -29,6 +29,7 @@ struct source_spec {
 	char *dir;		/* of the journal's files; NULL: this machine's */
 	char *token_file, *ca_file;	/* of a place on the network; NULL for none */
 	enum source_order order;
+	int year;		/* of its first time stamp, if that has none; 0: not said */
 	bool matched;		/* found by a pattern, or by its place beside another: the user did not name it */
 };
 

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "output/escape.h"
 #include "output/jsonl.h"
+#include "record/linker.h"
 #include "output/render.h"
 
 enum { CHUNK = 16 << 10 };	/* bytes escaped at once: with ESCAPE_ROOM they fit in the buffer */
@@ -223,6 +224,22 @@ put_text(struct writer *w, const char *p, size_t n)
 	put_base64(w, p, n);
 }
 
+/* The text of a record of parts, and the lines that it was; of one line, the line. */
+static void
+put_parts_text(struct writer *w, const struct source *s, const struct record *r)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!linker_join_text(s, r->p, r->n, &text)) {
+		put_text(w, r->p, r->n);
+		return;
+	}
+	PUT(w, "\"raw\":");
+	put_string(w, r->p, r->n - (r->n && r->p[r->n - 1] == '\n'));
+	PUT(w, ",");
+	put_text(w, text.s, text.len);
+}
+
 /* The text of a record that comes in pieces. */
 struct long_text {
 	struct buf held;	/* the piece that is to be written */
@@ -291,6 +308,8 @@ jsonl_record(struct jsonl *j, struct writer *w, struct source *s, const struct s
 	put_parts(w, x, r->p, r->n);
 	if (r->more)
 		put_pieces(w, s, r->p, r->n);
+	else if (s->fmt->stream)
+		put_parts_text(w, s, r);
 	else
 		put_text(w, r->p, r->n);
 	if (!x->why && !x->mark && x->moved_ns == 0) {

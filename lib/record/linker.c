@@ -1,3 +1,4 @@
+#include "base/jsontext.h"
 #include "base/xalloc.h"
 #include "record/linker.h"
 #include "record/matcher.h"
@@ -122,4 +123,29 @@ linker_end_of_lines(struct source *s, size_t *len)
 		if (!splitter_line(s, at, len))
 			return false;
 	}
+}
+
+bool
+linker_join_text(const struct source *s, const char *p, size_t n, struct buf *out)
+{
+	const char *end = p + n, *nl = memchr(p, '\n', n);
+	struct fields fields;
+
+	if (!s->fmt->stream || !nl || nl + 1 == end)
+		return false;
+	for (; p < end; p = nl + 1) {
+		struct span body;
+
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (!nl)
+			nl = end;
+		if (!source_fields(s, p, (size_t)(nl - p), &fields))
+			continue;
+		body = fields.v[FIELD_BODY];
+		if (body.p && s->fmt->where == WHERE_JSON)
+			jsontext_unescape(body.p, body.n, out);
+		else if (body.p)
+			buf_add(out, body.p, body.n);
+	}
+	return true;
 }

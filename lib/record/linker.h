@@ -17,6 +17,7 @@
 #ifndef RECORD_LINKER_H
 #define RECORD_LINKER_H
 
+#include "base/buf.h"
 #include "record/source.h"
 
 /*
@@ -25,6 +26,12 @@
  * Sets S->partial.
  */
 void linker_join_parts(struct source *s, size_t *len);
+
+/*
+ * The text of a record of parts, N bytes at P, without what the runtime put around
+ * them, appended to OUT; false where the record is one line.
+ */
+bool linker_join_text(const struct source *s, const char *p, size_t n, struct buf *out);
 
 /* The end of a group of lines that begins at CUR; false: it is long enough for a piece. */
 bool linker_end_of_lines(struct source *s, size_t *len);

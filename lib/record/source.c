@@ -561,6 +561,17 @@ open_pumped(const struct source_spec *spec, const struct formats *fs, size_t buf
 	return 0;
 }
 
+/* The user says which year the first stamp is of. */
+static void
+settle_year(struct source *s, int year)
+{
+	/* A step back of more than a week is the next year: so no day of this year is one. */
+	s->time.start.last_s = (calendar_days(year, 1, 1) + 7) * CALENDAR_DAY;
+	s->time.start.anchored = true;
+	s->time.calendar = s->time.start;
+	s->indivisible = true;
+}
+
 int
 source_open(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
     struct source **out, struct fail *f)
@@ -589,7 +600,9 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 		s->first_ns = s->last_ns = first.ns;
 	s->simple = s->cut == CUT_TIMED && s->fmt->where == WHERE_START && !s->fmt->end && !s->begin && !s->stream;
 	s->indivisible = s->begin || s->stream;
-	if (s->seekable)
+	if (spec->year)
+		settle_year(s, spec->year);
+	else if (s->seekable)
 		settle_calendar(s, st.st_size);
 	*out = s;
 	return 0;
@@ -603,8 +616,11 @@ settle_feed(struct source *s, const struct source_spec *spec, const struct forma
 	struct fail ignored;
 	struct stat st;
 
-	if (remote_is(spec->location) || source_spec_is_journal(spec) || stat(spec->location, &st) < 0 ||
-	    !S_ISREG(st.st_mode) || source_open(spec, fs, SAMPLE, true, &file, &ignored) < 0)
+	if (spec->year)
+		settle_year(s, spec->year);
+	if (spec->year || remote_is(spec->location) || strncmp(spec->location, "journal:", 8) == 0 ||
+	    stat(spec->location, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    source_open(spec, fs, SAMPLE, true, &file, &ignored) < 0)
 		return;
 	if (file->time.start.anchored)
 		s->time.start = s->time.calendar = file->time.start;
