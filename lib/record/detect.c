@@ -4,6 +4,7 @@
 
 enum {
 	TRIED_MAX = 50,		/* records of the sample that are looked at */
+	MISSES_MAX = TRIED_MAX - TRIED_MAX / 3,	/* with more of them, too few can fit */
 	SHARE = 3,		/* one in so many has to fit: continuation lines fit nothing */
 };
 
@@ -62,7 +63,7 @@ detect_fits(const struct format *fmt, const struct zone *zone, const char *text,
 
 	time_init(&c, fmt->kinds, zone, 0);
 	*tried = 0;
-	while (len && *tried < TRIED_MAX) {
+	while (len && *tried < TRIED_MAX && *tried - fits <= MISSES_MAX) {
 		size_t n = lines_length(text, len, fmt->lines);
 		bool fit;
 

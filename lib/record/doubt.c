@@ -5,6 +5,7 @@
 enum {
 	LEVELS_TRIED = 50,	/* lines in which a level is looked for */
 	BINARY_SHARE = 20,	/* one byte in so many that no text has */
+	LOOKED_AT = 4096,	/* bytes that tell text from what is none */
 	CR_MIN = 1024,		/* bytes without a newline from which carriage returns count as ends of lines */
 };
 
@@ -49,16 +50,17 @@ is_binary(const char *p, size_t n)
 unsigned
 doubt_find(const struct source *s, const char *text, size_t n, bool named)
 {
+	const size_t some = n < LOOKED_AT ? n : LOOKED_AT;
 	unsigned doubts = 0;
 	int tried;
 
 	if (n == 0)
 		return 0;
-	if (is_utf16(text, n))
+	if (is_utf16(text, some))
 		return DOUBT_UTF16;	/* all else follows from it */
-	if (s->fmt->where != WHERE_EXPORT && is_binary(text, n))
+	if (s->fmt->where != WHERE_EXPORT && is_binary(text, some))
 		return DOUBT_BINARY;
-	if (n >= CR_MIN && !memchr(text, '\n', n) && count(text, n, '\r') > 4)
+	if (n >= CR_MIN && !memchr(text, '\n', n) && count(text, some, '\r') > 4)
 		doubts |= DOUBT_CR;
 	if (s->untimed)
 		doubts |= DOUBT_TIMES;

@@ -508,6 +508,30 @@ settle(struct source *s, const struct source_spec *spec, int64_t ref_s, int64_t 
 	s->doubts = doubt_find(s, s->buf, s->seekable ? sample(s) : s->hi < SAMPLE ? s->hi : SAMPLE, spec->format != NULL);
 }
 
+/* Does the first time stamp of the sample lack its year or its day? */
+static bool
+lacks_date(struct source *s, const char *text, size_t n)
+{
+	const struct time_ctx before = s->time;
+	const char *end = text + n, *nl;
+	struct stamp t;
+	bool lacks = false;
+
+	if (s->fmt->where == WHERE_EXPORT)
+		return false;
+	for (const char *p = text; p < end; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (!nl)
+			nl = end;
+		if (splitter_time(s, p, (size_t)(nl - p), (size_t)(nl - p), &t)) {
+			lacks = s->time.calendar.guessed;
+			break;
+		}
+	}
+	s->time = before;
+	return lacks;
+}
+
 /*
  * The years, or days, of a regular file that lacks them.  The last stamp is the
  * latest one that is not after the file was written; they are counted back from
@@ -602,7 +626,7 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 	s->indivisible = s->begin || s->stream;
 	if (spec->year)
 		settle_year(s, spec->year);
-	else if (s->seekable)
+	else if (s->seekable && lacks_date(s, s->buf, sample(s)))
 		settle_calendar(s, st.st_size);
 	*out = s;
 	return 0;
@@ -618,7 +642,7 @@ settle_feed(struct source *s, const struct source_spec *spec, const struct forma
 
 	if (spec->year)
 		settle_year(s, spec->year);
-	if (spec->year || remote_is(spec->location) || strncmp(spec->location, "journal:", 8) == 0 ||
+	if (spec->year || !lacks_date(s, s->buf, s->hi) || remote_is(spec->location) || strncmp(spec->location, "journal:", 8) == 0 ||
 	    stat(spec->location, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    source_open(spec, fs, SAMPLE, true, &file, &ignored) < 0)
 		return;

@@ -16,6 +16,7 @@
 enum {
 	PREFIX_STEPS = 400,	/* what is skipped before a time: NULs and blanks, most of all */
 	DETECT_LINES = 1000,	/* that are looked at for a time, where none has one */
+	STRONG_ENOUGH = 100,	/* lines whose time is plain: the others need not be looked at */
 	WEAK_SHARE = 4,		/* one line in so many has a weak kind of time, if that is the kind of the log */
 };
 
@@ -269,7 +270,8 @@ time_detect(struct time_ctx *c, const char *text, size_t n)
 	struct tally t = { 0 };
 	const char *end = text + n;
 
-	for (const char *p = text, *nl; p < end && t.lines < DETECT_LINES; p = nl + 1) {
+	for (const char *p = text, *nl; p < end && t.lines < DETECT_LINES &&
+	    (t.strong < STRONG_ENOUGH || t.day_order); p = nl + 1) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (!nl)
 			nl = end;
