@@ -56,7 +56,7 @@ struct format {
 	int stream_group, part_group;
 	char *zone;			/* NULL: the source's */
 	bool fifo;			/* position is program order */
-	bool detect;			/* tried on a log whose format nobody named */
+	bool detect;			/* tried on a log without a named format */
 	int priority;			/* of two that fit, the higher */
 	struct regex *line;		/* or NULL */
 	int group[FIELD_N];		/* of LINE */

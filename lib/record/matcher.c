@@ -8,8 +8,8 @@
 #include "record/prefilter.h"
 #include "record/pattern.h"
 
-/* Who looks out for one pattern. */
-struct lookout {
+/* The search for one pattern. */
+struct search {
 	const struct pattern *pattern;
 	struct regex *regex;	/* the pattern's, shared; NULL where it is not needed */
 	int64_t clear;		/* what the pattern begins with is nowhere before this offset */
@@ -19,7 +19,7 @@ struct lookout {
 struct watched {
 	const struct rule *rule;
 	uint16_t index;
-	struct lookout send, recv;
+	struct search send, recv;
 };
 
 struct matcher {
@@ -29,7 +29,7 @@ struct matcher {
 };
 
 static void
-lookout_init(struct lookout *l, const struct rule *r, const struct pattern *x)
+search_init(struct search *l, const struct rule *r, const struct pattern *x)
 {
 	l->pattern = x;
 	if (x && (!x->simple || r->kind != RULE_MESSAGE))
@@ -49,8 +49,8 @@ matcher_new(const struct rules *rs, const bool *used)
 			continue;
 		w->rule = &rs->v[i];
 		w->index = (uint16_t)i;
-		lookout_init(&w->send, w->rule, w->rule->send);
-		lookout_init(&w->recv, w->rule, w->rule->recv);
+		search_init(&w->send, w->rule, w->rule->send);
+		search_init(&w->recv, w->rule, w->rule->recv);
 		f->n++;
 	}
 	return f;
@@ -71,7 +71,7 @@ matcher_free(struct matcher *f)
 
 /* Look for what L's pattern begins with, from the place that is CLEAR on: where in TEXT, the record at OFF, it is. */
 static const char *
-look_on(struct lookout *l, const struct source *s, int64_t off, struct span text)
+search_on(struct search *l, const struct source *s, int64_t off, struct span text)
 {
 	const struct pattern *x = l->pattern;
 	const char *from = text.p + (l->clear - off), *end = s->buf + s->hi, *hit;
@@ -86,7 +86,7 @@ look_on(struct lookout *l, const struct source *s, int64_t off, struct span text
 }
 
 static inline bool
-matches(struct lookout *l, const struct source *s, int64_t off, struct span text, struct span *id)
+matches(struct search *l, const struct source *s, int64_t off, struct span text, struct span *id)
 {
 	const char *hint = NULL;
 
@@ -97,7 +97,7 @@ matches(struct lookout *l, const struct source *s, int64_t off, struct span text
 		}
 		if (l->clear + (int64_t)l->pattern->before_len > off + (int64_t)text.n)
 			return false;
-		hint = l->there ? text.p + (l->clear - off) : look_on(l, s, off, text);
+		hint = l->there ? text.p + (l->clear - off) : search_on(l, s, off, text);
 		if (!hint)
 			return false;
 	}
@@ -106,7 +106,7 @@ matches(struct lookout *l, const struct source *s, int64_t off, struct span text
 
 /* The entity of a lifecycle: its template, with what the last match of L found. */
 static uint64_t
-entity_of(const struct watched *w, const struct lookout *l, const struct source *s, struct span text)
+entity_of(const struct watched *w, const struct search *l, const struct source *s, struct span text)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	const char *t = w->rule->entity ? w->rule->entity : "${source}", *open, *close;
@@ -131,7 +131,7 @@ entity_of(const struct watched *w, const struct lookout *l, const struct source 
 static void
 lifecycle_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
-	struct lookout *l[2] = { &w->send, &w->recv };
+	struct search *l[2] = { &w->send, &w->recv };
 	struct span id;
 
 	for (int k = 0; k < 2; k++) {
@@ -156,7 +156,7 @@ end_of(const struct watched *w, struct span id)
 }
 
 static void
-add(struct constraints *out, enum constraint_kind what, const struct watched *w, uint64_t id, uint64_t n)
+span_add(struct constraints *out, enum constraint_kind what, const struct watched *w, uint64_t id, uint64_t n)
 {
 	struct constraint *e = constraints_add(out, what, CONSTRAINT_SPAN, id);
 
@@ -167,25 +167,25 @@ add(struct constraints *out, enum constraint_kind what, const struct watched *w,
 static void
 span_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
-	struct lookout *l = &w->recv;
+	struct search *l = &w->recv;
 	struct span id, parent;
 
 	if (matches(l, s, off, text, &id)) {
 		parent = regex_span(l->regex, l->pattern->parent, text.p);
 		if (id.p)
-			add(out, CONSTRAINT_SEND, w, hash_bytes(w->index, id.p, id.n), 0);
+			span_add(out, CONSTRAINT_SEND, w, hash_bytes(w->index, id.p, id.n), 0);
 		if (parent.n)
-			add(out, CONSTRAINT_NEED, w, hash_bytes(w->index, parent.p, parent.n), 0);
+			span_add(out, CONSTRAINT_NEED, w, hash_bytes(w->index, parent.p, parent.n), 0);
 		if (parent.n && id.n && w->rule->send)
-			add(out, CONSTRAINT_CHILD, w, hash_bytes(w->index, parent.p, parent.n), end_of(w, id));
+			span_add(out, CONSTRAINT_CHILD, w, hash_bytes(w->index, parent.p, parent.n), end_of(w, id));
 	} else if (w->rule->send && matches(&w->send, s, off, text, &id) && id.n) {
-		add(out, CONSTRAINT_SEND, w, end_of(w, id), 0);
-		add(out, CONSTRAINT_END, w, hash_bytes(w->index, id.p, id.n), 0);
+		span_add(out, CONSTRAINT_SEND, w, end_of(w, id), 0);
+		span_add(out, CONSTRAINT_END, w, hash_bytes(w->index, id.p, id.n), 0);
 	}
 }
 
 static void
-look(struct matcher *f, const struct source *s, int64_t off, struct span text, struct constraints *out)
+find_constraints(struct matcher *f, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
 	struct span id;
 
@@ -220,14 +220,14 @@ matcher_constraints(struct matcher *f, const struct source *s, const struct reco
 	if (r->off < f->last)
 		matcher_reset(f);
 	f->last = r->off;
-	look(f, s, r->off, record_text(r), out);
+	find_constraints(f, s, r->off, record_text(r), out);
 }
 
 void
 matcher_text_constraints(struct matcher *f, const struct source *s, struct span text, struct constraints *out)
 {
 	matcher_reset(f);
-	look(f, s, 0, text, out);
+	find_constraints(f, s, 0, text, out);
 }
 
 /* Is it the text of ID, be it of a beginning or an end? */

@@ -188,7 +188,7 @@ date(struct source *s, struct record *r)
 
 /* The record of LEN bytes at CUR, whose time is T where that is KNOWN. */
 static void
-take(struct source *s, struct record *r, size_t len, bool known, struct stamp t)
+record_fill(struct source *s, struct record *r, size_t len, bool known, struct stamp t)
 {
 	*r = (struct record){ .p = s->buf + s->cur, .n = len, .off = s->base + (int64_t)s->cur };
 	r->inherited = !known;
@@ -213,7 +213,7 @@ next_event(struct source *s, struct record *r, const struct event_meta *meta)
 		return 0;
 	if (!known)
 		known = s->fmt->kinds && splitter_time(s, s->buf + s->cur, meta->len, meta->len, &t);
-	take(s, r, meta->len, known, t);
+	record_fill(s, r, meta->len, known, t);
 	r->meta = meta;
 	return 1;
 }
@@ -259,7 +259,7 @@ next_fed(struct source *s, struct record *r)
 	/* Lines before the first time belong to the record after them, by time. */
 	if (!known && s->cut == CUT_TIMED && s->has_next && s->next_timed && s->last_ns == 0)
 		s->last_ns = s->next.ns;
-	take(s, r, len, known, t);
+	record_fill(s, r, len, known, t);
 	s->has_next &= s->cut == CUT_TIMED && !s->dry;
 	if (s->feed && !s->time.kinds)
 		date(s, r);
@@ -276,7 +276,7 @@ source_next_slow(struct source *s, struct record *r)
 	bool known = s->has_next && s->next_timed, whole;
 	size_t len;
 
-	while (s->in_rest) {		/* what nobody asked for */
+	while (s->in_rest) {		/* pieces that the caller did not read */
 		const char *p;
 
 		source_rest(s, &p, &len);
@@ -296,7 +296,7 @@ source_next_slow(struct source *s, struct record *r)
 	/* Lines before the first time belong to the record after them, by time. */
 	if (!known && s->cut == CUT_TIMED && s->has_next && s->next_timed && s->last_ns == 0)
 		s->last_ns = s->next.ns;
-	take(s, r, len, known, t);
+	record_fill(s, r, len, known, t);
 	r->more = s->in_rest = !whole;
 	s->fast = s->simple && s->has_next && s->next_timed && whole;
 	return 1;
@@ -370,7 +370,7 @@ sample(struct source *s)
 {
 	size_t want = s->cap / 2 < SAMPLE ? s->cap / 2 : SAMPLE;
 
-	/* Who writes a pipe may write no more for long; what is there must do. */
+	/* A pipe may stay empty for long: what is there decides. */
 	while (s->hi < want && (s->seekable || !memchr(s->buf, '\n', s->hi)) && source_fill(s))
 		;
 	return s->hi < want ? s->hi : want;

@@ -61,7 +61,7 @@ struct source {
 	bool fifo;			/* position is program order */
 	struct regex *emitter;		/* the user's, or NULL */
 	struct regex *line, *begin, *stream;	/* shares of the format's, or NULL */
-	/* Who decoded ahead has the further pieces of a record, not this source; NULL where that is not so. */
+	/* The further pieces of a record, of a source that is decoded ahead; else NULL. */
 	bool (*pieces)(void *cookie, const char **p, size_t *n);
 	void *pieces_cookie;
 	struct matcher *matcher;		/* of edges (record/matcher.h), freed with the source; NULL while none is needed */
@@ -100,7 +100,7 @@ struct source {
 	char *const *argv;		/* that command, where it ran at all */
 	struct feed *feed;		/* borrowed; NULL for a source of bytes that is read to its end */
 	struct pump *pump;		/* that has FEED read to its end; or NULL */
-	struct source *behind;		/* of a view of what cannot be read twice: who holds its bytes, until he reads them */
+	struct source *behind;		/* of a view of a source that cannot be read twice: the source, which holds the bytes */
 	enum source_accept accept;
 	bool untimed;			/* no line of the sample has a time */
 	unsigned doubts;		/* of record/doubt.h */
@@ -159,7 +159,7 @@ int source_next_slow(struct source *s, struct record *r);
 /* The fields of a record of S, as format_fields() finds them; S is used by one thread. */
 bool source_fields(const struct source *s, const char *p, size_t n, struct fields *out);
 
-/* Who wrote the record TEXT: the user's emitter= says so, or else it is whom the format knows. */
+/* The emitter of the record TEXT: what the user's emitter= matches, else KNOWN, which the format found. */
 struct span source_emitter(const struct source *s, struct span known, struct span text);
 
 /* The next piece of a record with MORE: 1, 0 after the last, -EAGAIN where a NONBLOCK source has to wait for it. */
