@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/xalloc.h"
 #include "causal/dependency.h"
@@ -52,7 +53,9 @@ dag_add(struct dag *g)
 	} else {
 		v = xcalloc(1, sizeof *v);
 	}
-	*v = (struct vertex){ .node.own = { own.v, 0, own.cap }, .serial = ++g->serial };
+	memset(v, 0, sizeof *v);
+	v->node.own = (struct constraints){ own.v, 0, own.cap };
+	v->serial = ++g->serial;
 	g->n++;
 	return &v->node;
 }

@@ -50,7 +50,15 @@ struct node {
 /* Where E stands if no constraint moves it. */
 struct sort_key node_key(const struct node *e);
 
-bool node_key_before(const struct sort_key *a, const struct sort_key *b);
+static inline bool
+node_key_before(const struct sort_key *a, const struct sort_key *b)
+{
+	if (a->t != b->t)
+		return a->t < b->t;
+	if (a->rank != b->rank)
+		return a->rank < b->rank;
+	return a->off != b->off ? a->off < b->off : a->depth < b->depth;
+}
 
 /* The first mark stays. */
 void node_mark(struct node *e, const char *what);

@@ -110,6 +110,29 @@ block_add(struct block *b, struct source *s, const struct record *r, unsigned fl
 		b->first[b->n] = (uint32_t)b->store.n;
 }
 
+/*
+ * Records of one resolution of which nothing but the time is wanted, as long as
+ * they are found the short way and there is room for their descriptors; false where
+ * there was none.
+ */
+static bool
+decode_quickly(struct block *b, struct source *s, size_t bytes, size_t tail)
+{
+	const size_t before = b->n;
+	struct record r;
+
+	while (s->fast && s->cur < bytes && s->hi - s->cur > tail && b->n + 1 < b->cap && source_next(s, &r) == 1) {
+		if (r.more || r.inherited || r.meta || r.res != b->res) {
+			block_add(b, s, &r, (r.inherited ? RECORD_INHERITED : 0) | (r.more ? RECORD_MORE : 0),
+			    &(struct block_spec){ .bytes = bytes });
+			return true;
+		}
+		b->v[b->n++] = (struct descriptor){ .t = r.t, .at = (uint32_t)(r.off - b->base),
+		    .n = (uint32_t)r.n & 0xfffffff };
+	}
+	return b->n > before;
+}
+
 /* One more record, or piece of the record before: 1, 0 for none. */
 static int
 decode_one(struct block *b, struct source *s, const struct block_spec *spec)
@@ -178,6 +201,7 @@ int
 block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 {
 	const size_t tail = spec->bytes / 4 < TAIL ? spec->bytes / 4 : TAIL;
+	const bool quick = !spec->matcher && !spec->fields && !spec->clocks && !s->feed;
 	int r = 1;
 
 	s->hold = true;
@@ -190,7 +214,8 @@ block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 	if (s->hi - s->cur <= tail)
 		source_fill(s);
 	while (r == 1 && s->cur < spec->bytes && (b->n == 0 || s->eof || s->hi - s->cur > tail))
-		r = decode_one(b, s, spec);
+		if (!quick || b->n == 0 || b->resolutions || s->in_rest || !decode_quickly(b, s, spec->bytes, tail))
+			r = decode_one(b, s, spec);
 	if (b->n == 0)
 		return s->eof ? 0 : -EAGAIN;
 	b->constraints = b->store.v;
