@@ -1051,3 +1051,19 @@ times() { rejoin-log --json --order=time "${2-$1}" | jq -r .time; }
 	out_has '# a.log: program order after a.log:3, moved 1000.000 ms'
 	out_has '# b.log: message m 2 (forgotten)'
 }
+
+@test "--exact: a receive is matched with a send longer before it than patience" {
+	cat >r.conf <<-'EOF'
+		[m]
+		send = tx=(?<id>\w+)
+		recv = rx=(?<id>\w+)
+	EOF
+	printf '2026-01-01T00:00:00Z tx=%s\n' 1 2 >a.log
+	printf '2026-01-01T01:00:00Z rx=%s\n' 1 2 3 >b.log
+	for how in '' --exact; do
+		# shellcheck disable=SC2086	# none or one word
+		run --separate-stderr rejoin-log -v $how --patience 30ms --rules r.conf a.log b.log
+		status_is 0
+		err_has '5 records, 1 unmatched'
+	done
+}

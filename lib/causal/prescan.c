@@ -107,6 +107,9 @@ note_need(struct prescan *p, const struct read *r, uint64_t id)
 	if (!sent || p->newest_ns - time_of(*sent) > p->window_ns) {
 		if (idset_add(&p->needed, id) && p->skew && p->pairs.n < PAIRS_MAX && is_timed(r))
 			*idmap_put(&p->pairs, id) = value_of(r->rank, t, true);
+		/* It was sent, but so long before that it might have been forgotten as well. */
+		if (sent)
+			idset_add(&p->found, id);
 	} else if (p->skew && (*sent & TIMED) && is_timed(r)) {
 		skew_add(p->skew, rank_of(*sent), r->rank, time_of(*sent), t, block_resolution(r->b, r->k));
 	}
