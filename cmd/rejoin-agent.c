@@ -119,6 +119,18 @@ on_settled(enum exit_status status, void *cookie)
 		loop_shutdown(a->loop, (int)status);
 }
 
+/* Where a supervisor starts it again; else the status says what is needed until somebody does. */
+static void
+on_restart(void *cookie)
+{
+	struct agent *a = cookie;
+
+	if (!getenv("INVOCATION_ID"))
+		return;
+	diag_info("an update asks for a restart of the agent");
+	loop_shutdown(a->loop, EXIT_TROUBLE);
+}
+
 static void
 on_signal(void *cookie)
 {
@@ -277,7 +289,7 @@ open_all(struct agent *a, char *const *inventories)
 		.config = &a->config, .state = a->state,
 		.inventory = { .inventories = inventories, .group = a->profile->gid },
 		.publish = on_publish, .busy = on_busy, .log = on_log, .settled = on_settled,
-		.cookie = a,
+		.restart = on_restart, .once = a->once, .cookie = a,
 	};
 	struct fail f;
 

@@ -728,6 +728,46 @@ with_payload() { # ID VERSION FILE
 	cmp "$(find "$state/cache" -size +600k)" up/blob4.0
 }
 
+@test "an update that needs a restart of the agent goes on after it" {
+	script '[ "$action" = install ] && say 608
+		[ "$action" = apply ] && { printf "{\"version\":\"%s\"}" "$want" >"$path/fw.json"; say 700; }'
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 1
+	[ "$(calls left install) $(calls left apply) $(version left)" = '1 0 1.0' ]
+	[ "$(jq '.deviceUpdate.agent | [.state, .installedUpdateId]' -c "$state/twins/current.json")" = '[6,null]' ]
+	# another incarnation: it is applied, and not installed again
+	agent
+	settled 1
+	[ "$(calls left install) $(calls left apply) $(version left) $(status_of state)" = '1 1 2.0 idle' ]
+}
+
+@test "an update that needs a reboot waits for it, and the command is run once" {
+	script '[ "$action" = install ] && say 606'
+	conf "reboot = touch $PWD/rebooted"
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ "$(status_of state)" = needs-reboot ]'
+	wait_for '[ -e rebooted ]'
+	rm rebooted
+	retry
+	settled_cycle() { [ "$(status_of settled_cycle)" -ge 2 ] && [ "$(status_of state)" = needs-reboot ]; }
+	wait_for settled_cycle
+	[ ! -e rebooted ]
+	[ "$(calls left install) $(calls left apply)" = '1 0' ]
+}
+
+@test "nothing that changes a component begins before the file of hold-until exists" {
+	script
+	conf "hold-until = $PWD/approved"
+	deploy w1 2.0 motors
+	agent
+	wait_for 'grep -q "held back until" agent.err'
+	[ "$(calls left install) $(calls left download)" = '0 0' ]
+	touch approved
+	wait_for '[ "$(version left) $(version right)" = "2.0 2.0" ]'
+}
+
 @test "SIGHUP reads the configuration anew; one that is wrong changes nothing" {
 	script
 	deploy w1 2.0 motors

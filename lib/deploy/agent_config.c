@@ -45,6 +45,22 @@ parse_owner(const struct ini_entry *e, struct agent_config *c, struct fail *f)
 	return 0;
 }
 
+/* no, or the command. */
+static int
+parse_reboot(const struct ini_entry *e, struct agent_config *c, struct fail *f)
+{
+	const char *why = "no command";
+
+	xfree_strv(c->reboot);
+	c->reboot = NULL;
+	if (strcmp(e->value, "no") == 0)
+		return 0;
+	c->reboot = argv_split(e->value, &why);
+	if (!c->reboot || !*c->reboot)
+		return ini_bad(e, f, "reboot: %s", why);
+	return 0;
+}
+
 /* Durations separated by blanks. */
 static int
 parse_backoff(const struct ini_entry *e, struct attempts_policy *p, struct fail *f)
@@ -112,6 +128,15 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	}
 	if (strcmp(e->key, "fifo-owner") == 0)
 		return parse_owner(e, s, f);
+	if (strcmp(e->key, "reboot") == 0)
+		return parse_reboot(e, s, f);
+	if (strcmp(e->key, "reboot-timeout") == 0)
+		return timeout(e, &s->reboot_timeout_ms, f);
+	if (strcmp(e->key, "hold-until") == 0) {
+		free(s->hold_until);
+		s->hold_until = xstrdup(e->value);
+		return *e->value == '/' ? 0 : ini_bad(e, f, "hold-until: not an absolute path: '%s'", e->value);
+	}
 	if (strcmp(e->key, "cache-max") == 0)
 		return num_parse_size(e->value, &s->cache_max) == 0 ? 0 :
 		    ini_bad(e, f, "cache-max: not a size, such as 512M: '%s'", e->value);
@@ -130,7 +155,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 int
 agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s, struct fail *f)
 {
-	*s = (struct agent_config){ .jobs = 1, .cache_max = INT64_C(1) << 30, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
+	*s = (struct agent_config){ .jobs = 1, .reboot_timeout_ms = 600000, .cache_max = INT64_C(1) << 30, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
 	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
 	return ini_parse(file, text, len, entry, s, f);
 }
@@ -150,6 +175,8 @@ agent_config_release(struct agent_config *s)
 {
 	free(s->goal);
 	free(s->handler_user);
+	free(s->hold_until);
+	xfree_strv(s->reboot);
 	*s = (struct agent_config){ 0 };
 }
 

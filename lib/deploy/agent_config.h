@@ -11,6 +11,9 @@
  *	on-replace = wait
  *	new-privileges = no
  *	cache-max = 1G
+ *	reboot = no
+ *	reboot-timeout = 10m
+ *	hold-until = /run/approved
  *	max-attempts = 3
  *	backoff = 1m 10m 1h
  *	script-timeout = 10m
@@ -41,6 +44,9 @@ struct agent_config {
 	bool cancel_on_replace;		/* on-replace = cancel */
 	bool new_privileges;		/* handlers may gain privileges by setuid files */
 	struct attempts_policy attempts;
+	char **reboot;			/* the command that reboots the device; NULL: reboot = no */
+	int64_t reboot_timeout_ms;
+	char *hold_until;		/* nothing changes a component before this file exists; or NULL */
 	int64_t cache_max;		/* bytes that the payload cache keeps beside what the goal names */
 	int64_t script_timeout_ms;	/* of each action of a handler */
 	int64_t stop_grace_ms;		/* between SIGTERM and SIGKILL */

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "component/component.h"
 #include "deploy/attempts.h"
 
-enum { FILE_MAX = 4 << 20, BOOT = INCARNATION_BOOT };
+enum { FILE_MAX = 4 << 20, BOOT = INCARNATION_BOOT, NEED = 128 };
 
 struct attempt_entry {
 	char *step, *component;
@@ -22,6 +23,10 @@ struct attempt_entry {
 	int64_t resets;
 	bool ok;		/* the last one succeeded */
 	bool installed;		/* and is to be applied */
+	enum attempts_need need;
+	char need_of[NEED];	/* boot or incarnation that was there when it asked */
+	char need_boot[BOOT];
+	int64_t need_ms, asked;
 	int64_t wall_ms, boot_ms;	/* when it began */
 	char boot[BOOT];
 };
@@ -68,7 +73,8 @@ entry_forget(struct attempt_entry *e)
 	for (size_t i = 0; i < e->n_identities; i++)
 		free(e->identities[i]);
 	e->n_identities = 0;
-	e->done = 0;
+	e->done = e->asked = 0;
+	e->need = ATTEMPTS_NEED_NONE;
 	e->ok = false;
 }
 
@@ -137,6 +143,26 @@ number_of(struct json record, const char *key)
 	return json_get_whole(v, &n) ? n : 0;
 }
 
+static void
+set_need(struct attempt_entry *e, enum attempts_need need, const char *of, const char *boot, int64_t boot_ms)
+{
+	e->need = need;
+	e->asked++;
+	e->need_ms = boot_ms;
+	snprintf(e->need_of, sizeof e->need_of, "%s", of);
+	snprintf(e->need_boot, sizeof e->need_boot, "%s", boot);
+}
+
+static void
+read_need(struct attempt_entry *e, struct json record)
+{
+	const char *of = json_get_text(record, "of"), *boot = json_get_text(record, "boot");
+
+	if (of && boot)
+		set_need(e, strcmp(json_get_text(record, "need"), "reboot") == 0 ? ATTEMPTS_NEED_REBOOT :
+		    ATTEMPTS_NEED_RESTART, of, boot, number_of(record, "boot_ms"));
+}
+
 /* A record that is not understood is from another version, and is passed over. */
 static void
 read_record(struct attempts *a, struct json record)
@@ -152,6 +178,10 @@ read_record(struct attempts *a, struct json record)
 		return;
 	attempts_set_workflow(a, workflow);
 	e = make_entry(a, step, component);
+	if (json_get_text(record, "need")) {
+		read_need(e, record);
+		return;
+	}
 	if (json_kind(installed) != JSON_NONE) {
 		e->installed = json_kind(installed) == JSON_TRUE;
 		return;
@@ -367,6 +397,56 @@ attempts_is_installed(struct attempts *a, const char *step, struct json componen
 	const struct attempt_entry *e = find_entry(a, step, id_of(component));
 
 	return e && e->installed;
+}
+
+/* What has to change for NEED to be met: what is there now. */
+static void
+read_present(const struct attempts *a, enum attempts_need need, char out[NEED])
+{
+	char own[INCARNATION_TEXT] = "";
+	uint64_t ticks = 0;
+
+	if (need == ATTEMPTS_NEED_REBOOT) {
+		/* in a container the boot id is the host's, and stays: process 1 is another one */
+		incarnation_start(1, &ticks);
+		snprintf(out, NEED, "%s-%llu", a->boot, (unsigned long long)ticks);
+	} else {
+		incarnation_of(getpid(), own);
+		snprintf(out, NEED, "%s", own);
+	}
+}
+
+int64_t
+attempts_ask(struct attempts *a, const char *step, const char *component, enum attempts_need need)
+{
+	struct attempt_entry *e = make_entry(a, step, component);
+	_cleanup_json_ struct json v = begin_record(a, step, component);
+	const int64_t now = clock_boot_ms();
+	char of[NEED];
+
+	read_present(a, need, of);
+	set_need(e, need, of, a->boot, now);
+	json_set_text(&v, "need", need == ATTEMPTS_NEED_REBOOT ? "reboot" : "restart");
+	json_set_text(&v, "of", of);
+	json_set_text(&v, "boot", a->boot);
+	json_set(&v, "boot_ms", json_number((double)now));
+	/* lost, the next start asks is-installed, and goes on from there */
+	(void)!write_record(a, v);
+	return e->asked;
+}
+
+enum attempts_need
+attempts_needs(struct attempts *a, const char *step, struct json component, int64_t *age_ms)
+{
+	const struct attempt_entry *e = find_entry(a, step, id_of(component));
+	char now[NEED];
+
+	if (!e || e->need == ATTEMPTS_NEED_NONE)
+		return ATTEMPTS_NEED_NONE;
+	read_present(a, e->need, now);
+	if (age_ms)
+		*age_ms = strcmp(e->need_boot, a->boot) == 0 ? clock_boot_ms() - e->need_ms : 0;
+	return strcmp(now, e->need_of) == 0 ? e->need : ATTEMPTS_NEED_NONE;
 }
 
 const char *

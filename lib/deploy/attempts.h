@@ -19,6 +19,8 @@
  *	{"workflow","step","component","identity","wall_ms","boot","boot_ms"}	an attempt,
  *					with "anew":true where the count begins with it
  *	{"workflow","step","component","installed":true|false}		apply is to come
+ *	{"workflow","step","component","need":"reboot"|"restart","of","boot","boot_ms"}
+ *					it asks for that; OF is what has to change
  *	{"workflow","step","component","ok":true}				its success
  *
  * The time since an attempt is that of the boot clock within one boot, else that
@@ -83,6 +85,19 @@ int attempts_begin(struct attempts *a, const char *step, struct json component, 
  */
 void attempts_set_installed(struct attempts *a, const char *step, const char *component, bool is_installed);
 bool attempts_is_installed(struct attempts *a, const char *step, struct json component);
+
+/*
+ * What a step waits for before it can go on: a reboot of the device, proved by
+ * another boot id or start of process 1; or a restart of the agent, proved by
+ * another incarnation.
+ */
+enum attempts_need { ATTEMPTS_NEED_NONE, ATTEMPTS_NEED_RESTART, ATTEMPTS_NEED_REBOOT };
+
+/* The step asks for NEED, from now on; on disk when this returns.  Returns how often it has asked. */
+int64_t attempts_ask(struct attempts *a, const char *step, const char *component, enum attempts_need need);
+
+/* What it still waits for; *AGE_MS (may be NULL) is how long. */
+enum attempts_need attempts_needs(struct attempts *a, const char *step, struct json component, int64_t *age_ms);
 
 /* The workflow that is counted; NULL for none. */
 const char *attempts_workflow(const struct attempts *a);

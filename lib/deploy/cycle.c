@@ -34,6 +34,8 @@ struct task {
 	struct payload_job *fetch;	/* the same */
 };
 
+enum { NEEDS_MAX = 3 };	/* wishes for a reboot of one step */
+
 struct cycle {
 	struct loop *loop;
 	struct cycle_spec spec;
@@ -273,6 +275,69 @@ take_workdir(struct task *t, struct fail *f)
 	return workdirs_take(c->workdirs, t->script, c->spec.cache, &t->workdir, f);
 }
 
+/* --- what has to happen to the device before a step can go on */
+
+enum attempts_need
+cycle_need_of(int32_t code)
+{
+	if (code > RESULT_INSTALL_RESTART)
+		code -= RESULT_APPLY_SUCCESS - RESULT_INSTALL_SUCCESS;
+	return code == RESULT_INSTALL_REBOOT_NOW || code == RESULT_INSTALL_REBOOT ? ATTEMPTS_NEED_REBOOT :
+	    code == RESULT_INSTALL_RESTART_NOW || code == RESULT_INSTALL_RESTART ? ATTEMPTS_NEED_RESTART :
+	    ATTEMPTS_NEED_NONE;
+}
+
+/* The task goes on in a later cycle. */
+static void
+await_need(struct task *t, enum attempts_need need)
+{
+	struct cycle *c = t->c;
+
+	if (need > c->outcome.need)
+		c->outcome.need = need;
+	json_set_text(&c->failed_ids, t->id, "");
+	end_task(t, false);
+}
+
+/* R, a success, asks for NEED. */
+static void
+ask_for(struct task *t, enum attempts_need need, const struct handler_result *r)
+{
+	struct cycle *c = t->c;
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+	int32_t code = r->code > RESULT_INSTALL_RESTART ? r->code - 100 : r->code;
+
+	if (attempts_ask(c->spec.attempts, name, t->id, need) >= NEEDS_MAX) {
+		fail_task(t, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_REBOOT,
+		    .details = "a reboot or restart was asked for three times" });
+		return;
+	}
+	record(c, t->stage, t->step, t->id, t->action, r);
+	c->stopping |= code == RESULT_INSTALL_REBOOT_NOW || code == RESULT_INSTALL_RESTART_NOW;
+	await_need(t, need);
+}
+
+/* Does the step still wait for what it asked for?  The task has ended then. */
+static bool
+is_awaited(struct task *t)
+{
+	const struct agent_config *config = t->c->spec.config;
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+	int64_t age_ms = 0;
+	enum attempts_need need = attempts_needs(t->c->spec.attempts, name, t->component, &age_ms);
+
+	if (need == ATTEMPTS_NEED_NONE)
+		return false;
+	if (need == ATTEMPTS_NEED_REBOOT && config->reboot && age_ms > config->reboot_timeout_ms) {
+		t->action = HANDLER_INSTALL;
+		fail_task(t, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_REBOOT,
+		    .details = "a reboot was asked for, and was not seen in time" });
+	} else {
+		await_need(t, need);
+	}
+	return true;
+}
+
 /* A failed download has changed nothing. */
 static void
 payloads_fetched(const struct fail *f, void *cookie)
@@ -371,6 +436,12 @@ begin_work(struct task *t)
 	struct cycle *c = t->c;
 	_cleanup_free_ char *name = step_name(t->stage, t->step);
 
+	if (c->spec.config->hold_until && access(c->spec.config->hold_until, F_OK) < 0) {
+		c->outcome.is_on_hold = true;
+		json_set_text(&c->failed_ids, t->id, "");
+		end_task(t, false);
+		return;
+	}
 	/* installed by an agent that ended before it could be applied */
 	t->resumes = attempts_is_installed(c->spec.attempts, name, t->component);
 	if (!t->resumes && !may_try(t))
@@ -455,6 +526,8 @@ action_done(const struct handler_result *r, void *cookie)
 			begin_work(t);
 	} else if (r->code <= 0) {
 		fail_task(t, r);
+	} else if (was_durable && cycle_need_of(r->code) != ATTEMPTS_NEED_NONE) {
+		ask_for(t, cycle_need_of(r->code), r);
 	} else if (t->action == HANDLER_APPLY) {
 		begin_verification(t, r);
 	} else if (t->action == HANDLER_DOWNLOAD) {
@@ -475,6 +548,8 @@ start_step(struct task *t)
 	struct fail f;
 
 	t->attempted = false;
+	if (is_awaited(t))
+		return;
 	t->action = HANDLER_IS_INSTALLED;
 	if (take_workdir(t, &f) < 0)
 		fail_with(t, &f);

@@ -40,6 +40,8 @@ struct cycle_outcome {
 	const char *details;
 	struct json waiting;		/* array of records; borrowed for the call */
 	struct json held;		/* array of {"id","step","attempt","attempts","at"}; borrowed */
+	enum attempts_need need;	/* what a step waits for */
+	bool is_on_hold;		/* by hold-until */
 	int64_t held_ms;		/* until the first of HELD is due; -1 for none */
 };
 
@@ -64,6 +66,9 @@ struct cycle;
 
 /* SPEC is copied; what it points to must live until DONE. */
 struct cycle *cycle_start(struct loop *l, const struct cycle_spec *spec);
+
+/* What the result code CODE of install or apply asks for. */
+enum attempts_need cycle_need_of(int32_t code);
 
 enum cycle_end {
 	CYCLE_DETACH,	/* let what outlives the agent go on without us */

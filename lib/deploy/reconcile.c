@@ -8,11 +8,13 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/filewatch.h"
 #include "base/hlc.h"
 #include "base/io.h"
 #include "base/journal.h"
 #include "base/lock.h"
 #include "base/procset.h"
+#include "base/spawn.h"
 #include "base/trust.h"
 #include "base/xalloc.h"
 #include "deploy/adoption.h"
@@ -25,7 +27,7 @@
 #include "deploy/report.h"
 #include "deploy/waiting_check.h"
 
-enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50, SEAT_WAIT_MS = 1000 };
+enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50, HOLD_POLL_MS = 5000, SEAT_WAIT_MS = 1000 };
 
 struct reconciler {
 	struct loop *loop;
@@ -45,6 +47,11 @@ struct reconciler {
 	struct buf written;			/* the report as it is on disk */
 	struct status status;
 	struct cycle *cycle;
+	enum attempts_need need;		/* of the last cycle */
+	bool is_on_hold;			/* likewise */
+	struct filewatch *hold;			/* of hold-until, while it holds something back */
+	struct spawn *reboot;			/* the command, while it runs */
+	bool has_rebooted;			/* it was run by this incarnation */
 	struct adoption *adoption;		/* of what an earlier agent left running; else NULL */
 	bool started, goal_is_new, retry_wanted, stopping;
 	int64_t published_ms;
@@ -249,6 +256,7 @@ on_log(const char *text, void *cookie)
 
 static void refresh_goal(struct reconciler *r);
 static void decide(struct reconciler *r);
+static void carry_out(struct reconciler *r);
 
 static void
 end_cycle(struct reconciler *r, const struct cycle_outcome *o)
@@ -257,7 +265,9 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 
 	if (!o->cancelled) {
 		report_end(&r->report, r->running, o, clock_now(now));
-		if (!o->failed && !o->cancelled)
+		r->need = o->need;
+		r->is_on_hold = o->is_on_hold;
+		if (!o->failed && !o->cancelled && o->need == ATTEMPTS_NEED_NONE && !o->is_on_hold)
 			report_set_completed(&r->report, r->running->id);
 		write_report(r);
 		r->status.settled = r->status.covered;
@@ -319,6 +329,9 @@ begin_cycle(struct reconciler *r)
 	r->spec.busy(true, r->spec.cookie);
 	r->status.cycle++;
 	r->status.covered = r->status.retries;
+	r->need = ATTEMPTS_NEED_NONE;
+	r->is_on_hold = false;
+	filewatch_free(TAKE_PTR(r->hold));
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
 	if (!has_wrong_goal(r))
 		set_note(r, "");
@@ -328,6 +341,59 @@ begin_cycle(struct reconciler *r)
 	r->running = r->goal;
 	log_line(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->status.cycle);
 	r->cycle = cycle_start(r->loop, &spec);
+}
+
+static void
+rebooted(const struct spawn_result *result, void *cookie)
+{
+	struct reconciler *r = cookie;
+	_cleanup_buf_ struct buf how = BUF_INIT;
+
+	r->reboot = NULL;
+	if (result->status == 0 || result->ended)
+		return;
+	spawn_describe(result, &how);
+	log_line(r, "reboot: %s %s", r->spec.config->reboot[0], how.s);
+}
+
+/* The file of hold-until is there: what was held back begins. */
+static void
+hold_changed(bool names, void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	(void)names;
+	if (access(r->spec.config->hold_until, F_OK) < 0 || !r->is_on_hold)
+		return;
+	r->is_on_hold = false;
+	/* from the loop: the cycle frees what calls this */
+	loop_timer_set(r->loop, &r->held, 0);
+}
+
+/* What the last cycle asked for, once; with --once nothing of it. */
+static void
+carry_out(struct reconciler *r)
+{
+	const struct agent_config *config = r->spec.config;
+
+	if (r->spec.once || r->stopping)
+		return;
+	if (r->is_on_hold && config->hold_until && !r->hold) {
+		set_note(r, "held back until the file of hold-until exists");
+		publish(r);
+		r->hold = filewatch_new(r->loop, HOLD_POLL_MS);
+		filewatch_add(r->hold, config->hold_until, FILEWATCH_PATH, hold_changed, r);
+	}
+	if (r->need == ATTEMPTS_NEED_RESTART) {
+		r->spec.restart(r->spec.cookie);
+	} else if (r->need == ATTEMPTS_NEED_REBOOT && config->reboot && !r->reboot && !r->has_rebooted) {
+		r->has_rebooted = true;
+		log_line(r, "an update asks for a reboot: %s", config->reboot[0]);
+		/* not seen in time, the step has failed: a cycle finds that */
+		loop_timer_set(r->loop, &r->held, config->reboot_timeout_ms + 1000);
+		r->reboot = spawn_start(r->loop, &(struct spawn_spec){ .argv = config->reboot, .session = true,
+		    .timeout_ms = config->reboot_timeout_ms, .grace_ms = 1000 }, rebooted, r);
+	}
 }
 
 /* Nothing to do: say how things stand, and that every retry so far has had its answer. */
@@ -343,8 +409,10 @@ settle(struct reconciler *r)
 	r->status.settled = r->status.covered = r->status.retries;
 	r->status.pending = r->retry_wanted = r->goal_is_new = false;
 	cache_trim(r->cache, r->goal, r->spec.config->cache_max);
-	set_state(r, failed ? AGENT_FAILED : AGENT_IDLE);
-	r->spec.settled(unknown ? EXIT_TROUBLE : failed ? EXIT_NO : EXIT_OK, r->spec.cookie);
+	set_state(r, failed ? AGENT_FAILED : r->need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
+	r->spec.settled(unknown ? EXIT_TROUBLE : failed || r->need != ATTEMPTS_NEED_NONE || r->is_on_hold ?
+	    EXIT_NO : EXIT_OK, r->spec.cookie);
+	carry_out(r);
 }
 
 /* A deployment taken back: there is nothing to run, only to say. */
@@ -667,6 +735,8 @@ adopted_run_ended(const struct handler_run_record *run, const struct handler_res
 	if (counted && strcmp(counted, run->workflow) == 0)
 		attempts_set_installed(r->attempts, run->step, run->component,
 		    run->action == HANDLER_INSTALL && result->code > 0);
+	if (counted && strcmp(counted, run->workflow) == 0 && cycle_need_of(result->code) != ATTEMPTS_NEED_NONE)
+		attempts_ask(r->attempts, run->step, run->component, cycle_need_of(result->code));
 	if (run->action != HANDLER_INSTALL || result->code <= 0)
 		add_result(r, run->workflow, &c);
 	else
@@ -757,6 +827,9 @@ reconcile_free(struct reconciler *r)
 	waiting_check_free(r->waiting_check);
 	attempts_close(r->attempts);
 	loop_stage_remove(r->loop, &r->shutdown);
+	if (r->reboot)
+		spawn_kill(r->reboot);
+	filewatch_free(r->hold);
 	adoption_free(r->adoption);
 	goal_free(r->goal);
 	journal_close(r->journal);

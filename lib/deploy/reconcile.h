@@ -36,6 +36,8 @@ struct reconcile_spec {
 	void (*publish)(const struct status *s, void *cookie);
 	void (*busy)(bool busy, void *cookie);	/* before and after a cycle */
 	void (*log)(const char *text, void *cookie);
+	bool once;			/* reboot and restart nothing */
+	void (*restart)(void *cookie);	/* an update asks for a restart of the agent */
 	/* Nothing is left to do: EXIT_OK, EXIT_NO after a failure, EXIT_TROUBLE without a goal. */
 	void (*settled)(enum exit_status status, void *cookie);
 	void *cookie;

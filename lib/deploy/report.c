@@ -267,6 +267,13 @@ result_list(const struct report *r)
 	return list;
 }
 
+/* It goes on after a reboot, or when it may. */
+static bool
+is_unfinished(const struct cycle_outcome *o)
+{
+	return o->need != ATTEMPTS_NEED_NONE || o->is_on_hold;
+}
+
 void
 report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o, const char *now)
 {
@@ -276,9 +283,10 @@ report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o
 
 	json_set(&last, "stepResults", step_results(r));
 	json_set(&agent, "lastInstallResult", last);
-	json_set(&agent, "state", json_number(o->failed ? REPORT_FAILED : REPORT_IDLE));
+	json_set(&agent, "state", json_number(o->failed ? REPORT_FAILED : is_unfinished(o) ? REPORT_IN_PROGRESS :
+	    REPORT_IDLE));
 	json_set(&agent, "workflow", json_copy(g->workflow));
-	if (!o->failed && !o->cancelled && g->manifest) {
+	if (!o->failed && !o->cancelled && !is_unfinished(o) && g->manifest) {
 		_cleanup_free_ char *id = manifest_update_id(g->manifest);
 
 		json_set_text(&agent, "installedUpdateId", id);
