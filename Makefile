@@ -250,6 +250,8 @@ install: all
 		$(wildcard packaging/$d/*),&&)) :
 	$(call put,755,$(wildcard packaging/handlers.d/*),$(VENDORDIR)/handlers.d)
 	$(call put,644,$(wildcard packaging/tmpfiles.d/*),$(TMPFILESDIR))
+	# of each profile with a group; its own configuration directory, so nothing of this machine
+	REJOIN_CONFIG_DIR='$(CURDIR)/packaging' $B/libexec/rejoin/rejoin-tmpfiles '$(DESTDIR)$(TMPFILESDIR)'
 	$(call put,644,$(wildcard packaging/sysusers.d/*),$(SYSUSERSDIR))
 	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(RULESDIR)'
 	for f in $(UNITS_IN:packaging/systemd/%.in=%); do \
@@ -268,6 +270,7 @@ uninstall:
 		$(patsubst completions/zsh/%,'$(DESTDIR)$(ZSHDIR)/%',$(wildcard completions/zsh/*)) \
 		$(patsubst completions/fish/%,'$(DESTDIR)$(FISHDIR)/%',$(wildcard completions/fish/*)) \
 		$(patsubst packaging/tmpfiles.d/%,'$(DESTDIR)$(TMPFILESDIR)/%',$(wildcard packaging/tmpfiles.d/*)) \
+		$(patsubst packaging/agents.d/%,'$(DESTDIR)$(TMPFILESDIR)/rejoin-%',$(wildcard packaging/agents.d/*)) \
 		$(patsubst packaging/sysusers.d/%,'$(DESTDIR)$(SYSUSERSDIR)/%',$(wildcard packaging/sysusers.d/*)) \
 		$(patsubst packaging/systemd/%.in,'$(DESTDIR)$(UNITDIR)/%',$(UNITS_IN)) \
 		$(patsubst packaging/udev/%.in,'$(DESTDIR)$(RULESDIR)/%',$(wildcard packaging/udev/*.in)) \

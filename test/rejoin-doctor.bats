@@ -25,6 +25,7 @@ profile() {
 owned() { profile '[agent]' 'user = daemon' 'group = daemon'; }
 
 doctor() { run --separate-stderr rejoin-doctor -A t "$@"; }
+check() { doctor --format jsonl "$@"; }
 
 # found STATE OBJECT TEXT - there is a finding of STATE about OBJECT that says TEXT
 found() {
@@ -50,7 +51,7 @@ says_what_to_do() {
 	found ok t 'runs since'
 	found ok t 'incarnation'
 	found ok "$PWD/agent/commands.fifo" "read by process $double_pid (agent-double)"
-	found ok "$marks" 'no request was ever marked'
+	found ok "$marks" 'no request was ever recorded'
 	[ -z "$stderr" ]
 	# and it has noticed nothing
 	[ "$(cat agent/frames 2>/dev/null || echo 0)" -eq 0 ]
@@ -69,7 +70,7 @@ says_what_to_do() {
 	status_is 1
 	found fail t 'is not running'
 	found fail "$PWD/agent/commands.fifo" 'has no reader'
-	found warn "$marks/pending" 'nobody delivers it'
+	found warn "$marks/pending" 'and not delivered'
 	says_what_to_do 'rejoin-retry -A t --drain'
 }
 
@@ -78,11 +79,11 @@ says_what_to_do() {
 	profile
 	mkfifo pipe
 	start reader cat pipe
-	wait_for 'rejoin-doctor -A t fifo | grep -q "as soon as"'
+	wait_for 'rejoin-doctor -A t fifo | grep -q "once there is a writer"'
 	doctor fifo
 	status_is 0
-	found warn "$PWD/pipe" 'anybody may read it, and so take requests away'
-	found ok "$PWD/pipe" "as soon as there is a writer, by process $reader_pid (cat)"
+	found warn "$PWD/pipe" 'every user may read it, and so take requests away'
+	found ok "$PWD/pipe" "once there is a writer, by process $reader_pid (cat)"
 	alive "$reader_pid"
 	# a probe is an end of file for it
 	doctor --probe fifo
@@ -133,7 +134,7 @@ says_what_to_do() {
 	found fail "$public/pipe" 'mode 0640'
 	found fail nobody 'is not of the group daemon'
 	says_what_to_do 'usermod -aG daemon nobody'
-	found warn "$public/pipe" "are another user's"
+	found warn "$public/pipe" "belong to other users"
 	# it cannot repair what is not its own, and says so
 	run --separate-stderr "${as[@]}" "${doctor[@]}" --fix fifo
 	status_is 1
@@ -188,7 +189,7 @@ says_what_to_do() {
 	rm pipe
 	doctor fifo
 	status_is 1
-	found fail "$PWD/pipe" 'is not there'
+	found fail "$PWD/pipe" 'no such file'
 }
 
 @test "two readers each get a part; a directory open to all gives the pipe away" {
@@ -203,7 +204,7 @@ says_what_to_do() {
 	doctor fifo
 	status_is 1
 	found warn "$PWD/open/pipe" '2 processes read it'
-	found fail "$PWD/open" 'anybody may put another pipe'
+	found fail "$PWD/open" 'every user may replace the pipe'
 }
 
 @test "marks: a dead deliverer's is put back" {
@@ -212,10 +213,10 @@ says_what_to_do() {
 	mv "$marks/pending" "$marks/sending"
 	doctor marks
 	status_is 0
-	found warn "$marks/sending" 'who was to deliver it died'
+	found warn "$marks/sending" 'the process that delivered it ended'
 	doctor --fix marks
 	status_is 0
-	found ok "$marks/sending" 'marked it as pending again'
+	found ok "$marks/sending" 'made it pending again'
 	[ -e "$marks/pending" ] && [ ! -e "$marks/sending" ]
 }
 
@@ -228,8 +229,8 @@ says_what_to_do() {
 	wait_for "[ -e '$marks/sending' ]"
 	doctor --fix marks
 	status_is 0
-	found ok "$marks/lock" "held by process $retry_pid (rejoin-retry), which delivers"
-	found ok "$marks/sending" 'seen to by the process that delivers'
+	found ok "$marks/lock" "locked by process $retry_pid (rejoin-retry), which delivers"
+	found ok "$marks/sending" 'being delivered for'
 	[ -e "$marks/sending" ]
 }
 
@@ -245,14 +246,14 @@ says_what_to_do() {
 	chmod 0755 "$marks"
 	doctor marks
 	status_is 0
-	found warn "$marks" 'the group daemon cannot mark requests in it'
+	found warn "$marks" 'the group daemon cannot record requests in it'
 	doctor --fix marks
 	found ok "$marks" 'gave it to the group daemon, gave it the mode 2770'
 	[ "$(stat -c '%a %G' "$marks")" = '2770 daemon' ]
 	ln -s /etc/passwd "$marks/pending"
 	doctor marks
 	status_is 1
-	found fail "$marks/pending" 'is not a mark that rejoin-retry made'
+	found fail "$marks/pending" 'is not a request that rejoin-retry recorded'
 }
 
 @test "inventory: what is wrong in it, doubled ids, probes that are not there" {
@@ -460,4 +461,142 @@ says_what_to_do() {
 	doctor profile
 	status_is 1
 	found fail t 'ready = log: needs a [log.NAME]'
+}
+
+@test "fifo: a reader in another pid namespace is unknown, not absent" {
+	needs_root
+	unshare --pid --fork --mount-proc true 2>/dev/null || cannot 'no pid namespace'
+	profile "path = $PWD/pipe" '[status]' 'method = none'
+	mkfifo -m 660 pipe
+	start reader sh -c 'exec 3<>pipe; echo up; exec dd bs=64 count=1 status=none <&3'
+	wait_for '[ -s reader.out ]'
+	run --separate-stderr unshare --pid --fork --mount-proc rejoin-doctor -A t --format jsonl fifo
+	status_is 0
+	found warn "$PWD/pipe" 'processes of another pid namespace cannot be seen'
+	# a request finds it all the same
+	run unshare --pid --fork --mount-proc rejoin-retry -A t
+	status_is 0
+	# outside, without one, it is a failure as ever
+	wait_for '! [ -e /proc/$reader_pid/exe ]'
+	check fifo
+	status_is 1
+	found fail "$PWD/pipe" 'has no reader'
+}
+
+@test "agent: a stale sandbox and a process that hangs are named, with the cure" {
+	profile "path = $PWD/pipe" '[status]' 'method = busy-path' "busy-path = $PWD/downloads/*"
+	mkdir -p downloads/w1
+	touch -d '1 day ago' downloads/w1
+	mkfifo -m 660 pipe
+	start reader sh -c 'exec 3<>pipe; echo up; exec sleep 1000'
+	wait_for '[ -s reader.out ]'
+	check agent
+	found warn t "$PWD/downloads/w1 is stale: it is from"
+	[[ $output == *'rejoin-retry -A t: the agent evaluates'* ]]
+	touch downloads/w1
+	check agent
+	found ok t "busy since"
+	start double agent-double "$PWD/agent"
+	wait_for 'grep -q ready double.out'
+	profile "path = $PWD/agent/commands.fifo" '[status]' 'method = file' "path = $PWD/agent/status"
+	kill -STOP "$double_pid"
+	wait_for 'grep -q "^State:.*T" /proc/$double_pid/status'
+	check agent
+	status_is 1
+	found fail t "hangs: process $double_pid is stopped"
+	kill -CONT "$double_pid"
+}
+
+@test "marks: a lock that another user holds, and a directory that the group lacks" {
+	needs_root
+	needs setpriv
+	profile "path = $PWD/pipe" '[status]' 'method = none'
+	local public
+	public=$(mktemp -d /tmp/rejoin-public.XXXXXX)
+	chmod 755 "$public"
+	export REJOIN_RUNTIME_DIR=$public/run
+	marks=$public/run/retry/t
+	cp "$B/tool/lock-holder" "$public"
+	rejoin-retry -A t 2>/dev/null || :
+	chmod 644 "$marks/lock"
+	start other setpriv --reuid=nobody --regid=nogroup --clear-groups "$public/lock-holder" -r "$marks/lock"
+	wait_for 'grep -q locked other.out'
+	check marks
+	status_is 1
+	found fail "$marks/lock" 'of uid 65534, so others coalesce with it'
+	end_pids "$other_pid"
+	rm -r "$marks"
+	sed -i '1i[agent]\ngroup = games' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	check marks
+	status_is 0
+	found warn "$marks" 'the group games cannot record the first request'
+	run --separate-stderr rejoin-doctor -A t --fix --format jsonl marks
+	[ "$(stat -c '%a %G' "$marks")" = '2770 games' ]
+	check marks
+	found ok "$marks" 'no request is pending'
+	rm -rf "$public"
+}
+
+@test "hardening: what the toolkit's units forbid the profile, with a drop-in" {
+	mkdir fake
+	cat >fake/systemctl <<-'END'
+	#!/bin/sh
+	case $* in
+	*rejoin-retry@*) cat settings ;;
+	*) echo LoadState=not-found ;;
+	esac
+	END
+	chmod +x fake/systemctl
+	PATH=$PWD/fake:$PATH
+	printf '%s\n' LoadState=loaded MemoryDenyWriteExecute=yes PrivateTmp=yes ProtectHome=yes \
+		PrivateDevices=yes 'CapabilityBoundingSet=cap_chown cap_kill' >settings
+	ln -s /bin/true fake/java
+	profile 'method = exec' "argv = $PWD/fake/cli list" '[status]' 'method = exec' 'argv = java -version' 'idle = .'
+	printf '#!/bin/sh\nexec /usr/bin/node "$@"\n' >fake/cli
+	chmod +x fake/cli
+	check hardening
+	status_is 1
+	found fail '[status] argv' 'rejoin-retry@t.service: MemoryDenyWriteExecute forbids java'
+	found fail '[retry] argv' 'rejoin-retry@t.service: MemoryDenyWriteExecute forbids node'
+	[[ $output == *'systemctl edit rejoin-retry@t.service'*'MemoryDenyWriteExecute=no'* ]]
+	# with the drop-in
+	sed -i 's/^MemoryDenyWriteExecute=.*/MemoryDenyWriteExecute=no/; s/^PrivateTmp=.*/PrivateTmp=no/' settings
+	check hardening
+	status_is 0
+	found ok rejoin-retry@t.service 'forbids nothing that the profile is known to need'
+	# a socket in /tmp, a home, a device, another user
+	sed -i 's/^PrivateTmp=.*/PrivateTmp=yes/' settings
+	profile 'method = exec' 'argv = sudo -u x cat /dev/ttyS0' '[status]' 'method = exec' \
+		'argv = cat --socket=/tmp/x.sock /home/x/state' 'idle = .'
+	ln -s /bin/true fake/sudo
+	check hardening
+	status_is 1
+	found fail '[status] argv' 'PrivateTmp forbids /tmp/x.sock'
+	found fail '[status] argv' 'ProtectHome forbids /home/x/state'
+	found fail '[retry] argv' 'PrivateDevices forbids /dev/ttyS0'
+	found fail '[retry] argv' 'CapabilityBoundingSet forbids sudo'
+}
+
+@test "rejoin-tmpfiles: a file for each profile with a group, and none for others" {
+	mkdir out
+	profile "path = $PWD/pipe"
+	sed -i '1i[agent]\ngroup = games' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	run "$B/libexec/rejoin/rejoin-tmpfiles" out
+	status_is 0
+	grep -qx $'d /run/rejoin/retry/t\t2770 root games -' out/rejoin-t.conf
+	grep -q 'root adu -' out/rejoin-adu.conf
+	[ ! -e out/rejoin-mender.conf ]
+	# a profile without a group, and one that is gone; a file of another author stays
+	echo '# mine' >out/rejoin-other.conf
+	profile "path = $PWD/pipe"
+	cp "$REJOIN_CONFIG_DIR/agents.d/adu.conf" "$REJOIN_CONFIG_DIR/agents.d/adu2.conf"
+	"$B/libexec/rejoin/rejoin-tmpfiles" out
+	[ ! -e out/rejoin-t.conf ] && [ -e out/rejoin-adu2.conf ]
+	rm "$REJOIN_CONFIG_DIR/agents.d/adu2.conf"
+	"$B/libexec/rejoin/rejoin-tmpfiles" out
+	[ ! -e out/rejoin-adu2.conf ] && [ -e out/rejoin-other.conf ]
+	run "$B/libexec/rejoin/rejoin-tmpfiles" out none
+	status_is 2
+	run "$B/libexec/rejoin/rejoin-tmpfiles" /dev/null/x
+	[ "$status" -ne 0 ]
 }

@@ -120,6 +120,12 @@ char *profile_default_name(void);
  */
 int profile_load_as_written(const char *name, struct profile **out, struct fail *f);
 
+/*
+ * The names of all profiles of the configuration and the vendor's directory, sorted,
+ * each once, NULL-terminated.  Free with xfree_strv().
+ */
+char **profile_names(void);
+
 /* For a tool's main(): the profile NAME or the end of the tool. */
 struct profile *profile_load_or_die(const char *name);
 

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -137,6 +138,56 @@ profile_load(const char *name, struct profile **out, struct fail *f)
 		*out = NULL;
 	}
 	return r;
+}
+
+struct name_list {
+	char **names;
+	size_t n, cap;
+};
+
+static void
+add_names(const char *dir, struct name_list *l)
+{
+	_cleanup_free_ char *path = xasprintf("%s/agents.d", dir);
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		size_t n = strlen(e->d_name);
+		bool known = n < 6 || strcmp(e->d_name + n - 5, ".conf") != 0;
+		char *name = xstrndup(e->d_name, n < 5 ? n : n - 5);
+
+		for (size_t i = 0; i < l->n && !known; i++)
+			known = strcmp(l->names[i], name) == 0;
+		if (known || !is_name(name)) {
+			free(name);
+			continue;
+		}
+		l->names = xgrow(l->names, l->n + 1, &l->cap, sizeof *l->names);
+		l->names[l->n++] = name;
+		l->names[l->n] = NULL;
+	}
+	if (d)
+		closedir(d);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **
+profile_names(void)
+{
+	struct name_list l = { 0 };
+
+	add_names(dirs_config(), &l);
+	add_names(dirs_vendor(), &l);
+	if (!l.names)
+		return xcalloc(1, sizeof *l.names);
+	qsort(l.names, l.n, sizeof *l.names, compare_names);
+	return l.names;
 }
 
 struct profile *

@@ -12,6 +12,8 @@ static const struct check checks[] = {
 	    marks_fix },
 	{ "inventory", "the components: whether they can be read, and have ids of their own", true,
 	    stock_test, NULL },
+	{ "hardening", "what the toolkit's units forbid that the profile or a probe needs", true,
+	    hardening_test, NULL },
 	{ "limits", "what the kernel and this machine allow: inotify, the clock", false, limits_test,
 	    NULL },
 	{ NULL, NULL, false, NULL, NULL },

@@ -24,5 +24,6 @@ void marks_test(struct exam *x);
 int marks_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail *why);
 void stock_test(struct exam *x);
 void limits_test(struct exam *x);
+void hardening_test(struct exam *x);
 
 #endif

@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/command.h"
 #include "agent/fd_owners.h"
 #include "agent/status.h"
 #include "base/clock.h"
+#include "base/dirs.h"
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/xalloc.h"
@@ -17,9 +19,9 @@
 #include "retry/pending.h"
 
 /* What marks_fix() can repair. */
-enum { GROUP_CANNOT_MARK = 1, DELIVERER_DIED };
+enum { GROUP_CANNOT_MARK = 1, DELIVERER_DIED, DIRECTORY_MISSING };
 
-enum { HOLDERS_SHOWN = 4, OLD_MS = 60000 };
+enum { HOLDERS_SHOWN = 4, OLD_MS = 60000, HELPER_MS = 10000 };
 
 static bool
 is_trusted_owner(const struct pending *m, uid_t uid)
@@ -27,30 +29,30 @@ is_trusted_owner(const struct pending *m, uid_t uid)
 	return uid == 0 || uid == geteuid() || uid == m->uid;
 }
 
-/* The directory: false where rejoin-retry would refuse it. */
+/* Check the directory; false if rejoin-retry would refuse it. */
 static bool
 test_directory(struct exam *x, const struct pending *m, const struct stat *st)
 {
 	if (!S_ISDIR(st->st_mode)) {
 		exam_fail(x, m->dir, "is not a directory");
-		exam_advise(x, "remove it: rejoin-retry makes it anew");
+		exam_advise(x, "remove it; rejoin-retry creates it again");
 		return false;
 	}
 	if (!is_trusted_owner(m, st->st_uid)) {
-		exam_fail(x, m->dir, "belongs to uid %ju, who is neither root nor the caller nor the agent",
+		exam_fail(x, m->dir, "is owned by uid %ju, which is neither root nor the caller nor the agent",
 		    (uintmax_t)st->st_uid);
-		exam_advise(x, "see what is in it, and remove it: rejoin-retry makes it anew");
+		exam_advise(x, "check its content and remove it; rejoin-retry creates it again");
 		return false;
 	}
 	if (st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != m->gid &&
 	    st->st_gid != 0)) {
 		exam_fail(x, m->dir, "others may write in it (mode %04o, gid %ju)", st->st_mode & 07777,
 		    (uintmax_t)st->st_gid);
-		exam_advise(x, "see what is in it, and remove it: rejoin-retry makes it anew");
+		exam_advise(x, "check its content and remove it; rejoin-retry creates it again");
 		return false;
 	}
 	if (m->gid != (gid_t)-1 && (st->st_gid != m->gid || !(st->st_mode & S_IWGRP))) {
-		exam_warn(x, m->dir, "the group %s cannot mark requests in it (mode %04o)",
+		exam_warn(x, m->dir, "the group %s cannot record requests in it (mode %04o)",
 		    x->profile->group, st->st_mode & 07777);
 		exam_advise(x, "chgrp %s %s; chmod 2770 %s, or rejoin-doctor --fix marks",
 		    x->profile->group, m->dir, m->dir);
@@ -59,7 +61,7 @@ test_directory(struct exam *x, const struct pending *m, const struct stat *st)
 	return true;
 }
 
-/* Does a process deliver just now?  1, 0, or -1 where that cannot be seen. */
+/* Does a process deliver now?  1, 0, or -1 if that cannot be seen. */
 static int
 test_lock(struct exam *x, const struct pending *m)
 {
@@ -72,8 +74,8 @@ test_lock(struct exam *x, const struct pending *m)
 		return 0;
 	held = fd < 0 ? -errno : lock_is_held(fd);
 	if (held < 0) {
-		exam_warn(x, m->lock, "cannot be looked at: %s", strerror(-held));
-		exam_advise(x, "look as root");
+		exam_warn(x, m->lock, "cannot be read: %s", strerror(-held));
+		exam_advise(x, "run rejoin-doctor as root");
 		return -1;
 	}
 	if (!held)
@@ -81,11 +83,18 @@ test_lock(struct exam *x, const struct pending *m)
 	n = fd_owners_find(fd, holders, HOLDERS_SHOWN, &hidden);
 	for (size_t i = 0; i < n && i < HOLDERS_SHOWN; i++)
 		if (holders[i].locks) {
-			exam_ok(x, m->lock, "held by process %d (%s), which delivers",
-			    holders[i].pid, holders[i].command);
+			if (holders[i].uid != 0 && holders[i].uid != geteuid() && holders[i].uid != m->uid) {
+				exam_fail(x, m->lock, "locked by process %d (%s) of uid %ju, so others coalesce with it",
+				    holders[i].pid, holders[i].command, (uintmax_t)holders[i].uid);
+				exam_advise(x, "end that process; root's rejoin-retry delivers without the lock after "
+				    "30 s");
+			} else {
+				exam_ok(x, m->lock, "locked by process %d (%s), which delivers",
+				    holders[i].pid, holders[i].command);
+			}
 			return 1;
 		}
-	exam_ok(x, m->lock, "held: somebody delivers");
+	exam_ok(x, m->lock, "locked by a process that cannot be seen");
 	return 1;
 }
 
@@ -109,9 +118,9 @@ advise_to_drain(struct exam *x)
 		    "rejoin-retry@%s.path", x->profile->name, x->profile->name);
 }
 
-/* One of the marks; true where it is there. */
+/* Check the request file PATH; true if it exists. */
 static bool
-test_mark(struct exam *x, const struct pending *m, const char *path, int held)
+test_request(struct exam *x, const struct pending *m, const char *path, int held)
 {
 	struct stat st;
 	int64_t age;
@@ -121,20 +130,20 @@ test_mark(struct exam *x, const struct pending *m, const char *path, int held)
 	age = age_ms(&st);
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || (!is_trusted_owner(m, st.st_uid) &&
 	    (m->gid == (gid_t)-1 || st.st_gid != m->gid))) {
-		exam_fail(x, path, "is not a mark that rejoin-retry made (mode %06o, uid %ju)",
+		exam_fail(x, path, "is not a request that rejoin-retry recorded (mode %06o, uid %ju)",
 		    st.st_mode, (uintmax_t)st.st_uid);
-		exam_advise(x, "see who made it, and remove it");
+		exam_advise(x, "find out what made it, and remove it");
 	} else if (held > 0) {
-		exam_ok(x, path, "seen to by the process that delivers, for %" PRId64 " s", age / 1000);
+		exam_ok(x, path, "being delivered for %" PRId64 " s", age / 1000);
 	} else if (path == m->sending && held == 0) {
-		exam_warn(x, path, "who was to deliver it died, %" PRId64 " s ago", age / 1000);
+		exam_warn(x, path, "the process that delivered it ended %" PRId64 " s ago", age / 1000);
 		advise_to_drain(x);
 		exam_offer_fix(x, DELIVERER_DIED);
 	} else if (age > OLD_MS) {
-		exam_warn(x, path, "asked for %" PRId64 " s ago, and nobody delivers it", age / 1000);
+		exam_warn(x, path, "requested %" PRId64 " s ago, and not delivered", age / 1000);
 		advise_to_drain(x);
 	} else {
-		exam_ok(x, path, "asked for %" PRId64 " s ago", age / 1000);
+		exam_ok(x, path, "requested %" PRId64 " s ago", age / 1000);
 	}
 	return true;
 }
@@ -149,11 +158,16 @@ marks_test(struct exam *x)
 
 	pending_init(&m, x->profile);
 	if (lstat(m.dir, &st) < 0) {
-		if (errno == ENOENT) {
-			exam_ok(x, m.dir, "no request was ever marked");
+		if (errno == ENOENT && m.gid != (gid_t)-1) {
+			exam_warn(x, m.dir, "no such directory: the group %s cannot record the first request",
+			    x->profile->group);
+			exam_advise(x, "rejoin-doctor --fix marks, as root: it also lasts over a boot");
+			exam_offer_fix(x, DIRECTORY_MISSING);
+		} else if (errno == ENOENT) {
+			exam_ok(x, m.dir, "no request was ever recorded");
 		} else {
-			exam_warn(x, m.dir, "cannot be looked at: %s", strerror(errno));
-			exam_advise(x, "look as root, or as a member of %s",
+			exam_warn(x, m.dir, "cannot be read: %s", strerror(errno));
+			exam_advise(x, "run rejoin-doctor as root, or as a member of %s",
 			    x->profile->group ? x->profile->group : "the agent's group");
 		}
 		return;
@@ -161,13 +175,13 @@ marks_test(struct exam *x)
 	if (!test_directory(x, &m, &st))
 		return;
 	held = test_lock(x, &m);
-	pending = test_mark(x, &m, m.pending, held);
-	sending = test_mark(x, &m, m.sending, held);
+	pending = test_request(x, &m, m.pending, held);
+	sending = test_request(x, &m, m.sending, held);
 	if (!pending && !sending && held == 0)
-		exam_ok(x, m.dir, "no request is waiting");
+		exam_ok(x, m.dir, "no request is pending");
 }
 
-/* Under the lock: who delivers has a "sending" of its own. */
+/* Under the lock, as a process that delivers has a "sending", too. */
 static int
 put_back(const struct pending *m, struct buf *done, struct fail *why)
 {
@@ -179,8 +193,30 @@ put_back(const struct pending *m, struct buf *done, struct fail *why)
 	if (r < 0)
 		return fail_errno(why, r, "%s", m->lock);
 	pending_unclaim(m);
-	buf_puts(done, "marked it as pending again, for the next delivery");
+	buf_puts(done, "made it pending again, for the next delivery");
 	return 0;
+}
+
+/* The directory now, and for each boot. */
+static int
+make_directory(struct exam *x, const struct pending *m, struct buf *done, struct fail *why)
+{
+	_cleanup_free_ char *helper = dirs_helper("rejoin-tmpfiles");
+	const char *argv[] = { helper, "/etc/tmpfiles.d", x->profile->name, NULL };
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	int r = pending_open(m, why);
+
+	if (r < 0)
+		return r;
+	buf_puts(done, "made it");
+	if (geteuid() != 0 || strcmp(dirs_runtime(), dirs_runtime_system()) != 0)
+		return 0;
+	r = command_capture(argv, HELPER_MS, &out, why);
+	if (r > 0)
+		return fail_set(why, EXIT_TROUBLE, "%s", why->text);
+	if (r == 0)
+		buf_printf(done, ", and wrote /etc/tmpfiles.d/rejoin-%s.conf", x->profile->name);
+	return r;
 }
 
 int
@@ -191,6 +227,8 @@ marks_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail
 	    .add = S_ISGID | S_IRWXU | S_IRWXG, .remove = S_IRWXO };
 
 	pending_init(&m, x->profile);
+	if (f->fault == DIRECTORY_MISSING)
+		return make_directory(x, &m, done, why);
 	return f->fault == DELIVERER_DIED ? put_back(&m, done, why) :
 	    repair_file(m.dir, &r, done, why);
 }

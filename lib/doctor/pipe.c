@@ -62,9 +62,9 @@ test_owner(struct exam *x, const struct stat *st)
 	if (!(st->st_mode & (S_IWOTH | S_IROTH)))
 		return true;
 	if (st->st_mode & S_IWOTH)
-		exam_fail(x, path, "anybody may write to it (mode %04o)", st->st_mode & 07777);
+		exam_fail(x, path, "every user may write to it (mode %04o)", st->st_mode & 07777);
 	else
-		exam_warn(x, path, "anybody may read it, and so take requests away (mode %04o)",
+		exam_warn(x, path, "every user may read it, and so take requests away (mode %04o)",
 		    st->st_mode & 07777);
 	exam_advise(x, "chmod o= %s, or rejoin-doctor --fix fifo", path);
 	exam_offer_fix(x, OPEN_TO_OTHERS);
@@ -72,8 +72,8 @@ test_owner(struct exam *x, const struct stat *st)
 }
 
 /*
- * Whom the mode keeps out: it is made with 0660, and a umask of 022 takes the
- * group's bit away.  As bad as that is for the caller.
+ * An agent makes it with 0660, and a umask of 022 takes the group's bit away.  That
+ * is a failure for a caller who is kept out.
  */
 static bool
 test_mode(struct exam *x, const struct stat *st)
@@ -104,19 +104,30 @@ test_directory(struct exam *x)
 
 	if (stat(dir, &st) < 0 || !(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX)
 		return;
-	exam_fail(x, dir, "anybody may put another pipe into the agent's place (mode %04o)",
+	exam_fail(x, dir, "every user may replace the pipe (mode %04o)",
 	    st.st_mode & 07777);
 	exam_advise(x, "chmod o-w %s", dir);
 }
 
-static void
-nobody_reads(struct exam *x)
+/* The initial pid namespace has this inode number (PROC_PID_INIT_INO of the kernel). */
+static bool
+is_initial_pid_namespace(void)
 {
-	exam_fail(x, x->profile->retry.path, "has no reader");
-	exam_advise(x, "start the agent; if it runs, its log says why it gave its pipe up");
+	char name[32];
+	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof name - 1);
+
+	name[n > 0 ? n : 0] = '\0';
+	return n <= 0 || strcmp(name, "pid:[4026531836]") == 0;
 }
 
-/* A child that got it from its parent is the same reader. */
+static void
+report_no_reader(struct exam *x)
+{
+	exam_fail(x, x->profile->retry.path, "has no reader");
+	exam_advise(x, "start the agent; if it runs, its log says why it closed its pipe");
+}
+
+/* A child that inherited the descriptor is the same reader. */
 static bool
 is_heir(const struct fd_owner *h, const struct fd_owner all[], size_t n)
 {
@@ -126,7 +137,7 @@ is_heir(const struct fd_owner *h, const struct fd_owner all[], size_t n)
 	return false;
 }
 
-/* Who reads, without opening it: an agent may take an opened end for a writer who came and went. */
+/* Find the readers without opening the pipe: an agent sees that as a writer that comes and goes. */
 static void
 test_readers(struct exam *x)
 {
@@ -141,24 +152,28 @@ test_readers(struct exam *x)
 			continue;
 		readers++;
 		exam_ok(x, path, "%s process %d (%s)", holders[i].waits ?
-		    "to be opened for reading, as soon as there is a writer, by" : "read by",
+		    "will be read, once there is a writer, by" : "read by",
 		    holders[i].pid, holders[i].command);
 	}
 	if (readers > 1) {
 		exam_warn(x, path, "%zu processes read it: each gets a part of the requests", readers);
 		exam_advise(x, "end all but the agent");
 	} else if (readers == 0 && hidden > 0) {
-		exam_warn(x, path, "whether anybody reads it cannot be seen: %zu processes are another "
-		    "user's", hidden);
-		exam_advise(x, "look as root, or ask with rejoin-doctor --probe fifo");
+		exam_warn(x, path, "whether it has a reader is unknown: %zu processes belong to other "
+		    "users", hidden);
+		exam_advise(x, "run rejoin-doctor as root, or rejoin-doctor --probe fifo");
+	} else if (readers == 0 && !is_initial_pid_namespace()) {
+		exam_warn(x, path, "whether it has a reader is unknown: processes of another pid namespace cannot "
+		    "be seen from here");
+		exam_advise(x, "run rejoin-doctor outside of the container, or rejoin-doctor --probe fifo");
 	} else if (readers == 0) {
-		nobody_reads(x);
+		report_no_reader(x);
 	}
 }
 
-/* By opening it as a request would, under the lock of those. */
+/* Open it as a request does, under the retry lock. */
 static void
-probe(struct exam *x)
+probe_pipe(struct exam *x)
 {
 	const struct profile *p = x->profile;
 	_cleanup_pending_ struct pending m;
@@ -176,12 +191,12 @@ probe(struct exam *x)
 	}
 	fd = fifo_open(p, &f);
 	if (fd < 0 && f.status == EXIT_ABSENT)
-		nobody_reads(x);
+		report_no_reader(x);
 	else if (fd < 0)
 		exam_fail_as(x, p->retry.path, &f);
 	else
-		exam_ok(x, p->retry.path, "opened for a request, and nothing written: somebody reads, "
-		    "%d bytes wait", fifo_unread(fd));
+		exam_ok(x, p->retry.path, "opened for a request, and nothing written: it has a reader and "
+		    "%d bytes in it", fifo_unread(fd));
 }
 
 void
@@ -192,18 +207,18 @@ pipe_test(struct exam *x)
 	struct stat st;
 
 	if (p->retry.method != RETRY_FIFO) {
-		exam_ok(x, p->name, "is not asked by a pipe");
+		exam_ok(x, p->name, "has no command pipe");
 		return;
 	}
 	if (lstat(path, &st) < 0 && errno == ENOENT) {
-		exam_fail(x, path, "is not there");
-		exam_advise(x, "the agent makes it when it starts: start it, or correct [retry] path in %s",
+		exam_fail(x, path, "no such file");
+		exam_advise(x, "start the agent, which makes it, or correct [retry] path in %s",
 		    p->file);
 		return;
 	}
 	if (lstat(path, &st) < 0) {
-		exam_warn(x, path, "cannot be looked at: %s", strerror(errno));
-		exam_advise(x, "look as root");
+		exam_warn(x, path, "cannot be read: %s", strerror(errno));
+		exam_advise(x, "run rejoin-doctor as root");
 		return;
 	}
 	if (!S_ISFIFO(st.st_mode)) {
@@ -215,7 +230,7 @@ pipe_test(struct exam *x)
 	if (test_owner(x, &st) && test_mode(x, &st))
 		exam_ok(x, path, "mode %04o and owner are right", st.st_mode & 07777);
 	if (x->probe)
-		probe(x);
+		probe_pipe(x);
 	else
 		test_readers(x);
 }

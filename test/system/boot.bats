@@ -51,6 +51,6 @@ load helper
 	run in_machine rejoin-doctor -A masked profile
 	status_is 1
 	out_has 'is masked, so nothing starts it'
-	wait_for 'in_machine rejoin-doctor -A looping agent | grep -q "systemd started it again, [1-9]"' 20
+	wait_for 'in_machine rejoin-doctor -A looping agent | grep -q "was started again [1-9]"' 20
 	in_machine systemctl stop try-looping.service
 }
