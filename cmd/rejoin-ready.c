@@ -270,6 +270,13 @@ parse(int argc, char *argv[], struct ready *r)
 		opt_misused_hint("sub-commands: announce, forget, wait, run, gate", "requires a sub-command");
 	c = find_command(s.operands[0]);
 	opt_passes_on(c->perform == run ? CYCLE_RUNNER_FAILED : EXIT_USAGE);
+	/* what follows "--" is the command of "run", and the peer of the others */
+	if (c->perform != run && s.n_operands == 1 && s.command && *s.command) {
+		s.operands = s.command - 1;
+		for (s.n_operands = 1; s.operands[s.n_operands]; s.n_operands++)
+			;
+		s.command = NULL;
+	}
 	if (s.n_operands < 2 || !*s.operands[1])
 		opt_misused("%s: requires an operand PEER", c->name);
 	r->peer = s.operands[1];
@@ -300,7 +307,8 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	c = parse(argc, argv, &r);
-	if (readiness_open(&r.place, r.peer, &f) < 0) {
+	if (readiness_open(&r.place, r.peer, &f) < 0 ||
+	    ((c->perform == run || c->perform == wait_for_verdict) && readiness_open_state(&r.place, &f) < 0)) {
 		fail_tell(&f, NULL);
 		status = c->perform == run ? CYCLE_RUNNER_FAILED : (int)f.status;
 	} else {

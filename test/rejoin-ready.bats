@@ -3,6 +3,7 @@ load helper
 setup() {
 	begin
 	D=$REJOIN_RUNTIME_DIR/ready/lamp
+	S=$REJOIN_STATE_DIR/ready/lamp
 	# a cycle that goes on until it is told to end; two at a time leave an "overlap"
 	cat >cycle <<-'END'
 	#!/bin/sh
@@ -111,7 +112,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	out_is cold-start
 	announce p2
 	# the same files in the next boot: the directory was no tmpfs
-	for f in "$D/announced" "$D/cycle"; do
+	for f in "$D/announced" "$S/cycle"; do
 		grep -q "^boot=$(cat /proc/sys/kernel/random/boot_id)\$" "$f"
 		sed -i 's/^boot=.*/boot=00000000-1111-2222-3333-444444444444/' "$f"
 	done
@@ -122,9 +123,9 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	out_is agent-restart
 	# nor is a file that a power cut left torn
 	rejoin-ready forget lamp
-	head -c 20 "$D/cycle" >torn
-	for f in announced assumed cycle; do
-		cp torn "$D/$f"
+	head -c 20 "$S/cycle" >torn
+	for f in "$D/announced" "$D/assumed" "$S/cycle"; do
+		cp torn "$f"
 	done
 	wait_as a3 --grace 100ms
 	status_is 1
@@ -155,6 +156,13 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	env -i SEQNUM=4711 DEVPATH=/devices/x ACTION=add REJOIN_RUNTIME_DIR="$REJOIN_RUNTIME_DIR" \
 		"$B/bin/rejoin-ready" announce lamp
 	grep -qx "peer=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-event-4711" "$D/announced"
+	# the time at which udev first saw the device: the same over "udevadm trigger", new after a replug
+	local n
+	for n in 4712 4713; do
+		env -i SEQNUM=$n USEC_INITIALIZED=812345 DEVPATH=/devices/x ACTION=change \
+			REJOIN_RUNTIME_DIR="$REJOIN_RUNTIME_DIR" "$B/bin/rejoin-ready" announce lamp
+		grep -qx "peer=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-usec-812345" "$D/announced"
+	done
 	run rejoin-ready wait lamp --grace 0s
 	status_is 0
 	out_is cold-start
@@ -198,6 +206,74 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	status_is 3
 }
 
+@test "a peer may stand behind --, and its name may begin with a dash" {
+	run --separate-stderr rejoin-ready announce --incarnation p1 -- lamp
+	status_is 0
+	grep -qx peer=p1 "$D/announced"
+	run --separate-stderr rejoin-ready announce -- -lamp
+	status_is 0
+	[ -e "$REJOIN_RUNTIME_DIR/ready/-lamp/announced" ]
+	run --separate-stderr rejoin-ready forget -- lamp
+	status_is 0
+	[ ! -e "$D/announced" ]
+	run --separate-stderr rejoin-ready announce -- lamp other
+	status_is 2
+	run --separate-stderr rejoin-ready announce --
+	status_is 2
+}
+
+@test "clearing the runtime directory does not lead to a second cycle" {
+	announce p1
+	agent a1
+	wait_for '[ "$(begun "a1 cold-start")" = 1 ]'
+	rm -r "$REJOIN_RUNTIME_DIR/ready"
+	announce p1
+	run --separate-stderr rejoin-ready run lamp --incarnation a1 --grace 0s -- ./cycle
+	status_is 125
+	err_has 'runs the cycle of this agent incarnation'
+	[ "$(begun a1)" = 1 ]
+	stop a1
+	rm -r "$REJOIN_RUNTIME_DIR/ready"
+	announce p1
+	run --separate-stderr rejoin-ready run lamp --incarnation a1 --grace 0s -- ./cycle
+	status_is 125
+	err_has 'has had its cycle'
+	! grep -q overlap log
+}
+
+@test "a cycle that an earlier version recorded in the runtime directory is known" {
+	announce p1
+	run rejoin-ready run lamp --incarnation a1 --grace 0s -- true
+	status_is 0
+	mv "$S/cycle" "$D/cycle"
+	rm -r "$S"
+	run --separate-stderr rejoin-ready run lamp --incarnation a1 --grace 0s -- touch twice
+	status_is 125
+	[ ! -e twice ]
+	run rejoin-ready run lamp --incarnation a2 --grace 0s -- true
+	out_is agent-restart
+}
+
+@test "no other user can hold the lock, and so keep the cycle from running" {
+	needs_root
+	needs setpriv
+	OUTSIDE=$(mktemp -d)
+	chmod 755 "$OUTSIDE"
+	export REJOIN_STATE_DIR=$OUTSIDE/state
+	cp "$B/tool/lock-holder" "$OUTSIDE"
+	announce p1
+	run rejoin-ready run lamp --incarnation a1 --grace 0s -- true
+	status_is 0
+	[ "$(stat -c %a "$OUTSIDE/state/ready/lamp/lock")" = 600 ]
+	run setpriv --reuid=65534 --regid=65534 --clear-groups "$OUTSIDE/lock-holder" -r "$OUTSIDE/state/ready/lamp/lock"
+	status_is 3
+	out_has 'Permission denied'
+	chmod 777 "$OUTSIDE/state/ready/lamp"
+	run --separate-stderr rejoin-ready run lamp --incarnation a2 --grace 0s -- true
+	status_is 125
+	err_has 'writable by others'
+}
+
 @test "an agent that is not root's, in a directory that its group may write" {
 	needs_root
 	needs setpriv
@@ -207,7 +283,10 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	REJOIN_RUNTIME_DIR=$OUTSIDE
 	D=$OUTSIDE/ready/lamp
 	mkdir "$OUTSIDE/ready"
-	install -d -m 2775 -g nogroup "$D"
+	export REJOIN_STATE_DIR=$OUTSIDE/state
+	S=$OUTSIDE/state/ready/lamp
+	mkdir -p "$OUTSIDE/state/ready"
+	install -d -m 2775 -g nogroup "$D" "$S"
 	# nor need another user be let in to where the tools were built
 	cp "$B/bin/rejoin-ready" "$OUTSIDE/"
 	as_nobody() {
@@ -267,15 +346,15 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	err_has 'agent incarnation a4 has had its cycle'
 	# nor is the lock another name of somebody's file
 	: >"$PWD/theirs"
-	mv "$D/lock" "$D/lock.own"
-	ln "$PWD/theirs" "$D/lock"
+	mv "$S/lock" "$S/lock.own"
+	ln "$PWD/theirs" "$S/lock"
 	run --separate-stderr rejoin-ready run lamp --incarnation a5 --grace 0s -- touch begun
 	status_is 125
-	err_has 'is not what belongs there'
-	mv "$D/lock.own" "$D/lock"
+	err_has 'is not a regular file with one name'
+	mv "$S/lock.own" "$S/lock"
 	# what cannot be recorded is not begun
-	rm "$D/cycle"
-	mkdir "$D/cycle"
+	rm "$S/cycle"
+	mkdir "$S/cycle"
 	run --separate-stderr rejoin-ready run lamp --incarnation a5 --grace 0s -- touch begun
 	status_is 125
 	[ ! -e begun ]
@@ -429,7 +508,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	chmod +x short
 	KILLWALK_FOLLOW='' "$TOP/test/fault/killwalk.sh" \
 		'openat,write,pwrite64,rename,unlink,mkdir,fchmod,ftruncate,fcntl,fork,vfork,clone,clone3,setpgid,pidfd_open,inotify_add_watch,poll,wait4,kill' \
-		'rm -rf "$REJOIN_RUNTIME_DIR/ready" once; : >log; rejoin-ready announce lamp --incarnation p1' \
+		'rm -rf "$REJOIN_RUNTIME_DIR/ready" "$REJOIN_STATE_DIR/ready" once; : >log; rejoin-ready announce lamp --incarnation p1' \
 		'rejoin-ready run -q lamp --incarnation a1 --grace 100ms -- ./short' \
 		'rejoin-ready run -q lamp --incarnation a1 --grace 100ms -- ./short; s=$?;
 		{ [ $s = 0 ] || [ $s = 125 ]; } && grep -qx end log && ! grep -q overlap log && [ "$(grep -c end log)" -le 2 ] &&
@@ -469,7 +548,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	rejoin-ready forget other
 	start w rejoin-ready run other --incarnation b1 --grace 1h -- true
 	start g bash -c 'sleep 1000 | exec rejoin-ready gate other'
-	wait_for 'said a2 waiting && [ -e "$REJOIN_RUNTIME_DIR/ready/other/lock" ]'
+	wait_for 'said a2 waiting && [ -e "$REJOIN_STATE_DIR/ready/other/lock" ]'
 	woken() {
 		local p
 		for p in $a1_pid $a2_pid $w_pid $(pgrep -g "$g_pid" rejoin-ready); do
@@ -627,7 +706,7 @@ two" ]'
 	status_is 3
 	run --separate-stderr bash -c 'rejoin-ready run lamp --incarnation z --grace 0s -- sh -c "cat; echo x" <&- >&-'
 	[ "$status" -ne 0 ]
-	[ "$(wc -l <"$D/lock")" = 1 ]
+	[ "$(wc -l <"$S/lock")" = 1 ]
 }
 
 @test "the example: a weather agent, its migration, a reboot of its lamp, an absence" {

@@ -210,9 +210,9 @@ take_lock(struct cycle_runner *t, struct fail *f)
 	t->lock_fd = lock_open(path, t->spec->place->mode);
 	if (t->lock_fd < 0 || fstat(t->lock_fd, &st) < 0)
 		return fail_errno(f, t->lock_fd < 0 ? t->lock_fd : errno, "%s", path);
-	/* it is written to: not through another name of somebody's file */
+	/* it is written to, so it must not be another name of a file of somewhere else */
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
-		return fail_set(f, EXIT_DENIED, "%s: is not what belongs there", path);
+		return fail_set(f, EXIT_DENIED, "%s: is not a regular file with one name", path);
 	return wait_lock(t, f);
 }
 

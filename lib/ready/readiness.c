@@ -129,13 +129,12 @@ readiness_format(const struct readiness_note *n, struct buf *out)
 		    n->ended ? "yes" : "no");
 }
 
-/* --- where they are */
+/* --- the directories */
 
-/* As with marks: who may write where the system's services look does so. */
+/* A member of a group that may write to the system's directory uses that, as its services do. */
 static char *
-directory(const char *peer)
+runtime_directory(const char *name)
 {
-	_cleanup_free_ char *name = file_encode(peer);
 	char *dir = xasprintf("%s/ready/%s", dirs_runtime_system(), name);
 
 	if (!secure_getenv("REJOIN_RUNTIME_DIR") && access(dir, W_OK | X_OK) == 0)
@@ -144,31 +143,45 @@ directory(const char *peer)
 	return xasprintf("%s/ready/%s", dirs_runtime(), name);
 }
 
+static char *
+state_directory(const char *name)
+{
+	char *dir = xasprintf("/var/lib/rejoin/ready/%s", name);
+
+	if (!secure_getenv("REJOIN_STATE_DIR") && access(dir, W_OK | X_OK) == 0)
+		return dir;
+	free(dir);
+	return xasprintf("%s/ready/%s", dirs_state(), name);
+}
+
 static int
-refused(const char *path, int err, struct fail *f)
+set_refused(const char *path, int err, struct fail *f)
 {
 	if (abs(err) == EACCES || abs(err) == EPERM)
 		return access_explain(path, f);
 	return fail_errno(f, err, "%s", path);
 }
 
+/* Create DIR and check its owner and mode.  *MODE is the mode of a lock in it. */
 static int
-check_dir(struct readiness *r, struct fail *f)
+open_dir(const char *dir, mode_t *mode, struct fail *f)
 {
 	struct stat st;
+	int r = file_make_dirs(dir, 0755);
 
-	if (lstat(r->dir, &st) < 0)
-		return fail_errno(f, errno, "%s", r->dir);
+	if (r < 0)
+		return set_refused(dir, r, f);
+	if (lstat(dir, &st) < 0)
+		return fail_errno(f, errno, "%s", dir);
 	if (!S_ISDIR(st.st_mode))
-		return fail_set(f, EXIT_DENIED, "%s: is not a directory", r->dir);
+		return fail_set(f, EXIT_DENIED, "%s: is not a directory", dir);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, who is neither root nor the "
-		    "caller", r->dir, (uintmax_t)st.st_uid);
+		return fail_set(f, EXIT_DENIED, "%s: owned by uid %ju, which is neither root nor the "
+		    "caller", dir, (uintmax_t)st.st_uid);
 	if (st.st_mode & S_IWOTH)
-		return fail_set(f, EXIT_DENIED, "%s: writable by others (mode %04o)", r->dir,
+		return fail_set(f, EXIT_DENIED, "%s: writable by others (mode %04o)", dir,
 		    st.st_mode & 07777);
-	/* a group that may write there was let in by whoever made the directory */
-	r->mode = st.st_mode & S_IWGRP ? 0664 : 0644;
+	*mode = st.st_mode & S_IWGRP ? 0660 : 0600;
 	return 0;
 }
 
@@ -187,23 +200,32 @@ read_boot(char boot[READINESS_BOOT], struct fail *f)
 int
 readiness_open(struct readiness *r, const char *peer, struct fail *f)
 {
-	char *dir = directory(peer);
+	_cleanup_free_ char *name = file_encode(peer);
+	char *dir = runtime_directory(name), *state = state_directory(name);
+	mode_t ignored;
 	int e;
 
 	*r = (struct readiness){
 		.dir = dir,
 		.announced = xasprintf("%s/announced", dir),
 		.assumed = xasprintf("%s/assumed", dir),
-		.cycle = xasprintf("%s/cycle", dir),
-		.lock = xasprintf("%s/lock", dir),
+		.old_cycle = xasprintf("%s/cycle", dir),
+		.state_dir = state,
+		.cycle = xasprintf("%s/cycle", state),
+		.lock = xasprintf("%s/lock", state),
 	};
-	e = file_make_dirs(dir, 0755);
-	e = e < 0 ? refused(dir, e, f) : check_dir(r, f);
+	e = open_dir(dir, &ignored, f);
 	if (e == 0)
 		e = read_boot(r->boot, f);
 	if (e < 0)
 		readiness_close(r);
 	return e;
+}
+
+int
+readiness_open_state(struct readiness *r, struct fail *f)
+{
+	return open_dir(r->state_dir, &r->mode, f);
 }
 
 void
@@ -212,9 +234,18 @@ readiness_close(struct readiness *r)
 	free(r->dir);
 	free(r->announced);
 	free(r->assumed);
+	free(r->old_cycle);
+	free(r->state_dir);
 	free(r->cycle);
 	free(r->lock);
 	*r = (struct readiness){ 0 };
+}
+
+/* The directory of PATH, made again if it was removed meanwhile. */
+static int
+make_dir_of(const struct readiness *r, const char *path)
+{
+	return file_make_dirs(path == r->cycle ? r->state_dir : r->dir, 0755);
 }
 
 /* Not durable: a power cut makes it another boot's, torn or not. */
@@ -228,9 +259,9 @@ write_note(const struct readiness *r, const char *path, struct readiness_note *n
 	n->is_there = true;
 	readiness_format(n, &b);
 	e = file_replace(path, b.s, b.len, 0644, 0);
-	if (e == -ENOENT && file_make_dirs(r->dir, 0755) == 0)	/* swept away */
+	if (e == -ENOENT && make_dir_of(r, path) == 0)
 		e = file_replace(path, b.s, b.len, 0644, 0);
-	return e < 0 ? refused(e == -EACCES ? r->dir : path, e, f) : 0;
+	return e < 0 ? set_refused(path, e, f) : 0;
 }
 
 int
@@ -243,7 +274,7 @@ readiness_watch(const struct readiness *r, int inotify_fd, struct fail *f)
 		if (e == 0)
 			e = inotify_watch_parent(inotify_fd, r->announced);
 	}
-	return e < 0 ? refused(r->dir, e, f) : 0;
+	return e < 0 ? set_refused(r->dir, e, f) : 0;
 }
 
 static int
@@ -275,9 +306,9 @@ int
 readiness_forget(const struct readiness *r, struct fail *f)
 {
 	if (unlink(r->announced) < 0 && errno != ENOENT)
-		return refused(r->dir, errno, f);
+		return set_refused(r->dir, errno, f);
 	if (unlink(r->assumed) < 0 && errno != ENOENT)
-		return refused(r->dir, errno, f);
+		return set_refused(r->dir, errno, f);
 	return 0;
 }
 
@@ -290,6 +321,8 @@ readiness_read(const struct readiness *r, struct readiness_now *now, struct fail
 		e = read_note(r, r->assumed, &now->assumed, f);
 	if (e == 0)
 		e = read_note(r, r->cycle, &now->cycle, f);
+	if (e == 0 && !now->cycle.is_there)
+		e = read_note(r, r->old_cycle, &now->cycle, f);
 	return e;
 }
 
@@ -299,7 +332,7 @@ readiness_is_known(const struct readiness_now *now)
 	return now->announced.is_there || now->assumed.is_there;
 }
 
-/* --- whose life it is */
+/* --- incarnations */
 
 static int
 set_self(const char *what, const char *id, struct readiness_self *s, struct fail *f)
@@ -360,19 +393,20 @@ readiness_agent(const char *given, struct readiness_self *s, struct fail *f)
 int
 readiness_peer(const char *given, struct readiness_self *s, struct fail *f)
 {
-	const char *event = secure_getenv("SEQNUM");
+	const char *since = secure_getenv("USEC_INITIALIZED"), *event = secure_getenv("SEQNUM");
+	const char *kind = since ? "usec" : "event", *number = since ? since : event;
 	char boot[READINESS_BOOT];
 	int64_t n;
 	int e;
 
-	/* udev's workers come and go: it is the event that makes this another life */
-	if (given || !event || !secure_getenv("DEVPATH") || num_parse(event, 0, INT64_MAX, &n) < 0)
+	/* without USEC_INITIALIZED the event names the incarnation: udev's workers come and go */
+	if (given || !number || !secure_getenv("DEVPATH") || num_parse(number, 0, INT64_MAX, &n) < 0)
 		return readiness_agent(given, s, f);
 	e = read_boot(boot, f);
 	if (e < 0)
 		return e;
 	*s = (struct readiness_self){ .began_us = now_us() };
-	snprintf(s->id, sizeof s->id, "%.8s-event-%" PRId64, boot, n);
+	snprintf(s->id, sizeof s->id, "%.8s-%s-%" PRId64, boot, kind, n);
 	return 0;
 }
 

@@ -1,18 +1,23 @@
 /*
- * readiness - who has said to be ready, for which life of the agent the work
- * was begun, and what follows from both when an agent starts.
+ * readiness - whether a peer is ready, for which agent incarnation the work cycle was
+ * begun, and the verdict that follows when an agent starts.
  *
- * The directory ready/PEER of the runtime directory (mark.h has the same rule
- * for whose it is) holds, each a few lines KEY=VALUE:
+ * Files of KEY=VALUE lines in the directory ready/PEER of the runtime directory:
  *
- *	announced	the peer said that it is ready: its incarnation, and when
- *	assumed		it did not say so, but is taken to be ready
- *	cycle		the pair of incarnations for which the work was begun last
- *	lock		held by the one "run", and by the cycle that it started
+ *	announced	the peer announced that it is ready: its incarnation and the time
+ *	assumed		the peer did not announce itself, and is assumed to be ready
  *
- * All of it is of one boot: each file names the boot that it was written in,
- * and is as good as missing in any other, wherever the directory is.  So a
- * reboot needs no fsync, and nothing left from before it is taken for new.
+ * and in ready/PEER of the state directory, where nothing that clears /run removes
+ * them:
+ *
+ *	cycle		the agent and peer incarnations of the last cycle
+ *	lock		locked by "rejoin-ready run", and by the cycle that it started
+ *
+ * Each file names the boot in which it was written, and counts as missing in any
+ * other.  So nothing is fsynced, and nothing left from before a reboot is used.
+ * The directories belong to root or the caller, and are not writable by others.
+ * Their lock is 0600, or 0660 where a group may write: a file that can be read can
+ * be locked.
  */
 #ifndef READY_READINESS_H
 #define READY_READINESS_H
@@ -25,44 +30,53 @@
 #include "base/buf.h"
 #include "base/fail.h"
 
-enum { READINESS_ID = 129, READINESS_BOOT = 40 };	/* room for the texts and a NUL */
+enum { READINESS_ID = 129, READINESS_BOOT = 40 };	/* sizes with the NUL */
 
 enum readiness_verdict {
-	VERDICT_NONE,		/* not yet to be told */
-	VERDICT_COLD_START,	/* both started */
-	VERDICT_AGENT_RESTART,	/* the agent alone */
-	VERDICT_PEER_OFFLINE,	/* the peer is not there */
-	VERDICT_PEER_RESTART,	/* the peer alone */
+	VERDICT_NONE,		/* not known yet */
+	VERDICT_COLD_START,	/* agent and peer started */
+	VERDICT_AGENT_RESTART,	/* the agent alone restarted */
+	VERDICT_PEER_OFFLINE,	/* the peer is not connected */
+	VERDICT_PEER_RESTART,	/* the peer alone restarted */
 	VERDICTS,
 };
 
 const char *readiness_verdict_name(enum readiness_verdict v);
 
-/* One of the four names; -EINVAL. */
+/* Parse one of the four names; -EINVAL. */
 int readiness_verdict_parse(const char *name, enum readiness_verdict *v);
 
-/* What one of the files says; members that it has no use for are 0. */
+/* The content of one of the files; members that it does not have are 0. */
 struct readiness_note {
-	bool is_there;			/* and of this boot */
+	bool is_there;			/* the file exists and is of this boot */
 	char boot[READINESS_BOOT];
 	char agent[READINESS_ID], peer[READINESS_ID];	/* incarnations */
-	int64_t made_us;		/* when, on CLOCK_BOOTTIME */
-	enum readiness_verdict verdict;		/* what the cycle was begun as */
-	bool ended;			/* the cycle has, and it was seen */
+	int64_t made_us;		/* time of writing, CLOCK_BOOTTIME */
+	enum readiness_verdict verdict;		/* with which the cycle was begun */
+	bool ended;			/* the end of the cycle was seen */
 };
 
-/* Keys that are not known, and values that cannot be, are passed over. */
+/* Unknown keys and impossible values are ignored. */
 void readiness_parse(const char *text, size_t len, struct readiness_note *n);
 void readiness_format(const struct readiness_note *n, struct buf *out);
 
 struct readiness {
-	char *dir, *announced, *assumed, *cycle, *lock;	/* paths */
+	char *dir, *announced, *assumed;	/* in the runtime directory */
+	char *state_dir, *cycle, *lock;		/* in the state directory */
+	char *old_cycle;		/* where an earlier version kept "cycle" */
 	char boot[READINESS_BOOT];
 	mode_t mode;			/* of the lock */
 };
 
-/* PEER's directory, made where it is missing.  EXIT_DENIED where others may write there. */
+/*
+ * Set the paths of PEER and create its runtime directory.  EXIT_DENIED if others may
+ * write there.
+ */
 int readiness_open(struct readiness *r, const char *peer, struct fail *f);
+
+/* Create the state directory, before a cycle is recorded. */
+int readiness_open_state(struct readiness *r, struct fail *f);
+
 void readiness_close(struct readiness *r);
 
 #define _cleanup_readiness_	__attribute__((cleanup(readiness_close)))
@@ -70,7 +84,7 @@ void readiness_close(struct readiness *r);
 int readiness_announce(const struct readiness *r, const char *incarnation, struct fail *f);
 int readiness_forget(const struct readiness *r, struct fail *f);
 
-/* What is known now. */
+/* All that is known now. */
 struct readiness_now {
 	struct readiness_note announced, assumed, cycle;
 };
@@ -78,52 +92,56 @@ struct readiness_now {
 int readiness_read(const struct readiness *r, struct readiness_now *now, struct fail *f);
 
 /*
- * Have INOTIFY_FD (base/inotify.h) report changes; to be renewed after each, as the
- * directory may have been swept away and with it the watch.
+ * Watch the announcement with INOTIFY_FD (base/inotify.h).  To be called again after
+ * each event, as the directory may have been removed, and the watch with it.
  */
 int readiness_watch(const struct readiness *r, int inotify_fd, struct fail *f);
 
-/* Has the peer announced itself, or is it taken to have? */
+/* Has the peer announced itself, or is it assumed to be ready? */
 bool readiness_is_known(const struct readiness_now *now);
 
-/* Whose life is it, and since when. */
+/* An incarnation and the time of its start. */
 struct readiness_self {
 	char id[READINESS_ID];
 	int64_t began_us;	/* on CLOCK_BOOTTIME */
 };
 
 /*
- * An agent's: GIVEN, else $INVOCATION_ID, else the process that runs us.  One
- * that is GIVEN begins now.  EXIT_USAGE for a name with controls in it.
+ * The incarnation of the agent: GIVEN, else $INVOCATION_ID, else that of the parent
+ * process.  One that is GIVEN begins now.  EXIT_USAGE for a name with controls.
  */
 int readiness_agent(const char *given, struct readiness_self *s, struct fail *f);
 
-/* A peer's: the same, but in a udev rule it is the event's number. */
+/*
+ * The incarnation of a peer: the same, but in a udev rule that of the device, which is
+ * named by USEC_INITIALIZED: the time at which udev first saw it, which "udevadm
+ * trigger" does not change and a replug does.
+ */
 int readiness_peer(const char *given, struct readiness_self *s, struct fail *f);
 
-/* Is the peer connected, as far as anybody was asked. */
+/* The answer of --connected. */
 enum connected { CONNECTED_NOT_ASKED, CONNECTED_YES, CONNECTED_NO };
 
 /*
- * The verdict on agent SELF, in its grace period or after it.  This and what
- * follows from it is a pure function; test/unit/readiness.c has its table.
+ * The verdict on the agent SELF, in its grace period or after it.  A pure function;
+ * test/unit/readiness.c has its table.
  */
 enum readiness_verdict readiness_judge(const struct readiness_self *self, const struct readiness_now *now,
     enum connected connected, bool grace_over);
 
-/* Does the peer of NOW announce another life than that which the cycle was begun with? */
+/* Does the peer announce another incarnation than that of the cycle? */
 bool readiness_is_peer_restart(const struct readiness_now *now);
 
 /*
- * The work begins, as V: remember the pair, and that the peer is taken to be
- * ready where it did not say so.  NOW is brought up to that.
+ * Record that the cycle begins with verdict V, and that the peer is assumed to be
+ * ready if it did not announce itself.  NOW is updated.
  */
 int readiness_begin(const struct readiness *r, const struct readiness_self *self, enum readiness_verdict v,
     struct readiness_now *now, struct fail *f);
 
 /*
- * The peer announced in NOW is the one that SELF's cycle serves from now on; it
- * has ended.  Both do nothing where another life's work has been begun since.
+ * Record that SELF's cycle serves the announced peer from now on, or that it ended.
+ * Both do nothing if the cycle of another incarnation has begun since.
  */
 int readiness_adopt(const struct readiness *r, const struct readiness_self *self,
     struct readiness_now *now, struct fail *f);

@@ -33,7 +33,7 @@ verdicts() { journal weather-agent.service | grep -xE '[a-z]+-(start|restart|off
 	in_machine rejoin-ready announce lamp --incarnation p1
 	wait_for '[ "$(verdicts 1)" = "cold-start " ]' 20
 	wait_for '[ "$(cycles)" = 1 ]'
-	grep -qx "agent=$(up show -P InvocationID weather-agent.service)" "$MACHINE_ROOT/run/rejoin/ready/lamp/cycle"
+	grep -qx "agent=$(up show -P InvocationID weather-agent.service)" "$MACHINE_ROOT/var/lib/rejoin/ready/lamp/cycle"
 	# a migration
 	up restart weather-agent.service
 	wait_for '[ "$(verdicts 2)" = "cold-start agent-restart " ]' 20
