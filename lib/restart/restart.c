@@ -201,7 +201,7 @@ static void
 quote_unit(const struct work *w, int64_t since_ms, struct fail *f)
 {
 	_cleanup_free_ char *since = xasprintf("--since=@%" PRId64, since_ms / 1000);
-	_cleanup_free_ char *unit = w->p->unit ? xasprintf("--unit=%s", w->p->unit) : NULL;
+	_cleanup_free_ char *unit = w->p->unit ? xasprintf("_SYSTEMD_UNIT=%s", w->p->unit) : NULL;
 	const char *argv[] = { "journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=1",
 	    since, unit, "--priority=err", NULL };
 	const size_t priority = sizeof argv / sizeof *argv - 2;

@@ -126,13 +126,3 @@ history() { jq -c "$2" "$MACHINE_ROOT/var/lib/rejoin/restart/$1.jsonl"; }
 ["restarted","operator"]' ]
 	up stop self
 }
-
-@test "an ordinary user is told that the system's agent runs" {
-	up start rejoin-agent
-	wait_for '[ "$(status_of state)" = idle ] || [ "$(status_of state)" = failed ]' 20
-	run --separate-stderr in_machine setpriv --reuid=nobody --regid=nogroup --clear-groups \
-		env HOME=/tmp XDG_RUNTIME_DIR=/tmp rejoin-status -A rejoin
-	status_is 5
-	err_has "hint: the system's agent runs"
-	up stop rejoin-agent
-}
