@@ -60,10 +60,11 @@ drain() {
 	done >>drain.err 2>&1
 }
 
-# The group, and wait until it is gone: what it held is free then.
+# The group (one that has just been started may not have it yet), and wait until
+# it is gone: what it held is free then.
 stop() {
 	[ -n "$1" ] || return 0
-	kill -KILL -- "-$1" 2>/dev/null
+	kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
 }
 

@@ -1,11 +1,11 @@
 /*
- * ask - be asked how it goes, by SIGUSR1, while something else keeps this
- * thread busy that has no loop.
+ * progress_signal - call a function at each SIGUSR1, while the main thread works
+ * without a loop.
  */
 #ifndef BASE_PROGRESS_SIGNAL_H
 #define BASE_PROGRESS_SIGNAL_H
 
-/* FN runs in a thread of its own: it may only look at what it can see half-changed. */
+/* Runs in a thread of its own: it may read only what is safe to read while it changes. */
 typedef void progress_signal_fn(void *cookie);
 
 struct progress_signal;

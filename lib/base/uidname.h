@@ -1,8 +1,7 @@
 /*
- * owner - the names of users and groups, for messages.
+ * uidname - the names of users and groups, for messages.
  *
- * What has no name is called by its number.  TEXT is the caller's, and is what
- * is returned.
+ * Returns TEXT, which holds the name, or the number where there is no name.
  */
 #ifndef BASE_UIDNAME_H
 #define BASE_UIDNAME_H

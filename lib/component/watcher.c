@@ -184,19 +184,22 @@ is_served(const struct watcher *w, const struct watcher_agent *a)
 }
 
 /*
- * For an agent that reports nothing: may it have evaluated before what this scan
- * saw?  One that began after the scan did evaluates anew by itself.
+ * May the agent have evaluated before what this scan saw?  At the start nothing is
+ * known of the time before: a part may have been replaced by one like the snapshot's, and
+ * an agent that has updated the first does not wait for the second.  Later an agent
+ * that reports what it waits for has missed nothing else; of one that does not, an
+ * incarnation is served once, unless it began after the scan did: then it evaluates anew.
  */
 static bool
 may_have_missed(const struct watcher *w)
 {
 	const struct watcher_agent *a = &w->agent;
 
-	if (!w->callbacks.agent || a->reports_waiting || a->running == 0)
+	if (!w->callbacks.agent || a->running == 0)
 		return false;
 	if (w->at_start && !w->spec.once)
 		return true;
-	return !is_served(w, a) && strcmp(w->began_with, a->incarnation) == 0;
+	return !a->reports_waiting && !is_served(w, a) && strcmp(w->began_with, a->incarnation) == 0;
 }
 
 /* Is the component ID, which the agent waits for, to be offered now?  If not yet, there is a scan then. */

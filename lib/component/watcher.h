@@ -14,9 +14,9 @@
  *	- a component that the agent waits for and that is online: once for each
  *	  evaluation of the agent, and not again before 10 s, 20 s, ... up to the
  *	  rescan interval have passed (cause "agent-waiting");
- *	- for an agent that does not report what it waits for, all that is online:
- *	  when the watcher starts, and once for each incarnation of the agent that
- *	  began before the scan (cause "agent-start").
+ *	- all that is online, once when the watcher starts while the agent runs, and
+ *	  for an agent that does not report what it waits for also once for each
+ *	  incarnation that began before the scan (cause "agent-start").
  *
  * A scan at which an inventory was refused says nothing of that inventory's
  * components.  Without a snapshot the first scan is the baseline.
