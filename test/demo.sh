@@ -203,7 +203,7 @@ led() { # EMITTER WHAT - an arrow leads to what it said
 	grep -Eq -- "(->|<-).* $1 +(\[[^]]*\] )?$2" graph.txt
 }
 seen 'an arrow from the hand to the watcher' 'led watch "camera-2 arrived"'
-seen 'from the watcher to the retry' 'led retry "rejoin: marked: camera-2"'
+seen 'from the watcher to the retry' 'led retry "rejoin: request recorded: camera-2"'
 seen 'from the retry to the agent' 'led agent "1 retry request"'
 seen 'from the agent to the component' 'led camera-2 ".*phase=apply resultCode=700"'
 seen 'and back' 'led agent "step_2.0: camera-2: apply: 700"'

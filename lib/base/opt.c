@@ -20,7 +20,7 @@ opt_passes_on(int status)
 	misuse = status;
 }
 
-static void
+__attribute__((format(printf, 2, 0))) static void
 complain(const char *hint, const char *fmt, va_list ap)
 {
 	char text[1024];
