@@ -14,6 +14,8 @@
 #   make install DESTDIR=... PREFIX=/usr
 #   make uninstall             take away what install put there
 #   make help                  print this list
+#   make html                  the manual as pages for a browser, in build/html/
+#   make deb                   Debian packages from what is committed, in build/deb/
 #   make release               tag this version, if VERSION and NEWS agree
 #   make V=1                   show the commands
 #
@@ -98,11 +100,11 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 .PHONY: all help programs oracle differ generate new demo check lint unit bats fuzz fuzz-targets system soak bench \
-	install uninstall release clean deps FORCE
+	install uninstall html deb release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $B/lib/$(ADU_SO)
 
 # --- the packages needed, before anything is compiled for one of these goals
-DEPS_FOR := $(filter demo check lint unit bats fuzz system soak bench,$(MAKECMDGOALS))
+DEPS_FOR := $(filter demo check lint unit bats fuzz system soak bench deb,$(MAKECMDGOALS))
 deps_of_lint = check
 deps_of_unit = check
 deps_of_bats = check
@@ -249,6 +251,7 @@ install: all
 	$(foreach d,$(VENDOR),$(call put,644,$(wildcard packaging/$d/*),$(VENDORDIR)/$d) $(if \
 		$(wildcard packaging/$d/*),&&)) :
 	$(call put,755,$(wildcard packaging/handlers.d/*),$(VENDORDIR)/handlers.d)
+	$(call put,755,$(wildcard packaging/examples/*.sh),$(VENDORDIR)/examples)
 	$(call put,644,$(wildcard packaging/tmpfiles.d/*),$(TMPFILESDIR))
 	# of each profile with a group; its own configuration directory, so nothing of this machine
 	REJOIN_CONFIG_DIR='$(CURDIR)/packaging' $B/libexec/rejoin/rejoin-tmpfiles '$(DESTDIR)$(TMPFILESDIR)'
@@ -280,6 +283,20 @@ uninstall:
 	$(if $(DESTDIR),for d in $(PLACES); do \
 		(cd '$(DESTDIR)' && rmdir -p --ignore-fail-on-non-empty ".$$d" 2>/dev/null) || :; done)
 
+# The manual for a browser: one page each, and an index.
+html: $(patsubst man/%,$B/html/%.html,$(wildcard man/*.[1-9])) $B/html/index.html
+$B/html/%.html: man/% packaging/html/manual.css
+	@mkdir -p $(@D)
+	$(call say,HTML,$@)mandoc -Thtml -O style=manual.css,man=%N.%S.html $< >$@
+	@cp packaging/html/manual.css $(@D)
+$B/html/index.html: packaging/html/index.sh $(wildcard man/*.[1-9])
+	@mkdir -p $(@D)
+	$(call say,HTML,$@)packaging/html/index.sh >$@
+
+# From a copy of what is committed, so that nothing else comes into a package.
+deb: deps
+	$(Q)packaging/debian/build.sh $B/deb
+
 # A release is a commit in which VERSION and the first line of NEWS agree, and a tag that says the same.
 release:
 	$(Q)test/release.sh '$(VERSION)'
@@ -287,4 +304,4 @@ release:
 clean:
 	rm -rf build build-*
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -type f -name '*.d' 2>/dev/null)

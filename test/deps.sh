@@ -6,7 +6,7 @@
 # packaging/debian/control is the only list of them: Build-Depends without a
 # profile are needed to build, those marked <!nocheck> to check, those marked
 # <pkg.rejoin.NAME> for NAME; what the package Depends on, to run the tools.
-# As root on Debian it prints the command line and installs what is missing; as
+# Our own packages are left out.  As root on Debian it prints the command line and installs what is missing; as
 # an ordinary user it prints that line and fails.  DEPS=none does nothing.
 set -u
 
@@ -15,7 +15,7 @@ control=$(dirname "$0")/../packaging/debian/control
 
 # The packages of field $1 whose profile is $2 (none: ''), a line each.
 field() {
-	awk -v field="$1:" -v profile="$2" '
+	awk -v field="$1:" -v profile="$2" -v ours=" $(sed -n 's/^Package: //p' "$control" | tr '\n' ' ') " '
 		/^[^ \t#]/ { inside = ($1 == field); sub(/^[^:]*:/, "") }
 		inside {
 			n = split($0, item, ",")
@@ -25,7 +25,7 @@ field() {
 					has = substr(item[i], RSTART + 1, RLENGTH - 2)
 				split(item[i], word, /[ \t(<\[|:]+/)
 				name = word[1] != "" ? word[1] : word[2]
-				if (name ~ /^[a-z0-9]/ && name != "debhelper-compat" && has == profile)
+				if (name ~ /^[a-z0-9]/ && name != "debhelper-compat" && !index(ours, " " name " ") && has == profile)
 					print name
 			}
 		}' "$control"

@@ -16,7 +16,7 @@ mkdir -p "$cache"
 
 # What the package depends on, and the packages of the libraries the tools were linked with.
 depends=$(awk '/^Depends:/ { d = 1; next } /^[^ ]/ { d = 0 } d && /^ [a-z]/ { sub(/,.*/, ""); print $1 }' \
-	"$here/../../packaging/debian/control")
+	"$here/../../packaging/debian/control" | grep -v '^rejoin' | sort -u)
 libraries=$(ldd "$B"/bin/* "$B"/libexec/rejoin/* | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
 	while read -r l; do dpkg-query -S "$(realpath "$l")" "$l" 2>/dev/null || :; done |
 	sed 's/:.*//' | sort -u)
