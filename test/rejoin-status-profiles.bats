@@ -118,8 +118,8 @@ state_is() {
 		monit|2026-11-21T23:38:03.000000Z|[2026-11-21T23:38:03+0000] info     : Starting Monit 5.33.0 daemon
 		monit|2026-11-21T21:38:03.000000Z|[2026-11-21T23:38:03+0200] error    : There is no service named "nosuch"
 		mosquitto|2026-11-21T23:38:03.000000Z|1795304283: mosquitto version 2.0.11 running
-		tai64n|2026-11-22T00:03:21.598454Z|@400000006b02315323abaf19 two
-		tai64n|2026-11-21T23:51:00.218566Z|@400000006b022e6e0d070f64 hello from agent
+		tai64n|2026-11-22T00:03:21.598454041Z|@400000006b02315323abaf19 two
+		tai64n|2026-11-21T23:51:00.218566500Z|@400000006b022e6e0d070f64 hello from agent
 	EOF
 	printf '%s\n' '[TRACE] : SWUPDATE running :  [network_thread] : Incoming network request: processing...' \
 		'[INFO ] : SWUPDATE started :  Software Update started !' >swupdate.log

@@ -62,8 +62,7 @@ teardown() {
 @test "an agent that does not come back: lost, when the task cannot be alive any more" {
 	taskd
 	start task rejoin-task run --period 250ms --lease 1s -- sh -c 'echo $$ >pid; mv pid pid.task; exec sleep 60'
-	wait_for '[ "$(states)" = running ]'
-	pid=$(jq .pid "$REJOIN_STATE_DIR"/tasks/*/started)
+	wait_for 'pid=$(jq .pid "$REJOIN_STATE_DIR"/tasks/*/started 2>/dev/null)'
 	kill_taskd
 	wait_for '! alive "$pid"'
 	alive "$task_pid"
