@@ -1,6 +1,6 @@
 #!/bin/bash
-# Build the oracle: rejoin-log as of a fixed commit, whose merge a later one is
-# compared with (test/differ.sh).  It is built from git, outside this tree:
+# Build the oracle: rejoin-log as of a fixed commit, with the changes of
+# oracle.patch, whose merge a later one is compared with (test/differ.sh).  It is built from git, outside this tree:
 #
 #	oracle.sh [DIR]		into DIR; default $XDG_CACHE_HOME/rejoin-oracle or ~/.cache/rejoin-oracle
 #
@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 commit=$(sed -n 's/^\([0-9a-f]\{40\}\)$/\1/p' test/oracle.commit)
-dir=${1:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/rejoin-oracle}/$commit
+dir=${1:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/rejoin-oracle}/$commit-$(sha256sum <test/oracle.patch | cut -c1-16)
 
 absent() {
 	printf 'oracle: %s\nhint: %s\n' "$1" "$2" >&2
@@ -25,6 +25,7 @@ if [ ! -x "$dir/built/tool/log-script" ]; then
 	new=$(mktemp -d "$dir/new.XXXXXX")
 	trap 'rm -rf "$new"' EXIT
 	git archive "$commit" | tar -x -C "$new"
+	patch -s -p1 -d "$new" <test/oracle.patch
 	make -s -C "$new" -j"$(nproc)" DEPS=none CC="${CC:-cc}" build/bin/rejoin-log build/tool/log-script \
 		build/tool/log-mess >&2
 	# Another run may have been quicker: either is as good.

@@ -445,7 +445,9 @@ entry() {
 	status_is 0
 	[ "$(sed 's/.*: //' <<<"$output" | tr '\n' ' ')" = 'second third ' ]
 	[ "$(rejoin-log --json journal:,order=none | jq -r '.level + " " + .incarnation' | head -1)" = 'info 1234' ]
-	[ "$(rejoin-log --json journal:,order=none | md5sum)" = "$(rejoin-log --save-state st --json journal:,order=none | md5sum)" ]
+	# which of the earlier records is named as the reason depends on what is still held
+	[ "$(rejoin-log --json journal:,order=none | jq -c 'del(.edges)')" = \
+		"$(rejoin-log --save-state st --json journal:,order=none | jq -c 'del(.edges)')" ]
 	run --separate-stderr rejoin-log j=journal:x.service,dir=/var/log/journal/remote
 	status_is 0
 	[ "$(tail -1 asked)" = '--quiet --no-pager --output=export --directory=/var/log/journal/remote --unit=x.service' ]

@@ -891,6 +891,34 @@ times() { rejoin-log --json --order=time "${2-$1}" | jq -r .time; }
 	out_is $'2026-12-31T23:59:59.000000Z\n2027-01-01T00:00:01.000000Z'
 }
 
+# boot_entry REALTIME MONOTONIC MESSAGE, both in seconds
+boot_entry() {
+	printf '__REALTIME_TIMESTAMP=%s000000\n__MONOTONIC_TIMESTAMP=%s000000\n_BOOT_ID=b\nMESSAGE=%s\n\n' "$@"
+}
+
+# merged - the messages of the export and the words of o.log, in the order of the merge
+merged() {
+	rejoin-log a.export,format=journal-export o.log |
+		sed -n 's/^MESSAGE=//p; s/^2026-[^ ]* //p' | tr '\n' ' '
+}
+
+@test "a boot's clock gives order and no time: set late, put back, stopped by a suspend" {
+	printf '%s\n' '2026-03-05T14:07:08.5Z o1' '2026-03-05T14:07:12Z o2' >o.log
+	# the clock is set a year ahead after two records
+	{ boot_entry 1732719628 1 early; boot_entry 1772719628 10 synced; boot_entry 1772719631 13 late; } >a.export
+	[ "$(merged)" = 'early synced o1 late o2 ' ]
+	# it stands still while the machine sleeps for an hour
+	{ boot_entry 1772716028 1 before; boot_entry 1772719630 3 awake; } >a.export
+	[ "$(merged)" = 'before o1 awake o2 ' ]
+	# it is put back by an hour: the records of the boot keep their order
+	{ boot_entry 1772719629 1 one; boot_entry 1772716030 2 two; boot_entry 1772716031 3 three; } >a.export
+	[ "$(merged)" = 'o1 one two three o2 ' ]
+	# in two files, the boot orders them across the files
+	{ boot_entry 1772719629 1 one; boot_entry 1772719633 3 three; } >a.export
+	{ boot_entry 1772719635 2 two; } >b.export
+	[ "$(rejoin-log {a,b}.export,format=journal-export | sed -n 's/^MESSAGE=//p' | tr '\n' ' ')" = 'one two three ' ]
+}
+
 @test "the journal's export format goes by the boot's clock" {
 	entry() {
 		printf '__CURSOR=%s\n__REALTIME_TIMESTAMP=%s\n__MONOTONIC_TIMESTAMP=%s\n_BOOT_ID=%s\nMESSAGE=%s\n\n' "$@"

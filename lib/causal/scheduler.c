@@ -268,7 +268,6 @@ scheduler_close(struct scheduler *s)
 		if (s->states[k])
 			kind_table[k]->release(s->states[k]);
 	lane_release(&s->lane);
-	idmap_release(&s->boots);
 	exchange_free(s->exchange);
 	dag_free(s->dag);
 	index_free(s->index);
@@ -292,15 +291,14 @@ state_of(struct scheduler *s, unsigned kind)
 	return s->states[kind];
 }
 
-/* Its time is that of its boot's clock, which does not jump. */
+/*
+ * The clock of its boot orders it among the records of that boot.  It does not
+ * replace its time: the wall clock may have been set since, or have gone on while
+ * the machine slept, and the records of other machines follow the wall clock.
+ */
 static void
-by_boot(struct scheduler *s, struct node *e, uint64_t boot, int64_t us)
+by_boot(struct node *e, uint64_t boot, int64_t us)
 {
-	uint64_t *base = idmap_put(&s->boots, boot);
-
-	if (!*base)
-		*base = (uint64_t)(e->t - us * 1000);
-	e->t = (int64_t)*base + us * 1000;
 	constraints_add(&e->own, CONSTRAINT_MONO, CONSTRAINT_CLOCK, boot)->n = us;
 }
 
@@ -309,7 +307,7 @@ static void
 by_meta(struct scheduler *s, struct node *e, const struct event_meta *meta)
 {
 	if (meta->boot)
-		by_boot(s, e, meta->boot, meta->mono_us);
+		by_boot(e, meta->boot, meta->mono_us);
 	if (meta->sequence) {
 		struct constraint *x = constraints_add(&e->own, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK, meta->sequence);
 
@@ -394,7 +392,7 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	if (slot->block->fields)
 		block_fields(slot->block, slot->index, &fields);
 	if (q->boots && rule_boot(&fields, &boot, &us))
-		by_boot(s, e, boot, us);
+		by_boot(e, boot, us);
 	if (r.meta)
 		by_meta(s, e, r.meta);
 	if (q->by_emitter)

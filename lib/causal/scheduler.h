@@ -78,7 +78,6 @@ struct scheduler {
 	size_t lookahead_bytes;		/* that it holds */
 	void *states[KINDS];		/* NULL before a kind is met */
 	bool series;			/* a record has had a sequence */
-	struct idmap boots;		/* when each began, by the wall clock */
 	int64_t now_ns;			/* the latest time that is printed */
 	int64_t ahead_ns;		/* windows are admitted up to this time */
 	int64_t behind_ns;		/* and behind records that wait */
