@@ -269,3 +269,25 @@ teardown() {
 	# no ssh is left behind
 	wait_for '! pgrep -f "UserKnownHostsFile=$PWD/known" >/dev/null'
 }
+
+@test "an agent that dies with the first request is asked again" {
+	needs python3
+	cat >flaky <<-'X'
+		#!/bin/sh
+		[ ! -e died ] || exec rejoin-taskd --idle 0s
+		touch died
+		# accept the first connection, and die with it
+		exec python3 -c 'import socket; socket.socket(fileno=3).accept()[0].recv(1)'
+	X
+	chmod +x flaky
+	start activator activator "$REJOIN_RUNTIME_DIR/taskd.sock" ./flaky
+	wait_for '[ -S "$REJOIN_RUNTIME_DIR/taskd.sock" ]'
+	run -6 --separate-stderr rejoin-task run --period 200ms --lease 5s -- sh -c 'echo here; exit 6'
+	out_is here
+	[ -e died ]
+}
+
+@test "agent, controllers and shims killed at random: nothing runs twice, each status is true" {
+	run -0 "$BATS_TEST_DIRNAME/task-kill.sh" 50 "$([ -n "${SOAK-}" ] && echo 200 || echo 20)" 8
+	out_has 'wrong 0, executed twice 0, output not whole 0, history records adopted twice 0'
+}

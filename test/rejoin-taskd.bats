@@ -247,7 +247,25 @@ teardown() {
 @test "stopped by a signal it ends with 0, and its tasks go on" {
 	taskd
 	id=$(rejoin-task run --detach -- sh -c 'while [ ! -e go ]; do sleep 0.05; done')
+	wait_for 'jq -e .pid "$REJOIN_STATE_DIR/tasks/$id/started" >/dev/null 2>&1'
 	kill "$taskd_pid"
 	wait "$taskd_pid"
 	alive "$(jq .pid "$REJOIN_STATE_DIR/tasks/$id/started")"
+}
+
+@test "a task recorded before a crash has its lease from its request" {
+	printf '[taskd]\nrunning = 1\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
+	taskd
+	id=$(new_id)
+	agent /1/tasks -d '{"id":'"$id"',"on_loss":"leave","cwd":"'"$PWD"'","argv":["sh","-c","while [ ! -e go ]; do sleep 0.05; done"]}' >/dev/null
+	wait_for '[ "$(states)" = running ]'
+	session=$(agent /1/session -d '{"id":'"$((id + 1))"',"controller":"c","run":1,"period_ms":5000,"lease_ms":60000,"on_loss":"kill"}' | jq .session)
+	agent /1/tasks -d '{"id":'"$((id + 2))"',"session":'"$session"',"argv":["true"]}' >/dev/null
+	wait_for '[ "$(states | sort | tr "\n" " ")" = "recorded running " ]'
+	kill_taskd
+	# the crash came before this file
+	rm "$REJOIN_STATE_DIR/tasks/$((id + 2))/lease"
+	taskd
+	touch go
+	wait_for '[ "$(states | sort -u)" = ended ]'
 }

@@ -120,3 +120,14 @@ run_of() {
 		'. ./before' "$B/libexec/rejoin/rejoin-shim $PWD/r" '(. ./after)'
 	echo "$output"
 }
+
+@test "a run whose directory was removed ends with its command" {
+	run_of r 'while [ ! -e go ]; do sleep 0.05; done'
+	start supervisor supervisor run "$PWD/r"
+	wait_for '[ -e r/started ]'
+	shim=$(jq .shim r/started)
+	rm -rf r
+	touch go
+	wait_for '! alive "$shim"'
+	wait_for '! alive "$supervisor_pid"'
+}

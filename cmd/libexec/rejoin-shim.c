@@ -4,7 +4,8 @@
  *	rejoin-shim [--lock=FD] [--report=FD] DIR
  *
  * The supervisor starts it (supervise/supervise.h); people do not.  What it does
- * is told in supervise/shim.h.  Ends with 0 when the status of DIR is on disk.
+ * is told in supervise/shim.h.  Ends with 0 when the status of DIR is on disk,
+ * with 3 when DIR was removed meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -73,6 +74,14 @@ rundir_write_status(int dir, const struct outcome *o)
 	if (ftruncate(fd, (off_t)b.len) < 0 || fsync(fd) < 0 || renameat(dir, status_tmp, dir, "status") < 0)
 		return -errno;
 	return fsync(dir) < 0 ? -errno : 0;
+}
+
+bool
+rundir_is_removed(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && st.st_nlink == 0;
 }
 
 int64_t

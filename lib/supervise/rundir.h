@@ -29,6 +29,9 @@ int rundir_reserve_status(int dir);
 /* `status`, by rename and on disk when this returns. */
 int rundir_write_status(int dir, const struct outcome *o);
 
+/* The directory was removed: no file can be made in it any more. */
+bool rundir_is_removed(int dir);
+
 /*
  * Nanoseconds that the run's lease has left, 0 where it has expired, is missing
  * or cannot be read; -1 where the run has none.  REQUIRED: it had one at the start.

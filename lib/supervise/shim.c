@@ -253,13 +253,17 @@ finish_run(void *cookie)
 		s->outcome.dropped[i] = s->log.streams[i].dropped;
 	}
 	s->outcome.output_error = s->log.error;
-	if (rundir_write_status(s->dir, &s->outcome) < 0) {
+	r = rundir_write_status(s->dir, &s->outcome);
+	if (r < 0 && rundir_is_removed(s->dir)) {
+		/* nothing can read it: to try again would be for ever */
+		loop_stop(s->loop, EXIT_TROUBLE);
+	} else if (r < 0) {
 		/* the lock stays held until it is known how the run ended */
 		s->sweep.fn = finish_run;
 		loop_timer_set(s->loop, &s->sweep, STATUS_RETRY_MS);
-		return;
+	} else {
+		loop_stop(s->loop, 0);
 	}
-	loop_stop(s->loop, 0);
 }
 
 /* After the leader's end: output for a while, then the processes that are left, then the status. */

@@ -15,7 +15,7 @@
 #include "task/runner.h"
 
 enum {
-	ANSWER_MS = 5000, OUTPUT_WAIT_S = 20, OUTPUT_MS = 25000, FRAME_HEAD_MAX = 96,
+	ANSWER_MS = 5000, OUTPUT_WAIT_S = 20, OUTPUT_MS = 25000, FIRST_ANSWER_MS = 15000, FRAME_HEAD_MAX = 96,
 };
 
 enum runner_phase {
@@ -39,7 +39,7 @@ struct runner {
 	int pending_signal, signals;	/* to be sent to the task; how many came */
 	struct client_request *kill;
 	bool detaching;
-	int64_t suspect_ms;
+	int64_t begun_ms, suspect_ms;
 	int status;			/* the task's, when it is known */
 	struct fail *fail;
 };
@@ -496,6 +496,22 @@ control_succeeded(struct runner *r, const struct client_answer *a)
 	loop_timer_set(r->loop, r->phase == RUNNER_FOLLOW ? &r->output_timer : &r->control_timer, 0);
 }
 
+/*
+ * The first request tells whether there is an agent at all.  One that is about
+ * to be started is waited for; and if the task is known to be there, it is
+ * waited for as long as that may be alive.
+ */
+static bool
+may_give_up(const struct runner *r, const struct client_answer *a)
+{
+	const int64_t waited = clock_boot_ms() - r->begun_ms;
+
+	if (r->adopted_session)
+		return waited > r->link.timing.lease_ms + r->link.timing.grace_ms;
+	return (a->f && (a->f->status == EXIT_ABSENT || a->f->status == EXIT_DENIED)) ||
+	    waited > FIRST_ANSWER_MS;
+}
+
 static void
 control_answered(const struct client_answer *a, void *cookie)
 {
@@ -507,8 +523,8 @@ control_answered(const struct client_answer *a, void *cookie)
 		control_succeeded(r, a);
 	} else if (is_final(a)) {
 		control_refused(r, a);
-	} else if (!r->ever_coupled) {
-		runner_fail(r, a);	/* the first request tells whether there is an agent at all */
+	} else if (!r->ever_coupled && may_give_up(r, a)) {
+		runner_fail(r, a);
 	} else if (r->phase == RUNNER_SUBMIT && !a->f) {
 		runner_fail(r, a);	/* 429, 507: it says that it did not record it */
 	} else {
@@ -694,7 +710,8 @@ runner_release(struct runner *r)
 int
 runner_run(const struct runner_spec *spec, int64_t *task, struct fail *f)
 {
-	struct runner r = { .spec = spec, .loop = spec->loop, .fail = f, .phase = RUNNER_COUPLE };
+	struct runner r = { .spec = spec, .loop = spec->loop, .fail = f, .phase = RUNNER_COUPLE,
+	    .begun_ms = clock_boot_ms() };
 
 	r.beat_timer = (struct loop_timer){ .fn = beat_next, .cookie = &r };
 	r.control_timer = (struct loop_timer){ .fn = control_next, .cookie = &r };

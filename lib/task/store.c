@@ -218,6 +218,18 @@ run_over(const struct supervise_view *v, const struct fail *f, void *cookie)
 	loop_timer_set(t->store->loop, &t->store->retry, 0);	/* there is room for another one */
 }
 
+/* A crash may have come between the request and the file that names its lease. */
+static int
+ensure_lease(struct store_task *t)
+{
+	_cleanup_free_ char *path = xasprintf("%s/lease", t->dir);
+	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)t->session);
+
+	if (t->leave || access(path, F_OK) == 0)
+		return 0;
+	return supervise_set_lease(t->dir, lease);
+}
+
 static void
 start_task(struct store_task *t)
 {
@@ -228,7 +240,8 @@ start_task(struct store_task *t)
 		end_unstarted(t, STORE_EXPIRED, "it could not be started before its time");
 		return;
 	}
-	t->run = supervise_start(t->store->loop, &spec, run_over, t, &f);
+	if (ensure_lease(t) == 0)
+		t->run = supervise_start(t->store->loop, &spec, run_over, t, &f);
 	if (t->run)
 		set_state(t, STORE_RUNNING);
 	else
