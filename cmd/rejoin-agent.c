@@ -1,10 +1,10 @@
 /*
- * rejoin-agent - hold a goal, and bring the device's components to it
+ * rejoin-agent - bring the components of a device to a goal
  *
- * Runs in the foreground.  Takes its goal from a file, evaluates it once at
- * start, when it changes, and when a retry comes through its command pipe; each
- * time with a fresh look at the components.  Ends with EXIT_OK on SIGINT and
- * SIGTERM, with EXIT_BUSY where another agent has the seat.
+ * Runs in the foreground.  Reads the goal from a file and evaluates it at start,
+ * when it changes, and when a retry is received through the command pipe.  The
+ * components are enumerated each time.  Exits with EXIT_OK on SIGINT and SIGTERM,
+ * with EXIT_BUSY if another agent holds the lock.
  */
 #include <sys/types.h>
 
@@ -38,9 +38,9 @@
 enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE };
 
 enum {
-	RESYNC_MS = 1000,	/* a frame that has not come whole by then never will */
+	RESYNC_MS = 1000,	/* an incomplete frame is dropped after this time */
 	RUNTIME_POLL_MS = 5000,
-	ROUND = 16,		/* reads of the pipe before others have their turn */
+	ROUND = 16,		/* reads of the pipe per call */
 };
 
 static const struct opt opts[] = {
@@ -72,9 +72,9 @@ struct agent {
 	struct frame_reader frames;
 	struct loop_timer resync;
 	struct filewatch *filewatch;	/* of the runtime directory */
-	const char *goal;	/* as the option has it; NULL for the settings' */
+	const char *goal;	/* of --goal; NULL for that of agent.conf */
 	char *state;		/* the state directory */
-	int64_t jobs;		/* of the option; 0 for the configuration's */
+	int64_t jobs;		/* of --jobs; 0 for that of agent.conf */
 	bool once;
 };
 
@@ -98,7 +98,7 @@ on_busy(bool busy, void *cookie)
 	runtime_set_busy(a->runtime, busy);
 }
 
-/* Line by line: what a script prints does not pass for what we say. */
+/* Line by line, so that output of a script cannot imitate messages of the agent. */
 static void
 on_log(const char *text, void *cookie)
 {
@@ -119,7 +119,7 @@ on_settled(enum exit_status status, void *cookie)
 		loop_shutdown(a->loop, (int)status);
 }
 
-/* Where a supervisor starts it again; else the status says what is needed until somebody does. */
+/* Only under a supervisor, which starts the agent again; else the status reports "needs-restart". */
 static void
 on_restart(void *cookie)
 {
@@ -147,7 +147,7 @@ on_goal(void *cookie)
 	reconcile_look(a->reconciler);
 }
 
-/* The frame that has begun was not filled: its writer knows no frames. */
+/* The frame was not completed in time: its writer does not write frames. */
 static void
 on_resync(void *cookie)
 {
@@ -160,8 +160,8 @@ on_resync(void *cookie)
 }
 
 /*
- * Any number of retries is one flag to the reconciler.  Who floods the pipe
- * fills neither the log nor our time: a line a round, and the loop goes on.
+ * Any number of retries is one flag to the reconciler.  A flood of frames fills
+ * neither the log nor the loop: one line and at most ROUND reads per call.
  */
 static void
 on_command(int fd, short events, void *cookie)
@@ -188,7 +188,7 @@ on_command(int fd, short events, void *cookie)
 	}
 }
 
-/* The FIFO, or all of the runtime directory, may have vanished: an agent that cannot be asked is of no use. */
+/* The FIFO or the runtime directory may have been removed: without them no retry can be received. */
 static void
 on_runtime(bool names, void *cookie)
 {
@@ -209,11 +209,11 @@ on_runtime(bool names, void *cookie)
 	loop_watch(a->loop, runtime_pipe(a->runtime), POLLIN, on_command, a);
 	if (r == 0)
 		return;
-	diag_info("%s: had vanished, and was made anew", a->profile->retry.path);
+	diag_info("%s: was removed; created again", a->profile->retry.path);
 	reconcile_publish(a->reconciler);
 }
 
-/* agent.conf and the options over it. */
+/* agent.conf, overridden by the options. */
 static int
 load_config(const struct agent *a, struct agent_config *c, struct fail *f)
 {
@@ -229,13 +229,13 @@ load_config(const struct agent *a, struct agent_config *c, struct fail *f)
 		return r;
 	}
 	if (c->allow_unsigned)
-		diag_info("allow-unsigned is set: goals are taken without a signature");
+		diag_info("allow-unsigned is set: goals without a signature are accepted");
 	if (a->jobs)
 		c->jobs = a->jobs;
 	return 0;
 }
 
-/* The goal's source, as the option or C has it. */
+/* Open the goal named by --goal, else by C; none is no error. */
 static int
 open_source(struct agent *a, const struct agent_config *c, struct goal_source **out, struct fail *f)
 {
@@ -259,19 +259,19 @@ on_reload(void *cookie)
 		agent_config_release(&c);
 	if (r < 0) {
 		fail_tell(&f, NULL);
-		diag_info("the configuration stays as it was");
+		diag_info("configuration unchanged");
 		return;
 	}
 	goal_source_close(a->source);
 	a->source = source;
 	agent_config_release(&a->config);
 	a->config = c;
-	diag_info("the configuration was read anew");
+	diag_info("configuration reloaded");
 	reconcile_set_source(a->reconciler, source ? goal_source_path(source) : NULL);
 	reconcile_retry(a->reconciler, 1, false);
 }
 
-/* Ignored at the start, as by nohup(1), it stays so; from a terminal it means the end of the session. */
+/* SIGHUP that is ignored at the start, as by nohup(1), stays ignored; with a terminal it ends the session. */
 static void
 handle_hangup(struct agent *a)
 {
@@ -296,7 +296,7 @@ open_all(struct agent *a, char *const *inventories)
 	if (open_source(a, &a->config, &a->source, &f) < 0)
 		fail_die(&f);
 	if (!a->source)
-		diag_info("no goal is named, by --goal or in agent.conf");
+		diag_info("no goal: neither --goal nor 'goal' of agent.conf is set");
 	spec.goal = a->source ? goal_source_path(a->source) : NULL;
 	if (runtime_open(a->profile, a->config.fifo_uid, a->config.fifo_gid, &a->runtime, &f) < 0 ||
 	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0)
@@ -304,7 +304,7 @@ open_all(struct agent *a, char *const *inventories)
 }
 
 static void
-start(struct agent *a)
+agent_start(struct agent *a)
 {
 	struct status s = { .running = 1, .pid = getpid() };
 	char now[CLOCK_TEXT];
@@ -381,7 +381,7 @@ main(int argc, char *argv[])
 	a.profile = profile_load_or_die(name);
 	if (load_config(&a, &a.config, &f) < 0)
 		fail_die(&f);
-	/* errors of the write that they belong to */
+	/* reported as errors of write(2) instead */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	if (!a.state)
@@ -391,7 +391,7 @@ main(int argc, char *argv[])
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	a.loop = loop_new();
 	open_all(&a, (char *[]){ a.profile->inventory, NULL });
-	start(&a);
+	agent_start(&a);
 	status = loop_run(a.loop);
 	agent_release(&a);
 	finish((enum exit_status)status);

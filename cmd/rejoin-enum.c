@@ -85,7 +85,7 @@ is_choosy(const struct enumerator *e)
 }
 
 static void
-worse(struct enumerator *e, enum exit_status status)
+status_raise(struct enumerator *e, enum exit_status status)
 {
 	if (status > e->status)
 		e->status = status;
@@ -103,7 +103,7 @@ is_meant(struct enumerator *e, struct json c)
 		r = json_filter_test(e->filter, c, &f);
 	if (r < 0) {
 		diag(0, "filter: %s: %s", component_id(c), f.text);
-		worse(e, f.status);
+		status_raise(e, f.status);
 	}
 	return r > 0;
 }
@@ -117,7 +117,7 @@ write_out(struct enumerator *e)
 }
 
 static void
-list(const struct enumerate_item *found, void *cookie)
+component_print(const struct enumerate_item *found, void *cookie)
 {
 	struct enumerator *e = cookie;
 	_cleanup_json_ struct json c = JSON_ABSENT;
@@ -139,28 +139,28 @@ list(const struct enumerate_item *found, void *cookie)
 }
 
 static void
-listed(struct json components, enum exit_status worst, void *cookie)
+on_listed(struct json components, enum exit_status worst, void *cookie)
 {
 	struct enumerator *e = cookie;
 
 	(void)components;
 	e->running = NULL;
-	worse(e, worst);
+	status_raise(e, worst);
 	listing_end(e->listing);
 	write_out(e);
 	if (e->n == 0 && is_choosy(e))
-		worse(e, EXIT_NO);
+		status_raise(e, EXIT_NO);
 	loop_stop(e->loop, 0);
 }
 
 /* Probes have process groups of their own: a signal to ours must end them, too. */
 static void
-run(struct enumerator *e)
+enumerator_run(struct enumerator *e)
 {
 	e->loop = loop_new();
 	loop_end_on_signals(e->loop, &e->signo);
 	e->listing = listing_new(e->format, &spec, &e->out);
-	e->running = enumerate_start(e->loop, &e->what, listed, e);
+	e->running = enumerate_start(e->loop, &e->what, on_listed, e);
 	loop_run(e->loop);
 	enumerate_cancel(e->running);
 	loop_free(e->loop);
@@ -229,7 +229,7 @@ int
 main(int argc, char *argv[])
 {
 	struct enumerator e = { .selectors = json_array(),
-	    .out = BUF_INIT, .what = { .problem = fail_tell, .each = list } };
+	    .out = BUF_INIT, .what = { .problem = fail_tell, .each = component_print } };
 	struct profile_scope scope;
 	struct opt_scan s;
 
@@ -242,7 +242,7 @@ main(int argc, char *argv[])
 	e.what.group = scope.group;
 	e.what.inventory_order = e.format == LISTING_ADU;	/* the agent installs in that order */
 	e.what.cookie = &e;
-	run(&e);
+	enumerator_run(&e);
 	json_release(&e.selectors);
 	json_filter_free(e.filter);
 	profile_free(scope.profile);

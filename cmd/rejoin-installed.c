@@ -74,7 +74,7 @@ struct tool {
 	struct criteria criteria;
 	struct agent_config config;
 	struct loop *loop;
-	struct component_source *supply;
+	struct component_source *source;
 	struct batch *batch;
 	struct listing *listing;
 	struct buf out;
@@ -106,16 +106,16 @@ next_component(struct json *c, void *cookie)
 {
 	const struct tool *t = cookie;
 
-	return component_source_next(t->supply, c);
+	return component_source_next(t->source, c);
 }
 
 static void
-rest(bool wants, bool is_idle, void *cookie)
+on_rest(bool wants, bool is_idle, void *cookie)
 {
 	struct tool *t = cookie;
 
-	component_source_want(t->supply, wants);
-	if (wants && is_idle && component_source_is_at_end(t->supply)) {
+	component_source_want(t->source, wants);
+	if (wants && is_idle && component_source_is_at_end(t->source)) {
 		listing_end(t->listing);
 		t->complete = true;
 		loop_stop(t->loop, 0);
@@ -124,11 +124,11 @@ rest(bool wants, bool is_idle, void *cookie)
 	fwrite(t->out.s, 1, t->out.len, stdout);
 	buf_reset(&t->out);
 	if (fflush(stdout) != 0)
-		loop_stop(t->loop, 0);	/* nobody reads; finish() says so */
+		loop_stop(t->loop, 0);	/* the reader is gone; finish() reports it */
 }
 
 static void
-proceed(void *cookie)
+on_wake(void *cookie)
 {
 	const struct tool *t = cookie;
 
@@ -137,14 +137,14 @@ proceed(void *cookie)
 
 /* SIGPIPE would end us with scripts still running: it is an error of stdout instead. */
 static void
-run(struct tool *t)
+tool_run(struct tool *t)
 {
 	t->loop = loop_new();
 	loop_end_on_signals(t->loop, &t->signo);
 	signal(SIGPIPE, SIG_IGN);
 	t->listing = listing_new(t->format, &columns, &t->out);
 	t->batch = batch_new(t->loop, &t->how);
-	t->supply = component_source_open(t->loop, &t->from);
+	t->source = component_source_open(t->loop, &t->from);
 	loop_run(t->loop);
 }
 
@@ -157,7 +157,7 @@ clean_up(struct tool *t)
 	criteria_release(&t->criteria);
 	if (!t->signo)
 		return;
-	component_source_close(t->supply);
+	component_source_close(t->source);
 	loop_free(t->loop);	/* its signals are no longer blocked */
 	raise(t->signo);
 }
@@ -259,9 +259,9 @@ set_source(struct tool *t, char *operands[])
 }
 
 static enum exit_status
-outcome(const struct tool *t)
+outcome_status(const struct tool *t)
 {
-	enum exit_status worst = component_source_status(t->supply);
+	enum exit_status worst = component_source_status(t->source);
 
 	if (worst > EXIT_NO)
 		return worst;
@@ -278,12 +278,12 @@ main(int argc, char *argv[])
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	struct tool t = {
 		.out = BUF_INIT,
-		.from = { .fd = -1, .name = "standard input", .wake = proceed, .cookie = &t,
+		.from = { .fd = -1, .name = "standard input", .wake = on_wake, .cookie = &t,
 		    .inventories = { .problem = fail_tell } },
 		.how = {
 			.jobs = processors > 0 ? processors : 1, .in_order = true,
 			.evaluation = { .timeout_ms = TIMEOUT_MS, .grace_ms = GRACE_MS },
-			.next = next_component, .evaluated = print_evaluation, .idle = rest, .cookie = &t,
+			.next = next_component, .evaluated = print_evaluation, .idle = on_rest, .cookie = &t,
 		},
 	};
 	struct opt_scan s;
@@ -296,7 +296,7 @@ main(int argc, char *argv[])
 	check_options(&t, &s);
 	set_source(&t, s.operands);
 	set_criteria(&t);
-	run(&t);
+	tool_run(&t);
 	clean_up(&t);
-	finish(outcome(&t));
+	finish(outcome_status(&t));
 }

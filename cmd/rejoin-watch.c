@@ -78,7 +78,7 @@ struct watch {
 };
 
 static void
-offer(struct json events, void *cookie)
+events_offer(struct json events, void *cookie)
 {
 	struct watch *w = cookie;
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -98,7 +98,7 @@ offer(struct json events, void *cookie)
 }
 
 static void
-acted(bool yes, const char *why, void *cookie)
+on_acted(bool yes, const char *why, void *cookie)
 {
 	struct watch *w = cookie;
 	_cleanup_free_ char *text = yes ? NULL :
@@ -108,7 +108,7 @@ acted(bool yes, const char *why, void *cookie)
 }
 
 static void
-end(enum exit_status status, void *cookie)
+watch_end(enum exit_status status, void *cookie)
 {
 	struct watch *w = cookie;
 
@@ -122,11 +122,11 @@ stdout_broken(int err, void *cookie)
 		diag(err, "write error");
 	else
 		diag(0, "write error: stdout is closed");
-	end(EXIT_TROUBLE, cookie);
+	watch_end(EXIT_TROUBLE, cookie);
 }
 
 static void
-problem(enum exit_status status, const char *text, void *cookie)
+on_problem(enum exit_status status, const char *text, void *cookie)
 {
 	(void)cookie;
 	if (status == EXIT_OK)
@@ -136,7 +136,7 @@ problem(enum exit_status status, const char *text, void *cookie)
 }
 
 static void
-ready(const char *what, int64_t scan_ms, void *cookie)
+on_ready(const char *what, int64_t scan_ms, void *cookie)
 {
 	const struct watch *w = cookie;
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -198,14 +198,17 @@ stop_watching(void *cookie)
 static void
 on_signal(void *cookie)
 {
-	end(EXIT_OK, cookie);
+	watch_end(EXIT_OK, cookie);
 }
 
 static void
-run(struct watch *w)
+watch_run(struct watch *w)
 {
-	const struct watcher_callbacks callbacks = { offer, problem, ready, end, w->profile ? read_agent : NULL, w };
-	const struct event_sink_callbacks sink_callbacks = { acted, stdout_broken, w };
+	const struct watcher_callbacks callbacks = {
+		events_offer, on_problem, on_ready, watch_end,
+		w->profile ? read_agent : NULL, w,
+	};
+	const struct event_sink_callbacks sink_callbacks = { on_acted, stdout_broken, w };
 	struct fail f;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -300,7 +303,7 @@ main(int argc, char *argv[])
 	w.spec.group = scope.group;
 	w.profile = scope.profile;
 	w.spec.triggers.trees = w.trees ? w.trees : none;
-	run(&w);
+	watch_run(&w);
 	free(w.trees);
 	profile_free(scope.profile);
 	json_release(&w.spec.triggers.matches);

@@ -779,7 +779,7 @@ with_payload() { # ID VERSION FILE
 	conf 'max-attempts = none'
 	pid=$(sed -n 's/^pid=//p' "$run_dir/status")
 	kill -HUP "$pid"
-	wait_for 'grep -q "the configuration stays as it was" agent.err'
+	wait_for 'grep -q "configuration unchanged" agent.err'
 	[ "$(status_of workflow)" = w1 ]
 	sed -i '/^max-attempts/d' "$REJOIN_CONFIG_DIR/agent.conf"
 	kill -HUP "$pid"
@@ -837,7 +837,7 @@ with_payload() { # ID VERSION FILE
 	sed -i '/^goal/d' "$REJOIN_CONFIG_DIR/agent.conf"
 	run --separate-stderr timeout -k 1 30 rejoin-agent --once
 	status_is 1
-	err_has 'no goal is named, by --goal or in agent.conf'
+	err_has "no goal: neither --goal nor 'goal' of agent.conf is set"
 }
 
 @test "steps for the host itself are done" {

@@ -47,7 +47,7 @@ number_escape(const char *s, struct buf *out)
 
 /* As above, of any escape. */
 static int
-escape(const char *s, struct buf *out)
+argument_escape(const char *s, struct buf *out)
 {
 	static const char letters[] = "abfnrtvs\\\"'", values[] = "\a\b\f\n\r\t\v \\\"'";
 	const char *p = *s ? strchr(letters, *s) : NULL;
@@ -71,7 +71,7 @@ split_word(const char **s, struct buf *out)
 		} else if (!quote && (**s == '"' || **s == '\'')) {
 			quote = **s;
 		} else if (**s == '\\') {
-			int n = escape(*s + 1, out);
+			int n = argument_escape(*s + 1, out);
 
 			if (n < 0)
 				return "an escape stands for no character";

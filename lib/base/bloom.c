@@ -7,7 +7,7 @@ enum { BITS_LOG2 = 25, LINE_LOG2 = 9, BITS_OF_ID = 4 };
 
 /* The finalizer of MurmurHash3: ids whose low bits are alike are spread as well. */
 static uint64_t
-mix(uint64_t x)
+id_mix(uint64_t x)
 {
 	x ^= x >> 33;
 	x *= UINT64_C(0xff51afd7ed558ccd);
@@ -32,7 +32,7 @@ bit_of(uint64_t hash, unsigned i)
 void
 bloom_add(struct bloom *b, uint64_t id)
 {
-	const uint64_t hash = mix(id);
+	const uint64_t hash = id_mix(id);
 
 	if (!b->bits)
 		b->bits = xcalloc_apart((size_t)1 << (BITS_LOG2 - 6), sizeof *b->bits);
@@ -46,7 +46,7 @@ bloom_add(struct bloom *b, uint64_t id)
 bool
 bloom_has(const struct bloom *b, uint64_t id)
 {
-	const uint64_t hash = mix(id);
+	const uint64_t hash = id_mix(id);
 
 	for (unsigned i = 0; b->bits && i < BITS_OF_ID; i++) {
 		unsigned bit = bit_of(hash, i);

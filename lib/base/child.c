@@ -27,7 +27,7 @@ no_terminal(void)
 
 /* Never returns: it becomes ARGV, or tells REPORT_FD why not. */
 static void
-become(char *const *argv, pid_t parent, int keep_fd, int report_fd)
+child_exec(char *const *argv, pid_t parent, int keep_fd, int report_fd)
 {
 	sigset_t none;
 	int err;
@@ -62,7 +62,7 @@ child_start(struct child *c, char *const *argv, int keep_fd)
 		return -errno;
 	c->pid = fork();
 	if (c->pid == 0)
-		become(argv, parent, keep_fd, report[1]);
+		child_exec(argv, parent, keep_fd, report[1]);
 	if (c->pid < 0)
 		err = errno;
 	close(report[1]);

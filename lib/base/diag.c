@@ -73,7 +73,7 @@ diag_to_syslog(void)
  * must not move the cursor of the terminal it is shown on.
  */
 static void
-print(const char *label, const char *line, bool escape)
+line_print(const char *label, const char *line, bool escape)
 {
 	char out[10240], now[CLOCK_TEXT];
 	size_t n = (size_t)snprintf(out, 1024, "%s%s%s: ", stamped ? clock_now(now) : "", stamped ? " " : "", label);
@@ -99,7 +99,7 @@ vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 		snprintf(line + n, sizeof line - (size_t)n, ": %s", strerror(abs(err)));
 	if (shown) {
 		fflush(stdout);
-		print(name, line, isatty(STDERR_FILENO));
+		line_print(name, line, isatty(STDERR_FILENO));
 	}
 	if (syslogged)
 		syslog(priority, "%s", line);
@@ -124,7 +124,7 @@ diag_hint(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
-	print("hint", line, isatty(STDERR_FILENO));
+	line_print("hint", line, isatty(STDERR_FILENO));
 	if (syslogged)
 		syslog(LOG_ERR, "hint: %s", line);
 }

@@ -40,7 +40,7 @@ is_users(void)
 }
 
 static const char *
-locate(struct place *p)
+dir_locate(struct place *p)
 {
 	const char *home = secure_getenv("HOME");
 
@@ -65,7 +65,7 @@ dirs_config(void)
 	static struct place p = { "REJOIN_CONFIG_DIR", "/etc/rejoin",
 	    "XDG_CONFIG_HOME", ".config", NULL };
 
-	return locate(&p);
+	return dir_locate(&p);
 }
 
 /* The directory of the program that runs; empty where /proc does not tell. */
@@ -133,7 +133,7 @@ dirs_state(void)
 	static struct place p = { "REJOIN_STATE_DIR", "/var/lib/rejoin",
 	    "XDG_STATE_HOME", ".local/state", NULL };
 
-	return locate(&p);
+	return dir_locate(&p);
 }
 
 const char *
@@ -142,7 +142,7 @@ dirs_runtime(void)
 	static struct place p = { "REJOIN_RUNTIME_DIR", "/run/rejoin",
 	    "XDG_RUNTIME_DIR", NULL, NULL };
 
-	return locate(&p);
+	return dir_locate(&p);
 }
 
 const char *

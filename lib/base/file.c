@@ -15,7 +15,7 @@
 #include "base/xalloc.h"
 
 static char *
-parent(const char *path)
+parent_path(const char *path)
 {
 	_cleanup_free_ char *copy = xstrdup(path);
 
@@ -43,7 +43,7 @@ open_regular(const char *path, int flags, struct stat *st, struct fail *f)
 }
 
 static int
-load(const char *path, int flags, gid_t group, size_t max, struct buf *out, struct fail *f)
+contents_load(const char *path, int flags, gid_t group, size_t max, struct buf *out, struct fail *f)
 {
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
@@ -68,13 +68,13 @@ load(const char *path, int flags, gid_t group, size_t max, struct buf *out, stru
 int
 file_load(const char *path, int flags, size_t max, struct buf *out, struct fail *f)
 {
-	return load(path, flags, (gid_t)-1, max, out, f);
+	return contents_load(path, flags, (gid_t)-1, max, out, f);
 }
 
 int
 file_load_trusted(const char *path, gid_t group, size_t max, struct buf *out, struct fail *f)
 {
-	return load(path, FILE_TRUSTED, group, max, out, f);
+	return contents_load(path, FILE_TRUSTED, group, max, out, f);
 }
 
 /* ".rejoin.XXXXXX", as mkostemp(3) names them. */
@@ -94,7 +94,7 @@ file_remove_temporaries(const char *path)
 int
 file_sync_dir(const char *path)
 {
-	_cleanup_free_ char *dir = parent(path);
+	_cleanup_free_ char *dir = parent_path(path);
 	_cleanup_fd_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
@@ -103,7 +103,7 @@ file_sync_dir(const char *path)
 int
 file_replace(const char *path, const void *p, size_t n, mode_t mode, int flags)
 {
-	_cleanup_free_ char *dir = parent(path);
+	_cleanup_free_ char *dir = parent_path(path);
 	_cleanup_free_ char *tmp = xasprintf("%s/.rejoin.XXXXXX", dir);
 	_cleanup_fd_ int fd = mkostemp(tmp, O_CLOEXEC);
 	int r;
@@ -160,7 +160,7 @@ file_make_dirs(const char *path, mode_t mode)
 
 	if (r != -ENOENT)
 		return r;
-	above = parent(path);
+	above = parent_path(path);
 	if (strcmp(above, path) == 0)
 		return r;
 	r = file_make_dirs(above, mode);

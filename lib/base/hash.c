@@ -41,7 +41,7 @@ struct sip {
 };
 
 static inline uint64_t
-rotate(uint64_t x, int bits)
+word_rotate(uint64_t x, int bits)
 {
 	return x << bits | x >> (64 - bits);
 }
@@ -51,13 +51,13 @@ sip_round(struct sip *s)
 {
 	s->v0 += s->v1;
 	s->v2 += s->v3;
-	s->v1 = rotate(s->v1, 13) ^ s->v0;
-	s->v3 = rotate(s->v3, 16) ^ s->v2;
-	s->v0 = rotate(s->v0, 32) + s->v3;
+	s->v1 = word_rotate(s->v1, 13) ^ s->v0;
+	s->v3 = word_rotate(s->v3, 16) ^ s->v2;
+	s->v0 = word_rotate(s->v0, 32) + s->v3;
 	s->v2 += s->v1;
-	s->v1 = rotate(s->v1, 17) ^ s->v2;
-	s->v3 = rotate(s->v3, 21) ^ s->v0;
-	s->v2 = rotate(s->v2, 32);
+	s->v1 = word_rotate(s->v1, 17) ^ s->v2;
+	s->v3 = word_rotate(s->v3, 21) ^ s->v0;
+	s->v2 = word_rotate(s->v2, 32);
 }
 
 static inline void
@@ -70,7 +70,7 @@ sip_block(struct sip *s, uint64_t block)
 
 /* 8 bytes, the first in the lowest bits on every machine. */
 static inline uint64_t
-load(const char *p)
+word_load(const char *p)
 {
 	uint64_t w;
 
@@ -93,7 +93,7 @@ hash_bytes(uint64_t seed, const char *p, size_t n)
 	    key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
 	sip_block(&s, seed);
 	for (; n >= 8; n -= 8, p += 8)
-		sip_block(&s, load(p));
+		sip_block(&s, word_load(p));
 	for (size_t i = 0; i < n; i++)
 		last |= (uint64_t)(unsigned char)p[i] << (8 * i);
 	sip_block(&s, last);

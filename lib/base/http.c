@@ -74,7 +74,7 @@ library_init(void)
 
 /* A part of URL, to be freed with curl_free(); NULL where it has none. */
 static char *
-part(CURLU *u, CURLUPart which)
+url_part(CURLU *u, CURLUPart which)
 {
 	char *s = NULL;
 
@@ -97,7 +97,7 @@ http_name(const char *url, struct buf *out)
 	curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
 	curl_url_set(u, CURLUPART_QUERY, NULL, 0);
 	curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
-	s = part(u, CURLUPART_URL);
+	s = url_part(u, CURLUPART_URL);
 	buf_puts(out, s ? s : "");
 	if (query)
 		buf_puts(out, "?...");
@@ -118,8 +118,8 @@ is_loopback(const char *host)
 static const char *
 wrong_with(CURLU *u, bool secret, bool *loopback)
 {
-	char *scheme = part(u, CURLUPART_SCHEME), *host = part(u, CURLUPART_HOST);
-	char *user = part(u, CURLUPART_USER), *password = part(u, CURLUPART_PASSWORD);
+	char *scheme = url_part(u, CURLUPART_SCHEME), *host = url_part(u, CURLUPART_HOST);
+	char *user = url_part(u, CURLUPART_USER), *password = url_part(u, CURLUPART_PASSWORD);
 	const char *what = NULL;
 
 	*loopback = host && is_loopback(host);
@@ -196,7 +196,7 @@ tell_done(struct http_transfer *t, bool failed)
 }
 
 static void
-explain(struct http_transfer *t, CURLcode code)
+transfer_explain(struct http_transfer *t, CURLcode code)
 {
 	const char *why = *t->error ? t->error : curl_easy_strerror(code);
 	enum exit_status status;
@@ -220,7 +220,7 @@ explain(struct http_transfer *t, CURLcode code)
 
 /* What libcurl has finished, and what was asked for while it was at work. */
 static void
-after(struct http *h)
+transfers_reap(struct http *h)
 {
 	struct http_transfer *t, *next;
 	CURLMsg *m;
@@ -242,33 +242,33 @@ after(struct http *h)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		if (code != CURLE_OK && !t->failed)
-			explain(t, code);
+			transfer_explain(t, code);
 		tell_done(t, code != CURLE_OK);
 	}
 }
 
 static void
-act(struct http *h, curl_socket_t s, int what)
+socket_act(struct http *h, curl_socket_t s, int what)
 {
 	int running;
 
 	h->inside = true;
 	curl_multi_socket_action(h->multi, s, what, &running);
 	h->inside = false;
-	after(h);
+	transfers_reap(h);
 }
 
 static void
 on_fd(int fd, short events, void *cookie)
 {
-	act(cookie, fd, (events & (POLLIN | POLLHUP) ? CURL_CSELECT_IN : 0) |
+	socket_act(cookie, fd, (events & (POLLIN | POLLHUP) ? CURL_CSELECT_IN : 0) |
 	    (events & POLLOUT ? CURL_CSELECT_OUT : 0) | (events & POLLERR ? CURL_CSELECT_ERR : 0));
 }
 
 static void
 on_timer(void *cookie)
 {
-	act(cookie, CURL_SOCKET_TIMEOUT, 0);
+	socket_act(cookie, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int
@@ -329,7 +329,7 @@ http_free(struct http *h)
 }
 
 static void
-rearm(struct http_transfer *t)
+transfer_rearm(struct http_transfer *t)
 {
 	if (t->idle_ms && !t->paused)
 		loop_timer_set(t->h->loop, &t->idle, t->idle_ms);
@@ -371,7 +371,7 @@ take_header(char *p, size_t size, size_t n, void *cookie)
 
 	while (len && (p[len - 1] == '\r' || p[len - 1] == '\n'))
 		len--;
-	rearm(t);
+	transfer_rearm(t);
 	if (len >= 5 && memcmp(p, "HTTP/", 5) == 0) {
 		buf_reset(&t->r.headers);
 		buf_reset(&t->r.body);
@@ -392,7 +392,7 @@ take_body(char *p, size_t size, size_t n, void *cookie)
 {
 	struct http_transfer *t = cookie;
 
-	rearm(t);
+	transfer_rearm(t);
 	if (t->cancelled)
 		return 0;
 	if (is_ok(t) && t->chunk)
@@ -498,7 +498,7 @@ set_options(struct http_transfer *t, const struct http_request *q, bool secret, 
 }
 
 static int
-prepare(struct http_transfer *t, const struct http_request *q)
+transfer_prepare(struct http_transfer *t, const struct http_request *q)
 {
 	const bool secret = q->secret || q->token;
 	bool loopback;
@@ -531,11 +531,11 @@ http_start(struct http *h, const struct http_request *q, http_done *done, void *
 		buf_puts(&t->name, q->name);
 	else
 		http_name(q->url, &t->name);
-	if (prepare(t, q) < 0) {
+	if (transfer_prepare(t, q) < 0) {
 		loop_timer_set(h->loop, &t->wrong, 0);
 		return t;
 	}
-	rearm(t);
+	transfer_rearm(t);
 	if (!h->inside) {
 		t->added = true;
 		curl_multi_add_handle(h->multi, t->easy);
@@ -564,12 +564,12 @@ http_pause(struct http_transfer *t, bool pause)
 	if (pause)
 		loop_timer_stop(t->h->loop, &t->idle);
 	else
-		rearm(t);
+		transfer_rearm(t);
 	t->h->inside = true;	/* what it held back is handed out in this call */
 	code = curl_easy_pause(t->easy, pause ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 	t->h->inside = inside;
 	if (code != CURLE_OK) {
-		explain(t, code);
+		transfer_explain(t, code);
 		loop_timer_set(t->h->loop, &t->wrong, 0);
 	}
 	if (!pause && !inside)

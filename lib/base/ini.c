@@ -78,7 +78,7 @@ ini_word(const struct ini_entry *e, const char *const *words, int *index, struct
 
 /* S without the blanks around it, in place. */
 static char *
-trim(char *s)
+blanks_trim(char *s)
 {
 	char *end = s + strlen(s);
 
@@ -113,20 +113,20 @@ is_continuation(const char *text)
 }
 
 static int
-section(struct ini_entry *e, char *line, ini_fn *fn, void *cookie, struct fail *f)
+section_parse(struct ini_entry *e, char *line, ini_fn *fn, void *cookie, struct fail *f)
 {
 	size_t n = strlen(line);
 
 	if (n < 3 || line[n - 1] != ']')
 		return ini_bad(e, f, "not a section: '%.60s'", line);
 	line[n - 1] = '\0';
-	e->section = trim(line + 1);
+	e->section = blanks_trim(line + 1);
 	e->key = e->value = NULL;
 	return fn(e, cookie, f);
 }
 
 static int
-pair(struct ini_entry *e, char *line, char **rest, int *lines, ini_fn *fn, void *cookie,
+pair_parse(struct ini_entry *e, char *line, char **rest, int *lines, ini_fn *fn, void *cookie,
     struct fail *f)
 {
 	_cleanup_buf_ struct buf value = BUF_INIT;
@@ -135,15 +135,15 @@ pair(struct ini_entry *e, char *line, char **rest, int *lines, ini_fn *fn, void 
 	if (!eq)
 		return ini_bad(e, f, "neither a section nor a key with a value: '%.60s'", line);
 	*eq = '\0';
-	e->key = trim(line);
+	e->key = blanks_trim(line);
 	if (!*e->key)
 		return ini_bad(e, f, "no key before the '='");
 	if (!e->section)
 		return ini_bad(e, f, "key '%s' stands before any section", e->key);
-	buf_puts(&value, trim(eq + 1));
+	buf_puts(&value, blanks_trim(eq + 1));
 	while (is_continuation(*rest)) {
 		++*lines;
-		buf_printf(&value, "\n%s", trim(next_line(rest)));
+		buf_printf(&value, "\n%s", blanks_trim(next_line(rest)));
 	}
 	e->value = value.s;
 	return fn(e, cookie, f);
@@ -164,13 +164,13 @@ ini_parse(const char *file, const char *text, size_t len, ini_fn *fn, void *cook
 		return fail_set(f, EXIT_USAGE, "%s: is not UTF-8 at byte %zu", file, utf8_check(text, len));
 	while (r == 0 && (line = next_line(&rest))) {
 		e.line = ++lines;
-		line = trim(line);
+		line = blanks_trim(line);
 		if (!*line || *line == '#' || *line == ';')
 			continue;
 		if (*line == '[')
-			r = section(&e, line, fn, cookie, f);
+			r = section_parse(&e, line, fn, cookie, f);
 		else
-			r = pair(&e, line, &rest, &lines, fn, cookie, f);
+			r = pair_parse(&e, line, &rest, &lines, fn, cookie, f);
 	}
 	return r;
 }

@@ -85,7 +85,7 @@ journal_close(struct journal *j)
 }
 
 static int
-rotate(struct journal *j)
+journal_rotate(struct journal *j)
 {
 	_cleanup_free_ char *old = xasprintf("%s.1", j->path);
 	int r = journal_sync(j);
@@ -111,7 +111,7 @@ journal_add(struct journal *j, const char *line, size_t len)
 	if (j->fd < 0)
 		r = open_file(j);	/* that could not be made when the last one was full */
 	else if (j->len > 0 && (size_t)j->len + b.len > j->max)
-		r = rotate(j);
+		r = journal_rotate(j);
 	if (r == 0)
 		r = lseek(j->fd, j->len, SEEK_SET) < 0 ? -errno : io_write_all(j->fd, b.s, b.len);
 	if (r < 0) {

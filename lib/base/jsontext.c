@@ -52,7 +52,7 @@ jsontext_begin(struct jsontext_reader *r, const char *text, size_t len)
 }
 
 static bool
-stop(struct jsontext_reader *r, const char *p, const char *error)
+reader_fail(struct jsontext_reader *r, const char *p, const char *error)
 {
 	r->p = p;
 	r->error = error;
@@ -168,21 +168,21 @@ read_string(struct jsontext_reader *r, struct jsontext_token *t)
 	for (;;) {
 		p = skip_plain(p, r->end);
 		if (p == r->end)
-			return stop(r, p, "unfinished string");
+			return reader_fail(r, p, "unfinished string");
 		if (*p == '"')
 			break;
 		t->plain = false;
 		if (*p == '\\') {
 			next = escape_read(p, r->end, &c, &error);
 			if (!next)
-				return stop(r, p, error);
+				return reader_fail(r, p, error);
 			if (c == 0 && t->kind == JSONTEXT_KEY)
-				return stop(r, p, "NUL character in a name");
+				return reader_fail(r, p, "NUL character in a name");
 			p = next;
 		} else if (*p == 0x7f) {
 			p++;
 		} else {
-			return stop(r, p, "control character in a string");
+			return reader_fail(r, p, "control character in a string");
 		}
 	}
 	t->n = (size_t)(p - t->p);
@@ -199,14 +199,14 @@ read_number(struct jsontext_reader *r, struct jsontext_token *t)
 	t->p = p;
 	p += *p == '-';
 	if (!is_digit(p, end))
-		return stop(r, r->p, "invalid number");
+		return reader_fail(r, r->p, "invalid number");
 	if (*p == '0' && is_digit(p + 1, end))
-		return stop(r, r->p, "number with a leading zero");
+		return reader_fail(r, r->p, "number with a leading zero");
 	while (is_digit(p, end))
 		p++;
 	if (p < end && *p == '.') {
 		if (!is_digit(++p, end))
-			return stop(r, r->p, "invalid number");
+			return reader_fail(r, r->p, "invalid number");
 		while (is_digit(p, end))
 			p++;
 	}
@@ -214,7 +214,7 @@ read_number(struct jsontext_reader *r, struct jsontext_token *t)
 		p++;
 		p += p < end && (*p == '+' || *p == '-');
 		if (!is_digit(p, end))
-			return stop(r, r->p, "invalid number");
+			return reader_fail(r, r->p, "invalid number");
 		while (is_digit(p, end))
 			p++;
 	}
@@ -239,14 +239,14 @@ read_word(struct jsontext_reader *r, struct jsontext_token *t)
 			return true;
 		}
 	}
-	return stop(r, r->p, "unexpected character");
+	return reader_fail(r, r->p, "unexpected character");
 }
 
 static bool
 open_value(struct jsontext_reader *r, struct jsontext_token *t, bool is_object)
 {
 	if (r->depth == JSONTEXT_DEPTH_MAX)
-		return stop(r, r->p, too_deep);
+		return reader_fail(r, r->p, too_deep);
 	r->is_object[r->depth++] = is_object;
 	r->state = is_object ? NAME_OR_END : VALUE_OR_END;
 	t->kind = is_object ? JSONTEXT_OBJECT : JSONTEXT_ARRAY;
@@ -291,13 +291,13 @@ static bool
 read_name(struct jsontext_reader *r, struct jsontext_token *t)
 {
 	if (*r->p != '"')
-		return stop(r, r->p, "expected a name in quotes");
+		return reader_fail(r, r->p, "expected a name in quotes");
 	t->kind = JSONTEXT_KEY;
 	if (!read_string(r, t))
 		return false;
 	skip_blanks(r);
 	if (r->p == r->end || *r->p != ':')
-		return stop(r, r->p, "expected ':'");
+		return reader_fail(r, r->p, "expected ':'");
 	r->p++;
 	r->state = VALUE;
 	return true;
@@ -319,7 +319,7 @@ jsontext_next(struct jsontext_reader *r, struct jsontext_token *t)
 	t->kind = JSONTEXT_END;
 	if (r->p == r->end)
 		return r->state == NOTHING ? true :
-		    stop(r, r->p, r->depth == 0 ? "no value" : "unfinished value");
+		    reader_fail(r, r->p, r->depth == 0 ? "no value" : "unfinished value");
 	is_object = r->depth && r->is_object[r->depth - 1];
 	closes = r->depth && *r->p == (is_object ? '}' : ']');
 	switch (r->state) {
@@ -333,9 +333,9 @@ jsontext_next(struct jsontext_reader *r, struct jsontext_token *t)
 		return read_name(r, t);
 	case COMMA_OR_END:
 		return closes ? close_value(r, t) :
-		    stop(r, r->p, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
+		    reader_fail(r, r->p, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
 	default:
-		return stop(r, r->p, "more than one value");
+		return reader_fail(r, r->p, "more than one value");
 	}
 }
 

@@ -9,7 +9,7 @@
 #include "base/lock.h"
 
 static int
-set(int fd, int cmd, short type)
+lock_set(int fd, int cmd, short type)
 {
 	struct flock l = { .l_type = type, .l_whence = SEEK_SET };
 
@@ -37,13 +37,13 @@ lock_open(const char *path, mode_t mode)
 int
 lock_try(int fd)
 {
-	int r = set(fd, F_OFD_SETLK, F_WRLCK);
+	int r = lock_set(fd, F_OFD_SETLK, F_WRLCK);
 
 	return r == -EACCES ? -EAGAIN : r;
 }
 
 static void
-wake(int sig)
+wait_interrupt(int sig)
 {
 	(void)sig;
 }
@@ -58,18 +58,18 @@ wait_for(int fd, short type, int64_t timeout_ms)
 	const int64_t end = clock_mono_ms() + timeout_ms;
 	struct itimerval t = { { 0, 10000 }, { timeout_ms / 1000, timeout_ms % 1000 * 1000 } };
 	struct itimerval old_t;
-	struct sigaction sa = { .sa_handler = wake }, old_sa;
-	int r = set(fd, F_OFD_SETLK, type);
+	struct sigaction sa = { .sa_handler = wait_interrupt }, old_sa;
+	int r = lock_set(fd, F_OFD_SETLK, type);
 
 	if (r != -EAGAIN && r != -EACCES)
 		return r;
 	if (timeout_ms == 0)
 		return -ETIMEDOUT;
 	if (timeout_ms < 0)
-		return set(fd, F_OFD_SETLKW, type);
+		return lock_set(fd, F_OFD_SETLKW, type);
 	sigaction(SIGALRM, &sa, &old_sa);
 	setitimer(ITIMER_REAL, &t, &old_t);
-	r = set(fd, F_OFD_SETLKW, type);
+	r = lock_set(fd, F_OFD_SETLKW, type);
 	setitimer(ITIMER_REAL, &old_t, NULL);
 	sigaction(SIGALRM, &old_sa, NULL);
 	return r == -EINTR && clock_mono_ms() >= end ? -ETIMEDOUT : r;
@@ -94,7 +94,7 @@ lock_wait_free(int fd, int64_t timeout_ms)
 void
 lock_release(int fd)
 {
-	set(fd, F_OFD_SETLK, F_UNLCK);
+	lock_set(fd, F_OFD_SETLK, F_UNLCK);
 }
 
 int

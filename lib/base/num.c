@@ -12,7 +12,7 @@ struct unit {
 
 /* Digits from S on, into *N; *END is where they stop. */
 static int
-digits(const char *s, int64_t *n, char **end)
+digits_parse(const char *s, int64_t *n, char **end)
 {
 	if (!isdigit((unsigned char)s[*s == '-']))
 		return -EINVAL;
@@ -26,7 +26,7 @@ with_unit(const char *s, const struct unit *units, int64_t *out)
 {
 	int64_t n;
 	char *end;
-	int r = digits(s, &n, &end);
+	int r = digits_parse(s, &n, &end);
 
 	if (r < 0)
 		return r;
@@ -46,7 +46,7 @@ num_parse(const char *s, int64_t lo, int64_t hi, int64_t *out)
 {
 	int64_t n;
 	char *end;
-	int r = digits(s, &n, &end);
+	int r = digits_parse(s, &n, &end);
 
 	if (r < 0)
 		return r;

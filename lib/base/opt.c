@@ -21,7 +21,7 @@ opt_passes_on(int status)
 }
 
 __attribute__((format(printf, 2, 0))) static void
-complain(const char *hint, const char *fmt, va_list ap)
+usage_report(const char *hint, const char *fmt, va_list ap)
 {
 	char text[1024];
 
@@ -40,7 +40,7 @@ opt_misused(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	complain(NULL, fmt, ap);
+	usage_report(NULL, fmt, ap);
 	abort();
 }
 
@@ -50,7 +50,7 @@ opt_misused_hint(const char *hint, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	complain(hint, fmt, ap);
+	usage_report(hint, fmt, ap);
 	abort();
 }
 
@@ -133,7 +133,7 @@ unknown_long(const struct opt_scan *s, const char *name, size_t len)
 }
 
 static void __attribute__((noreturn))
-ambiguous(const struct opt_scan *s, const char *name, size_t len)
+option_is_ambiguous(const struct opt_scan *s, const char *name, size_t len)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
@@ -161,7 +161,7 @@ find_long(const struct opt_scan *s, const char *name, size_t len)
 	if (n == 0 || len == 0)
 		unknown_long(s, name, len);
 	if (n > 1)
-		ambiguous(s, name, len);
+		option_is_ambiguous(s, name, len);
 	return found;
 }
 
@@ -234,7 +234,7 @@ scan_short(struct opt_scan *s)
 
 /* The next option into S; false after the last. */
 static bool
-scan(struct opt_scan *s)
+arguments_scan(struct opt_scan *s)
 {
 	while (!s->cluster && s->next < s->argc) {
 		char *word = s->argv[s->next];
@@ -266,7 +266,7 @@ scan(struct opt_scan *s)
 int
 opt_next(struct opt_scan *s)
 {
-	while (scan(s)) {
+	while (arguments_scan(s)) {
 		switch (s->opt->key) {
 		case 'h':
 			opt_help(s->tool);

@@ -14,7 +14,7 @@ struct progress_signal {
 };
 
 static void *
-answer(void *cookie)
+progress_report(void *cookie)
 {
 	const struct progress_signal *a = cookie;
 
@@ -35,7 +35,7 @@ progress_signal_begin(progress_signal_fn *fn, void *cookie)
 	sigaddset(&a->usr1, SIGUSR1);
 	/* Threads that are made from here on inherit it. */
 	pthread_sigmask(SIG_BLOCK, &a->usr1, NULL);
-	r = pthread_create(&a->thread, NULL, answer, a);
+	r = pthread_create(&a->thread, NULL, progress_report, a);
 	if (r)
 		die(EXIT_TROUBLE, r, "pthread_create");
 	return a;

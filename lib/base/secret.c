@@ -75,7 +75,7 @@ is_blank(char c)
 
 /* The N bytes of TEXT, without the blanks around them. */
 static int
-take(const char *path, const char *text, size_t n, struct secret *s, struct fail *f)
+secret_store(const char *path, const char *text, size_t n, struct secret *s, struct fail *f)
 {
 	while (n && is_blank(text[n - 1]))
 		n--;
@@ -112,7 +112,7 @@ secret_load(const char *path, struct secret *s, struct fail *f)
 	else if (n > SECRET_MAX)
 		r = fail_set(f, EXIT_TROUBLE, "%s: more than %d bytes", path, SECRET_MAX);
 	else
-		r = take(path, text, n, s, f);
+		r = secret_store(path, text, n, s, f);
 	explicit_bzero(text, sizeof text);
 	return r;
 }

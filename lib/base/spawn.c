@@ -218,7 +218,7 @@ build_environment(char *const *base, const char *mark)
 
 /* Runs it with its ends of the pipes (-1: /dev/null; -2: ours). */
 static int
-launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err)
+program_launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
@@ -296,7 +296,7 @@ start_program(struct spawn *s, const struct spawn_spec *spec)
 	s->out_fd = out[0];
 	s->err_fd = err[0];
 	if (r == 0)
-		r = launch(s, spec, in[0], spec->out_inherit ? -2 : out[1],
+		r = program_launch(s, spec, in[0], spec->out_inherit ? -2 : out[1],
 		    spec->err_inherit ? -2 : err[1]);
 	io_closep(&in[0]);
 	io_closep(&out[1]);

@@ -50,7 +50,7 @@ sse_restart(struct sse *s)
 
 /* As much of it as there is room for. */
 static void
-add(struct sse *s, struct buf *b, const char *p, size_t n)
+field_append(struct sse *s, struct buf *b, const char *p, size_t n)
 {
 	size_t room = b->len < s->max ? s->max - b->len : 0;
 
@@ -61,7 +61,7 @@ add(struct sse *s, struct buf *b, const char *p, size_t n)
 
 /* The id counts from here on, not before: an event that is torn off must come again. */
 static int
-dispatch(struct sse *s)
+event_dispatch(struct sse *s)
 {
 	struct sse_event e = { .name = s->name.len ? s->name.s : "message", .data = s->data.s, .len = s->data.len,
 	    .own_id = s->own_id, .cut = s->cut };
@@ -80,9 +80,9 @@ set_field(struct sse *s, const char *field, size_t n, const char *value, size_t 
 {
 	if (n == 4 && memcmp(field, "data", 4) == 0) {
 		if (s->has_data)
-			add(s, &s->data, "\n", 1);
+			field_append(s, &s->data, "\n", 1);
 		s->has_data = true;
-		add(s, &s->data, value, len);
+		field_append(s, &s->data, value, len);
 	} else if (n == 5 && memcmp(field, "event", 5) == 0) {
 		buf_reset(&s->name);
 		if (!memchr(value, '\0', len))
@@ -104,7 +104,7 @@ end_line(struct sse *s)
 	int r = 0;
 
 	if (s->line.len == 0)
-		r = dispatch(s);
+		r = event_dispatch(s);
 	else if (n == 0)
 		s->comments++;
 	else {
@@ -151,7 +151,7 @@ sse_feed(struct sse *s, const char *p, size_t n)
 		s->after_cr = false;
 		while (p + run < end && p[run] != '\n' && p[run] != '\r')
 			run++;
-		add(s, &s->line, p, run);
+		field_append(s, &s->line, p, run);
 		p += run;
 		if (p == end)
 			break;

@@ -9,7 +9,7 @@
 enum { LISTED_MAX = 24 };	/* a hint with more words than these would not be read */
 
 static unsigned
-least(unsigned a, unsigned b)
+smaller_of(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
 }
@@ -29,10 +29,10 @@ edit_distance(const char *a, const char *b)
 		for (unsigned j = 1; j <= lb; j++) {
 			int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
 
-			now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
+			now[j] = smaller_of(smaller_of(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
 			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
 			    y == tolower((unsigned char)a[i - 2]))
-				now[j] = least(now[j], before[j - 2] + 1);
+				now[j] = smaller_of(now[j], before[j - 2] + 1);
 		}
 		spare = before;
 		before = last;
@@ -44,7 +44,7 @@ edit_distance(const char *a, const char *b)
 
 /* The distance, or UINT_MAX's like where WORD is not near. */
 static unsigned
-nearness(const char *wrong, const char *word)
+word_nearness(const char *wrong, const char *word)
 {
 	size_t len = strlen(wrong);
 	unsigned d;
@@ -72,7 +72,7 @@ suggest_release(struct suggest *s)
 void
 suggest_offer(struct suggest *s, const char *word)
 {
-	unsigned d = nearness(s->wrong, word);
+	unsigned d = word_nearness(s->wrong, word);
 
 	if (d < s->distance) {
 		s->distance = d;

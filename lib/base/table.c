@@ -132,7 +132,7 @@ add_shortened(const char *text, size_t max, struct buf *out)
 
 /* The widths of the N columns, two blanks apart, made to fit. */
 static void
-narrow(size_t *widths, size_t n, size_t fit)
+columns_narrow(size_t *widths, size_t n, size_t fit)
 {
 	size_t all = 0;
 
@@ -153,7 +153,7 @@ narrow(size_t *widths, size_t n, size_t fit)
 
 /* Returns how many columns there are. */
 static size_t
-measure(const struct table *t, size_t *widths)
+columns_measure(const struct table *t, size_t *widths)
 {
 	size_t column = 0, n = 0;
 
@@ -176,7 +176,7 @@ table_format(const struct table *t, struct buf *out)
 	_cleanup_buf_ struct buf cell = BUF_INIT;
 	size_t column = 0, pad = 0;
 
-	narrow(widths, measure(t, widths), t->fit);
+	columns_narrow(widths, columns_measure(t, widths), t->fit);
 	for (size_t i = 0; i < t->n; i++) {
 		if (!t->cells[i]) {
 			buf_putc(out, '\n');

@@ -67,7 +67,7 @@ is_without_root(void)
 
 /* WHAT, and the cure CURE, of the directory DONE, or of the file where IS_FILE. */
 static int
-refuse(struct walk *w, bool is_file, const char *what, const char *cure)
+walk_refuse(struct walk *w, bool is_file, const char *what, const char *cure)
 {
 	const char *where = *w->done ? w->done : "/";
 	int r = is_file ? fail_set(w->f, EXIT_DENIED, "%s: %s", w->path, what) :
@@ -88,23 +88,23 @@ check_object(struct walk *w, const struct stat *st, bool is_last, const struct s
 	if (st->st_uid != 0 && st->st_uid != geteuid() && !(is_dir && st->st_uid == OVERFLOW_UID &&
 	    !(mode & (S_IWGRP | S_IWOTH)) && is_without_root())) {
 		what = xasprintf("owned by uid %ju, which is neither root nor the caller", (uintmax_t)st->st_uid);
-		return refuse(w, !is_dir, what, "chown root");
+		return walk_refuse(w, !is_dir, what, "chown root");
 	}
 	/* a name that is another user's could be replaced by that user */
 	if (is_dir && (mode & S_ISVTX) && st->st_uid == 0) {
 		if (next->st_uid == 0 || next->st_uid == geteuid())
 			return 0;
 		what = xasprintf("sticky, and what is used in it is owned by uid %ju", (uintmax_t)next->st_uid);
-		return refuse(w, false, what, "move it out of");
+		return walk_refuse(w, false, what, "move it out of");
 	}
 	if (mode & S_IWOTH) {
 		what = xasprintf("writable by others (mode %04o)", mode);
-		return refuse(w, !is_dir, what, "chmod o-w");
+		return walk_refuse(w, !is_dir, what, "chmod o-w");
 	}
 	if (!group_write || st->st_gid == 0 || (is_last && st->st_gid == w->group) || is_private_group(st->st_gid))
 		return 0;
 	what = xasprintf("writable by group %ju (mode %04o)", (uintmax_t)st->st_gid, mode);
-	return refuse(w, !is_dir, what, "chmod g-w");
+	return walk_refuse(w, !is_dir, what, "chmod g-w");
 }
 
 /* --- the walk */
@@ -138,7 +138,7 @@ go_to_root(struct walk *w)
 }
 
 static int
-follow(struct walk *w, int link)
+link_follow(struct walk *w, int link)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
 	ssize_t n = readlinkat(link, "", target, sizeof target - 1);
@@ -176,7 +176,7 @@ is_at_end(const struct walk *w)
 
 /* One component; 1 where it is the file, whose O_PATH descriptor FD is then. */
 static int
-step(struct walk *w, const char *name, int flags, int *file)
+walk_step(struct walk *w, const char *name, int flags, int *file)
 {
 	_cleanup_fd_ int fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat dir, st;
@@ -191,7 +191,7 @@ step(struct walk *w, const char *name, int flags, int *file)
 	if (S_ISLNK(st.st_mode)) {
 		if (is_at_end(w) && flags & TRUST_NOFOLLOW)
 			return fail_set(w->f, EXIT_TROUBLE, "%s: is a symbolic link", w->path);
-		r = follow(w, fd);
+		r = link_follow(w, fd);
 		return r < 0 ? fail_errno(w->f, r, "%s", w->path) : 0;
 	}
 	if (snprintf(w->done + at, sizeof w->done - at, "/%s", name) >= (int)(sizeof w->done - at))
@@ -215,7 +215,7 @@ step(struct walk *w, const char *name, int flags, int *file)
 }
 
 static int
-begin(struct walk *w)
+walk_begin(struct walk *w)
 {
 	char cwd[PATH_MAX];
 	int r = go_to_root(w);
@@ -233,7 +233,7 @@ begin(struct walk *w)
 
 /* An O_PATH descriptor of the file. */
 static int
-walk(const char *path, gid_t group, int flags, struct fail *f)
+path_walk(const char *path, gid_t group, int flags, struct fail *f)
 {
 	struct walk *w = xcalloc(1, sizeof *w);
 	char name[NAME_MAX + 1];
@@ -243,14 +243,14 @@ walk(const char *path, gid_t group, int flags, struct fail *f)
 	w->group = group;
 	w->f = f;
 	w->fd = -1;
-	r = begin(w);
+	r = walk_begin(w);
 	while (r == 0) {
 		if (!next_name(w, name))
 			r = fail_set(f, EXIT_TROUBLE, "%s: is not a regular file", path);
 		else if (strcmp(name, "..") == 0)
 			r = go_up(w);
 		else if (strcmp(name, ".") != 0)
-			r = step(w, name, flags, &file);
+			r = walk_step(w, name, flags, &file);
 	}
 	io_closep(&w->fd);
 	free(w);
@@ -260,7 +260,7 @@ walk(const char *path, gid_t group, int flags, struct fail *f)
 int
 trust_open(const char *path, gid_t group, int flags, struct fail *f)
 {
-	_cleanup_fd_ int file = walk(path, group, flags, f);
+	_cleanup_fd_ int file = path_walk(path, group, flags, f);
 	char proc[32];
 	int fd;
 
@@ -275,7 +275,7 @@ trust_open(const char *path, gid_t group, int flags, struct fail *f)
 int
 trust_check(const char *path, gid_t group, struct fail *f)
 {
-	_cleanup_fd_ int file = walk(path, group, 0, f);
+	_cleanup_fd_ int file = path_walk(path, group, 0, f);
 
 	return file < 0 ? file : 0;
 }

@@ -7,7 +7,7 @@
 
 /* The length of the sequence at P, or 0 where it is none. */
 static size_t
-sequence(const unsigned char *p, size_t len)
+sequence_length(const unsigned char *p, size_t len)
 {
 	unsigned char lo = 0x80, hi = 0xbf;
 	size_t n;
@@ -59,7 +59,7 @@ utf8_check(const char *s, size_t len)
 		}
 		if (i == len)
 			break;
-		n = sequence(p + i, len - i);
+		n = sequence_length(p + i, len - i);
 		if (n == 0)
 			return i;
 		i += n;
@@ -81,7 +81,7 @@ size_t
 utf8_next(const char *s, size_t len, uint32_t *c)
 {
 	const unsigned char *p = (const unsigned char *)s;
-	size_t n = len ? sequence(p, len) : 0;
+	size_t n = len ? sequence_length(p, len) : 0;
 
 	if (n == 0)
 		return 0;

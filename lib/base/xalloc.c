@@ -9,7 +9,7 @@
 enum { CACHE_LINE = 64 };
 
 static void *
-had(void *p)
+check_alloc(void *p)
 {
 	if (!p)
 		die(EXIT_TROUBLE, 0, "out of memory");
@@ -19,13 +19,13 @@ had(void *p)
 void *
 xrealloc(void *p, size_t n, size_t size)
 {
-	return had(reallocarray(p, n ? n : 1, size));
+	return check_alloc(reallocarray(p, n ? n : 1, size));
 }
 
 void *
 xcalloc(size_t n, size_t size)
 {
-	return had(calloc(n ? n : 1, size));
+	return check_alloc(calloc(n ? n : 1, size));
 }
 
 void *
@@ -33,13 +33,13 @@ xcalloc_apart(size_t n, size_t size)
 {
 	size_t bytes = ((n ? n : 1) * size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 
-	return memset(had(aligned_alloc(CACHE_LINE, bytes)), 0, bytes);
+	return memset(check_alloc(aligned_alloc(CACHE_LINE, bytes)), 0, bytes);
 }
 
 char *
 xstrdup(const char *s)
 {
-	return had(strdup(s));
+	return check_alloc(strdup(s));
 }
 
 char *
@@ -57,7 +57,7 @@ xvasprintf(const char *fmt, va_list ap)
 {
 	char *s = NULL;
 
-	return had(vasprintf(&s, fmt, ap) < 0 ? NULL : s);
+	return check_alloc(vasprintf(&s, fmt, ap) < 0 ? NULL : s);
 }
 
 char *

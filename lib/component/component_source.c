@@ -7,21 +7,21 @@
 struct component_source {
 	struct component_source_spec spec;
 	struct records *records;		/* where they come from an FD ... */
-	struct enumeration *enumeration;	/* ... or while the inventories are looked at ... */
+	struct enumeration *enumeration;	/* ... or while the inventories are enumerated ... */
 	struct json components;			/* ... and what was found, the next one at AT */
 	size_t at;
 	enum exit_status status;
 };
 
 static void
-worse(struct component_source *s, enum exit_status status)
+status_raise(struct component_source *s, enum exit_status status)
 {
 	if (status > s->status)
 		s->status = status;
 }
 
 static void
-woken(void *cookie)
+on_wake(void *cookie)
 {
 	const struct component_source *s = cookie;
 
@@ -29,14 +29,14 @@ woken(void *cookie)
 }
 
 static void
-enumerated(struct json components, enum exit_status worst, void *cookie)
+on_enumerated(struct json components, enum exit_status worst, void *cookie)
 {
 	struct component_source *s = cookie;
 
 	s->enumeration = NULL;
 	s->components = json_copy(components);
-	worse(s, worst);
-	woken(s);
+	status_raise(s, worst);
+	on_wake(s);
 }
 
 struct component_source *
@@ -46,10 +46,10 @@ component_source_open(struct loop *l, const struct component_source_spec *spec)
 
 	*s = (struct component_source){ .spec = *spec, .components = JSON_ABSENT };
 	if (spec->fd >= 0) {
-		s->records = records_open(l, spec->fd, woken, s);
+		s->records = records_open(l, spec->fd, on_wake, s);
 		records_watch(s->records, true);
 	} else {
-		s->enumeration = enumerate_start(l, &s->spec.inventories, enumerated, s);
+		s->enumeration = enumerate_start(l, &s->spec.inventories, on_enumerated, s);
 	}
 	return s;
 }
@@ -83,7 +83,7 @@ next_record(struct component_source *s, struct json *c)
 	while ((r = records_next(s->records, c, &f)) < 0) {
 		fail_set(&named, f.status, "%s: %.400s", s->spec.name, f.text);
 		tell->problem(&named, tell->cookie);
-		worse(s, f.status == EXIT_USAGE ? EXIT_NO : f.status);
+		status_raise(s, f.status == EXIT_USAGE ? EXIT_NO : f.status);
 	}
 	return r;
 }

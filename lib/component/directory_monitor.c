@@ -34,7 +34,7 @@ struct directory_monitor {
 	int64_t queue_max;
 	size_t n_missing;
 	bool without_setpriv, is_missing, told_ready, restart, ending;
-	struct buf told;		/* problems reported since its watches were last in place */
+	struct buf told;		/* problems reported since the watches were last set up */
 };
 
 static void
@@ -196,7 +196,7 @@ line_read(struct directory_monitor *t, const char *line)
 
 /* Call FN with each text that ends in END; one that is too long is cut. */
 static void
-split(struct directory_monitor *t, struct buf *b, const char *p, size_t n, char end,
+parts_split(struct directory_monitor *t, struct buf *b, const char *p, size_t n, char end,
     void (*fn)(struct directory_monitor *, const char *))
 {
 	for (; n > 0; p++, n--) {
@@ -210,18 +210,18 @@ split(struct directory_monitor *t, struct buf *b, const char *p, size_t n, char 
 }
 
 static void
-output(int fd, const char *p, size_t n, void *cookie)
+on_output(int fd, const char *p, size_t n, void *cookie)
 {
 	struct directory_monitor *t = cookie;
 
 	if (fd == 1)
-		split(t, &t->record, p, n, '\0', record_read);
+		parts_split(t, &t->record, p, n, '\0', record_read);
 	else
-		split(t, &t->line, p, n, '\n', line_read);
+		parts_split(t, &t->line, p, n, '\n', line_read);
 }
 
 static void
-ended(const struct spawn_result *r, void *cookie)
+on_exited(const struct spawn_result *r, void *cookie)
 {
 	struct directory_monitor *t = cookie;
 	const bool lived = t->established_ms && clock_mono_ms() - t->established_ms >= LIVED_MS;
@@ -282,8 +282,8 @@ monitor_start(void *cookie)
 	argv = argv_split(t->without_setpriv ? strstr(command, "inotifywait") : command, NULL);
 	t->spawn = spawn_start(t->loop, &(struct spawn_spec){
 		.argv = argv, .in = dirs.s, .in_len = dirs.len, .grace_ms = 1000,
-		.output = output,
-	}, ended, t);
+		.output = on_output,
+	}, on_exited, t);
 	xfree_strv(argv);
 }
 

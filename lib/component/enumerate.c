@@ -47,7 +47,7 @@ struct enumeration {
 };
 
 static void
-problem(struct enumeration *e, const struct fail *f)
+problem_report(struct enumeration *e, const struct fail *f)
 {
 	if (f->status > e->worst)
 		e->worst = f->status;
@@ -56,7 +56,7 @@ problem(struct enumeration *e, const struct fail *f)
 }
 
 static void
-where(const struct enumerate_item *i, struct buf *out)
+item_location(const struct enumerate_item *i, struct buf *out)
 {
 	inventory_where(i->owner->inventories[i->inventory].path, i->entry, i->id, out);
 	if (i->device)
@@ -76,14 +76,14 @@ item_problem(struct enumerate_item *i, enum exit_status status, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	where(i, &at);
+	item_location(i, &at);
 	fail_set(&f, status, "%.300s: %s", at.s, text);
-	problem(i->owner, &f);
+	problem_report(i->owner, &f);
 }
 
 /* Everything that says how it is here must agree: offline is the last word, then unreadable. */
 static void
-decide(struct enumerate_item *i, enum component_state state, const char *reason)
+item_decide(struct enumerate_item *i, enum component_state state, const char *reason)
 {
 	if (i->state == COMPONENT_OFFLINE || state == COMPONENT_ONLINE ||
 	    (i->state == COMPONENT_UNREADABLE && state == COMPONENT_UNREADABLE))
@@ -126,11 +126,11 @@ is_reserved(const char *key)
 }
 
 /*
- * What the component says of itself, in SOURCE; all of it or nothing.  It must
- * not choose its own update, so it is another component for nobody.
+ * Merge DATA, which the component itself provides in SOURCE: all members or none.
+ * A component must not choose its own update, so reserved members are ignored.
  */
 static void
-merge(struct enumerate_item *i, struct json data, const char *source)
+members_merge(struct enumerate_item *i, struct json data, const char *source)
 {
 	const char *id = json_get_text(data, "id");
 	struct json_iter it;
@@ -142,7 +142,7 @@ merge(struct enumerate_item *i, struct json data, const char *source)
 			r = component_check_member(it.key, it.value, source, &f);
 	json_end(&it);
 	if (r < 0) {
-		decide(i, COMPONENT_UNREADABLE, f.text);
+		item_decide(i, COMPONENT_UNREADABLE, f.text);
 		return;
 	}
 	if (id && strcmp(id, i->id) != 0)
@@ -184,11 +184,11 @@ examine_data_file(struct enumerate_item *i)
 	if (r == 0 && !json_is_object(data))
 		r = fail_set(&f, EXIT_USAGE, "%s: is %s, not an object", path, json_kind_name(data));
 	if (r == -ENOENT || r == -ENOTDIR)
-		decide(i, COMPONENT_OFFLINE, f.text);
+		item_decide(i, COMPONENT_OFFLINE, f.text);
 	else if (r < 0)
-		decide(i, COMPONENT_UNREADABLE, f.text);
+		item_decide(i, COMPONENT_UNREADABLE, f.text);
 	else
-		merge(i, data, path);
+		members_merge(i, data, path);
 }
 
 /* Call FN for each device that MATCH fits; how many. */
@@ -218,24 +218,24 @@ examine_devices(struct enumerate_item *i)
 	if (json_kind(i->udev) == JSON_NONE)
 		return;
 	if (match_devices(i->owner, i->udev, observe_device, i) == 0)
-		decide(i, COMPONENT_OFFLINE, "no device matches");
+		item_decide(i, COMPONENT_OFFLINE, "no device matches");
 }
 
 static void
-probed(enum component_state state, struct json members, const char *reason, void *cookie)
+on_probed(enum component_state state, struct json members, const char *reason, void *cookie)
 {
 	struct enumerate_item *i = cookie;
 	struct enumeration *e = i->owner;
 
 	if (state != COMPONENT_ONLINE)
-		decide(i, state, reason);
+		item_decide(i, state, reason);
 	else if (json_is_object(members))
-		merge(i, members, "what the probe printed");
+		members_merge(i, members, "what the probe printed");
 	if (--e->n_probing == 0)
 		loop_timer_set(e->loop, &e->end, 0);
 }
 
-/* A state of its own counts where nothing tells how the component is here. */
+/* The entry's own "state" counts if no path, udev or probe determines it. */
 static void
 take_own_state(struct enumerate_item *i)
 {
@@ -246,7 +246,7 @@ take_own_state(struct enumerate_item *i)
 
 /* The cheap looks first; what is not here need not be asked. */
 static void
-examine(struct enumerate_item *i)
+item_examine(struct enumerate_item *i)
 {
 	struct enumeration *e = i->owner;
 
@@ -255,13 +255,13 @@ examine(struct enumerate_item *i)
 	if (i->state != COMPONENT_OFFLINE)
 		examine_data_file(i);
 	if (i->doubt)
-		decide(i, COMPONENT_UNREADABLE, i->doubt);
+		item_decide(i, COMPONENT_UNREADABLE, i->doubt);
 	if (i->state == COMPONENT_OFFLINE || json_kind(i->probe) == JSON_NONE)
 		return;
 	if (!e->probes)
 		e->probes = probe_pool_new(e->loop, e->spec.probe_timeout_ms);
 	e->n_probing++;
-	probe_pool_add(e->probes, i->probe, probed, i);
+	probe_pool_add(e->probes, i->probe, on_probed, i);
 }
 
 struct expansion {
@@ -304,7 +304,7 @@ add_device(const struct udev_found *d, void *cookie)
 		observe_device(d, &i);
 		added = add_item(x->e, &i);
 		if (r < 0)
-			decide(added, COMPONENT_UNREADABLE, f.text);
+			item_decide(added, COMPONENT_UNREADABLE, f.text);
 	} else {
 		item_problem(&i, EXIT_NO, "left out: %s", r < 0 ? f.text : "its id would be empty");
 		item_release(&i);
@@ -337,7 +337,7 @@ add_entries(struct enumeration *e, size_t at)
 
 /* By id; then those that the inventories name before those that devices do, as they stand. */
 static int
-compare(const void *a, const void *b)
+items_compare(const void *a, const void *b)
 {
 	const struct enumerate_item *x = a, *y = b;
 	int c = strcmp(x->id, y->id);
@@ -350,11 +350,11 @@ compare(const void *a, const void *b)
 }
 
 static void
-sort(struct enumeration *e)
+items_sort(struct enumeration *e)
 {
 	for (size_t i = 1; i < e->n; i++)
-		if (compare(&e->items[i - 1], &e->items[i]) > 0) {
-			qsort(e->items, e->n, sizeof *e->items, compare);
+		if (items_compare(&e->items[i - 1], &e->items[i]) > 0) {
+			qsort(e->items, e->n, sizeof *e->items, items_compare);
 			return;
 		}
 }
@@ -436,13 +436,13 @@ settle_devices(struct enumeration *e)
 			if (!again->device)
 				continue;
 			buf_puts(&text, "the same id as ");
-			where(first, &text);
+			item_location(first, &text);
 			item_problem(again, EXIT_NO, "left out: %s", text.s);
 			again->dropped = true;
 			buf_reset(&text);
 			buf_printf(&text, "another device has the same id: %s", again->device);
 			if (first->device)
-				decide(first, COMPONENT_UNREADABLE, text.s);
+				item_decide(first, COMPONENT_UNREADABLE, text.s);
 		}
 	}
 }
@@ -543,7 +543,7 @@ load_all(struct enumeration *e)
 			continue;
 		}
 		e->inventories[i].path = xstrdup(e->spec.inventories[i]);
-		problem(e, &f);
+		problem_report(e, &f);
 	}
 }
 
@@ -560,7 +560,7 @@ enumerate_start(struct loop *l, const struct enumerate_spec *spec, enumerate_don
 	e->inventories = xcalloc(e->n_inventories, sizeof *e->inventories);
 	e->refused = xcalloc(e->n_inventories, sizeof *e->refused);
 	load_all(e);
-	sort(e);
+	items_sort(e);
 	while (refuse_one(e))
 		;
 	drop_refused(e);
@@ -569,7 +569,7 @@ enumerate_start(struct loop *l, const struct enumerate_spec *spec, enumerate_don
 	if (spec->inventory_order)
 		qsort(e->items, e->n, sizeof *e->items, compare_place);
 	for (size_t i = 0; i < e->n; i++)
-		examine(&e->items[i]);
+		item_examine(&e->items[i]);
 	if (e->n_probing == 0)
 		loop_timer_set(l, &e->end, 0);
 	return e;
@@ -589,7 +589,7 @@ struct whole {
 };
 
 static void
-keep(struct json components, enum exit_status worst, void *cookie)
+components_keep(struct json components, enum exit_status worst, void *cookie)
 {
 	struct whole *w = cookie;
 
@@ -603,7 +603,7 @@ enumerate(const struct enumerate_spec *spec, struct json *components)
 {
 	struct whole w = { .loop = loop_new(), .components = components };
 
-	enumerate_start(w.loop, spec, keep, &w);
+	enumerate_start(w.loop, spec, components_keep, &w);
 	loop_run(w.loop);
 	loop_free(w.loop);
 	return w.worst;

@@ -23,7 +23,7 @@
 #include "base/loop.h"
 #include "component/component.h"
 
-/* One of the components found, borrowed for the call that it is handed to. */
+/* One of the components found, borrowed for the call. */
 struct enumerate_item;
 
 enum component_state enumerate_state(const struct enumerate_item *c);
@@ -51,12 +51,12 @@ struct enumerate_spec {
 	int64_t probe_timeout_ms;	/* 0 for the default, 5 s */
 	bool inventory_order;		/* as the inventories name them, instead of sorted by id */
 	/*
-	 * Told of every problem, at once.  Its status is EXIT_OK for something odd
+	 * Called for every problem, at once.  Its status is EXIT_OK for something odd
 	 * that was passed over, EXIT_NO for a device of a template that was left
 	 * out, and anything else for an inventory that was refused.
 	 */
 	void (*problem)(const struct fail *f, void *cookie);
-	/* Where this is not NULL, it is told of each component in turn, and no array is made. */
+	/* If not NULL, called for each component in order, and no array is made. */
 	void (*each)(const struct enumerate_item *c, void *cookie);
 	void *cookie;			/* for PROBLEM and EACH */
 	const struct enumerate_observer *observer;	/* NULL for none */

@@ -32,7 +32,7 @@ struct reading {
 };
 
 static int
-lower(char c)
+char_lower(char c)
 {
 	return tolower((unsigned char)c);
 }
@@ -44,15 +44,15 @@ lower(char c)
 static bool
 is_slip(const char *key, const char *name)
 {
-	if (lower(*key) != lower(*name) || strcmp(key, name) == 0)
+	if (char_lower(*key) != char_lower(*name) || strcmp(key, name) == 0)
 		return false;
-	while (*key && lower(*key) == lower(*name)) {
+	while (*key && char_lower(*key) == char_lower(*name)) {
 		key++;
 		name++;
 	}
 	return strcasecmp(key, name) == 0 || (*key && strcasecmp(key + 1, name) == 0) ||
 	    (*name && strcasecmp(key, name + 1) == 0) || (*key && *name && (strcasecmp(key + 1, name + 1) == 0 ||
-	    (lower(key[0]) == lower(name[1]) && lower(key[1]) == lower(name[0]) && key[1] &&
+	    (char_lower(key[0]) == char_lower(name[1]) && char_lower(key[1]) == char_lower(name[0]) && key[1] &&
 	    strcasecmp(key + 2, name + 2) == 0)));
 }
 
@@ -230,7 +230,7 @@ entry_release(struct inventory_entry *e)
 
 /* Once more, for the message: to build it for each entry would cost more than the rest. */
 static int
-complain(const struct inventory *inv, struct json component, struct fail *f)
+members_review(const struct inventory *inv, struct json component, struct fail *f)
 {
 	_cleanup_buf_ struct buf where = BUF_INIT;
 	struct inventory_entry e = { .id = 0 };
@@ -268,7 +268,7 @@ add_entry(struct inventory *inv, struct json component, struct fail *f)
 
 	e->component = component;
 	if (read_entry(component, &r, "", f) < 0)
-		return complain(inv, component, f);
+		return members_review(inv, component, f);
 	keep_id(inv, e, r.id, strlen(r.id));
 	if (r.has_ours) {
 		json_remove(&e->component, "udev");
@@ -302,8 +302,8 @@ is_plain_member(const struct jsontext_member *m, const char *name)
 }
 
 /*
- * The quick way, for the compact TEXT of an entry in INV->TEXT.  False where it
- * is not plain, or is plain only for those who understand escapes.
+ * The fast path, for the compact TEXT of an entry in INV->TEXT.  False if the entry
+ * is not plain, or if its text has escapes.
  */
 static bool
 add_plain_entry(struct inventory *inv, const char *text, size_t len)

@@ -39,7 +39,7 @@ listing_default(const struct opt_tool *tool)
 }
 
 static size_t
-count(const struct listing_column *c)
+column_count(const struct listing_column *c)
 {
 	size_t n = 0;
 
@@ -54,7 +54,7 @@ listing_new(enum listing_format format, const struct listing_spec *spec, struct 
 	struct listing *l = xcalloc(1, sizeof *l);
 
 	*l = (struct listing){ .format = format, .spec = spec, .out = out };
-	l->used = xcalloc(count(spec->table), sizeof *l->used);
+	l->used = xcalloc(column_count(spec->table), sizeof *l->used);
 	return l;
 }
 
@@ -72,7 +72,7 @@ listing_free(struct listing *l)
 
 /* The first of KEYS that is there, as text; what is no string as JSON. */
 static void
-cell(struct json record, const char *keys, struct buf *out)
+cell_text(struct json record, const char *keys, struct buf *out)
 {
 	buf_reset(out);
 	while (*keys && out->len == 0) {
@@ -120,7 +120,7 @@ add_tsv(struct listing *l, struct json record)
 	for (const struct listing_column *c = l->spec->tsv; c->heading; c++) {
 		if (c != l->spec->tsv)
 			buf_putc(l->out, '\t');
-		cell(record, c->key, &text);
+		cell_text(record, c->key, &text);
 		add_escaped(text.s, l->out);
 	}
 	buf_putc(l->out, '\n');
@@ -181,7 +181,7 @@ keep_row(struct listing *l, struct json record)
 	l->rows[l->n++] = json_copy(record);
 	for (size_t i = 0; l->spec->table[i].heading; i++)
 		if (!l->used[i]) {
-			cell(record, l->spec->table[i].key, &text);
+			cell_text(record, l->spec->table[i].key, &text);
 			l->used[i] = text.len > 0;
 		}
 }
@@ -242,7 +242,7 @@ end_table(struct listing *l)
 	for (size_t row = 0; row < l->n; row++) {
 		for (size_t i = 0; c[i].heading; i++)
 			if (l->used[i]) {
-				cell(l->rows[row], c[i].key, &text);
+				cell_text(l->rows[row], c[i].key, &text);
 				table_cell(t, text.s);
 			}
 		table_end_row(t);

@@ -46,7 +46,7 @@ probe_pool_new(struct loop *l, int64_t timeout_ms)
 
 /* The first line of what it said on stderr, after what became of it. */
 static void
-describe(const struct spawn_result *r, int64_t timeout_ms, struct buf *reason)
+failure_describe(const struct spawn_result *r, int64_t timeout_ms, struct buf *reason)
 {
 	size_t n = strcspn(r->err.s, "\n");
 
@@ -77,10 +77,10 @@ read_members(const struct spawn_result *r, struct json *members, struct buf *rea
 	return reason->len == 0;
 }
 
-static void launch(struct probe_pool *ps);
+static void probes_launch(struct probe_pool *ps);
 
 static void
-ended(const struct spawn_result *r, void *cookie)
+on_exited(const struct spawn_result *r, void *cookie)
 {
 	struct probe *p = cookie;
 	struct probe_pool *ps = p->owner;
@@ -92,9 +92,9 @@ ended(const struct spawn_result *r, void *cookie)
 	while (ps->running[i] != p)
 		i++;
 	ps->running[i] = ps->running[--ps->n_running];
-	launch(ps);
+	probes_launch(ps);
 	if (r->status != 0 || r->timed_out) {
-		describe(r, ps->timeout_ms, &reason);
+		failure_describe(r, ps->timeout_ms, &reason);
 		if (r->status == 1 && !r->timed_out)
 			state = COMPONENT_OFFLINE;
 	} else if (read_members(r, &members, &reason)) {
@@ -107,7 +107,7 @@ ended(const struct spawn_result *r, void *cookie)
 }
 
 static void
-start(struct probe_pool *ps, struct probe *p)
+probe_start(struct probe_pool *ps, struct probe *p)
 {
 	const size_t n = json_count(p->argv);
 	_cleanup_free_ char **argv = xcalloc(n + 1, sizeof *argv);
@@ -126,13 +126,13 @@ start(struct probe_pool *ps, struct probe *p)
 		json_release(&v);
 	}
 	ps->running[ps->n_running++] = p;
-	p->spawn = spawn_start(ps->loop, &spec, ended, p);
+	p->spawn = spawn_start(ps->loop, &spec, on_exited, p);
 	for (size_t i = 0; i < n; i++)
 		free(argv[i]);
 }
 
 static void
-launch(struct probe_pool *ps)
+probes_launch(struct probe_pool *ps)
 {
 	while (ps->first && ps->n_running < PROBE_POOL_SIZE) {
 		struct probe *p = ps->first;
@@ -140,7 +140,7 @@ launch(struct probe_pool *ps)
 		ps->first = p->next;
 		if (!ps->first)
 			ps->last = &ps->first;
-		start(ps, p);
+		probe_start(ps, p);
 	}
 }
 
@@ -152,7 +152,7 @@ probe_pool_add(struct probe_pool *ps, struct json argv, probe_done *done, void *
 	*p = (struct probe){ .owner = ps, .argv = json_copy(argv), .done = done, .cookie = cookie };
 	*ps->last = p;
 	ps->last = &p->next;
-	launch(ps);
+	probes_launch(ps);
 }
 
 void

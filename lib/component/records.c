@@ -18,11 +18,11 @@ struct records {
 	loop_fn *wake;
 	void *cookie;
 	bool is_watching;
-	struct buf text;	/* read; not yet handed out from AT on */
+	struct buf text;	/* read; not yet returned from AT on */
 	size_t at;
 	size_t seen;		/* bytes from there in which there is no end of line */
 	int64_t line;
-	int error;		/* of reading, to be told once */
+	int error;		/* of reading, to be reported once */
 	bool ended;		/* nothing more can be read */
 	bool skipping;		/* the rest of a line that was too long */
 };
@@ -48,7 +48,7 @@ records_close(struct records *r)
 }
 
 static void
-take(int fd, short events, void *cookie)
+on_readable(int fd, short events, void *cookie)
 {
 	struct records *r = cookie;
 	ssize_t n;
@@ -71,7 +71,7 @@ void
 records_watch(struct records *r, bool yes)
 {
 	if (yes && !r->is_watching)
-		loop_watch(r->loop, r->fd, POLLIN, take, r);
+		loop_watch(r->loop, r->fd, POLLIN, on_readable, r);
 	else if (!yes && r->is_watching)
 		loop_unwatch(r->loop, r->fd);
 	r->is_watching = yes;
@@ -87,7 +87,7 @@ is_blank(const char *s, size_t len)
 }
 
 static int
-parse(struct records *r, const char *s, size_t len, struct json *out, struct fail *f)
+record_parse(struct records *r, const char *s, size_t len, struct json *out, struct fail *f)
 {
 	char where[40];
 	struct json v = JSON_ABSENT;
@@ -129,7 +129,7 @@ records_next(struct records *r, struct json *out, struct fail *f)
 			return fail_set(f, EXIT_USAGE, "line %jd: longer than %d bytes",
 			    (intmax_t)r->line, FILE_DATA_MAX);
 		if (!is_blank(s, len))
-			return parse(r, s, len, out, f);
+			return record_parse(r, s, len, out, f);
 	}
 	if (r->error) {
 		int e = r->error;

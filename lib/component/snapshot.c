@@ -35,7 +35,7 @@ static const char *const event_names[] = {
 };
 
 static struct json
-reduce(struct json record)
+record_reduce(struct json record)
 {
 	struct json out = json_object();
 
@@ -57,14 +57,14 @@ snapshot_of(struct json components, struct json before)
 	for (size_t i = 0; i < json_count(components); i++) {
 		_cleanup_json_ struct json c = json_at(components, i);
 
-		json_set(&out, component_id(c), reduce(c));
+		json_set(&out, component_id(c), record_reduce(c));
 	}
 	return out;
 }
 
 /* Is OBJECT's member KEY the same in A and B, also where neither has it? */
 static bool
-same(struct json a, struct json b, const char *key)
+member_is_same(struct json a, struct json b, const char *key)
 {
 	_cleanup_json_ struct json x = json_get(a, key), y = json_get(b, key);
 
@@ -80,9 +80,9 @@ is_other_part(struct json was, struct json is)
 	const char *old = json_get_text(was, "version"), *new = json_get_text(is, "version");
 
 	for (int i = 0; i < N_IDENTITY; i++)
-		if (!same(was, is, identity[i]))
+		if (!member_is_same(was, is, identity[i]))
 			return true;
-	if (json_is_object(p) && json_is_object(q) && !same(p, q, "serial"))
+	if (json_is_object(p) && json_is_object(q) && !member_is_same(p, q, "serial"))
 		return true;
 	return old && new && version_compare(new, old) < 0;
 }
@@ -91,7 +91,7 @@ static bool
 is_changed(struct json was, struct json is)
 {
 	for (int i = 0; i < N_MEMBERS; i++)
-		if (!same(was, is, members[i]))
+		if (!member_is_same(was, is, members[i]))
 			return true;
 	return false;
 }
@@ -104,7 +104,7 @@ state_of(struct json record)
 }
 
 static enum event
-compare(struct json was, struct json is)
+records_compare(struct json was, struct json is)
 {
 	enum component_state before = state_of(was), now = state_of(is);
 
@@ -120,18 +120,18 @@ compare(struct json was, struct json is)
 }
 
 static bool
-wakes(enum event e)
+event_wakes(enum event e)
 {
 	return e == ARRIVED || e == READABLE || e == SWAPPED;
 }
 
 static struct json
-difference(struct json was, struct json is)
+records_difference(struct json was, struct json is)
 {
 	struct json out = json_object();
 
 	for (int i = 0; json_is_object(was) && i < N_MEMBERS; i++)
-		if (!same(was, is, members[i])) {
+		if (!member_is_same(was, is, members[i])) {
 			struct json v = json_get(was, members[i]);
 
 			json_set(&out, members[i], json_kind(v) == JSON_NONE ? json_null() : v);
@@ -146,7 +146,7 @@ add_event(struct json *events, enum event e, struct json record, struct json was
 {
 	char now[CLOCK_TEXT];
 
-	json_set(&record, "was", difference(was, record));
+	json_set(&record, "was", records_difference(was, record));
 	json_set_text(&record, "event", event_names[e]);
 	json_set_text(&record, "time", clock_now(now));
 	json_set_text(&record, "cause", cause);
@@ -161,7 +161,7 @@ add_gone(struct json *events, struct json before, struct json after, const char 
 		_cleanup_json_ struct json is = json_get(after, it.key);
 		struct json record;
 
-		if (json_is_object(is) || compare(it.value, is) != DEPARTED)
+		if (json_is_object(is) || records_compare(it.value, is) != DEPARTED)
 			continue;
 		record = json_copy(it.value);
 		component_set_state(&record, COMPONENT_OFFLINE);
@@ -173,10 +173,10 @@ add_gone(struct json *events, struct json before, struct json after, const char 
 static enum event
 event_of(struct json was, struct json c, struct json removed)
 {
-	enum event e = compare(was, c);
+	enum event e = records_compare(was, c);
 	_cleanup_json_ struct json gone = json_get(removed, component_id(c));
 
-	return json_kind(gone) != JSON_NONE && component_state(c) == COMPONENT_ONLINE && !wakes(e) ? ARRIVED : e;
+	return json_kind(gone) != JSON_NONE && component_state(c) == COMPONENT_ONLINE && !event_wakes(e) ? ARRIVED : e;
 }
 
 struct json
@@ -190,7 +190,7 @@ snapshot_events(struct json before, struct json after, struct json components,
 		_cleanup_json_ struct json was = json_get(before, component_id(c));
 		enum event e = event_of(was, c, removed);
 
-		if (wakes(e) || (all && e != NOTHING))
+		if (event_wakes(e) || (all && e != NOTHING))
 			add_event(&events, e, json_copy(c), was, cause);
 	}
 	if (all)
@@ -205,7 +205,7 @@ is_waking(struct json event)
 	const char *name = json_get_text(event, "event");
 
 	for (enum event k = ARRIVED; name && k <= DEPARTED; k++)
-		if (wakes(k) && strcmp(name, event_names[k]) == 0)
+		if (event_wakes(k) && strcmp(name, event_names[k]) == 0)
 			return true;
 	return false;
 }
@@ -231,16 +231,16 @@ snapshot_waking_ids(struct json events)
 }
 
 static int
-bad(struct fail *f, const char *name, const char *why)
+snapshot_refuse(struct fail *f, const char *name, const char *why)
 {
 	return fail_set(f, EXIT_TROUBLE, "%s: %s; remove it to begin anew", name, why);
 }
 
 static int
-check(struct json components, const char *name, struct fail *f)
+components_check(struct json components, const char *name, struct fail *f)
 {
 	if (!json_is_object(components))
-		return bad(f, name, "a snapshot without components");
+		return snapshot_refuse(f, name, "a snapshot without components");
 	for (struct json_iter it = json_begin(components); json_next(&it); ) {
 		struct fail why;
 
@@ -249,7 +249,7 @@ check(struct json components, const char *name, struct fail *f)
 		    strcmp(component_id(it.value), it.key) == 0)
 			continue;
 		json_end(&it);
-		return bad(f, name, "a snapshot with a wrong component");
+		return snapshot_refuse(f, name, "a snapshot with a wrong component");
 	}
 	return 0;
 }
@@ -263,14 +263,14 @@ snapshot_parse(const char *name, const char *text, size_t len, struct json *out,
 	int r;
 
 	if (json_parse(NULL, text, len, &v, &why) < 0)
-		return bad(f, name, why.text);
+		return snapshot_refuse(f, name, why.text);
 	if (!json_get_text(v, "kind") || strcmp(json_get_text(v, "kind"), kind) != 0)
-		return bad(f, name, "is not a snapshot of rejoin-watch");
+		return snapshot_refuse(f, name, "is not a snapshot of rejoin-watch");
 	n = json_get(v, "format");
 	if (json_get_number(n) != SNAPSHOT_FORMAT)
-		return bad(f, name, "a snapshot of a format that is not known");
+		return snapshot_refuse(f, name, "a snapshot of a format that is not known");
 	components = json_get(v, "components");
-	r = check(components, name, f);
+	r = components_check(components, name, f);
 	if (r < 0)
 		return r;
 	*out = json_copy(components);

@@ -18,7 +18,7 @@ has_control(const char *s)
 
 /* What is wrong with a device's VALUE where it is put at the AT-th byte; NULL for nothing. */
 static const char *
-objection(const char *value, enum template_use use, size_t at)
+value_objection(const char *value, enum template_use use, size_t at)
 {
 	if (!value)
 		return "the device has none";
@@ -45,7 +45,7 @@ template_expand(const char *text, enum template_use use, template_get *get, void
 		if (end) {
 			_cleanup_free_ char *name = xstrndup(p + 2, (size_t)(end - p) - 2);
 			const char *value = get(name, cookie);
-			const char *bad = objection(value, use, out->len - begin);
+			const char *bad = value_objection(value, use, out->len - begin);
 
 			if (bad)
 				return fail_set(f, EXIT_USAGE, "${%.60s}: %s", name, bad);
@@ -71,7 +71,7 @@ struct filling {
 	int r;			/* the first error */
 };
 
-static struct json fill(struct json v, enum template_use use, struct filling *t);
+static struct json value_fill(struct json v, enum template_use use, struct filling *t);
 
 static struct json
 fill_string(struct json v, enum template_use use, struct filling *t)
@@ -103,7 +103,7 @@ fill_object(struct json v, enum template_use use, struct filling *t)
 	struct json out = json_object();
 
 	for (struct json_iter it = json_begin(v); json_next(&it); ) {
-		struct json value = fill(it.value, use_of(it.key, use), t);
+		struct json value = value_fill(it.value, use_of(it.key, use), t);
 
 		if (json_kind(value) != JSON_NONE)
 			json_set(&out, it.key, value);
@@ -118,7 +118,7 @@ fill_array(struct json v, enum template_use use, struct filling *t)
 	struct json out = json_array();
 
 	for (size_t i = 0; i < json_count(v); i++) {
-		struct json element = json_at(v, i), value = fill(element, use, t);
+		struct json element = json_at(v, i), value = value_fill(element, use, t);
 
 		json_release(&element);
 		if (json_kind(value) == JSON_NONE) {
@@ -131,7 +131,7 @@ fill_array(struct json v, enum template_use use, struct filling *t)
 }
 
 static struct json
-fill(struct json v, enum template_use use, struct filling *t)
+value_fill(struct json v, enum template_use use, struct filling *t)
 {
 	switch (json_kind(v)) {
 	case JSON_STRING:
@@ -150,6 +150,6 @@ template_fill(struct json entry, template_get *get, void *cookie, struct json *o
 {
 	struct filling t = { .get = get, .cookie = cookie, .fail = f };
 
-	*out = fill(entry, TEMPLATE_TEXT, &t);
+	*out = value_fill(entry, TEMPLATE_TEXT, &t);
 	return t.r;
 }

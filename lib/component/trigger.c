@@ -77,13 +77,13 @@ trigger_parse_match(const char *text, struct json *match, struct fail *f)
 }
 
 static void
-report(struct trigger_set *t, const char *cause)
+cause_report(struct trigger_set *t, const char *cause)
 {
 	t->callbacks.trigger(cause, t->callbacks.cookie);
 }
 
 static void
-problem(const char *text, void *cookie)
+on_problem(const char *text, void *cookie)
 {
 	struct trigger_set *t = cookie;
 
@@ -149,7 +149,7 @@ device_event(const struct udev_found *d, const char *action, void *cookie)
 	if (strcmp(action, "remove") == 0 || !matches)
 		known |= device_removed(t, udev_found_path(d));
 	if (matches || known)
-		report(t, cause);
+		cause_report(t, cause);
 }
 
 static void
@@ -162,7 +162,7 @@ udev_readable(int fd, short events, void *cookie)
 	while ((r = udev_listener_next(t->udev, device_event, t)) > 0)
 		;
 	if (r == -ENOBUFS)
-		report(t, "udev");
+		cause_report(t, "udev");
 }
 
 static void
@@ -180,7 +180,7 @@ listen_to_devices(struct trigger_set *t)
 		_cleanup_free_ char *text = xasprintf("udev: %s: scanning for devices every %d s instead",
 		    obstacle, TRIGGER_POLL_MS / 1000);
 
-		problem(text, t);
+		on_problem(text, t);
 		t->callbacks.poll(t->callbacks.cookie);
 	}
 	if (t->udev)
@@ -198,13 +198,13 @@ tell_inotify_error(struct trigger_set *t)
 		return;
 	t->told_error = error;
 	if (error == -EMFILE)
-		problem("inotify: no instance left (fs.inotify.max_user_instances): files are polled", t);
+		on_problem("inotify: no instance left (fs.inotify.max_user_instances): files are polled", t);
 	else if (error == -ENOSPC)
-		problem("inotify: no watch left (fs.inotify.max_user_watches): some files are polled", t);
+		on_problem("inotify: no watch left (fs.inotify.max_user_watches): some files are polled", t);
 	else if (error < 0) {
 		_cleanup_free_ char *text = xasprintf("inotify: %s: files are polled", strerror(-error));
 
-		problem(text, t);
+		on_problem(text, t);
 	}
 }
 
@@ -217,7 +217,7 @@ file_changed(bool names, void *cookie)
 	(void)names;
 	if (filewatch_take_removed(d->item))
 		json_set(&d->owner->removed, d->id, json_null());
-	report(d->owner, cause);
+	cause_report(d->owner, cause);
 }
 
 static void
@@ -233,7 +233,7 @@ data_file_free(struct data_file *d)
 
 /* Without needless slashes and "./" at the front: so paths from several sources compare equal. */
 static void
-squeeze(char *path)
+path_squeeze(char *path)
 {
 	const char *s = path;
 	char *to = path;
@@ -281,7 +281,7 @@ directory_changed(const char *path, bool removed, void *cookie)
 
 	if (path && removed)
 		path_removed(t, path);
-	report(t, cause);
+	cause_report(t, cause);
 }
 
 static void
@@ -292,7 +292,7 @@ inotifywait_missing(void *cookie)
 	_cleanup_free_ char *text = xasprintf("inotifywait is not installed (package inotify-tools): "
 	    "scanning every %d s instead", TRIGGER_POLL_MS / 1000);
 
-	problem(text, t);
+	on_problem(text, t);
 	t->callbacks.poll(t->callbacks.cookie);
 }
 
@@ -300,7 +300,7 @@ static void
 inventory_changed(bool names, void *cookie)
 {
 	(void)names;
-	report(cookie, "inventory");
+	cause_report(cookie, "inventory");
 }
 
 /* --- what a scan reports */
@@ -342,7 +342,7 @@ observe_data_file(const char *id, const char *path, void *cookie)
 	struct data_file *d = json_kind(at) == JSON_NUMBER ? t->files[(size_t)json_get_number(at)] : NULL;
 	_cleanup_free_ char *p = xstrdup(path);
 
-	squeeze(p);
+	path_squeeze(p);
 	if (d && strcmp(d->path, p) != 0) {
 		if (d->item)
 			filewatch_remove(d->item);
@@ -442,7 +442,7 @@ monitor_start(void *cookie)
 {
 	struct trigger_set *t = cookie;
 	const struct directory_monitor_callbacks callbacks = {
-		directory_changed, tell_ready, problem, inotifywait_missing, t,
+		directory_changed, tell_ready, on_problem, inotifywait_missing, t,
 	};
 
 	tell_inotify_error(t);

@@ -26,7 +26,7 @@ struct udev_found {
 };
 
 static int
-compare(const void *a, const void *b)
+devices_compare(const void *a, const void *b)
 {
 	const struct property *x = a, *y = b;
 
@@ -44,7 +44,7 @@ read_properties(struct udev_found *d)
 		    udev_list_entry_get_value(entry) };
 	}
 	if (d->n > 0)
-		qsort(d->properties, d->n, sizeof *d->properties, compare);
+		qsort(d->properties, d->n, sizeof *d->properties, devices_compare);
 }
 
 static const char *
@@ -53,7 +53,7 @@ find_property(const struct udev_found *d, const char *name)
 	const struct property key = { name, NULL }, *p = NULL;
 
 	if (d->n > 0)
-		p = bsearch(&key, d->properties, d->n, sizeof key, compare);
+		p = bsearch(&key, d->properties, d->n, sizeof key, devices_compare);
 	return p ? p->value : NULL;
 }
 
@@ -140,7 +140,7 @@ udev_check_match(struct json match, const char *where, struct fail *f)
 
 /* Never more than length times length steps, unlike fnmatch(3). */
 static bool
-fits(const char *pattern, const char *s)
+pattern_fits(const char *pattern, const char *s)
 {
 	const char *star = NULL, *from = NULL;
 
@@ -177,7 +177,7 @@ udev_matches(struct json match, const struct udev_found *d)
 		if (d->is_gone && is_attr(it.key))
 			continue;
 		value = udev_found_get(d, it.key);
-		yes = value && pattern && fits(pattern, value);
+		yes = value && pattern && pattern_fits(pattern, value);
 	}
 	json_end(&it);
 	return yes;
@@ -198,7 +198,7 @@ struct udev_scan {
 };
 
 static struct udev *
-library(void)
+udev_library(void)
 {
 	struct udev *u = udev_new();
 
@@ -212,7 +212,7 @@ udev_scan_new(void)
 {
 	struct udev_scan *l = xcalloc(1, sizeof *l);
 
-	l->udev = library();
+	l->udev = udev_library();
 	l->is_busy = access(queue, F_OK) == 0;
 	return l;
 }
@@ -245,7 +245,7 @@ is_initialized(struct udev_device *d)
 }
 
 static void
-fill(struct udev_scan *l, struct shelf *s)
+shelf_fill(struct udev_scan *l, struct shelf *s)
 {
 	struct udev_enumerate *e = udev_enumerate_new(l->udev);
 	struct udev_list_entry *entry;
@@ -273,7 +273,7 @@ fill(struct udev_scan *l, struct shelf *s)
 }
 
 static const struct shelf *
-shelf(struct udev_scan *l, const char *subsystem)
+shelf_of(struct udev_scan *l, const char *subsystem)
 {
 	struct shelf *s;
 
@@ -286,14 +286,14 @@ shelf(struct udev_scan *l, const char *subsystem)
 	l->shelves = xgrow(l->shelves, l->n, &l->cap, sizeof *l->shelves);
 	s = &l->shelves[l->n++];
 	*s = (struct shelf){ .subsystem = xstrdup(subsystem) };
-	fill(l, s);
+	shelf_fill(l, s);
 	return s;
 }
 
 int
 udev_scan_match(struct udev_scan *l, struct json match, udev_found_fn *fn, void *cookie)
 {
-	const struct shelf *s = shelf(l, json_get_text(match, "SUBSYSTEM"));
+	const struct shelf *s = shelf_of(l, json_get_text(match, "SUBSYSTEM"));
 	int n = 0;
 
 	for (size_t i = 0; i < s->n; i++)
@@ -316,11 +316,11 @@ udev_listener_new(struct fail *f)
 	struct udev_listener *l = xcalloc(1, sizeof *l);
 	int r;
 
-	l->udev = library();
+	l->udev = udev_library();
 	l->monitor = udev_monitor_new_from_netlink(l->udev, "udev");
 	r = l->monitor ? 0 : -errno;
 	if (r == 0) {
-		/* only root may pass the system's limit; with less, an overflow is told */
+		/* only root may pass the system's limit; with less, an overflow is reported */
 		(void)udev_monitor_set_receive_buffer_size(l->monitor, LISTENER_BUFFER);
 		r = udev_monitor_enable_receiving(l->monitor);
 	}

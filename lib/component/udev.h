@@ -20,7 +20,7 @@
 #include "base/fail.h"
 #include "base/json.h"
 
-/* A device, borrowed for the call it is handed to. */
+/* A device, borrowed for the call. */
 struct udev_found;
 
 /* Its directory in /sys. */

@@ -10,7 +10,7 @@ is_digit(char c)
 
 /* Where C stands between digits: '~', the end (or a digit), letters, the rest. */
 static int
-weight(char c)
+char_weight(char c)
 {
 	if (c == '~')
 		return -1;
@@ -23,7 +23,7 @@ weight(char c)
 
 /* The run of digits at *S, without its leading zeros; *S is moved behind it. */
 static const char *
-number(const char **s, size_t *len)
+number_parse(const char **s, size_t *len)
 {
 	const char *p;
 
@@ -42,13 +42,13 @@ version_compare(const char *a, const char *b)
 		const char *x, *y;
 
 		for (; (*a && !is_digit(*a)) || (*b && !is_digit(*b)); a++, b++) {
-			int d = weight(*a) - weight(*b);
+			int d = char_weight(*a) - char_weight(*b);
 
 			if (d != 0)
 				return d;
 		}
-		x = number(&a, &na);
-		y = number(&b, &nb);
+		x = number_parse(&a, &na);
+		y = number_parse(&b, &nb);
 		if (na != nb)
 			return na < nb ? -1 : 1;
 		if (memcmp(x, y, na) != 0)

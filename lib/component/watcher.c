@@ -61,7 +61,7 @@ struct watcher {
 
 /* Report TEXT unless it was reported at the last scan, too. */
 static void
-say(struct watcher *w, enum exit_status status, const char *text)
+problem_report(struct watcher *w, enum exit_status status, const char *text)
 {
 	struct json v = json_get(w->said, text), u = json_get(w->to_say, text);
 
@@ -75,7 +75,7 @@ say(struct watcher *w, enum exit_status status, const char *text)
 static void
 inventory_problem(const struct fail *f, void *cookie)
 {
-	say(cookie, f->status, f->text);
+	problem_report(cookie, f->status, f->text);
 }
 
 /* At each scan, so that the service manager's watchdog needs no wake-up of its own. */
@@ -139,7 +139,7 @@ wait_until_quiet(struct watcher *w)
 }
 
 static void
-triggered(const char *cause, void *cookie)
+on_triggered(const char *cause, void *cookie)
 {
 	struct watcher *w = cookie;
 
@@ -247,7 +247,7 @@ add_missed(struct watcher *w, struct json components, struct json *events)
 	}
 }
 
-/* What was offered was acted on, and the agent will hear of it. */
+/* The offered events were delivered, so the agent is notified of them. */
 static void
 note_offers(struct watcher *w)
 {
@@ -272,9 +272,9 @@ watcher_agent_changed(struct watcher *w)
 	read_agent(w, &a);
 	if (a.reports_waiting) {
 		if (a.is_settled && json_count(a.waiting) && strcmp(a.evaluation, w->evaluation) != 0)
-			triggered("agent-waiting", w);
+			on_triggered("agent-waiting", w);
 	} else if (a.running != 0 && !is_served(w, &a)) {
-		triggered("agent-start", w);
+		on_triggered("agent-start", w);
 	}
 	json_release(&a.waiting);
 }
@@ -282,13 +282,13 @@ watcher_agent_changed(struct watcher *w)
 static void
 offer_pause_over(void *cookie)
 {
-	triggered("agent-waiting", cookie);
+	on_triggered("agent-waiting", cookie);
 }
 
 /* --- the snapshot */
 
 static int
-save(struct watcher *w)
+snapshot_write(struct watcher *w)
 {
 	int r = w->spec.state && !w->is_saved ? snapshot_save(w->spec.state, w->before, w->served) : 0;
 	_cleanup_free_ char *why = NULL;
@@ -297,13 +297,13 @@ save(struct watcher *w)
 	if (r == 0)
 		return 0;
 	why = xasprintf("%s: %s", w->spec.state, strerror(-r));
-	say(w, EXIT_TROUBLE, why);
+	problem_report(w, EXIT_TROUBLE, why);
 	return r;
 }
 
 /* The snapshot of this scan is the one that was acted on. */
 static int
-commit(struct watcher *w)
+events_commit(struct watcher *w)
 {
 	if (!w->is_known || !json_equal(w->before, w->after))
 		w->is_saved = false;
@@ -316,10 +316,10 @@ commit(struct watcher *w)
 	w->backoff.tries = 0;
 	free(TAKE_PTR(w->held));
 	note_offers(w);
-	return save(w);
+	return snapshot_write(w);
 }
 
-/* A scan and what followed from it are done; commit() returned R. */
+/* A scan and what followed from it are done; events_commit() returned R. */
 static void
 scan_over(struct watcher *w, int r)
 {
@@ -340,7 +340,7 @@ void
 watcher_acted(struct watcher *w, bool acted, const char *why)
 {
 	if (acted) {
-		scan_over(w, commit(w));
+		scan_over(w, events_commit(w));
 		return;
 	}
 	if (!w->ending && (!w->held || strcmp(w->held, why) != 0))
@@ -367,7 +367,7 @@ set_baseline(struct watcher *w)
 	/* the agent is served by what is offered next */
 	if (w->worst == EXIT_OK) {
 		w->agent.running = 0;
-		r = commit(w);
+		r = events_commit(w);
 	}
 	w->at_start = at_start;
 	w->after = after;
@@ -381,7 +381,7 @@ set_baseline(struct watcher *w)
 /* --- scans */
 
 static void
-scanned(struct json components, enum exit_status worst, void *cookie)
+on_scanned(struct json components, enum exit_status worst, void *cookie)
 {
 	struct watcher *w = cookie;
 	_cleanup_json_ struct json events = JSON_ABSENT;
@@ -399,7 +399,7 @@ scanned(struct json components, enum exit_status worst, void *cookie)
 	events = snapshot_events(w->before, w->after, components, w->removed, w->cause, w->spec.all);
 	add_missed(w, components, &events);
 	if (json_count(events) == 0) {
-		scan_over(w, commit(w));
+		scan_over(w, events_commit(w));
 		return;
 	}
 	{
@@ -448,11 +448,11 @@ begin_scan(struct watcher *w)
 		spec.observer = trigger_set_begin_scan(w->triggers);
 		collect_removed(w);
 	}
-	w->scan = enumerate_start(w->loop, &spec, scanned, w);
+	w->scan = enumerate_start(w->loop, &spec, on_scanned, w);
 }
 
 static void
-settled(void *cookie)
+on_settled(void *cookie)
 {
 	begin_scan(cookie);
 }
@@ -551,7 +551,7 @@ watcher_new(struct loop *l, const struct watcher_spec *spec,
     const struct watcher_callbacks *callbacks, struct fail *f)
 {
 	struct watcher *w = xcalloc(1, sizeof *w);
-	const struct trigger_callbacks on = { triggered, triggers_ready, triggers_problem, triggers_poll, w };
+	const struct trigger_callbacks on = { on_triggered, triggers_ready, triggers_problem, triggers_poll, w };
 
 	*w = (struct watcher){
 		.loop = l, .spec = *spec, .callbacks = *callbacks, .lock_fd = -1,
@@ -559,8 +559,8 @@ watcher_new(struct loop *l, const struct watcher_spec *spec,
 		.said = json_object(), .to_say = json_object(),
 		.next_cause = xstrdup("start"), .pending = true, .at_start = true,
 		.offered_waiting = json_object(), .offers = offer_table_new(spec->rescan_ms),
-		.settle = { .fn = settled, .cookie = w },
-		.later = { .fn = settled, .cookie = w },
+		.settle = { .fn = on_settled, .cookie = w },
+		.later = { .fn = on_settled, .cookie = w },
 		.period = { .fn = period_over, .cookie = w },
 		.offer_again = { .fn = offer_pause_over, .cookie = w },
 		.watchdog = { .fn = notify_watchdog, .cookie = w },

@@ -47,7 +47,7 @@ enum { WATCHER_UNSETTLED = 10 };
 
 /* The agent that acts on events, as seen from outside. */
 struct watcher_agent {
-	int running;			/* 1, 0, or -1 where it cannot be told */
+	int running;			/* 1, 0, or -1 if unknown */
 	bool reports_waiting;		/* it says which components it waits for */
 	bool is_settled;		/* it is idle and no request is pending */
 	char incarnation[256];		/* "" where unknown */

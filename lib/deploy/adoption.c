@@ -62,7 +62,7 @@ run_ended(const struct supervise_view *v, const struct fail *f, void *cookie)
 }
 
 static void
-adopt(struct adoption *a, char *dir)
+run_adopt(struct adoption *a, char *dir)
 {
 	struct adopted_run *run;
 	struct fail f;
@@ -91,7 +91,7 @@ adoption_start(struct loop *l, const char *dir, const struct adoption_callbacks 
 	*a = (struct adoption){ .loop = l, .callbacks = *callbacks };
 	while (d && (e = readdir(d)))
 		if (*e->d_name != '.')
-			adopt(a, xasprintf("%s/%s", dir, e->d_name));
+			run_adopt(a, xasprintf("%s/%s", dir, e->d_name));
 	if (d)
 		closedir(d);
 	if (a->running > 0)

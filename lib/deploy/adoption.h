@@ -2,7 +2,7 @@
  * adoption - take over the handlers that an earlier agent left running under their
  * shims (deploy/handler_run.h).
  *
- * For each run directory: a run that goes on is waited for; one that has ended is
+ * For each run directory: a run that is still running is waited for; one that has ended is
  * reported as its result file and status say; one whose shim was killed is
  * reported as interrupted, after its remaining processes were killed.  None is
  * started a second time.  A directory in which nothing was executed is removed.

@@ -16,7 +16,7 @@ enum { CONFIG_MAX = 65536, JOBS_MAX = 256, ATTEMPTS_MAX = 1000 };
 
 /* Without a deadline a script that hangs would keep all others from their turn. */
 static int
-timeout(const struct ini_entry *e, int64_t *ms, struct fail *f)
+timeout_parse(const struct ini_entry *e, int64_t *ms, struct fail *f)
 {
 	int r = ini_duration(e, ms, f);
 
@@ -85,7 +85,7 @@ parse_backoff(const struct ini_entry *e, struct attempts_policy *p, struct fail 
 }
 
 static int
-entry(const struct ini_entry *e, void *cookie, struct fail *f)
+entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	static const char *const on_failure[] = { "continue", "stop", NULL }, *const on_replace[] = { "wait", "cancel", NULL };
 	struct agent_config *s = cookie;
@@ -131,7 +131,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	if (strcmp(e->key, "reboot") == 0)
 		return parse_reboot(e, s, f);
 	if (strcmp(e->key, "reboot-timeout") == 0)
-		return timeout(e, &s->reboot_timeout_ms, f);
+		return timeout_parse(e, &s->reboot_timeout_ms, f);
 	if (strcmp(e->key, "hold-until") == 0) {
 		free(s->hold_until);
 		s->hold_until = xstrdup(e->value);
@@ -146,7 +146,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 	if (strcmp(e->key, "backoff") == 0)
 		return parse_backoff(e, &s->attempts, f);
 	if (strcmp(e->key, "script-timeout") == 0)
-		return timeout(e, &s->script_timeout_ms, f);
+		return timeout_parse(e, &s->script_timeout_ms, f);
 	if (strcmp(e->key, "stop-grace") == 0)
 		return ini_duration(e, &s->stop_grace_ms, f);
 	return ini_unknown(e, "goal handler-user allow-unsigned on-failure jobs script-timeout stop-grace", f);
@@ -157,7 +157,7 @@ agent_config_parse(const char *file, const char *text, size_t len, struct agent_
 {
 	*s = (struct agent_config){ .jobs = 1, .reboot_timeout_ms = 600000, .cache_max = INT64_C(1) << 30, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
 	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
-	return ini_parse(file, text, len, entry, s, f);
+	return ini_parse(file, text, len, entry_parse, s, f);
 }
 
 int

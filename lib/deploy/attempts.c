@@ -430,7 +430,7 @@ attempts_ask(struct attempts *a, const char *step, const char *component, enum a
 	json_set_text(&v, "of", of);
 	json_set_text(&v, "boot", a->boot);
 	json_set(&v, "boot_ms", json_number((double)now));
-	/* lost, the next start asks is-installed, and goes on from there */
+	/* if lost, the next start runs is-installed and continues from its answer */
 	(void)!write_record(a, v);
 	return e->asked;
 }

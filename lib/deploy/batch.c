@@ -3,7 +3,7 @@
 #include "base/xalloc.h"
 #include "deploy/batch.h"
 
-/* A component whose evaluation runs, or is not reported before those of earlier ones. */
+/* A component under evaluation, or evaluated and waiting for earlier ones to be reported. */
 struct batch_item {
 	struct batch *batch;
 	struct json record;	/* set by item_evaluated() */

@@ -68,7 +68,7 @@ cache_remove_parts(const char *cache)
 
 /* Does M name the content HEX? */
 static bool
-names(const struct manifest *m, const char *hex)
+manifest_names(const struct manifest *m, const char *hex)
 {
 	char own[SHA_HEX];
 
@@ -84,7 +84,7 @@ is_needed(const char *cache, const struct goal *g, const char *hex)
 {
 	const struct manifest *m = g ? g->manifest : NULL;
 
-	if (!m || names(m, hex))
+	if (!m || manifest_names(m, hex))
 		return m != NULL;
 	for (size_t i = 0; i < m->n_steps; i++) {
 		const struct payload *p = m->steps[i].detached ? manifest_file(m, m->steps[i].detached) : NULL;
@@ -93,7 +93,7 @@ is_needed(const char *cache, const struct goal *g, const char *hex)
 		bool found = false;
 
 		if (p && manifest_fetch(p, cache, g->urls, &child, &f) == 0)
-			found = names(child, hex);
+			found = manifest_names(child, hex);
 		manifest_free(child);
 		if (found)
 			return true;

@@ -134,7 +134,7 @@ step_name(const struct plan_stage *s, size_t step)
 }
 
 static void
-record(struct cycle *c, const struct plan_stage *s, size_t step, const char *component,
+result_record(struct cycle *c, const struct plan_stage *s, size_t step, const char *component,
     enum handler_action action, const struct handler_result *r)
 {
 	_cleanup_free_ char *name = step_name(s, step);
@@ -209,7 +209,7 @@ fail_task(struct task *t, const struct handler_result *r)
 	int64_t done, wait_ms;
 	char at[CLOCK_TEXT];
 
-	record(t->c, t->stage, t->step, t->id, t->action, r);
+	result_record(t->c, t->stage, t->step, t->id, t->action, r);
 	if (t->attempted && !t->c->cancelled && attempts_check(t->c->spec.attempts, name, t->component,
 	    &done, &wait_ms) != ATTEMPTS_EXHAUSTED)
 		add_held(t, done, wait_ms > 0 ? wait_ms : 0, at);
@@ -287,7 +287,7 @@ cycle_need_of(int32_t code)
 	    ATTEMPTS_NEED_NONE;
 }
 
-/* The task goes on in a later cycle. */
+/* The task is continued in a later cycle. */
 static void
 await_need(struct task *t, enum attempts_need need)
 {
@@ -312,7 +312,7 @@ ask_for(struct task *t, enum attempts_need need, const struct handler_result *r)
 		    .details = "a reboot or restart was asked for three times" });
 		return;
 	}
-	record(c, t->stage, t->step, t->id, t->action, r);
+	result_record(c, t->stage, t->step, t->id, t->action, r);
 	c->stopping |= code == RESULT_INSTALL_REBOOT_NOW || code == RESULT_INSTALL_RESTART_NOW;
 	await_need(t, need);
 }
@@ -461,7 +461,7 @@ installed_already(struct task *t, const struct handler_result *r)
 	struct handler_result skipped = *r;
 
 	skipped.code = RESULT_INSTALL_SKIPPED_INSTALLED;
-	record(t->c, t->stage, t->step, t->id, t->action, &skipped);
+	result_record(t->c, t->stage, t->step, t->id, t->action, &skipped);
 	end_step(t);
 }
 
@@ -488,7 +488,7 @@ end_verification(struct task *t, const struct handler_result *r)
 	t->action = HANDLER_APPLY;
 	if (r->code == RESULT_INSTALLED) {
 		attempts_succeed(t->c->spec.attempts, name, t->component);
-		record(t->c, t->stage, t->step, t->id, t->action, &applied);
+		result_record(t->c, t->stage, t->step, t->id, t->action, &applied);
 		end_step(t);
 		return;
 	}
@@ -512,14 +512,14 @@ action_done(const struct handler_result *r, void *cookie)
 		attempts_set_installed(c->spec.attempts, name, t->id, t->action == HANDLER_INSTALL && r->code > 0);
 	if (c->cancelled && was_durable && r->code > 0) {
 		if (t->action == HANDLER_APPLY)
-			record(c, t->stage, t->step, t->id, t->action, r);
+			result_record(c, t->stage, t->step, t->id, t->action, r);
 		end_task(t, false);
 	} else if (c->cancelled || r->timed_out) {
 		fail_task(t, r);
 	} else if (t->verifies) {
 		end_verification(t, r);
 	} else if (t->action == HANDLER_IS_INSTALLED) {
-		/* as with the Azure agent, who cannot tell is taken for not installed */
+		/* as in the Azure agent, a failed check counts as not installed */
 		if (r->code == RESULT_INSTALLED)
 			installed_already(t, r);
 		else
@@ -578,14 +578,14 @@ begin_stage(struct cycle *c)
 	if (!s->is_host && !s->child) {
 		const struct handler_result r = { .code = RESULT_FAILURE, .details = s->fail.text };
 
-		record(c, s, 0, "", HANDLER_DOWNLOAD, &r);
+		result_record(c, s, 0, "", HANDLER_DOWNLOAD, &r);
 		return true;
 	}
 	if (!s->is_host && json_count(s->selected) == 0 && json_count(s->waiting) == 0) {
 		const struct handler_result r = { .code = RESULT_INSTALL_SKIPPED_NO_COMPONENT,
 		    .details = "no matching components" };
 
-		record(c, s, 0, "", HANDLER_INSTALL, &r);
+		result_record(c, s, 0, "", HANDLER_INSTALL, &r);
 	}
 	c->tasks = xrealloc(c->tasks, s->is_host ? 1 : json_count(s->selected), sizeof *c->tasks);
 	if (s->is_host)
@@ -595,7 +595,7 @@ begin_stage(struct cycle *c)
 	return true;
 }
 
-/* Who failed in an earlier stage does not go on: the steps of a component are in order. */
+/* A component that failed in an earlier stage is skipped: its steps are in order. */
 static bool
 has_failed(const struct cycle *c, const char *id)
 {
@@ -638,7 +638,7 @@ run_tasks(struct cycle *c)
 }
 
 static void
-enumerated(struct json components, enum exit_status worst, void *cookie)
+on_enumerated(struct json components, enum exit_status worst, void *cookie)
 {
 	struct cycle *c = cookie;
 	struct plan *p = c->plan;
@@ -653,7 +653,7 @@ enumerated(struct json components, enum exit_status worst, void *cookie)
 	run_tasks(c);
 }
 
-/* A wrong inventory fails the cycle, and keeps nobody of the others from their turn. */
+/* A wrong inventory fails the cycle; the components of other inventories are processed. */
 static void
 on_problem(const struct fail *f, void *cookie)
 {
@@ -665,7 +665,7 @@ on_problem(const struct fail *f, void *cookie)
 }
 
 static void
-begin(void *cookie)
+cycle_begin(void *cookie)
 {
 	struct cycle *c = cookie;
 	struct fail f;
@@ -686,7 +686,7 @@ begin(void *cookie)
 		return;
 	}
 	report_phase(c, "select");
-	c->enumeration = enumerate_start(c->loop, &c->spec.inventory, enumerated, c);
+	c->enumeration = enumerate_start(c->loop, &c->spec.inventory, on_enumerated, c);
 }
 
 struct cycle *
@@ -697,7 +697,7 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 	*c = (struct cycle){ .loop = l, .spec = *spec, .failed_ids = json_object(),
 	    .held = json_array(), .held_ms = -1,
 	    .workdirs = workdirs_new(spec->work), .details = BUF_INIT,
-	    .kick = { .fn = begin, .cookie = c } };
+	    .kick = { .fn = cycle_begin, .cookie = c } };
 	c->spec.inventory.problem = on_problem;
 	c->spec.inventory.cookie = c;
 	loop_timer_set(l, &c->kick, 0);

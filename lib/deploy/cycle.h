@@ -1,6 +1,6 @@
 /*
- * cycle - one evaluation of a goal, from a fresh look at the components to
- * every one of them being where it should be, or having said why not.
+ * cycle - one evaluation of a goal: the components are enumerated, and each one
+ * selected is brought to its goal or reported with the reason why not.
  *
  * For each component and step, in order: is-installed; where it is not installed:
  * download the step's payloads, install, apply, and is-installed again.  A
@@ -24,7 +24,7 @@
 #include "deploy/goal.h"
 #include "deploy/agent_config.h"
 
-/* How one step went for one component. */
+/* The result of one action of a step on one component. */
 struct cycle_result {
 	const char *step;		/* "step_0" of the host, "step_1.0" of a reference step's first */
 	const char *component;		/* its id; "" for the host */
@@ -51,7 +51,7 @@ struct cycle_spec {
 	struct enumerate_spec inventory;	/* its PROBLEM and COOKIE are the cycle's */
 	struct attempts *attempts;		/* of the goal's workflow */
 	const char *work, *cache;	/* directories; WORK is the cycle's alone */
-	/* Told as it happens: */
+	/* Callbacks, as it happens: */
 	void (*working)(void *cookie);	/* the first component needs something done */
 	void (*phase)(const char *phase, size_t done, size_t total, void *cookie);
 	void (*result)(const struct cycle_result *r, void *cookie);
@@ -67,16 +67,16 @@ struct cycle;
 /* SPEC is copied; what it points to must live until DONE. */
 struct cycle *cycle_start(struct loop *l, const struct cycle_spec *spec);
 
-/* What the result code CODE of install or apply asks for. */
+/* What the result code CODE of install or apply requires: a reboot, a restart of the agent, nothing. */
 enum attempts_need cycle_need_of(int32_t code);
 
 enum cycle_end {
-	CYCLE_DETACH,	/* let what outlives the agent go on without us */
-	CYCLE_WAIT,	/* wait for what changes a component */
-	CYCLE_END,	/* end that as well */
+	CYCLE_DETACH,	/* detached handlers run on without the agent */
+	CYCLE_WAIT,	/* wait for handlers that change a component */
+	CYCLE_END,	/* end these as well */
 };
 
-/* Start nothing more, and end the attached handlers; DONE is called when all is over. */
+/* Start nothing more, and end the attached handlers.  DONE is called when all have ended. */
 void cycle_cancel(struct cycle *c, enum cycle_end how);
 
 #endif

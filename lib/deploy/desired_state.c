@@ -56,7 +56,7 @@ accept_goal(const struct desired_state *d, const struct goal *g, struct fail *f)
 }
 
 static int
-parse(const struct desired_state *d, const char *path, const struct buf *text, struct goal **out,
+text_parse(const struct desired_state *d, const char *path, const struct buf *text, struct goal **out,
     struct fail *f)
 {
 	int r = goal_parse(path, text->s, text->len, out, f);
@@ -77,7 +77,7 @@ desired_state_load(struct desired_state *d, struct goal **out, struct fail *f)
 	int r = load_text(d, d->kept, &d->text, f);
 
 	if (r == 0)
-		r = parse(d, d->kept, &d->text, out, f);
+		r = text_parse(d, d->kept, &d->text, out, f);
 	if (r < 0)
 		buf_reset(&d->text);
 	d->damaged = r < 0 && r != -ENOENT;
@@ -85,7 +85,7 @@ desired_state_load(struct desired_state *d, struct goal **out, struct fail *f)
 }
 
 static int
-keep(struct desired_state *d, const struct buf *text, struct fail *f)
+text_keep(struct desired_state *d, const struct buf *text, struct fail *f)
 {
 	int r = file_replace(d->kept, text->s, text->len, 0640, FILE_DURABLE);
 
@@ -116,9 +116,9 @@ desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f
 		return 0;
 	}
 	if (r == 0)
-		r = parse(d, d->source, &text, out, f);
+		r = text_parse(d, d->source, &text, out, f);
 	if (r == 0)
-		r = keep(d, &text, f);
+		r = text_keep(d, &text, f);
 	if (r < 0) {
 		goal_free(*out);
 		*out = NULL;

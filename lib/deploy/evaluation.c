@@ -15,7 +15,7 @@ struct evaluation_run {
 	struct json component;
 	evaluation_done *done;
 	void *cookie;
-	size_t at;		/* the step whose turn it is */
+	size_t at;		/* index of the current step */
 	char *workdir;		/* of the step that runs, and its script */
 	const struct payload *script;
 	enum evaluation_answer answer;
@@ -107,8 +107,8 @@ evaluation_run_end(struct evaluation_run *run)
 }
 
 /*
- * The step whose turn it is said ANSWER, because of TEXT: a no is final, the
- * first that cannot be told is remembered.
+ * Record ANSWER of the current step, with its reason TEXT: "no" is final, and
+ * the first "unknown" is kept.
  */
 static void
 record_answer(struct evaluation_run *run, enum evaluation_answer answer, const char *text)

@@ -1,7 +1,7 @@
 /*
  * evaluation - are the criteria met by a component: yes, no, or unknown.
  *
- * Unknown is never taken for no.  An offline or unreadable component is unknown.
+ * Unknown never counts as no.  An offline or unreadable component is unknown.
  * Of several steps, one no makes it no; without a no, one unknown makes it
  * unknown; else it is yes.
  */

@@ -6,7 +6,7 @@
 
 /* The desired property itself, out of the twin's component around it. */
 static struct json
-unfold(struct json v)
+text_unfold(struct json v)
 {
 	_cleanup_json_ struct json outer = json_get(v, "deviceUpdate");
 	_cleanup_json_ struct json component = json_is_object(outer) ? json_copy(outer) : json_copy(v);
@@ -61,7 +61,7 @@ parse_workflow(const char *name, struct goal *g, struct fail *f)
 }
 
 static int
-parse(const char *name, struct json service, struct goal *g, struct fail *f)
+service_parse(const char *name, struct json service, struct goal *g, struct fail *f)
 {
 	_cleanup_json_ struct json text = json_get(service, "updateManifest");
 	int r;
@@ -97,9 +97,9 @@ goal_parse(const char *name, const char *text, size_t len, struct goal **out, st
 		return r;
 	if (!json_is_object(whole))
 		return fail_set(f, EXIT_USAGE, "%s: is %s, not an object", name, json_kind_name(whole));
-	service = unfold(whole);
+	service = text_unfold(whole);
 	g = xcalloc(1, sizeof *g);
-	r = parse(name, service, g, f);
+	r = service_parse(name, service, g, f);
 	if (r < 0)
 		goal_free(g);
 	else

@@ -54,7 +54,7 @@ add_arg(struct args *a, char *taken)
 
 /* The string at PATH, names joined by dots, below the component's properties; NULL for none. */
 static char *
-property(struct json component, const char *path)
+component_property(struct json component, const char *path)
 {
 	struct json v = json_get(component, "properties");
 	char *text = NULL;
@@ -76,7 +76,7 @@ property(struct json component, const char *path)
 
 /* The component's member that TOKEN stands for; NULL where TOKEN is no placeholder. */
 static const char *
-placeholder(const char *token)
+placeholder_member(const char *token)
 {
 	static const struct { const char *token, *member; } table[] = {
 		{ "--component-id-val", "id" }, { "--component-name-val", "name" },
@@ -108,7 +108,7 @@ static void
 add_arguments(struct args *a, const char *text, struct json component)
 {
 	for (char *token; (token = next_token(&text)); ) {
-		const char *member = placeholder(token), *value;
+		const char *member = placeholder_member(token), *value;
 
 		if (member) {
 			value = json_get_text(component, member);
@@ -116,7 +116,7 @@ add_arguments(struct args *a, const char *text, struct json component)
 			add_arg(a, xstrdup(value ? value : "n/a"));
 		} else if (strcmp(token, "--component-prop-val") == 0) {
 			_cleanup_free_ char *path = next_token(&text);
-			char *found = path ? property(component, path) : NULL;
+			char *found = path ? component_property(component, path) : NULL;
 
 			free(token);
 			add_arg(a, found ? found : xstrdup("n/a"));
@@ -173,7 +173,7 @@ handler_free(struct handler *h)
 }
 
 static void
-report(struct handler *h, const char *output)
+result_report(struct handler *h, const char *output)
 {
 	if (h->cancelled) {
 		h->result.code = RESULT_CANCELLED;
@@ -193,10 +193,10 @@ report(struct handler *h, const char *output)
 static void
 report_later(void *cookie)
 {
-	report(cookie, "");
+	result_report(cookie, "");
 }
 
-static void ended(const struct spawn_result *r, void *cookie);
+static void on_exited(const struct spawn_result *r, void *cookie);
 
 static void
 run_attached(struct handler *h)
@@ -215,12 +215,12 @@ run_attached(struct handler *h)
 		add_arg(&sh, NULL);
 		spec.argv = sh.v;
 	}
-	h->spawn = spawn_start(h->loop, &spec, ended, h);
+	h->spawn = spawn_start(h->loop, &spec, on_exited, h);
 	xfree_strv(sh.v);
 }
 
 static void
-ended(const struct spawn_result *r, void *cookie)
+on_exited(const struct spawn_result *r, void *cookie)
 {
 	struct handler *h = cookie;
 
@@ -240,11 +240,11 @@ ended(const struct spawn_result *r, void *cookie)
 	} else {
 		handler_result_load(h->result_file, h->name, &h->result, &h->details);
 	}
-	report(h, r->out.s);
+	result_report(h, r->out.s);
 }
 
 static int PRINTF(3, 4)
-refuse(struct handler *h, int32_t erc, const char *fmt, ...)
+call_refuse(struct handler *h, int32_t erc, const char *fmt, ...)
 {
 	_cleanup_free_ char *text = NULL;
 	va_list ap;
@@ -267,17 +267,17 @@ find_script(struct handler *h, const struct handler_call *call, char **program)
 	struct stat st;
 
 	if (!name || !*name)
-		return refuse(h, ERC_NO_SCRIPT_NAME, "no scriptFileName");
+		return call_refuse(h, ERC_NO_SCRIPT_NAME, "no scriptFileName");
 	if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return refuse(h, ERC_NO_SCRIPT_NAME, "scriptFileName '%s' is no file name", name);
+		return call_refuse(h, ERC_NO_SCRIPT_NAME, "scriptFileName '%s' is no file name", name);
 	*program = xasprintf("%s/%s", call->work_folder, name);
-	/* its folder is the user's who ran others there: what is opened is what is changed */
+	/* the handler's user can write to the folder: change the file that was opened, not its name */
 	fd = open(*program, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
-		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_NOT_FOUND,
+		return call_refuse(h, ERC_SCRIPT_STATUS + SPAWN_NOT_FOUND,
 		    "%s is no file of the work folder", name);
 	if (!(st.st_mode & S_IXUSR) && fchmod(fd, 0750) < 0)
-		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s: %s", name,
+		return call_refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s: %s", name,
 		    strerror(errno));
 	return 0;
 }
@@ -300,9 +300,9 @@ find_handler(struct handler *h, const struct handler_call *call, char **program)
 
 	*program = handler_find(call->handler);
 	if (!*program)
-		return refuse(h, ERC_NO_HANDLER, "no handler '%s': it is not in handlers.d", call->handler);
+		return call_refuse(h, ERC_NO_HANDLER, "no handler '%s': it is not in handlers.d", call->handler);
 	if (trust_check(*program, (gid_t)-1, &f) < 0)
-		return refuse(h, ERC_BAD_HANDLER, "handler '%s': %s", call->handler, f.text);
+		return call_refuse(h, ERC_BAD_HANDLER, "handler '%s': %s", call->handler, f.text);
 	return 0;
 }
 
@@ -320,7 +320,7 @@ give_away(const char *folder, const struct passwd *user)
 	if (!d)
 		return -errno;
 	while (r == 0 && (e = readdir(d))) {
-		/* what is looked at is what is given away: the name may be another's by then */
+		/* check and chown the open file: its name may refer to another by then */
 		_cleanup_fd_ int fd = openat(dirfd(d), e->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		struct stat st;
 
@@ -337,18 +337,18 @@ give_away(const char *folder, const struct passwd *user)
 }
 
 static int
-become(struct handler *h, const struct handler_call *call, struct args *a)
+handler_exec(struct handler *h, const struct handler_call *call, struct args *a)
 {
 	const struct passwd *pw = getpwnam(call->user);
 	int r;
 
 	if (!pw)
-		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "no user '%s'", call->user);
+		return call_refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "no user '%s'", call->user);
 	if (pw->pw_uid == geteuid())
 		return 0;
 	r = give_away(call->work_folder, pw);
 	if (r < 0)
-		return refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "as '%s': %s", call->user,
+		return call_refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "as '%s': %s", call->user,
 		    strerror(-r));
 	h->user = xstrdup(call->user);
 	if (call->run_dir)
@@ -388,7 +388,7 @@ build_environment(const char *user)
 
 /* The program, and H's whole argument vector. */
 static int
-prepare(struct handler *h, const struct handler_call *call)
+call_prepare(struct handler *h, const struct handler_call *call)
 {
 	_cleanup_free_ char *program = call->program ? xstrdup(call->program) : NULL;
 	struct args a = { 0 };
@@ -403,7 +403,7 @@ prepare(struct handler *h, const struct handler_call *call)
 	h->program = xstrdup(program);
 	h->name = xstrdup(strrchr(program, '/') ? strrchr(program, '/') + 1 : program);
 	if (call->user)
-		r = become(h, call, &a);
+		r = handler_exec(h, call, &a);
 	own = handler_argv(call, program, h->result_file);
 	for (char **p = own; *p; p++)
 		add_arg(&a, *p);
@@ -412,7 +412,7 @@ prepare(struct handler *h, const struct handler_call *call)
 	h->argv = a.v;
 	h->env = build_environment(h->user);
 	if (r == 0 && unlink(h->result_file) < 0 && errno != ENOENT)
-		r = refuse(h, ERC_NO_RESULT, "%s, left from before: %s", h->result_file,
+		r = call_refuse(h, ERC_NO_RESULT, "%s, left from before: %s", h->result_file,
 		    strerror(errno));
 	return r;
 }
@@ -425,7 +425,7 @@ durable_ended(const struct supervise_view *v, const struct fail *f, void *cookie
 
 	h->supervise = NULL;
 	handler_run_result(h->run_dir, h->name, h->result_file, h->timeout_ms, v, f, &h->result, &h->details, &output);
-	report(h, output.s);
+	result_report(h, output.s);
 }
 
 static int
@@ -455,7 +455,7 @@ run_durable(struct handler *h, const struct handler_call *call)
 	l.argv = l.env = NULL;
 	launch_release(&l);
 	handler_run_record_release(&owned);
-	return h->supervise ? 0 : refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s", f.text);
+	return h->supervise ? 0 : call_refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s", f.text);
 }
 
 struct handler *
@@ -474,7 +474,7 @@ handler_start(struct loop *l, const struct handler_call *call, handler_done *don
 		.details = BUF_INIT,
 		.report = { .fn = report_later, .cookie = h },
 	};
-	if (prepare(h, call) == 0 && (!call->run_dir || run_durable(h, call) == 0)) {
+	if (call_prepare(h, call) == 0 && (!call->run_dir || run_durable(h, call) == 0)) {
 		if (!call->run_dir)
 			run_attached(h);
 		return h;

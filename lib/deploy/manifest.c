@@ -18,7 +18,7 @@ struct parser {
 };
 
 PRINTF(2, 3) static int
-wrong(struct parser *p, const char *fmt, ...)
+manifest_refuse(struct parser *p, const char *fmt, ...)
 {
 	char text[400];
 	va_list ap;
@@ -42,7 +42,7 @@ parse_hashes(struct parser *p, struct json file, struct payload *out)
 
 		if ((strcasecmp(it.key, "sha256") && strcasecmp(it.key, "sha384") &&
 		    strcasecmp(it.key, "sha512")) || !hash || sha_hex(hash, hex) < 0) {
-			int r = wrong(p, "files.%s: hash '%s' is not one that can be checked",
+			int r = manifest_refuse(p, "files.%s: hash '%s' is not one that can be checked",
 			    out->id, it.key);
 
 			json_end(&it);
@@ -55,7 +55,7 @@ parse_hashes(struct parser *p, struct json file, struct payload *out)
 		out->algorithm = xstrdup(it.key);
 		out->hash = xstrdup(hash);
 	}
-	return out->hash ? 0 : wrong(p, "files.%s: has no hash", out->id);
+	return out->hash ? 0 : manifest_refuse(p, "files.%s: has no hash", out->id);
 }
 
 static int
@@ -69,7 +69,7 @@ parse_file(struct parser *p, const char *id, struct json file, struct payload *o
 	if (!json_get_whole(size, &out->size_bytes) || out->size_bytes < 0)
 		out->size_bytes = -1;
 	if (!name || !payload_is_name(name))
-		return wrong(p, "files.%s: fileName is not the name of a file", id);
+		return manifest_refuse(p, "files.%s: fileName is not the name of a file", id);
 	out->name = xstrdup(name);
 	out->url = url ? xstrdup(url) : NULL;
 	return parse_hashes(p, file, out);
@@ -120,14 +120,14 @@ parse_step_files(struct parser *p, struct json step, size_t i, struct manifest_s
 
 	out->files = xcalloc(json_count(files) + 1, sizeof *out->files);
 	if (json_kind(files) != JSON_ARRAY)
-		return json_kind(files) == JSON_NONE ? 0 : wrong(p, "steps[%zu].files is %s, not an array",
+		return json_kind(files) == JSON_NONE ? 0 : manifest_refuse(p, "steps[%zu].files is %s, not an array",
 		    i, json_kind_name(files));
 	for (size_t k = 0; k < json_count(files); k++) {
 		_cleanup_json_ struct json id = json_at(files, k);
 
 		out->files[k] = json_get_string(id) ? manifest_file(p->m, json_get_string(id)) : NULL;
 		if (!out->files[k])
-			return wrong(p, "steps[%zu].files[%zu] is no file of this manifest", i, k);
+			return manifest_refuse(p, "steps[%zu].files[%zu] is no file of this manifest", i, k);
 	}
 	return 0;
 }
@@ -138,13 +138,13 @@ parse_inline(struct parser *p, struct json step, size_t i, struct manifest_step 
 	const char *handler = json_get_text(step, "handler");
 
 	if (!handler || !*handler || strlen(handler) > 255)
-		return wrong(p, "steps[%zu] has no handler", i);
+		return manifest_refuse(p, "steps[%zu] has no handler", i);
 	out->handler = xstrdup(handler);
 	out->properties = json_get(step, "handlerProperties");
 	if (json_kind(out->properties) == JSON_NONE || json_kind(out->properties) == JSON_NULL)
 		out->properties = json_object();
 	if (!json_is_object(out->properties))
-		return wrong(p, "steps[%zu].handlerProperties is %s, not an object", i,
+		return manifest_refuse(p, "steps[%zu].handlerProperties is %s, not an object", i,
 		    json_kind_name(out->properties));
 	return parse_step_files(p, step, i, out);
 }
@@ -156,12 +156,12 @@ parse_step(struct parser *p, struct json step, size_t i, struct manifest_step *o
 	const char *id;
 
 	if (!json_is_object(step))
-		return wrong(p, "steps[%zu] is %s, not an object", i, json_kind_name(step));
+		return manifest_refuse(p, "steps[%zu] is %s, not an object", i, json_kind_name(step));
 	if (!type || strcmp(type, "reference") != 0)
 		return parse_inline(p, step, i, out);
 	id = json_get_text(step, "detachedManifestFileId");
 	if (!id || !manifest_file(p->m, id))
-		return wrong(p, "steps[%zu].detachedManifestFileId is no file of this manifest", i);
+		return manifest_refuse(p, "steps[%zu].detachedManifestFileId is no file of this manifest", i);
 	out->detached = xstrdup(id);
 	return 0;
 }
@@ -172,9 +172,9 @@ parse_steps(struct parser *p, struct json steps)
 	struct manifest *m = p->m;
 
 	if (json_kind(steps) != JSON_ARRAY || json_count(steps) == 0)
-		return wrong(p, "instructions.steps is no array of steps");
+		return manifest_refuse(p, "instructions.steps is no array of steps");
 	if (json_count(steps) > MANIFEST_STEPS_MAX)
-		return wrong(p, "%zu steps are too many, at most %d", json_count(steps), MANIFEST_STEPS_MAX);
+		return manifest_refuse(p, "%zu steps are too many, at most %d", json_count(steps), MANIFEST_STEPS_MAX);
 	m->steps = xcalloc(json_count(steps), sizeof *m->steps);
 	for (size_t i = 0; i < json_count(steps); i++) {
 		_cleanup_json_ struct json step = json_at(steps, i);
@@ -192,19 +192,19 @@ parse_compatibility(struct parser *p)
 	const struct json c = p->m->compatibility;
 
 	if (json_kind(c) != JSON_ARRAY)
-		return wrong(p, "compatibility is %s, not an array", json_kind_name(c));
+		return manifest_refuse(p, "compatibility is %s, not an array", json_kind_name(c));
 	for (size_t i = 0; i < json_count(c); i++) {
 		_cleanup_json_ struct json selector = json_at(c, i);
 
 		if (!json_is_object(selector))
-			return wrong(p, "compatibility[%zu] is %s, not an object", i,
+			return manifest_refuse(p, "compatibility[%zu] is %s, not an object", i,
 			    json_kind_name(selector));
 	}
 	return 0;
 }
 
 static int
-parse(struct parser *p, struct json v)
+manifest_parse_json(struct parser *p, struct json v)
 {
 	_cleanup_json_ struct json instructions = json_get(v, "instructions");
 	_cleanup_json_ struct json steps = json_get(instructions, "steps");
@@ -215,18 +215,18 @@ parse(struct parser *p, struct json v)
 	int r;
 
 	if (!version || (strcmp(version, "4") != 0 && strcmp(version, "5") != 0))
-		return wrong(p, "manifestVersion is neither \"4\" nor \"5\"");
+		return manifest_refuse(p, "manifestVersion is neither \"4\" nor \"5\"");
 	m->version = xstrdup(version);
 	m->update_id = json_get(v, "updateId");
 	if (!json_is_object(m->update_id))
-		return wrong(p, "updateId is %s, not an object", json_kind_name(m->update_id));
+		return manifest_refuse(p, "updateId is %s, not an object", json_kind_name(m->update_id));
 	r = parse_files(p, files);
 	if (r < 0)
 		return r;
 	if (detached) {
 		m->detached = xstrdup(detached);
 		return manifest_file(m, detached) ? 0 :
-		    wrong(p, "detachedManifestFileId is no file of this manifest");
+		    manifest_refuse(p, "detachedManifestFileId is no file of this manifest");
 	}
 	m->compatibility = json_get(v, "compatibility");
 	r = parse_compatibility(p);
@@ -250,7 +250,7 @@ parse_text(const char *name, const char *text, size_t len, struct json urls, int
 	if (json_get_string(inner) && depth == 0)
 		return parse_text(name, json_get_string(inner), json_string_len(inner), urls, 1, out, f);
 	p.m = xcalloc(1, sizeof *p.m);
-	r = parse(&p, v);
+	r = manifest_parse_json(&p, v);
 	if (r < 0)
 		manifest_free(p.m);
 	else

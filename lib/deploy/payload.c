@@ -32,7 +32,7 @@ payload_release(struct payload *p)
 }
 
 /* "file ID (NAME): MESSAGE" */
-#define refuse(f, status, p, fmt, ...) \
+#define payload_refuse(f, status, p, fmt, ...) \
 	fail_set(f, status, "file %s (%s): " fmt, (p)->id, (p)->name, ##__VA_ARGS__)
 #define refuse_errno(f, err, p, fmt, ...) \
 	fail_errno(f, err, "file %s (%s): " fmt, (p)->id, (p)->name, ##__VA_ARGS__)
@@ -52,7 +52,7 @@ payload_is_name(const char *name)
 
 /* P is described rightly; HEX is its hash. */
 static int
-check(const struct payload *p, char hex[SHA_HEX], struct fail *f)
+payload_check(const struct payload *p, char hex[SHA_HEX], struct fail *f)
 {
 	static const struct { const char *name; size_t digits; } known[] = {
 		{ "sha256", 64 }, { "sha384", 96 }, { "sha512", 128 },
@@ -65,17 +65,17 @@ check(const struct payload *p, char hex[SHA_HEX], struct fail *f)
 		if (!p->algorithm || strcasecmp(p->algorithm, known[i].name) != 0)
 			continue;
 		if (!p->hash || sha_hex(p->hash, hex) < 0 || strlen(hex) != known[i].digits)
-			return refuse(f, EXIT_USAGE, p, "'%s' is no %s in base64",
+			return payload_refuse(f, EXIT_USAGE, p, "'%s' is no %s in base64",
 			    p->hash ? p->hash : "", known[i].name);
 		return 0;
 	}
-	return refuse(f, EXIT_USAGE, p, "'%s' is no hash that is known",
+	return payload_refuse(f, EXIT_USAGE, p, "'%s' is no hash that is known",
 	    p->algorithm ? p->algorithm : "");
 }
 
-/* Where the cache holds the content whose hash is HEX: .../sha256/HEX, its directory made. */
+/* The path of the content with hash HEX in the cache: .../sha256/HEX.  Its directory is made. */
 static int
-locate(const struct payload *p, const char *cache, const char *hex, char **path, struct fail *f)
+content_locate(const struct payload *p, const char *cache, const char *hex, char **path, struct fail *f)
 {
 	_cleanup_free_ char *dir = xasprintf("%s/%s", cache, p->algorithm);
 	int r;
@@ -207,17 +207,17 @@ open_source(const struct payload *p, struct fail *f)
 	int fd;
 
 	if (!p->url)
-		return refuse(f, EXIT_TROUBLE, p, "no URL is given for it");
+		return payload_refuse(f, EXIT_TROUBLE, p, "no URL is given for it");
 	if (!path)
-		return refuse(f, EXIT_TROUBLE, p, "'%s' is no file:/PATH", p->url);
+		return payload_refuse(f, EXIT_TROUBLE, p, "'%s' is no file:/PATH", p->url);
 	fd = open_regular(path, 0, &st);
 	if (fd == -ENOTSUP)
-		return refuse(f, EXIT_TROUBLE, p, "%s: is not a regular file", path);
+		return payload_refuse(f, EXIT_TROUBLE, p, "%s: is not a regular file", path);
 	if (fd < 0)
 		return refuse_errno(f, fd, p, "%s", path);
 	if (p->size_bytes >= 0 && st.st_size != p->size_bytes) {
 		close(fd);
-		return refuse(f, EXIT_DENIED, p, "%s: has %jd bytes, the manifest says %jd", path,
+		return payload_refuse(f, EXIT_DENIED, p, "%s: has %jd bytes, the manifest says %jd", path,
 		    (intmax_t)st.st_size, (intmax_t)p->size_bytes);
 	}
 	return fd;
@@ -257,7 +257,7 @@ check_space(const struct payload *p, int fd, struct fail *f)
 	if (p->size_bytes < 0 || fstatvfs(fd, &fs) < 0)
 		return 0;
 	free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-	return p->size_bytes <= free_bytes ? 0 : refuse(f, EXIT_TROUBLE, p, "%jd bytes, and %jd are free",
+	return p->size_bytes <= free_bytes ? 0 : payload_refuse(f, EXIT_TROUBLE, p, "%jd bytes, and %jd are free",
 	    (intmax_t)p->size_bytes, (intmax_t)free_bytes);
 }
 
@@ -293,7 +293,7 @@ fetch_part(const struct payload *p, int part_fd, const char *part, const char *p
 		r = copy_hashed(p, in, part_fd, got, f);
 
 	if (r == 0 && strcmp(got, want) != 0)
-		r = refuse(f, EXIT_DENIED, p, "%s: is not what its hash says", p->url);
+		r = payload_refuse(f, EXIT_DENIED, p, "%s: is not what its hash says", p->url);
 	if (r == 0 && (fsync(part_fd) < 0 || rename(part, path) < 0))
 		r = refuse_errno(f, errno, p, "%s", path);
 	if (r < 0) {
@@ -310,10 +310,10 @@ payload_fetch(const struct payload *p, const char *cache, char **path, struct fa
 	_cleanup_free_ char *found = NULL, *part = NULL;
 	_cleanup_fd_ int fd = -1;
 	char hex[SHA_HEX];
-	int r = check(p, hex, f);
+	int r = payload_check(p, hex, f);
 
 	if (r == 0)
-		r = locate(p, cache, hex, &found, f);
+		r = content_locate(p, cache, hex, &found, f);
 	if (r < 0)
 		return r;
 	if (!is_cached(p, found)) {
@@ -336,7 +336,7 @@ payload_fetch(const struct payload *p, const char *cache, char **path, struct fa
 
 /* Sharing the blocks where the file system can; copy_file_range(2) does not know every pair. */
 static int
-copy(int in, int out)
+content_copy(int in, int out)
 {
 	_cleanup_free_ char *block = NULL;
 	ssize_t n;
@@ -363,10 +363,10 @@ payload_place(const struct payload *p, const char *cache, const char *folder, bo
 	const mode_t mode = executable ? 0750 : 0640;
 	char hex[SHA_HEX];
 	struct stat st;
-	int r = check(p, hex, f);
+	int r = payload_check(p, hex, f);
 
 	if (r == 0)
-		r = locate(p, cache, hex, &from, f);
+		r = content_locate(p, cache, hex, &from, f);
 	if (r < 0)
 		return r;
 	to = xasprintf("%s/%s", folder, p->name);
@@ -376,7 +376,7 @@ payload_place(const struct payload *p, const char *cache, const char *folder, bo
 	if (unlink(to) < 0 && errno != ENOENT)
 		return refuse_errno(f, errno, p, "%s", to);
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-	r = out < 0 ? -errno : copy(in, out);
+	r = out < 0 ? -errno : content_copy(in, out);
 	if (r == 0 && (fchmod(out, mode) < 0 || close(out) < 0))
 		r = -errno;
 	if (r < 0) {

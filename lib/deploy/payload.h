@@ -1,5 +1,5 @@
 /*
- * payload - a file of an update: fetched, proved by its hash, handed out.
+ * payload - a file of an update: fetched, verified by its hash, copied to a work directory.
  *
  * The cache holds payloads by their content, CACHE/sha256/HEX, and nothing in
  * it that was not verified: a payload is hashed while it is copied, made durable

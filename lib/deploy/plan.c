@@ -25,7 +25,7 @@ add_stage(struct plan *p, size_t i, const struct goal *g, const char *cache)
 
 /* A manifest too long for the goal is a file of its own. */
 static int
-unfold(struct plan *p, const struct goal *g, const char *cache, struct fail *f)
+manifest_unfold(struct plan *p, const struct goal *g, const char *cache, struct fail *f)
 {
 	const struct payload *file;
 	int r;
@@ -46,7 +46,7 @@ int
 plan_new(const struct goal *g, const char *cache, struct plan **out, struct fail *f)
 {
 	struct plan *p = xcalloc(1, sizeof *p);
-	int r = unfold(p, g, cache, f);
+	int r = manifest_unfold(p, g, cache, f);
 
 	if (r < 0) {
 		plan_free(p);

@@ -22,8 +22,8 @@ struct plan_stage {
 	const struct manifest_step *steps;	/* what is done, in order, for each component */
 	size_t n_steps;
 	bool is_host;			/* an inline step: no component is selected */
-	struct manifest *child;		/* a reference step's manifest; NULL where it could not be had */
-	struct fail fail;		/* then: why */
+	struct manifest *child;		/* a reference step's manifest; NULL if it could not be fetched */
+	struct fail fail;		/* then: the reason */
 	struct json selected;		/* array of records: those that are here */
 	struct json waiting;		/* and those that are offline */
 };
@@ -37,13 +37,13 @@ struct plan {
 
 /*
  * The plan for G, which must outlive it; manifests are fetched through CACHE.
- * A reference step whose manifest cannot be had is a stage that says so, and
- * keeps nobody else from theirs.
+ * A reference step whose manifest cannot be fetched is a stage with an error in
+ * FAIL; the other stages are not affected.
  */
 int plan_new(const struct goal *g, const char *cache, struct plan **out, struct fail *f);
 void plan_free(struct plan *p);
 
-/* Is COMPONENT one of those that S is for?  False for the host's. */
+/* True if the selectors of S match COMPONENT; false for a stage of the host. */
 bool plan_selects(const struct plan_stage *s, struct json component);
 
 /* Sort COMPONENTS, an array of records, into each stage's SELECTED and WAITING. */

@@ -88,7 +88,7 @@ has_wrong_goal(const struct reconciler *r)
 }
 
 static void
-publish(void *cookie)
+status_publish(void *cookie)
 {
 	struct reconciler *r = cookie;
 
@@ -104,7 +104,7 @@ publish_soon(struct reconciler *r)
 	int64_t since = clock_mono_ms() - r->published_ms;
 
 	if (since >= PUBLISH_MS)
-		publish(r);
+		status_publish(r);
 	else if (!r->publish_later.set)
 		loop_timer_set(r->loop, &r->publish_later, PUBLISH_MS - since);
 }
@@ -119,7 +119,7 @@ set_state(struct reconciler *r, enum agent_state state)
 	r->status.state = state;
 	if (state != AGENT_BUSY)
 		r->status.phase[0] = r->status.progress[0] = '\0';
-	publish(r);
+	status_publish(r);
 }
 
 /* The twin is written when it says something new; what it speaks of is in the journal by then. */
@@ -255,7 +255,7 @@ on_log(const char *text, void *cookie)
 }
 
 static void refresh_goal(struct reconciler *r);
-static void decide(struct reconciler *r);
+static void next_decide(struct reconciler *r);
 static void carry_out(struct reconciler *r);
 
 static void
@@ -301,7 +301,7 @@ on_done(const struct cycle_outcome *o, void *cookie)
 	r->spec.busy(false, r->spec.cookie);
 	if (r->stopping)
 		loop_release(r->loop);
-	decide(r);
+	next_decide(r);
 }
 
 /* --- what to do next */
@@ -344,7 +344,7 @@ begin_cycle(struct reconciler *r)
 }
 
 static void
-rebooted(const struct spawn_result *result, void *cookie)
+reboot_ended(const struct spawn_result *result, void *cookie)
 {
 	struct reconciler *r = cookie;
 	_cleanup_buf_ struct buf how = BUF_INIT;
@@ -380,7 +380,7 @@ carry_out(struct reconciler *r)
 		return;
 	if (r->is_on_hold && config->hold_until && !r->hold) {
 		set_note(r, "held back until the file of hold-until exists");
-		publish(r);
+		status_publish(r);
 		r->hold = filewatch_new(r->loop, HOLD_POLL_MS);
 		filewatch_add(r->hold, config->hold_until, FILEWATCH_PATH, hold_changed, r);
 	}
@@ -392,13 +392,13 @@ carry_out(struct reconciler *r)
 		/* not seen in time, the step has failed: a cycle finds that */
 		loop_timer_set(r->loop, &r->held, config->reboot_timeout_ms + 1000);
 		r->reboot = spawn_start(r->loop, &(struct spawn_spec){ .argv = config->reboot, .session = true,
-		    .timeout_ms = config->reboot_timeout_ms, .grace_ms = 1000 }, rebooted, r);
+		    .timeout_ms = config->reboot_timeout_ms, .grace_ms = 1000 }, reboot_ended, r);
 	}
 }
 
 /* Nothing to do: say how things stand, and that every retry so far has had its answer. */
 static void
-settle(struct reconciler *r)
+outcome_settle(struct reconciler *r)
 {
 	const struct desired_state *d = &r->desired;
 	const bool is_written = write_unwritten(r);
@@ -444,7 +444,7 @@ is_completed(const struct reconciler *r)
 }
 
 static void
-decide(struct reconciler *r)
+next_decide(struct reconciler *r)
 {
 	if (r->cycle || (r->adoption && !r->stopping))
 		return;		/* until it has ended */
@@ -457,19 +457,19 @@ decide(struct reconciler *r)
 	if (r->goal && r->goal->action == GOAL_CANCEL) {
 		if (r->goal_is_new)
 			take_back(r);
-		settle(r);
+		outcome_settle(r);
 	} else if (!r->goal) {
-		settle(r);
+		outcome_settle(r);
 	} else if (!r->started || r->retry_wanted) {
 		r->started = true;
 		begin_cycle(r);
 	} else if (r->goal_is_new && is_completed(r)) {
 		log_line(r, "workflow %s: completed already, not run again", r->goal->id);
-		settle(r);
+		outcome_settle(r);
 	} else if (r->goal_is_new) {
 		begin_cycle(r);
 	} else {
-		settle(r);
+		outcome_settle(r);
 	}
 }
 
@@ -496,7 +496,7 @@ asks_again(const struct goal *g, const struct goal *was)
  * asks for it.
  */
 static void
-adopt(struct reconciler *r, struct goal *g)
+runs_adopt(struct reconciler *r, struct goal *g)
 {
 	struct goal *was = r->goal;
 	bool same = is_same(g, was);
@@ -515,7 +515,7 @@ adopt(struct reconciler *r, struct goal *g)
 		goal_free(was);
 }
 
-/* Look at the hub's goal; what is wrong with it stays in the status, and the old one stays the goal. */
+/* Read the hub's goal.  If it is wrong, the status says why, and the goal before it stays in force. */
 static void
 refresh_goal(struct reconciler *r)
 {
@@ -529,7 +529,7 @@ refresh_goal(struct reconciler *r)
 	else if (was_wrong && !has_wrong_goal(r))
 		set_note(r, "");
 	if (e > 0)
-		adopt(r, g);
+		runs_adopt(r, g);
 }
 
 static void
@@ -590,7 +590,7 @@ cycle_is_due(void *cookie)
 	struct reconciler *r = cookie;
 
 	r->retry_wanted = true;
-	decide(r);
+	next_decide(r);
 }
 
 static int
@@ -601,7 +601,7 @@ make_dir(const char *path, struct fail *f)
 	return e < 0 ? fail_errno(f, e, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
 }
 
-/* By a path that means the same to handlers, whom it marks, too; and for us alone. */
+/* Lock the state directory.  Its absolute path is kept, as it marks the handlers' processes. */
 static int
 take_state(struct reconciler *r, struct fail *f)
 {
@@ -655,7 +655,7 @@ reconciler_shutdown(void *cookie)
 		cycle_cancel(r->cycle, CYCLE_DETACH);
 	} else {
 		adoption_free(TAKE_PTR(r->adoption));
-		decide(r);
+		next_decide(r);
 	}
 }
 
@@ -668,7 +668,7 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 
 	*r = (struct reconciler){
 		.loop = l, .spec = *spec, .lock_fd = -1, .unwritten = json_array(), .written = BUF_INIT,
-		.publish_later = { .fn = publish, .cookie = r },
+		.publish_later = { .fn = status_publish, .cookie = r },
 		.held = { .fn = cycle_is_due, .cookie = r },
 		.waiting_check = waiting_check_new(l, &spec->inventory, cycle_is_due, r),
 		.shutdown = { .fn = reconciler_shutdown, .cookie = r },
@@ -703,7 +703,7 @@ finish_start(struct reconciler *r)
 	if (r->goal)
 		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	refresh_goal(r);
-	decide(r);
+	next_decide(r);
 }
 
 static void
@@ -715,7 +715,7 @@ tell_adoption(struct reconciler *r)
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", run->workflow);
 	set_state(r, AGENT_BUSY);
 	snprintf(r->status.phase, sizeof r->status.phase, "%s", handler_result_phase(run->action));
-	publish(r);
+	status_publish(r);
 	log_line(r, "workflow %s: %s: %s goes on, as an earlier agent began it", run->workflow, run->step,
 	    handler_result_phase(run->action));
 }
@@ -787,7 +787,7 @@ reconcile_look(struct reconciler *r)
 
 	refresh_goal(r);
 	if (r->goal_is_new || has_wrong_goal(r) || was_wrong)
-		decide(r);
+		next_decide(r);
 }
 
 void
@@ -800,7 +800,7 @@ reconcile_set_source(struct reconciler *r, const char *goal)
 void
 reconcile_publish(struct reconciler *r)
 {
-	publish(r);
+	status_publish(r);
 }
 
 void
@@ -812,9 +812,9 @@ reconcile_retry(struct reconciler *r, unsigned n, bool anew)
 	}
 	r->status.retries += n;
 	r->retry_wanted = r->status.pending = true;
-	/* at once: who asks next counts on from there */
-	publish(r);
-	decide(r);
+	/* at once: the next requester reads this count */
+	status_publish(r);
+	next_decide(r);
 }
 
 void

@@ -32,7 +32,7 @@ struct reconcile_spec {
 	const char *goal;		/* path of the goal file, or NULL */
 	const char *state;		/* the state directory */
 	struct enumerate_spec inventory;
-	/* Told as it happens: */
+	/* Callbacks, as it happens: */
 	void (*publish)(const struct status *s, void *cookie);
 	void (*busy)(bool busy, void *cookie);	/* before and after a cycle */
 	void (*log)(const char *text, void *cookie);

@@ -8,7 +8,7 @@
 
 /* The member "rejoin" of the twin; the caller's to release. */
 static struct json
-ours(const struct report *r)
+rejoin_member(const struct report *r)
 {
 	struct json v = json_get(r->twin, "rejoin");
 
@@ -48,7 +48,7 @@ report_init(struct report *r, struct json twin)
 
 	r->twin = json_is_object(twin) ? json_copy(twin) : json_object();
 	r->results = json_object();
-	mine = ours(r);
+	mine = rejoin_member(r);
 	list = json_get(mine, "results");
 	workflow = report_workflow(r);
 	for (size_t i = 0; i < json_count(list); i++) {
@@ -71,7 +71,7 @@ report_release(struct report *r)
 
 /* KEY of OBJECT as text that lives as long as the twin, which holds it. */
 static const char *
-borrow(struct json object, const char *key)
+member_borrow(struct json object, const char *key)
 {
 	const char *s = json_get_text(object, key);
 
@@ -82,13 +82,13 @@ borrow(struct json object, const char *key)
 const char *
 report_completed(const struct report *r)
 {
-	return borrow(ours(r), "completed");
+	return member_borrow(rejoin_member(r), "completed");
 }
 
 void
 report_set_completed(struct report *r, const char *workflow)
 {
-	struct json mine = ours(r);
+	struct json mine = rejoin_member(r);
 
 	json_set_text(&mine, "completed", workflow);
 	set_ours(r, mine);
@@ -99,7 +99,7 @@ report_workflow(const struct report *r)
 {
 	_cleanup_json_ struct json agent = agent_property(r);
 
-	return borrow(json_get(agent, "workflow"), "id");
+	return member_borrow(json_get(agent, "workflow"), "id");
 }
 
 void
@@ -113,7 +113,7 @@ report_begin(struct report *r, const struct goal *g)
 	r->results = json_object();
 }
 
-/* The same verdict as before, whatever the time and the id. */
+/* True for equal results; time and id are not compared. */
 static bool
 is_same(struct json a, struct json b)
 {
@@ -218,11 +218,11 @@ report_set_state(struct report *r, const struct goal *g, int state)
 	set_agent(r, agent);
 }
 
-/* Who is waited for already, and since when. */
+/* Object: id -> "since" of each component that was waited for before. */
 static struct json
 waiting_since(const struct report *r)
 {
-	_cleanup_json_ struct json mine = ours(r);
+	_cleanup_json_ struct json mine = rejoin_member(r);
 	_cleanup_json_ struct json list = json_get(mine, "waiting");
 	struct json out = json_object();
 
@@ -236,7 +236,7 @@ waiting_since(const struct report *r)
 	return out;
 }
 
-/* Who was waited for already keeps the time since when. */
+/* The components in WAITING; one that was waited for before keeps its "since". */
 static struct json
 waiting_list(const struct report *r, struct json waiting, const char *now)
 {
@@ -279,7 +279,7 @@ report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o
 {
 	struct json agent = json_object();
 	struct json last = install_result(o->code, o->erc, o->details);
-	struct json mine = ours(r);
+	struct json mine = rejoin_member(r);
 
 	json_set(&last, "stepResults", step_results(r));
 	json_set(&agent, "lastInstallResult", last);
@@ -310,7 +310,7 @@ report_has_failed(const struct report *r)
 size_t
 report_waiting(const struct report *r)
 {
-	_cleanup_json_ struct json mine = ours(r);
+	_cleanup_json_ struct json mine = rejoin_member(r);
 	_cleanup_json_ struct json waiting = json_get(mine, "waiting");
 
 	return json_count(waiting);

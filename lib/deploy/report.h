@@ -1,8 +1,9 @@
 /*
- * report - what the agent says of its deployment: the "current" twin.
+ * report - the reported state of the deployment: the "current" twin.
  *
- * The reported property of the Azure agent, and beside it what that cannot
- * hold, a result for each component and who is waited for:
+ * The reported property of the Azure agent, and beside it in "rejoin" what that
+ * property cannot hold: a result and attempts per component, and the components
+ * waited for:
  *
  *	{"deviceUpdate":{"__t":"c","agent":{
  *	   "lastInstallResult":{"stepResults":{"step_0":{...}},"resultCode",
@@ -30,7 +31,7 @@ struct report {
 	struct json results;	/* object: "STEP COMPONENT" -> result record, of the current workflow */
 };
 
-/* Take up what TWIN, the last one written (JSON_ABSENT for none), says. */
+/* Begin with TWIN, the last one written (JSON_ABSENT for none). */
 void report_init(struct report *r, struct json twin);
 void report_release(struct report *r);
 
@@ -38,29 +39,29 @@ void report_release(struct report *r);
 const char *report_completed(const struct report *r);
 void report_set_completed(struct report *r, const char *workflow);
 
-/* The workflow the report speaks of, borrowed; NULL for none. */
+/* The workflow that is reported, borrowed; NULL for none. */
 const char *report_workflow(const struct report *r);
 
-/* Begin to speak of G: results of another workflow are forgotten. */
+/* Begin to report the workflow of G: results of another workflow are dropped. */
 void report_begin(struct report *r, const struct goal *g);
 
-/* Does the result record RECORD differ from the last one of its step and component? */
+/* True if the result record RECORD differs from the last one of its step and component. */
 bool report_is_news(const struct report *r, struct json record);
 
-/* Add RECORD, which is taken, if the report is of its workflow. */
+/* Add RECORD, which the report then owns, if it is of the reported workflow. */
 void report_add_result(struct report *r, struct json record);
 
-/* How the cycle ended; NOW is when, for components that are newly waited for. */
+/* Add the outcome O of a cycle; NOW is the "since" of components that are newly waited for. */
 void report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o,
     const char *now);
 
-/* Only the state (REPORT_IN_PROGRESS at the start of work). */
+/* Set only the state: REPORT_IN_PROGRESS when work starts. */
 void report_set_state(struct report *r, const struct goal *g, int state);
 
-/* 1 where the last workflow failed, 0 where it did not, -1 where there was none. */
+/* 1 if the last workflow failed, 0 if it did not, -1 if there was none. */
 int report_has_failed(const struct report *r);
 
-/* How many components are waited for. */
+/* The number of components that are waited for. */
 size_t report_waiting(const struct report *r);
 
 #endif

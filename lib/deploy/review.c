@@ -30,7 +30,7 @@ review_level_name(enum review_level l)
 }
 
 PRINTF(4, 5) static void
-find(struct review *r, enum review_level level, const char *object, const char *fmt, ...)
+finding_add(struct review *r, enum review_level level, const char *object, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -51,11 +51,11 @@ review_signature(struct review *r)
 	struct fail f;
 
 	if (acceptance_check(spec->goal, spec->keys, spec->allow_unsigned, &s, &f) < 0)
-		find(r, REVIEW_FAIL, "signature", "%s", f.text);
+		finding_add(r, REVIEW_FAIL, "signature", "%s", f.text);
 	else if (!*s.root)
-		find(r, REVIEW_WARN, "signature", "not verified: accepted only because allow-unsigned is set");
+		finding_add(r, REVIEW_WARN, "signature", "not verified: accepted only because allow-unsigned is set");
 	else
-		find(r, REVIEW_OK, "signature", "by '%s', for which root key '%s' vouches", s.key, s.root);
+		finding_add(r, REVIEW_OK, "signature", "by '%s', for which root key '%s' vouches", s.key, s.root);
 }
 
 /* The local file that P is, to be freed; NULL where there is none. */
@@ -71,13 +71,13 @@ review_file(struct review *r, const struct payload *p)
 	_cleanup_free_ char *path = payload_local(p);
 
 	if (!p->url)
-		find(r, REVIEW_FAIL, p->name, "fileUrls has no URL for its id '%s'", p->id);
+		finding_add(r, REVIEW_FAIL, p->name, "fileUrls has no URL for its id '%s'", p->id);
 	else if (!path)
-		find(r, REVIEW_WARN, p->name, "not checked: %s is not a local file", p->url);
+		finding_add(r, REVIEW_WARN, p->name, "not checked: %s is not a local file", p->url);
 	else if (payload_is_at(p, path))
-		find(r, REVIEW_OK, p->name, "%s has the hash of the manifest", path);
+		finding_add(r, REVIEW_OK, p->name, "%s has the hash of the manifest", path);
 	else
-		find(r, REVIEW_FAIL, p->name, "%s is missing, or its size or hash is not that of the manifest", path);
+		finding_add(r, REVIEW_FAIL, p->name, "%s is missing, or its size or hash is not that of the manifest", path);
 }
 
 static void
@@ -97,9 +97,9 @@ step_file(const struct manifest_step *step, const char *name)
 	return NULL;
 }
 
-/* Is NEEDLE somewhere in the local file that P is?  True where that cannot be told. */
+/* True if the local file of P contains NEEDLE, or if that is unknown. */
 static bool
-mentions(const struct payload *p, const char *needle)
+payload_mentions(const struct payload *p, const char *needle)
 {
 	_cleanup_free_ char *path = payload_local(p);
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -116,11 +116,11 @@ review_script(struct review *r, const char *object, const struct manifest_step *
 	const struct payload *script = name ? step_file(step, name) : NULL;
 
 	if (!name || !*name)
-		find(r, REVIEW_FAIL, object, "handlerProperties has no scriptFileName");
+		finding_add(r, REVIEW_FAIL, object, "handlerProperties has no scriptFileName");
 	else if (!script)
-		find(r, REVIEW_FAIL, object, "its script '%s' is not one of its files", name);
-	else if (!mentions(script, "result-file"))
-		find(r, REVIEW_FAIL, object, "its script '%s' has no --result-file in it: a script that leaves"
+		finding_add(r, REVIEW_FAIL, object, "its script '%s' is not one of its files", name);
+	else if (!payload_mentions(script, "result-file"))
+		finding_add(r, REVIEW_FAIL, object, "its script '%s' has no --result-file in it: a script that leaves"
 		    " no result file has failed", name);
 }
 
@@ -151,7 +151,7 @@ payload_version(const struct payload *p)
 	return xstrdup(json_get_text(v, "version"));
 }
 
-/* rejoin/copy:1 looks for the criteria in the file that it has copied, so the payload must meet it already. */
+/* rejoin/copy:1 reads the version from the file that it copied, so the payload must meet the criteria. */
 static void
 review_copy(struct review *r, const char *object, const struct manifest_step *step, const char *criteria)
 {
@@ -162,7 +162,7 @@ review_copy(struct review *r, const char *object, const struct manifest_step *st
 	char hex[SHA_HEX];
 
 	if (!p) {
-		find(r, REVIEW_FAIL, object, "its arguments name no file of the step (--file NAME)");
+		finding_add(r, REVIEW_FAIL, object, "its arguments name no file of the step (--file NAME)");
 		return;
 	}
 	if (!criteria)
@@ -170,16 +170,16 @@ review_copy(struct review *r, const char *object, const struct manifest_step *st
 	if (strncmp(criteria, "sha256:", 7) == 0) {
 		if (strcasecmp(p->algorithm, "sha256") == 0 && sha_hex(p->hash, hex) == 0 &&
 		    strcasecmp(hex, criteria + 7) != 0)
-			find(r, REVIEW_FAIL, object, "its criteria can never be met: '%s' has the hash sha256:%s",
+			finding_add(r, REVIEW_FAIL, object, "its criteria can never be met: '%s' has the hash sha256:%s",
 			    p->name, hex);
 		return;
 	}
 	version = payload_version(p);
 	if (version && strcmp(version, criteria) != 0)
-		find(r, REVIEW_FAIL, object, "its criteria '%s' can never be met: the version in '%s' is '%s'",
+		finding_add(r, REVIEW_FAIL, object, "its criteria '%s' can never be met: the version in '%s' is '%s'",
 		    criteria, p->name, version);
 	else if (!version && payload_local(p))
-		find(r, REVIEW_FAIL, object, "its criteria '%s' can never be met: '%s' is not JSON with a version",
+		finding_add(r, REVIEW_FAIL, object, "its criteria '%s' can never be met: '%s' is not JSON with a version",
 		    criteria, p->name);
 }
 
@@ -189,7 +189,7 @@ review_handler(struct review *r, const char *object, const struct manifest_step 
 	const char *criteria = json_get_text(step->properties, "installedCriteria");
 
 	if (!criteria)
-		find(r, REVIEW_WARN, object, "has no installedCriteria: its handler must know by itself when it is"
+		finding_add(r, REVIEW_WARN, object, "has no installedCriteria: its handler must know by itself when it is"
 		    " installed");
 	if (strcmp(step->handler, "microsoft/script:1") == 0) {
 		review_script(r, object, step);
@@ -199,9 +199,9 @@ review_handler(struct review *r, const char *object, const struct manifest_step 
 	struct fail f;
 
 	if (!program)
-		find(r, REVIEW_FAIL, object, "handler '%s' is not in handlers.d", step->handler);
+		finding_add(r, REVIEW_FAIL, object, "handler '%s' is not in handlers.d", step->handler);
 	else if (trust_check(program, (gid_t)-1, &f) < 0)
-		find(r, REVIEW_FAIL, object, "handler '%s': %s", step->handler, f.text);
+		finding_add(r, REVIEW_FAIL, object, "handler '%s': %s", step->handler, f.text);
 	if (strcmp(step->handler, "rejoin/copy:1") == 0)
 		review_copy(r, object, step, criteria);
 }
@@ -212,16 +212,16 @@ review_selection(struct review *r, const char *object, const struct plan_stage *
 	size_t here = json_count(s->selected), away = json_count(s->waiting), n = json_count(s->child->compatibility);
 
 	if (n == 0)
-		find(r, REVIEW_FAIL, object, "its manifest has no compatibility, so it is for no component");
+		finding_add(r, REVIEW_FAIL, object, "its manifest has no compatibility, so it is for no component");
 	else if (n > 1)
-		find(r, REVIEW_WARN, object, "its manifest has %zu compatibility entries; the Azure agent"
+		finding_add(r, REVIEW_WARN, object, "its manifest has %zu compatibility entries; the Azure agent"
 		    " considers the first alone", n);
 	if (json_kind(r->spec->components) == JSON_NONE || n == 0)
 		return;
 	if (here + away == 0)
-		find(r, REVIEW_WARN, object, "selects no component of this device's inventory");
+		finding_add(r, REVIEW_WARN, object, "selects no component of this device's inventory");
 	else
-		find(r, REVIEW_OK, object, "selects %zu component%s that %s here and %zu that %s offline",
+		finding_add(r, REVIEW_OK, object, "selects %zu component%s that %s here and %zu that %s offline",
 		    here, here == 1 ? "" : "s", here == 1 ? "is" : "are", away, away == 1 ? "is" : "are");
 }
 
@@ -232,7 +232,7 @@ review_stage(struct review *r, const struct plan_stage *s)
 
 	snprintf(object, sizeof object, "step %zu", s->number + 1);
 	if (!s->is_host && !s->child) {
-		find(r, REVIEW_FAIL, object, "its manifest cannot be had: %s", s->fail.text);
+		finding_add(r, REVIEW_FAIL, object, "its manifest cannot be had: %s", s->fail.text);
 		return;
 	}
 	if (!s->is_host) {

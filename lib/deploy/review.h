@@ -2,7 +2,7 @@
  * review - what would keep a goal from being carried out here, found before it is
  * deployed.
  *
- * What is looked at, per goal: its signature; per file: is it where its URL says,
+ * Checked per goal: its signature; per file: is it where its URL says,
  * with the size and hash of the manifest; per step: its handler, the script that it
  * names, its criteria; per reference step: its manifest, and which components of
  * this device its compatibility selects.  Nothing of the goal is run.  Files behind

@@ -110,7 +110,7 @@ key_add(struct rootkeys *r, const char *name, const char *kid, struct jws_key *k
 
 /* An exponent is a number in real packages, text in their schema, and base64url in a JWK. */
 static char *
-exponent(struct json e)
+exponent_value(struct json e)
 {
 	static const char digits[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -135,7 +135,7 @@ key_of(struct json object, const char *type_member)
 {
 	const char *type = json_is_object(object) ? json_get_text(object, type_member) : NULL;
 	_cleanup_json_ struct json e = json_is_object(object) ? json_get(object, "e") : JSON_ABSENT;
-	_cleanup_free_ char *text = exponent(e);
+	_cleanup_free_ char *text = exponent_value(e);
 
 	return type && strcmp(type, "RSA") == 0 ? jws_key_new(json_get_text(object, "n"), text) : NULL;
 }
@@ -296,7 +296,7 @@ add_disabled(struct rootkeys *r, const char *name, struct json roots, struct jso
 		const char *alg = json_is_object(one) ? json_get_text(one, "alg") : NULL;
 		const char *hash = json_is_object(one) ? json_get_text(one, "hash") : NULL;
 
-		/* One whose hash cannot be computed here could never be seen to be disabled. */
+		/* a key with a hash of another algorithm could not be recognized as disabled */
 		if (!alg || !hash || r->n_signing == DISABLED_MAX || (strcasecmp(alg, "SHA256") != 0 &&
 		    strcasecmp(alg, "SHA384") != 0 && strcasecmp(alg, "SHA512") != 0))
 			return fail_set(f, EXIT_USAGE, "%s: protected.disabledSigningKeys is not a list of at most"
@@ -306,7 +306,7 @@ add_disabled(struct rootkeys *r, const char *name, struct json roots, struct jso
 	return 0;
 }
 
-/* Absent is an empty list; what is no list must not be taken for one. */
+/* An absent member is an empty list; a member of another type is an error. */
 static int
 list_check(const char *name, const char *member, struct json list, struct fail *f)
 {

@@ -9,7 +9,7 @@
 #define _cleanup_jws_	__attribute__((cleanup(jws_release)))
 
 static int
-refused(struct fail *f, const char *name, const char *what)
+signature_refuse(struct fail *f, const char *name, const char *what)
 {
 	return fail_set(f, EXIT_DENIED, "%s: signature: %s", name, what);
 }
@@ -49,7 +49,7 @@ signing_key(const struct rootkeys *keys, const char *name, const char *inner, st
 		return fail_set(f, EXIT_DENIED, "%s: signature: its signing key (sjwk): %s", name, wrong);
 	kid = json_get_text(header, "kid");
 	if (!kid || strlen(kid) >= sizeof s->root)
-		return refused(f, name, "its signing key names no root key (kid)");
+		return signature_refuse(f, name, "its signing key names no root key (kid)");
 	strcpy(s->root, kid);
 	root = rootkeys_find(keys, kid);
 	s->root_unknown = !root;
@@ -62,14 +62,14 @@ signing_key(const struct rootkeys *keys, const char *name, const char *inner, st
 		return fail_set(f, EXIT_DENIED, "%s: signature: its signing key is not signed by root key '%s'",
 		    name, kid);
 	if (json_parse(NULL, j.payload, j.payload_len, &jwk, &unused) < 0 || !json_is_object(jwk))
-		return refused(f, name, "its signing key is not a JWK");
+		return signature_refuse(f, name, "its signing key is not a JWK");
 	type = json_get_text(jwk, "kty");
 	alg = json_get_text(jwk, "alg");
 	if (type && strcmp(type, "RSA") == 0 && (!alg || strcmp(alg, "RS256") == 0))
 		*out = jws_key_new(json_get_text(jwk, "n"), json_get_text(jwk, "e"));
 	if (json_get_text(jwk, "kid"))
 		snprintf(s->key, sizeof s->key, "%s", json_get_text(jwk, "kid"));
-	return *out ? 0 : refused(f, name, "its signing key is not an RSA key of at least 2048 bits for RS256");
+	return *out ? 0 : signature_refuse(f, name, "its signing key is not an RSA key of at least 2048 bits for RS256");
 }
 
 /* Does the payload of J give the hash of the LEN bytes of TEXT? */
@@ -107,14 +107,14 @@ signature_verify(const struct rootkeys *keys, const char *name, const char *jws,
 	if (!wrong && !json_get_text(header, "sjwk"))
 		wrong = "its header has no signing key (sjwk)";
 	if (wrong)
-		return refused(f, name, wrong);
+		return signature_refuse(f, name, wrong);
 	r = signing_key(keys, name, json_get_text(header, "sjwk"), &key, s, f);
 	if (r == 0 && rootkeys_signing_disabled(keys, key))
 		r = fail_set(f, EXIT_DENIED, "%s: signature: its signing key '%s' is disabled", name, s->key);
 	if (r == 0 && !jws_verify(&outer, key))
-		r = refused(f, name, "it is not made by its signing key");
+		r = signature_refuse(f, name, "it is not made by its signing key");
 	if (r == 0 && !hash_matches(&outer, text, len))
-		r = refused(f, name, "it is of another manifest: the hash of updateManifest differs");
+		r = signature_refuse(f, name, "it is of another manifest: the hash of updateManifest differs");
 	jws_key_free(key);
 	return r;
 }

@@ -43,7 +43,7 @@ has_probes(const struct waiting_check *w)
 }
 
 static void
-enumerated(struct json components, enum exit_status worst, void *cookie)
+on_enumerated(struct json components, enum exit_status worst, void *cookie)
 {
 	struct waiting_check *w = cookie;
 	const int64_t now = clock_mono_ms();
@@ -71,7 +71,7 @@ examine_now(void *cookie)
 	struct waiting_check *w = cookie;
 
 	w->examined_ms = clock_mono_ms();
-	w->enumeration = enumerate_start(w->loop, &w->inventory, enumerated, w);
+	w->enumeration = enumerate_start(w->loop, &w->inventory, on_enumerated, w);
 }
 
 struct waiting_check *

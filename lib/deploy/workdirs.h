@@ -28,7 +28,7 @@ void workdirs_free(struct workdirs *s);
 int workdirs_take(struct workdirs *s, const struct payload *script, const char *cache, char **path,
     struct fail *f);
 
-/* Give back PATH, which was taken for SCRIPT.  KEEP: it may be used again; else it is removed. */
+/* Return PATH, obtained for SCRIPT.  With KEEP it may be used again; else it is removed. */
 void workdirs_give(struct workdirs *s, const struct payload *script, const char *path, bool keep);
 
 #endif
