@@ -569,7 +569,7 @@ fake() {
 		REJOIN_CONFIG_DIR="$public/etc" REJOIN_STATE_DIR="$public/state" "$public/rejoin-status" -A rejoin --json
 	member .running true
 	kill -KILL "$agent_pid"
-	wait_for '! [ -e /proc/$agent_pid/exe ]'
+	wait "$agent_pid" || :
 	run --separate-stderr setpriv --reuid=nobody --regid=nogroup --clear-groups env \
 		REJOIN_CONFIG_DIR="$public/etc" REJOIN_STATE_DIR="$public/state" "$public/rejoin-status" -A rejoin --json
 	member .running false
