@@ -402,7 +402,7 @@ entry() {
 	wait_for '[ "$(wc -l <log.out)" -eq 2 ]'
 	[ "$(jq -r .text log.out)" = "$(printf '%s\n' '2026-11-21T10:00:01.000000+0000 box demo[7]: first' \
 		'2026-11-21T10:00:02.000000+0000 box demo[7]: of a unit (invocation 1234)')" ]
-	[ "$(jq -r '.level + " " + .incarnation' log.out | tail -1)" = 'err 1234' ]
+	[ "$(jq -r '.level + " " + .incarnation' log.out | tail -1)" = 'error 1234' ]
 	entry c3 3 103 third
 	: >fate
 	wait_for '[ "$(wc -l <log.out)" -eq 3 ]' 20

@@ -179,7 +179,7 @@ block() { awk -v n="$1" '/^\.Bd -literal/ { k++; on = 1; next } /^\.Ed/ { on = 0
 	[ "$(jq -rc '[.format, .time]' <<<"$output")" = '["pump","dmy"]' ]
 	[ "$(rejoin-log --level warning pump.log)" = "$(head -1 pump.log)" ]
 	[ "$(rejoin-log --json pump.log | jq -rc '[.time[:19], .emitter, .level]' | head -1)" = \
-	    '["2026-03-05T14:07:01","pump3","W"]' ]
+	    '["2026-03-05T14:07:01","pump3","warning"]' ]
 	block 3 | format own
 	printf '{"when":1772719621,"severity":"error","what":"x"}\n' >own.log
 	[ "$(rejoin-log --json own.log | jq -rc '[.time[:19], .level]')" = '["2026-03-05T14:07:01","error"]' ]

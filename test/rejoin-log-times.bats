@@ -174,7 +174,7 @@ for y in range(3):
 	[ "$(rejoin-log --json p.log,format=path | jq -rc '[.time[:19], .level]')" = '["2026-03-05T14:07:01","error"]' ]
 	# a name with a dot in it is that name first
 	echo '{"a.b.c":"2026-03-05T14:07:01Z","log.level":"warn"}' >q.log
-	[ "$(rejoin-log --json q.log,format=path | jq -rc '[.time[:19], .level]')" = '["2026-03-05T14:07:01","warn"]' ]
+	[ "$(rejoin-log --json q.log,format=path | jq -rc '[.time[:19], .level]')" = '["2026-03-05T14:07:01","warning"]' ]
 }
 
 @test "levels as numbers" {

@@ -676,20 +676,20 @@ numbered() {
 # FORMAT|TIME|LEVEL|LINE, as those who write them do
 shipped() {
 	cat <<-'EOF'
-		adu|2024-11-08T15:14:28.380000Z|D|2024-11-08T15:14:28.3800Z 564[564] [D] No root key change. [RootKeyWorkflow_UpdateRootKeys:172]
-		adu-0.8|2021-03-05T17:21:11.549100Z|I|2021-03-05T17:21:11.5491Z [I] Agent (linux; 0.6.0-public-preview) starting. [main]
+		adu|2024-11-08T15:14:28.380000Z|debug|2024-11-08T15:14:28.3800Z 564[564] [D] No root key change. [RootKeyWorkflow_UpdateRootKeys:172]
+		adu-0.8|2021-03-05T17:21:11.549100Z|info|2021-03-05T17:21:11.5491Z [I] Agent (linux; 0.6.0-public-preview) starting. [main]
 		do|2021-04-22T13:23:18.460350200Z|info|2021-04-22T13:23:18.4603502Z 821   821   info     {Run} Started, DU;deliveryoptimization-agent/v0.4.0
 		do|2021-08-26T12:03:20.776968600Z|error|2021-08-26T12:03:20.7769686Z 1181  1197  error    {Append} (hr:80070018) cbWritten
 		mender|2026-01-05T10:00:00.123456Z|info|record_id=12 severity=info time="2026-Jan-05 10:00:00.123456" name="Global" msg="Sync" 
-		greengrass|2026-01-05T10:00:00.123000Z|INFO|2026-01-05T10:00:00.123Z [INFO] (main) com.aws.greengrass.lifecyclemanager.Kernel: system-start. {version=2.9}
-		greengrass|2024-08-07T23:57:21.910000Z|INFO|2024-08-07T23:57:21.910Z [INFO] (aws.greengrass.Cli-lifecycle) com.aws.greengrass.cli.CLIService: service-set-state. {serviceName=aws.greengrass.Cli, currentState=RUNNING, newState=STOPPING}
-		greengrass-lite|2026-01-05T10:00:00.123456Z|I|2026-01-05T10:00:00.123456+00:00 gg ggdeploymentd[612]: I[ggdeploymentd] [A34F:01BC:----:src/deployment_handler.c:77] trace_start: deployment_jobs
-		greengrass-lite|2026-01-05T10:00:00.123456Z|E|2026-01-05T10:00:00.123456+00:00 gg gghealthd[613]: E[gghealthd] src/health.c:12: text
-		kanto|2022-05-05T09:12:33.123456Z|INFO|2022/05/05 09:12:33.123456  [suite-connector]   INFO   Starting suite connector
-		kanto|2023-05-05T09:12:33.123456Z|DEBUG|2023/05/05 09:12:33.123456  [update-manager] DEBUG    received current state get
+		greengrass|2026-01-05T10:00:00.123000Z|info|2026-01-05T10:00:00.123Z [INFO] (main) com.aws.greengrass.lifecyclemanager.Kernel: system-start. {version=2.9}
+		greengrass|2024-08-07T23:57:21.910000Z|info|2024-08-07T23:57:21.910Z [INFO] (aws.greengrass.Cli-lifecycle) com.aws.greengrass.cli.CLIService: service-set-state. {serviceName=aws.greengrass.Cli, currentState=RUNNING, newState=STOPPING}
+		greengrass-lite|2026-01-05T10:00:00.123456Z|info|2026-01-05T10:00:00.123456+00:00 gg ggdeploymentd[612]: I[ggdeploymentd] [A34F:01BC:----:src/deployment_handler.c:77] trace_start: deployment_jobs
+		greengrass-lite|2026-01-05T10:00:00.123456Z|error|2026-01-05T10:00:00.123456+00:00 gg gghealthd[613]: E[gghealthd] src/health.c:12: text
+		kanto|2022-05-05T09:12:33.123456Z|info|2022/05/05 09:12:33.123456  [suite-connector]   INFO   Starting suite connector
+		kanto|2023-05-05T09:12:33.123456Z|debug|2023/05/05 09:12:33.123456  [update-manager] DEBUG    received current state get
 		logfmt|2022-05-05T09:12:33.123456789Z|info|time="2022-05-05T09:12:33.123456789Z" level=info msg="starting container management"
-		thin-edge|2026-01-05T10:00:00.123456Z|WARN|2026-01-05T10:00:00.123456Z  WARN tedge_agent: no time
-		evp|2025-06-01T12:00:00.123456789Z|I|[ 1748779200.123456789|0A1F|main.c:12|I] EVP device agent is up
+		thin-edge|2026-01-05T10:00:00.123456Z|warning|2026-01-05T10:00:00.123456Z  WARN tedge_agent: no time
+		evp|2025-06-01T12:00:00.123456789Z|info|[ 1748779200.123456789|0A1F|main.c:12|I] EVP device agent is up
 		js7|2026-01-05T09:00:00.123000Z|info|2026-01-05 10:00:00.123+01 info  js7.agent.Main - Begin
 		imp|2015-09-15T19:21:49.000000Z|null|2015-09-16 07:21:49 UTC+12 [Device] Agent stopped: migrating.
 		imp|2015-09-14T21:35:47.000000Z|null|2015-09-14 17:35:47 UTC-4 [Agent]	msg
@@ -702,13 +702,13 @@ shipped() {
 		imp-sse|2017-05-19T17:28:19.095000Z|null|232390b030728cee 2017-05-19T17:28:19.095Z development server.log Connected by WiFi
 		snap|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z snapd[123]: started
 		tai64n|2026-01-05T10:00:00.000000Z|null|@40000000695b8baa00000000 text
-		klog|2026-01-05T10:00:00.123456Z|W|W0105 10:00:00.123456    1234 file.go:12] text
-		log4j|2026-01-05T10:00:00.123000Z|ERROR|2026-01-05 10:00:00,123 [main] ERROR org.x.Y - text
-		log4j|2026-01-05T09:00:00.123000Z|INFO|2026-01-05T10:00:00.123+01:00  INFO 1234 --- [app] [main] c.e.App : Started
-		log4j|2026-01-05T10:00:00.123000Z|WARNING|2026-01-05 10:00:00,123 - name - WARNING - msg
-		logback|2026-01-05T10:00:00.123000Z|INFO|10:00:00.123 [main] INFO com.x.Y - text
+		klog|2026-01-05T10:00:00.123456Z|warning|W0105 10:00:00.123456    1234 file.go:12] text
+		log4j|2026-01-05T10:00:00.123000Z|error|2026-01-05 10:00:00,123 [main] ERROR org.x.Y - text
+		log4j|2026-01-05T09:00:00.123000Z|info|2026-01-05T10:00:00.123+01:00  INFO 1234 --- [app] [main] c.e.App : Started
+		log4j|2026-01-05T10:00:00.123000Z|warning|2026-01-05 10:00:00,123 - name - WARNING - msg
+		logback|2026-01-05T10:00:00.123000Z|info|10:00:00.123 [main] INFO com.x.Y - text
 		clf|2000-10-10T20:55:36.000000Z|null|127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326
-		logfmt|2026-01-05T10:00:00.000000Z|warn|time=2026-01-05T10:00:00Z level=warn msg="a b"
+		logfmt|2026-01-05T10:00:00.000000Z|warning|time=2026-01-05T10:00:00Z level=warn msg="a b"
 		jsonl|2026-01-05T10:00:00.000000Z|error|{"level":"error","ts":1767607200000,"msg":"x"}
 		cri|2016-10-06T00:17:09.669794202Z|null|2016-10-06T00:17:09.669794202Z stdout F text
 		monit|2026-01-05T10:00:00.000000Z|info|[CET Jan  5 10:00:00] info     : 'x' start
@@ -720,8 +720,8 @@ shipped() {
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05 10:00:00 UTC [1234] LOG:  of PostgreSQL
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z GET /x t=35ms ts=-
 		auto|2026-01-05T10:00:00.000000Z|null|2026-01-05T10:00:00Z t {"time":5}
-		adu-journal|2024-08-14T06:03:26.851700Z|E|Aug 14 06:07:00 host AducIotAgent[522]: 2024-08-14T06:03:26.8517Z 522[522] [E] IoTHub connection is broken. [f:222]
-		greengrass-json|2026-01-05T10:00:00.123000Z|INFO|{"thread":"main","level":"INFO","eventType":"x","message":"m","timestamp":1767607200123,"cause":null}
+		adu-journal|2024-08-14T06:03:26.851700Z|error|Aug 14 06:07:00 host AducIotAgent[522]: 2024-08-14T06:03:26.8517Z 522[522] [E] IoTHub connection is broken. [f:222]
+		greengrass-json|2026-01-05T10:00:00.123000Z|info|{"thread":"main","level":"INFO","eventType":"x","message":"m","timestamp":1767607200123,"cause":null}
 		mender-deployment|2026-01-05T10:00:00.000000Z|info|{"timestamp":"2026-01-05T10:00:00Z","level":"info","message":"x"}
 		imp-json|2018-01-22T19:49:30.423000Z|null|{"device_id":"234776801163a9ee","ts":"2018-01-22T19:49:30.423Z","log_type":"development","type":"status","msg":"Agent restarted: reload."}
 		docker|2026-01-05T10:00:00.123456789Z|null|{"log":"text\n","stream":"stdout","time":"2026-01-05T10:00:00.123456789Z"}
@@ -729,8 +729,8 @@ shipped() {
 		rauc|2023-06-14T20:18:07.000000Z|null|2023-06-14T20:18:07Z: Booted into rootfs.0 (A)
 		rauc-json|2023-06-14T21:15:41.000000Z|null|{"TS":"2023-06-14T21:15:41Z","MESSAGE":"Booted into rootfs.0 (A)","MESSAGE_ID":"e60e0addd3454cb8b796eae0d497af96","GLIB_DOMAIN":"rauc-event","RAUC_EVENT_TYPE":"boot","BOOT_ID":"16655d2c-c5ca-48d3-bea8-7b95c803b4b2","BUNDLE_HASH":"unknown"}
 		fwupd|null|null|no time
-		swupdate|null|INFO|[INFO ] : SWUPDATE running :  [main] : text
-		rauc-hawkbit|null|MESSAGE|MESSAGE: Checking for new software...
+		swupdate|null|info|[INFO ] : SWUPDATE running :  [main] : text
+		rauc-hawkbit|null|notice|MESSAGE: Checking for new software...
 	EOF
 }
 

@@ -124,5 +124,5 @@ state_is() {
 	printf '%s\n' '[TRACE] : SWUPDATE running :  [network_thread] : Incoming network request: processing...' \
 		'[INFO ] : SWUPDATE started :  Software Update started !' >swupdate.log
 	run --separate-stderr rejoin-log --json swupdate.log
-	[ "$(jq -r .level <<<"$output" | tr '\n' ' ')" = 'TRACE INFO ' ] || { echo "$output"; false; }
+	[ "$(jq -r .level <<<"$output" | tr '\n' ' ')" = 'trace info ' ] || { echo "$output"; false; }
 }

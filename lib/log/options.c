@@ -7,10 +7,14 @@
 #include "log/options.h"
 
 enum {
-	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
+	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_COLOR, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
 	OPT_HOLD, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
-	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_STRICT, OPT_SVG, OPT_UNTIL,
+	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_STAMP, OPT_STRICT,
+	 OPT_SVG, OPT_UNTIL,
 };
+
+/* As --format lists them. */
+enum { FORMAT_TEXT, FORMAT_JSONL, FORMAT_JSON, FORMAT_SHIVIZ };
 
 enum {
 	NAME_WIDTH_MAX = 40,
@@ -22,16 +26,17 @@ static const struct opt table[] = {
 	{ OPT_ASCII, "ascii", NULL, "with --graph, draw in ASCII" },
 	{ OPT_BUFFER, "buffer", "SIZE", "hold back at most about SIZE of records", .preset = "64M" },
 	{ OPT_CHECK, "check", NULL, "report the constraints that a merged log violates" },
+	{ OPT_COLOR, "color", "WHEN", "use colours", .choices = "never auto always", .preset = "auto" },
 	{ OPT_EXACT, "exact", NULL, "two passes over regular files; no constraint is violated" },
 	{ OPT_EXCLUDE, "exclude", "RE", "omit records that match RE" },
 	{ OPT_EXPLAIN, "explain", NULL, "print before each record why it stands there" },
 	{ 'f', "follow", NULL, "keep reading as sources grow" },
-	OPT_FORMAT("text jsonl json", "text"),
+	OPT_FORMAT("text jsonl json shiviz", "text"),
 	{ OPT_GRAPH, "graph", NULL, "draw a lane per emitter, and arrows" },
 	{ OPT_HOLD, "hold", "DUR", "with -f, reorder window: hold records for DUR", .preset = "250ms on a terminal, else 0" },
 	{ OPT_INCLUDE, "include", "RE", "print only records that match RE" },
 	OPT_JSON,
-	{ OPT_LEVEL, "level", "L", "omit records less severe than L", .choices = "error warning notice info debug trace" },
+	{ OPT_LEVEL, "level", "L", "omit records less severe than L", .choices = "emerg alert crit error warning notice info debug trace" },
 	{ 'n', "lines", "N", "print only the last N records" },
 	{ OPT_OFFSET, "offset", "OFF", "correct clocks by OFF: auto, off, or NAME=DUR for a source that is ahead", .preset = "auto",
 	    .samples = "auto off", .repeats = true },
@@ -44,6 +49,8 @@ static const struct opt table[] = {
 	{ OPT_SAVE_STATE, "save-state", "FILE", "continue where the run that wrote FILE ended" },
 	{ OPT_SINCE, "since", "TIME", "print only records from TIME on", .samples = "10m 1h 1d" },
 	{ OPT_SOURCES, "sources", NULL, "print how each source is understood, and no record" },
+	{ OPT_STAMP, "stamp", "ZONE", "print before each record its corrected time", .choices = "none utc local",
+	    .preset = "none" },
 	{ OPT_STRICT, "strict", NULL, "exit with 1 if a constraint was violated or dropped, or a source not understood" },
 	{ OPT_SVG, "svg", "FILE", "draw a space-time diagram into FILE" },
 	{ OPT_UNTIL, "until", "TIME", "print only records before TIME", .samples = "10m 1h 1d" },
@@ -101,6 +108,13 @@ set_offset(struct options *o, char *text)
 	o->offsets[o->n_offsets++] = (struct options_offset){ text, (size_t)(eq - text), (negative ? -ms : ms) * 1000000 };
 }
 
+static void
+set_format(struct options *o, int format)
+{
+	o->run.style.json = format == FORMAT_JSONL || format == FORMAT_JSON;
+	o->shiviz = format == FORMAT_SHIVIZ;
+}
+
 void
 options_set(struct options *o, const struct opt_scan *s)
 {
@@ -125,6 +139,9 @@ options_set(struct options *o, const struct opt_scan *s)
 	case OPT_CHECK:
 		o->check = true;
 		break;
+	case OPT_COLOR:
+		o->colour = opt_choice(s);
+		break;
 	case OPT_EXACT:
 		o->run.exact = true;
 		break;
@@ -135,7 +152,7 @@ options_set(struct options *o, const struct opt_scan *s)
 		o->run.style.explain = true;
 		break;
 	case OPT_KEY_FORMAT:
-		o->run.style.json = opt_choice(s) >= 1;
+		set_format(o, opt_choice(s));
 		break;
 	case OPT_GRAPH:
 		o->graph = true;
@@ -149,12 +166,12 @@ options_set(struct options *o, const struct opt_scan *s)
 		set_regex(&o->run.filter.include, "--include", s->arg);
 		break;
 	case OPT_KEY_JSON:
-		o->run.style.json = true;
+		set_format(o, FORMAT_JSONL);
 		break;
 	case OPT_LEVEL:
 		o->run.filter.level = format_level((struct span){ s->arg, strlen(s->arg) });
 		if (!*s->arg || o->run.filter.level < 0)
-			opt_misused("not a level: '%s' (such as error, warning, info, debug)", s->arg);
+			opt_misused("not a level: '%s' (emerg, alert, crit, error, warning, notice, info, debug or trace)", s->arg);
 		break;
 	case OPT_OFFSET:
 		set_offset(o, s->arg);
@@ -186,6 +203,9 @@ options_set(struct options *o, const struct opt_scan *s)
 	case OPT_SOURCES:
 		o->sources = true;
 		break;
+	case OPT_STAMP:
+		o->run.style.stamp = (enum render_stamp)opt_choice(s);
+		break;
 	case OPT_STRICT:
 		o->strict = true;
 		break;
@@ -203,7 +223,7 @@ options_set(struct options *o, const struct opt_scan *s)
 void
 options_init(struct options *o)
 {
-	*o = (struct options){ .prefix = PREFIX_AUTO, .hold_ms = -1, .run = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
+	*o = (struct options){ .prefix = WHEN_AUTO, .colour = WHEN_AUTO, .hold_ms = -1, .run = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
 	    .estimate = true, .filter = FILTER_ALL } };
 }
 
@@ -235,6 +255,10 @@ options_check(const struct options *o)
 	if (o->sources && (o->follow || o->check || o->state || o->graph || o->svg))
 		opt_misused("--sources cannot be combined with %s", o->follow ? "--follow" : o->check ? "--check" :
 		    o->state ? "--save-state" : drawn);
+	if (o->shiviz && (o->graph || o->svg || o->check))
+		opt_misused("%s cannot be combined with --format=shiviz", o->check ? "--check" : drawn);
+	if (o->run.style.stamp && (o->run.style.json || o->shiviz || o->graph || o->svg))
+		opt_misused("--stamp is for records that are printed as text");
 	if (o->ascii && !o->graph)
 		opt_misused("--ascii is for --graph");
 }
@@ -271,11 +295,11 @@ void
 options_settle_style(struct options *o, bool tty, const struct source_specs *specs)
 {
 	struct render_style *s = &o->run.style;
-	bool drawn = o->graph || o->svg, many = specs->n + specs->n_globs > 1;
+	bool many = specs->n + specs->n_globs > 1;
 
 	s->escape = tty && !o->raw;
-	s->prefix = !s->json && (o->prefix == PREFIX_ALWAYS || (o->prefix == PREFIX_AUTO && tty && many));
-	s->colour = (s->prefix || drawn) && tty && !getenv("NO_COLOR");
+	s->prefix = !s->json && (o->prefix == WHEN_ALWAYS || (o->prefix == WHEN_AUTO && tty && many));
+	s->colour = o->colour == WHEN_ALWAYS || (o->colour == WHEN_AUTO && tty && !getenv("NO_COLOR"));
 	for (size_t i = 0; i < specs->n; i++) {
 		size_t n = strlen(specs->v[i].name);
 
@@ -291,5 +315,5 @@ options_is_plain(const struct options *o)
 {
 	const struct render_style *s = &o->run.style;
 
-	return !(s->json || s->prefix || s->escape || s->explain || s->last || s->artist);
+	return !(s->json || s->prefix || s->stamp || s->escape || s->explain || s->last || s->artist);
 }

@@ -24,12 +24,12 @@ struct options_offset {
 
 struct options {
 	const char *agent;
-	bool check, strict, sources, raw, graph, ascii;
+	bool check, strict, sources, raw, graph, ascii, shiviz;
 	const char *svg;		/* the file that is drawn into, or NULL */
 	bool follow;
 	int64_t hold_ms;		/* -1: what suits the output */
 	const char *state;		/* where --save-state keeps how far it got, or NULL */
-	enum { PREFIX_NEVER, PREFIX_AUTO, PREFIX_ALWAYS } prefix;
+	enum { WHEN_NEVER, WHEN_AUTO, WHEN_ALWAYS } prefix, colour;
 	struct run run;
 	struct options_offset offsets[OPTIONS_OFFSETS];
 	size_t n_offsets;

@@ -173,10 +173,21 @@ put_part(struct writer *w, const char *key, struct span v, bool json)
 	PUT(w, ",");
 }
 
+/* A level that is understood has one name, whatever the record calls it: TEXT. */
+static void
+put_level(struct writer *w, int level, struct span text, bool json)
+{
+	const char *name = level >= 0 ? format_level_name(level) : NULL;
+
+	if (name)
+		put_part(w, "\"level\":", (struct span){ name, strlen(name) }, false);
+	else
+		put_part(w, "\"level\":", text, json);
+}
+
 static void
 put_parts(struct writer *w, const struct shown *x, const char *p, size_t n)
 {
-	static const char *const levels[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
 	const struct event_meta *meta = x->record->meta;
 	const bool json = x->source->fmt->where == WHERE_JSON;
 	struct span text = { p, n }, emitter;
@@ -192,10 +203,8 @@ put_parts(struct writer *w, const struct shown *x, const char *p, size_t n)
 		text.n--;
 	emitter = source_emitter(x->source, fields.v[FIELD_EMITTER], text);
 	put_part(w, "\"emitter\":", emitter, json && emitter.p == fields.v[FIELD_EMITTER].p);
-	if (meta && meta->level >= 0 && meta->level < 8)
-		put_part(w, "\"level\":", (struct span){ levels[meta->level], strlen(levels[meta->level]) }, false);
-	else
-		put_part(w, "\"level\":", fields.v[FIELD_LEVEL], json);
+	put_level(w, meta && meta->level >= 0 && meta->level < 8 ? meta->level : format_level(fields.v[FIELD_LEVEL]),
+	    fields.v[FIELD_LEVEL], json);
 	if (meta && meta->incarnation)
 		put_part(w, "\"incarnation\":", (struct span){ meta->incarnation, strlen(meta->incarnation) }, false);
 }

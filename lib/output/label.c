@@ -80,6 +80,27 @@ label_add(struct buf *out, const char *p, size_t n, unsigned columns, const char
 	return width;
 }
 
+unsigned
+label_add_middle(struct buf *out, const char *p, size_t n, unsigned columns, const char *ellipsis)
+{
+	unsigned end = label_width(ellipsis, strlen(ellipsis)), left = label_width(p, n), used, here;
+	const char *from = p;
+	const size_t all = n;
+	size_t len;
+	char text[16];
+
+	if (left <= columns || columns <= end + 2)
+		return label_add(out, p, n, columns, ellipsis);
+	for (; left > (columns - end) / 2; left -= here) {
+		next(p, n, text, &len, &here);
+		p += len;
+		n -= len;
+	}
+	used = label_add(out, from, all, columns - end - (columns - end) / 2, "");
+	buf_puts(out, ellipsis);
+	return used + end + label_add(out, p, n, 0, "");
+}
+
 void
 label_duration(struct buf *out, int64_t ns)
 {

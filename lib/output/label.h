@@ -20,6 +20,9 @@
  */
 unsigned label_add(struct buf *out, const char *p, size_t n, unsigned columns, const char *ellipsis);
 
+/* The same, cut in the middle: both ends of a name tell. */
+unsigned label_add_middle(struct buf *out, const char *p, size_t n, unsigned columns, const char *ellipsis);
+
 /* The columns of it, uncut. */
 unsigned label_width(const char *p, size_t n);
 

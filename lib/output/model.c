@@ -10,7 +10,7 @@
 #include "output/model.h"
 
 enum {
-	PAST = 1 << 16,		/* events that can still be pointed at */
+	PAST = MODEL_REMEMBERED,
 	EMITTERS_MAX = 4096,	/* the last of them stands for all others */
 	NAME_MAX_BYTES = 64,
 	TEXT_MAX_BYTES = 4096,	/* of a text made of JSON members */

@@ -5,7 +5,7 @@
  * It looks at the records in the order in which they go out, once more by the
  * same rules and clocks as the merge; so a picture is the same whatever way
  * they were merged.  Of several records that send an id, the last one before
- * the receipt counts.  The last 65536 records are remembered; who needs an
+ * the receipt counts.  The last MODEL_REMEMBERED records are remembered; who needs an
  * older one has no arrow.
  */
 #ifndef OUTPUT_MODEL_H
@@ -17,6 +17,8 @@
 
 #include "output/render.h"
 #include "record/rule.h"
+
+enum { MODEL_REMEMBERED = 1 << 16 };	/* events that can still be pointed at */
 
 /* An emitter: a source, or one of those whose records a source holds. */
 struct emitter {

@@ -20,6 +20,8 @@ record(struct render_artist *artist, const struct shown *x, const char *p, size_
 		graph_event(pic->graph, &e, out);
 	if (pic->svg)
 		svg_event(pic->svg, &e);
+	if (pic->shiviz)
+		shiviz_event(pic->shiviz, &e, out);
 }
 
 static void
@@ -82,9 +84,10 @@ picture_begin(struct options *o, bool tty)
 	struct svg_style svg = { .last = s->last };
 	struct picture *pic;
 
-	if (!o->graph && !o->svg)
+	if (!o->graph && !o->svg && !o->shiviz)
 		return NULL;
 	pic = picture_new(&o->run.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
+	pic->shiviz = o->shiviz ? shiviz_new(pic->model) : NULL;
 	s->artist = &pic->artist;
 	return pic;
 }
@@ -96,6 +99,7 @@ picture_free(struct picture *pic)
 		return;
 	graph_free(pic->graph);
 	svg_free(pic->svg);
+	shiviz_free(pic->shiviz);
 	model_free(pic->model);
 	free(pic);
 }

@@ -1,12 +1,13 @@
 /*
  * picture - records drawn instead of printed: as a graph for a terminal, as a
- * space-time diagram, or both.
+ * space-time diagram, or both; or written with vector clocks for ShiViz.
  */
 #ifndef OUTPUT_PICTURE_H
 #define OUTPUT_PICTURE_H
 
 #include "log/options.h"
 #include "output/graph.h"
+#include "output/shiviz.h"
 #include "output/svg.h"
 
 struct picture {
@@ -14,6 +15,7 @@ struct picture {
 	struct model *model;
 	struct graph *graph;		/* or NULL */
 	struct svg *svg;		/* or NULL */
+	struct shiviz *shiviz;		/* or NULL */
 };
 
 /* RULES is borrowed; a style that is NULL is not drawn. */

@@ -42,6 +42,7 @@ render_release(struct render *r)
 {
 	release_last(r);
 	jsonl_release(&r->jsonl);
+	zone_free(r->text.zone);
 	writer_release(&r->w);
 }
 
@@ -133,7 +134,7 @@ print(struct render *r, struct source *s, const struct shown *x)
 	} else {
 		if (r->torn && !r->last)
 			writer_put(w, "\n", 1);
-		r->torn = text_record(w, r->style, s, x) != '\n';
+		r->torn = text_record(&r->text, w, r->style, s, x) != '\n';
 	}
 	if (r->last)
 		r->torn = false;
@@ -151,7 +152,7 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 		x = &marked;
 	if (style && style->artist) {
 		draw(r, s, x);
-	} else if (style && (style->json || style->prefix || style->escape || style->explain || r->last)) {
+	} else if (style && (style->json || style->prefix || style->stamp || style->escape || style->explain || r->last)) {
 		print(r, s, x);
 	} else {
 		render_bytes(r, p, n, false);

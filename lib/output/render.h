@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "output/jsonl.h"
+#include "output/text.h"
 #include "output/writer.h"
 #include "record/source.h"
 
@@ -31,8 +32,11 @@ struct render_artist {
 	void (*flush)(struct render_artist *a, struct buf *out);
 };
 
+enum render_stamp { STAMP_NONE, STAMP_UTC, STAMP_LOCAL };
+
 struct render_style {
 	bool json;
+	enum render_stamp stamp;	/* the corrected time before each record */
 	bool prefix;		/* the source's name before each record */
 	bool colour;
 	bool escape;		/* what a terminal would obey, see base/utf8.h */
@@ -58,6 +62,7 @@ struct render {
 	bool line_buffered;	/* each record is written as soon as it is known */
 	const struct render_style *style;	/* NULL for bytes alone */
 	struct jsonl jsonl;
+	struct text text;
 	struct writer *last;	/* a ring buffer of STYLE->last records */
 	unsigned long shown;	/* records that went into it */
 };

@@ -245,14 +245,10 @@ tint(const struct plan *p, unsigned emitter)
 	return (p->lane[emitter] - 1) % STYLESHEET_COLOURS;
 }
 
-/* The N bytes of P, in COLUMNS at most, as XML. */
 static void
-put_xml(struct buf *out, const char *p, size_t n, unsigned most)
+put_escaped(struct buf *out, const char *s)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
-
-	label_add(&text, p, n, most, "…");
-	for (const char *s = text.s; *s; s++) {
+	for (; *s; s++) {
 		if (*s == '&')
 			buf_puts(out, "&amp;");
 		else if (*s == '<')
@@ -264,6 +260,26 @@ put_xml(struct buf *out, const char *p, size_t n, unsigned most)
 		else
 			buf_putc(out, *s);
 	}
+}
+
+/* The N bytes of P, in MOST columns, as XML. */
+static void
+put_xml(struct buf *out, const char *p, size_t n, unsigned most)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	label_add(&text, p, n, most, "…");
+	put_escaped(out, text.s);
+}
+
+/* The name of a lane, in MOST columns: both its ends tell it from others. */
+static void
+put_name(struct buf *out, const char *name, unsigned most)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	label_add_middle(&text, name, strlen(name), most, "…");
+	put_escaped(out, text.s);
 }
 
 /* The same of several lines. */
@@ -300,12 +316,21 @@ put_moment(struct buf *out, int64_t ns, bool with_day, unsigned digits)
 		buf_printf(out, ".%0*d", (int)digits, (int)(digits == 3 ? part / 1000000 : part / 1000));
 }
 
+/* Columns of a lane's name, so that it does not reach into the next one. */
+static unsigned
+name_room(const struct plan *p)
+{
+	unsigned room = p->slanted ? NAME_COLUMNS : (unsigned)((p->step - 22) / CHAR_WIDTH);
+
+	return room < NAME_COLUMNS ? room : NAME_COLUMNS;
+}
+
 /* The names of the lanes, around Y. */
 static void
 put_names(const struct plan *p, double y, struct buf *out)
 {
 	for (unsigned i = 0; i < p->lanes; i++) {
-		double x = p->x0 + i * p->step, w = columns(name_of(p, i), NAME_COLUMNS) * CHAR_WIDTH + 18;
+		double x = p->x0 + i * p->step, w = columns(name_of(p, i), name_room(p)) * CHAR_WIDTH + 18;
 		unsigned c = i % STYLESHEET_COLOURS;
 
 		if (p->slanted) {
@@ -316,7 +341,7 @@ put_names(const struct plan *p, double y, struct buf *out)
 			    "<text class=\"na f%u\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">", x - w / 2, y - 15, w, c,
 			    x - w / 2, y - 15, w, c, x, y);
 		}
-		put_xml(out, name_of(p, i), strlen(name_of(p, i)), NAME_COLUMNS);
+		put_name(out, name_of(p, i), name_room(p));
 		buf_puts(out, "</text>\n");
 	}
 }
@@ -401,7 +426,7 @@ put_record(const struct plan *p, size_t i, struct buf *out)
 	buf_printf(out, "<text class=\"%s\" x=\"%d\" y=\"%.1f\">%s</text>", e->moved_ns >= 1000 ? "ts ma" : "ts", MARGIN,
 	    w->y + 4, when.s);
 	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\"><tspan class=\"na f%u\">", p->name_x, w->y + 4, tint(p, e->emitter));
-	put_xml(out, name, strlen(name), NAME_COLUMNS);
+	put_name(out, name, NAME_COLUMNS);
 	buf_printf(out, "</tspan><tspan x=\"%.1f\"%s>", p->text_x, e->level >= 0 && e->level <= 3 ? " class=\"er\"" : "");
 	if (marks.len)
 		buf_printf(out, "<tspan class=\"ma\">%s </tspan>", marks.s);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/xalloc.h"
 #include "base/table.h"
@@ -87,12 +88,39 @@ put_why(struct writer *w, const char *why, bool escape)
 	text_name(w, why, escape);
 }
 
+/*
+ * "2026-11-21T20:16:00.123456Z ", or with the offset of the zone; blanks where a
+ * record has no time of its own.
+ */
+static void
+put_stamp(struct text *t, struct writer *w, const struct render_style *style, const struct shown *x)
+{
+	int64_t ns = x->record->t, s = ns / 1000000000 - (ns % 1000000000 < 0), local;
+	char text[CLOCK_TEXT + 16];
+	long offset;
+
+	if (!t->zone && zone_open(style->stamp == STAMP_UTC ? "UTC" : "local", &t->zone) < 0)
+		return;
+	local = zone_from_utc(t->zone, s);
+	offset = (long)(local - s) / 60;
+	clock_format((struct timespec){ local, ns - s * 1000000000 }, text);
+	if (style->stamp == STAMP_LOCAL)
+		snprintf(strchr(text, 'Z'), 16, "%c%02ld:%02ld", offset < 0 ? '-' : '+', labs(offset) / 60 % 100,
+		    labs(offset) % 60);
+	if (x->record->inherited)
+		memset(text, ' ', strlen(text));
+	if (style->colour)
+		writer_puts(w, "\033[2m");
+	writer_puts(w, text);
+	writer_puts(w, style->colour ? "\033[m " : " ");
+}
+
 static void
 put_reason(struct writer *w, const struct render_style *style, const struct shown *x)
 {
 	char text[48];
 
-	writer_puts(w, "# ");
+	writer_puts(w, style->colour ? "\033[2m# " : "# ");
 	text_name(w, x->source->name, style->escape);
 	writer_puts(w, ": ");
 	put_why(w, x->why ? x->why : x->record->inherited ? "no time" : "time", style->escape);
@@ -104,7 +132,7 @@ put_reason(struct writer *w, const struct render_style *style, const struct show
 		writer_puts(w, ", ");
 		writer_puts(w, x->mark);
 	}
-	writer_puts(w, "\n");
+	writer_puts(w, style->colour ? "\033[m\n" : "\n");
 }
 
 /* The pieces of a long record for a terminal; a character may begin in one and end in the next. */
@@ -130,7 +158,7 @@ put_tame_pieces(struct writer *w, struct source *s, const char *p, size_t n)
 }
 
 char
-text_record(struct writer *w, const struct render_style *style, struct source *s, const struct shown *x)
+text_record(struct text *t, struct writer *w, const struct render_style *style, struct source *s, const struct shown *x)
 {
 	const char *p = x->record->p;
 	size_t n = x->record->n;
@@ -138,6 +166,8 @@ text_record(struct writer *w, const struct render_style *style, struct source *s
 
 	if (style->explain)
 		put_reason(w, style, x);
+	if (style->stamp)
+		put_stamp(t, w, style, x);
 	if (style->prefix)
 		put_prefix(w, style, x);
 	last = n ? p[n - 1] : '\n';

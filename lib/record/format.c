@@ -457,3 +457,11 @@ format_level(struct span v)
 	}
 	return -1;
 }
+
+const char *
+format_level_name(int level)
+{
+	static const char *const names[] = { "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug", "trace" };
+
+	return names[level];
+}

@@ -92,4 +92,7 @@ bool format_match(const struct format *fmt, struct regex *line, const char *p, s
 /* syslog's number for a word or a letter, 0 emerg to 7 debug and 8 trace; -1 for none. */
 int format_level(struct span level);
 
+/* The word for a level from 0 to 8: emerg alert crit error warning notice info debug trace. */
+const char *format_level_name(int level);
+
 #endif
