@@ -170,7 +170,7 @@ $B/fault.so: test/fault/fault.c | $(if $(DEPS_FOR),deps)
 # --- the tests.  test/check.sh runs them, counts, and prints the closing line.
 check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/proc.sh test/check.sh
 UNITS_BUILT := $(UNITS:%=$B/unit/%)
-BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/tool/%) $B/tool/adu-enumerator-quick.so $(if $(SAN),,$B/fault.so)
+BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/tool/%) $B/lib/$(ADU_SO) $B/tool/adu-enumerator-quick.so $(if $(SAN),,$B/fault.so)
 
 help:
 	@sed -n 's/^#   \(make.*\)/\1/p' Makefile

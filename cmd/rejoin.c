@@ -227,7 +227,8 @@ find_page(const char *dir, const char *page)
 	return path;
 }
 
-static void __attribute__((noreturn))
+/* Become man(1); the status where that could not be. */
+static int
 show_page(const char *dir, const char *name, char *const *names)
 {
 	const char *of = name && strcmp(name, "help") != 0 ? name : NULL;
@@ -241,7 +242,7 @@ show_page(const char *dir, const char *name, char *const *names)
 	err = errno;
 	diag(err, "man");
 	diag_hint("'rejoin NAME --help' prints the options of a tool");
-	exit(err == ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN);
+	return err == ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN;
 }
 
 int
@@ -250,6 +251,7 @@ main(int argc, char *argv[])
 	char self[PATH_MAX];
 	struct opt_scan s;
 	char **names;
+	int status = EXIT_OK;
 	ssize_t n;
 
 	diag_init(argv);
@@ -267,12 +269,12 @@ main(int argc, char *argv[])
 	} else if (strcmp(*s.operands, "help") == 0) {
 		if (s.n_operands > 2)
 			opt_misused("%s: unexpected operand", s.operands[2]);
-		show_page(self, s.operands[1], names);
+		status = show_page(self, s.operands[1], names);
 	} else if (is_in(*s.operands, names)) {
 		run_tool(self, s.operands);
 	} else {
 		unknown_tool(*s.operands, names);
 	}
 	xfree_strv(names);
-	finish(EXIT_OK);
+	finish((enum exit_status)status);
 }

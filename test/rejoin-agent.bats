@@ -457,6 +457,23 @@ waiting_script() { script "${waits_for_go//\'\$PWD\'/$PWD}"; }
 	done
 }
 
+@test "a component that is another one when its adopted installation is applied gets the next attempt" {
+	# the part is replaced by an old one while the agent is down: install wrote to the one that left
+	script '[ "$action" = install ] && { printf "{\"version\":\"%s\"}" "$want" >"$path/fw.json"; until [ -e '"$PWD"'/go ]; do sleep 0.02; done; say 600; }'
+	sed -i 's/^\[agent\]/[agent]\nbackoff = 200ms/' "$REJOIN_CONFIG_DIR/agent.conf"
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ "$(calls left install)" = 1 ]'
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	wait_for '[ "$(version left)" = 2.0 ]'
+	fw left 1.0
+	touch go
+	agent
+	wait_for '[ "$(version left) $(version right) $(status_of state)" = "2.0 2.0 idle" ]' 20
+	[ "$(calls left install)" = 2 ]
+}
+
 @test "what was installed and not applied when the agent ended is only applied" {
 	# installed is what apply says
 	script '[ "$action" = install ] && { until [ -e '"$PWD"'/go ]; do sleep 0.02; done; say 600; }

@@ -360,17 +360,18 @@ watcher_acted(struct watcher *w, bool acted, const char *why)
 static bool
 set_baseline(struct watcher *w)
 {
-	struct json after = json_copy(w->after);
 	const bool at_start = w->at_start;
 	int r = 0;
 
 	/* the agent is served by what is offered next */
 	if (w->worst == EXIT_OK) {
+		struct json after = json_copy(w->after);
+
 		w->agent.running = 0;
 		r = events_commit(w);
+		w->after = after;
 	}
 	w->at_start = at_start;
-	w->after = after;
 	if (w->worst == EXIT_OK && r == 0)
 		return true;
 	json_release(&w->after);

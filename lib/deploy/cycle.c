@@ -444,6 +444,7 @@ begin_work(struct task *t)
 	}
 	/* installed by an agent that ended before it could be applied */
 	t->resumes = attempts_is_installed(c->spec.attempts, name, t->component);
+	t->attempted = t->resumes;	/* its failure is that of the attempt, and followed by the next one */
 	if (!t->resumes && !may_try(t))
 		return;
 	if (!c->is_working) {
