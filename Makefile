@@ -263,7 +263,7 @@ install: all
 		$(fill) "packaging/udev/$$f.in" >'$(DESTDIR)$(RULESDIR)'/"$$f" || exit 1; done
 
 # In a staging directory, the directories that are empty now are taken away, too.
-PLACES := $(BINDIR) $(dir $(LIBEXECDIR)) $(dir $(ADUDIR)) $(dir $(VENDORDIR)) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
+PLACES := $(BINDIR) $(SYSUSERSDIR) $(dir $(LIBEXECDIR)) $(dir $(ADUDIR)) $(dir $(VENDORDIR)) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
 	$(UNITDIR) $(TMPFILESDIR) $(RULESDIR)
 uninstall:
 	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') $(HELPERS:%='$(DESTDIR)$(LIBEXECDIR)/%') '$(DESTDIR)$(ADUDIR)/$(ADU_SO)' '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \

@@ -19,7 +19,7 @@ check(const struct inventory *inv)
 		struct fail f;
 
 		if (e->text_len)
-			assert(json_parse(NULL, inv->texts.s + e->text, e->text_len, &v, &f) == 0);
+			assert(json_parse(NULL, inv->text.s + e->text, e->text_len, &v, &f) == 0);
 		else
 			v = json_copy(e->component);
 		assert(component_check(v, "entry", &f) == 0);

@@ -60,7 +60,7 @@ verdicts() { journal weather-agent.service | grep -xE '[a-z]+-(start|restart|off
 	[ "$output" != timeout ]
 }
 
-@test "both at once, from a udev rule: each event is another life of the device" {
+@test "both at once, from a udev rule: a device that is plugged in again is another incarnation" {
 	weather
 	echo 'ACTION=="add", SUBSYSTEM=="net", KERNEL=="cam0", RUN+="/usr/bin/rejoin-ready announce lamp"
 ACTION=="remove", SUBSYSTEM=="net", KERNEL=="cam0", RUN+="/usr/bin/rejoin-ready forget lamp"' \
@@ -69,7 +69,7 @@ ACTION=="remove", SUBSYSTEM=="net", KERNEL=="cam0", RUN+="/usr/bin/rejoin-ready 
 	in_machine rejoin-ready forget lamp
 	up start weather-agent.service
 	in_machine ip link add cam0 type veth peer name cam1
-	wait_for 'grep -qE "^peer=[0-9a-f]{8}-event-[0-9]+$" "$MACHINE_ROOT/run/rejoin/ready/lamp/announced"' 20
+	wait_for 'grep -qE "^peer=[0-9a-f]{8}-usec-[0-9]+$" "$MACHINE_ROOT/run/rejoin/ready/lamp/announced"' 20
 	wait_for '[ "$(verdicts 1)" = "cold-start " ]' 20
 	in_machine ip link del cam0
 	wait_for '[ ! -e "$MACHINE_ROOT/run/rejoin/ready/lamp/announced" ]' 20
