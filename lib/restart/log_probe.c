@@ -36,6 +36,7 @@ struct log_probe {
 	struct seen *seen;
 	size_t n_seen, cap_seen;
 	char **cursors;		/* of each log's journal; NULL for none */
+	char *invocation;	/* that the cursor of the unit's own journal is of; NULL for none */
 };
 
 /* Splits pieces of bytes into lines and matches them. */
@@ -209,18 +210,30 @@ journalctl_ended(const struct spawn_result *result, void *cookie)
 	loop_stop(r->loop, e);
 }
 
+/* The cursor of the unit's own journal is of INVOCATION from here on. */
+static void
+set_invocation(struct log_probe *l, const char *invocation, char **cursor)
+{
+	if (!invocation || (l->invocation && strcmp(l->invocation, invocation) == 0))
+		return;
+	free(l->invocation);
+	l->invocation = xstrdup(invocation);
+	free(TAKE_PTR(*cursor));
+}
+
 /*
  * Read the journal of UNIT from *CURSOR on, or that of INVOCATION; *CURSOR is set
- * to its end.
+ * to its end.  A cursor must be of an entry that the match selects: journalctl(1)
+ * seeks to it, and with --after-cursor skips the first entry that it finds there.
  */
 static int
 check_journal(struct log_probe *l, const char *unit, const char *invocation, char **cursor,
     bool skip, int64_t timeout_ms, struct fail *f)
 {
-	_cleanup_free_ char *match = invocation && !skip ?
+	_cleanup_free_ char *match = invocation ?
 	    xasprintf("_SYSTEMD_INVOCATION_ID=%s", invocation) : xasprintf("--unit=%s", unit);
 	_cleanup_free_ char *from = skip ? xstrdup("--lines=1") : *cursor ?
-	    xasprintf("--after-cursor=%s", *cursor) : xstrdup("--lines=1000");
+	    xasprintf("--after-cursor=%s", *cursor) : xstrdup(invocation ? "--lines=all" : "--lines=1000");
 	const char *argv[] = { "journalctl", "--quiet", "--no-pager", "--output=cat", "--show-cursor",
 	    from, match, NULL };
 	/* execvp(3) takes no const, and changes nothing */
@@ -250,9 +263,14 @@ read_new_lines(struct log_probe *l, bool skip, const char *invocation, int64_t t
 
 		if (log->path)
 			found = check_files(l, log->path, skip);
-		if (log->journal && found == 0)
-			found = check_journal(l, log->journal, strcmp(log->journal, unit) == 0 ? invocation :
-			    NULL, &l->cursors[i], skip, timeout_ms, f);
+		if (log->journal && found == 0) {
+			const char *of = strcmp(log->journal, unit) == 0 && !skip ? invocation : NULL;
+
+			if (skip)
+				free(TAKE_PTR(l->invocation));	/* the cursor is of the unit then */
+			set_invocation(l, of, &l->cursors[i]);
+			found = check_journal(l, log->journal, of, &l->cursors[i], skip, timeout_ms, f);
+		}
 	}
 	return found;
 }
@@ -281,6 +299,7 @@ log_probe_close(struct log_probe *l)
 	for (size_t i = 0; i < l->p->n_logs; i++)
 		free(l->cursors[i]);
 	free(l->cursors);
+	free(l->invocation);
 	free(l->seen);
 	free(l);
 }
