@@ -30,7 +30,7 @@ setup() {
 	case $action in
 	is-installed) grep -q 2.0 "$path/fw.json" && say 900; say 901 ;;
 	download) say 500 ;;
-	install) [ ! -e "$path/slow" ] || sleep 1
+	install) while [ -e "$path/slow" ]; do sleep .05; done
 		[ -e "$path/broken" ] && say 0
 		echo '{"version":"2.0"}' >"$path/fw.json"; say 600 ;;
 	apply) say 700 ;;
@@ -120,6 +120,7 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 	status_is 6
 	retry --wait --timeout 100ms
 	status_is 4
+	rm dev/cam/slow
 	retry --wait
 	status_is 0
 	view
