@@ -37,17 +37,17 @@ read_stream(int dir, int i, int64_t from, size_t max, struct buf *out, int64_t *
 
 /* Has T written more than what is there: bytes that were lost at the end of stream I? */
 static int64_t
-end_of(const struct store_task *t, int i, int64_t from)
+end_of(const struct taskrecord *t, int i, int64_t from)
 {
-	return store_is_over(t) && t->outcome.bytes[i] > from ? t->outcome.bytes[i] : from;
+	return taskrecord_is_over(t) && t->outcome.bytes[i] > from ? t->outcome.bytes[i] : from;
 }
 
 static enum output_result
-read_one(const struct store_task *t, int dir, int i, struct output_place *p, size_t max, struct buf *out,
+read_one(const struct taskrecord *t, int dir, int i, struct output_place *p, size_t max, struct buf *out,
     struct output_gap *gap)
 {
 	int64_t next = 0;
-	bool over = store_is_over(t);	/* before the read: nothing comes after that */
+	bool over = taskrecord_is_over(t);	/* before the read: nothing comes after that */
 	ssize_t n = read_stream(dir, i, p->at[i], max, out, &next);
 
 	if (n > 0) {
@@ -65,7 +65,7 @@ read_one(const struct store_task *t, int dir, int i, struct output_place *p, siz
 
 /* The same with a frame's head before the bytes. */
 static enum output_result
-read_frame(const struct store_task *t, int dir, int i, struct output_place *p, const char *prefix, size_t max,
+read_frame(const struct taskrecord *t, int dir, int i, struct output_place *p, const char *prefix, size_t max,
     struct buf *out, struct output_gap *gap)
 {
 	_cleanup_buf_ struct buf bytes = BUF_INIT;
@@ -80,7 +80,7 @@ read_frame(const struct store_task *t, int dir, int i, struct output_place *p, c
 }
 
 enum output_result
-output_read(const struct store_task *t, int i, struct output_place *p, const char *prefix, size_t max,
+output_read(const struct taskrecord *t, int i, struct output_place *p, const char *prefix, size_t max,
     struct buf *out, struct output_gap *gap)
 {
 	_cleanup_fd_ int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -88,7 +88,7 @@ output_read(const struct store_task *t, int i, struct output_place *p, const cha
 	struct output_gap other;
 
 	if (dir < 0)
-		return store_is_over(t) ? OUTPUT_END : OUTPUT_NONE;
+		return taskrecord_is_over(t) ? OUTPUT_END : OUTPUT_NONE;
 	if (i >= 0)
 		return read_one(t, dir, i, p, max, out, gap);
 	a = read_frame(t, dir, 0, p, prefix, max / 2, out, gap);

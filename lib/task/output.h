@@ -41,7 +41,7 @@ struct output_gap {
  * The bytes of stream I (0 or 1; -1: of both, in frames) of T from P on, added
  * to OUT up to MAX bytes.  PREFIX stands before each frame.
  */
-enum output_result output_read(const struct store_task *t, int i, struct output_place *p, const char *prefix,
+enum output_result output_read(const struct taskrecord *t, int i, struct output_place *p, const char *prefix,
     size_t max, struct buf *out, struct output_gap *gap);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/xalloc.h"
+#include "task/admission.h"
 #include "task/output.h"
 #include "task/routes.h"
 
@@ -71,10 +72,10 @@ number_of(struct call *c, const char *key, int64_t lo, int64_t *out)
 }
 
 /* A task that the caller may see; else the reply is 404, as if there were none. */
-static struct store_task *
+static struct taskrecord *
 task_of(struct call *c, const char *id)
 {
-	struct store_task *t = NULL;
+	struct taskrecord *t = NULL;
 	int64_t n;
 
 	if (num_parse(id, 1, INT64_MAX, &n) == 0)
@@ -107,7 +108,7 @@ tasks_of_owner(struct call *c)
 
 	for (size_t i = 0; i < store_size(s); i++)
 		if (store_at(s, i)->owner == c->q->uid)
-			json_append(&list, store_describe(store_at(s, i)));
+			json_append(&list, taskrecord_describe(store_at(s, i)));
 	return list;
 }
 
@@ -144,7 +145,6 @@ couple(struct call *c)
 
 	if (!parse_session(c, &wanted))
 		return;
-	hlc_see(c->routes->clock, wanted.id);
 	session = sessions_couple(store_sessions(s), &wanted, now_ms(), &r);
 	if (!session) {
 		refuse(c, &r);
@@ -167,7 +167,7 @@ changed_since(struct call *c, const struct task_session *s, int64_t count)
 	struct json list = json_array();
 
 	for (size_t i = 0; i < store_size(c->routes->store); i++) {
-		const struct store_task *t = store_at(c->routes->store, i);
+		const struct taskrecord *t = store_at(c->routes->store, i);
 
 		if (t->session == s->id && t->changed > count)
 			json_append(&list, json_number((double)t->id));
@@ -229,9 +229,9 @@ beat(struct call *c)
 /* --- tasks */
 
 static void
-reply_task(struct call *c, int status, const struct store_task *t)
+reply_task(struct call *c, int status, const struct taskrecord *t)
 {
-	_cleanup_json_ struct json v = store_describe(t);
+	_cleanup_json_ struct json v = taskrecord_describe(t);
 
 	server_reply(c->q, status, v);
 }
@@ -239,10 +239,10 @@ reply_task(struct call *c, int status, const struct store_task *t)
 static void
 submit(struct call *c)
 {
-	struct store_task *t;
+	struct taskrecord *t;
 	struct refusal r;
 
-	if (store_add(c->routes->store, c->q->uid, c->is_admin, c->body, &t, &r) < 0)
+	if (admission_request(c->routes->store, c->q->uid, c->is_admin, c->body, &t, &r) < 0)
 		refuse(c, &r);
 	else
 		reply_task(c, 202, t);
@@ -250,14 +250,14 @@ submit(struct call *c)
 
 /* Does T pass the query's owner, state and after? */
 static bool
-is_listed(struct call *c, const struct store_task *t)
+is_listed(struct call *c, const struct taskrecord *t)
 {
 	const int64_t owner = server_query_number(c->q, "owner", UINT32_MAX, -2);
 	const int64_t after = server_query_number(c->q, "after", INT64_MAX, 0);
 	const char *state = server_query(c->q, "state");
 
 	return (t->owner == c->q->uid || c->is_admin) && (owner == -2 || (int64_t)t->owner == owner) &&
-	    (!state || strcmp(state, store_state_name(t->state)) == 0) && t->id > after;
+	    (!state || strcmp(state, taskrecord_state_name(t->state)) == 0) && t->id > after;
 }
 
 static void
@@ -268,18 +268,18 @@ list_tasks(struct call *c)
 
 	for (size_t i = 0; i < store_size(c->routes->store); i++)
 		if (is_listed(c, store_at(c->routes->store, i)))
-			json_append(&list, store_describe(store_at(c->routes->store, i)));
+			json_append(&list, taskrecord_describe(store_at(c->routes->store, i)));
 	json_set(&v, "tasks", list);
 	server_reply(c->q, 200, v);
 }
 
 static void
-kill_task(struct call *c, struct store_task *t)
+kill_task(struct call *c, struct taskrecord *t)
 {
 	_cleanup_json_ struct json s = json_get(c->body, "signal"), g = json_get(c->body, "grace_ms");
 	int64_t signo = SIGTERM, grace_ms = -1;
 	struct refusal r;
-	const bool over = store_is_over(t);
+	const bool over = taskrecord_is_over(t);
 
 	if ((json_kind(s) != JSON_NONE && (!json_get_whole(s, &signo) || signo < 1 || signo >= NSIG)) ||
 	    (json_kind(g) != JSON_NONE && (!json_get_whole(g, &grace_ms) || grace_ms < 0)))
@@ -291,7 +291,7 @@ kill_task(struct call *c, struct store_task *t)
 }
 
 static void
-set_policy(struct call *c, struct store_task *t)
+set_policy(struct call *c, struct taskrecord *t)
 {
 	const char *on_loss = json_get_text(c->body, "on_loss");
 	struct refusal r;
@@ -311,7 +311,7 @@ set_policy(struct call *c, struct store_task *t)
 }
 
 static void
-adopt(struct call *c, struct store_task *t)
+adopt(struct call *c, struct taskrecord *t)
 {
 	const struct task_session *s, *other;
 	struct refusal r;
@@ -381,7 +381,7 @@ try_output(struct server_request *q, bool last, void *cookie)
 	const char *headers[3] = { NULL, NULL, NULL };
 	struct output_place p;
 	struct output_gap gap;
-	const struct store_task *t;
+	const struct taskrecord *t;
 	enum output_result r;
 	int i;
 
@@ -472,7 +472,7 @@ release(struct call *c)
 
 	for (size_t i = 0; i < json_count(tasks); i++) {
 		_cleanup_json_ struct json item = json_at(tasks, i);
-		struct store_task *t;
+		struct taskrecord *t;
 		struct refusal r;
 		int64_t id;
 
@@ -494,13 +494,13 @@ release(struct call *c)
 /* --- the table */
 
 static void
-get_task(struct call *c, struct store_task *t)
+get_task(struct call *c, struct taskrecord *t)
 {
 	reply_task(c, 200, t);
 }
 
 static void
-get_output(struct call *c, struct store_task *t)
+get_output(struct call *c, struct taskrecord *t)
 {
 	wait_for(c, try_output, t->dir);
 }
@@ -514,7 +514,7 @@ get_history(struct call *c)
 static const struct route {
 	const char *method, *path;	/* "1/beat"; or what follows "1/tasks/ID/" */
 	void (*plain)(struct call *c);
-	void (*task)(struct call *c, struct store_task *t);
+	void (*task)(struct call *c, struct taskrecord *t);
 } table[] = {
 	{ "POST", "session", couple, NULL },
 	{ "POST", "beat", beat, NULL },
@@ -571,7 +571,7 @@ routes_handle(struct server_request *q, void *cookie)
 {
 	struct call c = { .routes = cookie, .q = q, .body = JSON_ABSENT, .is_admin = is_admin(cookie, q->uid) };
 	const struct route *route;
-	struct store_task *t;
+	struct taskrecord *t;
 	bool path_known;
 
 	c.n_parts = split_path(q->path, c.parts);

@@ -6,7 +6,6 @@
 
 #include <sys/types.h>
 
-#include "base/hlc.h"
 #include "task/server.h"
 #include "task/store.h"
 #include "task/waiters.h"
@@ -15,7 +14,6 @@
 struct routes {
 	struct store *store;
 	struct waiters *waiters;
-	struct hlc *clock;
 	int64_t taskd_run;		/* an HLC: this life of the agent */
 	gid_t admin_group;		/* its members see and end all tasks; (gid_t)-1: none */
 };

@@ -1,7 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +13,12 @@
 #include "base/lock.h"
 #include "base/num.h"
 #include "base/xalloc.h"
-#include "supervise/segment.h"
-#include "task/submit.h"
 #include "task/store.h"
 
-enum { RETRY_MS = 5000, COMMAND_MAX = 200, RELEASE_ROUNDS = 3 };
+enum { RETRY_MS = 5000, STARTS_A_ROUND = 4, RELEASE_ROUNDS = 3, STORE_FILE_MAX = 4096 };
+
+/* Before the id of a task that is being removed: its directory is no task's any more. */
+static const char released_prefix[] = ".released-";
 
 struct store {
 	struct loop *loop;
@@ -30,12 +30,13 @@ struct store {
 	struct hlc *clock;
 	struct taskhistory *history;
 	struct sessions *sessions;
-	struct store_task **tasks;	/* by id, ascending */
+	struct taskrecord **tasks;	/* by id, ascending */
 	size_t n, cap;
 	store_changed *changed;
 	void *cookie;
 	int64_t count;
 	struct loop_timer retry;	/* starts what could not be started */
+	struct loop_timer commit;	/* brings the history to the disk, once for all changes of a round */
 };
 
 static void start_pending(void *cookie);
@@ -78,7 +79,7 @@ store_size(const struct store *s)
 	return s->n;
 }
 
-struct store_task *
+struct taskrecord *
 store_at(const struct store *s, size_t i)
 {
 	return s->tasks[i];
@@ -101,7 +102,7 @@ place_of(const struct store *s, int64_t id)
 	return lo;
 }
 
-struct store_task *
+struct taskrecord *
 store_find(const struct store *s, int64_t id)
 {
 	size_t i = place_of(s, id);
@@ -110,7 +111,7 @@ store_find(const struct store *s, int64_t id)
 }
 
 static size_t
-count_in(const struct store *s, enum store_state state)
+count_in(const struct store *s, enum taskrecord_state state)
 {
 	size_t n = 0;
 
@@ -122,76 +123,59 @@ count_in(const struct store *s, enum store_state state)
 bool
 store_is_pending(const struct store *s)
 {
-	return count_in(s, STORE_RECORDED) > 0;
-}
-
-bool
-store_is_over(const struct store_task *t)
-{
-	return t->state != STORE_RECORDED && t->state != STORE_RUNNING;
-}
-
-const char *
-store_state_name(enum store_state s)
-{
-	static const char *const names[] = { "recorded", "running", "ended", "killed", "unknown", "failed",
-		"expired" };
-
-	return names[s];
+	return count_in(s, TASK_RECORDED) > 0;
 }
 
 /* --- changes of state */
 
-static struct json
-status_member(const struct store_task *t)
+/* To the history; on the disk with the next commit, which a full disk delays. */
+static void
+record_event(struct taskrecord *t, const char *event, struct json more)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct json v = JSON_ABSENT;
-	struct fail f;
+	struct store *s = t->store;
 
-	outcome_format(&t->outcome, &b);
-	json_parse(NULL, b.s, b.len, &v, &f);
-	return v;
+	taskhistory_add(s->history, t->id, t->owner, t->session, event, more);
+	if (!s->commit.set)
+		loop_timer_set(s->loop, &s->commit, 0);
 }
 
 static void
-record_history(struct store_task *t)
+commit_history(void *cookie)
+{
+	struct store *s = cookie;
+
+	if (taskhistory_sync(s->history) < 0)
+		loop_timer_set(s->loop, &s->commit, RETRY_MS);
+}
+
+static void
+record_state(struct taskrecord *t)
 {
 	_cleanup_json_ struct json more = json_object();
 
-	if (store_is_over(t) && taskhistory_has_end(t->store->history, t->id))
+	if (taskrecord_is_over(t) && taskhistory_has_end(t->store->history, t->id))
 		return;
-	if (t->state == STORE_ENDED || t->state == STORE_KILLED)
-		json_set(&more, "status", status_member(t));
+	if (t->state == TASK_ENDED || (t->state == TASK_KILLED && t->outcome.start[0]))
+		json_set(&more, "status", taskrecord_outcome(t));
 	if (t->reason)
 		json_set_text(&more, "reason", t->reason);
-	/* a full disk: it is tried again by store_sweep() */
-	taskhistory_add(t->store->history, t->id, t->owner, t->session,
-	    t->state == STORE_RUNNING ? "started" : store_state_name(t->state), more);
+	record_event(t, t->state == TASK_RUNNING ? "started" : taskrecord_state_name(t->state), more);
 }
 
 static void
-set_state(struct store_task *t, enum store_state state)
+set_state(struct taskrecord *t, enum taskrecord_state state)
 {
 	t->state = state;
 	t->changed = ++t->store->count;
-	record_history(t);
+	record_state(t);
 	t->store->changed(t, t->store->cookie);
 }
 
 /* It ends without having been started, and is never started. */
 static void
-end_unstarted(struct store_task *t, enum store_state state, const char *reason)
+end_unstarted(struct taskrecord *t, enum taskrecord_state state, const char *reason)
 {
-	_cleanup_free_ char *path = xasprintf("%s/ended", t->dir);
-	_cleanup_json_ struct json v = json_object();
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	json_set_text(&v, "state", store_state_name(state));
-	json_set_text(&v, "reason", reason);
-	json_format(v, &b);
-	buf_putc(&b, '\n');
-	if (file_replace(path, b.s, b.len, 0600, FILE_DURABLE) < 0) {
+	if (taskrecord_write_ended(t, state, reason) < 0) {
 		loop_timer_set(t->store->loop, &t->store->retry, RETRY_MS);
 		return;		/* it stays recorded until the disk has room */
 	}
@@ -203,24 +187,24 @@ end_unstarted(struct store_task *t, enum store_state state, const char *reason)
 static void
 run_over(const struct supervise_view *v, const struct fail *f, void *cookie)
 {
-	struct store_task *t = cookie;
+	struct taskrecord *t = cookie;
 
 	t->run = NULL;
 	if (v->state == SUPERVISE_ENDED) {
-		t->outcome = v->outcome;
-		set_state(t, v->outcome.why == WHY_ITSELF || v->outcome.why == WHY_OOM ? STORE_ENDED : STORE_KILLED);
+		taskrecord_set_outcome(t, &v->outcome);
+		set_state(t, t->state);
 	} else if (v->state == SUPERVISE_NEW) {
-		t->state = STORE_RECORDED;
-		end_unstarted(t, STORE_FAILED, f->text);
+		t->state = TASK_RECORDED;
+		end_unstarted(t, TASK_FAILED, f->text);
 	} else {
-		set_state(t, STORE_UNKNOWN);
+		set_state(t, TASK_UNKNOWN);
 	}
 	loop_timer_set(t->store->loop, &t->store->retry, 0);	/* there is room for another one */
 }
 
 /* A crash may have come between the request and the file that names its lease. */
 static int
-ensure_lease(struct store_task *t)
+ensure_lease(struct taskrecord *t)
 {
 	_cleanup_free_ char *path = xasprintf("%s/lease", t->dir);
 	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)t->session);
@@ -231,57 +215,53 @@ ensure_lease(struct store_task *t)
 }
 
 static void
-start_task(struct store_task *t)
+start_task(struct taskrecord *t)
 {
 	const struct supervise_spec spec = { .dir = t->dir };
 	struct fail f;
 
 	if (t->start_before && clock_wall_ms() > t->start_before) {
-		end_unstarted(t, STORE_EXPIRED, "it could not be started before its time");
+		end_unstarted(t, TASK_EXPIRED, "it could not be started before its time");
 		return;
 	}
 	if (ensure_lease(t) == 0)
 		t->run = supervise_start(t->store->loop, &spec, run_over, t, &f);
 	if (t->run)
-		set_state(t, STORE_RUNNING);
+		set_state(t, TASK_RUNNING);
 	else
 		loop_timer_set(t->store->loop, &t->store->retry, RETRY_MS);
 }
 
+/* A few at a time: requests are answered in between. */
 static void
 start_pending(void *cookie)
 {
 	struct store *s = cookie;
-	size_t running = count_in(s, STORE_RUNNING);
+	size_t running = count_in(s, TASK_RUNNING), started = 0;
 
-	for (size_t i = 0; i < s->n && running < (size_t)s->limits.running; i++)
-		if (s->tasks[i]->state == STORE_RECORDED) {
-			start_task(s->tasks[i]);
-			running += s->tasks[i]->state == STORE_RUNNING;
+	for (size_t i = 0; i < s->n && running < (size_t)s->limits.running; i++) {
+		if (s->tasks[i]->state != TASK_RECORDED)
+			continue;
+		if (started == STARTS_A_ROUND) {
+			loop_timer_set(s->loop, &s->retry, 0);
+			return;
 		}
+		start_task(s->tasks[i]);
+		running += s->tasks[i]->state == TASK_RUNNING;
+		started++;
+	}
 }
 
 /* --- tasks in memory */
 
-static void
-task_free(struct store_task *t)
-{
-	supervise_forget(t->run);
-	free(t->dir);
-	free(t->command);
-	free(t->reason);
-	free(t);
-}
-
-static struct store_task *
+static struct taskrecord *
 insert_task(struct store *s, int64_t id)
 {
-	struct store_task *t = xcalloc(1, sizeof *t);
+	_cleanup_free_ char *dir = xasprintf("%s/%jd", s->path, (intmax_t)id);
+	struct taskrecord *t = taskrecord_new(id, dir);
 	size_t at = place_of(s, id);
 
 	t->store = s;
-	t->id = id;
-	t->dir = xasprintf("%s/%jd", s->path, (intmax_t)id);
 	s->tasks = xgrow(s->tasks, s->n, &s->cap, sizeof *s->tasks);
 	memmove(s->tasks + at + 1, s->tasks + at, (s->n - at) * sizeof *s->tasks);
 	s->tasks[at] = t;
@@ -290,118 +270,69 @@ insert_task(struct store *s, int64_t id)
 }
 
 static void
-remove_task(struct store_task *t)
+remove_task(struct taskrecord *t)
 {
 	struct store *s = t->store;
 	size_t at = place_of(s, t->id);
 
 	memmove(s->tasks + at, s->tasks + at + 1, (s->n - at - 1) * sizeof *s->tasks);
 	s->n--;
-	task_free(t);
+	taskrecord_free(t);
 }
 
 /* --- from the disk */
 
-static int64_t
-whole_of(struct json v, const char *key)
-{
-	_cleanup_json_ struct json n = json_get(v, key);
-	int64_t out;
-
-	return json_get_whole(n, &out) && out >= 0 ? out : 0;
-}
-
-/* ID/lease has the session of a task that was moved; else its request has it. */
+/* The state of a task that was there before this agent. */
 static void
-load_session(struct store_task *t, struct json own)
-{
-	_cleanup_free_ char *path = xasprintf("%s/lease", t->dir);
-	_cleanup_json_ struct json v = JSON_ABSENT;
-	const char *on_loss = json_get_text(own, "on_loss"), *file;
-	struct fail f;
-	long long id;
-
-	t->session = whole_of(own, "session");
-	t->leave = on_loss && strcmp(on_loss, "leave") == 0;
-	if (json_load(path, FILE_NOFOLLOW, 4096, &v, &f) < 0)
-		return;
-	file = json_get_text(v, "file");
-	t->leave = !file;
-	if (file && sscanf(file, "../sessions/%lld.json", &id) == 1)
-		t->session = id;
-}
-
-static bool
-load_ended(struct store_task *t)
-{
-	_cleanup_free_ char *path = xasprintf("%s/ended", t->dir);
-	_cleanup_json_ struct json v = JSON_ABSENT;
-	const char *state, *reason;
-	struct fail f;
-
-	if (json_load(path, FILE_NOFOLLOW, 65536, &v, &f) < 0)
-		return false;
-	state = json_get_text(v, "state");
-	reason = json_get_text(v, "reason");
-	t->reason = xstrdup(reason ? reason : "");
-	t->state = state && strcmp(state, "expired") == 0 ? STORE_EXPIRED :
-	    state && strcmp(state, "killed") == 0 ? STORE_KILLED : STORE_FAILED;
-	return true;
-}
-
-static void
-adopt_task(struct store_task *t)
+adopt_task(struct taskrecord *t)
 {
 	struct supervise_view v;
 	struct fail f;
 
-	if (load_ended(t)) {
-		record_history(t);
+	if (taskrecord_load_ended(t)) {
+		record_state(t);
 		return;
 	}
 	if (supervise_examine(t->dir, &v, &f) < 0) {
-		t->state = STORE_UNKNOWN;
+		t->state = TASK_UNKNOWN;
 		t->reason = xstrdup(f.text);
+	} else if (v.state == SUPERVISE_NEW && taskhistory_has_end(t->store->history, t->id)) {
+		/* its files say that it never ran, and the history that it is over: it is not run again */
+		t->state = TASK_UNKNOWN;
 	} else if (v.state == SUPERVISE_NEW) {
-		t->state = STORE_RECORDED;
+		t->state = TASK_RECORDED;
 	} else if (v.state == SUPERVISE_ENDED) {
-		t->outcome = v.outcome;
-		t->state = v.outcome.why == WHY_ITSELF || v.outcome.why == WHY_OOM ? STORE_ENDED : STORE_KILLED;
+		taskrecord_set_outcome(t, &v.outcome);
 	} else {
-		t->state = STORE_RUNNING;	/* or interrupted: its processes are killed first */
+		t->state = TASK_RUNNING;	/* or interrupted: its processes are killed first */
 		t->run = supervise_adopt(t->store->loop, t->dir, run_over, t);
 	}
-	if (store_is_over(t))
-		record_history(t);
+	if (taskrecord_is_over(t))
+		record_state(t);
 }
 
-/* A directory without a whole request is what a crash left before anything was acknowledged. */
 static void
 load_task(struct store *s, int64_t id)
 {
-	struct store_task *t = insert_task(s, id);
-	_cleanup_free_ char *path = xasprintf("%s/request.json", t->dir);
-	_cleanup_free_ char *in = xasprintf("%s/stdin", t->dir);
-	_cleanup_json_ struct json v = JSON_ABSENT, own = JSON_ABSENT;
-	const char *digest;
-	struct fail f;
+	struct taskrecord *t = insert_task(s, id);
 
-	if (json_load(path, FILE_NOFOLLOW, LAUNCH_REQUEST_MAX, &v, &f) == 0)
-		own = json_get(v, "task");
-	digest = json_get_text(own, "digest");
-	if (!digest || (json_get_text(v, "stdin") && access(in, F_OK) < 0)) {
+	if (!taskrecord_load(t)) {
 		file_remove_tree(t->dir);
 		remove_task(t);
 		return;
 	}
-	snprintf(t->digest, sizeof t->digest, "%s", digest);
-	t->owner = (uid_t)whole_of(own, "owner");
-	t->start_before = whole_of(own, "start_before");
-	t->command = submit_command(v, COMMAND_MAX);
-	load_session(t, own);
 	t->changed = ++s->count;
-	hlc_see(s->clock, id);
 	adopt_task(t);
+}
+
+/* What a crash left of a task that was being released. */
+static void
+remove_released(const struct store *s, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", s->path, name);
+
+	if (strncmp(name, released_prefix, sizeof released_prefix - 1) == 0)
+		file_remove_tree(path);
 }
 
 static int
@@ -416,6 +347,8 @@ load_tasks(struct store *s, struct fail *f)
 	while ((e = readdir(d)))
 		if (num_parse(e->d_name, 1, INT64_MAX, &id) == 0)
 			load_task(s, id);
+		else
+			remove_released(s, e->d_name);
 	closedir(d);
 	return 0;
 }
@@ -425,13 +358,12 @@ static int
 load_id(struct store *s, struct fail *f)
 {
 	_cleanup_free_ char *path = xasprintf("%s/store", s->path);
-	_cleanup_json_ struct json v = JSON_ABSENT;
+	_cleanup_json_ struct json v = JSON_ABSENT, n = JSON_ABSENT;
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	int r = json_load(path, FILE_NOFOLLOW, 4096, &v, f);
+	int r = json_load(path, FILE_NOFOLLOW, STORE_FILE_MAX, &v, f);
 
-	if (r == 0)
-		s->id = whole_of(v, "id");
-	if (r == 0 && s->id == 0)
+	n = json_get(v, "id");
+	if (r == 0 && (!json_get_whole(n, &s->id) || s->id <= 0))
 		return fail_set(f, EXIT_TROUBLE, "%s: is damaged", path);
 	if (r != -ENOENT) {
 		hlc_see(s->clock, s->id);
@@ -473,6 +405,7 @@ store_open(struct loop *l, const char *path, const struct store_limits *limits, 
 	*s = (struct store){ .loop = l, .path = xstrdup(path), .lock_fd = -1, .limits = *limits, .clock = clock,
 	    .changed = changed, .cookie = cookie };
 	s->retry = (struct loop_timer){ .fn = start_pending, .cookie = s };
+	s->commit = (struct loop_timer){ .fn = commit_history, .cookie = s };
 	r = lock_store(s, f);
 	if (r == 0 && (r = procs_boot(s->boot)) < 0)
 		fail_errno(f, r, "boot id");
@@ -497,8 +430,11 @@ store_close(struct store *s)
 	if (!s)
 		return;
 	loop_timer_stop(s->loop, &s->retry);
+	loop_timer_stop(s->loop, &s->commit);
+	if (s->history)
+		taskhistory_sync(s->history);
 	for (size_t i = 0; i < s->n; i++)
-		task_free(s->tasks[i]);
+		taskrecord_free(s->tasks[i]);
 	free(s->tasks);
 	taskhistory_close(s->history);
 	sessions_close(s->sessions);
@@ -507,32 +443,13 @@ store_close(struct store *s)
 	free(s);
 }
 
+const struct store_limits *
+store_limits(const struct store *s)
+{
+	return &s->limits;
+}
+
 /* --- requests */
-
-static int64_t
-log_bytes(const struct store *s)
-{
-	int64_t sum = 0, first, end;
-
-	for (size_t i = 0; i < s->n; i++) {
-		_cleanup_fd_ int dir = open(s->tasks[i]->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		for (int k = 0; k < 2; k++)
-			if (dir >= 0 && segment_bounds(dir, k ? "err" : "out", &first, &end) == 0)
-				sum += end - first;
-	}
-	return sum;
-}
-
-static int
-check_limits(struct store *s, struct refusal *r)
-{
-	if (s->n >= (size_t)s->limits.tasks)
-		return refusal_set(r, 429, "limit", "%jd tasks that are not released", (intmax_t)s->limits.tasks);
-	if (log_bytes(s) >= s->limits.log_total)
-		return refusal_set(r, 507, "full", "the output of all tasks has reached its limit; release some");
-	return 0;
-}
 
 static int
 write_stdin(const char *dir, const struct buf *in)
@@ -544,7 +461,7 @@ write_stdin(const char *dir, const struct buf *in)
 
 /* Durable, in this order: the directory with its request, the stdin; the lease needs not be. */
 static int
-record_task(struct store_task *t, struct submit *q, struct refusal *r)
+record_task(struct taskrecord *t, const struct submit *q, struct refusal *r)
 {
 	_cleanup_json_ struct json extra = json_object();
 	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)q->session);
@@ -568,97 +485,34 @@ record_task(struct store_task *t, struct submit *q, struct refusal *r)
 	return 0;
 }
 
-static int
-check_again(struct store_task *t, uid_t owner, bool is_admin, const struct submit *q, struct refusal *r)
-{
-	if (t->owner != owner && !is_admin)
-		return refusal_set(r, 404, "no-task", "no task %jd", (intmax_t)q->id);
-	if (strcmp(t->digest, q->digest) != 0)
-		return refusal_set(r, 409, "differs", "task %jd was requested with another command", (intmax_t)q->id);
-	return 0;
-}
-
-static int
-check_new(struct store *s, uid_t owner, bool is_admin, const struct submit *q, struct refusal *r)
-{
-	const struct task_session *session = q->session ? sessions_find(s->sessions, q->session) : NULL;
-	const struct passwd *pw = q->launch.user ? getpwnam(q->launch.user) : NULL;
-
-	if (q->id <= s->id)
-		return refusal_set(r, 410, "other-store", "task %jd is older than this store (%jd), which does not know "
-		    "whether it ran", (intmax_t)q->id, (intmax_t)s->id);
-	if (taskhistory_has_end(s->history, q->id))
-		return refusal_set(r, 410, "released", "task %jd has run, and was released", (intmax_t)q->id);
-	if (q->start_before && clock_wall_ms() > q->start_before)
-		return refusal_set(r, 410, "expired", "it was to be started before now");
-	if (q->session && (!session || session->owner != owner || !session_is_valid(session, lease_now_ns() / 1000000)))
-		return refusal_set(r, 404, "no-session", "session %jd is not known, or its lease has expired",
-		    (intmax_t)q->session);
-	if (q->launch.lease && !session)
-		return refusal_set(r, 400, "usage", "on_loss \"kill\" needs a session");
-	if (q->launch.user && !pw)
-		return refusal_set(r, 400, "usage", "no such user: '%s'", q->launch.user);
-	if (q->launch.user && pw->pw_uid != owner && owner != 0)
-		return refusal_set(r, 403, "denied", "only root may name another user");
-	(void)is_admin;
-	return check_limits(s, r);
-}
-
-/* A task runs as the user that asked for it. */
-static int
-set_user(struct submit *q, uid_t owner, struct refusal *r)
-{
-	const struct passwd *pw;
-
-	if (q->launch.user || owner == geteuid())
-		return 0;
-	pw = getpwuid(owner);
-	if (!pw)
-		return refusal_set(r, 403, "denied", "uid %ju has no name", (uintmax_t)owner);
-	q->launch.user = xstrdup(pw->pw_name);
-	return 0;
-}
-
 int
-store_add(struct store *s, uid_t owner, bool is_admin, struct json v, struct store_task **t, struct refusal *r)
+store_record(struct store *s, uid_t owner, const struct submit *q, const char *command, struct taskrecord **t,
+    struct refusal *r)
 {
-	_cleanup_submit_ struct submit q = SUBMIT_INIT;
-	int e = submit_parse(v, s->limits.log_max, &q, r);
+	int e;
 
-	if (e < 0)
-		return e;
-	hlc_see(s->clock, q.id);
-	*t = store_find(s, q.id);
-	if (*t)
-		return check_again(*t, owner, is_admin, &q, r);
-	e = check_new(s, owner, is_admin, &q, r);
-	if (e == 0)
-		e = set_user(&q, owner, r);
-	if (e < 0)
-		return e;
-	*t = insert_task(s, q.id);
+	*t = insert_task(s, q->id);
 	(*t)->owner = owner;
-	e = record_task(*t, &q, r);
+	e = record_task(*t, q, r);
 	if (e < 0) {
 		remove_task(*t);
 		return e;
 	}
-	free((*t)->command);
-	(*t)->command = submit_command(v, COMMAND_MAX);
-	set_state(*t, STORE_RECORDED);
+	(*t)->command = xstrdup(command);
+	set_state(*t, TASK_RECORDED);
 	loop_timer_set(s->loop, &s->retry, 0);
 	return 0;
 }
 
 int
-store_kill(struct store_task *t, int signo, int64_t grace_ms, struct refusal *r)
+store_kill(struct taskrecord *t, int signo, int64_t grace_ms, struct refusal *r)
 {
 	int e;
 
-	if (store_is_over(t))
+	if (taskrecord_is_over(t))
 		return 0;
-	if (t->state == STORE_RECORDED) {
-		end_unstarted(t, STORE_KILLED, "killed before it was started");
+	if (t->state == TASK_RECORDED) {
+		end_unstarted(t, TASK_KILLED, "killed before it was started");
 		return 0;
 	}
 	e = supervise_end(t->dir, WHY_KILL, signo, grace_ms);
@@ -666,12 +520,12 @@ store_kill(struct store_task *t, int signo, int64_t grace_ms, struct refusal *r)
 }
 
 int
-store_set_session(struct store_task *t, int64_t session, struct refusal *r)
+store_set_session(struct taskrecord *t, int64_t session, struct refusal *r)
 {
 	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)session);
 	int e;
 
-	if (store_is_over(t))
+	if (taskrecord_is_over(t))
 		return 0;
 	e = supervise_set_lease(t->dir, session ? lease : NULL);
 	if (e < 0)
@@ -682,49 +536,41 @@ store_set_session(struct store_task *t, int64_t session, struct refusal *r)
 	return 0;
 }
 
-int
-store_release(struct store_task *t, struct refusal *r)
+/*
+ * First the name, then the files: a directory with half of its files must not be
+ * taken for a task that was never started.
+ */
+static int
+remove_directory(struct taskrecord *t)
 {
-	int e = -EBUSY;
+	_cleanup_free_ char *path = xasprintf("%s/%s%jd", t->store->path, released_prefix, (intmax_t)t->id);
+	int r;
 
-	if (!store_is_over(t))
+	if (rename(t->dir, path) < 0)
+		return -errno;
+	r = file_sync_dir(t->dir);
+	for (int i = 0; i < RELEASE_ROUNDS && file_remove_tree(path) < 0; i++)
+		;	/* what is left is removed when the store is opened again */
+	return r;
+}
+
+int
+store_release(struct taskrecord *t, struct refusal *r)
+{
+	int e;
+
+	if (!taskrecord_is_over(t))
 		return refusal_set(r, 409, "running", "task %jd is not over", (intmax_t)t->id);
-	if (!taskhistory_has_end(t->store->history, t->id))
-		record_history(t);
-	if (!taskhistory_has_end(t->store->history, t->id))
+	record_state(t);
+	if (!taskhistory_has_end(t->store->history, t->id) || taskhistory_sync(t->store->history) < 0)
 		return refusal_set(r, 507, "full", "history: its end cannot be recorded");
-	taskhistory_add(t->store->history, t->id, t->owner, t->session, "released", JSON_ABSENT);
-	for (int i = 0; i < RELEASE_ROUNDS && e < 0; i++)
-		e = file_remove_tree(t->dir);
+	record_event(t, "released", JSON_ABSENT);
+	e = remove_directory(t);
 	if (e < 0)
 		return refusal_errno(r, e, "release");
 	t->store->count++;
 	remove_task(t);
 	return 0;
-}
-
-struct json
-store_describe(const struct store_task *t)
-{
-	_cleanup_fd_ int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct json v = json_object();
-	int64_t first, end;
-
-	json_set(&v, "id", json_number((double)t->id));
-	json_set_text(&v, "state", store_state_name(t->state));
-	json_set(&v, "owner", json_number(t->owner));
-	json_set(&v, "session", t->session ? json_number((double)t->session) : json_null());
-	json_set_text(&v, "on_loss", t->leave ? "leave" : "kill");
-	json_set_text(&v, "command", t->command ? t->command : "");
-	for (int k = 0; k < 2; k++)
-		if (dir >= 0 && segment_bounds(dir, k ? "err" : "out", &first, &end) == 0)
-			json_set(&v, k ? "err" : "out",
-			    json_number((double)(t->outcome.bytes[k] > end ? t->outcome.bytes[k] : end)));
-	if (t->reason)
-		json_set_text(&v, "reason", t->reason);
-	if (t->outcome.start[0])
-		json_set(&v, "status", status_member(t));
-	return v;
 }
 
 static bool
@@ -733,7 +579,7 @@ needs_session(int64_t id, void *cookie)
 	const struct store *s = cookie;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (s->tasks[i]->session == id && !s->tasks[i]->leave && !store_is_over(s->tasks[i]))
+		if (s->tasks[i]->session == id && !s->tasks[i]->leave && !taskrecord_is_over(s->tasks[i]))
 			return true;
 	return false;
 }
@@ -743,6 +589,6 @@ store_sweep(struct store *s)
 {
 	sessions_sweep(s->sessions, lease_now_ns() / 1000000, needs_session, s);
 	for (size_t i = 0; i < s->n; i++)
-		if (store_is_over(s->tasks[i]))
-			record_history(s->tasks[i]);
+		if (taskrecord_is_over(s->tasks[i]))
+			record_state(s->tasks[i]);
 }

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
+#include "base/hlc.h"
 #include "base/ini.h"
 #include "base/io.h"
 #include "base/num.h"
@@ -184,7 +185,7 @@ taskd_listen(const char *path, bool *made, struct fail *f)
 /* --- serving */
 
 static void
-task_changed(struct store_task *t, void *cookie)
+task_changed(struct taskrecord *t, void *cookie)
 {
 	struct taskd *d = cookie;
 
@@ -215,7 +216,6 @@ start_serving(struct taskd *d, const char *dir, int listen_fd, const struct task
 	d->routes.store = store_open(d->loop, dir, &c->limits, &d->clock, task_changed, d, f);
 	if (!d->routes.store)
 		return -EIO;
-	d->routes.clock = &d->clock;
 	d->routes.taskd_run = hlc_next(&d->clock, clock_wall_ms());
 	d->routes.admin_group = c->admin_group;
 	d->routes.waiters = waiters_new(d->loop, &d->routes);

@@ -146,14 +146,18 @@ taskhistory_add(struct taskhistory *h, int64_t task, uid_t owner, int64_t sessio
 
 	format_record(&b, id, task, owner, session, event, more);
 	r = journal_add(h->journal, b.s, b.len);
-	if (r == 0)
-		r = journal_sync(h->journal);
 	if (r < 0)
 		return r;
 	h->last = id;
 	if (is_end(event))
 		remember_end(h, task);
 	return 0;
+}
+
+int
+taskhistory_sync(struct taskhistory *h)
+{
+	return journal_sync(h->journal);
 }
 
 bool
@@ -196,8 +200,10 @@ taskhistory_read(struct taskhistory *h, int64_t after, int64_t owner, size_t max
 {
 	_cleanup_free_ char *before = xasprintf("%s.1", h->path);
 	struct taskhistory_query q = { after, owner, max, out };
-	int r = each_line(before, select_line, &q);
+	int r = taskhistory_sync(h);	/* what is read here may be lost nowhere afterwards */
 
+	if (r == 0)
+		r = each_line(before, select_line, &q);
 	if (r == 0)
 		r = each_line(h->path, select_line, &q);
 	return r < 0 ? r : 0;

@@ -25,8 +25,11 @@ struct taskhistory;
 struct taskhistory *taskhistory_open(const char *path, size_t max, struct hlc *clock, struct fail *f);
 void taskhistory_close(struct taskhistory *h);
 
-/* Add EVENT of a task with the members of MORE (an object or JSON_ABSENT).  On disk when this returns 0. */
+/* Add EVENT of a task with the members of MORE (an object or JSON_ABSENT). */
 int taskhistory_add(struct taskhistory *h, int64_t task, uid_t owner, int64_t session, const char *event, struct json more);
+
+/* What was added is on the disk when this returns 0. */
+int taskhistory_sync(struct taskhistory *h);
 
 /* Does it hold an event that ends TASK? */
 bool taskhistory_has_end(const struct taskhistory *h, int64_t task);
