@@ -156,7 +156,7 @@ run_task(struct task_options *o, struct json request, struct fail *f)
 	struct runner_spec spec = {
 		.loop = o->agent.loop, .client = o->agent.client, .controller = o->controller, .name = o->target.name,
 		.label = label, .task = o->id, .request = request,
-		.timing = o->timing, .keep = o->keep, .detach = o->detach, .report = report, .step = report_step, .cookie = o,
+		.timing = o->timing, .keep = o->keep, .detach = o->detach, .events = { report, report_step, o },
 		.is_terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !o->give_stdin,
 	};
 	int64_t task;
@@ -166,7 +166,7 @@ run_task(struct task_options *o, struct json request, struct fail *f)
 	status = runner_run(&spec, &task, f);
 	if (o->detach && status == EXIT_OK)
 		printf("%jd\n", (intmax_t)task);
-	if (status == RUNNER_FAILED && f->text[0])
+	if (status == TASKEVENT_FAILED && f->text[0])
 		fail_tell(f, NULL);
 	return status;
 }
@@ -179,7 +179,7 @@ run(struct task_options *o, struct fail *f)
 
 	if (r < 0) {
 		diag(r, "standard input");
-		return RUNNER_FAILED;
+		return TASKEVENT_FAILED;
 	}
 	o->timing.leave = o->loss_given ? o->leave : o->detach;
 	return run_task(o, request, f);
@@ -217,7 +217,7 @@ attach(struct task_options *o, struct fail *f)
 	path = xasprintf("/1/tasks/%jd", (intmax_t)o->id);
 	if (inquiry_get(&o->agent, path, &q, f) < 0) {
 		fail_tell(f, NULL);
-		return RUNNER_FAILED;
+		return TASKEVENT_FAILED;
 	}
 	on_loss = json_get_text(q.v, "on_loss");
 	o->timing.leave = on_loss && strcmp(on_loss, "leave") == 0;
@@ -564,7 +564,7 @@ parse(int argc, char *argv[], struct task_options *o)
 		opt_misused("what to do is missing: run, attach, log, list, history, kill or release");
 	o->operands++;
 	if (c->passes_on)
-		opt_passes_on(RUNNER_FAILED);
+		opt_passes_on(TASKEVENT_FAILED);
 	if (c->perform == run && o->operands[0])
 		opt_misused("unexpected operand: '%s' (the command stands behind --)", o->operands[0]);
 	if (c->perform == run && (!o->command || !o->command[0]))
@@ -597,7 +597,7 @@ perform(const struct command *c, struct task_options *o)
 	if (r >= 0)
 		return r;
 	fail_tell(&f, NULL);
-	return c->passes_on ? RUNNER_FAILED : (int)f.status;
+	return c->passes_on ? TASKEVENT_FAILED : (int)f.status;
 }
 
 int

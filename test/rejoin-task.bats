@@ -69,7 +69,7 @@ teardown() {
 	wait_for '! alive "$task_pid"' 20
 	wait "$task_pid" || status=$?
 	status_is 124
-	grep -q 'lost; no process of task' task.err
+	grep -q 'lost; no process of its tasks' task.err
 	# the agent knows how it ended
 	taskd
 	run -0 rejoin-task list --json
@@ -149,7 +149,7 @@ teardown() {
 
 @test "signals go to the task" {
 	taskd
-	start task rejoin-task run -- sh -c "trap 'echo got; exit 7' INT; echo begun; while :; do sleep 0.05; done"
+	start task env --default-signal=INT rejoin-task run -- sh -c "trap 'echo got; exit 7' INT; echo begun; while :; do sleep 0.05; done"
 	wait_for 'grep -q begun task.out'
 	kill -INT "$task_pid"
 	wait_for '! alive "$task_pid"'

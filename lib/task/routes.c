@@ -222,6 +222,7 @@ beat(struct call *c)
 	}
 	json_set(&v, "n", json_number((double)n));
 	json_set(&v, "now", json_number((double)now_ms()));
+	json_set(&v, "taskd_run", json_number((double)c->routes->taskd_run));
 	json_set(&v, "changed", changed_since(c, s, s->told_before));
 	server_reply(c->q, 200, v);
 }

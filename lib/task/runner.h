@@ -1,8 +1,8 @@
 /*
- * runner - the controller's side of one task: couple a session, submit the
- * task, send heartbeats, copy its output, learn its end, merge the history,
- * release it.  It goes on through cuts of the connection and restarts of the
- * agent until the task is over, or the agent is lost.
+ * runner - the controller's side of one task: submit it, copy its output, learn
+ * its end, merge the history, release it.  It goes on through cuts of the
+ * connection and restarts of the agent (task/coupling.h) until the task is over,
+ * or the agent is lost.
  */
 #ifndef TASK_RUNNER_H
 #define TASK_RUNNER_H
@@ -14,16 +14,8 @@
 #include "base/json.h"
 #include "task/client.h"
 #include "task/controller.h"
-#include "task/link.h"
-
-/* Statuses beside the task's own. */
-enum { RUNNER_UNKNOWN = 124, RUNNER_FAILED = 125 };
-
-/*
- * EVENT is an object with a member "event" (link, dropped, end, detached,
- * question, submitting), TEXT the same in words.
- */
-typedef void runner_report(struct json event, const char *text, void *cookie);
+#include "task/coupling.h"
+#include "task/taskevent.h"
 
 struct runner_spec {
 	struct loop *loop;
@@ -37,14 +29,12 @@ struct runner_spec {
 	bool keep;			/* do not release it at its end */
 	bool detach;			/* return when it is recorded */
 	bool is_terminal;		/* ask what Ctrl-C is to do */
-	runner_report *report;		/* what the user should know */
-	runner_report *step;		/* each step of the task */
-	void *cookie;
+	struct taskevent_sink events;
 };
 
 /*
- * Run SPEC; returns the status to exit with, with F filled where it is
- * RUNNER_FAILED.  *TASK is the task's id, 0 where it got none.
+ * Run SPEC; returns the status to exit with (task/taskevent.h), with F filled
+ * where it is TASKEVENT_FAILED, else empty.  *TASK is the task's id, 0 where it got none.
  */
 int runner_run(const struct runner_spec *spec, int64_t *task, struct fail *f);
 

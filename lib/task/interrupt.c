@@ -1,0 +1,160 @@
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "task/interrupt.h"
+
+enum { ANSWER_MS = 5000 };
+
+struct interrupt {
+	struct interrupt_spec spec;
+	int64_t task;			/* 0: none yet */
+	int signo, count;		/* the last one; how many there were */
+	bool asking, detaching;
+	struct client_request *request;
+};
+
+static void send_request(struct interrupt *i);
+
+static void
+request_answered(const struct client_answer *a, void *cookie)
+{
+	struct interrupt *i = cookie;
+
+	i->request = NULL;
+	if (i->detaching && !a->f && a->status == 200) {
+		taskevent_report(&i->spec.events, taskevent_new("detached"),
+		    "task %jd goes on; \"rejoin-task attach %jd\" comes back to it", (intmax_t)i->task,
+		    (intmax_t)i->task);
+		i->spec.detached(i->spec.cookie);
+	} else if (a->f && coupling_state(i->spec.coupling) != LINK_LOST) {
+		send_request(i);
+	}
+}
+
+static void
+send_request(struct interrupt *i)
+{
+	_cleanup_json_ struct json v = json_object();
+	_cleanup_free_ char *path = xasprintf("/1/tasks/%jd/%s", (intmax_t)i->task, i->detaching ? "policy" : "kill");
+
+	json_set(&v, "id", json_number((double)coupling_new_id(i->spec.coupling)));
+	if (i->detaching)
+		json_set_text(&v, "on_loss", "leave");
+	else
+		json_set(&v, "signal", json_number(i->signo));
+	if (!i->detaching && i->count > 2)
+		json_set(&v, "grace_ms", json_number(0));
+	client_cancel(i->request);
+	i->request = client_post(i->spec.client, path, v, ANSWER_MS, request_answered, i);
+}
+
+static void
+stop_asking(struct interrupt *i)
+{
+	if (i->asking)
+		loop_unwatch(i->spec.loop, STDIN_FILENO);
+	i->asking = false;
+}
+
+static void
+answer_typed(int fd, short events, void *cookie)
+{
+	struct interrupt *i = cookie;
+	char line[64];
+	ssize_t n = io_read(fd, line, sizeof line);
+	const char c = n > 0 ? line[0] : '\0';
+
+	(void)events;
+	stop_asking(i);
+	i->detaching = c == 'd' || c == 'D';
+	if (i->detaching || c == 'k' || c == 'K')
+		send_request(i);
+	else
+		i->count = 0;		/* neither: the task goes on as before */
+}
+
+static void
+signal_came(struct interrupt *i, int signo)
+{
+	i->signo = signo;
+	i->count++;
+	if (!i->task) {
+		i->spec.unsubmitted(signo, i->spec.cookie);
+		return;
+	}
+	if (i->count == 1 && signo == SIGINT && i->spec.is_terminal) {
+		taskevent_report(&i->spec.events, taskevent_new("question"),
+		    "detach or kill the task? [d/k, again Ctrl-C: kill]");
+		loop_watch(i->spec.loop, STDIN_FILENO, POLLIN, answer_typed, i);
+		i->asking = true;
+		return;
+	}
+	stop_asking(i);
+	i->detaching = false;
+	send_request(i);
+}
+
+static void
+on_int(void *cookie)
+{
+	signal_came(cookie, SIGINT);
+}
+
+static void
+on_term(void *cookie)
+{
+	signal_came(cookie, SIGTERM);
+}
+
+static void
+on_hup(void *cookie)
+{
+	signal_came(cookie, SIGHUP);
+}
+
+static void
+watch_one(struct loop *l, int signo, loop_fn *fn, void *cookie)
+{
+	struct sigaction sa;
+
+	if (sigaction(signo, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+		loop_signal(l, signo, fn, cookie);
+}
+
+void
+interrupt_watch(struct loop *l, loop_fn *int_fn, loop_fn *term_fn, loop_fn *hup_fn, void *cookie)
+{
+	watch_one(l, SIGINT, int_fn, cookie);
+	watch_one(l, SIGTERM, term_fn, cookie);
+	watch_one(l, SIGHUP, hup_fn, cookie);
+}
+
+struct interrupt *
+interrupt_new(const struct interrupt_spec *spec)
+{
+	struct interrupt *i = xcalloc(1, sizeof *i);
+
+	*i = (struct interrupt){ .spec = *spec };
+	interrupt_watch(spec->loop, on_int, on_term, on_hup, i);
+	return i;
+}
+
+void
+interrupt_free(struct interrupt *i)
+{
+	if (!i)
+		return;
+	stop_asking(i);
+	client_cancel(i->request);
+	free(i);
+}
+
+void
+interrupt_set_task(struct interrupt *i, int64_t task)
+{
+	i->task = task;
+}
