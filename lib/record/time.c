@@ -150,7 +150,7 @@ remember(struct time_ctx *c, const char *p, size_t n, const struct moment *m, in
 
 	c->prefix_len = 0;
 	if (m->frac_at == 0 || m->frac_at > TIME_CACHE || end > n || end - tail > TIME_TAIL || end <= tail ||
-	    m->frac_at + m->digits + (end - tail) + ZONE_NAME_MAX > 64 || p[m->len] == '\n' ||
+	    m->frac_at + m->digits + (end - tail) + ZONE_OFFSET_MAX + 2 > 64 || p[m->len] == '\n' ||
 	    (!m->absolute && !m->zoned && !zone_is_steady(c->zone, s)))
 		return;
 	/* A dot without digits: the same with some would look like it; and what a longer zone could go on with. */
@@ -160,6 +160,8 @@ remember(struct time_ctx *c, const char *p, size_t n, const struct moment *m, in
 	memcpy(c->tail, p + tail, end - tail);
 	c->digits = m->digits;
 	c->zone_may_follow = m->zone_may_follow;
+	/* a stamp of syslog with a year behind it is one of ctime */
+	c->year_may_follow = m->kind == TIME_SYSLOG && p[m->len] == ' ';
 	c->tail_len = (unsigned)(end - tail);
 	c->res = m->res;
 	c->base_ns = s * NS;

@@ -323,8 +323,8 @@ read_year_behind(struct text *t, const struct zone *zone, int64_t *y, struct mom
 		size_t len = zone_length(t, 0, zone, m);
 
 		m->zoned = len > 0;
-		while (!len && text_is_alpha(text_peek_at(t, len)))	/* a name that nothing knows */
-			t->at++;
+		while (!m->zoned && len < ZONE_NAME_MAX && text_is_alpha(text_peek_at(t, len)))	/* a name that nothing knows */
+			len++;
 		t->at += len;
 		if (!text_skip(t, ' '))
 			return false;

@@ -16,7 +16,7 @@
 struct zone;
 
 /* Bytes of a zone's abbreviation at most, and one behind it. */
-enum { ZONE_NAME_MAX = 6 };
+enum { ZONE_NAME_MAX = 6, ZONE_OFFSET_MAX = 9 };	/* "UTC+05:30" */
 
 int zone_open(const char *text, struct zone **out);
 void zone_free(struct zone *z);
@@ -57,6 +57,18 @@ zone_may_begin(const char *p)
 		return false;
 	return ((p[1] | 0x20) == 'm' && ((p[0] | 0x20) == 'a' || (p[0] | 0x20) == 'p')) || p[2] == 'T' || p[3] == 'T' ||
 	    p[4] == 'T' || (p[0] == 'U' && p[1] == 'T') || (p[0] == 'M' && p[1] == 'S');
+}
+
+/* May a year begin at P, or a zone and then a year?  ZONE_OFFSET_MAX + 2 bytes are read at most. */
+static inline bool
+zone_or_year_may_begin(const char *p)
+{
+	if (p[0] == '+' || p[0] == '-' || (p[0] >= '0' && p[0] <= '9'))
+		return true;
+	for (int i = 1; i <= ZONE_OFFSET_MAX; i++)
+		if (p[i] == ' ')
+			return p[i + 1] >= '0' && p[i + 1] <= '9';
+	return false;
 }
 
 /* Seconds east of UTC at the front of P: "Z", "+hh[[:]mm]", "UTC", "UTC[+-]h[.f|:mm]", "GMT"; returns bytes used, 0 for none. */
