@@ -43,6 +43,13 @@ bloom_add(struct bloom *b, uint64_t id)
 	}
 }
 
+void
+bloom_prefetch(const struct bloom *b, uint64_t id)
+{
+	if (b->bits)
+		__builtin_prefetch(line_of(b, id_mix(id)));
+}
+
 bool
 bloom_has(const struct bloom *b, uint64_t id)
 {

@@ -19,6 +19,9 @@ struct bloom {
 #define BLOOM_INIT	{ .bits = 0 }
 
 void bloom_add(struct bloom *b, uint64_t id);
+
+/* ID is added or looked up soon. */
+void bloom_prefetch(const struct bloom *b, uint64_t id);
 bool bloom_has(const struct bloom *b, uint64_t id);
 void bloom_release(struct bloom *b);
 

@@ -1,5 +1,6 @@
 /* The merge of sources that are read to their ends: patience is a span of record time. */
 #include "causal/cycle.h"
+#include "causal/express.h"
 #include "causal/lookahead.h"
 #include "causal/plain.h"
 #include "causal/planner.h"
@@ -99,6 +100,20 @@ pass_lane(struct scheduler *s)
 	return true;
 }
 
+/* Do the nodes let a head of the lane with KEY go before them, and is nothing else due before it? */
+static bool
+may_pass(struct scheduler *s, const struct sort_key *key)
+{
+	const struct node *top, *blocked;
+
+	if (dag_count(s->dag) == 0)
+		return true;
+	top = dag_first(s->dag);
+	blocked = dag_first_blocked(s->dag);
+	return !s->series && !(top && node_key_before(&top->key, key)) && !(blocked && is_expired(s, blocked, key)) &&
+	    !(blocked && s->spec->prescan && key->t >= s->behind_ns) && !cycle_break_suspect(s->dag, key);
+}
+
 /* Print the next record; false at the end. */
 static bool
 print_next(struct scheduler *s)
@@ -117,8 +132,10 @@ print_next(struct scheduler *s)
 		} else if (any && scheduler_look_ahead(s, key.t)) {
 			continue;
 		} else if (any && !top) {
-			if (pass_lane(s))
+			if (pass_lane(s)) {
+				express_run(s, may_pass);
 				return true;
+			}
 		} else if (any && !scheduler_check_due(s, top)) {
 			scheduler_print(s, top);
 			return true;

@@ -10,6 +10,7 @@ struct exchange {
 	const struct prescan *prescan;
 	struct causal_count *count;
 	bool live;
+	void (*settle)(void *cookie);
 	void (*admit)(struct queue *q, void *cookie);
 	void *cookie;
 	struct idmap lost;		/* ids, and how many needs of each were given up */
@@ -49,8 +50,10 @@ exchange_late(struct exchange *x, struct node *e)
 }
 
 void
-exchange_on_head(struct exchange *x, void (*admit)(struct queue *q, void *cookie), void *cookie)
+exchange_on_head(struct exchange *x, void (*settle)(void *cookie), void (*admit)(struct queue *q, void *cookie),
+    void *cookie)
 {
+	x->settle = settle;
 	x->admit = admit;
 	x->cookie = cookie;
 }
@@ -59,8 +62,12 @@ exchange_on_head(struct exchange *x, void (*admit)(struct queue *q, void *cookie
 static void
 leave_lane(struct exchange *x, uint64_t id)
 {
-	const struct index_entry *e = x->admit ? dag_entry(x->dag, id) : NULL;
+	const struct index_entry *e;
 
+	if (!x->admit)
+		return;
+	x->settle(x->cookie);
+	e = dag_entry(x->dag, id);
 	if (e && e->state == INDEX_HEAD)
 		x->admit(e->queue, x->cookie);
 }

@@ -21,8 +21,12 @@ struct queue;
 struct exchange *exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live);
 void exchange_free(struct exchange *x);
 
-/* The record at the head of a queue in the fast lane has to be a node: ADMIT makes it one. */
-void exchange_on_head(struct exchange *x, void (*admit)(struct queue *q, void *cookie), void *cookie);
+/*
+ * Where there is a fast lane: SETTLE puts into the index what its heads send; ADMIT
+ * makes a node of the record at the head of a queue.
+ */
+void exchange_on_head(struct exchange *x, void (*settle)(void *cookie), void (*admit)(struct queue *q, void *cookie),
+    void *cookie);
 
 /* E sends ID. */
 void exchange_send(struct exchange *x, struct node *e, uint64_t id);

@@ -6,7 +6,7 @@
 #include "base/xalloc.h"
 #include "causal/index.h"
 
-enum { CAP_MIN = 1 << 12, HUGE_PAGE = 2 << 20 };
+enum { CAP_MIN = 1 << 12, HUGE_PAGE = 2 << 20, AT_ONCE = 16 };
 
 struct index {
 	struct index_entry *v;		/* open addressing, linear probing */
@@ -71,32 +71,89 @@ index_find(const struct index *x, uint64_t id)
 }
 
 static bool
-is_kept(struct index *x, const struct index_entry *e)
+is_kept(const struct index *x, const struct index_entry *e)
 {
 	if (e->state != INDEX_SENT)
 		return e->state != INDEX_NONE;
-	if (e->t >= x->limit_ns || (x->keep && x->keep(e->id, x->cookie)))
-		return true;
-	bloom_add(&x->forgotten, e->id);
-	return false;
+	return e->t >= x->limit_ns || (x->keep && x->keep(e->id, x->cookie));
 }
 
-/* A new table with what is remembered; a larger one where that is half of the old one. */
+/* The N entries of V go into the filter, whose cache misses overlap. */
+static void
+forget_entries(struct index *x, struct index_entry **v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		bloom_prefetch(&x->forgotten, v[i]->id);
+	for (size_t i = 0; i < n; i++) {
+		bloom_add(&x->forgotten, v[i]->id);
+		v[i]->id = 0;
+	}
+}
+
+/* Free the entries that need not be remembered; returns how many are left. */
+static size_t
+forget_old(struct index *x)
+{
+	struct index_entry *gone[AT_ONCE];
+	size_t kept = 0, n = 0;
+
+	for (size_t i = 0; i < x->cap; i++) {
+		struct index_entry *e = &x->v[i];
+
+		if (!e->id)
+			continue;
+		if (is_kept(x, e)) {
+			kept++;
+		} else if (e->state == INDEX_SENT) {
+			gone[n++] = e;
+		} else {
+			e->id = 0;
+		}
+		if (n == AT_ONCE) {
+			forget_entries(x, gone, n);
+			n = 0;
+		}
+	}
+	forget_entries(x, gone, n);
+	return kept;
+}
+
+/* Entries were freed: put each of the others where it is found. */
+static void
+close_gaps(struct index *x)
+{
+	const size_t mask = x->cap - 1;
+	size_t start = 0;
+
+	while (x->v[start].id)
+		start++;
+	/* From a free place on, an entry only moves to places that were settled before. */
+	for (size_t k = 1; k < x->cap; k++) {
+		struct index_entry *e = &x->v[(start + k) & mask], own = *e, *to;
+
+		if (!own.id || &x->v[own.id & mask] == e)
+			continue;
+		e->id = 0;
+		to = slot(x, own.id);
+		*to = own;
+	}
+}
+
+/* Forget what need not be remembered; a larger table where half of the old one is left. */
 static void
 rebuild(struct index *x)
 {
 	struct index_entry *old = x->v;
-	size_t cap = x->cap, kept = 0;
+	size_t cap = x->cap;
 
-	for (size_t i = 0; i < cap; i++) {
-		if (old[i].id && !is_kept(x, &old[i]))
-			old[i].id = 0;
-		kept += old[i].id != 0;
-	}
-	while (kept * 2 >= x->cap)
+	x->n = forget_old(x);
+	while (x->n * 2 >= x->cap)
 		x->cap *= 2;
+	if (x->cap == cap) {
+		close_gaps(x);
+		return;
+	}
 	x->v = table_new(x->cap);
-	x->n = kept;
 	for (size_t i = 0; i < cap; i++)
 		if (old[i].id)
 			*slot(x, old[i].id) = old[i];
@@ -110,7 +167,7 @@ index_put(struct index *x, uint64_t id)
 
 	if (e->id)
 		return e;
-	if (x->n * 4 >= x->cap * 3) {
+	if (x->n * 8 >= x->cap * 5) {
 		rebuild(x);
 		e = slot(x, id);
 	}

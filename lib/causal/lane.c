@@ -6,13 +6,14 @@
 enum { PREFETCH = 2 };		/* records ahead whose entries are fetched into the cache */
 
 void
-lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct exchange *x, bool lines,
-    bool plain)
+lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct dag *dag,
+    struct exchange *x, bool lines, bool plain)
 {
-	*l = (struct lane){ .queues = queues, .index = index, .exchange = x, .lines = lines,
+	*l = (struct lane){ .queues = queues, .index = index, .dag = dag, .exchange = x, .lines = lines,
 	    .plain = plain };
 	tree_init(&l->tree, n ? n : 1);
 	l->heads = xcalloc(n + 1, sizeof *l->heads);
+	l->fresh = xcalloc(n + 1, sizeof *l->fresh);
 }
 
 void
@@ -20,6 +21,7 @@ lane_release(struct lane *l)
 {
 	tree_release(&l->tree);
 	free(l->heads);
+	free(l->fresh);
 }
 
 /* Find the next record of Q: in its ring, or the cursor's current one. */
@@ -29,7 +31,9 @@ find_head(struct queue *q, struct lane_head *h)
 	if (q->n) {
 		const struct slot *s = queue_slot(q, 0);
 
-		*h = (struct lane_head){ s->block, s->index, true };
+		h->block = s->block;
+		h->index = s->index;
+		h->queued = true;
 		return true;
 	}
 	h->queued = false;
@@ -49,6 +53,31 @@ prefetch(const struct lane *l, const struct block *b, size_t k)
 			index_prefetch(l->index, b->constraints[i].id);
 }
 
+/* May what the head of Q sends wait for its turn?  false: it has to be a node. */
+static bool
+may_pass(const struct lane *l, const struct queue *q, const struct lane_head *h, bool *sends)
+{
+	const struct block *b = h->block;
+	const bool nodes = dag_count(l->dag) > 0;
+
+	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
+		const struct constraint *x = &b->constraints[i];
+		const struct index_entry *e;
+
+		if (x->what == CONSTRAINT_NEED)
+			continue;
+		/* The ends of spans are known to their kind. */
+		if (x->what != CONSTRAINT_SEND || (x->class == CONSTRAINT_SPAN && q->asks) ||
+		    exchange_is_lost(l->exchange, x->id))
+			return false;
+		*sends = true;
+		e = nodes ? index_find(l->index, x->id) : NULL;
+		if (e && (e->state == INDEX_WANTED || e->state == INDEX_ADMITTED))
+			return false;
+	}
+	return true;
+}
+
 /* Enter what the head of Q sends; false where another record has to do with it. */
 static bool
 enter_sends(struct lane *l, struct queue *q, const struct lane_head *h)
@@ -60,12 +89,8 @@ enter_sends(struct lane *l, struct queue *q, const struct lane_head *h)
 		const struct constraint *x = &b->constraints[i];
 		struct index_entry *e;
 
-		if (x->what == CONSTRAINT_NEED)
+		if (x->what != CONSTRAINT_SEND)
 			continue;
-		/* The ends of spans are known to their kind. */
-		if (x->what != CONSTRAINT_SEND || (x->class == CONSTRAINT_SPAN && q->asks) ||
-		    exchange_is_lost(l->exchange, x->id))
-			return false;
 		e = index_put(l->index, x->id);
 		if (e->state == INDEX_SENT && !index_is_sent(l->index, e, t))
 			index_forget(l->index, e);
@@ -79,19 +104,69 @@ enter_sends(struct lane *l, struct queue *q, const struct lane_head *h)
 	return true;
 }
 
+void
+lane_settle(struct lane *l, void (*admit)(struct queue *q, void *cookie), void *cookie)
+{
+	while (l->n_fresh) {
+		struct queue *q = l->queues[l->fresh[--l->n_fresh]];
+		struct lane_head *h = &l->heads[q->number];
+
+		h->fresh = false;
+		if (!h->block || h->entered)
+			continue;
+		h->entered = true;
+		if (!enter_sends(l, q, h))
+			admit(q, cookie);
+	}
+}
+
 /* What the head of Q sends is not in the lane any more. */
 static void
 leave_sends(struct lane *l, const struct queue *q, const struct lane_head *h)
 {
 	const struct block *b = h->block;
 
-	for (uint32_t i = b->first && !l->plain ? b->first[h->index] : 0; b->first && !l->plain && i < b->first[h->index + 1]; i++) {
+	if (!b->first || l->plain || !h->entered)
+		return;
+	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
 		struct index_entry *e = b->constraints[i].what == CONSTRAINT_SEND ?
 		    index_find(l->index, b->constraints[i].id) : NULL;
 
 		if (e && e->state == INDEX_HEAD && e->queue == q)
 			e->state = INDEX_NONE;
 	}
+}
+
+bool
+lane_enter_next(struct lane *l, struct queue *q, struct lane_head *h)
+{
+	const struct descriptor *d = &h->block->v[h->index];
+	bool sends = false;
+
+	if (d->t > q->newest_ns)
+		q->newest_ns = d->t;
+	if (d->flags & RECORD_MORE) {
+		h->block = NULL;	/* its pieces are read when it is printed */
+		tree_set(&l->tree, q->number, TREE_NONE);
+		return false;
+	}
+	h->entered = true;
+	if (h->block->first && !l->plain) {
+		prefetch(l, h->block, h->index + PREFETCH);
+		if (!may_pass(l, q, h, &sends)) {
+			h->block = NULL;
+			tree_set(&l->tree, q->number, TREE_NONE);
+			return false;
+		}
+	}
+	if (sends) {
+		h->entered = false;
+		if (!h->fresh)
+			l->fresh[l->n_fresh++] = q->number;
+		h->fresh = true;
+	}
+	tree_set(&l->tree, q->number, d->t);
+	return true;
 }
 
 bool
@@ -103,22 +178,7 @@ lane_enter(struct lane *l, struct queue *q)
 		tree_set(&l->tree, q->number, TREE_NONE);
 		return true;
 	}
-	if (h->block->v[h->index].t > q->newest_ns)
-		q->newest_ns = h->block->v[h->index].t;
-	if (h->block->v[h->index].flags & RECORD_MORE) {
-		h->block = NULL;	/* its pieces are read when it is printed */
-		tree_set(&l->tree, q->number, TREE_NONE);
-		return false;
-	}
-	if (h->block->first && !l->plain) {
-		prefetch(l, h->block, h->index + PREFETCH);
-		if (!enter_sends(l, q, h)) {
-			lane_leave(l, q);
-			return false;
-		}
-	}
-	tree_set(&l->tree, q->number, h->block->v[h->index].t);
-	return true;
+	return lane_enter_next(l, q, h);
 }
 
 void
@@ -131,6 +191,16 @@ lane_leave(struct lane *l, struct queue *q)
 	leave_sends(l, q, h);
 	h->block = NULL;
 	tree_set(&l->tree, q->number, TREE_NONE);
+}
+
+/* Does record K of B send ID? */
+static bool
+sends_itself(const struct block *b, size_t k, uint64_t id)
+{
+	for (uint32_t i = b->first[k]; i < b->first[k + 1]; i++)
+		if (b->constraints[i].what == CONSTRAINT_SEND && b->constraints[i].id == id)
+			return true;
+	return false;
 }
 
 bool
@@ -153,19 +223,21 @@ lane_is_met(struct lane *l, const struct queue *q)
 		if (l->lines)
 			return false;	/* the reason is told of nodes */
 		e = index_find(l->index, x->id);
-		if (!e || !(index_is_sent(l->index, e, b->v[h->index].t) || (e->state == INDEX_HEAD && e->queue == q)))
+		if (!(e && index_is_sent(l->index, e, b->v[h->index].t)) && !sends_itself(b, h->index, x->id))
 			return false;
 	}
 	return true;
 }
 
-/* What the head of Q sends is sent. */
-static void
-pass_sends(struct lane *l, struct queue *q, const struct lane_head *h)
+void
+lane_sent(struct lane *l, struct queue *q)
 {
+	const struct lane_head *h = &l->heads[q->number];
 	const struct block *b = h->block;
 	int64_t line = 0;
 
+	if (!b->first || l->plain)
+		return;
 	if (l->lines) {
 		const struct slot slot = { .block = b, .index = h->index };
 
@@ -185,13 +257,9 @@ pass_sends(struct lane *l, struct queue *q, const struct lane_head *h)
 }
 
 void
-lane_pass(struct lane *l, struct queue *q)
+lane_drop(struct lane *l, struct queue *q)
 {
-	struct lane_head *h = &l->heads[q->number];
-
-	if (h->block->first && !l->plain)
-		pass_sends(l, q, h);
-	if (h->queued)
+	if (l->heads[q->number].queued)
 		queue_drop(q);
 	else
 		cursor_advance(q->cursor, q->number);

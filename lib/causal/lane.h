@@ -3,12 +3,15 @@
  * nodes, because all that they need is printed already.
  *
  * A queue takes the lane where its records are admitted one at a time and send and
- * need ids at most.  Its head is in a tree by time, and what it sends is in the
- * index as INDEX_HEAD.  A head leaves the lane, and becomes a node, when
+ * need ids at most.  Its head is in a tree by time.  A head leaves the lane, and
+ * becomes a node, when
  *
  *	its turn comes and an id that it needs is not sent,
  *	another record needs what it sends, or
  *	another record waits for, or sends, the same id.
+ *
+ * What heads send is put into the index, as INDEX_HEAD, only before an id is sent
+ * or needed by a node: lane_settle().  Most records are printed before that.
  */
 #ifndef CAUSAL_LANE_H
 #define CAUSAL_LANE_H
@@ -25,6 +28,8 @@ struct lane_head {
 	const struct block *block;	/* NULL where the queue has no head in the lane */
 	size_t index;
 	bool queued;			/* it is in the queue's ring, and not the cursor's current one */
+	bool entered;			/* what it sends is in the index, or it sends nothing */
+	bool fresh;			/* the queue is among FRESH of the lane */
 };
 
 struct lane {
@@ -32,13 +37,16 @@ struct lane {
 	struct lane_head *heads;
 	struct queue **queues;
 	struct index *index;
+	struct dag *dag;
 	struct exchange *exchange;
+	unsigned *fresh;		/* N_FRESH queues whose heads may not be entered */
+	size_t n_fresh;
 	bool lines;			/* lines are counted */
 	bool plain;			/* no constraint counts */
 };
 
-void lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct exchange *x, bool lines,
-    bool plain);
+void lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct dag *dag,
+    struct exchange *x, bool lines, bool plain);
 void lane_release(struct lane *l);
 
 /*
@@ -47,14 +55,23 @@ void lane_release(struct lane *l);
  */
 bool lane_enter(struct lane *l, struct queue *q);
 
+/* The same, where the block of the head has another record, which is the next one; H->index is already its number. */
+bool lane_enter_next(struct lane *l, struct queue *q, struct lane_head *h);
+
+/* Put into the index what all heads send; ADMIT makes a node of a head that another record has to do with. */
+void lane_settle(struct lane *l, void (*admit)(struct queue *q, void *cookie), void *cookie);
+
 /* The head of Q leaves the lane and stays the next record of Q. */
 void lane_leave(struct lane *l, struct queue *q);
 
 /* Is all that the head of Q needs printed? */
 bool lane_is_met(struct lane *l, const struct queue *q);
 
-/* The head of Q is printed, and is not in Q any more. */
-void lane_pass(struct lane *l, struct queue *q);
+/* The head of Q is printed: what it sends is sent. */
+void lane_sent(struct lane *l, struct queue *q);
+
+/* The head of Q is not in Q any more. */
+void lane_drop(struct lane *l, struct queue *q);
 
 /* The key of the first head; false where there is none. */
 static inline bool

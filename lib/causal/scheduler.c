@@ -211,6 +211,14 @@ admit_head(struct queue *q, void *cookie)
 	scheduler_admit(cookie, q);
 }
 
+static void
+settle_lane(void *cookie)
+{
+	struct scheduler *s = cookie;
+
+	lane_settle(&s->lane, admit_head, s);
+}
+
 /* Is more wanted of the records than their times and constraints? */
 static bool
 needs_fields(const struct source *s)
@@ -248,9 +256,9 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	s->cursor = cursor_open(v, n, &c);
 	for (unsigned i = 0; i < n; i++)
 		s->queues[i] = queue_setup(s, i, v[i]);
-	lane_init(&s->lane, s->queues, n, s->index, s->exchange, spec->explain && !spec->by_time,
+	lane_init(&s->lane, s->queues, n, s->index, s->dag, s->exchange, spec->explain && !spec->by_time,
 	    spec->by_time);
-	exchange_on_head(s->exchange, admit_head, s);
+	exchange_on_head(s->exchange, settle_lane, admit_head, s);
 }
 
 void
@@ -519,9 +527,8 @@ scheduler_check_due(struct scheduler *s, struct node *e)
 	return dag_is_blocked(e);
 }
 
-/* Forget what was sent so long ago that no record asks for it. */
-static void
-forget_old(struct scheduler *s)
+void
+scheduler_forget(struct scheduler *s)
 {
 	const struct prescan *p = s->spec->prescan;
 	int64_t behind = s->now_ns;
@@ -608,11 +615,11 @@ scheduler_print(struct scheduler *s, struct node *e)
 	if (q->nodes == 0)
 		scheduler_begin(s, q);
 	if (++s->turns % NOW_AND_THEN == 0)
-		forget_old(s);
+		scheduler_forget(s);
 }
 
 void
-scheduler_print_head(struct scheduler *s, struct queue *q)
+scheduler_show_head(struct scheduler *s, struct queue *q)
 {
 	const struct lane_head *h = &s->lane.heads[q->number];
 	const struct block *b = h->block;
@@ -635,10 +642,17 @@ scheduler_print_head(struct scheduler *s, struct queue *q)
 		q->passed_line = queue_line(q, &(struct slot){ .block = b, .index = h->index });
 	}
 	s->count->records += s->spec->print(&p, s->spec->cookie);
-	lane_pass(&s->lane, q);
+}
+
+void
+scheduler_print_head(struct scheduler *s, struct queue *q)
+{
+	scheduler_show_head(s, q);
+	lane_sent(&s->lane, q);
+	lane_drop(&s->lane, q);
 	scheduler_begin(s, q);
 	if (++s->turns % NOW_AND_THEN == 0)
-		forget_old(s);
+		scheduler_forget(s);
 }
 
 struct node *

@@ -51,9 +51,9 @@ struct scheduler_spec {
 	bool fields;			/* the fields of each record are wanted */
 	/* Print it, and its further pieces by source_rest(); false where it is left out. */
 	bool (*print)(const struct printed *p, void *cookie);
-	/* With BY_TIME, instead of PRINT, where records are printed as they are; or NULL. */
+	/* Instead of PRINT, for records that are printed as they are and have nothing to be said of; or NULL. */
 	void (*print_bytes)(const struct span *records, size_t n, void *cookie);
-	void (*print_piece)(struct span piece, void *cookie);
+	void (*print_piece)(struct span piece, void *cookie);	/* with PRINT_BYTES */
 	bool (*stopped)(void *cookie);	/* printing failed: there is no use in going on; or NULL */
 	void (*dropped)(const struct scheduler_dropped *d, void *cookie);	/* or NULL */
 	void (*idle)(void *cookie);	/* before it sleeps; or NULL */
@@ -120,8 +120,14 @@ void scheduler_begin(struct scheduler *s, struct queue *q);
 /* As queue_fetch(), also where the head of Q is in the lane. */
 int scheduler_fetch(struct scheduler *s, struct queue *q);
 
-/* Print the head of Q, which is in the lane and needs nothing. */
+/* Print the head of Q, which is in the lane and needs nothing; the record after it is next. */
 void scheduler_print_head(struct scheduler *s, struct queue *q);
+
+/* Print it, and leave it at the head. */
+void scheduler_show_head(struct scheduler *s, struct queue *q);
+
+/* Forget what was sent so long ago that no record asks for it. */
+void scheduler_forget(struct scheduler *s);
 
 /* Print E, which is ready. */
 void scheduler_print(struct scheduler *s, struct node *e);

@@ -111,24 +111,29 @@ block_add(struct block *b, struct source *s, const struct record *r, unsigned fl
 }
 
 /*
- * Records of one resolution of which nothing but the time is wanted, as long as
- * they are found the short way and there is room for their descriptors; false where
- * there was none.
+ * Records of one resolution of which nothing but the time and what a matcher finds is
+ * wanted, as long as they are found the short way and there is room for their
+ * descriptors; false where there was none.
  */
 static bool
-decode_quickly(struct block *b, struct source *s, size_t bytes, size_t tail)
+decode_quickly(struct block *b, struct source *s, const struct block_spec *spec, size_t tail)
 {
 	const size_t before = b->n;
 	struct record r;
 
-	while (s->fast && s->cur < bytes && s->hi - s->cur > tail && b->n + 1 < b->cap && source_next(s, &r) == 1) {
+	if (spec->matcher && b->cap_first < b->cap + 1)
+		b->first = xrealloc(b->first, b->cap_first = b->cap + 1, sizeof *b->first);
+	while (s->fast && s->cur < spec->bytes && s->hi - s->cur > tail && b->n + 1 < b->cap && source_next(s, &r) == 1) {
 		if (r.more || r.inherited || r.meta || r.res != b->res) {
-			block_add(b, s, &r, (r.inherited ? RECORD_INHERITED : 0) | (r.more ? RECORD_MORE : 0),
-			    &(struct block_spec){ .bytes = bytes });
+			block_add(b, s, &r, (r.inherited ? RECORD_INHERITED : 0) | (r.more ? RECORD_MORE : 0), spec);
 			return true;
 		}
 		b->v[b->n++] = (struct descriptor){ .t = r.t, .at = (uint32_t)(r.off - b->base),
 		    .n = (uint32_t)r.n & 0xfffffff };
+		if (spec->matcher) {
+			matcher_constraints(spec->matcher, s, &r, &b->store);
+			b->first[b->n] = (uint32_t)b->store.n;
+		}
 	}
 	return b->n > before;
 }
@@ -201,7 +206,7 @@ int
 block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 {
 	const size_t tail = spec->bytes / 4 < TAIL ? spec->bytes / 4 : TAIL;
-	const bool quick = !spec->matcher && !spec->fields && !spec->clocks && !s->feed;
+	const bool quick = !spec->fields && !spec->clocks && !s->feed;
 	int r = 1;
 
 	s->hold = true;
@@ -214,7 +219,7 @@ block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 	if (s->hi - s->cur <= tail)
 		source_fill(s);
 	while (r == 1 && s->cur < spec->bytes && (b->n == 0 || s->eof || s->hi - s->cur > tail))
-		if (!quick || b->n == 0 || b->resolutions || s->in_rest || !decode_quickly(b, s, spec->bytes, tail))
+		if (!quick || b->n == 0 || b->resolutions || s->in_rest || !decode_quickly(b, s, spec, tail))
 			r = decode_one(b, s, spec);
 	if (b->n == 0)
 		return s->eof ? 0 : -EAGAIN;
