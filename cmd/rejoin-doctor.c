@@ -1,11 +1,10 @@
 /*
- * rejoin-doctor - tell what keeps an agent and the tools from working.
+ * rejoin-doctor - find what keeps an agent and the tools from working.
  *
- * Runs the checks that are its operands, or all of them, and prints what they
- * find: what is well, what is odd, what is wrong, and what to do about it.
- * With --fix what is safe to repair is repaired.  EXIT_NO where something is
- * wrong.  With the operand "explain" it says instead what result codes of the
- * Azure agent mean.
+ * Runs the checks that its operands name, or all, and prints a state (ok, warn,
+ * fail) and advice for each object.  With --fix, repairs what is safe to repair.
+ * EXIT_NO if a finding has the state fail.  With the operand "explain", prints
+ * the meaning of result codes of the Azure Device Update agent instead.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "component/listing.h"
 #include "doctor/checks.h"
 #include "doctor/codes.h"
-#include "doctor/exam.h"
+#include "doctor/run.h"
 
 enum { KEY_FIX = OPT_OWN, KEY_LIST, KEY_PROBE };
 
@@ -67,7 +66,7 @@ struct doctor {
 	const char *agent;	/* NULL for the default */
 	enum listing_format format;
 	bool list;
-	struct exam exam;
+	struct doctor_run run;
 };
 
 static void
@@ -81,7 +80,7 @@ parse_options(struct doctor *d, struct opt_scan *s)
 			d->agent = s->arg;
 			break;
 		case KEY_FIX:
-			d->exam.fix = true;
+			d->run.fix = true;
 			break;
 		case OPT_KEY_FORMAT:
 			d->format = listing_format(s);
@@ -93,7 +92,7 @@ parse_options(struct doctor *d, struct opt_scan *s)
 			d->list = true;
 			break;
 		case KEY_PROBE:
-			d->exam.probe = true;
+			d->run.probe = true;
 			break;
 		default:
 			abort();
@@ -130,13 +129,13 @@ print_findings(const struct doctor *d)
 	struct listing *l;
 
 	if (d->format == LISTING_TABLE) {
-		exam_format(&d->exam, &out);
+		doctor_format(&d->run, &out);
 		fputs(out.s, stdout);
 		return;
 	}
 	l = listing_new(d->format, &findings_spec, &out);
-	for (size_t i = 0; i < d->exam.n; i++) {
-		_cleanup_json_ struct json r = exam_finding_record(&d->exam.findings[i]);
+	for (size_t i = 0; i < d->run.n; i++) {
+		_cleanup_json_ struct json r = doctor_finding_record(&d->run.findings[i]);
 
 		listing_add(l, r);
 	}
@@ -159,27 +158,27 @@ unknown_check(const char *name)
 	opt_misused_hint(hint.s, "%s: unknown check", name);
 }
 
-/* An operand that is no check is a mistake, and none is run. */
+/* Run the checks NAMES, or all; none is run if one of them is unknown. */
 static void
-examine(struct doctor *d, char *const *names)
+run_checks(struct doctor *d, char *const *names)
 {
 	struct fail f;
 
 	for (size_t i = 0; names[i]; i++)
 		if (!checks_find(names[i]))
 			unknown_check(names[i]);
-	if (exam_open(&d->exam, d->agent, &f) < 0)
+	if (doctor_open(&d->run, d->agent, &f) < 0)
 		fail_die(&f);
-	if (!d->exam.profile && *names)		/* why most of them find nothing */
-		exam_run(&d->exam, checks_find("profile"));
+	if (!d->run.profile && *names)		/* the reason why other checks are skipped */
+		doctor_run_check(&d->run, checks_find("profile"));
 	for (const struct check *c = checks_all(); c->name && !*names; c++)
-		exam_run(&d->exam, c);
+		doctor_run_check(&d->run, c);
 	for (size_t i = 0; names[i]; i++)
-		if (d->exam.profile || strcmp(names[i], "profile") != 0)
-			exam_run(&d->exam, checks_find(names[i]));
+		if (d->run.profile || strcmp(names[i], "profile") != 0)
+			doctor_run_check(&d->run, checks_find(names[i]));
 }
 
-/* A code that cannot be read is a mistake; one that nobody knows is a no. */
+/* EXIT_NO if a code is unknown; an operand that is no code is a usage error. */
 static enum exit_status
 explain(const struct doctor *d, char *const *texts)
 {
@@ -230,10 +229,10 @@ main(int argc, char *argv[])
 	} else if (s.n_operands > 0 && strcmp(*s.operands, "explain") == 0) {
 		status = explain(&d, s.operands + 1);
 	} else {
-		examine(&d, s.operands);
+		run_checks(&d, s.operands);
 		print_findings(&d);
-		status = exam_worst(&d.exam) == FINDING_FAIL ? EXIT_NO : EXIT_OK;
-		exam_close(&d.exam);
+		status = doctor_worst(&d.run) == FINDING_FAIL ? EXIT_NO : EXIT_OK;
+		doctor_close(&d.run);
 	}
 	finish(status);
 }

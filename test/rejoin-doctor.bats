@@ -48,7 +48,7 @@ says_what_to_do() {
 	profile "path = $PWD/agent/commands.fifo" '[status]' 'method = file' "path = $PWD/agent/status"
 	doctor agent fifo groups marks inventory
 	status_is 0
-	found ok t 'runs since'
+	found ok t 'is running since'
 	found ok t 'incarnation'
 	found ok "$PWD/agent/commands.fifo" "read by process $double_pid (agent-double)"
 	found ok "$marks" 'no request was ever recorded'
@@ -79,11 +79,11 @@ says_what_to_do() {
 	profile
 	mkfifo pipe
 	start reader cat pipe
-	wait_for 'rejoin-doctor -A t fifo | grep -q "once there is a writer"'
+	wait_for 'rejoin-doctor -A t fifo | grep -q "as soon as there is a writer"'
 	doctor fifo
 	status_is 0
-	found warn "$PWD/pipe" 'every user may read it, and so take requests away'
-	found ok "$PWD/pipe" "once there is a writer, by process $reader_pid (cat)"
+	found warn "$PWD/pipe" 'every user may read it, and so steal requests'
+	found ok "$PWD/pipe" "as soon as there is a writer, by process $reader_pid (cat)"
 	alive "$reader_pid"
 	# a probe is an end of file for it
 	doctor --probe fifo
@@ -105,19 +105,19 @@ says_what_to_do() {
 	exec 7<>pipe
 	doctor fifo
 	status_is 0
-	found warn "$PWD/pipe" 'mode 0640: only daemon and root can ask, the group daemon cannot'
+	found warn "$PWD/pipe" 'mode 0640: only daemon and root can write to it, the group daemon cannot'
 	says_what_to_do 'UMask=0007'
 	[ "$(stat -c %a pipe)" = 640 ]
 	doctor --fix fifo
 	status_is 0
-	found ok "$PWD/pipe" 'gave it the mode 0660'
+	found ok "$PWD/pipe" 'set its mode to 0660'
 	[ "$(stat -c '%a %U %G' pipe)" = '660 daemon daemon' ]
 	doctor fifo
-	found ok "$PWD/pipe" 'mode 0660 and owner are right'
+	found ok "$PWD/pipe" 'mode 0660 and owner are correct'
 	exec 7<&-
 }
 
-@test "for who is kept out by it that mode is a failure, and groups says why" {
+@test "that mode is a failure for a caller it denies, and groups says why" {
 	needs_root
 	needs setpriv
 	local as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
@@ -132,7 +132,7 @@ says_what_to_do() {
 	run --separate-stderr "${as[@]}" "${doctor[@]}" fifo groups
 	status_is 1
 	found fail "$public/pipe" 'mode 0640'
-	found fail nobody 'is not of the group daemon'
+	found fail nobody 'is not a member of the group daemon'
 	says_what_to_do 'usermod -aG daemon nobody'
 	found warn "$public/pipe" "belong to other users"
 	# it cannot repair what is not its own, and says so
@@ -160,21 +160,21 @@ says_what_to_do() {
 	exec 7<>pipe
 	doctor fifo
 	status_is 1
-	found fail "$PWD/pipe" 'is of the group bin, not of daemon'
+	found fail "$PWD/pipe" 'has the group bin, not daemon'
 	doctor --fix fifo
 	status_is 0
-	found ok "$PWD/pipe" 'gave it to the group daemon'
+	found ok "$PWD/pipe" 'set its group to daemon'
 	[ "$(stat -c '%a %U %G' pipe)" = '660 daemon daemon' ]
 	chmod 666 pipe
 	doctor --fix fifo
 	status_is 0
-	found ok "$PWD/pipe" 'gave it the mode 0660'
+	found ok "$PWD/pipe" 'set its mode to 0660'
 	exec 7<&-
 	# an owner is not made right by a program: whose agent would that be?
 	chown bin pipe
 	doctor --fix fifo
 	status_is 1
-	found fail "$PWD/pipe" 'belongs to bin, not to daemon'
+	found fail "$PWD/pipe" 'is owned by bin, not by daemon'
 	[ "$(stat -c %U pipe)" = bin ]
 	rm pipe
 	ln -s /etc/passwd pipe
@@ -207,13 +207,13 @@ says_what_to_do() {
 	found fail "$PWD/open" 'every user may replace the pipe'
 }
 
-@test "marks: a dead deliverer's is put back" {
+@test "marks: a request of a deliverer that died is made pending again" {
 	profile
 	rejoin-retry -A t --queue
 	mv "$marks/pending" "$marks/sending"
 	doctor marks
 	status_is 0
-	found warn "$marks/sending" 'the process that delivered it ended'
+	found warn "$marks/sending" 'the process that delivered it exited'
 	doctor --fix marks
 	status_is 0
 	found ok "$marks/sending" 'made it pending again'
@@ -248,7 +248,7 @@ says_what_to_do() {
 	status_is 0
 	found warn "$marks" 'the group daemon cannot record requests in it'
 	doctor --fix marks
-	found ok "$marks" 'gave it to the group daemon, gave it the mode 2770'
+	found ok "$marks" 'set its group to daemon, set its mode to 2770'
 	[ "$(stat -c '%a %G' "$marks")" = '2770 daemon' ]
 	ln -s /etc/passwd "$marks/pending"
 	doctor marks
@@ -260,7 +260,7 @@ says_what_to_do() {
 	profile '[inventory]' "file = $PWD/inv.json"
 	doctor inventory
 	status_is 0
-	found warn "$PWD/inv.json" 'is not there'
+	found warn "$PWD/inv.json" 'no such file'
 	echo '{"components":[{"id":"a"},{"id":"b"},{"id":"a"}]}' >inv.json
 	doctor inventory
 	status_is 1
@@ -273,7 +273,7 @@ says_what_to_do() {
 	echo '{"components":[{"id":"a","probe":["/no/such/probe"]},{"id":"b","probe":["true"]}]}' >inv.json
 	doctor inventory
 	status_is 1
-	found fail "$PWD/inv.json: components[0] ('a')" '/no/such/probe: there is no such program'
+	found fail "$PWD/inv.json: components[0] ('a')" '/no/such/probe: no such program'
 	echo '{"components":[{"id":"a"},{"id":"b"}]}' >inv.json
 	doctor inventory
 	status_is 0
@@ -287,7 +287,7 @@ says_what_to_do() {
 	doctor --fix inventory
 	status_is 1
 	found fail "$PWD/open/inv.json" 'writable by others (mode 0777)'
-	says_what_to_do 'see what it says'
+	says_what_to_do 'check its content'
 	# what others could have written is not made trustworthy by a chmod
 	[ "$(stat -c %a open)" = 777 ]
 }
@@ -299,12 +299,12 @@ says_what_to_do() {
 	doctor profile
 	status_is 1
 	local file=$REJOIN_CONFIG_DIR/agents.d/t.conf
-	found fail "$file" "there is no user 'no-such-user'"
-	found fail "$file" "there is no group 'no-such-group'"
+	found fail "$file" "no such user: 'no-such-user'"
+	found fail "$file" "no such group: 'no-such-group'"
 	jq -se 'any(.[]; .object | endswith("[agent] unit"))' <<<"$output" >/dev/null
-	found fail "$file: [retry] argv" '/no/such/program: there is no such program'
-	found fail "$file: [log.a]" "there is no log format 'no-such-format'"
-	found warn "$file: [log.a]" 'no file is there'
+	found fail "$file: [retry] argv" '/no/such/program: no such program'
+	found fail "$file: [log.a]" "no such log format: 'no-such-format'"
+	found warn "$file: [log.a]" 'no readable file matches'
 	found fail "$file: [log.b]" 'neither a path nor a journal'
 	profile '[log.c]' 'path = impcentral:0123456789abcdef'
 	doctor profile
@@ -472,7 +472,7 @@ says_what_to_do() {
 	wait_for '[ -s reader.out ]'
 	run --separate-stderr unshare --pid --fork --mount-proc rejoin-doctor -A t --format jsonl fifo
 	status_is 0
-	found warn "$PWD/pipe" 'processes of another pid namespace cannot be seen'
+	found warn "$PWD/pipe" 'processes of other pid namespaces are not visible'
 	# a request finds it all the same
 	run unshare --pid --fork --mount-proc rejoin-retry -A t
 	status_is 0

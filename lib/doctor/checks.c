@@ -3,19 +3,19 @@
 #include "doctor/checks.h"
 
 static const struct check checks[] = {
-	{ "profile", "the profile, and whether all that it names is there", false, named_test, NULL },
-	{ "agent", "whether the agent runs, and which incarnation of it", true, agent_test, NULL },
-	{ "fifo", "the agent's pipe: type, owner, group, mode, and who reads it", true, pipe_test,
-	    pipe_fix },
-	{ "groups", "whether the caller may ask the agent", true, caller_test, NULL },
-	{ "marks", "requests that are marked and not delivered, and who delivers", true, marks_test,
-	    marks_fix },
-	{ "inventory", "the components: whether they can be read, and have ids of their own", true,
-	    stock_test, NULL },
+	{ "profile", "the profile, and whether the files, units and programs that it names exist", false,
+	    profile_check_run, NULL },
+	{ "agent", "whether the agent runs, and its incarnation", true, agent_check_run, NULL },
+	{ "fifo", "the agent's command pipe: type, owner, group, mode, readers", true, fifo_check_run,
+	    fifo_check_fix },
+	{ "groups", "whether the caller may send a request to the agent", true, groups_check_run, NULL },
+	{ "marks", "pending requests, and the process that delivers them", true, marks_check_run,
+	    marks_check_fix },
+	{ "inventory", "whether the inventory can be read, its ids are unique and its probes exist", true,
+	    inventory_check_run, NULL },
 	{ "hardening", "what the toolkit's units forbid that the profile or a probe needs", true,
-	    hardening_test, NULL },
-	{ "limits", "what the kernel and this machine allow: inotify, the clock", false, limits_test,
-	    NULL },
+	    hardening_check_run, NULL },
+	{ "limits", "inotify limits, inotifywait, clock synchronization", false, limits_check_run, NULL },
 	{ NULL, NULL, false, NULL, NULL },
 };
 

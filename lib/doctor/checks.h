@@ -1,29 +1,29 @@
 /*
- * checks - the table of what can be checked, in the order in which it is.
+ * checks - the table of the doctor's checks, in the order in which they run.
  *
- * To add one: a row in checks.c, and its test here, in a file of its own.
+ * To add a check: a row in checks.c, and NAME_check_run() in NAME_check.c.
  */
 #ifndef DOCTOR_CHECKS_H
 #define DOCTOR_CHECKS_H
 
-#include "doctor/exam.h"
+#include "doctor/run.h"
 
-/* All of them; the last has no name. */
+/* All checks; the last entry has no name. */
 const struct check *checks_all(void);
 
-/* NULL where there is none of that name. */
+/* The check NAME, or NULL. */
 const struct check *checks_find(const char *name);
 
-/* The tests and fixes of the rows, as doctor/exam.h has them. */
-void named_test(struct exam *x);
-void agent_test(struct exam *x);
-void pipe_test(struct exam *x);
-int pipe_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail *why);
-void caller_test(struct exam *x);
-void marks_test(struct exam *x);
-int marks_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail *why);
-void stock_test(struct exam *x);
-void limits_test(struct exam *x);
-void hardening_test(struct exam *x);
+/* The test() and fix() of the rows: see struct check in doctor/run.h. */
+void profile_check_run(struct doctor_run *x);
+void agent_check_run(struct doctor_run *x);
+void fifo_check_run(struct doctor_run *x);
+int fifo_check_fix(struct doctor_run *x, const struct finding *f, struct buf *done, struct fail *why);
+void groups_check_run(struct doctor_run *x);
+void marks_check_run(struct doctor_run *x);
+int marks_check_fix(struct doctor_run *x, const struct finding *f, struct buf *done, struct fail *why);
+void inventory_check_run(struct doctor_run *x);
+void limits_check_run(struct doctor_run *x);
+void hardening_check_run(struct doctor_run *x);
 
 #endif

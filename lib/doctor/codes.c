@@ -30,7 +30,7 @@ struct codes {
 	struct table_of named, meanings;
 };
 
-/* "605", "-1", "0x30501000" of exactly the N bytes of S; false where it is none. */
+/* The N bytes of S as a number: "605", "-1", "0x30501000".  False if they are none. */
 static bool
 parse_number(const char *s, size_t n, int64_t *out)
 {
@@ -87,7 +87,7 @@ codes_parse(const char *named, const char *meanings)
 }
 
 static int
-load(const char *name, struct buf *out, struct fail *f)
+load_table(const char *name, struct buf *out, struct fail *f)
 {
 	_cleanup_free_ char *path = dirs_find("codes.d", name);
 
@@ -101,10 +101,10 @@ int
 codes_load(struct codes **out, struct fail *f)
 {
 	_cleanup_buf_ struct buf named = BUF_INIT, meanings = BUF_INIT;
-	int r = load("adu-result-codes.tsv", &named, f);
+	int r = load_table("adu-result-codes.tsv", &named, f);
 
 	if (r == 0)
-		r = load("adu-results.tsv", &meanings, f);
+		r = load_table("adu-results.tsv", &meanings, f);
 	if (r == 0)
 		*out = codes_parse(named.s, meanings.s);
 	return r;
@@ -122,9 +122,9 @@ codes_free(struct codes *c)
 	free(c);
 }
 
-/* The narrowest row that CODE is in. */
+/* The row with the smallest range that contains CODE; NULL for none. */
 static const struct row *
-find(const struct table_of *t, int64_t code)
+find_row(const struct table_of *t, int64_t code)
 {
 	const struct row *best = NULL;
 
@@ -138,7 +138,7 @@ find(const struct table_of *t, int64_t code)
 	return best;
 }
 
-/* How the COLUMN is called in the rows that agree with CODE in the bits of MASK. */
+/* The COLUMN of the first row that agrees with CODE in the bits of MASK; NULL for none. */
 static const char *
 name_of(const struct table_of *t, int64_t code, int64_t mask, int column)
 {
@@ -177,7 +177,7 @@ meaning_of(const struct row *r, int64_t code)
 }
 
 static void
-set(struct json *record, const char *key, const char *value)
+set_text(struct json *record, const char *key, const char *value)
 {
 	if (value && *value)
 		json_set_text(record, key, value);
@@ -188,14 +188,14 @@ set_meaning(struct json *record, const struct row *r, int64_t code)
 {
 	_cleanup_free_ char *meaning = r && r->cells[2] ? meaning_of(r, code) : NULL;
 
-	set(record, "meaning", meaning);
+	set_text(record, "meaning", meaning);
 }
 
-/* How a phase ended; false where no result has that number. */
+/* Add the result code CODE; false if it is unknown. */
 static bool
 add_result(const struct codes *c, int64_t code, struct json *records)
 {
-	const struct row *r = find(&c->meanings, code);
+	const struct row *r = find_row(&c->meanings, code);
 	struct json record;
 	char text[16];
 
@@ -204,18 +204,18 @@ add_result(const struct codes *c, int64_t code, struct json *records)
 	record = json_object();
 	snprintf(text, sizeof text, "%d", (int)code);
 	json_set_text(&record, "code", text);
-	set(&record, "name", r->cells[1]);
+	set_text(&record, "name", r->cells[1]);
 	set_meaning(&record, r, code);
 	json_append(records, record);
 	return true;
 }
 
-/* Why; false where it has no name and no meaning. */
+/* Add the extended result code CODE; false if it has no name and no meaning. */
 static bool
 add_extended(const struct codes *c, int64_t code, struct json *records)
 {
-	const struct row *named = find(&c->named, code);
-	const struct row *meant = code > 0xffff ? find(&c->meanings, code) : NULL;
+	const struct row *named = find_row(&c->named, code);
+	const struct row *meant = code > 0xffff ? find_row(&c->meanings, code) : NULL;
 	const char *facility = name_of(&c->named, code, 0xf0000000, 3);
 	const char *component = name_of(&c->named, code, 0xfff00000, 4);
 	struct json record = json_object();
@@ -224,16 +224,16 @@ add_extended(const struct codes *c, int64_t code, struct json *records)
 	snprintf(text, sizeof text, "0x%08" PRIX64, code);
 	json_set_text(&record, "code", text);
 	json_set(&record, "decimal", json_number((double)(int32_t)(uint32_t)code));
-	set(&record, "name", named ? named->cells[2] : meant ? meant->cells[1] : NULL);
-	set(&record, "facility", facility);
-	set(&record, "component", component);
+	set_text(&record, "name", named ? named->cells[2] : meant ? meant->cells[1] : NULL);
+	set_text(&record, "facility", facility);
+	set_text(&record, "component", component);
 	json_set(&record, "value", json_number((double)(code & 0xfffff)));
 	set_meaning(&record, meant, code);
 	json_append(records, record);
 	return named || meant;
 }
 
-/* Eight hexadecimal digits are what the agent reports, even where they are all decimal. */
+/* Eight digits are hexadecimal even if all are decimal, because the agent reports them so. */
 static bool
 parse_code(const char *s, size_t n, int64_t *code, bool *is_decimal)
 {
@@ -263,8 +263,8 @@ codes_explain(const struct codes *c, const char *text, struct json *records)
 		}
 		known = is_decimal && add_result(c, code, records);
 		code &= 0xffffffff;
-		/* a small number is most often a result; an errno only where that has a name */
-		if (!known || (code > 0 && find(&c->named, code)))
+		/* a known result code is explained as an extended code only if that has a name, too */
+		if (!known || (code > 0 && find_row(&c->named, code)))
 			known |= add_extended(c, code, records);
 		is_known = is_known && known;
 		if (!text[n])

@@ -1,15 +1,18 @@
 /*
- * codes - what the result codes of the Azure agent mean, from tables of facts
- * in codes.d/ of the configuration or the vendor's directory.
+ * codes - the meaning of result codes of the Azure Device Update agent, from
+ * tables in codes.d/ of the configuration or vendor directory.
  *
- * A result code (600, -1) says how a phase ended.  An extended one says why:
- * its bits 31-28 are the facility, 27-20 the component, and the rest a value.
+ * A result code (600, -1) says how a phase ended.  An extended result code says
+ * why: its bits 31-28 are the facility, 27-20 the component, 19-0 a value.
  *
- *	adu-result-codes.tsv	HEX DECIMAL NAME FACILITY COMPONENT: all that have a name
- *	adu-results.tsv		FIRST[-LAST] NAME MEANING: result codes, and what is
- *				known of extended ones; in MEANING %d is the distance
- *				to FIRST, %e that as an errno, %h the low 28 bits as
- *				an HRESULT; a line that begins with # is a comment
+ *	adu-result-codes.tsv	HEX DECIMAL NAME FACILITY COMPONENT: extended codes
+ *				with a name
+ *	adu-results.tsv		FIRST[-LAST] NAME MEANING: result codes, and meanings
+ *				of extended codes; in MEANING %d is the distance
+ *				from FIRST, %e the error message of that errno, %h
+ *				the low 28 bits as an HRESULT
+ *
+ * Columns are separated by tabs; a line that begins with # is a comment.
  */
 #ifndef DOCTOR_CODES_H
 #define DOCTOR_CODES_H
@@ -24,15 +27,15 @@ struct codes;
 int codes_load(struct codes **out, struct fail *f);
 void codes_free(struct codes *c);
 
-/* The two tables as texts (for tests); what is no row is passed over. */
+/* From the texts of the two tables (for tests); lines that are no row are ignored. */
 struct codes *codes_parse(const char *named, const char *meanings);
 
 /*
- * TEXT as it stands in a twin, a log or a header: 0x30501028, 30501028 (eight
- * hexadecimal digits), 810553384, -804847529, or several with commas between.
- * RECORDS is an array of {"code","decimal","name","facility","component",
- * "value","meaning"}, without what is not known.  1, or 0 where one of them has
- * no name and no meaning; -EINVAL where TEXT is no code.
+ * Explains TEXT, in any spelling that a twin, a log or a header has: 0x30501028,
+ * 30501028 (eight hexadecimal digits), 810553384, -804847529, or several with
+ * commas between.  RECORDS becomes an array of {"code","decimal","name",
+ * "facility","component","value","meaning"} without the members that are unknown.
+ * 1 if each code has a name or a meaning, 0 if not, -EINVAL if TEXT is no code.
  */
 int codes_explain(const struct codes *c, const char *text, struct json *records);
 

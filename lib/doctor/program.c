@@ -23,7 +23,7 @@ program_find(const char *name)
 
 	if (strchr(name, '/'))
 		return is_program(name) ? xstrdup(name) : NULL;
-	/* as execvp(3) has it; a unit and a udev rule have no other */
+	/* the default of execvp(3), as udev rules have no PATH */
 	if (!path || !*path)
 		path = "/bin:/usr/bin";
 	for (;;) {
@@ -40,20 +40,20 @@ program_find(const char *name)
 }
 
 bool
-program_test(struct exam *x, const char *where, const char *name, gid_t group)
+program_test(struct doctor_run *x, const char *where, const char *name, gid_t group)
 {
 	_cleanup_free_ char *file = program_find(name);
 	struct fail f;
 
 	if (!file) {
-		exam_fail(x, where, "%s: there is no such program", name);
-		exam_advise(x, "install it, or correct the name");
+		doctor_fail(x, where, "%s: no such program", name);
+		doctor_advise(x, "install it, or correct the name");
 		return false;
 	}
 	if (trust_check(file, group, &f) < 0) {
-		exam_warn(x, where, "%s", f.text);
-		exam_advise(x, "it is run as who calls the tools: let only root write to it and to its "
-		    "directory");
+		doctor_warn(x, where, "%s", f.text);
+		doctor_advise(x, "it runs with the rights of the user of the tools: make it and its directory "
+		    "writable by root alone");
 	}
 	return true;
 }

@@ -1,20 +1,20 @@
 /*
- * program - is a program that something names there, and could nobody but root
- * and the caller have written it?
+ * program - whether a program that a profile or an inventory names exists and
+ * can be trusted: owned by root or the caller, and not writable by others.
  */
 #ifndef DOCTOR_PROGRAM_H
 #define DOCTOR_PROGRAM_H
 
-#include "doctor/exam.h"
+#include "doctor/run.h"
 
 /*
- * Add a finding about NAME, which WHERE names, unless all is well.  Without a
- * slash it is looked for in PATH.  GROUP may write it, too.  False where it
- * cannot be run.
+ * Add a finding about the program NAME that the key WHERE names, if it is missing
+ * or not trusted (base/trust.h).  A NAME without a slash is searched in PATH.
+ * Members of GROUP may write to it.  False if there is no such program.
  */
-bool program_test(struct exam *x, const char *where, const char *name, gid_t group);
+bool program_test(struct doctor_run *x, const char *where, const char *name, gid_t group);
 
-/* Where it is, to be freed; NULL where it is not. */
+/* The path of NAME, searched as execvp(3) does, to be freed; NULL if there is none. */
 char *program_find(const char *name);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * repair - give a file another mode or group, and nothing else.
+ * repair - change the mode or group of a file, and nothing else.
  *
- * It is opened without being used (O_PATH), no link is followed, and what was
- * opened must be of the type and the owner that it should have; the change is
- * made to that, whatever the name leads to by then.
+ * The file is opened with O_PATH|O_NOFOLLOW and must have the given type and
+ * owner.  The change applies to what was opened, even if the name is replaced in
+ * between.
  */
 #ifndef DOCTOR_REPAIR_H
 #define DOCTOR_REPAIR_H
@@ -16,11 +16,11 @@
 struct repair {
 	mode_t type;		/* S_IFIFO, S_IFDIR */
 	uid_t uid;		/* its owner; (uid_t)-1: root or the caller */
-	gid_t gid;		/* its group from here on; (gid_t)-1: as it is */
-	mode_t add, remove;	/* bits of its mode */
+	gid_t gid;		/* the group to set; (gid_t)-1: leave it */
+	mode_t add, remove;	/* mode bits */
 };
 
-/* What was done, for people, into DONE. */
+/* 0, with a text about what was done in DONE; or -errno, with F. */
 int repair_file(const char *path, const struct repair *r, struct buf *done, struct fail *f);
 
 #endif

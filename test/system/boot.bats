@@ -36,7 +36,7 @@ load helper
 	out_is 0
 }
 
-@test "the doctor tells of units that are missing, are masked, or end again and again" {
+@test "the doctor reports units that are missing, masked, or restarted repeatedly" {
 	in_machine sh -c 'mkdir -p /etc/rejoin/agents.d && cd /etc/rejoin/agents.d &&
 		for u in missing masked looping; do
 			printf "[agent]\nunit = try-$u.service\n[status]\nmethod = systemd\n" >$u.conf
@@ -47,10 +47,10 @@ load helper
 		systemctl start try-looping.service'
 	run in_machine rejoin-doctor -A missing profile
 	status_is 1
-	out_has 'systemd knows no unit of that name'
+	out_has 'no such unit'
 	run in_machine rejoin-doctor -A masked profile
 	status_is 1
-	out_has 'is masked, so nothing starts it'
-	wait_for 'in_machine rejoin-doctor -A looping agent | grep -q "was started again [1-9]"' 20
+	out_has 'is masked, so it cannot be started'
+	wait_for 'in_machine rejoin-doctor -A looping agent | grep -q "was restarted by systemd [1-9]"' 20
 	in_machine systemctl stop try-looping.service
 }

@@ -31,7 +31,7 @@ main(void)
 	assert(mode_of("pipe") == 0646 && done.len == 0);
 	/* a pipe without a reader is not opened for use: nothing hangs */
 	assert(repair_file("pipe", &r, &done, &f) == 0);
-	assert(mode_of("pipe") == 0660 && strcmp(done.s, "gave it the mode 0660") == 0);
+	assert(mode_of("pipe") == 0660 && strcmp(done.s, "set its mode to 0660") == 0);
 	buf_reset(&done);
 	assert(repair_file("pipe", &r, &done, &f) == 0 && done.len == 0);
 	/* another's, or another thing: left as it is */

@@ -18,10 +18,14 @@
 #include "doctor/repair.h"
 #include "retry/pending.h"
 
-/* What marks_fix() can repair. */
+/*
+ * Checks pending requests.  The check is called "marks" after the file names that
+ * it began with; that name is an operand of the tool and stays.
+ */
+/* What marks_check_fix() can repair. */
 enum { GROUP_CANNOT_MARK = 1, DELIVERER_DIED, DIRECTORY_MISSING };
 
-enum { HOLDERS_SHOWN = 4, OLD_MS = 60000, HELPER_MS = 10000 };
+enum { OWNERS_SHOWN = 4, OLD_MS = 60000, HELPER_MS = 10000 };
 
 static bool
 is_trusted_owner(const struct pending *m, uid_t uid)
@@ -31,42 +35,42 @@ is_trusted_owner(const struct pending *m, uid_t uid)
 
 /* Check the directory; false if rejoin-retry would refuse it. */
 static bool
-test_directory(struct exam *x, const struct pending *m, const struct stat *st)
+test_directory(struct doctor_run *x, const struct pending *m, const struct stat *st)
 {
 	if (!S_ISDIR(st->st_mode)) {
-		exam_fail(x, m->dir, "is not a directory");
-		exam_advise(x, "remove it; rejoin-retry creates it again");
+		doctor_fail(x, m->dir, "is not a directory");
+		doctor_advise(x, "remove it; rejoin-retry creates it again");
 		return false;
 	}
 	if (!is_trusted_owner(m, st->st_uid)) {
-		exam_fail(x, m->dir, "is owned by uid %ju, which is neither root nor the caller nor the agent",
+		doctor_fail(x, m->dir, "is owned by uid %ju, which is neither root nor the caller nor the agent",
 		    (uintmax_t)st->st_uid);
-		exam_advise(x, "check its content and remove it; rejoin-retry creates it again");
+		doctor_advise(x, "check its content and remove it; rejoin-retry creates it again");
 		return false;
 	}
 	if (st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != m->gid &&
 	    st->st_gid != 0)) {
-		exam_fail(x, m->dir, "others may write in it (mode %04o, gid %ju)", st->st_mode & 07777,
+		doctor_fail(x, m->dir, "others may write in it (mode %04o, gid %ju)", st->st_mode & 07777,
 		    (uintmax_t)st->st_gid);
-		exam_advise(x, "check its content and remove it; rejoin-retry creates it again");
+		doctor_advise(x, "check its content and remove it; rejoin-retry creates it again");
 		return false;
 	}
 	if (m->gid != (gid_t)-1 && (st->st_gid != m->gid || !(st->st_mode & S_IWGRP))) {
-		exam_warn(x, m->dir, "the group %s cannot record requests in it (mode %04o)",
+		doctor_warn(x, m->dir, "the group %s cannot record requests in it (mode %04o)",
 		    x->profile->group, st->st_mode & 07777);
-		exam_advise(x, "chgrp %s %s; chmod 2770 %s, or rejoin-doctor --fix marks",
+		doctor_advise(x, "chgrp %s %s; chmod 2770 %s, or rejoin-doctor --fix marks",
 		    x->profile->group, m->dir, m->dir);
-		exam_offer_fix(x, GROUP_CANNOT_MARK);
+		doctor_offer_fix(x, GROUP_CANNOT_MARK);
 	}
 	return true;
 }
 
-/* Does a process deliver now?  1, 0, or -1 if that cannot be seen. */
+/* 1 if a process holds the lock and so delivers, 0 if not, -1 if it is unknown. */
 static int
-test_lock(struct exam *x, const struct pending *m)
+test_lock(struct doctor_run *x, const struct pending *m)
 {
 	_cleanup_fd_ int fd = open(m->lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct fd_owner holders[HOLDERS_SHOWN];
+	struct fd_owner owners[OWNERS_SHOWN];
 	size_t hidden, n;
 	int held;
 
@@ -74,27 +78,27 @@ test_lock(struct exam *x, const struct pending *m)
 		return 0;
 	held = fd < 0 ? -errno : lock_is_held(fd);
 	if (held < 0) {
-		exam_warn(x, m->lock, "cannot be read: %s", strerror(-held));
-		exam_advise(x, "run rejoin-doctor as root");
+		doctor_warn(x, m->lock, "cannot be read: %s", strerror(-held));
+		doctor_advise(x, "run rejoin-doctor as root");
 		return -1;
 	}
 	if (!held)
 		return 0;
-	n = fd_owners_find(fd, holders, HOLDERS_SHOWN, &hidden);
-	for (size_t i = 0; i < n && i < HOLDERS_SHOWN; i++)
-		if (holders[i].locks) {
-			if (holders[i].uid != 0 && holders[i].uid != geteuid() && holders[i].uid != m->uid) {
-				exam_fail(x, m->lock, "locked by process %d (%s) of uid %ju, so others coalesce with it",
-				    holders[i].pid, holders[i].command, (uintmax_t)holders[i].uid);
-				exam_advise(x, "end that process; root's rejoin-retry delivers without the lock after "
+	n = fd_owners_find(fd, owners, OWNERS_SHOWN, &hidden);
+	for (size_t i = 0; i < n && i < OWNERS_SHOWN; i++)
+		if (owners[i].locks) {
+			if (owners[i].uid != 0 && owners[i].uid != geteuid() && owners[i].uid != m->uid) {
+				doctor_fail(x, m->lock, "locked by process %d (%s) of uid %ju, so others coalesce with it",
+				    owners[i].pid, owners[i].command, (uintmax_t)owners[i].uid);
+				doctor_advise(x, "end that process; root's rejoin-retry delivers without the lock after "
 				    "30 s");
 			} else {
-				exam_ok(x, m->lock, "locked by process %d (%s), which delivers",
-				    holders[i].pid, holders[i].command);
+				doctor_ok(x, m->lock, "locked by process %d (%s), which delivers",
+				    owners[i].pid, owners[i].command);
 			}
 			return 1;
 		}
-	exam_ok(x, m->lock, "locked by a process that cannot be seen");
+	doctor_ok(x, m->lock, "locked by a process that cannot be seen");
 	return 1;
 }
 
@@ -105,22 +109,22 @@ age_ms(const struct stat *st)
 }
 
 static void
-advise_to_drain(struct exam *x)
+advise_to_drain(struct doctor_run *x)
 {
 	struct status s;
 	struct fail f;
 
 	if (status_read(x->profile, &s, &f) == 0 && s.running == 0)
-		exam_advise(x, "start the agent; then rejoin-retry -A %s --drain, or for good systemctl "
+		doctor_advise(x, "start the agent; then rejoin-retry -A %s --drain, or for good systemctl "
 		    "enable --now rejoin-retry@%s.path", x->profile->name, x->profile->name);
 	else
-		exam_advise(x, "rejoin-retry -A %s --drain, or for good systemctl enable --now "
+		doctor_advise(x, "rejoin-retry -A %s --drain, or for good systemctl enable --now "
 		    "rejoin-retry@%s.path", x->profile->name, x->profile->name);
 }
 
 /* Check the request file PATH; true if it exists. */
 static bool
-test_request(struct exam *x, const struct pending *m, const char *path, int held)
+test_request(struct doctor_run *x, const struct pending *m, const char *path, int held)
 {
 	struct stat st;
 	int64_t age;
@@ -130,26 +134,26 @@ test_request(struct exam *x, const struct pending *m, const char *path, int held
 	age = age_ms(&st);
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || (!is_trusted_owner(m, st.st_uid) &&
 	    (m->gid == (gid_t)-1 || st.st_gid != m->gid))) {
-		exam_fail(x, path, "is not a request that rejoin-retry recorded (mode %06o, uid %ju)",
+		doctor_fail(x, path, "is not a request that rejoin-retry recorded (mode %06o, uid %ju)",
 		    st.st_mode, (uintmax_t)st.st_uid);
-		exam_advise(x, "find out what made it, and remove it");
+		doctor_advise(x, "find out what made it, and remove it");
 	} else if (held > 0) {
-		exam_ok(x, path, "being delivered for %" PRId64 " s", age / 1000);
+		doctor_ok(x, path, "being delivered for %" PRId64 " s", age / 1000);
 	} else if (path == m->sending && held == 0) {
-		exam_warn(x, path, "the process that delivered it ended %" PRId64 " s ago", age / 1000);
+		doctor_warn(x, path, "the process that delivered it exited %" PRId64 " s ago", age / 1000);
 		advise_to_drain(x);
-		exam_offer_fix(x, DELIVERER_DIED);
+		doctor_offer_fix(x, DELIVERER_DIED);
 	} else if (age > OLD_MS) {
-		exam_warn(x, path, "requested %" PRId64 " s ago, and not delivered", age / 1000);
+		doctor_warn(x, path, "requested %" PRId64 " s ago, and not delivered", age / 1000);
 		advise_to_drain(x);
 	} else {
-		exam_ok(x, path, "requested %" PRId64 " s ago", age / 1000);
+		doctor_ok(x, path, "requested %" PRId64 " s ago", age / 1000);
 	}
 	return true;
 }
 
 void
-marks_test(struct exam *x)
+marks_check_run(struct doctor_run *x)
 {
 	_cleanup_pending_ struct pending m;
 	struct stat st;
@@ -159,15 +163,15 @@ marks_test(struct exam *x)
 	pending_init(&m, x->profile);
 	if (lstat(m.dir, &st) < 0) {
 		if (errno == ENOENT && m.gid != (gid_t)-1) {
-			exam_warn(x, m.dir, "no such directory: the group %s cannot record the first request",
+			doctor_warn(x, m.dir, "no such directory: the group %s cannot record the first request",
 			    x->profile->group);
-			exam_advise(x, "rejoin-doctor --fix marks, as root: it also lasts over a boot");
-			exam_offer_fix(x, DIRECTORY_MISSING);
+			doctor_advise(x, "rejoin-doctor --fix marks, as root: creates it now and at each boot");
+			doctor_offer_fix(x, DIRECTORY_MISSING);
 		} else if (errno == ENOENT) {
-			exam_ok(x, m.dir, "no request was ever recorded");
+			doctor_ok(x, m.dir, "no request was ever recorded");
 		} else {
-			exam_warn(x, m.dir, "cannot be read: %s", strerror(errno));
-			exam_advise(x, "run rejoin-doctor as root, or as a member of %s",
+			doctor_warn(x, m.dir, "cannot be read: %s", strerror(errno));
+			doctor_advise(x, "run rejoin-doctor as root, or as a member of %s",
 			    x->profile->group ? x->profile->group : "the agent's group");
 		}
 		return;
@@ -178,12 +182,12 @@ marks_test(struct exam *x)
 	pending = test_request(x, &m, m.pending, held);
 	sending = test_request(x, &m, m.sending, held);
 	if (!pending && !sending && held == 0)
-		exam_ok(x, m.dir, "no request is pending");
+		doctor_ok(x, m.dir, "no request is pending");
 }
 
-/* Under the lock, as a process that delivers has a "sending", too. */
+/* Under the lock, because a process that delivers has a file "sending", too. */
 static int
-put_back(const struct pending *m, struct buf *done, struct fail *why)
+make_pending_again(const struct pending *m, struct buf *done, struct fail *why)
 {
 	_cleanup_fd_ int lock = pending_open_lock(m, why);
 	int r = lock < 0 ? lock : lock_try(lock);
@@ -197,9 +201,9 @@ put_back(const struct pending *m, struct buf *done, struct fail *why)
 	return 0;
 }
 
-/* The directory now, and for each boot. */
+/* Create the directory now, and by tmpfiles.d at each boot. */
 static int
-make_directory(struct exam *x, const struct pending *m, struct buf *done, struct fail *why)
+make_directory(struct doctor_run *x, const struct pending *m, struct buf *done, struct fail *why)
 {
 	_cleanup_free_ char *helper = dirs_helper("rejoin-tmpfiles");
 	const char *argv[] = { helper, "/etc/tmpfiles.d", x->profile->name, NULL };
@@ -208,7 +212,7 @@ make_directory(struct exam *x, const struct pending *m, struct buf *done, struct
 
 	if (r < 0)
 		return r;
-	buf_puts(done, "made it");
+	buf_puts(done, "created it");
 	if (geteuid() != 0 || strcmp(dirs_runtime(), dirs_runtime_system()) != 0)
 		return 0;
 	r = command_capture(argv, HELPER_MS, &out, why);
@@ -220,7 +224,7 @@ make_directory(struct exam *x, const struct pending *m, struct buf *done, struct
 }
 
 int
-marks_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail *why)
+marks_check_fix(struct doctor_run *x, const struct finding *f, struct buf *done, struct fail *why)
 {
 	_cleanup_pending_ struct pending m;
 	const struct repair r = { .type = S_IFDIR, .uid = (uid_t)-1, .gid = x->profile->gid,
@@ -229,6 +233,6 @@ marks_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail
 	pending_init(&m, x->profile);
 	if (f->fault == DIRECTORY_MISSING)
 		return make_directory(x, &m, done, why);
-	return f->fault == DELIVERER_DIED ? put_back(&m, done, why) :
+	return f->fault == DELIVERER_DIED ? make_pending_again(&m, done, why) :
 	    repair_file(m.dir, &r, done, why);
 }

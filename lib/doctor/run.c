@@ -6,20 +6,20 @@
 
 #include "base/table.h"
 #include "base/xalloc.h"
-#include "doctor/exam.h"
+#include "doctor/run.h"
 
 static const char *const state_names[] = {
 	[FINDING_OK] = "ok", [FINDING_WARN] = "warn", [FINDING_FAIL] = "fail",
 };
 
 const char *
-exam_state_name(enum finding_state s)
+doctor_state_name(enum finding_state s)
 {
 	return state_names[s];
 }
 
 int
-exam_open(struct exam *x, const char *agent, struct fail *f)
+doctor_open(struct doctor_run *x, const char *agent, struct fail *f)
 {
 	int r = profile_load_as_written(agent, &x->profile, f);
 
@@ -32,7 +32,7 @@ exam_open(struct exam *x, const char *agent, struct fail *f)
 }
 
 void
-exam_close(struct exam *x)
+doctor_close(struct doctor_run *x)
 {
 	for (size_t i = 0; i < x->n; i++) {
 		free(x->findings[i].object);
@@ -43,11 +43,11 @@ exam_close(struct exam *x)
 	free(x->findings);
 	free(x->agent);
 	profile_free(x->profile);
-	*x = (struct exam){ 0 };
+	*x = (struct doctor_run){ 0 };
 }
 
 static void
-add(struct exam *x, enum finding_state state, const char *object, char *what)
+finding_add(struct doctor_run *x, enum finding_state state, const char *object, char *what)
 {
 	x->findings = xgrow(x->findings, x->n, &x->cap, sizeof *x->findings);
 	x->findings[x->n++] = (struct finding){ .check = x->now, .state = state,
@@ -55,48 +55,48 @@ add(struct exam *x, enum finding_state state, const char *object, char *what)
 }
 
 void
-exam_ok(struct exam *x, const char *object, const char *fmt, ...)
+doctor_ok(struct doctor_run *x, const char *object, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(x, FINDING_OK, object, xvasprintf(fmt, ap));
+	finding_add(x, FINDING_OK, object, xvasprintf(fmt, ap));
 	va_end(ap);
 }
 
 void
-exam_warn(struct exam *x, const char *object, const char *fmt, ...)
+doctor_warn(struct doctor_run *x, const char *object, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(x, FINDING_WARN, object, xvasprintf(fmt, ap));
+	finding_add(x, FINDING_WARN, object, xvasprintf(fmt, ap));
 	va_end(ap);
 }
 
 void
-exam_fail(struct exam *x, const char *object, const char *fmt, ...)
+doctor_fail(struct doctor_run *x, const char *object, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(x, FINDING_FAIL, object, xvasprintf(fmt, ap));
+	finding_add(x, FINDING_FAIL, object, xvasprintf(fmt, ap));
 	va_end(ap);
 }
 
 void
-exam_fail_as(struct exam *x, const char *object, const struct fail *f)
+doctor_fail_as(struct doctor_run *x, const char *object, const struct fail *f)
 {
 	size_t n = strlen(object);
 	const char *what = f->text;
 
 	if (strncmp(what, object, n) == 0 && strncmp(what + n, ": ", 2) == 0)
 		what += n + 2;
-	exam_fail(x, object, "%s", what);
+	doctor_fail(x, object, "%s", what);
 }
 
 void
-exam_advise(struct exam *x, const char *fmt, ...)
+doctor_advise(struct doctor_run *x, const char *fmt, ...)
 {
 	struct finding *f = &x->findings[x->n - 1];
 	va_list ap;
@@ -108,13 +108,13 @@ exam_advise(struct exam *x, const char *fmt, ...)
 }
 
 void
-exam_offer_fix(struct exam *x, int fault)
+doctor_offer_fix(struct doctor_run *x, int fault)
 {
 	x->findings[x->n - 1].fault = fault;
 }
 
 static void
-repair(struct exam *x, struct finding *f)
+finding_repair(struct doctor_run *x, struct finding *f)
 {
 	_cleanup_buf_ struct buf done = BUF_INIT;
 	struct fail why;
@@ -126,7 +126,7 @@ repair(struct exam *x, struct finding *f)
 }
 
 void
-exam_run(struct exam *x, const struct check *c)
+doctor_run_check(struct doctor_run *x, const struct check *c)
 {
 	size_t first = x->n;
 
@@ -136,11 +136,11 @@ exam_run(struct exam *x, const struct check *c)
 	c->test(x);
 	for (size_t i = first; x->fix && c->fix && i < x->n; i++)
 		if (x->findings[i].fault)
-			repair(x, &x->findings[i]);
+			finding_repair(x, &x->findings[i]);
 }
 
 enum finding_state
-exam_worst(const struct exam *x)
+doctor_worst(const struct doctor_run *x)
 {
 	enum finding_state worst = FINDING_OK;
 
@@ -151,12 +151,12 @@ exam_worst(const struct exam *x)
 }
 
 struct json
-exam_finding_record(const struct finding *f)
+doctor_finding_record(const struct finding *f)
 {
 	struct json r = json_object();
 
 	json_set_text(&r, "check", f->check->name);
-	json_set_text(&r, "state", exam_state_name(f->state));
+	json_set_text(&r, "state", doctor_state_name(f->state));
 	json_set_text(&r, "object", f->object);
 	json_set_text(&r, "what", f->what);
 	if (f->advice && !f->repaired)
@@ -176,7 +176,7 @@ add_line(struct table *t, const char *state, const char *check, const char *line
 }
 
 void
-exam_format(const struct exam *x, struct buf *out)
+doctor_format(const struct doctor_run *x, struct buf *out)
 {
 	struct table *t = table_new();
 
@@ -186,7 +186,7 @@ exam_format(const struct exam *x, struct buf *out)
 		_cleanup_free_ char *next = f->advice && !f->repaired ?
 		    xasprintf("-> %s", f->advice) : NULL;
 
-		add_line(t, exam_state_name(f->state), f->check->name, line);
+		add_line(t, doctor_state_name(f->state), f->check->name, line);
 		if (f->repair)
 			add_line(t, NULL, NULL, f->repair);
 		if (next)

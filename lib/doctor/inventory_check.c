@@ -8,14 +8,14 @@
 #include "doctor/checks.h"
 #include "doctor/program.h"
 
-/* An id, and the place in the inventory that it stands at. */
+/* An id and its index in the inventory. */
 struct id_place {
 	const char *id;
 	size_t i;
 };
 
 static int
-compare(const void *a, const void *b)
+compare_ids(const void *a, const void *b)
 {
 	const struct id_place *p = a, *q = b;
 	int c = strcmp(p->id, q->id);
@@ -23,9 +23,9 @@ compare(const void *a, const void *b)
 	return c ? c : (p->i > q->i) - (p->i < q->i);
 }
 
-/* A template's id is a pattern, and whom it fits is known only when devices are there. */
+/* Templates are left out: their ids are known only once devices match. */
 static void
-test_ids(struct exam *x, const struct inventory *inv)
+test_ids(struct doctor_run *x, const struct inventory *inv)
 {
 	_cleanup_free_ struct id_place *at = xcalloc(inv->n + 1, sizeof *at);
 	size_t n = 0;
@@ -33,18 +33,18 @@ test_ids(struct exam *x, const struct inventory *inv)
 	for (size_t i = 0; i < inv->n; i++)
 		if (!inv->entries[i].each)
 			at[n++] = (struct id_place){ inventory_id(inv, i), i };
-	qsort(at, n, sizeof *at, compare);
+	qsort(at, n, sizeof *at, compare_ids);
 	for (size_t i = 1; i < n; i++) {
 		if (strcmp(at[i - 1].id, at[i].id) != 0)
 			continue;
-		exam_fail(x, inv->path, "components[%zu] and components[%zu] have the same id, '%s'",
+		doctor_fail(x, inv->path, "components[%zu] and components[%zu] have the same id, '%s'",
 		    at[i - 1].i, at[i].i, at[i].id);
-		exam_advise(x, "give one of them another id: the tools refuse the inventory as it is");
+		doctor_advise(x, "give one of them another id: the tools refuse the inventory as it is");
 	}
 }
 
 static void
-test_probes(struct exam *x, const struct inventory *inv)
+test_probes(struct doctor_run *x, const struct inventory *inv)
 {
 	_cleanup_buf_ struct buf where = BUF_INIT;
 
@@ -61,7 +61,7 @@ test_probes(struct exam *x, const struct inventory *inv)
 }
 
 void
-stock_test(struct exam *x)
+inventory_check_run(struct doctor_run *x)
 {
 	const char *path = x->profile->inventory;
 	struct inventory inv = INVENTORY_INIT;
@@ -69,24 +69,24 @@ stock_test(struct exam *x)
 	struct fail f;
 
 	if (!path) {
-		exam_ok(x, x->profile->name, "its profile names no inventory");
+		doctor_ok(x, x->profile->name, "its profile names no inventory");
 		return;
 	}
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
-		exam_warn(x, path, "is not there: no components are known");
-		exam_advise(x, "write it, as rejoin-enum(1) shows");
+		doctor_warn(x, path, "no such file: no components are known");
+		doctor_advise(x, "create it: rejoin-enum(1) has an example");
 		return;
 	}
 	if (inventory_load(path, x->profile->gid, &inv, &f) < 0) {
-		exam_fail_as(x, path, &f);
+		doctor_fail_as(x, path, &f);
 		if (f.status == EXIT_DENIED)
-			exam_advise(x, "it names programs to run: see what it says, then let nobody else "
-			    "write to it and to its directory (chown root, chmod go-w)");
+			doctor_advise(x, "it names programs to run: check its content, then make it and its "
+			    "directory writable by root alone (chown root, chmod go-w)");
 		return;
 	}
 	test_ids(x, &inv);
 	test_probes(x, &inv);
 	if (x->n == first)
-		exam_ok(x, path, "%zu components or templates", inv.n);
+		doctor_ok(x, path, "%zu components or templates", inv.n);
 	inventory_release(&inv);
 }

@@ -17,10 +17,10 @@
 #include "doctor/repair.h"
 #include "retry/pending.h"
 
-/* What pipe_fix() can repair. */
+/* What fifo_check_fix() can repair. */
 enum { WRONG_GROUP = 1, OPEN_TO_OTHERS, GROUP_CANNOT_WRITE };
 
-enum { HOLDERS_SHOWN = 8 };
+enum { OWNERS_SHOWN = 8 };
 
 static const char *
 type_name(mode_t mode)
@@ -29,7 +29,7 @@ type_name(mode_t mode)
 	    S_ISDIR(mode) ? "a directory" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-/* Whose it should be: uid_t -1 in a profile is for root or the caller. */
+/* The owner that the profile names; without one, root or the caller. */
 static bool
 is_owner_right(const struct profile *p, const struct stat *st)
 {
@@ -37,46 +37,46 @@ is_owner_right(const struct profile *p, const struct stat *st)
 	    st->st_uid == 0 || st->st_uid == geteuid();
 }
 
-/* May be opened at all: the tools would refuse what is not so. */
+/* The tools refuse to open a pipe with another owner or group, or open to others. */
 static bool
-test_owner(struct exam *x, const struct stat *st)
+test_owner(struct doctor_run *x, const struct stat *st)
 {
 	const struct profile *p = x->profile;
 	const char *path = p->retry.path;
 	char owner[UIDNAME_MAX], group[UIDNAME_MAX];
 
 	if (!is_owner_right(p, st)) {
-		exam_fail(x, path, "belongs to %s, not to %s", uidname_user(st->st_uid, owner),
+		doctor_fail(x, path, "is owned by %s, not by %s", uidname_user(st->st_uid, owner),
 		    p->user ? p->user : "root or the caller");
-		exam_advise(x, "see who made it; then chown %s %s, or correct [agent] user in %s",
+		doctor_advise(x, "find out what created it; then chown %s %s, or correct [agent] user in %s",
 		    p->user ? p->user : "root", path, p->file);
 		return false;
 	}
 	if (p->gid != (gid_t)-1 && st->st_gid != p->gid) {
-		exam_fail(x, path, "is of the group %s, not of %s", uidname_group(st->st_gid, group),
+		doctor_fail(x, path, "has the group %s, not %s", uidname_group(st->st_gid, group),
 		    p->group);
-		exam_advise(x, "chgrp %s %s, or rejoin-doctor --fix fifo", p->group, path);
-		exam_offer_fix(x, WRONG_GROUP);
+		doctor_advise(x, "chgrp %s %s, or rejoin-doctor --fix fifo", p->group, path);
+		doctor_offer_fix(x, WRONG_GROUP);
 		return false;
 	}
 	if (!(st->st_mode & (S_IWOTH | S_IROTH)))
 		return true;
 	if (st->st_mode & S_IWOTH)
-		exam_fail(x, path, "every user may write to it (mode %04o)", st->st_mode & 07777);
+		doctor_fail(x, path, "every user may write to it (mode %04o)", st->st_mode & 07777);
 	else
-		exam_warn(x, path, "every user may read it, and so take requests away (mode %04o)",
+		doctor_warn(x, path, "every user may read it, and so steal requests (mode %04o)",
 		    st->st_mode & 07777);
-	exam_advise(x, "chmod o= %s, or rejoin-doctor --fix fifo", path);
-	exam_offer_fix(x, OPEN_TO_OTHERS);
+	doctor_advise(x, "chmod o= %s, or rejoin-doctor --fix fifo", path);
+	doctor_offer_fix(x, OPEN_TO_OTHERS);
 	return false;
 }
 
 /*
- * An agent makes it with 0660, and a umask of 022 takes the group's bit away.  That
- * is a failure for a caller who is kept out.
+ * An agent creates it with 0660, and a umask of 022 clears the group's write bit.
+ * A failure if that denies the caller, else a warning.
  */
 static bool
-test_mode(struct exam *x, const struct stat *st)
+test_mode(struct doctor_run *x, const struct stat *st)
 {
 	const struct profile *p = x->profile;
 	const char *path = p->retry.path;
@@ -84,19 +84,19 @@ test_mode(struct exam *x, const struct stat *st)
 	if (p->gid == (gid_t)-1 || st->st_mode & S_IWGRP)
 		return true;
 	if (geteuid() == 0 || geteuid() == st->st_uid)
-		exam_warn(x, path, "mode %04o: only %s and root can ask, the group %s cannot",
+		doctor_warn(x, path, "mode %04o: only %s and root can write to it, the group %s cannot",
 		    st->st_mode & 07777, p->user ? p->user : "its owner", p->group);
 	else
-		exam_fail(x, path, "mode %04o: only %s and root can ask, the group %s cannot",
+		doctor_fail(x, path, "mode %04o: only %s and root can write to it, the group %s cannot",
 		    st->st_mode & 07777, p->user ? p->user : "its owner", p->group);
-	exam_advise(x, "UMask=0007 in a drop-in of %s, or else after each of its starts chmod g+w %s "
+	doctor_advise(x, "UMask=0007 in a drop-in of %s, or else after each of its starts chmod g+w %s "
 	    "or rejoin-doctor --fix fifo", p->unit ? p->unit : "the agent's unit", path);
-	exam_offer_fix(x, GROUP_CANNOT_WRITE);
+	doctor_offer_fix(x, GROUP_CANNOT_WRITE);
 	return false;
 }
 
 static void
-test_directory(struct exam *x)
+test_directory(struct doctor_run *x)
 {
 	_cleanup_free_ char *copy = xstrdup(x->profile->retry.path);
 	const char *dir = dirname(copy);
@@ -104,9 +104,8 @@ test_directory(struct exam *x)
 
 	if (stat(dir, &st) < 0 || !(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX)
 		return;
-	exam_fail(x, dir, "every user may replace the pipe (mode %04o)",
-	    st.st_mode & 07777);
-	exam_advise(x, "chmod o-w %s", dir);
+	doctor_fail(x, dir, "every user may replace the pipe in it (mode %04o)", st.st_mode & 07777);
+	doctor_advise(x, "chmod o-w %s", dir);
 }
 
 /* The initial pid namespace has this inode number (PROC_PID_INIT_INO of the kernel). */
@@ -121,15 +120,15 @@ is_initial_pid_namespace(void)
 }
 
 static void
-report_no_reader(struct exam *x)
+report_no_reader(struct doctor_run *x)
 {
-	exam_fail(x, x->profile->retry.path, "has no reader");
-	exam_advise(x, "start the agent; if it runs, its log says why it closed its pipe");
+	doctor_fail(x, x->profile->retry.path, "has no reader");
+	doctor_advise(x, "start the agent; if it is running, its log says why it closed its pipe");
 }
 
-/* A child that inherited the descriptor is the same reader. */
+/* A child that inherited the descriptor is not a second reader. */
 static bool
-is_heir(const struct fd_owner *h, const struct fd_owner all[], size_t n)
+is_inherited(const struct fd_owner *h, const struct fd_owner all[], size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (all[i].pid == h->parent && all[i].reads)
@@ -139,33 +138,33 @@ is_heir(const struct fd_owner *h, const struct fd_owner all[], size_t n)
 
 /* Find the readers without opening the pipe: an agent sees that as a writer that comes and goes. */
 static void
-test_readers(struct exam *x)
+test_readers(struct doctor_run *x)
 {
 	const char *path = x->profile->retry.path;
 	_cleanup_fd_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct fd_owner holders[HOLDERS_SHOWN];
-	size_t hidden, found = fd_owners_find(fd, holders, HOLDERS_SHOWN, &hidden), readers = 0;
-	const size_t n = found < HOLDERS_SHOWN ? found : HOLDERS_SHOWN;
+	struct fd_owner owners[OWNERS_SHOWN];
+	size_t hidden, found = fd_owners_find(fd, owners, OWNERS_SHOWN, &hidden), readers = 0;
+	const size_t n = found < OWNERS_SHOWN ? found : OWNERS_SHOWN;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!holders[i].reads || is_heir(&holders[i], holders, n))
+		if (!owners[i].reads || is_inherited(&owners[i], owners, n))
 			continue;
 		readers++;
-		exam_ok(x, path, "%s process %d (%s)", holders[i].waits ?
-		    "will be read, once there is a writer, by" : "read by",
-		    holders[i].pid, holders[i].command);
+		doctor_ok(x, path, "%s process %d (%s)", owners[i].waits ?
+		    "will be read, as soon as there is a writer, by" : "read by",
+		    owners[i].pid, owners[i].command);
 	}
 	if (readers > 1) {
-		exam_warn(x, path, "%zu processes read it: each gets a part of the requests", readers);
-		exam_advise(x, "end all but the agent");
+		doctor_warn(x, path, "%zu processes read it: each gets a part of the requests", readers);
+		doctor_advise(x, "stop all but the agent");
 	} else if (readers == 0 && hidden > 0) {
-		exam_warn(x, path, "whether it has a reader is unknown: %zu processes belong to other "
+		doctor_warn(x, path, "it is unknown whether it has a reader: %zu processes belong to other "
 		    "users", hidden);
-		exam_advise(x, "run rejoin-doctor as root, or rejoin-doctor --probe fifo");
+		doctor_advise(x, "run rejoin-doctor as root, or rejoin-doctor --probe fifo");
 	} else if (readers == 0 && !is_initial_pid_namespace()) {
-		exam_warn(x, path, "whether it has a reader is unknown: processes of another pid namespace cannot "
-		    "be seen from here");
-		exam_advise(x, "run rejoin-doctor outside of the container, or rejoin-doctor --probe fifo");
+		doctor_warn(x, path, "it is unknown whether it has a reader: processes of other pid namespaces "
+		    "are not visible here");
+		doctor_advise(x, "run rejoin-doctor outside the container, or rejoin-doctor --probe fifo");
 	} else if (readers == 0) {
 		report_no_reader(x);
 	}
@@ -173,7 +172,7 @@ test_readers(struct exam *x)
 
 /* Open it as a request does, under the retry lock. */
 static void
-probe_pipe(struct exam *x)
+probe_pipe(struct doctor_run *x)
 {
 	const struct profile *p = x->profile;
 	_cleanup_pending_ struct pending m;
@@ -182,53 +181,53 @@ probe_pipe(struct exam *x)
 
 	pending_init(&m, p);
 	if (pending_open(&m, &f) < 0 || (lock = pending_open_lock(&m, &f)) < 0) {
-		exam_fail_as(x, m.lock, &f);
+		doctor_fail_as(x, m.lock, &f);
 		return;
 	}
 	if (lock_try(lock) < 0) {
-		exam_warn(x, p->retry.path, "not probed: a request is being delivered");
+		doctor_warn(x, p->retry.path, "not probed: a request is being delivered");
 		return;
 	}
 	fd = fifo_open(p, &f);
 	if (fd < 0 && f.status == EXIT_ABSENT)
 		report_no_reader(x);
 	else if (fd < 0)
-		exam_fail_as(x, p->retry.path, &f);
+		doctor_fail_as(x, p->retry.path, &f);
 	else
-		exam_ok(x, p->retry.path, "opened for a request, and nothing written: it has a reader and "
+		doctor_ok(x, p->retry.path, "opened for a request, and nothing written: it has a reader and "
 		    "%d bytes in it", fifo_unread(fd));
 }
 
 void
-pipe_test(struct exam *x)
+fifo_check_run(struct doctor_run *x)
 {
 	const struct profile *p = x->profile;
 	const char *path = p->retry.path;
 	struct stat st;
 
 	if (p->retry.method != RETRY_FIFO) {
-		exam_ok(x, p->name, "has no command pipe");
+		doctor_ok(x, p->name, "has no command pipe");
 		return;
 	}
 	if (lstat(path, &st) < 0 && errno == ENOENT) {
-		exam_fail(x, path, "no such file");
-		exam_advise(x, "start the agent, which makes it, or correct [retry] path in %s",
+		doctor_fail(x, path, "no such file");
+		doctor_advise(x, "start the agent, which creates it, or correct [retry] path in %s",
 		    p->file);
 		return;
 	}
 	if (lstat(path, &st) < 0) {
-		exam_warn(x, path, "cannot be read: %s", strerror(errno));
-		exam_advise(x, "run rejoin-doctor as root");
+		doctor_warn(x, path, "cannot be read: %s", strerror(errno));
+		doctor_advise(x, "run rejoin-doctor as root");
 		return;
 	}
 	if (!S_ISFIFO(st.st_mode)) {
-		exam_fail(x, path, "is %s, not a FIFO", type_name(st.st_mode));
-		exam_advise(x, "stop the agent, remove it, and start the agent, which makes the pipe");
+		doctor_fail(x, path, "is %s, not a FIFO", type_name(st.st_mode));
+		doctor_advise(x, "stop the agent, remove the file, and start the agent, which creates the pipe");
 		return;
 	}
 	test_directory(x);
 	if (test_owner(x, &st) && test_mode(x, &st))
-		exam_ok(x, path, "mode %04o and owner are right", st.st_mode & 07777);
+		doctor_ok(x, path, "mode %04o and owner are correct", st.st_mode & 07777);
 	if (x->probe)
 		probe_pipe(x);
 	else
@@ -236,7 +235,7 @@ pipe_test(struct exam *x)
 }
 
 int
-pipe_fix(struct exam *x, const struct finding *f, struct buf *done, struct fail *why)
+fifo_check_fix(struct doctor_run *x, const struct finding *f, struct buf *done, struct fail *why)
 {
 	const struct profile *p = x->profile;
 	struct repair r = { .type = S_IFIFO, .uid = p->uid, .gid = (gid_t)-1, .remove = S_IRWXO };

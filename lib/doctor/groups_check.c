@@ -39,27 +39,27 @@ is_member(const char *group, const char *user)
 	return false;
 }
 
-/* By what the kernel says of the pipe. */
+/* Ask the kernel: an ACL or a directory above may deny what the mode allows. */
 static void
-test_access(struct exam *x, const char *caller)
+test_access(struct doctor_run *x, const char *caller)
 {
 	const char *path = x->profile->retry.path;
 	struct fail f;
 
 	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) {
-		exam_ok(x, caller, "may write to %s", path);
+		doctor_ok(x, caller, "may write to %s", path);
 	} else if (errno == EACCES) {
 		access_explain(path, &f);
-		exam_fail(x, caller, "%s", f.text);
+		doctor_fail(x, caller, "%s", f.text);
 	} else if (errno == ENOENT) {
-		exam_ok(x, caller, "would be let to ask, as far as groups go");
+		doctor_ok(x, caller, "has the groups that are needed; %s does not exist", path);
 	} else {
-		exam_fail(x, caller, "%s: %s", path, strerror(errno));
+		doctor_fail(x, caller, "%s: %s", path, strerror(errno));
 	}
 }
 
 void
-caller_test(struct exam *x)
+groups_check_run(struct doctor_run *x)
 {
 	const struct profile *p = x->profile;
 	struct passwd *pw = getpwuid(geteuid());
@@ -67,20 +67,20 @@ caller_test(struct exam *x)
 	    xasprintf("uid %ju", (uintmax_t)geteuid());
 
 	if (geteuid() == 0) {
-		exam_ok(x, caller, "may do everything");
+		doctor_ok(x, caller, "may do everything");
 	} else if (p->group && p->gid == (gid_t)-1) {
-		exam_fail(x, caller, "there is no group '%s'", p->group);
-		exam_advise(x, "install the agent, or correct [agent] group in %s", p->file);
+		doctor_fail(x, caller, "no such group: '%s'", p->group);
+		doctor_advise(x, "install the agent, or correct [agent] group in %s", p->file);
 	} else if (geteuid() == p->uid || p->gid == (gid_t)-1 || is_in(p->gid)) {
 		if (p->retry.method == RETRY_FIFO)
 			test_access(x, caller);
 		else
-			exam_ok(x, caller, "has the groups that %s asks for", p->name);
+			doctor_ok(x, caller, "has the groups that %s requires", p->name);
 	} else if (is_member(p->group, caller)) {
-		exam_fail(x, caller, "became a member of %s after it logged in", p->group);
-		exam_advise(x, "log in again, or for one command: sg %s -c '...'", p->group);
+		doctor_fail(x, caller, "became a member of %s after it logged in", p->group);
+		doctor_advise(x, "log in again, or for one command: sg %s -c '...'", p->group);
 	} else {
-		exam_fail(x, caller, "is not of the group %s", p->group);
-		exam_advise(x, "as root: usermod -aG %s %s, and log in again", p->group, caller);
+		doctor_fail(x, caller, "is not a member of the group %s", p->group);
+		doctor_advise(x, "as root: usermod -aG %s %s, and log in again", p->group, caller);
 	}
 }

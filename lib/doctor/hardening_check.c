@@ -19,7 +19,7 @@ enum { SYSTEMCTL_MS = 5000, SCRIPT_MAX = 65536 };
 
 /* A unit of the toolkit that runs programs of the profile. */
 struct unit_sandbox {
-	struct exam *x;
+	struct doctor_run *x;
 	char *unit;
 	bool no_jit, private_tmp, no_home, no_devices, no_setuid;
 	bool found;
@@ -78,11 +78,11 @@ read_settings(struct unit_sandbox *s)
 /* --- what is needed */
 
 static void
-report(struct unit_sandbox *s, const char *setting, const char *what, const char *where, const char *line)
+report_forbidden(struct unit_sandbox *s, const char *setting, const char *what, const char *where, const char *line)
 {
 	s->found = true;
-	exam_fail(s->x, where, "%s: %s forbids %s", s->unit, setting, what);
-	exam_advise(s->x, "systemctl edit %s, with the lines \"[Service]\" and \"%s\"", s->unit, line);
+	doctor_fail(s->x, where, "%s: %s forbids %s", s->unit, setting, what);
+	doctor_advise(s->x, "systemctl edit %s, with the lines \"[Service]\" and \"%s\"", s->unit, line);
 }
 
 static const char *
@@ -141,12 +141,12 @@ static void
 check_path(struct unit_sandbox *s, const char *where, const char *path)
 {
 	if (s->private_tmp && (strncmp(path, "/tmp/", 5) == 0 || strncmp(path, "/var/tmp/", 9) == 0))
-		report(s, "PrivateTmp", path, where, "PrivateTmp=no");
+		report_forbidden(s, "PrivateTmp", path, where, "PrivateTmp=no");
 	if (s->no_home && (strncmp(path, "/home/", 6) == 0 || strncmp(path, "/root/", 6) == 0 ||
 	    strncmp(path, "/run/user/", 10) == 0))
-		report(s, "ProtectHome", path, where, "ProtectHome=read-only");
+		report_forbidden(s, "ProtectHome", path, where, "ProtectHome=read-only");
 	if (s->no_devices && strncmp(path, "/dev/", 5) == 0 && strcmp(path, "/dev/null") != 0)
-		report(s, "PrivateDevices", path, where, "PrivateDevices=no");
+		report_forbidden(s, "PrivateDevices", path, where, "PrivateDevices=no");
 }
 
 static void
@@ -158,10 +158,10 @@ check_argv(struct unit_sandbox *s, const char *where, char *const *argv)
 	if (!argv)
 		return;
 	if (use && s->no_jit)
-		report(s, "MemoryDenyWriteExecute", use, where, "MemoryDenyWriteExecute=no");
+		report_forbidden(s, "MemoryDenyWriteExecute", use, where, "MemoryDenyWriteExecute=no");
 	use = file ? find_use(setuid_names, file) : NULL;
 	if (use && s->no_setuid)
-		report(s, "CapabilityBoundingSet", use, where, "CapabilityBoundingSet=CAP_SETUID CAP_SETGID");
+		report_forbidden(s, "CapabilityBoundingSet", use, where, "CapabilityBoundingSet=CAP_SETUID CAP_SETGID");
 	if (file)
 		check_path(s, where, file);
 	for (char *const *a = argv + (*argv != NULL); *a; a++) {
@@ -224,21 +224,21 @@ check_watch_unit(struct unit_sandbox *s)
 }
 
 static void
-check_unit(struct exam *x, const char *unit, void (*check)(struct unit_sandbox *s))
+check_unit(struct doctor_run *x, const char *unit, void (*check)(struct unit_sandbox *s))
 {
 	struct unit_sandbox s = { .x = x, .unit = xasprintf("%s@%s.service", unit, x->profile->name) };
 
 	if (!read_settings(&s))
-		exam_ok(x, s.unit, "no service manager has loaded it");
+		doctor_ok(x, s.unit, "no service manager has loaded it");
 	else
 		check(&s);
 	if (!s.found && (s.no_jit || s.private_tmp || s.no_home || s.no_devices || s.no_setuid))
-		exam_ok(x, s.unit, "forbids nothing that the profile is known to need");
+		doctor_ok(x, s.unit, "forbids nothing that the profile is known to need");
 	free(s.unit);
 }
 
 void
-hardening_test(struct exam *x)
+hardening_check_run(struct doctor_run *x)
 {
 	check_unit(x, "rejoin-retry", check_retry_unit);
 	check_unit(x, "rejoin-watch", check_watch_unit);

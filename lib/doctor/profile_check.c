@@ -15,31 +15,31 @@
 
 enum { SYSTEMCTL_MS = 5000 };
 
-/* "[retry] argv", for messages, as WHERE of the profile's file. */
+/* "FILE: KEY", the object of a finding about KEY ("[retry] argv") of the profile. */
 static char *
-place(const struct exam *x, const char *key)
+object_of_key(const struct doctor_run *x, const char *key)
 {
 	return xasprintf("%s: %s", x->profile->file, key);
 }
 
 static void
-test_owners(struct exam *x)
+test_owners(struct doctor_run *x)
 {
 	const struct profile *p = x->profile;
 
 	if (p->user && p->uid == (uid_t)-1) {
-		exam_fail(x, p->file, "there is no user '%s'", p->user);
-		exam_advise(x, "install the agent, or correct [agent] user: until then the tools refuse "
+		doctor_fail(x, p->file, "no such user: '%s'", p->user);
+		doctor_advise(x, "install the agent, or correct [agent] user: until then the tools refuse "
 		    "this profile");
 	}
 	if (p->group && p->gid == (gid_t)-1) {
-		exam_fail(x, p->file, "there is no group '%s'", p->group);
-		exam_advise(x, "install the agent, or correct [agent] group: until then the tools refuse "
+		doctor_fail(x, p->file, "no such group: '%s'", p->group);
+		doctor_advise(x, "install the agent, or correct [agent] group: until then the tools refuse "
 		    "this profile");
 	}
 }
 
-/* As well as it can be told without systemd: are there files of it where units are? */
+/* Without systemd, search its unit directories for the unit or its template. */
 static bool
 has_unit_file(const char *unit)
 {
@@ -61,65 +61,65 @@ has_unit_file(const char *unit)
 }
 
 static void
-test_unit(struct exam *x, const char *key, const char *unit)
+test_unit(struct doctor_run *x, const char *key, const char *unit)
 {
-	_cleanup_free_ char *where = place(x, key);
+	_cleanup_free_ char *where = object_of_key(x, key);
 	struct systemd_unit u;
 	struct fail f;
 
 	if (access("/run/systemd/system", F_OK) < 0) {
 		if (has_unit_file(unit))
 			return;
-		exam_warn(x, where, "%s: there is no unit of that name, and systemd does not run here", unit);
-		exam_advise(x, "install the agent, or correct the name");
+		doctor_warn(x, where, "%s: no such unit file, and systemd is not running here", unit);
+		doctor_advise(x, "install the agent, or correct the name");
 	} else if (systemd_show(unit, SYSTEMCTL_MS, &u, NULL, &f) < 0) {
-		exam_warn(x, where, "%s: systemd does not answer: %s", unit, f.text);
+		doctor_warn(x, where, "%s: systemd does not answer: %s", unit, f.text);
 	} else if (strcmp(u.load, "not-found") == 0) {
-		exam_fail(x, where, "%s: systemd knows no unit of that name", unit);
-		exam_advise(x, "install the agent, or correct the name; systemctl daemon-reload if it is new");
+		doctor_fail(x, where, "%s: no such unit", unit);
+		doctor_advise(x, "install the agent, or correct the name; systemctl daemon-reload if it is new");
 	} else if (strcmp(u.load, "masked") == 0) {
-		exam_fail(x, where, "%s: is masked, so nothing starts it", unit);
-		exam_advise(x, "systemctl unmask %s", unit);
+		doctor_fail(x, where, "%s: is masked, so it cannot be started", unit);
+		doctor_advise(x, "systemctl unmask %s", unit);
 	} else if (strcmp(u.load, "loaded") != 0) {
-		exam_fail(x, where, "%s: %s", unit, u.load);
-		exam_advise(x, "systemctl status %s says what is wrong with it", unit);
+		doctor_fail(x, where, "%s: %s", unit, u.load);
+		doctor_advise(x, "systemctl status %s says what is wrong with it", unit);
 	}
 }
 
 static void
-test_argv(struct exam *x, const char *key, char *const *argv)
+test_argv(struct doctor_run *x, const char *key, char *const *argv)
 {
-	_cleanup_free_ char *where = place(x, key);
+	_cleanup_free_ char *where = object_of_key(x, key);
 
 	if (argv)
 		program_test(x, where, *argv, x->profile->gid);
 }
 
-/* A file that has to be there, which NAME leads to. */
+/* The file NAME that KEY names must exist; NULL for none. */
 static void
-test_file(struct exam *x, const char *key, const char *name, const char *what)
+test_file(struct doctor_run *x, const char *key, const char *name, const char *advice)
 {
-	_cleanup_free_ char *where = place(x, key);
+	_cleanup_free_ char *where = object_of_key(x, key);
 
 	if (!name || access(name, F_OK) == 0)
 		return;
-	exam_fail(x, where, "%s: %s", name, strerror(errno));
-	exam_advise(x, "%s", what);
+	doctor_fail(x, where, "%s: %s", name, strerror(errno));
+	doctor_advise(x, "%s", advice);
 }
 
 static void
-test_program(struct exam *x, const char *key, const char *name)
+test_program(struct doctor_run *x, const char *key, const char *name)
 {
-	_cleanup_free_ char *where = place(x, key);
+	_cleanup_free_ char *where = object_of_key(x, key);
 
 	if (name)
 		program_test(x, where, name, x->profile->gid);
 }
 
 static void
-test_token(struct exam *x, const char *key, const char *path)
+test_token(struct doctor_run *x, const char *key, const char *path)
 {
-	_cleanup_free_ char *where = place(x, key);
+	_cleanup_free_ char *where = object_of_key(x, key);
 	_cleanup_secret_ struct secret token = SECRET_NONE;
 	struct fail f;
 
@@ -128,19 +128,19 @@ test_token(struct exam *x, const char *key, const char *path)
 	secret_guard();
 	if (secret_load(path, &token, &f) == 0)
 		return;
-	exam_fail_as(x, where, &f);
-	exam_advise(x, "one line, in a file of mode 0600 that belongs to root or the caller");
+	doctor_fail_as(x, where, &f);
+	doctor_advise(x, "the file must hold one line, have mode 0600 and be owned by root or the caller");
 }
 
 static void
-test_retry(struct exam *x)
+test_retry(struct doctor_run *x)
 {
 	const struct profile_retry *r = &x->profile->retry;
 
 	switch (r->method) {
 	case RETRY_NONE:
-		exam_warn(x, x->profile->file, "[retry] has no method: rejoin-retry cannot ask this agent");
-		exam_advise(x, "nothing is to be done where the agent looks by itself");
+		doctor_warn(x, x->profile->file, "[retry] has no method: rejoin-retry cannot reach this agent");
+		doctor_advise(x, "nothing to do if the agent polls for deployments by itself");
 		break;
 	case RETRY_EXEC:
 		test_argv(x, "[retry] argv", r->argv);
@@ -152,19 +152,19 @@ test_retry(struct exam *x)
 		test_token(x, "[retry] token-file", r->http.token_file);
 		test_file(x, "[retry] ca-file", r->http.ca_file, "correct it, or leave it out");
 		break;
-	case RETRY_FIFO:	/* the check "fifo" looks at it */
+	case RETRY_FIFO:	/* see fifo_check.c */
 		break;
 	}
 }
 
 static void
-test_restart_method(struct exam *x, const struct profile_restart *r)
+test_restart_method(struct doctor_run *x, const struct profile_restart *r)
 {
 	if (strcmp(r->method, "systemd") == 0) {
 		test_program(x, "[restart] method", "systemctl");
 	} else if (strcmp(r->method, "s6") == 0) {
 		test_program(x, "[restart] method", "s6-svc");
-		test_file(x, "[restart] service", r->service, "s6-svscan makes it work; or correct the name");
+		test_file(x, "[restart] service", r->service, "start s6-svscan, or correct the name");
 	} else if (strcmp(r->method, "exec") == 0) {
 		test_argv(x, "[restart] argv", r->argv);
 		test_program(x, "[restart] exe", r->exe);
@@ -178,18 +178,18 @@ test_restart_method(struct exam *x, const struct profile_restart *r)
 		_cleanup_free_ char *account = r->account ? xstrdup(r->account) :
 		    xasprintf("%s/impcentral.conf", dirs_config());
 
-		test_file(x, "[restart] account", account, "write it, with login-key-file = in it");
+		test_file(x, "[restart] account", account, "create it, with login-key-file = in it");
 	}
 }
 
 static void
-test_restart(struct exam *x)
+test_restart(struct doctor_run *x)
 {
 	const struct profile_restart *r = &x->profile->restart;
 
 	if (!r->method) {
-		exam_warn(x, x->profile->file, "[restart] has no method: rejoin-restart cannot restart it");
-		exam_advise(x, "add one, if there is a way");
+		doctor_warn(x, x->profile->file, "[restart] has no method: rejoin-restart cannot restart it");
+		doctor_advise(x, "add one if the agent can be restarted; rejoin(7) lists the methods");
 		return;
 	}
 	test_restart_method(x, r);
@@ -197,7 +197,7 @@ test_restart(struct exam *x)
 		test_argv(x, "[restart] ready", r->ready_probe);
 }
 
-/* A source on the network, which is asked only when it is read. */
+/* Sources on the network are not checked. */
 static bool
 is_remote(const char *path)
 {
@@ -206,7 +206,7 @@ is_remote(const char *path)
 }
 
 static void
-test_files(struct exam *x, const char *where, const char *pattern)
+test_files(struct doctor_run *x, const char *where, const char *pattern)
 {
 	glob_t g;
 
@@ -214,30 +214,29 @@ test_files(struct exam *x, const char *where, const char *pattern)
 		globfree(&g);
 		return;
 	}
-	exam_warn(x, where, "no file is there, or it may not be seen: %s", pattern);
-	exam_advise(x, "an agent that never ran has none; else correct path =");
+	doctor_warn(x, where, "no readable file matches %s", pattern);
+	doctor_advise(x, "an agent that never ran has none; otherwise correct path =");
 }
 
 static void
-test_logs(struct exam *x)
+test_logs(struct doctor_run *x)
 {
 	const struct profile *p = x->profile;
 
 	for (size_t i = 0; i < p->n_logs; i++) {
 		const struct profile_log *log = &p->logs[i];
 		_cleanup_free_ char *key = xasprintf("[log.%s]", log->name);
-		_cleanup_free_ char *where = place(x, key);
+		_cleanup_free_ char *where = object_of_key(x, key);
 		_cleanup_free_ char *base = log->format ? xasprintf("%s.conf", log->format) : NULL;
 		_cleanup_free_ char *file = base ? dirs_find("formats.d", base) : NULL;
 
 		if (base && !file) {
-			exam_fail(x, where, "there is no log format '%s'", log->format);
-			exam_advise(x, "correct format =, or describe it in %s/formats.d/%s", dirs_config(),
-			    base);
+			doctor_fail(x, where, "no such log format: '%s'", log->format);
+			doctor_advise(x, "correct format =, or create %s/formats.d/%s", dirs_config(), base);
 		}
 		if (!log->path && !log->journal) {
-			exam_fail(x, where, "has neither a path nor a journal");
-			exam_advise(x, "add one of them");
+			doctor_fail(x, where, "has neither a path nor a journal");
+			doctor_advise(x, "add one of them");
 		}
 		if (log->journal && (!p->unit || strcmp(log->journal, p->unit) != 0))
 			test_unit(x, key, log->journal);
@@ -247,7 +246,7 @@ test_logs(struct exam *x)
 }
 
 static void
-test_status(struct exam *x)
+test_status(struct doctor_run *x)
 {
 	const struct profile *p = x->profile;
 	struct status s;
@@ -260,30 +259,30 @@ test_status(struct exam *x)
 	else if (p->status.method == STATUS_SYSTEMD)
 		test_program(x, "[status] method", "systemctl");
 	if (p->status.method == STATUS_NONE) {
-		exam_warn(x, p->file, "[status] has no method: whether the agent is busy cannot be told");
-		exam_advise(x, "add one, if there is a way");
+		doctor_warn(x, p->file, "[status] has no method: it is unknown whether the agent is busy");
+		doctor_advise(x, "add one if the agent reports its state; rejoin(7) lists the methods");
 	} else if (status_read(p, &s, &f) < 0) {
-		exam_fail_as(x, p->file, &f);
-		exam_advise(x, "see [status]");
+		doctor_fail_as(x, p->file, &f);
+		doctor_advise(x, "see [status]");
 	} else if (s.running != 0 && s.state == AGENT_UNKNOWN) {
-		exam_warn(x, p->file, "[status] does not tell what the agent does%s%s",
+		doctor_warn(x, p->file, "[status] does not yield the agent's state%s%s",
 		    *s.note ? ": " : "", s.note);
-		exam_advise(x, "correct [status]; what it is asked with has to work by hand, too");
+		doctor_advise(x, "correct [status]; try its command or request by hand");
 	}
 }
 
 void
-named_test(struct exam *x)
+profile_check_run(struct doctor_run *x)
 {
 	const size_t first = x->n;
 
 	if (!x->profile) {
-		exam_fail_as(x, x->agent, &x->profile_fail);
+		doctor_fail_as(x, x->agent, &x->profile_fail);
 		if (x->profile_fail.status == EXIT_DENIED)
-			exam_advise(x, "it can name programs to run: see what it says, then let nobody else "
-			    "write to it and to its directory (chown root, chmod go-w)");
+			doctor_advise(x, "it can name programs to run: check its content, then make it and its "
+			    "directory writable by root alone (chown root, chmod go-w)");
 		else
-			exam_advise(x, "correct it: keys and values are in rejoin(7)");
+			doctor_advise(x, "correct it: keys and values are in rejoin(7)");
 		return;
 	}
 	test_owners(x);
@@ -294,5 +293,5 @@ named_test(struct exam *x)
 	test_status(x);
 	test_logs(x);
 	if (x->n == first)
-		exam_ok(x, x->profile->file, "all that it names is there");
+		doctor_ok(x, x->profile->file, "all files, units and programs that it names exist");
 }
