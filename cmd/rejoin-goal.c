@@ -18,10 +18,11 @@
 #include "base/xalloc.h"
 #include "component/enumerate.h"
 #include "component/listing.h"
+#include "deploy/agent_config.h"
 #include "deploy/draft.h"
+#include "deploy/goal_source.h"
 #include "deploy/preview.h"
 #include "deploy/review.h"
-#include "deploy/agent_config.h"
 
 enum { KEY_STEP = OPT_OWN, KEY_CRITERIA, KEY_ARGUMENTS, KEY_PROPERTY, KEY_ID, KEY_NAME, KEY_PROVIDER,
 	KEY_UPDATE_VERSION, KEY_DIR };
@@ -51,7 +52,7 @@ static const struct opt_tool tool = {
 	.synopsis = "make [--id ID] [--dir DIR] [--name NAME]\n\t[--provider NAME] [--update-version VERSION]\n"
 	    "\t{--step HANDLER SELECTOR [--criteria TEXT] [--arguments TEXT]\n"
 	    "\t [--property KEY=VALUE]... FILE...}...\n"
-	    "check [-A NAME] [--format F] FILE\nshow [-A NAME] [--format F] FILE",
+	    "check [-A NAME] [--format F] [FILE]\nshow [-A NAME] [--format F] [FILE]",
 	.opts = opts,
 	.operands = OPT_FILES, .words = "make check show",
 	.statuses = "0 written, or nothing found; 1 check: a finding keeps the goal from being carried out; 2 usage; "
@@ -146,9 +147,21 @@ sort_components(struct goal_tool *t, struct plan *plan, struct json *components)
 	profile_free(scope.profile);
 }
 
+/* What rejoin-agent refuses to start without, where it is configured here. */
+static bool
+check_user(struct goal_tool *t, const struct agent_config *c)
+{
+	if (!c->goal || c->handler_user || geteuid() != 0)
+		return true;
+	print_finding(REVIEW_FAIL, "agent.conf", "handler-user is not set: the user that runs the programs of "
+	    "updates, such as root", t);
+	return false;
+}
+
 static enum exit_status
 check_goal(struct goal_tool *t, const char *path)
 {
+	bool has_user;
 	struct preview p;
 	struct agent_config config = { 0 };
 	struct rootkeys *keys = NULL;
@@ -163,6 +176,7 @@ check_goal(struct goal_tool *t, const char *path)
 		fail_die(&f);
 	sort_components(t, p.plan, &components);
 	t->listing = listing_new(t->format, &findings, &t->out);
+	has_user = check_user(t, &config);
 	worst = review_goal(&(struct review_spec){ .goal = p.goal, .plan = p.plan, .keys = keys,
 	    .allow_unsigned = config.allow_unsigned, .components = components,
 	    .finding = print_finding, .cookie = t });
@@ -170,7 +184,7 @@ check_goal(struct goal_tool *t, const char *path)
 	rootkeys_free(keys);
 	agent_config_release(&config);
 	preview_release(&p);
-	return worst == REVIEW_FAIL ? EXIT_NO : EXIT_OK;
+	return worst == REVIEW_FAIL || !has_user ? EXIT_NO : EXIT_OK;
 }
 
 static enum exit_status
@@ -272,13 +286,26 @@ parse_options(struct goal_tool *t, struct opt_scan *s)
 	} while (key != -1);
 }
 
-/* The one FILE of check and show. */
-static const char *
+/* The one FILE of check and show, to be freed; without it, the goal of the agent's configuration. */
+static char *
 only_file(const struct opt_scan *s)
 {
-	if (s->n_operands != 2)
+	struct agent_config config = { 0 };
+	struct fail f;
+	char *path = NULL;
+
+	if (s->n_operands > 2)
 		opt_misused("%s: requires one FILE", *s->operands);
-	return s->operands[1];
+	if (s->n_operands == 2)
+		return xstrdup(s->operands[1]);
+	if (agent_config_load(&config, &f) < 0)
+		fail_die(&f);
+	if (config.goal && goal_source_file(config.goal))
+		path = xstrdup(goal_source_file(config.goal));
+	agent_config_release(&config);
+	if (!path)
+		opt_misused("%s: requires a FILE, since agent.conf names no goal in a file", *s->operands);
+	return path;
 }
 
 static enum exit_status
@@ -292,10 +319,11 @@ run(struct goal_tool *t, const struct opt_scan *scan)
 		opt_misused("requires a command: make, check or show");
 	if (strcmp(command, "make") == 0)
 		return make_goal(t);
-	if (strcmp(command, "check") == 0)
-		return check_goal(t, only_file(scan));
-	if (strcmp(command, "show") == 0)
-		return show_goal(t, only_file(scan));
+	if (strcmp(command, "check") == 0 || strcmp(command, "show") == 0) {
+		_cleanup_free_ char *path = only_file(scan);
+
+		return *command == 'c' ? check_goal(t, path) : show_goal(t, path);
+	}
 	suggest_begin(&s, command);
 	suggest_offer_list(&s, tool.words);
 	suggest_hint(&s, "commands", &hint);

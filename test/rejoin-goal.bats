@@ -39,6 +39,28 @@ script() {
 	[ "$(cat dev/fw.json)" = '{"version":"2.0"}' ]
 }
 
+@test "without a file, the goal of the configuration is checked and shown" {
+	make_copy --criteria 2.0
+	run --separate-stderr rejoin-goal check --json
+	status_is 0
+	[ "$output" = "$(rejoin-goal check --json goal.json)" ]
+	run --separate-stderr rejoin-goal show --json
+	status_is 0
+	[ "$output" = "$(rejoin-goal show --json goal.json)" ]
+	sed -i /handler-user/d "$REJOIN_CONFIG_DIR/agent.conf"
+	if [ "$(id -u)" = 0 ]; then
+		run --separate-stderr rejoin-goal check --json
+		status_is 1
+		out_has 'handler-user is not set'
+	fi
+	echo '[agent]' >"$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-goal check
+	status_is 2
+	err_has 'agent.conf names no goal in a file'
+	run --separate-stderr rejoin-goal show a b
+	status_is 2
+}
+
 @test "a goal and its manifests go to the directory that is named, and their files stay" {
 	mkdir 'out dir'
 	run --separate-stderr make_copy --dir 'out dir' --criteria 2.0
@@ -175,6 +197,7 @@ script() {
 }
 
 @test "misuse is told from trouble" {
+	rm "$REJOIN_CONFIG_DIR/agent.conf"
 	for args in '' 'mak' 'check' 'check a b' 'make' 'make a' 'make --criteria 2' 'make --step rejoin/copy:1' \
 		'make --step rejoin/copy:1 {' 'make --step rejoin/copy:1 [] x' 'make --step a {} --property x'; do
 		# shellcheck disable=SC2086

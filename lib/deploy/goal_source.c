@@ -23,15 +23,23 @@ file_changed(bool names, void *cookie)
 	h->changed(h->cookie);
 }
 
+const char *
+goal_source_file(const char *url)
+{
+	const char *path = strncmp(url, "file://", 7) == 0 ? url + 7 :
+	    strncmp(url, "file:", 5) == 0 ? url + 5 : NULL;
+
+	return path && *path == '/' ? path : NULL;
+}
+
 int
 goal_source_open(struct loop *l, const char *url, loop_fn *changed, void *cookie, struct goal_source **out,
     struct fail *f)
 {
-	const char *path = strncmp(url, "file://", 7) == 0 ? url + 7 :
-	    strncmp(url, "file:", 5) == 0 ? url + 5 : NULL;
+	const char *path = goal_source_file(url);
 	struct goal_source *h;
 
-	if (!path || *path != '/')
+	if (!path)
 		return fail_set(f, EXIT_USAGE, "not a goal's address: '%s' (such as file:/etc/rejoin/goal.json)",
 		    url);
 	h = xcalloc(1, sizeof *h);

@@ -18,6 +18,9 @@ int goal_source_open(struct loop *l, const char *url, loop_fn *changed, void *co
     struct fail *f);
 void goal_source_close(struct goal_source *h);
 
+/* The path in the address of a goal, a part of URL; NULL where it is no absolute path of a file. */
+const char *goal_source_file(const char *url);
+
 /* The path of the goal's file; borrowed. */
 const char *goal_source_path(const struct goal_source *h);
 
