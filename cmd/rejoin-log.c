@@ -84,9 +84,16 @@ tell_dropped(const struct scheduler_dropped *d, void *cookie)
 }
 
 static void
-tell_offset(const struct source *s, int64_t ns)
+tell_offset(const char *clock, int64_t ns)
 {
-	diag_note("%s: its clock is %.6f s ahead", s->name, (double)ns / 1e9);
+	diag_note("clock %s: %.6f s ahead", clock, (double)ns / 1e9);
+}
+
+static void
+tell_by_host(const struct source *s)
+{
+	diag_info("%s: its order contradicts what caused what, so only the records of one host are in order (order=host)",
+	    s->name);
 }
 
 static void
@@ -180,7 +187,7 @@ begin(struct source *s, void *cookie)
 		w->failed |= w->set->strict;
 	}
 	options_give_offset(w->set, s);
-	diag_note("%s: format %s, order %s", s->name, s->fmt->name, s->fifo ? "fifo" : "none");
+	diag_note("%s: format %s, order %s", s->name, s->fmt->name, source_order_name(s));
 }
 
 static void
@@ -235,6 +242,7 @@ list(const struct options *set, struct sources *all)
 	struct survey *surveys = xcalloc(all->n + 1, sizeof *surveys);
 	_cleanup_buf_ struct buf out = BUF_INIT;
 
+	run_choose_orders(&set->run, all);
 	for (unsigned i = 0; i < all->n; i++)
 		survey_run(all->v[i], set->run.exact ? INT64_MAX : SURVEY_BYTES, &surveys[i]);
 	sourcelist_print(all->v, surveys, all->n, set->run.style.json || !isatty(STDOUT_FILENO), &out);
@@ -253,6 +261,8 @@ read_to_the_end(struct options *set, const struct source_specs *specs, const str
 
 	if (sources_open(&all, specs, formats, problem, failed, &f) < 0)
 		fail_die(&f);
+	options_check_offsets(set, specs, all.v, all.n);
+	options_give_offsets(set, specs, all.domains);
 	for (unsigned i = 0; i < all.n; i++)
 		begin(all.v[i], &w);
 	*failed |= w.failed;
@@ -275,6 +285,7 @@ main(int argc, char *argv[])
 	diag_init(argv);
 	options_init(&set);
 	set.run.offset = tell_offset;
+	set.run.by_host = tell_by_host;
 	set.run.dropped = tell_dropped;
 	opt_begin(&scan, argc, argv, &options_tool);
 	while (opt_next(&scan) != -1)
@@ -283,7 +294,6 @@ main(int argc, char *argv[])
 	if (rules_load(&set.run.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
 		fail_die(&f);
 	list_sources(&set, scan.operands, &specs, &failed);
-	options_check_offsets(&set, &specs);
 	if (set.follow || set.state)
 		status = follow(&set, &specs, &formats, failed);
 	else if (!read_to_the_end(&set, &specs, &formats, &failed) || failed)

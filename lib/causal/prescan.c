@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "base/xalloc.h"
+#include "causal/clockmodel.h"
 #include "causal/idmap.h"
 #include "causal/idset.h"
 #include "causal/prescan.h"
@@ -12,17 +13,11 @@
 #define FOR_EVER	(INT64_MAX / 8)
 
 enum {
-	PAIRS_MAX = 1 << 18,	/* needs whose times are kept for the sake of the clocks */
 	SAMPLE = 4 << 14,	/* records that are a sample */
-	MESSAGES_MIN = 16,	/* in it, for an estimate: one alone may be odd */
+	WHOLE = 64 << 20,	/* bytes that are read as a whole where a sample has needs without their senders */
 	VIEW = 64 << 10,	/* read at once of each source */
 	NEAR = 64 << 10,	/* near enough to a time */
 };
-
-/* What is kept of an id that was sent or needed: in a value of idmap, time to a microsecond. */
-enum { RANKS = 255, TIMED = 2, SENT = 1, RANK_SHIFT = 2, TIME_SHIFT = 10 };
-
-_Static_assert((int)SKEW_CLOCKS_MAX <= (int)RANKS, "a value tells the clocks apart");
 
 struct prescan {
 	struct idset needed;	/* not sent in the window before */
@@ -34,29 +29,16 @@ struct prescan {
 	const struct prescan_spec *spec;
 	struct source **v;
 	unsigned n;
-	struct idmap sent;
-	struct skew *skew;	/* NULL: nothing is to be known of clocks */
-	struct idmap pairs;	/* when those of NEEDED were first needed */
+	struct idmap sent;	/* the time of each, and 1 */
+	struct clockmodel *clocks;	/* NULL: nothing is to be known of clocks */
+	bool only_clocks;	/* and of nothing else */
 	int64_t newest_ns;
 };
-
-static uint64_t
-value_of(unsigned rank, int64_t t, bool timed)
-{
-	return (uint64_t)(t < 0 ? 0 : t / 1000) << TIME_SHIFT | (uint64_t)(rank & RANKS) << RANK_SHIFT |
-	    (timed ? TIMED : 0) | SENT;
-}
-
-static unsigned
-rank_of(uint64_t value)
-{
-	return (unsigned)(value >> RANK_SHIFT) & RANKS;
-}
 
 static int64_t
 time_of(uint64_t value)
 {
-	return (int64_t)(value >> TIME_SHIFT) * 1000;
+	return (int64_t)(value >> 1);
 }
 
 static bool
@@ -73,46 +55,41 @@ keep_sent(uint64_t id, uint64_t value, void *cookie)
 
 /* A record that is read. */
 struct read {
+	struct source *source;
 	const struct block *b;
 	size_t k;
-	unsigned rank;
 };
 
-static bool
-is_timed(const struct read *r)
+/* When R was stamped, with what the user says of the clock taken off. */
+static struct clockmodel_stamp
+stamp_of(const struct read *r)
 {
-	return !(r->b->v[r->k].flags & RECORD_INHERITED);
+	const struct domain *d = block_domain(r->b, r->k, r->source);
+
+	return (struct clockmodel_stamp){ d ? d->number : r->source->rank, r->b->v[r->k].t, block_resolution(r->b, r->k) };
 }
 
 static void
-note_send(struct prescan *p, const struct read *r, uint64_t id, bool timed)
+note_send(struct prescan *p, const struct read *r, uint64_t id)
 {
 	const int64_t t = r->b->v[r->k].t;
-	const uint64_t *first;
 
-	*idmap_put(&p->sent, id) = value_of(r->rank, t, timed);
-	if (p->needed.n == p->found.n || !idset_has(&p->needed, id) || !idset_add(&p->found, id) || !p->skew || !timed)
-		return;
-	first = idmap_find(&p->pairs, id);
-	if (first)
-		skew_add(p->skew, r->rank, rank_of(*first), t, time_of(*first), 1000);
+	*idmap_put(&p->sent, id) = (uint64_t)(t < 0 ? 0 : t) << 1 | 1;
+	if (p->needed.n > p->found.n && idset_has(&p->needed, id))
+		idset_add(&p->found, id);
 }
 
 static void
-note_need(struct prescan *p, const struct read *r, uint64_t id)
+note_need(struct prescan *p, uint64_t id)
 {
-	const int64_t t = r->b->v[r->k].t;
 	const uint64_t *sent = idmap_find(&p->sent, id);
 
-	if (!sent || p->newest_ns - time_of(*sent) > p->window_ns) {
-		if (idset_add(&p->needed, id) && p->skew && p->pairs.n < PAIRS_MAX && is_timed(r))
-			*idmap_put(&p->pairs, id) = value_of(r->rank, t, true);
-		/* It was sent, but so long before that it might have been forgotten as well. */
-		if (sent)
-			idset_add(&p->found, id);
-	} else if (p->skew && (*sent & TIMED) && is_timed(r)) {
-		skew_add(p->skew, rank_of(*sent), r->rank, time_of(*sent), t, block_resolution(r->b, r->k));
-	}
+	if (sent && p->newest_ns - time_of(*sent) <= p->window_ns)
+		return;
+	idset_add(&p->needed, id);
+	/* It was sent, but so long before that it might have been forgotten as well. */
+	if (sent)
+		idset_add(&p->found, id);
 }
 
 static void
@@ -120,26 +97,26 @@ note_constraint(struct prescan *p, const struct read *r, const struct constraint
 {
 	switch ((enum constraint_kind)x->what) {
 	case CONSTRAINT_SEND:
-		note_send(p, r, x->id, is_timed(r));
+		note_send(p, r, x->id);
 		break;
 	case CONSTRAINT_CLOCK_SET:
-		note_send(p, r, rule_tick_id(x->id, x->n), false);
+		note_send(p, r, rule_tick_id(x->id, x->n));
 		break;
 	case CONSTRAINT_SEQUENCE:
 		if (x->sparse)
 			break;		/* other journals have the other numbers */
-		note_send(p, r, rule_tick_id(x->id, x->n), false);
+		note_send(p, r, rule_tick_id(x->id, x->n));
 		if (x->n > 0)
-			note_need(p, r, rule_tick_id(x->id, x->n - 1));
+			note_need(p, rule_tick_id(x->id, x->n - 1));
 		break;
 	case CONSTRAINT_NEED:
-		note_need(p, r, x->id);
+		note_need(p, x->id);
 		break;
 	case CONSTRAINT_CHILD:		/* so that it is known whether it ends */
-		note_need(p, r, (uint64_t)x->n);
+		note_need(p, (uint64_t)x->n);
 		break;
 	case CONSTRAINT_CLOCK_NEED:
-		note_need(p, r, rule_tick_id(x->id, x->n));
+		note_need(p, rule_tick_id(x->id, x->n));
 		break;
 	default:
 		break;
@@ -151,12 +128,19 @@ static void
 note_record(struct prescan *p, const struct read *r, bool clocks)
 {
 	const struct block *b = r->b;
+	const bool timed = p->clocks && !(b->v[r->k].flags & RECORD_INHERITED);
+	const struct clockmodel_stamp at = stamp_of(r);
 
 	if (b->v[r->k].t > p->newest_ns)
 		p->newest_ns = b->v[r->k].t;
-	for (uint32_t i = b->first ? b->first[r->k] : 0; b->first && i < b->first[r->k + 1]; i++)
-		if (clocks || b->constraints[i].rule != UINT16_MAX)
-			note_constraint(p, r, &b->constraints[i]);
+	for (uint32_t i = b->first ? b->first[r->k] : 0; b->first && i < b->first[r->k + 1]; i++) {
+		const struct constraint *x = &b->constraints[i];
+
+		if (timed && x->rule != UINT16_MAX)
+			clockmodel_note(p->clocks, &at, x);
+		if (!p->only_clocks && (clocks || x->rule != UINT16_MAX))
+			note_constraint(p, r, x);
+	}
 }
 
 static struct cursor *
@@ -181,7 +165,7 @@ read_by_time(struct prescan *p, size_t most)
 	p->sent = (struct idmap){ .keep = keep_sent, .cookie = p };
 	tree_init(&tree, p->n ? p->n : 1);
 	for (i = 0; i < p->n; i++) {
-		heads[i].rank = p->v[i]->rank;
+		heads[i].source = p->v[i];
 		if (cursor_peek(c, i, &heads[i].b, &heads[i].k) == 1)
 			tree_set(&tree, i, heads[i].b->v[heads[i].k].t);
 	}
@@ -230,26 +214,47 @@ search_all(struct prescan *p)
 	rewind_all(p);
 }
 
+/* The number of clocks. */
+static unsigned
+count_clocks(const struct prescan *p)
+{
+	unsigned n = 0;
+
+	if (p->spec->domains)
+		return domains_count(p->spec->domains);
+	for (unsigned i = 0; i < p->n; i++)
+		n = p->v[i]->rank >= n ? p->v[i]->rank + 1 : n;
+	return n;
+}
+
 /* What is learned of the clocks; true where any is wrong. */
 static bool
 estimate(struct prescan *p, int64_t *offsets)
 {
-	bool wrong = false;
+	const unsigned n = count_clocks(p);
+	_cleanup_free_ unsigned *to = NULL;
+	bool wrong;
 
-	skew_estimate(p->skew, offsets);
-	skew_free(p->skew);
-	p->skew = NULL;
-	idmap_release(&p->pairs);
-	for (unsigned i = 0; i < p->n; i++)
-		wrong |= offsets[i] != 0;
+	if (p->spec->domains && n <= SKEW_CLOCKS_MAX) {
+		to = xcalloc((size_t)n + 1, sizeof *to);
+		domains_sort(p->spec->domains, to, n);
+	}
+	wrong = n <= SKEW_CLOCKS_MAX && clockmodel_estimate(p->clocks, to, n, offsets);
+	clockmodel_free(p->clocks);
+	p->clocks = NULL;
 	return wrong;
 }
 
 static void
 shift(const struct prescan *p, const int64_t *offsets, int sign)
 {
+	for (unsigned i = 0; p->spec->domains && i < domains_count(p->spec->domains) && i < SKEW_CLOCKS_MAX; i++)
+		domains_at(p->spec->domains, i)->offset_ns += sign * offsets[i];
 	for (unsigned i = 0; i < p->n; i++)
-		p->v[i]->offset_ns += sign * offsets[i];
+		if (p->spec->domains)
+			source_renew_offset(p->v[i]);
+		else
+			p->v[i]->offset_ns += sign * offsets[p->v[i]->rank];
 }
 
 static void
@@ -287,10 +292,10 @@ prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int6
 	for (unsigned i = 0; i < n; i++)
 		if (spec->clocks[i])
 			p->window_ns = FOR_EVER;
-	p->skew = offsets ? skew_new(n) : NULL;
+	p->clocks = offsets ? clockmodel_new(INT64_MAX) : NULL;
 	read_by_time(p, SIZE_MAX);
 	rewind_all(p);
-	if (p->skew && estimate(p, offsets))
+	if (p->clocks && estimate(p, offsets))
 		read_again(p, offsets);
 	if (p->forgot && p->needed.n > p->found.n)
 		search_all(p);
@@ -370,34 +375,59 @@ open_views(struct source **v, unsigned n, struct source **views, unsigned *of)
 	return k;
 }
 
+/* Read the views V from where they stand, MOST records at most. */
+static void
+learn(struct prescan *p, size_t most)
+{
+	clockmodel_free(p->clocks);
+	p->clocks = clockmodel_new(INT64_MAX);
+	read_by_time(p, most);
+}
+
+/* Clocks that are further apart than a sample is long are known from all of the sources, unless these are large. */
+static void
+learn_from_all(struct prescan *p)
+{
+	int64_t bytes = 0;
+	struct stat st;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->v[i]->seekable && stat(p->v[i]->location, &st) == 0)
+			bytes += st.st_size;
+	if (bytes > WHOLE)
+		return;
+	for (unsigned i = 0; i < p->n; i++)
+		source_range(p->v[i], 0, INT64_MAX);
+	learn(p, SIZE_MAX);
+}
+
 void
 prescan_sample(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets)
 {
 	struct source **views = xcalloc(n + 1, sizeof *views);
 	unsigned *of = xcalloc(n + 1, sizeof *of), k = open_views(v, n, views, of);
-	bool **used = xcalloc(n + 1, sizeof *used), *clocks = xcalloc(n + 1, sizeof *clocks);
+	bool **used = xcalloc(n + 1, sizeof *used), *clocks = xcalloc(n + 1, sizeof *clocks), several = k > 1;
 	struct prescan_spec part = *spec;
-	struct prescan p = { .spec = &part, .v = views, .n = k, .window_ns = FOR_EVER };
+	struct prescan p = { .spec = &part, .v = views, .n = k, .window_ns = FOR_EVER, .only_clocks = true };
 
 	for (unsigned i = 0; i < k; i++) {
 		used[i] = spec->used[of[i]];
 		clocks[i] = spec->clocks[of[i]];
+		several |= views[i]->per_host;
 	}
 	part.used = used;
 	part.clocks = clocks;
 	part.workers = 0;
-	p.skew = skew_new(n);
-	if (p.skew && k > 1) {
-		read_by_time(&p, SAMPLE);
-		if (skew_messages(p.skew) >= MESSAGES_MIN)
-			skew_estimate(p.skew, offsets);
+	if (several && count_clocks(&p) <= SKEW_CLOCKS_MAX) {
+		learn(&p, SAMPLE);
+		if (clockmodel_messages(p.clocks) < SKEW_MESSAGES_MIN && clockmodel_open(p.clocks) >= SKEW_MESSAGES_MIN)
+			learn_from_all(&p);
+		if (clockmodel_messages(p.clocks) >= SKEW_MESSAGES_MIN)
+			estimate(&p, offsets);
 	}
 	for (unsigned i = 0; i < k; i++)
 		source_close(views[i], NULL);
-	skew_free(p.skew);
-	idmap_release(&p.pairs);
-	idset_release(&p.needed);
-	idset_release(&p.found);
+	clockmodel_free(p.clocks);
 	free(views);
 	free(of);
 	free(used);

@@ -24,6 +24,7 @@ struct prescan_spec {
 	const struct rules *rules;
 	bool **used;			/* of each source: which rules apply */
 	const bool *clocks;		/* of each source: its format has clocks that count */
+	struct domains *domains;	/* those of all sources; NULL: each source has a clock, whose number is its rank */
 	int64_t window_ns;		/* what was sent that long before may be looked for once more */
 	unsigned workers;
 	size_t block;			/* as in struct cursor_spec */
@@ -31,8 +32,8 @@ struct prescan_spec {
 
 /*
  * Read all of V, which are seekable and sorted by rank, and rewind them.  With
- * OFFSETS the offset of each source's clock is estimated into it (ns; 0 where
- * nothing is known or nothing is wrong), and the rest is known of clocks that are
+ * OFFSETS the offset of each clock is estimated into it, by its number below
+ * SKEW_CLOCKS_MAX (ns; 0 where nothing is known or nothing is wrong), and the rest is known of clocks that are
  * put right.
  */
 struct prescan *prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "base/xalloc.h"
@@ -21,7 +22,7 @@ finds(const struct format *fmt, enum field field)
 static bool
 has_emitters(const struct source *s)
 {
-	return s->fifo && (s->emitter || finds(s->fmt, FIELD_EMITTER));
+	return s->fifo && (s->emitter || s->by_host || s->merged || finds(s->fmt, FIELD_EMITTER));
 }
 
 static bool
@@ -329,10 +330,12 @@ by_meta(struct scheduler *s, struct node *e, const struct event_meta *meta)
 }
 
 static uint64_t
-emitter_of(const struct source *s, const struct fields *fields, struct span text)
+emitter_of(const struct source *s, const struct domain *host, const struct fields *fields, struct span text)
 {
 	struct span v = source_emitter(s, fields->v[FIELD_EMITTER], text);
 
+	if (s->by_host && !s->emitter)
+		return hash_bytes(0x68, host->name, strlen(host->name));
 	return hash_bytes(0x65, v.p ? v.p : "", v.n);
 }
 
@@ -404,7 +407,7 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	if (r.meta)
 		by_meta(s, e, r.meta);
 	if (q->by_emitter)
-		e->emitter = emitter_of(q->source, &fields, record_text(&r));
+		e->emitter = emitter_of(q->source, block_domain(slot->block, slot->index, q->source), &fields, record_text(&r));
 	if (s->spec->explain)
 		e->line = queue_line(q, slot);
 	e->behind = s->spec->live && !e->inherited && e->t + e->res <= s->now_ns;

@@ -6,6 +6,7 @@
 #include "causal/skew.h"
 
 #define NONE	(INT64_MAX / 4)
+#define FAR	INT64_C(1000000000)	/* a second: more than what estimates differ by */
 
 struct skew {
 	unsigned n;
@@ -16,20 +17,34 @@ struct skew {
 };
 
 struct skew *
-skew_new(unsigned n)
+skew_new(void)
 {
-	struct skew *s;
+	return xcalloc(1, sizeof(struct skew));
+}
 
-	if (n == 0 || n > SKEW_CLOCKS_MAX)
-		return NULL;
-	s = xcalloc(1, sizeof *s);
-	s->n = n;
-	s->bound = xcalloc((size_t)n * n, sizeof *s->bound);
-	s->path = xcalloc((size_t)n * n, sizeof *s->path);
-	s->messages = xcalloc(n, sizeof *s->messages);
-	for (size_t i = 0; i < (size_t)n * n; i++)
+/* Have it tell the clocks below N apart. */
+static void
+grow(struct skew *s, unsigned n)
+{
+	unsigned size = s->n ? s->n : 8;
+	struct skew old = *s;
+
+	while (size < n)
+		size *= 2;
+	size = size > SKEW_CLOCKS_MAX ? SKEW_CLOCKS_MAX : size;
+	s->n = size;
+	s->bound = xcalloc((size_t)size * size, sizeof *s->bound);
+	s->path = xcalloc((size_t)size * size, sizeof *s->path);
+	s->messages = xcalloc(size, sizeof *s->messages);
+	for (size_t i = 0; i < (size_t)size * size; i++)
 		s->bound[i] = NONE;
-	return s;
+	for (size_t i = 0; i < old.n; i++) {
+		memcpy(s->bound + i * size, old.bound + i * old.n, old.n * sizeof *s->bound);
+		s->messages[i] = old.messages[i];
+	}
+	free(old.bound);
+	free(old.path);
+	free(old.messages);
 }
 
 void
@@ -46,11 +61,14 @@ skew_free(struct skew *s)
 void
 skew_add(struct skew *s, unsigned a, unsigned b, int64_t sent, int64_t received, int64_t res)
 {
-	int64_t *u = &s->bound[(size_t)a * s->n + b], d;
+	int64_t *u, d;
 
 	/* Times that are so far apart say nothing of clocks. */
-	if (a == b || __builtin_sub_overflow(received, sent, &d) || d <= -NONE || d >= NONE - res)
+	if (a == b || a >= SKEW_CLOCKS_MAX || b >= SKEW_CLOCKS_MAX || __builtin_sub_overflow(received, sent, &d) || d <= -NONE || d >= NONE - res)
 		return;
+	if (a >= s->n || b >= s->n)
+		grow(s, (a > b ? a : b) + 1);
+	u = &s->bound[(size_t)a * s->n + b];
 	d += res - 1;
 	if (d < *u)
 		*u = d;
@@ -61,22 +79,50 @@ skew_add(struct skew *s, unsigned a, unsigned b, int64_t sent, int64_t received,
 }
 
 void
-skew_take(struct skew *s, struct skew *from)
+skew_rename(struct skew *s, const unsigned *to, unsigned n)
 {
-	if (from->res == 0)
-		return;
-	for (size_t i = 0; i < (size_t)s->n * s->n; i++) {
-		if (from->bound[i] < s->bound[i])
-			s->bound[i] = from->bound[i];
-		from->bound[i] = NONE;
+	int64_t *bound, *messages;
+
+	if (n > s->n)
+		grow(s, n);
+	bound = xcalloc((size_t)n * n + 1, sizeof *bound);
+	messages = xcalloc((size_t)n + 1, sizeof *messages);
+	for (size_t i = 0; i < n; i++) {
+		messages[i] = s->messages[i];
+		for (size_t k = 0; k < n; k++)
+			bound[i * n + k] = s->bound[i * s->n + k];
 	}
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; i < n; i++) {
+		s->messages[to[i]] = messages[i];
+		for (size_t k = 0; k < n; k++)
+			s->bound[(size_t)to[i] * s->n + to[k]] = bound[i * n + k];
+	}
+	free(bound);
+	free(messages);
+}
+
+void
+skew_add_all(struct skew *s, const struct skew *from)
+{
+	if (from->n > s->n)
+		grow(s, from->n);
+	for (size_t i = 0; i < from->n; i++) {
 		s->messages[i] += from->messages[i];
-		from->messages[i] = 0;
+		for (size_t k = 0; k < from->n; k++)
+			if (from->bound[i * from->n + k] < s->bound[i * s->n + k])
+				s->bound[i * s->n + k] = from->bound[i * from->n + k];
 	}
-	if (from->res > s->res)
-		s->res = from->res;
-	from->res = 0;
+	s->res = from->res > s->res ? from->res : s->res;
+}
+
+bool
+skew_refutes(const struct skew *s, const int64_t *offsets, unsigned n)
+{
+	for (size_t a = 0; a < s->n && a < n; a++)
+		for (size_t b = 0; b < s->n && b < n; b++)
+			if (s->bound[a * s->n + b] != NONE && s->bound[a * s->n + b] - offsets[b] + offsets[a] + s->res < 0)
+				return true;
+	return false;
 }
 
 int64_t
@@ -159,14 +205,41 @@ ease_bounds(struct skew *s)
 	return hi;
 }
 
+static int
+by_value(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The reference is the best known clock, unless most others agree that it is far off: then they are right. */
+static void
+choose_reference(const struct skew *s, int64_t *offsets, unsigned n)
+{
+	int64_t v[SKEW_CLOCKS_MAX], median;
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < n && i < s->n; i++)
+		if (s->messages[i])
+			v[k++] = offsets[i];
+	if (k < 3)
+		return;
+	qsort(v, k, sizeof *v, by_value);
+	median = v[k / 2];
+	for (unsigned i = 0; (median >= FAR || median <= -FAR) && i < n && i < s->n; i++)
+		if (s->messages[i])
+			offsets[i] -= median;
+}
+
 int64_t
-skew_estimate(struct skew *s, int64_t *offsets)
+skew_estimate(struct skew *s, int64_t *offsets, unsigned n)
 {
 	size_t ref = 0;
 	int64_t ease;
 
-	memset(offsets, 0, s->n * sizeof *offsets);
-	if (is_zero_possible(s))
+	memset(offsets, 0, n * sizeof *offsets);
+	if (s->n == 0 || is_zero_possible(s))
 		return 0;
 	ease = ease_bounds(s);
 	if (ease < 0)
@@ -174,7 +247,7 @@ skew_estimate(struct skew *s, int64_t *offsets)
 	for (size_t i = 1; i < s->n; i++)
 		if (s->messages[i] > s->messages[ref])
 			ref = i;
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; i < s->n && i < n; i++) {
 		int64_t most = s->path[ref * s->n + i], least = s->path[i * s->n + ref];
 
 		if (most != NONE && least != NONE)
@@ -184,5 +257,6 @@ skew_estimate(struct skew *s, int64_t *offsets)
 		else if (least != NONE)
 			offsets[i] = least < 0 ? -least : 0;
 	}
+	choose_reference(s, offsets, n);
 	return ease;
 }

@@ -22,7 +22,7 @@ void
 source_spec_copy(struct source_spec *to, const struct source_spec *s)
 {
 	*to = (struct source_spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
-	    copy(s->emitter), copy(s->dir), copy(s->token_file), copy(s->ca_file), s->order, s->year, s->matched };
+	    copy(s->emitter), copy(s->clock), copy(s->dir), copy(s->token_file), copy(s->ca_file), s->order, s->year, s->matched };
 }
 
 void
@@ -33,6 +33,7 @@ source_spec_release(struct source_spec *s)
 	free(s->format);
 	free(s->zone);
 	free(s->emitter);
+	free(s->clock);
 	free(s->dir);
 	free(s->token_file);
 	free(s->ca_file);
@@ -63,8 +64,13 @@ set_option(struct source_spec *s, const char *text, char *word, struct fail *f)
 {
 	static const struct { const char *key; size_t at; } texts[] = {
 		{ "format=", offsetof(struct source_spec, format) }, { "tz=", offsetof(struct source_spec, zone) },
-		{ "emitter=", offsetof(struct source_spec, emitter) }, { "dir=", offsetof(struct source_spec, dir) },
+		{ "emitter=", offsetof(struct source_spec, emitter) },
+		{ "clock=", offsetof(struct source_spec, clock) }, { "dir=", offsetof(struct source_spec, dir) },
 		{ "token-file=", offsetof(struct source_spec, token_file) }, { "ca-file=", offsetof(struct source_spec, ca_file) },
+	};
+
+	static const struct { const char *word; enum source_order order; } orders[] = {
+		{ "fifo", ORDER_FIFO }, { "host", ORDER_HOST }, { "none", ORDER_NONE }, { "merged", ORDER_MERGED },
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -81,22 +87,23 @@ set_option(struct source_spec *s, const char *text, char *word, struct fail *f)
 		if (num_parse(word + 5, 1970, 2260, &year) < 0)
 			return fail_set(f, EXIT_USAGE, "'%s': not a year from 1970 to 2260: '%s'", text, word + 5);
 		s->year = (int)year;
-	} else if (strcmp(word, "order=fifo") == 0)
-		s->order = ORDER_FIFO;
-	else if (strcmp(word, "order=none") == 0)
-		s->order = ORDER_NONE;
-	else
-		return fail_set(f, EXIT_USAGE, "'%s': '%s' is not format=F, order=fifo, order=none, tz=ZONE, "
-		    "year=YYYY, dir=DIR, token-file=FILE, ca-file=FILE or emitter=RE",
-		    text, word);
-	return 0;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+		if (strncmp(word, "order=", 6) == 0 && strcmp(word + 6, orders[i].word) == 0) {
+			s->order = orders[i].order;
+			return 0;
+		}
+	return fail_set(f, EXIT_USAGE, "'%s': '%s' is not format=F, order=fifo, order=host, order=none, order=merged, "
+	    "tz=ZONE, year=YYYY, clock=NAME, dir=DIR, token-file=FILE, ca-file=FILE or emitter=RE", text, word);
 }
 
 /* Only what looks like an option ends the location: a file name may hold a comma. */
 static char *
 next_option(char *from)
 {
-	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",year=", ",emitter=", ",dir=", ",token-file=", ",ca-file=" };
+	static const char *const keys[] = { ",format=", ",order=", ",tz=", ",year=", ",clock=", ",emitter=",
+		",dir=", ",token-file=", ",ca-file=" };
 	char *first = NULL;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -221,6 +228,7 @@ by_location(const void *a, const void *b)
 	r = r ? r : by_text(x->format, y->format);
 	r = r ? r : by_text(x->zone, y->zone);
 	r = r ? r : by_text(x->emitter, y->emitter);
+	r = r ? r : by_text(x->clock, y->clock);
 	r = r ? r : by_text(x->dir, y->dir);
 	r = r ? r : by_text(x->token_file, y->token_file);
 	r = r ? r : by_text(x->ca_file, y->ca_file);

@@ -1,7 +1,8 @@
 /*
  * source_spec - what the user wrote for a source:
  *
- *	[NAME=]LOCATION[,format=F][,order=fifo|none][,tz=ZONE][,year=YYYY][,dir=DIR][,token-file=FILE][,ca-file=FILE][,emitter=RE]
+ *	[NAME=]LOCATION[,format=F][,order=fifo|host|none|merged][,tz=ZONE][,year=YYYY][,clock=NAME][,dir=DIR]
+ *		[,token-file=FILE][,ca-file=FILE][,emitter=RE]
  *
  * LOCATION is a path, a glob, "-" for standard input, journal:UNIT with the
  * directory DIR of its files, or a place on the network (input/remote.h), to
@@ -18,7 +19,7 @@
 #include "agent/profile.h"
 #include "base/fail.h"
 
-enum source_order { ORDER_OF_FORMAT, ORDER_FIFO, ORDER_NONE };
+enum source_order { ORDER_OF_FORMAT, ORDER_FIFO, ORDER_NONE, ORDER_HOST, ORDER_MERGED };
 
 struct source_spec {
 	char *name;		/* for prefixes and ties; never NULL once listed */
@@ -26,6 +27,7 @@ struct source_spec {
 	char *format;		/* NULL: detected */
 	char *zone;		/* NULL: the format's, or local */
 	char *emitter;		/* NULL: the format's */
+	char *clock;		/* which clock stamped its records; NULL: the host that a record names, or the source */
 	char *dir;		/* of the journal's files; NULL: this machine's */
 	char *token_file, *ca_file;	/* of a place on the network; NULL for none */
 	enum source_order order;

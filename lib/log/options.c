@@ -38,7 +38,7 @@ static const struct opt table[] = {
 	OPT_JSON,
 	{ OPT_LEVEL, "level", "L", "omit records less severe than L", .choices = "emerg alert crit error warning notice info debug trace" },
 	{ 'n', "lines", "N", "print only the last N records" },
-	{ OPT_OFFSET, "offset", "OFF", "correct clocks by OFF: auto, off, or NAME=DUR for a source that is ahead", .preset = "auto",
+	{ OPT_OFFSET, "offset", "OFF", "correct clocks by OFF: auto, off, or NAME=DUR for a clock that is ahead", .preset = "auto",
 	    .samples = "auto off", .repeats = true },
 	{ OPT_ORDER, "order", "ORDER", "order of the records", .choices = "causal minimax time", .preset = "causal" },
 	{ OPT_PATIENCE, "patience", "DUR", "give up on a missing predecessor after DUR", .preset = "5s" },
@@ -269,17 +269,42 @@ is_called(const struct options_offset *x, const char *name)
 	return strlen(name) == x->len && memcmp(name, x->name, x->len) == 0;
 }
 
+/* Is X for a source of SPECS, or a clock that one is said to have? */
+static bool
+is_listed(const struct options_offset *x, const struct source_specs *specs)
+{
+	for (size_t i = 0; i < specs->n; i++)
+		if (is_called(x, specs->v[i].name) || (specs->v[i].clock && is_called(x, specs->v[i].clock)))
+			return true;
+	return false;
+}
+
 void
-options_check_offsets(const struct options *o, const struct source_specs *specs)
+options_check_offsets(const struct options *o, const struct source_specs *specs, struct source *const *v, unsigned n)
+{
+	bool hosts = false;
+
+	for (unsigned i = 0; i < n; i++)
+		hosts |= source_names_hosts(v[i]);
+	for (size_t k = 0; !hosts && k < o->n_offsets; k++)
+		if (!is_listed(&o->offsets[k], specs))
+			opt_misused("--offset: no source or clock is called '%.*s'", (int)o->offsets[k].len, o->offsets[k].name);
+}
+
+static void
+give(struct domain *d, int64_t ns)
+{
+	d->offset_ns += ns - d->given_ns;
+	d->given_ns = ns;
+}
+
+void
+options_give_offsets(const struct options *o, const struct source_specs *specs, struct domains *domains)
 {
 	for (size_t k = 0; k < o->n_offsets; k++) {
 		const struct options_offset *x = &o->offsets[k];
-		bool found = false;
 
-		for (size_t i = 0; i < specs->n; i++)
-			found |= is_called(x, specs->v[i].name);
-		if (!found)
-			opt_misused("--offset: no source is called '%.*s'", (int)x->len, x->name);
+		give(domains_get(domains, (struct span){ x->name, x->len }, !is_listed(x, specs)), x->ns);
 	}
 }
 
@@ -288,7 +313,8 @@ options_give_offset(const struct options *o, struct source *s)
 {
 	for (size_t k = 0; k < o->n_offsets; k++)
 		if (is_called(&o->offsets[k], s->name))
-			s->offset_ns = o->offsets[k].ns;
+			give(s->domain, o->offsets[k].ns);
+	source_renew_offset(s);
 }
 
 void

@@ -48,8 +48,9 @@ void options_set(struct options *o, const struct opt_scan *s);
 /* Misuse where two options do not go together; after the last of them. */
 void options_check(const struct options *o);
 
-/* Misuse where an offset is for none of SPECS. */
-void options_check_offsets(const struct options *o, const struct source_specs *specs);
+/* Misuse where an offset is for none of SPECS, which are opened as the N of V, nor for a host that V may name. */
+void options_check_offsets(const struct options *o, const struct source_specs *specs, struct source *const *v,
+    unsigned n);
 
 /* How records of SPECS are to look on standard output, which is a terminal or not, and how long they are held. */
 void options_settle_style(struct options *o, bool tty, const struct source_specs *specs);
@@ -57,7 +58,10 @@ void options_settle_style(struct options *o, bool tty, const struct source_specs
 /* Are records written as they are? */
 bool options_is_plain(const struct options *o);
 
-/* Give S its offset, if it has one. */
+/* Give the clocks that are named their offsets; what is none of SPECS is a host. */
+void options_give_offsets(const struct options *o, const struct source_specs *specs, struct domains *domains);
+
+/* Give the clock of S its offset, if S is named. */
 void options_give_offset(const struct options *o, struct source *s);
 
 #endif

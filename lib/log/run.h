@@ -17,13 +17,17 @@ struct run {
 	struct filter filter;
 	struct render_style style;
 	struct rules rules;
-	/* Told of the offset of a source's clock, when it was estimated, and of constraints that are dropped. */
-	void (*offset)(const struct source *s, int64_t ns);
+	/* Told of the estimated offset of a clock, of a source that is read by host, and of constraints that are dropped. */
+	void (*offset)(const char *clock, int64_t ns);
+	void (*by_host)(const struct source *s);
 	void (*dropped)(const struct scheduler_dropped *d, void *cookie);
 };
 
 /* What the causal merge is told, but for how it prints and what a prescan knows. */
 void run_scheduler_spec(const struct run *run, struct scheduler_spec *spec);
+
+/* Have sources that are in no order of all their hosts be read by host, unless the user says how they are read. */
+void run_choose_orders(const struct run *run, struct sources *all);
 
 /* Merge ALL into OUT; COUNT is that of all that was done. */
 void run_merge(struct run *run, struct sources *all, struct render *out, struct causal_count *count);

@@ -1,10 +1,12 @@
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/xalloc.h"
 #include "log/sources.h"
 
 enum {
+	VIEW = 64 << 10,		/* read at once of a part of a source */
 	READ_ALL = 8 << 20,		/* of all sources together, at once, if it can be */
 	READ_MAX = 256 << 10,		/* more than fits into a cache is no gain */
 	READ_MIN = 16 << 10,
@@ -26,7 +28,7 @@ sources_open(struct sources *all, const struct source_specs *specs, const struct
 	size_t buffer = READ_ALL / (specs->n + 1) & ~(size_t)4095;
 
 	buffer = buffer > READ_MAX ? READ_MAX : buffer < READ_MIN ? READ_MIN : buffer;
-	*all = (struct sources){ .v = xcalloc(specs->n + 1, sizeof(struct source *)) };
+	*all = (struct sources){ .v = xcalloc(specs->n + 1, sizeof(struct source *)), .domains = domains_new() };
 	for (size_t i = 0; i < specs->n; i++) {
 		struct source *s;
 		int r = source_open(&specs->v[i], formats, buffer, can_keep_open(specs->n), &s, f);
@@ -38,9 +40,29 @@ sources_open(struct sources *all, const struct source_specs *specs, const struct
 			continue;
 		}
 		s->rank = all->n;
+		source_set_domains(s, all->domains);
 		all->v[all->n++] = s;
 	}
 	return 0;
+}
+
+void
+sources_split(struct sources *all, unsigned i, const struct domain **domains, unsigned n)
+{
+	struct source *s = all->v[i], **v = xcalloc((size_t)all->n + n + 1, sizeof *v);
+
+	memcpy(v, all->v, (i + 1) * sizeof *v);
+	memcpy(v + i + 1 + n, all->v + i + 1, (all->n - i - 1) * sizeof *v);
+	for (unsigned k = 0; k < n; k++) {
+		v[i + 1 + k] = source_view(s, 0, INT64_MAX, VIEW);
+		v[i + 1 + k]->only = domains[k];
+	}
+	s->except = domains;
+	s->n_except = n;
+	free(all->v);
+	all->v = v;
+	all->n += n;
+	all->apart = domains;
 }
 
 void
@@ -48,8 +70,9 @@ sources_close(struct sources *all, void (*problem)(const struct fail *f, void *c
 {
 	struct fail f;
 
-	for (unsigned i = 0; i < all->n; i++) {
-		if (all->v[i]->error) {
+	/* Views are closed before what they are views of. */
+	for (unsigned i = all->n; i-- > 0;) {
+		if (all->v[i]->error && !all->v[i]->shared) {
 			fail_errno(&f, all->v[i]->error, "%s", all->v[i]->location);
 			problem(&f, cookie);
 		}
@@ -57,6 +80,8 @@ sources_close(struct sources *all, void (*problem)(const struct fail *f, void *c
 			problem(&f, cookie);
 	}
 	free(all->v);
+	free(all->apart);
+	domains_free(all->domains);
 	*all = (struct sources){ .v = NULL };
 }
 

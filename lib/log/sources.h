@@ -14,6 +14,8 @@
 struct sources {
 	struct source **v;
 	unsigned n;
+	struct domains *domains;	/* their clocks */
+	const struct domain **apart;	/* domains that are read by views of their own; NULL for none */
 };
 
 /*
@@ -24,6 +26,12 @@ struct sources {
  */
 int sources_open(struct sources *all, const struct source_specs *specs, const struct formats *formats,
     void (*problem)(const struct fail *f, void *cookie), void *cookie, struct fail *f);
+
+/*
+ * Have the records of each of the N DOMAINS, which ALL takes, read apart from the
+ * others of the source I: a view for each joins ALL, behind it.
+ */
+void sources_split(struct sources *all, unsigned i, const struct domain **domains, unsigned n);
 
 /* PROBLEM is told of those that could not be read to their end. */
 void sources_close(struct sources *all, void (*problem)(const struct fail *f, void *cookie), void *cookie);

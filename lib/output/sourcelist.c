@@ -8,7 +8,7 @@
 
 /* One row: what there is to tell of a source. */
 struct row {
-	const char *format, *kind, *zone, *order, *second;
+	const char *format, *kind, *zone, *clock, *order, *second;
 	int margin;
 	double untimed;		/* share of the records */
 };
@@ -21,8 +21,8 @@ describe(const struct source *s, const struct survey *v, struct row *row)
 
 	*row = (struct row){ .format = s->fmt->name, .kind = timekind_name(kind),
 	    .zone = kind == TIME_NONE ? NULL : absolute ? "UTC" : v->by_zone ? s->zone_name : "of each time",
-	    .order = s->fifo ? "fifo" : "none", .margin = survey_margin(s),
-	    .second = s->detected.second ? s->detected.second->name : NULL,
+	    .order = source_order_name(s), .margin = survey_margin(s),
+	    .clock = s->clock ? s->clock : source_names_hosts(s) ? "by host" : s->name, .second = s->detected.second ? s->detected.second->name : NULL,
 	    .untimed = v->records ? (double)v->untimed / (double)v->records : 0 };
 }
 
@@ -50,7 +50,7 @@ add_json(const struct source *s, const struct survey *v, const struct row *row, 
 	member(out, "second", row->second);
 	member(out, "time", row->kind);
 	member(out, "zone", row->zone);
-	member(out, "clock", s->name);
+	member(out, "clock", row->clock);
 	member(out, "order", row->order);
 	buf_printf(out, ",\"untimed\":%.4g,\"records\":%jd,\"whole\":%s}\n", row->untimed, (intmax_t)v->records,
 	    v->whole ? "true" : "false");
@@ -68,7 +68,7 @@ add_cells(struct table *t, const struct source *s, const struct row *row)
 	table_cell(t, margin);
 	table_cell(t, row->kind);
 	table_cell(t, row->zone ? row->zone : "-");
-	table_cell(t, s->name);
+	table_cell(t, row->clock);
 	table_cell(t, row->order);
 	table_cell(t, untimed);
 	table_end_row(t);

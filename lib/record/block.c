@@ -29,6 +29,7 @@ block_free(struct block *b)
 	free(b->fields);
 	free(b->first);
 	free(b->meta);
+	free(b->domain_room);
 	free(b->store.v);
 	free(b);
 }
@@ -62,18 +63,26 @@ block_grow(struct block *b, const struct block_spec *spec, bool noted)
 		b->fields = xgrow(b->fields, b->n, &b->cap_fields, sizeof *b->fields);
 	if ((spec->matcher || spec->clocks) && b->n + 1 >= b->cap_first)
 		b->first = xgrow(b->first, b->n + 1, &b->cap_first, sizeof *b->first);
+	if (b->domains && b->n >= b->cap_domains)
+		b->domains = b->domain_room = xgrow(b->domain_room, b->n, &b->cap_domains, sizeof(struct domain *));
 	if (noted && b->n >= b->cap_meta)
 		b->meta = xgrow(b->meta, b->n, &b->cap_meta, sizeof *b->meta);
 }
 
 /* The constraints and fields of R, the record or piece that becomes number N of B. */
 static void
-describe(struct block *b, struct source *s, const struct record *r, const struct block_spec *spec)
+describe(struct block *b, struct source *s, struct record *r, const struct block_spec *spec)
 {
 	struct fields fields = { .v[0].p = NULL };
 
-	if (spec->fields || spec->clocks)
+	if (spec->fields || spec->clocks || b->domains)
 		source_fields(s, r->p, r->n, &fields);
+	if (b->domains) {
+		struct domain *d = source_domain(s, fields.v[FIELD_HOST], r->inherited);
+
+		b->domains[b->n] = d;
+		r->t = (int64_t)((uint64_t)r->t + (uint64_t)s->offset_ns - (uint64_t)d->offset_ns);
+	}
 	if (spec->matcher)
 		matcher_constraints(spec->matcher, s, r, &b->store);
 	if (spec->clocks)
@@ -86,7 +95,7 @@ describe(struct block *b, struct source *s, const struct record *r, const struct
 }
 
 static void
-block_add(struct block *b, struct source *s, const struct record *r, unsigned flags, const struct block_spec *spec)
+block_add(struct block *b, struct source *s, struct record *r, unsigned flags, const struct block_spec *spec)
 {
 	block_grow(b, spec, s->feed != NULL);
 	if (b->n == 0)
@@ -99,6 +108,8 @@ block_add(struct block *b, struct source *s, const struct record *r, unsigned fl
 		b->first[b->n] = (uint32_t)b->store.n;
 	if (!(flags & RECORD_PIECE))
 		describe(b, s, r, spec);
+	else if (b->domains)
+		b->domains[b->n] = s->host;
 	for (int k = 0; (flags & RECORD_PIECE) && spec->fields && k < FIELD_N; k++)
 		b->fields[b->n][k] = NO_FIELD;
 	if (b->meta)
@@ -138,6 +149,55 @@ decode_quickly(struct block *b, struct source *s, const struct block_spec *spec,
 	return b->n > before;
 }
 
+/* Is R, of S, among the domains that are read? */
+static bool
+is_selected(struct source *s, const struct record *r)
+{
+	struct fields fields = { .v[0].p = NULL };
+	const struct domain *d;
+
+	if (!s->only && s->n_except == 0)
+		return true;
+	source_fields(s, r->p, r->n, &fields);
+	d = source_domain(s, fields.v[FIELD_HOST], r->inherited);
+	for (unsigned i = 0; i < s->n_except; i++)
+		if (s->except[i] == d)
+			return false;
+	return !s->only || s->only == d;
+}
+
+static int64_t
+count_lines(const char *p, const char *end)
+{
+	int64_t n = 0;
+
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
+		n++;
+		p++;
+	}
+	return n;
+}
+
+/* What S gave, N bytes at P, is left out. */
+static void
+leave_out(struct block *b, struct source *s, const char *p, size_t n, const struct block_spec *spec)
+{
+	const size_t done = s->cur - 1;
+
+	if (b->n)
+		return;
+	if (spec->lines)
+		b->line = s->lines += count_lines(p, p + n);
+	/* Nothing of the buffer is needed but the byte before what follows. */
+	if (s->cur < spec->bytes)
+		return;
+	memmove(s->buf, s->buf + done, s->hi - done);
+	s->base += (int64_t)done;
+	s->hi -= done;
+	s->cur = 1;
+	b->base = s->base;
+}
+
 /* One more record, or piece of the record before: 1, 0 for none. */
 static int
 decode_one(struct block *b, struct source *s, const struct block_spec *spec)
@@ -149,6 +209,11 @@ decode_one(struct block *b, struct source *s, const struct block_spec *spec)
 
 	if (more < 0)
 		return 0;
+	if (more && s->skipping) {
+		leave_out(b, s, p, n, spec);
+		return 1;
+	}
+	s->skipping = false;
 	if (more) {
 		r = (struct record){ .p = p, .n = n, .t = source_time(s, s->last_ns), .res = 1,
 		    .off = s->base + (p - s->buf) };
@@ -157,6 +222,11 @@ decode_one(struct block *b, struct source *s, const struct block_spec *spec)
 	}
 	if (source_next(s, &r) == 0)
 		return 0;
+	if (!is_selected(s, &r)) {
+		s->skipping = r.more;
+		leave_out(b, s, r.p, r.n, spec);
+		return 1;
+	}
 	block_add(b, s, &r, (r.inherited ? RECORD_INHERITED : 0) | (r.partial ? RECORD_PARTIAL : 0) |
 	    (r.more ? RECORD_MORE : 0), spec);
 	return 1;
@@ -190,23 +260,11 @@ detach(struct block *b, struct source *s, size_t bytes)
 	s->cur = behind;
 }
 
-static int64_t
-count_lines(const char *p, const char *end)
-{
-	int64_t n = 0;
-
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
-		n++;
-		p++;
-	}
-	return n;
-}
-
 int
 block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 {
 	const size_t tail = spec->bytes / 4 < TAIL ? spec->bytes / 4 : TAIL;
-	const bool quick = !spec->fields && !spec->clocks && !s->feed;
+	const bool quick = !spec->fields && !spec->clocks && !s->feed && !s->per_host;
 	int r = 1;
 
 	s->hold = true;
@@ -215,6 +273,9 @@ block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 	free(TAKE_PTR(b->resolutions));
 	b->base = s->base;
 	b->line = s->lines;
+	if (s->per_host && !b->domain_room)
+		b->domain_room = xgrow(NULL, 0, &b->cap_domains, sizeof(struct domain *));
+	b->domains = s->per_host ? b->domain_room : NULL;
 	/* What the last block left would make blocks of few records. */
 	if (s->hi - s->cur <= tail)
 		source_fill(s);

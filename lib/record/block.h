@@ -53,6 +53,7 @@ struct block {
 	size_t n;
 	int64_t res;		/* resolution of all records, unless RESOLUTIONS is set */
 	int64_t *resolutions;	/* one a record; or NULL */
+	struct domain **domains;	/* of each record; NULL where all are the source's */
 	struct block_field (*fields)[FIELD_N];	/* of each record; NULL unless the decoder was asked for them */
 	uint32_t *first;	/* N + 1: record I has CONSTRAINTS[FIRST[I]..FIRST[I+1]); NULL without a matcher */
 	struct constraint *constraints;
@@ -61,7 +62,8 @@ struct block {
 	unsigned pins;		/* see cursor_pin() */
 
 	/* Room, kept when the block is used again. */
-	size_t cap_bytes, cap, cap_res, cap_first, cap_fields, cap_meta;
+	size_t cap_bytes, cap, cap_res, cap_first, cap_fields, cap_meta, cap_domains;
+	struct domain **domain_room;
 	struct constraints store;
 };
 
@@ -94,6 +96,13 @@ static inline int64_t
 block_resolution(const struct block *b, size_t i)
 {
 	return b->resolutions ? b->resolutions[i] : b->res;
+}
+
+/* The clock domain of record I of B, which is of S; NULL where S has none. */
+static inline const struct domain *
+block_domain(const struct block *b, size_t i, const struct source *s)
+{
+	return b->domains ? b->domains[i] : s->domain;
 }
 
 /* Does the format have clocks, sequences or boots, so that CLOCKS is of use? */

@@ -14,13 +14,13 @@
 #include "record/scan.h"
 
 static const char *const field_names[FIELD_N] = {
-	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock",
+	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock", "host",
 };
 
 /* What has no file: a time of any kind at the start of each record. */
 static const struct format builtin = {
 	.name = (char[]){ "auto" }, .kinds = TIME_SET(TIME_ANY), .where = WHERE_START, .cut = CUT_TIMED, .fifo = true,
-	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1 },
+	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 },
 };
 
 /* A value may be put in double quotes, to keep the blanks around it. */
@@ -118,13 +118,13 @@ set_keys(struct format *fmt, const struct ini_entry *e, struct fail *f)
 		return fmt->keys[i] ? 0 : ini_bad(e, f, "%s: %s", e->key, why);
 	}
 	return ini_unknown(e, "description time record line after begin end zone order detect lines priority "
-	    "time-key emitter-key level-key body-key", f);
+	    "time-key emitter-key level-key body-key host-key", f);
 }
 
 static int
 set(const struct ini_entry *e, void *cookie, struct fail *f)
 {
-	static const char *const orders[] = { "none", "fifo", NULL };
+	static const char *const orders[] = { "none", "fifo", "host", NULL };
 	struct format *fmt = cookie;
 	int64_t v = 0;
 	int i = 0, r;
@@ -160,7 +160,8 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 	}
 	if (strcmp(e->key, "order") == 0) {
 		r = ini_word(e, orders, &i, f);
-		fmt->fifo = i == 1;
+		fmt->fifo = i != 0;
+		fmt->by_host = i == 2;
 		return r;
 	}
 	if (strcmp(e->key, "detect") == 0) {
@@ -379,6 +380,7 @@ export_fields(const char *p, size_t n, struct fields *out)
 		{ "__REALTIME_TIMESTAMP", FIELD_TIME }, { "__MONOTONIC_TIMESTAMP", FIELD_MONO },
 		{ "_BOOT_ID", FIELD_BOOT }, { "MESSAGE", FIELD_BODY }, { "PRIORITY", FIELD_LEVEL },
 		{ "__SEQNUM", FIELD_SEQ }, { "__SEQNUM_ID", FIELD_SEQID }, { "_HOSTNAME", FIELD_EMITTER },
+		{ "_MACHINE_ID", FIELD_HOST },
 	};
 	struct scan s = { p, p + n };
 	struct span key, value;

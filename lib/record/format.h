@@ -36,7 +36,7 @@ enum format_where {
 
 enum field {
 	FIELD_TIME, FIELD_EMITTER, FIELD_LEVEL, FIELD_BODY, FIELD_SEQ, FIELD_SEQID, FIELD_BOOT, FIELD_MONO,
-	FIELD_CLOCK, FIELD_N
+	FIELD_CLOCK, FIELD_HOST, FIELD_N
 };
 
 struct fields {
@@ -56,6 +56,7 @@ struct format {
 	int stream_group, part_group;
 	char *zone;			/* NULL: the source's */
 	bool fifo;			/* position is program order */
+	bool by_host;			/* but only among the records of one host */
 	bool detect;			/* tried on a log without a named format */
 	int priority;			/* of two that fit, the higher */
 	struct regex *line;		/* or NULL */

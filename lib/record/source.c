@@ -353,6 +353,54 @@ source_fields(const struct source *s, const char *p, size_t n, struct fields *ou
 	return format_match(s->fmt, s->line, p, n, out);
 }
 
+bool
+source_names_hosts(const struct source *s)
+{
+	return !s->clock && (s->fmt->where == WHERE_EXPORT || s->fmt->group[FIELD_HOST] >= 0 || s->fmt->keys[FIELD_HOST]);
+}
+
+const char *
+source_order_name(const struct source *s)
+{
+	return s->merged ? "merged" : s->by_host ? "host" : s->fifo ? "fifo" : "none";
+}
+
+void
+source_set_domains(struct source *s, struct domains *d)
+{
+	const char *name = s->clock ? s->clock : s->name;
+
+	s->domains = d;
+	s->domain = s->host = domains_get(d, (struct span){ name, strlen(name) }, false);
+	source_renew_offset(s);
+}
+
+void
+source_read_hosts(struct source *s)
+{
+	s->per_host = source_names_hosts(s);
+}
+
+void
+source_renew_offset(struct source *s)
+{
+	s->offset_ns = s->domain->offset_ns;
+}
+
+struct domain *
+source_domain(struct source *s, struct span host, bool inherited)
+{
+	const struct domain *last = s->host;
+
+	if (host.p && host.n) {
+		if (strlen(last->name) != host.n || memcmp(last->name, host.p, host.n) != 0)
+			s->host = domains_get(s->domains, host, true);
+	} else if (!inherited) {
+		s->host = s->domain;
+	}
+	return s->host;
+}
+
 struct span
 source_emitter(const struct source *s, struct span known, struct span text)
 {
@@ -481,6 +529,7 @@ source_new(const struct source_spec *spec, size_t buffer)
 	struct source *s = xcalloc(1, sizeof *s);
 
 	s->name = xstrdup(spec->name);
+	s->clock = spec->clock ? xstrdup(spec->clock) : NULL;
 	s->location = xstrdup(remote_is(spec->location) ? spec->name : spec->location);
 	s->fd = -1;
 	s->end = INT64_MAX;
@@ -496,7 +545,10 @@ settle(struct source *s, const struct source_spec *spec, int64_t ref_s, int64_t 
 {
 	s->cut = s->fmt->cut;
 	share_regexes(s);
-	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order == ORDER_FIFO;
+	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order != ORDER_NONE;
+	s->by_host = spec->order == ORDER_HOST || (spec->order == ORDER_OF_FORMAT && s->fmt->by_host);
+	s->merged = spec->order == ORDER_MERGED;
+	s->order_named = spec->order != ORDER_OF_FORMAT;
 	time_init(&s->time, s->fmt->kinds, s->zone, ref_s);
 	s->time.boot_ns = boot_time();
 	if (is_any(s))
@@ -725,6 +777,7 @@ source_close(struct source *s, struct fail *f)
 		free(s->zone_name);
 		regex_free(s->emitter);
 		free(s->name);
+		free(s->clock);
 		free(s->location);
 	}
 	matcher_free(s->matcher);

@@ -24,6 +24,7 @@
 #include "input/feed.h"
 #include "input/source_spec.h"
 #include "record/detect.h"
+#include "record/domains.h"
 #include "record/format.h"
 #include "record/time.h"
 
@@ -59,6 +60,9 @@ struct source {
 	const struct format *fmt;
 	struct detected detected;	/* unless the user named a format */
 	bool fifo;			/* position is program order */
+	bool by_host;			/* but only among the records of one clock domain */
+	bool merged;			/* it is the output of a merge: position is no more than a tie-break among emitters */
+	bool order_named;		/* the user said which of these */
 	struct regex *emitter;		/* the user's, or NULL */
 	struct regex *line, *begin, *stream;	/* shares of the format's, or NULL */
 	/* The further pieces of a record, of a source that is decoded ahead; else NULL. */
@@ -66,6 +70,15 @@ struct source {
 	void *pieces_cookie;
 	struct matcher *matcher;		/* of edges (record/matcher.h), freed with the source; NULL while none is needed */
 	int64_t offset_ns;		/* its clock is that far ahead */
+	char *clock;			/* clock= of the user, or NULL */
+	struct domains *domains;	/* borrowed; NULL: its clock is its own, and OFFSET_NS is all there is to know */
+	struct domain *domain;		/* of records that name no host */
+	struct domain *host;		/* of the last record that named one */
+	bool per_host;			/* the host of each record is looked up when it is decoded */
+	const struct domain *only;	/* records of other domains are left out; NULL: they are not */
+	const struct domain *const *except;	/* and those of these are; borrowed */
+	unsigned n_except;
+	bool skipping;			/* pieces of a record that is left out */
 	struct zone *zone;
 	char *zone_name;		/* as the user or the format wrote it */
 	struct time_ctx time;
@@ -167,6 +180,24 @@ int source_piece(struct source *s, const char **p, size_t *n);
 
 /* The same of a source that waits for its bytes; false after the last. */
 bool source_rest(struct source *s, const char **p, size_t *n);
+
+/* The clock domains of S are among those of D. */
+void source_set_domains(struct source *s, struct domains *d);
+
+/* Have the host of each record looked up, where the format finds one. */
+void source_read_hosts(struct source *s);
+
+/* The word for its order, as in order=. */
+const char *source_order_name(const struct source *s);
+
+/* The offset of its domain has changed. */
+void source_renew_offset(struct source *s);
+
+/* Does the format tell the host that stamped a record, unless clock= says it? */
+bool source_names_hosts(const struct source *s);
+
+/* The domain of a record with HOST, which has no pointer where it names none; INHERITED: its time is another's. */
+struct domain *source_domain(struct source *s, struct span host, bool inherited);
 
 /* With HOLD: the byte at OFF, and that nothing before OFF is needed. */
 static inline const char *

@@ -1,0 +1,237 @@
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "causal/clockmodel.h"
+#include "causal/idmap.h"
+#include "causal/skew.h"
+
+enum { OPEN_MAX = 1 << 18 };	/* needs whose sender has not come, at most */
+
+/* A value of IDS: a time in microseconds, a clock, and what is known. */
+enum { SENT = 1, NEEDED = 2, CLOCK_SHIFT = 2, CLOCK_MASK = 255, TIME_SHIFT = 10 };
+
+_Static_assert((int)SKEW_CLOCKS_MAX <= (int)CLOCK_MASK, "a value tells the clocks apart");
+
+struct clockmodel {
+	int64_t window_ns, newest_ns;
+	struct skew *recent, *before;
+	struct idmap ids;
+	struct idmap ends;		/* by span: its end, or the end of its last child */
+	struct idmap parents;		/* by the id that a child's end sends: the span that it is a child of */
+	int64_t open;
+};
+
+static uint64_t
+value_of(const struct clockmodel_stamp *at, unsigned what)
+{
+	return (uint64_t)(at->t < 0 ? 0 : at->t / 1000) << TIME_SHIFT | (uint64_t)at->clock << CLOCK_SHIFT | what;
+}
+
+static struct clockmodel_stamp
+stamp_of(uint64_t value)
+{
+	return (struct clockmodel_stamp){ (unsigned)(value >> CLOCK_SHIFT) & CLOCK_MASK, (int64_t)(value >> TIME_SHIFT) * 1000,
+	    1000 };
+}
+
+static bool
+keep_id(uint64_t id, uint64_t value, void *cookie)
+{
+	struct clockmodel *m = cookie;
+
+	(void)id;
+	if (stamp_of(value).t >= m->newest_ns - m->window_ns)
+		return true;
+	m->open -= (value & NEEDED) != 0;
+	return false;
+}
+
+static bool
+keep_end(uint64_t id, uint64_t value, void *cookie)
+{
+	const struct clockmodel *m = cookie;
+
+	(void)id;
+	return stamp_of(value).t >= m->newest_ns - m->window_ns;
+}
+
+static bool
+keep_parent(uint64_t id, uint64_t value, void *cookie)
+{
+	(void)id;
+	(void)cookie;
+	return value != 0;
+}
+
+struct clockmodel *
+clockmodel_new(int64_t window_ns)
+{
+	struct clockmodel *m = xcalloc(1, sizeof *m);
+
+	m->window_ns = window_ns < INT64_MAX / 4 ? window_ns : INT64_MAX / 4;
+	m->newest_ns = INT64_MIN / 2;
+	m->ids.keep = keep_id;
+	m->ids.cookie = m;
+	m->ends.keep = keep_end;
+	m->ends.cookie = m;
+	m->parents.keep = keep_parent;
+	m->recent = skew_new();
+	m->before = skew_new();
+	return m;
+}
+
+void
+clockmodel_free(struct clockmodel *m)
+{
+	if (!m)
+		return;
+	skew_free(m->recent);
+	skew_free(m->before);
+	idmap_release(&m->ids);
+	idmap_release(&m->ends);
+	idmap_release(&m->parents);
+	free(m);
+}
+
+static void
+pair(struct clockmodel *m, const struct clockmodel_stamp *sent, const struct clockmodel_stamp *needed, int64_t res)
+{
+	skew_add(m->recent, sent->clock, needed->clock, sent->t, needed->t, res);
+}
+
+static void
+note_send(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
+{
+	uint64_t *v = idmap_put(&m->ids, id);
+
+	if (*v & NEEDED) {
+		struct clockmodel_stamp needed = stamp_of(*v);
+
+		pair(m, at, &needed, at->res > needed.res ? at->res : needed.res);
+		m->open--;
+	}
+	if (!(*v & SENT))
+		*v = value_of(at, SENT);
+}
+
+static void
+note_need(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
+{
+	const uint64_t *known = idmap_find(&m->ids, id);
+
+	if (known && (*known & SENT)) {
+		struct clockmodel_stamp sent = stamp_of(*known);
+
+		pair(m, &sent, at, at->res);
+	} else if (!(known && *known) && m->open < OPEN_MAX) {
+		*idmap_put(&m->ids, id) = value_of(at, NEEDED);
+		m->open++;
+	}
+}
+
+/* A child of SPAN ended; its last child counts. */
+static void
+note_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span)
+{
+	uint64_t *v = idmap_put(&m->ends, span);
+
+	if (*v & NEEDED) {
+		struct clockmodel_stamp end = stamp_of(*v);
+
+		pair(m, at, &end, at->res > end.res ? at->res : end.res);
+	} else if (!(*v & SENT) || stamp_of(*v).clock == at->clock || stamp_of(*v).t < at->t) {
+		*v = value_of(at, SENT);
+	}
+}
+
+/* The end of a span; children whose ends come after it are paired then. */
+static void
+note_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span)
+{
+	uint64_t *v = idmap_put(&m->ends, span);
+
+	if (*v & SENT) {
+		struct clockmodel_stamp child = stamp_of(*v);
+
+		pair(m, &child, at, at->res);
+	}
+	*v = value_of(at, NEEDED);
+}
+
+void
+clockmodel_note(struct clockmodel *m, const struct clockmodel_stamp *at, const struct constraint *x)
+{
+	const uint64_t *parent;
+
+	if (at->clock >= SKEW_CLOCKS_MAX)
+		return;
+	if (at->t > m->newest_ns)
+		m->newest_ns = at->t;
+	switch ((enum constraint_kind)x->what) {
+	case CONSTRAINT_SEND:
+		parent = x->class == CONSTRAINT_SPAN ? idmap_find(&m->parents, x->id) : NULL;
+		if (parent)
+			note_child_end(m, at, *parent);
+		note_send(m, at, x->id);
+		break;
+	case CONSTRAINT_NEED:
+		note_need(m, at, x->id);
+		break;
+	case CONSTRAINT_CHILD:
+		if (m->parents.n < OPEN_MAX)
+			*idmap_put(&m->parents, (uint64_t)x->n) = x->id;
+		break;
+	case CONSTRAINT_END:
+		note_end(m, at, x->id);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+clockmodel_age(struct clockmodel *m)
+{
+	skew_free(m->before);
+	m->before = m->recent;
+	m->recent = skew_new();
+	idmap_release(&m->parents);
+	m->parents = (struct idmap){ .keep = keep_parent };
+}
+
+int64_t
+clockmodel_messages(const struct clockmodel *m)
+{
+	return skew_messages(m->recent) + skew_messages(m->before);
+}
+
+int64_t
+clockmodel_open(const struct clockmodel *m)
+{
+	return m->open;
+}
+
+bool
+clockmodel_estimate(const struct clockmodel *m, const unsigned *to, unsigned n, int64_t *offsets)
+{
+	_cleanup_free_ int64_t *sorted = NULL;
+	struct skew *s;
+	bool refuted = false;
+
+	if (n > SKEW_CLOCKS_MAX)
+		return false;
+	s = skew_new();
+	skew_add_all(s, m->recent);
+	skew_add_all(s, m->before);
+	refuted = skew_refutes(s, offsets, n);
+	if (refuted) {
+		sorted = xcalloc((size_t)n + 1, sizeof *sorted);
+		if (to)
+			skew_rename(s, to, n);
+		skew_estimate(s, sorted, n);
+		for (unsigned i = 0; i < n; i++)
+			offsets[i] = sorted[to ? to[i] : i];
+	}
+	skew_free(s);
+	return refuted;
+}
