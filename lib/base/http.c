@@ -317,6 +317,12 @@ http_new(struct loop *l)
 }
 
 void
+http_limit(struct http *h, int connections)
+{
+	curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
+}
+
+void
 http_free(struct http *h)
 {
 	if (!h)

@@ -69,6 +69,9 @@ typedef void http_done(const struct http_response *r, const struct fail *f, void
 /* Connections are kept and used again by one struct http. */
 struct http *http_new(struct loop *l);
 
+/* At most so many connections of H at a time: what is started beyond them waits for one. */
+void http_limit(struct http *h, int connections);
+
 /* Ends all transfers of H without calling DONE.  Not to be called from a callback of H. */
 void http_free(struct http *h);
 

@@ -15,7 +15,7 @@
 #include "base/xalloc.h"
 #include "task/client.h"
 
-enum { BODY_MAX = 8 << 20, REAP_MS = 1000 };
+enum { BODY_MAX = 8 << 20, REAP_MS = 1000, CONNECTIONS = 2 };
 
 extern char **environ;
 
@@ -134,6 +134,7 @@ client_new(struct loop *l, const struct target *t, struct fail *f)
 	*c = (struct client){ .loop = l, .listen_fd = -1 };
 	c->reap = (struct loop_timer){ .fn = reap_children, .cookie = c };
 	c->http = http_new(l);
+	http_limit(c->http, CONNECTIONS);
 	if (t->socket)
 		c->socket = xstrdup(t->socket);
 	else if (listen_for_curl(c, t, f) < 0) {

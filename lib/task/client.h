@@ -3,6 +3,7 @@
  *
  * Over ssh each connection is one child, "ssh HOST rejoin-taskd --dial", whose
  * stdin and stdout are the connection.  Connections are kept and used again.
+ * There are two: one request may wait for output, and the others follow each other.
  */
 #ifndef TASK_CLIENT_H
 #define TASK_CLIENT_H

@@ -23,7 +23,7 @@ next_word(char **text)
 }
 
 static int
-parse_head(char *head, bool of_tasks, struct frame *f)
+parse_head(char *head, bool of_tasks, struct task_frame *f)
 {
 	const char *id = of_tasks ? next_word(&head) : NULL, *kind = next_word(&head);
 	const char *offset = next_word(&head), *length = next_word(&head);
@@ -43,7 +43,7 @@ parse_head(char *head, bool of_tasks, struct frame *f)
 }
 
 int
-frames_next(const char **p, const char *end, bool of_tasks, struct frame *f)
+frames_next(const char **p, const char *end, bool of_tasks, struct task_frame *f)
 {
 	const char *nl = *p < end ? memchr(*p, '\n', (size_t)(end - *p)) : NULL;
 	char head[HEAD_MAX];

@@ -16,7 +16,7 @@
 
 enum frames_kind { FRAMES_OUT, FRAMES_ERR, FRAMES_OUT_GAP, FRAMES_ERR_GAP, FRAMES_END, FRAMES_CURSOR };
 
-struct frame {
+struct task_frame {
 	int64_t task;			/* 0 where frames have no id */
 	enum frames_kind kind;
 	int64_t offset, length;
@@ -29,6 +29,6 @@ const char *frames_name(enum frames_kind kind);
  * The frame at *P, which is moved behind it; END is the end of the text, OF_TASKS
  * whether frames begin with an id.  1, or 0 at the end, or -EBADMSG.
  */
-int frames_next(const char **p, const char *end, bool of_tasks, struct frame *f);
+int frames_next(const char **p, const char *end, bool of_tasks, struct task_frame *f);
 
 #endif

@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,20 +9,17 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "task/admission.h"
-#include "task/output.h"
 #include "task/routes.h"
+#include "task/streams.h"
 
-enum {
-	WAIT_MAX_S = 30, HISTORY_MAX = 4 << 20, GROUPS_MAX = 256, PART_MAX = 64, PARTS = 5,
-	PERIOD_MAX_MS = 3600 * 1000,
-};
+enum { PERIOD_MAX_MS = 3600 * 1000 };
 
 /* A request being answered: its client, and the parts of its path. */
 struct call {
-	struct routes *routes;
+	struct task_agent *agent;
 	struct server_request *q;
 	struct json body;		/* of a POST */
-	char parts[PARTS][PART_MAX];
+	char parts[SERVER_PARTS][SERVER_PART_MAX];
 	int n_parts;
 	bool is_admin;
 };
@@ -33,24 +28,6 @@ static int64_t
 now_ms(void)
 {
 	return lease_now_ns() / 1000000;
-}
-
-static bool
-is_admin(const struct routes *t, uid_t uid)
-{
-	const struct passwd *pw;
-	gid_t groups[GROUPS_MAX];
-	int n = GROUPS_MAX;
-
-	if (uid == 0 || uid == geteuid())
-		return true;
-	pw = t->admin_group == (gid_t)-1 ? NULL : getpwuid(uid);
-	if (!pw || getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
-		return false;
-	for (int i = 0; i < n; i++)
-		if (groups[i] == t->admin_group)
-			return true;
-	return false;
 }
 
 static void
@@ -79,7 +56,7 @@ task_of(struct call *c, const char *id)
 	int64_t n;
 
 	if (num_parse(id, 1, INT64_MAX, &n) == 0)
-		t = store_find(c->routes->store, n);
+		t = store_find(c->agent->store, n);
 	if (t && (t->owner == c->q->uid || c->is_admin))
 		return t;
 	server_reply_error(c->q, 404, "no-task", "no task %s", id);
@@ -89,7 +66,7 @@ task_of(struct call *c, const char *id)
 static struct task_session *
 session_of(struct call *c, int64_t id)
 {
-	struct task_session *s = sessions_find(store_sessions(c->routes->store), id);
+	struct task_session *s = sessions_find(store_sessions(c->agent->store), id);
 
 	if (s && s->owner == c->q->uid && session_is_valid(s, now_ms()))
 		return s;
@@ -104,7 +81,7 @@ static struct json
 tasks_of_owner(struct call *c)
 {
 	struct json list = json_array();
-	const struct store *s = c->routes->store;
+	const struct store *s = c->agent->store;
 
 	for (size_t i = 0; i < store_size(s); i++)
 		if (store_at(s, i)->owner == c->q->uid)
@@ -138,7 +115,7 @@ static void
 couple(struct call *c)
 {
 	_cleanup_json_ struct json v = json_object();
-	struct store *s = c->routes->store;
+	struct store *s = c->agent->store;
 	const struct task_session *session;
 	struct task_session wanted;
 	struct refusal r;
@@ -152,7 +129,7 @@ couple(struct call *c)
 	}
 	json_set(&v, "session", json_number((double)session->id));
 	json_set(&v, "store", json_number((double)store_id(s)));
-	json_set(&v, "taskd_run", json_number((double)c->routes->taskd_run));
+	json_set(&v, "taskd_run", json_number((double)c->agent->run));
 	json_set_text(&v, "boot", store_boot(s));
 	json_set(&v, "now", json_number((double)now_ms()));
 	json_set(&v, "lease_ms", json_number((double)session->lease_ms));
@@ -166,8 +143,8 @@ changed_since(struct call *c, const struct task_session *s, int64_t count)
 {
 	struct json list = json_array();
 
-	for (size_t i = 0; i < store_size(c->routes->store); i++) {
-		const struct taskrecord *t = store_at(c->routes->store, i);
+	for (size_t i = 0; i < store_size(c->agent->store); i++) {
+		const struct taskrecord *t = store_at(c->agent->store, i);
 
 		if (t->session == s->id && t->changed > count)
 			json_append(&list, json_number((double)t->id));
@@ -180,7 +157,7 @@ static int
 renew(struct call *c, struct task_session *s, const struct task_session *before)
 {
 	struct refusal r;
-	int e = s->leave ? 0 : sessions_renew(store_sessions(c->routes->store), s);
+	int e = s->leave ? 0 : sessions_renew(store_sessions(c->agent->store), s);
 
 	if (e < 0) {
 		*s = *before;
@@ -189,7 +166,7 @@ renew(struct call *c, struct task_session *s, const struct task_session *before)
 		return e;
 	}
 	s->told_before = s->told;
-	s->told = store_count(c->routes->store);
+	s->told = store_count(c->agent->store);
 	return 0;
 }
 
@@ -222,7 +199,7 @@ beat(struct call *c)
 	}
 	json_set(&v, "n", json_number((double)n));
 	json_set(&v, "now", json_number((double)now_ms()));
-	json_set(&v, "taskd_run", json_number((double)c->routes->taskd_run));
+	json_set(&v, "taskd_run", json_number((double)c->agent->run));
 	json_set(&v, "changed", changed_since(c, s, s->told_before));
 	server_reply(c->q, 200, v);
 }
@@ -243,7 +220,7 @@ submit(struct call *c)
 	struct taskrecord *t;
 	struct refusal r;
 
-	if (admission_request(c->routes->store, c->q->uid, c->is_admin, c->body, &t, &r) < 0)
+	if (admission_request(c->agent->store, c->q->uid, c->is_admin, c->body, &t, &r) < 0)
 		refuse(c, &r);
 	else
 		reply_task(c, 202, t);
@@ -267,9 +244,9 @@ list_tasks(struct call *c)
 	_cleanup_json_ struct json v = json_object();
 	struct json list = json_array();
 
-	for (size_t i = 0; i < store_size(c->routes->store); i++)
-		if (is_listed(c, store_at(c->routes->store, i)))
-			json_append(&list, taskrecord_describe(store_at(c->routes->store, i)));
+	for (size_t i = 0; i < store_size(c->agent->store); i++)
+		if (is_listed(c, store_at(c->agent->store, i)))
+			json_append(&list, taskrecord_describe(store_at(c->agent->store, i)));
 	json_set(&v, "tasks", list);
 	server_reply(c->q, 200, v);
 }
@@ -323,7 +300,7 @@ adopt(struct call *c, struct taskrecord *t)
 	s = session_of(c, id);
 	if (!s)
 		return;
-	other = t->session && !t->leave ? sessions_find(store_sessions(c->routes->store), t->session) : NULL;
+	other = t->session && !t->leave ? sessions_find(store_sessions(c->agent->store), t->session) : NULL;
 	if (other && other->id != id && session_is_valid(other, now_ms())) {
 		server_reply_error(c->q, 409, "held", "the lease of session %jd is valid", (intmax_t)other->id);
 		return;
@@ -332,123 +309,6 @@ adopt(struct call *c, struct taskrecord *t)
 		refuse(c, &r);
 	else
 		reply_task(c, 200, t);
-}
-
-/* --- output */
-
-static void
-reply_gap(struct server_request *q, const struct output_gap *gap, int64_t from)
-{
-	_cleanup_json_ struct json v = json_object();
-
-	json_set_text(&v, "error", "dropped");
-	json_set_text(&v, "stream", gap->stream ? "err" : "out");
-	json_set(&v, "first", json_number((double)gap->first));
-	json_set(&v, "dropped", json_number((double)(gap->first - from)));
-	server_reply(q, 416, v);
-}
-
-static int
-stream_of(const char *part)
-{
-	return strcmp(part, "out") == 0 ? 0 : strcmp(part, "err") == 0 ? 1 : -1;
-}
-
-/* The parts of PATH, which begins with a slash; 0 where it is none of ours. */
-static int
-split_path(const char *path, char parts[PARTS][PART_MAX])
-{
-	int n = 0;
-
-	while (*path == '/' && n < PARTS) {
-		size_t len = strcspn(++path, "/");
-
-		if (len == 0 || len >= PART_MAX)
-			return 0;
-		memcpy(parts[n], path, len);
-		parts[n++][len] = '\0';
-		path += len;
-	}
-	return *path ? 0 : n;
-}
-
-/* GET /1/tasks/ID/out|err|output: some output, or the end, or (LAST) nothing yet. */
-static bool
-try_output(struct server_request *q, bool last, void *cookie)
-{
-	struct routes *routes = cookie;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	char parts[PARTS][PART_MAX], offset[64];
-	const char *headers[3] = { NULL, NULL, NULL };
-	struct output_place p;
-	struct output_gap gap;
-	const struct taskrecord *t;
-	enum output_result r;
-	int i;
-
-	split_path(q->path, parts);
-	i = stream_of(parts[3]);
-	t = store_find(routes->store, atoll(parts[2]));
-	if (!t) {
-		server_reply_error(q, 404, "no-task", "task %s was released", parts[2]);
-		return true;
-	}
-	p.at[0] = server_query_number(q, i < 0 ? "out" : "from", INT64_MAX, 0);
-	p.at[1] = server_query_number(q, i < 0 ? "err" : "from", INT64_MAX, 0);
-	if (p.at[0] < 0 || p.at[1] < 0) {
-		server_reply_error(q, 400, "usage", "an offset is not a whole number");
-		return true;
-	}
-	snprintf(offset, sizeof offset, "Rejoin-Offset: %jd", (intmax_t)p.at[i < 0 ? 0 : i]);
-	r = output_read(t, i, &p, "", OUTPUT_MAX, &b, &gap);
-	if (r == OUTPUT_GAP) {
-		reply_gap(q, &gap, p.at[gap.stream]);
-		return true;
-	}
-	if (r == OUTPUT_NONE && !last)
-		return false;
-	headers[0] = offset;
-	headers[1] = r == OUTPUT_END ? "Rejoin-End: true" : NULL;
-	server_reply_bytes(q, 200, &b, "application/octet-stream", headers);
-	return true;
-}
-
-/* GET /1/history */
-static bool
-try_history(struct server_request *q, bool last, void *cookie)
-{
-	struct routes *routes = cookie;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int64_t after = server_query_number(q, "after", INT64_MAX, 0);
-	struct refusal r;
-	int e;
-
-	if (after < 0) {
-		server_reply_error(q, 400, "usage", "\"after\": not a whole number");
-		return true;
-	}
-	e = taskhistory_read(store_history(routes->store), after, is_admin(routes, q->uid) ? -1 : (int64_t)q->uid,
-	    HISTORY_MAX, &b);
-	if (e < 0) {
-		refusal_errno(&r, e, "history");
-		server_reply_error(q, r.status, r.name, "%s", r.text);
-		return true;
-	}
-	if (b.len == 0 && !last)
-		return false;
-	server_reply_bytes(q, 200, &b, "application/jsonl", NULL);
-	return true;
-}
-
-static void
-wait_for(struct call *c, waiters_try *fn, const char *dir)
-{
-	const int64_t wait = server_query_number(c->q, "wait", WAIT_MAX_S, 0);
-
-	if (wait < 0)
-		server_reply_error(c->q, 400, "usage", "\"wait\": not a whole number of seconds up to %d", WAIT_MAX_S);
-	else
-		waiters_add(c->routes->waiters, c->q, fn, dir, wait * 1000);
 }
 
 /* --- release */
@@ -479,7 +339,7 @@ release(struct call *c)
 
 		if (!json_get_whole(item, &id))
 			continue;
-		t = store_find(c->routes->store, id);
+		t = store_find(c->agent->store, id);
 		if (t && t->owner != c->q->uid && !c->is_admin)
 			t = NULL;
 		if (t && store_release(t, &r) < 0)
@@ -503,13 +363,20 @@ get_task(struct call *c, struct taskrecord *t)
 static void
 get_output(struct call *c, struct taskrecord *t)
 {
-	wait_for(c, try_output, t->dir);
+	(void)t;
+	streams_task(c->agent, c->q);
+}
+
+static void
+get_session_output(struct call *c)
+{
+	streams_session(c->agent, c->q);
 }
 
 static void
 get_history(struct call *c)
 {
-	wait_for(c, try_history, NULL);
+	streams_history(c->agent, c->q);
 }
 
 static const struct route {
@@ -521,6 +388,7 @@ static const struct route {
 	{ "POST", "beat", beat, NULL },
 	{ "POST", "tasks", submit, NULL },
 	{ "GET", "tasks", list_tasks, NULL },
+	{ "GET", "output", get_session_output, NULL },
 	{ "GET", "history", get_history, NULL },
 	{ "POST", "release", release, NULL },
 	{ "GET", "", NULL, get_task },
@@ -570,12 +438,12 @@ parse_body(struct call *c)
 void
 routes_handle(struct server_request *q, void *cookie)
 {
-	struct call c = { .routes = cookie, .q = q, .body = JSON_ABSENT, .is_admin = is_admin(cookie, q->uid) };
+	struct call c = { .agent = cookie, .q = q, .body = JSON_ABSENT, .is_admin = task_agent_is_admin(cookie, q->uid) };
 	const struct route *route;
 	struct taskrecord *t;
 	bool path_known;
 
-	c.n_parts = split_path(q->path, c.parts);
+	c.n_parts = server_path_parts(q, c.parts);
 	route = find_route(&c, &path_known);
 	if (!route && path_known)
 		server_reply_error(q, 405, "method", "%s does not serve %s", q->path, q->method);

@@ -73,7 +73,7 @@ static bool
 write_frames(struct runner *r, const struct buf *b)
 {
 	const char *p = b->s;
-	struct frame f;
+	struct task_frame f;
 	int n;
 
 	while ((n = frames_next(&p, b->s + b->len, false, &f)) > 0) {

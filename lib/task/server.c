@@ -366,6 +366,24 @@ server_query_number(const struct server_request *q, const char *name, int64_t ma
 	return num_parse(s, 0, max, &n) < 0 ? -1 : n;
 }
 
+int
+server_path_parts(const struct server_request *q, char parts[SERVER_PARTS][SERVER_PART_MAX])
+{
+	const char *path = q->path;
+	int n = 0;
+
+	while (*path == '/' && n < SERVER_PARTS) {
+		size_t len = strcspn(++path, "/");
+
+		if (len == 0 || len >= SERVER_PART_MAX)
+			return 0;
+		memcpy(parts[n], path, len);
+		parts[n++][len] = '\0';
+		path += len;
+	}
+	return *path ? 0 : n;
+}
+
 void
 server_reply_bytes(struct server_request *q, int status, struct buf *b, const char *type,
     const char *const *headers)

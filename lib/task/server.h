@@ -19,7 +19,10 @@
 #include "base/json.h"
 #include "base/loop.h"
 
-enum { SERVER_BODY_MAX = 2 << 20 };	/* 1 MiB of a task's stdin, in base64, and the rest */
+enum {
+	SERVER_BODY_MAX = 2 << 20,	/* 1 MiB of a task's stdin, in base64, and the rest */
+	SERVER_PARTS = 5, SERVER_PART_MAX = 64,
+};
 
 struct server;
 
@@ -49,6 +52,9 @@ const char *server_query(const struct server_request *q, const char *name);
 
 /* The same as a whole number from 0 to MAX; OTHERWISE where there is none, -1 where it is not one. */
 int64_t server_query_number(const struct server_request *q, const char *name, int64_t max, int64_t otherwise);
+
+/* The parts of the path, which begins with a slash; how many, 0 where they are too many or too long. */
+int server_path_parts(const struct server_request *q, char parts[SERVER_PARTS][SERVER_PART_MAX]);
 
 /* V as the body, with STATUS. */
 void server_reply(struct server_request *q, int status, struct json v);

@@ -525,8 +525,6 @@ store_set_session(struct taskrecord *t, int64_t session, struct refusal *r)
 	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)session);
 	int e;
 
-	if (taskrecord_is_over(t))
-		return 0;
 	e = supervise_set_lease(t->dir, session ? lease : NULL);
 	if (e < 0)
 		return refusal_errno(r, e, "lease");

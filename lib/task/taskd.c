@@ -20,6 +20,7 @@
 #include "base/num.h"
 #include "base/sdnotify.h"
 #include "base/xalloc.h"
+#include "task/agent.h"
 #include "task/routes.h"
 #include "task/taskd.h"
 
@@ -29,7 +30,7 @@ struct taskd {
 	struct loop *loop;
 	struct server *server;
 	struct hlc clock;
-	struct routes routes;
+	struct task_agent agent;
 	int64_t idle_ms;
 	struct loop_timer tick;
 };
@@ -190,20 +191,20 @@ task_changed(struct taskrecord *t, void *cookie)
 	struct taskd *d = cookie;
 
 	(void)t;
-	if (d->routes.waiters)	/* not while the store is being opened */
-		waiters_wake(d->routes.waiters);
+	if (d->agent.waiters)	/* not while the store is being opened */
+		waiters_wake(d->agent.waiters);
 }
 
 static void
 on_tick(void *cookie)
 {
 	struct taskd *d = cookie;
-	const struct store *s = d->routes.store;
+	const struct store *s = d->agent.store;
 	const int64_t quiet = clock_mono_ms() - server_last_ms(d->server);
 
-	store_sweep(d->routes.store);
+	store_sweep(d->agent.store);
 	if (d->idle_ms && quiet >= d->idle_ms && server_waiting(d->server) == 0 && !store_is_pending(s) &&
-	    !sessions_any_valid(store_sessions(d->routes.store), lease_now_ns() / 1000000)) {
+	    !sessions_any_valid(store_sessions(d->agent.store), lease_now_ns() / 1000000)) {
 		loop_stop(d->loop, EXIT_OK);
 		return;
 	}
@@ -213,13 +214,13 @@ on_tick(void *cookie)
 static int
 start_serving(struct taskd *d, const char *dir, int listen_fd, const struct taskd_conf *c, struct fail *f)
 {
-	d->routes.store = store_open(d->loop, dir, &c->limits, &d->clock, task_changed, d, f);
-	if (!d->routes.store)
+	d->agent.store = store_open(d->loop, dir, &c->limits, &d->clock, task_changed, d, f);
+	if (!d->agent.store)
 		return -EIO;
-	d->routes.taskd_run = hlc_next(&d->clock, clock_wall_ms());
-	d->routes.admin_group = c->admin_group;
-	d->routes.waiters = waiters_new(d->loop, &d->routes);
-	d->server = server_new(d->loop, listen_fd, routes_handle, &d->routes, f);
+	d->agent.run = hlc_next(&d->clock, clock_wall_ms());
+	d->agent.admin_group = c->admin_group;
+	d->agent.waiters = waiters_new(d->loop, &d->agent);
+	d->server = server_new(d->loop, listen_fd, routes_handle, &d->agent, f);
 	return d->server ? 0 : -EIO;
 }
 
@@ -239,10 +240,10 @@ taskd_run(const char *dir, int listen_fd, const struct taskd_conf *c, struct fai
 		r = loop_run(d.loop);
 		sdnotify("STOPPING=1");
 	}
-	waiters_free(d.routes.waiters);
-	d.routes.waiters = NULL;
+	waiters_free(d.agent.waiters);
+	d.agent.waiters = NULL;
 	server_free(d.server);
-	store_close(d.routes.store);
+	store_close(d.agent.store);
 	loop_timer_stop(d.loop, &d.tick);
 	loop_free(d.loop);
 	return r;

@@ -14,8 +14,12 @@ enum { WAITERS_POLL_MS = 200 };
 struct waiter {
 	struct server_request *request;
 	waiters_try *fn;
-	int wd;			/* of its directory; -1: polled; -2: it has none */
-	int64_t deadline_ms;
+	waiters_dirs *dirs;	/* NULL: no output concerns it */
+	int *wds;		/* of its directories */
+	size_t n_wds, wds_cap;
+	bool polled;		/* one of them cannot be watched */
+	int64_t gather_ms, deadline_ms;
+	int64_t due_ms;		/* when it is tried because of output; 0: nothing has come */
 	bool due;
 	struct waiter *next;
 };
@@ -36,7 +40,9 @@ arm_timer(struct waiters *w)
 	for (const struct waiter *i = w->first; i; i = i->next) {
 		if (i->deadline_ms < next)
 			next = i->deadline_ms;
-		if (i->wd == -1 && now + WAITERS_POLL_MS < next)
+		if (i->due_ms && i->due_ms < next)
+			next = i->due_ms;
+		if (i->polled && now + WAITERS_POLL_MS < next)
 			next = now + WAITERS_POLL_MS;
 	}
 	if (next == INT64_MAX)
@@ -46,11 +52,57 @@ arm_timer(struct waiters *w)
 }
 
 static bool
-is_watched(const struct waiters *w, int wd)
+watches(const struct waiter *i, int wd)
 {
-	for (const struct waiter *i = w->first; i; i = i->next)
-		if (i->wd == wd)
+	for (size_t k = 0; k < i->n_wds; k++)
+		if (i->wds[k] == wd)
 			return true;
+	return false;
+}
+
+/* I is in the list no more: what no other waits for is watched no more. */
+static void
+waiter_free(struct waiters *w, struct waiter *i)
+{
+	for (size_t k = 0; k < i->n_wds; k++) {
+		const struct waiter *other = w->first;
+
+		while (other && !watches(other, i->wds[k]))
+			other = other->next;
+		if (!other)
+			inotify_unwatch(w->inotify_fd, i->wds[k]);
+	}
+	free(i->wds);
+	free(i);
+}
+
+/* Watch the directories of I that are not watched yet; true where there was one. */
+static bool
+watch_directories(struct waiters *w, struct waiter *i)
+{
+	_cleanup_free_ char **dirs = i->dirs ? i->dirs(i->request, w->cookie) : NULL;
+	const size_t before = i->n_wds;
+
+	for (char **d = dirs; d && *d; d++) {
+		int wd = w->inotify_fd < 0 ? -1 : inotify_watch(w->inotify_fd, *d, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+
+		i->polled |= wd < 0;
+		if (wd < 0 || watches(i, wd))
+			continue;
+		i->wds = xgrow(i->wds, i->n_wds, &i->wds_cap, sizeof *i->wds);
+		i->wds[i->n_wds++] = wd;
+	}
+	return i->n_wds > before;
+}
+
+/* Try I.  What came between a try and the first watch of a directory is found by another try. */
+static bool
+try_waiter(struct waiters *w, struct waiter *i, bool last)
+{
+	do {
+		if (i->fn(i->request, last, w->cookie))
+			return true;
+	} while (watch_directories(w, i));
 	return false;
 }
 
@@ -64,15 +116,15 @@ try_due(struct waiters *w)
 	while (*p) {
 		struct waiter *i = *p;
 
-		if ((!i->due && now < i->deadline_ms) || !i->fn(i->request, now >= i->deadline_ms, w->cookie)) {
+		i->due |= i->due_ms && now >= i->due_ms;
+		if ((!i->due && now < i->deadline_ms) || !try_waiter(w, i, now >= i->deadline_ms)) {
+			i->due_ms = i->due ? 0 : i->due_ms;
 			i->due = false;
 			p = &i->next;
 			continue;
 		}
 		*p = i->next;
-		if (i->wd >= 0 && !is_watched(w, i->wd))
-			inotify_unwatch(w->inotify_fd, i->wd);
-		free(i);
+		waiter_free(w, i);
 	}
 	arm_timer(w);
 }
@@ -83,7 +135,7 @@ timer_due(void *cookie)
 	struct waiters *w = cookie;
 
 	for (struct waiter *i = w->first; i; i = i->next)
-		i->due |= i->wd == -1;
+		i->due |= i->polled;
 	try_due(w);
 }
 
@@ -94,7 +146,8 @@ output_came(int wd, uint32_t mask, const char *name, void *cookie)
 
 	(void)mask, (void)name;
 	for (struct waiter *i = w->first; i; i = i->next)
-		i->due |= wd < 0 || i->wd == wd;
+		if (!i->due_ms && (wd < 0 || watches(i, wd)))
+			i->due_ms = clock_mono_ms() + i->gather_ms;
 }
 
 static void
@@ -130,32 +183,28 @@ waiters_free(struct waiters *w)
 		struct waiter *i = w->first;
 
 		w->first = i->next;
+		free(i->wds);
 		free(i);
 	}
 	free(w);
 }
 
 void
-waiters_add(struct waiters *w, struct server_request *q, waiters_try *fn, const char *dir, int64_t wait_ms)
+waiters_add(struct waiters *w, struct server_request *q, waiters_try *fn, waiters_dirs *dirs, int64_t gather_ms,
+    int64_t wait_ms)
 {
 	struct waiter *i;
-	int wd = -2;
 
-	if (wait_ms > 0 && dir) {
-		/* first the watch, then the first try: nothing is missed in between */
-		wd = w->inotify_fd < 0 ? -1 :
-		    inotify_watch(w->inotify_fd, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
-		if (wd < 0)
-			wd = -1;
-	}
-	if (fn(q, wait_ms <= 0, w->cookie)) {
-		if (wd >= 0 && !is_watched(w, wd))
-			inotify_unwatch(w->inotify_fd, wd);
+	if (fn(q, wait_ms <= 0, w->cookie))
+		return;
+	i = xcalloc(1, sizeof *i);
+	*i = (struct waiter){ .request = q, .fn = fn, .dirs = dirs, .gather_ms = gather_ms,
+	    .deadline_ms = clock_mono_ms() + wait_ms };
+	if (watch_directories(w, i) && try_waiter(w, i, false)) {
+		waiter_free(w, i);
 		return;
 	}
-	i = xcalloc(1, sizeof *i);
-	*i = (struct waiter){ .request = q, .fn = fn, .wd = wd, .deadline_ms = clock_mono_ms() + wait_ms,
-	    .next = w->first };
+	i->next = w->first;
 	w->first = i;
 	arm_timer(w);
 }
@@ -163,7 +212,10 @@ waiters_add(struct waiters *w, struct server_request *q, waiters_try *fn, const 
 void
 waiters_wake(struct waiters *w)
 {
+	const int64_t now = clock_mono_ms();
+
 	for (struct waiter *i = w->first; i; i = i->next)
-		i->due = true;
-	try_due(w);
+		if (!i->due_ms)
+			i->due_ms = now + i->gather_ms;
+	arm_timer(w);
 }

@@ -23,10 +23,17 @@ typedef bool waiters_try(struct server_request *q, bool last, void *cookie);
 struct waiters *waiters_new(struct loop *l, void *cookie);
 void waiters_free(struct waiters *w);	/* without a reply: the server answers them */
 
-/* Try Q for at most WAIT_MS.  DIR: output that comes into this directory concerns it; NULL for none. */
-void waiters_add(struct waiters *w, struct server_request *q, waiters_try *fn, const char *dir, int64_t wait_ms);
+/* The directories whose output concerns Q now: NULL-terminated, to be freed; the strings are borrowed. */
+typedef char **waiters_dirs(struct server_request *q, void *cookie);
 
-/* A state has changed: try all. */
+/*
+ * Try Q for at most WAIT_MS, and GATHER_MS after output has come into one of
+ * DIRS (NULL: none concerns it) or a state has changed.
+ */
+void waiters_add(struct waiters *w, struct server_request *q, waiters_try *fn, waiters_dirs *dirs, int64_t gather_ms,
+    int64_t wait_ms);
+
+/* A state has changed. */
 void waiters_wake(struct waiters *w);
 
 #endif
