@@ -182,6 +182,54 @@ teardown() {
 	out_is 3000000
 }
 
+@test "requests as lines run in one session, each with its output and its end" {
+	taskd
+	cat >lines <<-'X'
+		{"argv":["sh","-c","echo one; echo two >&2; exit 3"]}
+
+		{"argv":["printf","\\377"]}
+		{"argv":[]}
+		not JSON
+		{"argv":["sh","-c","echo $A"],"env":{"A":"b","PATH":"/bin:/usr/bin"}}
+	X
+	run -1 --separate-stderr rejoin-task run --lines <lines
+	status_is 1
+	echo "$output" >records
+	run -0 jq -c 'select(.event == "end") | [.line, .state, .exit]' records
+	[ "$(sort <<<"$output")" = $'[1,"ended",3]\n[3,"ended",0]\n[4,"refused",125]\n[5,"refused",125]\n[6,"ended",0]' ]
+	run -0 jq -c 'select(.event == "output") | [.line, .stream, .offset, .text, .base64]' records
+	[ "$(sort <<<"$output")" = $'[1,"err",0,"two\\n",null]\n[1,"out",0,"one\\n",null]\n[3,"out",0,null,"/w=="]\n[6,"out",0,"b\\n",null]' ]
+	run -0 rejoin-task list
+	out_is ''
+	run -0 rejoin-task run --lines <<<'{"argv":["true"]}'
+	run -0 rejoin-task run --lines --keep <<<'{"argv":["true"]}'
+	run -0 states
+	out_is ended
+	run -125 --separate-stderr rejoin-task run --lines -- true
+}
+
+@test "300 tasks at once, while the agent is killed: each once, and its output whole" {
+	activated
+	for i in $(seq 300); do
+		echo '{"argv":["sh","-c","echo x >>'"$PWD/ran.$i"'; seq '"$i"'; echo end >&2; exit '$((i % 100))'"]}'
+	done >lines
+	start many sh -c 'rejoin-task run --lines --period 300ms --lease 20s <lines'
+	for n in 20 100 200; do
+		wait_for '[ "$(grep -c "event.:.end" many.out)" -ge "$n" ]' 30
+		kill -KILL "$(cat "$REJOIN_RUNTIME_DIR/taskd.sock.pid")"
+	done
+	wait_for '! alive "$many_pid"' 60
+	run -0 jq -c 'select(.event == "end" and (.state != "ended" or .exit != .line % 100))' many.out
+	out_is ''
+	[ "$(cat ran.* | wc -l)" -eq 300 ]
+	for i in 1 150 300; do
+		jq -rj "select(.line == $i and .stream == \"out\") | .text" many.out | cmp - <(seq "$i")
+	done
+	[ "$(jq -rj 'select(.stream == "out") | .text' many.out | wc -c)" -eq "$(for i in $(seq 300); do seq "$i"; done | wc -c)" ]
+	run -0 rejoin-task list
+	out_is ''
+}
+
 @test "what is wrong on the command line, and no agent" {
 	run -2 --separate-stderr rejoin-task
 	status_is 2

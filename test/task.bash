@@ -25,3 +25,9 @@ new_id() { date +%s%3N000; }
 
 # the states of all tasks, a line each
 states() { rejoin-task list --json | jq -r .state; }
+
+# activated - the same, started by its socket as by systemd, and again when it was killed
+activated() {
+	start activator activator "$REJOIN_RUNTIME_DIR/taskd.sock" rejoin-taskd --idle 0s "$@"
+	wait_for 'rejoin-task list >/dev/null 2>&1'
+}

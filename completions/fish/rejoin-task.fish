@@ -11,6 +11,7 @@ complete -c rejoin-task -l id -x -d 'run: the task is ID; one that is there is c
 complete -c rejoin-task -l json -d 'same as --format=jsonl'
 complete -c rejoin-task -l keep -d 'run, attach: do not release the task at its end'
 complete -c rejoin-task -l lease -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'run: the task goes on for DUR without a heartbeat'
+complete -c rejoin-task -l lines -d 'run: read requests as JSON Lines, and run them in one session'
 complete -c rejoin-task -l on-loss -x -a 'kill leave' -d 'run: what happens to it when the controller is lost'
 complete -c rejoin-task -l period -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'run: send a heartbeat each DUR'
 complete -c rejoin-task -s s -l signal -x -d 'kill: send SIGNAL first, SIGKILL after the grace period'

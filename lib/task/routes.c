@@ -281,7 +281,7 @@ set_policy(struct call *c, struct taskrecord *t)
 	}
 	if (strcmp(on_loss, "kill") == 0 && !session_of(c, t->session))
 		return;
-	e = store_set_session(t, on_loss[0] == 'k' ? t->session : 0, &r);
+	e = store_set_session(t, t->session, on_loss[0] == 'l', &r);
 	if (e < 0)
 		refuse(c, &r);
 	else
@@ -305,7 +305,7 @@ adopt(struct call *c, struct taskrecord *t)
 		server_reply_error(c->q, 409, "held", "the lease of session %jd is valid", (intmax_t)other->id);
 		return;
 	}
-	if (store_set_session(t, s->leave ? 0 : id, &r) < 0)
+	if (store_set_session(t, id, s->leave, &r) < 0)
 		refuse(c, &r);
 	else
 		reply_task(c, 200, t);

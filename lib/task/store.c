@@ -520,17 +520,15 @@ store_kill(struct taskrecord *t, int signo, int64_t grace_ms, struct refusal *r)
 }
 
 int
-store_set_session(struct taskrecord *t, int64_t session, struct refusal *r)
+store_set_session(struct taskrecord *t, int64_t session, bool leave, struct refusal *r)
 {
 	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)session);
-	int e;
+	int e = supervise_set_lease(t->dir, leave ? NULL : lease);
 
-	e = supervise_set_lease(t->dir, session ? lease : NULL);
 	if (e < 0)
 		return refusal_errno(r, e, "lease");
-	if (session)
-		t->session = session;
-	t->leave = session == 0;
+	t->session = session;
+	t->leave = leave;
 	return 0;
 }
 

@@ -78,8 +78,8 @@ int store_record(struct store *s, uid_t owner, const struct submit *q, const cha
 /* End it by SIGNO, SIGKILL after GRACE_MS (< 0: the task's own). */
 int store_kill(struct taskrecord *t, int signo, int64_t grace_ms, struct refusal *r);
 
-/* Move it to the session SESSION, or (0) let it run without a lease. */
-int store_set_session(struct taskrecord *t, int64_t session, struct refusal *r);
+/* Move it to the session SESSION, whose lease it has from now on; or (LEAVE) none. */
+int store_set_session(struct taskrecord *t, int64_t session, bool leave, struct refusal *r);
 
 /* Remove a task that is over. */
 int store_release(struct taskrecord *t, struct refusal *r);

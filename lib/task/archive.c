@@ -1,0 +1,68 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "task/archive.h"
+
+int
+archive_merge(const struct inquiry_agent *a, struct controller *c, int wait_s, struct fail *f)
+{
+	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
+	_cleanup_free_ char *path = xasprintf("/1/history?after=%jd&wait=%d", (intmax_t)controller_adopted(c), wait_s);
+	int r = inquiry_get(a, path, &q, f);
+
+	return r < 0 ? r : controller_adopt(c, q.body.s, q.body.len, f);
+}
+
+int
+archive_find_over(const struct inquiry_agent *a, struct json *ids, struct fail *f)
+{
+	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
+	_cleanup_json_ struct json tasks = JSON_ABSENT;
+	int r = inquiry_get(a, "/1/tasks", &q, f);
+
+	if (r < 0)
+		return r;
+	tasks = json_get(q.v, "tasks");
+	for (size_t i = 0; i < json_count(tasks); i++) {
+		_cleanup_json_ struct json v = json_at(tasks, i);
+		const char *state = json_get_text(v, "state");
+
+		if (state && strcmp(state, "running") != 0 && strcmp(state, "recorded") != 0)
+			json_append(ids, json_get(v, "id"));
+	}
+	return 0;
+}
+
+void
+archive_forget(struct controller *c, struct json v)
+{
+	_cleanup_json_ struct json released = json_get(v, "released");
+	int64_t id;
+
+	for (size_t i = 0; i < json_count(released); i++) {
+		_cleanup_json_ struct json item = json_at(released, i);
+
+		if (json_get_whole(item, &id))
+			controller_forget_task(c, id);
+	}
+}
+
+int
+archive_release(const struct inquiry_agent *a, struct controller *c, struct json ids, struct json *refused,
+    struct fail *f)
+{
+	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
+	_cleanup_json_ struct json v = json_object();
+	int r = archive_merge(a, c, 0, f);	/* on the disk here before it may go there */
+
+	json_set(&v, "history", json_number((double)controller_adopted(c)));
+	json_set(&v, "tasks", json_copy(ids));
+	if (r == 0)
+		r = inquiry_post(a, "/1/release", &v, &q, f);
+	if (r < 0)
+		return r;
+	archive_forget(c, q.v);
+	*refused = json_get(q.v, "refused");
+	return 0;
+}

@@ -1,0 +1,26 @@
+/*
+ * archive - the history of a target's tasks as the controller keeps it, and the
+ * release of tasks whose end is in it.
+ */
+#ifndef TASK_ARCHIVE_H
+#define TASK_ARCHIVE_H
+
+#include "base/fail.h"
+#include "base/json.h"
+#include "task/controller.h"
+#include "task/inquiry.h"
+
+/* Merge what is new at the agent into the local history, after a wait of at most WAIT_S. */
+int archive_merge(const struct inquiry_agent *a, struct controller *c, int wait_s, struct fail *f);
+
+/* Add the ids of all tasks that are over at the agent to IDS, an array. */
+int archive_find_over(const struct inquiry_agent *a, struct json *ids, struct fail *f);
+
+/* Merge the history, then have the agent remove the tasks IDS.  *REFUSED: [{"id","error","reason"}]. */
+int archive_release(const struct inquiry_agent *a, struct controller *c, struct json ids, struct json *refused,
+    struct fail *f);
+
+/* Forget the sessions of the tasks that V, the agent's answer to a release, names. */
+void archive_forget(struct controller *c, struct json v);
+
+#endif

@@ -1,0 +1,663 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/xalloc.h"
+#include "task/archive.h"
+#include "task/taskbatch.h"
+#include "task/taskbatch_lines.h"
+#include "task/taskbatch_task.h"
+#include "task/interrupt.h"
+#include "task/pump.h"
+#include "task/taskrequest.h"
+
+enum {
+	ANSWER_MS = 5000, OUTPUT_WAIT_S = 20, OUTPUT_MS = 25000,
+	QUEUE_MAX = 64, RELEASE_MANY = 100, BLOCKED_MS = 1000,
+};
+
+/* What is asked of the agent now, beside the output. */
+enum taskbatch_step { BATCH_IDLE, BATCH_SUBMIT, BATCH_ADOPT, BATCH_KILL, BATCH_HISTORY, BATCH_RELEASE };
+
+struct taskbatch {
+	const struct taskbatch_spec *spec;
+	struct loop *loop;
+	struct coupling *coupling;	/* made with the first line, whose id may name a session */
+	bool is_coupled, is_over;
+	struct taskbatch_lines lines;
+	struct taskbatch_task *tasks, **tail;	/* not released, in the order of their lines */
+	size_t queued, over;		/* how many are not submitted; how many are over and not released */
+	enum taskbatch_step step;
+	struct taskbatch_task *of_step;	/* the task of SUBMIT, ADOPT, KILL */
+	bool blocked;			/* the agent takes no more, until some are released */
+	char *cursor;
+	struct client_request *control, *output;
+	struct loop_timer control_timer, output_timer;
+	unsigned int control_tries, output_tries;
+	struct pump pump;
+	int signo, signals;
+	int status;
+	struct fail *fail;
+};
+
+static void control_soon(struct taskbatch *b);
+static void output_soon(struct taskbatch *b);
+
+/* --- records */
+
+static void
+write_records(struct taskbatch *b, struct buf *records)
+{
+	pump_write(&b->pump, records->s, records->len);
+}
+
+static void
+taskbatch_stop(struct taskbatch *b, int status)
+{
+	b->is_over = true;
+	b->status = status;
+	loop_stop(b->loop, status);
+}
+
+static void
+count_status(struct taskbatch *b, int status)
+{
+	if (status == TASKEVENT_UNKNOWN)
+		b->status = TASKEVENT_UNKNOWN;
+	else if (status != 0 && b->status == EXIT_OK)
+		b->status = EXIT_NO;
+}
+
+static struct taskbatch_task *
+find_task(struct taskbatch *b, int64_t id)
+{
+	struct taskbatch_task *t = b->tasks;
+
+	while (t && t->id != id)
+		t = t->next;
+	return t;
+}
+
+/* All are written, and nothing more can come. */
+static void
+check_over(struct taskbatch *b)
+{
+	if (b->lines.at_end && !b->tasks && pump_is_empty(&b->pump) && !b->is_over)
+		taskbatch_stop(b, b->status);
+}
+
+static void
+remove_task(struct taskbatch *b, struct taskbatch_task *t)
+{
+	struct taskbatch_task **p = &b->tasks;
+
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+	if (b->tail == &t->next)
+		b->tail = p;
+	b->over -= t->over;
+	taskbatch_task_free(t);
+}
+
+/* T is over; it stays here until it is released. */
+static void
+end_task(struct taskbatch *b, struct taskbatch_task *t, struct json v)
+{
+	_cleanup_buf_ struct buf records = BUF_INIT;
+
+	b->over += !t->over;
+	count_status(b, taskbatch_task_end(t, v, &records));
+	write_records(b, &records);
+}
+
+/* T ends without having been submitted. */
+static void
+refuse_task(struct taskbatch *b, struct taskbatch_task *t, const char *state, const char *reason)
+{
+	_cleanup_json_ struct json v = json_object();
+
+	json_set_text(&v, "state", state);
+	json_set_text(&v, "reason", reason);
+	end_task(b, t, v);
+	b->queued--;
+	remove_task(b, t);
+}
+
+/* --- the lines */
+
+/* Read on while few wait to be submitted. */
+static void
+want_lines(struct taskbatch *b)
+{
+	taskbatch_lines_want(&b->lines, b->queued < QUEUE_MAX);
+}
+
+static void
+add_line(int64_t number, const char *line, size_t len, int err, void *cookie)
+{
+	struct taskbatch *b = cookie;
+	struct json request = JSON_ABSENT;
+	struct taskbatch_task *t;
+	struct fail f;
+	int r = err ? fail_set(&f, EXIT_TROUBLE, "the line cannot be read: %s", strerror(err)) :
+	    taskrequest_parse(line, len, &request, &f);
+	const bool known = find_task(b, taskbatch_task_id(request)) != NULL;
+
+	t = taskbatch_task_new(number, request);
+	*b->tail = t;
+	b->tail = &t->next;
+	b->queued++;
+	if (r < 0)
+		refuse_task(b, t, "refused", f.text);
+	else if (t->id && known)
+		refuse_task(b, t, "refused", "another line has this id");
+}
+
+static void start_session(struct taskbatch *b);
+
+static void
+lines_read(void *cookie)
+{
+	struct taskbatch *b = cookie;
+
+	want_lines(b);
+	if (b->tasks && !b->coupling)
+		start_session(b);
+	control_soon(b);
+	check_over(b);
+}
+
+/* --- output */
+
+/* False where the answer is none. */
+static bool
+write_frames(struct taskbatch *b, const struct buf *answer)
+{
+	_cleanup_buf_ struct buf records = BUF_INIT;
+	const char *p = answer->s;
+	struct task_frame f;
+	int n;
+
+	while ((n = frames_next(&p, answer->s + answer->len, true, &f)) > 0) {
+		struct taskbatch_task *t = find_task(b, f.task);
+		_cleanup_json_ struct json v = JSON_ABSENT;
+		struct fail ignored;
+
+		if (f.kind == FRAMES_CURSOR) {
+			free(b->cursor);
+			b->cursor = xstrndup(f.bytes, (size_t)f.length);
+		} else if (!t || t->over) {
+			continue;	/* another controller's with this session, or sent again */
+		} else if (f.kind != FRAMES_END) {
+			if (!taskbatch_task_frame(t, &f, &records))
+				return false;
+		} else if (json_parse(NULL, f.bytes, (size_t)f.length, &v, &ignored) == 0) {
+			b->over++;
+			count_status(b, taskbatch_task_end(t, v, &records));
+		}
+	}
+	write_records(b, &records);
+	return n == 0;
+}
+
+static void
+output_answered(const struct client_answer *a, void *cookie)
+{
+	struct taskbatch *b = cookie;
+
+	b->output = NULL;
+	if (a->f || a->status != 200 || !write_frames(b, &a->r->body)) {
+		loop_timer_set(b->loop, &b->output_timer, link_resend_ms(b->output_tries++));
+		return;
+	}
+	b->output_tries = 0;
+	control_soon(b);
+	output_soon(b);
+}
+
+static void
+output_next(void *cookie)
+{
+	struct taskbatch *b = cookie;
+	_cleanup_free_ char *path = xasprintf("/1/output?session=%jd&after=%s&wait=%d",
+	    (intmax_t)coupling_session(b->coupling), b->cursor ? b->cursor : "", OUTPUT_WAIT_S);
+
+	if (b->output || !b->is_coupled || !b->tasks || !pump_is_empty(&b->pump))
+		return;
+	b->output = client_get(b->spec->client, path, OUTPUT_MS, output_answered, b);
+}
+
+static void
+output_soon(struct taskbatch *b)
+{
+	if (b->coupling)
+		loop_timer_set(b->loop, &b->output_timer, 0);
+}
+
+static void
+records_written(void *cookie)
+{
+	struct taskbatch *b = cookie;
+
+	output_soon(b);
+	check_over(b);
+}
+
+/* --- one control request at a time */
+
+/* What is to be done next, and with which task. */
+static enum taskbatch_step
+next_step(struct taskbatch *b)
+{
+	const int64_t session = coupling_session(b->coupling);
+	struct taskbatch_task *to_kill = NULL, *to_adopt = NULL, *to_submit = NULL;
+
+	for (struct taskbatch_task *t = b->tasks; t; t = t->next) {
+		if (t->over)
+			continue;
+		if (t->to_kill && !to_kill)
+			to_kill = t;
+		if (t->held_by && t->held_by != session && !to_adopt)
+			to_adopt = t;
+		if (!t->held_by && !to_submit)
+			to_submit = t;
+	}
+	b->of_step = to_kill ? to_kill : to_adopt ? to_adopt : to_submit;
+	if (to_kill)
+		return BATCH_KILL;
+	if (to_adopt)
+		return BATCH_ADOPT;
+	if (b->over > 0 && (b->over >= RELEASE_MANY || b->queued == 0 || b->blocked))
+		return BATCH_HISTORY;
+	return to_submit && !b->blocked ? BATCH_SUBMIT : BATCH_IDLE;
+}
+
+/* Over and kept at the agent: there is nothing more to do with them. */
+static void
+forget_kept(struct taskbatch *b)
+{
+	for (struct taskbatch_task *t = b->tasks, *next; t; t = next) {
+		next = t->next;
+		if (t->over)
+			remove_task(b, t);
+	}
+}
+
+/* What is done with: released, or refused, which stays at the agent. */
+static void
+forget_items(struct taskbatch *b, struct json items)
+{
+	for (size_t i = 0; i < json_count(items); i++) {
+		_cleanup_json_ struct json item = json_at(items, i), id = json_get(item, "id");
+		struct taskbatch_task *t = NULL;
+		int64_t n;
+
+		if (json_get_whole(item, &n) || json_get_whole(id, &n))
+			t = find_task(b, n);
+		if (t && t->over)
+			remove_task(b, t);
+	}
+}
+
+static void
+forget_released(struct taskbatch *b, struct json v)
+{
+	_cleanup_json_ struct json released = json_get(v, "released"), refused = json_get(v, "refused");
+
+	archive_forget(b->spec->controller, v);
+	forget_items(b, released);
+	forget_items(b, refused);
+}
+
+/* The session that has the lease of a task: another one where the task was there before. */
+static int64_t
+holder_of(const struct taskbatch *b, struct json task)
+{
+	_cleanup_json_ struct json session = json_get(task, "session");
+	int64_t id;
+
+	return json_get_whole(session, &id) ? id : coupling_session(b->coupling);
+}
+
+static void
+control_succeeded(struct taskbatch *b, const struct client_answer *a)
+{
+	struct fail f;
+
+	switch (b->step) {
+	case BATCH_SUBMIT:
+		json_release(&b->of_step->request);
+		b->queued--;
+		b->of_step->held_by = holder_of(b, a->v);
+		b->of_step->to_kill = b->signals > 0;
+		want_lines(b);
+		output_soon(b);
+		break;
+	case BATCH_ADOPT:
+		b->of_step->held_by = coupling_session(b->coupling);
+		break;
+	case BATCH_KILL:
+		b->of_step->to_kill = false;
+		break;
+	case BATCH_HISTORY:
+		/* what could not be written here stays there: nothing is released then */
+		if (controller_adopt(b->spec->controller, a->r->body.s, a->r->body.len, &f) == 0) {
+			b->step = BATCH_RELEASE;
+			return;
+		}
+		taskevent_report(&b->spec->events, taskevent_new("history"), "%s", f.text);
+		forget_kept(b);
+		break;
+	case BATCH_RELEASE:
+		forget_released(b, a->v);
+		b->blocked = false;
+		break;
+	case BATCH_IDLE:
+		break;
+	}
+	b->step = BATCH_IDLE;
+}
+
+/* The agent will not do it, however often it is asked. */
+static void
+control_refused(struct taskbatch *b, const struct client_answer *a)
+{
+	const char *word = json_get_text(a->v, "error");
+	struct fail f;
+
+	client_explain(a, b->spec->name, &f);
+	if (word && strcmp(word, "no-session") == 0 && b->step <= BATCH_ADOPT) {
+		b->is_coupled = false;
+		coupling_renew(b->coupling);
+	} else if (b->step == BATCH_SUBMIT) {
+		refuse_task(b, b->of_step, "refused", f.text);
+		want_lines(b);
+	} else if (b->step == BATCH_ADOPT) {
+		_cleanup_json_ struct json v = json_object();
+
+		json_set_text(&v, "state", "unknown");
+		json_set_text(&v, "reason", f.text);
+		end_task(b, b->of_step, v);
+	} else if (b->step == BATCH_KILL) {
+		b->of_step->to_kill = false;
+	} else {
+		forget_kept(b);
+	}
+	b->step = BATCH_IDLE;
+}
+
+static void
+control_answered(const struct client_answer *a, void *cookie)
+{
+	struct taskbatch *b = cookie;
+	int64_t wait = 0;
+
+	b->control = NULL;
+	if (!a->f && a->status >= 200 && a->status < 300) {
+		b->control_tries = 0;
+		control_succeeded(b, a);
+	} else if (coupling_is_final(a)) {
+		control_refused(b, a);
+	} else if (b->step == BATCH_SUBMIT && !a->f) {
+		/* 429, 507: it says that it did not record it; some that are over make room */
+		b->blocked = b->over > 0;
+		b->step = BATCH_IDLE;
+		wait = b->blocked ? 0 : BLOCKED_MS;
+	} else {
+		if (b->step != BATCH_RELEASE)
+			b->step = BATCH_IDLE;
+		wait = link_resend_ms(b->control_tries++);
+	}
+	if (b->is_over)
+		return;
+	loop_timer_set(b->loop, &b->control_timer, wait);
+	check_over(b);
+}
+
+static struct json
+release_body(struct taskbatch *b)
+{
+	struct json v = json_object(), tasks = json_array();
+
+	for (const struct taskbatch_task *t = b->tasks; t; t = t->next)
+		if (t->over)
+			json_append(&tasks, json_number((double)t->id));
+	json_set(&v, "history", json_number((double)controller_adopted(b->spec->controller)));
+	json_set(&v, "tasks", tasks);
+	return v;
+}
+
+static struct json
+submit_body(struct taskbatch *b, struct taskbatch_task *t)
+{
+	_cleanup_buf_ struct buf records = BUF_INIT;
+	struct json v = json_copy(t->request);
+
+	if (!t->id)
+		t->id = coupling_new_id(b->coupling);
+	controller_keep_session(b->spec->controller, t->id, coupling_session(b->coupling));
+	taskbatch_task_submitting(t, &records);
+	write_records(b, &records);
+	json_set(&v, "id", json_number((double)t->id));
+	json_set(&v, "session", json_number((double)coupling_session(b->coupling)));
+	json_set_text(&v, "on_loss", b->spec->timing.leave ? "leave" : "kill");
+	return v;
+}
+
+/* The body of the step's POST, and its path. */
+static struct json
+step_body(struct taskbatch *b, char **path)
+{
+	struct taskbatch_task *t = b->of_step;
+	struct json v;
+
+	if (b->step == BATCH_SUBMIT) {
+		*path = xstrdup("/1/tasks");
+		return submit_body(b, t);
+	}
+	v = b->step == BATCH_RELEASE ? release_body(b) : json_object();
+	json_set(&v, "id", json_number((double)coupling_new_id(b->coupling)));
+	if (b->step == BATCH_RELEASE) {
+		*path = xstrdup("/1/release");
+	} else if (b->step == BATCH_ADOPT) {
+		*path = xasprintf("/1/tasks/%jd/adopt", (intmax_t)t->id);
+		json_set(&v, "session", json_number((double)coupling_session(b->coupling)));
+	} else {
+		*path = xasprintf("/1/tasks/%jd/kill", (intmax_t)t->id);
+		json_set(&v, "signal", json_number(b->signo));
+		if (b->signals > 1)
+			json_set(&v, "grace_ms", json_number(0));
+	}
+	return v;
+}
+
+static void
+control_next(void *cookie)
+{
+	struct taskbatch *b = cookie;
+	_cleanup_free_ char *path = NULL;
+	_cleanup_json_ struct json v = JSON_ABSENT;
+
+	if (b->control || !b->is_coupled || b->is_over)
+		return;
+	if (b->spec->keep)
+		forget_kept(b);
+	if (b->step != BATCH_RELEASE)
+		b->step = next_step(b);
+	if (b->step == BATCH_IDLE) {
+		check_over(b);
+		return;
+	}
+	if (b->step == BATCH_HISTORY) {
+		path = xasprintf("/1/history?after=%jd", (intmax_t)controller_adopted(b->spec->controller));
+		b->control = client_get(b->spec->client, path, ANSWER_MS, control_answered, b);
+		return;
+	}
+	v = step_body(b, &path);
+	b->control = client_post(b->spec->client, path, v, ANSWER_MS, control_answered, b);
+}
+
+static void
+control_soon(struct taskbatch *b)
+{
+	if (!b->control && b->coupling)
+		loop_timer_set(b->loop, &b->control_timer, 0);
+}
+
+/* --- the session */
+
+static void
+session_coupled(struct json answer, void *cookie)
+{
+	struct taskbatch *b = cookie;
+
+	(void)answer;
+	b->is_coupled = true;
+	/* the tasks of a session before this one are moved to it, and begin anew in its cursor */
+	free(TAKE_PTR(b->cursor));
+	client_cancel(b->output);
+	b->output = NULL;
+	for (const struct taskbatch_task *t = b->tasks; t; t = t->next)
+		if (t->held_by && !t->over)
+			controller_keep_session(b->spec->controller, t->id, coupling_session(b->coupling));
+	control_soon(b);
+	output_soon(b);
+}
+
+static void
+session_reconnected(void *cookie)
+{
+	struct taskbatch *b = cookie;
+
+	client_cancel(b->output);
+	b->output = NULL;
+	b->output_tries = b->control_tries = 0;
+	control_soon(b);
+	output_soon(b);
+}
+
+static void
+session_lost(void *cookie)
+{
+	struct taskbatch *b = cookie;
+	_cleanup_json_ struct json v = json_object();
+
+	json_set_text(&v, "state", "unknown");
+	json_set_text(&v, "reason", "the task agent is lost");
+	for (struct taskbatch_task *t = b->tasks; t; t = t->next)
+		if (t->held_by && !t->over)
+			end_task(b, t, v);
+	taskbatch_stop(b, TASKEVENT_UNKNOWN);
+}
+
+static void
+session_failed(const struct fail *f, void *cookie)
+{
+	struct taskbatch *b = cookie;
+
+	*b->fail = *f;
+	taskbatch_stop(b, TASKEVENT_FAILED);
+}
+
+/* --- signals: to all tasks; what is not submitted is not run */
+
+static void
+signal_came(struct taskbatch *b, int signo)
+{
+	b->signo = signo;
+	b->signals++;
+	taskbatch_lines_end(&b->lines);
+	for (struct taskbatch_task *t = b->tasks, *next; t; t = next) {
+		next = t->next;
+		t->to_kill = t->held_by && !t->over;
+		if (!t->held_by && (t != b->of_step || !b->control))
+			refuse_task(b, t, "refused", "interrupted");
+	}
+	control_soon(b);
+	check_over(b);
+}
+
+static void
+on_int(void *cookie)
+{
+	signal_came(cookie, SIGINT);
+}
+
+static void
+on_term(void *cookie)
+{
+	signal_came(cookie, SIGTERM);
+}
+
+static void
+on_hup(void *cookie)
+{
+	signal_came(cookie, SIGHUP);
+}
+
+/* --- all of it */
+
+/* A session that a killed controller had with the first task is taken up. */
+static void
+start_session(struct taskbatch *b)
+{
+	const struct taskbatch_spec *spec = b->spec;
+	const struct coupling_spec session = {
+		.loop = spec->loop, .client = spec->client, .name = spec->name, .label = spec->label,
+		.run = controller_run(spec->controller), .above = b->tasks->id,
+		.session = b->tasks->id ? controller_session(spec->controller, b->tasks->id) : 0,
+		.timing = spec->timing, .events = spec->events,
+		.callbacks = { session_coupled, session_reconnected, session_lost, session_failed, b },
+	};
+
+	b->coupling = coupling_new(&session, b->fail);
+	if (!b->coupling)
+		taskbatch_stop(b, TASKEVENT_FAILED);
+}
+
+/* What was not written yet is: there is nothing else to wait for. */
+static void
+flush_records(struct taskbatch *b)
+{
+	const struct pump *p = &b->pump;
+
+	if (!p->error)
+		(void)!io_write_all(p->fd, p->bytes.s + p->done, p->bytes.len - p->done);
+}
+
+int
+taskbatch_run(const struct taskbatch_spec *spec, struct fail *f)
+{
+	struct taskbatch b = { .spec = spec, .loop = spec->loop, .fail = f };
+
+	b.tail = &b.tasks;
+	b.control_timer = (struct loop_timer){ .fn = control_next, .cookie = &b };
+	b.output_timer = (struct loop_timer){ .fn = output_next, .cookie = &b };
+	pump_init(&b.pump, b.loop, STDOUT_FILENO, records_written, &b);
+	interrupt_watch(b.loop, on_int, on_term, on_hup, &b);
+	taskbatch_lines_init(&b.lines, b.loop, spec->in_fd);
+	b.lines.line = add_line;
+	b.lines.read = lines_read;
+	b.lines.cookie = &b;
+	want_lines(&b);
+	loop_run(b.loop);
+	flush_records(&b);
+	client_cancel(b.control);
+	client_cancel(b.output);
+	coupling_free(b.coupling);
+	loop_timer_stop(b.loop, &b.control_timer);
+	loop_timer_stop(b.loop, &b.output_timer);
+	pump_release(&b.pump);
+	while (b.tasks) {
+		struct taskbatch_task *t = b.tasks;
+
+		b.tasks = t->next;
+		taskbatch_task_free(t);
+	}
+	taskbatch_lines_release(&b.lines);
+	free(b.cursor);
+	return b.status;
+}

@@ -1,0 +1,15 @@
+/*
+ * tasklist - the tasks that an answer of the agent lists, for a person or a program.
+ */
+#ifndef TASK_TASKLIST_H
+#define TASK_TASKLIST_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+
+/* The answer V to GET /1/tasks into OUT: a table for COLUMNS (0: no limit), or an object a line. */
+void tasklist_format(struct json v, bool as_table, unsigned columns, struct buf *out);
+
+#endif

@@ -1,0 +1,68 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/io.h"
+#include "task/taskrequest.h"
+
+struct json
+taskrequest_environment(void)
+{
+	static const char *const passed[] = { "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM" };
+	struct json env = json_object();
+
+	json_set_text(&env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+		if (getenv(passed[i]))
+			json_set_text(&env, passed[i], getenv(passed[i]));
+	return env;
+}
+
+struct json
+taskrequest_new(char *const *command, struct json env)
+{
+	struct json v = json_object(), argv = json_array(), all = taskrequest_environment();
+
+	for (; *command; command++)
+		json_append(&argv, json_string(*command));
+	for (struct json_iter it = json_begin(env); json_next(&it); )
+		json_set(&all, it.key, json_copy(it.value));
+	json_set(&v, "argv", argv);
+	json_set(&v, "env", all);
+	return v;
+}
+
+int
+taskrequest_read_stdin(struct json *request, int fd)
+{
+	_cleanup_buf_ struct buf in = BUF_MAX(1 << 20), text = BUF_INIT;
+	ssize_t n;
+
+	while ((n = io_read_buf(fd, &in)) > 0)
+		;
+	if (n == -EMSGSIZE && io_read(fd, &(char){ 0 }, 1) == 0)
+		n = 0;		/* just as much as fits */
+	if (n < 0)
+		return (int)n;
+	base64_encode(in.s, in.len, &text);
+	json_set_text(request, "stdin_b64", text.s);
+	return 0;
+}
+
+int
+taskrequest_parse(const char *line, size_t len, struct json *request, struct fail *f)
+{
+	_cleanup_json_ struct json argv = JSON_ABSENT, env = JSON_ABSENT;
+	int r = json_parse("request", line, len, request, f);
+
+	if (r < 0)
+		return r;
+	argv = json_get(*request, "argv");
+	env = json_get(*request, "env");
+	if (json_count(argv) == 0)
+		return fail_set(f, EXIT_USAGE, "request: no \"argv\", an array of words");
+	if (json_kind(env) == JSON_NONE)
+		json_set(request, "env", taskrequest_environment());
+	return 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * taskrequest - what a controller asks to be executed: the body of POST /1/tasks
+ * (task/submit.h) but for "id", "session" and "on_loss".
+ *
+ * The environment is not the caller's: it is PATH, the caller's locale, zone and
+ * terminal, and what is named.
+ */
+#ifndef TASK_TASKREQUEST_H
+#define TASK_TASKREQUEST_H
+
+#include <stdint.h>
+
+#include "base/fail.h"
+#include "base/json.h"
+
+/* The words of COMMAND, NULL-terminated, with the environment and the members of ENV. */
+struct json taskrequest_new(char *const *command, struct json env);
+
+/* An object with the environment that a request has where it names none. */
+struct json taskrequest_environment(void);
+
+/* The rest of FD as the standard input, at most 1 MiB; -EMSGSIZE where it is more. */
+int taskrequest_read_stdin(struct json *request, int fd);
+
+/* One line of requests (rejoin-task(1), run --lines): an object with "argv"; EXIT_USAGE where it is none. */
+int taskrequest_parse(const char *line, size_t len, struct json *request, struct fail *f);
+
+#endif
