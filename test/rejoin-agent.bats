@@ -731,6 +731,17 @@ with_payload() { # ID VERSION FILE
 	[ -z "$(find "$state" -name '*.part' -o -name '.rejoin.*')" ]
 }
 
+@test "a long script and manifests that are not cached are taken in by children" {
+	needs_strace
+	script
+	{ echo; head -c 3M /dev/zero | tr '\\0' '#'; } >>up/install.sh
+	deploy w1 2.0 motors
+	strace -qq -y -e trace=read -o calls.log rejoin-agent -q --once
+	[ "$(version left) $(version right)" = '2.0 2.0' ]
+	# the agent itself has read neither the script nor, but from the cache, a manifest
+	! grep -E 'up/(install.sh|motors)|cache/sha256/[0-9a-f]*>.*, 262144' calls.log
+}
+
 @test "payloads that no goal names are kept up to cache-max" {
 	script
 	conf 'cache-max = 1M'

@@ -167,11 +167,20 @@ file_make_dirs(const char *path, mode_t mode)
 	return r < 0 ? r : make_dir(path, mode);
 }
 
-static int remove_at(int dir, const char *name, const dev_t *dev);
+enum { REMOVE_DEPTH = 32, REMOVE_PASSES = 1 << 16 };
+
+/* The removal of a tree.  What is deeper than REMOVE_DEPTH is moved up first: each level takes a descriptor. */
+struct removal {
+	int top;
+	dev_t dev;
+	unsigned long moves;	/* of the current pass */
+};
+
+static int remove_at(struct removal *rm, int dir, const char *name, int depth);
 
 /* All that is in the directory FD, which is closed; what stays keeps nothing else there. */
 static int
-remove_below(int fd, dev_t dev)
+remove_below(struct removal *rm, int fd, int depth)
 {
 	DIR *d = fdopendir(fd);
 	struct dirent *e;
@@ -185,7 +194,7 @@ remove_below(int fd, dev_t dev)
 	while ((e = readdir(d))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		one = remove_at(dirfd(d), e->d_name, &dev);
+		one = remove_at(rm, dirfd(d), e->d_name, depth);
 		if (one < 0)
 			r = one;
 	}
@@ -193,12 +202,26 @@ remove_below(int fd, dev_t dev)
 	return r;
 }
 
+/* The directory NAME of DIR under a new name in the top directory, for the next pass. */
+static int
+move_up(struct removal *rm, int dir, const char *name)
+{
+	char new[48];
+	int r;
+
+	do {
+		snprintf(new, sizeof new, ".rejoin-removed.%lu", rm->moves++);
+		r = renameat2(dir, name, rm->top, new, RENAME_NOREPLACE);
+	} while (r < 0 && errno == EEXIST && rm->moves < REMOVE_PASSES);
+	return r < 0 ? -errno : 0;
+}
+
 /*
  * By descriptors, not by paths: another user with write permission below could
  * replace a directory by a link while it is entered.
  */
 static int
-remove_at(int dir, const char *name, const dev_t *dev)
+remove_at(struct removal *rm, int dir, const char *name, int depth)
 {
 	struct stat st;
 	int fd, r;
@@ -208,12 +231,16 @@ remove_at(int dir, const char *name, const dev_t *dev)
 	if (errno != EISDIR)
 		return -errno;
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || (dev && st.st_dev != *dev)) {
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != rm->dev) {
 		r = fd < 0 ? -errno : -EXDEV;
 		io_closep(&fd);
 		return r;
 	}
-	r = remove_below(fd, st.st_dev);
+	if (depth == REMOVE_DEPTH) {
+		close(fd);
+		return move_up(rm, dir, name);
+	}
+	r = remove_below(rm, fd, depth + 1);
 	if (r == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
 	return r;
@@ -222,7 +249,29 @@ remove_at(int dir, const char *name, const dev_t *dev)
 int
 file_remove_tree(const char *path)
 {
-	return remove_at(AT_FDCWD, path, NULL);
+	_cleanup_fd_ int top = -1;
+	struct removal rm = { .moves = 0 };
+	struct stat st;
+	int r = 0;
+
+	if (unlink(path) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR)
+		return -errno;
+	top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (top < 0 || fstat(top, &st) < 0)
+		return -errno;
+	rm.top = top;
+	rm.dev = st.st_dev;
+	for (int pass = 0; pass < REMOVE_PASSES && r == 0; pass++) {
+		int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		rm.moves = 0;
+		r = fd < 0 ? -errno : remove_below(&rm, fd, 1);
+		if (rm.moves == 0)
+			break;
+	}
+	return r == 0 && rmdir(path) < 0 && errno != ENOENT ? -errno : r;
 }
 
 char *

@@ -92,7 +92,7 @@ is_needed(const char *cache, const struct goal *g, const char *hex)
 		struct fail f;
 		bool found = false;
 
-		if (p && manifest_fetch(p, cache, g->urls, &child, &f) == 0)
+		if (p && manifest_load(p, cache, g->urls, &child, &f) == 0)
 			found = manifest_names(child, hex);
 		manifest_free(child);
 		if (found)

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "deploy/cycle.h"
+#include "deploy/forked.h"
 #include "deploy/workdirs.h"
 #include "deploy/handler.h"
 #include "deploy/payload.h"
@@ -24,6 +25,7 @@ struct task {
 	char *workdir;			/* where the step's payloads are; NULL between steps */
 	const struct payload *script;	/* the one that is there from the start; NULL for none */
 	bool has_payloads;		/* and all others are, too */
+	bool has_large_script;		/* a child put it there: the directory serves nothing else */
 	bool resumes;			/* it is installed already, and only to be applied */
 	bool attempted;			/* the step was begun to be installed */
 	bool verifies;			/* is-installed runs for the second time, after apply */
@@ -34,12 +36,16 @@ struct task {
 	struct payload_job *fetch;	/* the same */
 };
 
-enum { NEEDS_MAX = 3 };	/* wishes for a reboot of one step */
+enum {
+	NEEDS_MAX = 3,			/* wishes for a reboot of one step */
+	SCRIPT_INLINE_MAX = 1 << 20,	/* a longer script is hashed and copied by a child */
+};
 
 struct cycle {
 	struct loop *loop;
 	struct cycle_spec spec;
 	struct plan *plan;
+	struct forked *plan_job;	/* fetches the manifests, or NULL */
 	struct enumeration *enumeration;
 	struct json components;
 	struct json failed_ids;		/* an object, for its keys: components whose later stages are skipped */
@@ -159,10 +165,10 @@ static void
 give_workdir(struct task *t)
 {
 	if (t->workdir)
-		workdirs_give(t->c->workdirs, t->script, t->workdir, !t->has_payloads);
+		workdirs_give(t->c->workdirs, t->script, t->workdir, !t->has_payloads && !t->has_large_script);
 	free(t->workdir);
 	t->workdir = NULL;
-	t->has_payloads = false;
+	t->has_payloads = t->has_large_script = false;
 }
 
 static void
@@ -260,19 +266,67 @@ end_step(struct task *t)
 		end_task(t, false);
 }
 
-/* A work directory with the step's script in it, and nothing else. */
-static int
-take_workdir(struct task *t, struct fail *f)
+/* The payload that is the step's script; NULL for none. */
+static const struct payload *
+find_script(const struct manifest_step *step)
+{
+	const char *script = json_get_text(step->properties, "scriptFileName");
+
+	for (const struct payload **p = step->files; script && *p; p++)
+		if (strcmp((*p)->name, script) == 0)
+			return *p;
+	return NULL;
+}
+
+/* The work directory has the step's script in it, and nothing else. */
+static void
+workdir_ready(const struct fail *f, void *cookie)
+{
+	struct task *t = cookie;
+
+	t->fetch = NULL;
+	if (t->c->cancelled)
+		end_task(t, false);
+	else if (f)
+		fail_with(t, f);
+	else
+		start_action(t, HANDLER_IS_INSTALLED);
+}
+
+static void
+script_fetched(const struct fail *f, void *cookie)
+{
+	struct task *t = cookie;
+	struct cycle *c = t->c;
+
+	workdir_ready(f, t);
+	run_tasks(c);
+}
+
+/* A script that is here already, and short, is put there at once; else a child does it. */
+static void
+prepare_workdir(struct task *t)
 {
 	const struct cycle *c = t->c;
 	const struct manifest_step *step = &t->stage->steps[t->step];
-	const char *script = json_get_text(step->properties, "scriptFileName");
+	struct fail f;
+	int r;
 
-	t->script = NULL;
-	for (const struct payload **p = step->files; script && *p; p++)
-		if (strcmp((*p)->name, script) == 0)
-			t->script = *p;
-	return workdirs_take(c->workdirs, t->script, c->spec.cache, &t->workdir, f);
+	t->script = find_script(step);
+	if (!t->script || payload_is_small(t->script, c->spec.cache, SCRIPT_INLINE_MAX)) {
+		r = workdirs_take(c->workdirs, t->script, c->spec.cache, &t->workdir, &f);
+		workdir_ready(r < 0 ? &f : NULL, t);
+		return;
+	}
+	if (workdirs_make(c->workdirs, &t->workdir, &f) == 0) {
+		const struct payload_job_spec spec = { .files = step->files, .only = t->script,
+		    .cache = c->spec.cache, .folder = t->workdir, .executable = true };
+
+		t->has_large_script = true;
+		t->fetch = payload_job_start(c->loop, &spec, script_fetched, t, &f);
+	}
+	if (!t->fetch)
+		workdir_ready(&f, t);
 }
 
 /* --- what has to happen to the device before a step can go on */
@@ -370,8 +424,8 @@ begin_download(struct task *t)
 		start_action(t, HANDLER_DOWNLOAD);
 		return;
 	}
-	t->fetch = payload_job_start(t->c->loop, step->files, t->script, spec->cache, t->workdir,
-	    payloads_fetched, t, &f);
+	t->fetch = payload_job_start(t->c->loop, &(struct payload_job_spec){ .files = step->files, .skip = t->script,
+	    .cache = spec->cache, .folder = t->workdir }, payloads_fetched, t, &f);
 	if (!t->fetch)
 		fail_with(t, &f);
 }
@@ -546,16 +600,11 @@ action_done(const struct handler_result *r, void *cookie)
 static void
 start_step(struct task *t)
 {
-	struct fail f;
-
 	t->attempted = false;
 	if (is_awaited(t))
 		return;
 	t->action = HANDLER_IS_INSTALLED;
-	if (take_workdir(t, &f) < 0)
-		fail_with(t, &f);
-	else
-		start_action(t, HANDLER_IS_INSTALLED);
+	prepare_workdir(t);
 }
 
 static void
@@ -665,10 +714,58 @@ on_problem(const struct fail *f, void *cookie)
 		note_failure(c, RESULT_FAILURE, 0, "", f->text);
 }
 
+/* The plan is there, or R is why not. */
+static void
+plan_ready(struct cycle *c, int r, const struct fail *f)
+{
+	if (r < 0 && !c->cancelled)
+		note_failure(c, RESULT_FAILURE, 0, "", f->text);
+	if (r < 0 || c->cancelled) {
+		finish_cycle(c);
+		return;
+	}
+	report_phase(c, "select");
+	c->enumeration = enumerate_start(c->loop, &c->spec.inventory, on_enumerated, c);
+}
+
+struct plan_work {
+	const struct goal *goal;
+	const char *cache;
+	struct plan_faults faults;
+};
+
+/* In a child. */
+static int
+fetch_manifests(void *shared, struct fail *f)
+{
+	struct plan_work *w = shared;
+
+	(void)f;
+	plan_fetch(w->goal, w->cache, &w->faults);
+	return 0;
+}
+
+static void
+manifests_fetched(const void *shared, const struct fail *f, void *cookie)
+{
+	const struct plan_work *w = shared;
+	struct cycle *c = cookie;
+	struct fail own;
+	int r = -EIO;
+
+	c->plan_job = NULL;
+	if (!f) {
+		r = plan_load(c->spec.goal, c->spec.cache, &w->faults, &c->plan, &own);
+		f = &own;
+	}
+	plan_ready(c, r, f);
+}
+
 static void
 cycle_begin(void *cookie)
 {
 	struct cycle *c = cookie;
+	struct plan_work *work;
 	struct fail f;
 	int r;
 
@@ -680,14 +777,18 @@ cycle_begin(void *cookie)
 	if (r < 0)
 		fail_errno(&f, r, "%s", c->spec.work);
 	else
-		r = plan_new(c->spec.goal, c->spec.cache, &c->plan, &f);
-	if (r < 0) {
-		note_failure(c, RESULT_FAILURE, 0, "", f.text);
-		finish_cycle(c);
+		r = plan_load(c->spec.goal, c->spec.cache, NULL, &c->plan, &f);
+	if (r <= 0) {
+		plan_ready(c, r, &f);
 		return;
 	}
-	report_phase(c, "select");
-	c->enumeration = enumerate_start(c->loop, &c->spec.inventory, on_enumerated, c);
+	work = xcalloc(1, sizeof *work);
+	*work = (struct plan_work){ .goal = c->spec.goal, .cache = c->spec.cache };
+	c->plan_job = forked_start(c->loop, "fetching manifests", fetch_manifests, work, sizeof *work,
+	    manifests_fetched, c, &f);
+	free(work);
+	if (!c->plan_job)
+		plan_ready(c, -EIO, &f);
 }
 
 struct cycle *
@@ -727,6 +828,10 @@ cycle_cancel(struct cycle *c, enum cycle_end how)
 		enumerate_cancel(c->enumeration);
 		c->enumeration = NULL;
 		loop_timer_set(c->loop, &c->kick, 0);
+		return;
+	}
+	if (c->plan_job) {
+		forked_end(c->plan_job);
 		return;
 	}
 	for (size_t i = 0; i < c->next_task; i++)

@@ -297,23 +297,20 @@ manifest_update_id(const struct manifest *m)
 }
 
 int
-manifest_fetch_whole(const struct payload *p, const char *cache, struct json urls,
+manifest_load_whole(const struct payload *p, const char *cache, struct json urls,
     struct manifest **out, struct fail *f)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	_cleanup_free_ char *path = NULL;
-	int r = payload_fetch(p, cache, &path, f);
+	int r = payload_load(p, cache, MANIFEST_MAX, &text, f);
 
-	if (r == 0)
-		r = file_load(path, FILE_NOFOLLOW, MANIFEST_MAX, &text, f);
 	return r < 0 ? r : manifest_parse(p->name, text.s, text.len, urls, out, f);
 }
 
 int
-manifest_fetch(const struct payload *p, const char *cache, struct json urls,
+manifest_load(const struct payload *p, const char *cache, struct json urls,
     struct manifest **out, struct fail *f)
 {
-	int r = manifest_fetch_whole(p, cache, urls, out, f);
+	int r = manifest_load_whole(p, cache, urls, out, f);
 
 	if (r < 0)
 		return r;

@@ -59,13 +59,13 @@ const struct payload *manifest_file(const struct manifest *m, const char *id);
 char *manifest_update_id(const struct manifest *m);
 
 /*
- * Fetch the manifest that P is, into and through CACHE (deploy/payload.h), and
- * parse it: the child of a reference step, in which a reference is refused, or
- * the whole manifest of a goal that only names it.
+ * The manifest that P is, from CACHE alone (deploy/payload.h), parsed: the child
+ * of a reference step, in which a reference is refused, or the whole manifest of
+ * a goal that only names it.  -ENOENT where the cache does not have it.
  */
-int manifest_fetch(const struct payload *p, const char *cache, struct json urls,
+int manifest_load(const struct payload *p, const char *cache, struct json urls,
     struct manifest **out, struct fail *f);
-int manifest_fetch_whole(const struct payload *p, const char *cache, struct json urls,
+int manifest_load_whole(const struct payload *p, const char *cache, struct json urls,
     struct manifest **out, struct fail *f);
 
 #endif

@@ -90,6 +90,14 @@ content_locate(const struct payload *p, const char *cache, const char *hex, char
 }
 
 static int
+find_content(const struct payload *p, const char *cache, char hex[SHA_HEX], char **path, struct fail *f)
+{
+	int r = payload_check(p, hex, f);
+
+	return r < 0 ? r : content_locate(p, cache, hex, path, f);
+}
+
+static int
 open_regular(const char *path, int flags, struct stat *st)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
@@ -310,10 +318,8 @@ payload_fetch(const struct payload *p, const char *cache, char **path, struct fa
 	_cleanup_free_ char *found = NULL, *part = NULL;
 	_cleanup_fd_ int fd = -1;
 	char hex[SHA_HEX];
-	int r = payload_check(p, hex, f);
+	int r = find_content(p, cache, hex, &found, f);
 
-	if (r == 0)
-		r = content_locate(p, cache, hex, &found, f);
 	if (r < 0)
 		return r;
 	if (!is_cached(p, found)) {
@@ -332,6 +338,40 @@ payload_fetch(const struct payload *p, const char *cache, char **path, struct fa
 	if (r == 0)
 		*path = TAKE_PTR(found);
 	return r;
+}
+
+bool
+payload_is_small(const struct payload *p, const char *cache, int64_t max)
+{
+	_cleanup_free_ char *path = NULL;
+	char hex[SHA_HEX];
+	struct stat st;
+	struct fail f;
+
+	return find_content(p, cache, hex, &path, &f) == 0 && lstat(path, &st) == 0 && st.st_size <= max;
+}
+
+int
+payload_load(const struct payload *p, const char *cache, size_t max, struct buf *out, struct fail *f)
+{
+	_cleanup_free_ char *path = NULL;
+	char want[SHA_HEX], got[SHA_HEX], text[SHA_TEXT];
+	struct sha *s;
+	int r = find_content(p, cache, want, &path, f);
+
+	if (r == 0)
+		r = file_load(path, FILE_NOFOLLOW, max, out, f);
+	if (r < 0)
+		return r;
+	s = sha_new(p->algorithm);
+	sha_add(s, out->s, out->len);
+	sha_end(s, text);
+	if (sha_hex(text, got) == 0 && strcmp(got, want) == 0) {
+		utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+		return 0;
+	}
+	payload_refuse(f, EXIT_DENIED, p, "%s: is not what its hash says", path);
+	return -ENOENT;
 }
 
 /* Sharing the blocks where the file system can; copy_file_range(2) does not know every pair. */
@@ -363,10 +403,8 @@ payload_place(const struct payload *p, const char *cache, const char *folder, bo
 	const mode_t mode = executable ? 0750 : 0640;
 	char hex[SHA_HEX];
 	struct stat st;
-	int r = payload_check(p, hex, f);
+	int r = find_content(p, cache, hex, &from, f);
 
-	if (r == 0)
-		r = content_locate(p, cache, hex, &from, f);
 	if (r < 0)
 		return r;
 	to = xasprintf("%s/%s", folder, p->name);

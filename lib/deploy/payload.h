@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/fail.h"
 
 struct payload {
@@ -50,6 +51,15 @@ bool payload_is_name(const char *name);
  * to be freed, is where.
  */
 int payload_fetch(const struct payload *p, const char *cache, char **path, struct fail *f);
+
+/* Is P in the cache, with at most MAX bytes?  Its content is not hashed. */
+bool payload_is_small(const struct payload *p, const char *cache, int64_t max);
+
+/*
+ * The content of P, at most MAX bytes, from the cache alone: the bytes in OUT are
+ * those that were hashed.  -ENOENT where the cache does not have it.
+ */
+int payload_load(const struct payload *p, const char *cache, size_t max, struct buf *out, struct fail *f);
 
 /* Is the file PATH, no link, what P's hash and size say? */
 bool payload_is_at(const struct payload *p, const char *path);

@@ -35,12 +35,30 @@ struct plan {
 	size_t n_stages;
 };
 
+/* Why the manifests of a plan could not be fetched; EXIT_OK where they were. */
+struct plan_faults {
+	struct fail whole;				/* the goal's own, where that is a file */
+	struct fail stages[MANIFEST_STEPS_MAX];		/* those of reference steps */
+};
+
 /*
  * The plan for G, which must outlive it; manifests are fetched through CACHE.
  * A reference step whose manifest cannot be fetched is a stage with an error in
  * FAIL; the other stages are not affected.
  */
 int plan_new(const struct goal *g, const char *cache, struct plan **out, struct fail *f);
+
+/*
+ * The same from what CACHE has, without fetching, so that nothing blocks for long.
+ * Returns 1 where manifests are missing; with FAULTS, from plan_fetch(), they are
+ * stages with those errors instead.
+ */
+int plan_load(const struct goal *g, const char *cache, const struct plan_faults *faults, struct plan **out,
+    struct fail *f);
+
+/* Fetch all manifests of G into CACHE. */
+void plan_fetch(const struct goal *g, const char *cache, struct plan_faults *out);
+
 void plan_free(struct plan *p);
 
 /* True if the selectors of S match COMPONENT; false for a stage of the host. */

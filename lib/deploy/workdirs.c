@@ -82,31 +82,54 @@ workdir_reuse(struct workdirs *s, const struct payload *script, const char *path
 	return ok;
 }
 
+/* What could not be removed after an earlier cycle has its name still. */
+static char *
+next_path(struct workdirs *s)
+{
+	char *path = NULL;
+
+	do {
+		free(path);
+		path = xasprintf("%s/work.%ju", s->root, ++s->n);
+	} while (access(path, F_OK) == 0);
+	return path;
+}
+
+int
+workdirs_make(struct workdirs *s, char **path, struct fail *f)
+{
+	_cleanup_free_ char *new = next_path(s);
+
+	if (mkdir(new, 0700) < 0)
+		return fail_errno(f, errno, "%s", new);
+	*path = TAKE_PTR(new);
+	return 0;
+}
+
 int
 workdirs_take(struct workdirs *s, const struct payload *script, const char *cache, char **path,
     struct fail *f)
 {
-	_cleanup_free_ char *new = NULL, *cached = NULL;
+	_cleanup_free_ char *new = next_path(s), *cached = NULL;
 	int r = 0;
 
-	do {	/* what could not be removed after an earlier cycle has its name still */
-		free(new);
-		new = xasprintf("%s/work.%ju", s->root, ++s->n);
-	} while (access(new, F_OK) == 0);
-	if (!workdir_reuse(s, script, new)) {
-		if (mkdir(new, 0700) < 0)
-			return fail_errno(f, errno, "%s", new);
-		if (script)
-			r = payload_fetch(script, cache, &cached, f);
-		if (script && r == 0)
-			r = payload_place(script, cache, new, true, f);
-		if (r < 0) {
-			file_remove_tree(new);
-			return r;
-		}
+	if (workdir_reuse(s, script, new)) {
+		*path = TAKE_PTR(new);
+		return 0;
 	}
-	*path = TAKE_PTR(new);
-	return 0;
+	free(TAKE_PTR(new));
+	r = workdirs_make(s, &new, f);
+	if (r < 0)
+		return r;
+	if (script)
+		r = payload_fetch(script, cache, &cached, f);
+	if (script && r == 0)
+		r = payload_place(script, cache, new, true, f);
+	if (r < 0)
+		file_remove_tree(new);
+	else
+		*path = TAKE_PTR(new);
+	return r;
 }
 
 /* All but the file KEEP (NULL for none) is removed, unless there is a directory among it. */

@@ -28,6 +28,9 @@ void workdirs_free(struct workdirs *s);
 int workdirs_take(struct workdirs *s, const struct payload *script, const char *cache, char **path,
     struct fail *f);
 
+/* An empty directory, for what a child will put there. */
+int workdirs_make(struct workdirs *s, char **path, struct fail *f);
+
 /* Return PATH, obtained for SCRIPT.  With KEEP it may be used again; else it is removed. */
 void workdirs_give(struct workdirs *s, const struct payload *script, const char *path, bool keep);
 

@@ -139,6 +139,28 @@ trees_come_and_go(void)
 	assert(file_remove_tree("t") == 0 && access("t", F_OK) < 0 && access("a", F_OK) == 0);
 }
 
+/* Deeper than there are descriptors, and than a path can name. */
+static void
+deep_trees_are_removed(void)
+{
+	int fd, top = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert(mkdir("deep", 0700) == 0);
+	fd = openat(top, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 3000; i++) {
+		int next;
+
+		assert(mkdirat(fd, "a-folder-in-a-folder", 0700) == 0 && mkdirat(fd, "beside", 0700) == 0);
+		next = openat(fd, "a-folder-in-a-folder", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert(next >= 0);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	assert(file_remove_tree("deep") == 0 && access("deep", F_OK) < 0 && access("a", F_OK) == 0);
+	close(top);
+}
+
 static const struct {
 	const char *name, *file;
 } names[] = {
@@ -183,6 +205,7 @@ main(void)
 	is_replaced_whole();
 	what_cannot_be_written_leaves_nothing();
 	trees_come_and_go();
+	deep_trees_are_removed();
 	names_are_encoded();
 	return file_remove_tree(dir) < 0;
 }
