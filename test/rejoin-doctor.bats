@@ -465,16 +465,20 @@ says_what_to_do() {
 
 @test "fifo: a reader in another pid namespace is unknown, not absent" {
 	needs_root
-	unshare --pid --fork --mount-proc true 2>/dev/null || cannot 'no pid namespace'
+	local elsewhere='own-mounts unshare --pid --fork --propagation unchanged --mount-proc'
+	# shellcheck disable=SC2086
+	$elsewhere true 2>/dev/null || cannot 'no pid namespace'
 	profile "path = $PWD/pipe" '[status]' 'method = none'
 	mkfifo -m 660 pipe
 	start reader sh -c 'exec 3<>pipe; echo up; exec dd bs=64 count=1 status=none <&3'
 	wait_for '[ -s reader.out ]'
-	run --separate-stderr unshare --pid --fork --mount-proc rejoin-doctor -A t --format jsonl fifo
+	# shellcheck disable=SC2086
+	run --separate-stderr $elsewhere rejoin-doctor -A t --format jsonl fifo
 	status_is 0
 	found warn "$PWD/pipe" 'processes of other pid namespaces are not visible'
 	# a request finds it all the same
-	run unshare --pid --fork --mount-proc rejoin-retry -A t
+	# shellcheck disable=SC2086
+	run $elsewhere rejoin-retry -A t
 	status_is 0
 	# outside, without one, it is a failure as ever
 	wait_for '! [ -e /proc/$reader_pid/exe ]'

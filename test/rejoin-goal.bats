@@ -189,9 +189,14 @@ script() {
 }
 
 @test "a directory that cannot be written is reported" {
-	run --separate-stderr rejoin-goal make --dir /sys/kernel --step rejoin/copy:1 '{}' camera-2.0.json
+	# root is subject to modes when it has no capabilities
+	local drop=
+	[ "$(id -u)" -ne 0 ] || drop='setpriv --bounding-set=-all --inh-caps=-all'
+	mkdir -m 555 closed
+	# shellcheck disable=SC2086
+	run --separate-stderr $drop "$B/bin/rejoin-goal" make --dir closed --step rejoin/copy:1 '{}' camera-2.0.json
 	status_is 7
-	err_has '/sys/kernel/update-1.0.1.json: Permission denied'
+	err_has 'closed/update-1.0.1.json: Permission denied'
 	run --separate-stderr rejoin-goal make --dir missing --step rejoin/copy:1 '{}' camera-2.0.json
 	status_is 3
 }

@@ -59,12 +59,14 @@ has_times() {
 	touch -d '2026-01-02' k.log
 	has_times k.log 2025-12-31T10:00:00 2026-01-01T10:00:00
 	# more than is read through
-	python3 -c '
-for y in range(3):
-    for m in "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split():
-        for i in range(2000):
-            print(f"{m} {1 + i // 100:2} {i // 10 % 10:02}:{i % 60:02}:00 host program[1]: a line of some length, number {i:06}, of many")
-' >big.log
+	awk 'BEGIN {
+		n = split("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", month, " ")
+		for (y = 0; y < 3; y++)
+			for (m = 1; m <= n; m++)
+				for (i = 0; i < 2000; i++)
+					printf "%s %2d %02d:%02d:00 host program[1]: a line of some length, number %06d, of many\n",
+						month[m], 1 + int(i / 100), int(i / 10) % 10, i % 60, i
+	}' >big.log
 	touch -d 2026-01-01 big.log
 	[ "$(wc -c <big.log)" -gt 4194304 ]
 	[ "$(times big.log | cut -c1-4 | sort | uniq -c | xargs)" = '24000 2023 24000 2024 24000 2025' ]

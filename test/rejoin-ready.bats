@@ -136,11 +136,10 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 
 @test "the same in a boot that the kernel names otherwise" {
 	needs_root
-	needs unshare
-	unshare --mount true 2>/dev/null || cannot 'no mounts of its own, in a chroot say'
+	needs_mounts
 	announce p1
 	echo 00000000-1111-2222-3333-444444444444 >boot
-	run --separate-stderr unshare --mount sh -c 'mount --bind boot /proc/sys/kernel/random/boot_id &&
+	run --separate-stderr own-mounts sh -c 'mount --bind boot /proc/sys/kernel/random/boot_id &&
 		exec rejoin-ready wait lamp --incarnation a1 --grace 100ms'
 	status_is 1
 	out_is peer-offline

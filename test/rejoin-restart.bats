@@ -408,7 +408,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 
 @test "the wrong process is never signalled, though pids come round" {
 	needs_root
-	unshare --pid --fork --mount-proc sh -c 'echo 400 >/proc/sys/kernel/pid_max' 2>/dev/null ||
+	own-mounts unshare --pid --fork --propagation unchanged --mount-proc sh -c 'echo 400 >/proc/sys/kernel/pid_max' 2>/dev/null ||
 		cannot 'no pid namespace with a pid_max of its own'
 	agent run 'exec sleep 1000'
 	by_signal 'exe = /usr/bin/sleep' 'grace = 2s'
@@ -465,7 +465,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	[ ! -s hits ] || { echo "signalled: $(cat hits)"; exit 6; }
 	END
 	chmod +x rounds
-	run unshare --pid --fork --mount-proc ./rounds
+	run own-mounts unshare --pid --fork --propagation unchanged --mount-proc ./rounds
 	status_is 0
 	: >agents
 }

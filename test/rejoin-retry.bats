@@ -718,14 +718,14 @@ open_place() {
 
 @test "each delivery writes one line with its reasons to the journal" {
 	needs_root
-	needs unshare
+	needs_mounts
 	profile
 	reader
 	rejoin-retry -A t --queue --reason 'hotplug:video0'
 	mkdir dev
 	cp -a /dev/null dev
 	# shellcheck disable=SC2016	# expanded in there
-	unshare -m sh -c 'mount --bind dev /dev || exit
+	own-mounts sh -c 'mount --bind dev /dev || exit
 		notified /dev/log >journal & n=$!
 		until [ -S /dev/log ]; do :; done
 		rejoin-retry -A t --reason "by hand"

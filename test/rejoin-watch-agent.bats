@@ -120,13 +120,12 @@ and_nothing_else() { # N - events, then that of z
 
 @test "a place that is mounted over is noticed" {
 	needs_root
-	needs unshare
-	unshare -m true 2>/dev/null || cannot 'no mount namespace can be made here'
+	needs_mounts
 	plug a
 	mkdir other
 	echo '{"version":"0.9"}' >other/fw.json
 	# shellcheck disable=SC2016
-	start watch unshare -m sh -c 'rejoin-watch -v --rescan 0s --settle 50ms inventory.json & w=$!
+	start watch own-mounts sh -c 'rejoin-watch -v --rescan 0s --settle 50ms inventory.json & w=$!
 		until [ -e mount ]; do sleep 0.02; done; mount --bind other dev/a; wait $w'
 	wait_for 'grep -q monitoring watch.err'
 	: >mount
@@ -136,10 +135,9 @@ and_nothing_else() { # N - events, then that of z
 }
 
 @test "without an inotify instance it says so, and polls" {
-	needs unshare
-	unshare -U -r true 2>/dev/null || cannot 'no user namespace can be made here'
-	start watch unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_inotify_instances
-		exec rejoin-watch -v --rescan 0s --settle 50ms inventory.json'
+	needs_strace
+	start watch strace -f -qq -o calls -e trace=inotify_init1 -e inject=inotify_init1:error=EMFILE \
+		rejoin-watch -v --rescan 0s --settle 50ms inventory.json
 	wait_for 'grep -q monitoring watch.err'
 	grep -q 'inotify: no instance left (fs.inotify.max_user_instances): files are polled' watch.err
 	plug a
@@ -238,17 +236,12 @@ waits() {
 }
 
 @test "what the agent waits for and is online is offered once an evaluation" {
-	needs python3
 	cp inventory.json "$REJOIN_CONFIG_DIR/"
 	mkdir -p "$REJOIN_RUNTIME_DIR/agent"
 	: >"$REJOIN_RUNTIME_DIR/agent/busy"
-	start lock python3 -c '
-import fcntl, struct, sys, time
-f = open(sys.argv[1], "w")
-fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
-open("locked", "w")
-time.sleep(1000)' "$REJOIN_RUNTIME_DIR/agent/lock"
-	wait_for '[ -e locked ]'
+	: >"$REJOIN_RUNTIME_DIR/agent/lock"
+	start lock lock-holder "$REJOIN_RUNTIME_DIR/agent/lock"
+	wait_for '[ -s lock.out ]'
 	plug b
 	rejoin-watch -1 -A rejoin --state w.json || :
 	# the state says that b is there, and the agent missed it
