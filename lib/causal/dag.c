@@ -403,10 +403,7 @@ dag_sent(struct dag *g, struct node *e, uint64_t id)
 		provide_instead(g, x->node, e, id);
 	else if (x->state == INDEX_WANTED)			/* it is sent again, and the first time is forgotten */
 		settle_all(g, x->first);
-	x->state = INDEX_SENT;
-	x->t = e->t;
-	x->source = e->rank;
-	x->where = e->line;
+	index_set_sent(g->index, x, e->t, e->rank, e->line);
 }
 
 void

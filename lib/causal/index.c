@@ -6,7 +6,13 @@
 #include "base/xalloc.h"
 #include "causal/index.h"
 
-enum { CAP_MIN = 1 << 12, HUGE_PAGE = 2 << 20, AT_ONCE = 16 };
+enum { CAP_MIN = 1 << 12, HUGE_PAGE = 2 << 20, AT_ONCE = 16, FEW = CAP_MIN / 2 };
+
+/* An id that was sent at a time. */
+struct sent {
+	uint64_t id;
+	int64_t t;
+};
 
 struct index {
 	struct index_entry *v;		/* open addressing, linear probing */
@@ -15,6 +21,8 @@ struct index {
 	bool (*keep)(uint64_t id, void *cookie);
 	void *cookie;
 	struct bloom forgotten;
+	struct sent *log;		/* a ring of LOG_CAP, which is 0 or a power of two, in the order of output */
+	size_t log_head, log_n, log_cap;
 };
 
 static struct index_entry *
@@ -48,6 +56,7 @@ index_free(struct index *x)
 	if (!x)
 		return;
 	free(x->v);
+	free(x->log);
 	bloom_release(&x->forgotten);
 	free(x);
 }
@@ -201,10 +210,82 @@ index_is_forgotten(const struct index *x, uint64_t id)
 	return bloom_has(&x->forgotten, id);
 }
 
+static void
+log_grow(struct index *x)
+{
+	const size_t cap = x->log_cap ? x->log_cap * 2 : CAP_MIN;
+	struct sent *v = xrealloc(NULL, cap, sizeof *v);
+
+	for (size_t i = 0; i < x->log_n; i++)
+		v[i] = x->log[(x->log_head + i) & (x->log_cap - 1)];
+	free(x->log);
+	x->log = v;
+	x->log_head = 0;
+	x->log_cap = cap;
+}
+
+void
+index_set_sent(struct index *x, struct index_entry *e, int64_t t, uint32_t source, int64_t where)
+{
+	e->state = INDEX_SENT;
+	e->t = t;
+	e->source = source;
+	e->where = where;
+	if (x->log_n == x->log_cap)
+		log_grow(x);
+	x->log[(x->log_head + x->log_n++) & (x->log_cap - 1)] = (struct sent){ e->id, t };
+}
+
+/* Take E out of the table: of those behind it, each moves into the gap that would not be found otherwise. */
+static void
+entry_remove(struct index *x, struct index_entry *e)
+{
+	const size_t mask = x->cap - 1;
+	size_t gap = (size_t)(e - x->v);
+
+	for (size_t i = (gap + 1) & mask; x->v[i].id; i = (i + 1) & mask)
+		if (((i - x->v[i].id) & mask) >= ((i - gap) & mask)) {
+			x->v[gap] = x->v[i];
+			gap = i;
+		}
+	x->v[gap].id = 0;
+	x->n--;
+}
+
+/* Forget the first N ids of the log, unless they were sent again since. */
+static void
+forget_sent(struct index *x, size_t n)
+{
+	const struct sent *v[AT_ONCE];
+
+	for (size_t i = 0; i < n; i++) {
+		v[i] = &x->log[(x->log_head + i) & (x->log_cap - 1)];
+		index_prefetch(x, v[i]->id);
+		bloom_prefetch(&x->forgotten, v[i]->id);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct index_entry *e = index_find(x, v[i]->id);
+
+		if (!e || e->state != INDEX_SENT || is_kept(x, e))
+			continue;
+		bloom_add(&x->forgotten, e->id);
+		entry_remove(x, e);
+	}
+	x->log_head = (x->log_head + n) & (x->log_cap - 1);
+	x->log_n -= n;
+}
+
 void
 index_passed(struct index *x, int64_t ns)
 {
+	size_t n = AT_ONCE;
+
 	x->limit_ns = ns;
+	while (n == AT_ONCE && x->n > FEW) {
+		for (n = 0; n < AT_ONCE && n < x->log_n && x->log[(x->log_head + n) & (x->log_cap - 1)].t < ns; n++)
+			;
+		forget_sent(x, n);
+	}
 }
 
 void

@@ -13,7 +13,8 @@
  * depends on times alone.  Forgotten ids go into a Bloom filter, so that a record
  * that needs one is not taken for one whose predecessor never came.
  *
- * Entries are 32 bytes.  No table is iterated on a way to the output.
+ * Entries are 32 bytes, and 16 more in the order in which ids were sent, by which
+ * they are forgotten.  No table is iterated on a way to the output.
  */
 #ifndef CAUSAL_INDEX_H
 #define CAUSAL_INDEX_H
@@ -47,11 +48,14 @@ struct index;
 struct index *index_new(int64_t remember_ns);
 void index_free(struct index *x);
 
-/* The entry of ID or NULL; valid until the next index_put(). */
+/* The entry of ID or NULL; valid until the next index_put() or index_passed(). */
 struct index_entry *index_find(const struct index *x, uint64_t id);
 
 /* The entry of ID, in the state INDEX_NONE where it is new. */
 struct index_entry *index_put(struct index *x, uint64_t id);
+
+/* The record at WHERE of the source of rank SOURCE, with the time T, sent the id of E. */
+void index_set_sent(struct index *x, struct index_entry *e, int64_t t, uint32_t source, int64_t where);
 
 /* Was E sent so shortly before the time NS that it is remembered? */
 bool index_is_sent(const struct index *x, const struct index_entry *e, int64_t ns);
@@ -65,7 +69,7 @@ void index_forget(struct index *x, struct index_entry *e);
 /* Was ID sent and forgotten?  Wrong for few ids, see base/bloom.h. */
 bool index_is_forgotten(const struct index *x, uint64_t id);
 
-/* What was sent before the time NS need not be remembered. */
+/* What was sent before the time NS need not be remembered, and is forgotten unless the table is small. */
 void index_passed(struct index *x, int64_t ns);
 
 /* Entries of ids that KEEP names are never forgotten. */

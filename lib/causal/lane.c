@@ -249,10 +249,7 @@ lane_sent(struct lane *l, struct queue *q)
 		if (b->constraints[i].what != CONSTRAINT_SEND)
 			continue;
 		e = index_put(l->index, b->constraints[i].id);
-		e->state = INDEX_SENT;
-		e->t = b->v[h->index].t;
-		e->source = q->source->rank;
-		e->where = line;
+		index_set_sent(l->index, e, b->v[h->index].t, q->source->rank, line);
 	}
 }
 
