@@ -209,7 +209,7 @@ lane_is_met(struct lane *l, const struct queue *q)
 	const struct lane_head *h = &l->heads[q->number];
 	const struct block *b = h->block;
 
-	/* Reasons are told of nodes: here, that an earlier record of the source was printed behind this one's time. */
+	/* This reason is told of nodes: that an earlier record of the source was printed behind this one's time. */
 	if (l->lines && b->v[h->index].t < q->passed_ns)
 		return false;
 	if (!b->first || l->plain)
@@ -220,8 +220,6 @@ lane_is_met(struct lane *l, const struct queue *q)
 
 		if (x->what != CONSTRAINT_NEED)
 			continue;
-		if (l->lines)
-			return false;	/* the reason is told of nodes */
 		e = index_find(l->index, x->id);
 		if (!(e && index_is_sent(l->index, e, b->v[h->index].t)) && !sends_itself(b, h->index, x->id))
 			return false;
@@ -234,22 +232,16 @@ lane_sent(struct lane *l, struct queue *q)
 {
 	const struct lane_head *h = &l->heads[q->number];
 	const struct block *b = h->block;
-	int64_t line = 0;
-
 	if (!b->first || l->plain)
 		return;
-	if (l->lines) {
-		const struct slot slot = { .block = b, .index = h->index };
-
-		line = queue_line(q, &slot);
-	}
 	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
 		struct index_entry *e;
 
 		if (b->constraints[i].what != CONSTRAINT_SEND)
 			continue;
 		e = index_put(l->index, b->constraints[i].id);
-		index_set_sent(l->index, e, b->v[h->index].t, q->source->rank, line);
+		index_set_sent(l->index, e, b->v[h->index].t, q->source->rank,
+		    l->lines ? block_line(b, h->index) : 0);
 	}
 }
 

@@ -123,24 +123,3 @@ queue_position(const struct queue *q)
 	s = queue_slot(q, 0);
 	return s->block->base + s->block->v[s->index].at;
 }
-
-int64_t
-queue_line(struct queue *q, const struct slot *slot)
-{
-	const struct block *b = slot->block;
-	const size_t at = b->v[slot->index].at;
-
-	/* BASE may be one byte before the first record, and what that byte is was counted. */
-	if (q->line_block != b || at < q->line_at) {
-		q->line_block = b;
-		q->line_at = b->v[0].at;
-		q->line = b->line;
-	}
-	while (q->line_at < at) {
-		const char *nl = memchr(b->bytes + q->line_at, '\n', at - q->line_at);
-
-		q->line += nl != NULL;
-		q->line_at = nl ? (size_t)(nl + 1 - b->bytes) : at;
-	}
-	return q->line + 1;
-}

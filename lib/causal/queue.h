@@ -52,9 +52,6 @@ struct queue {
 	int64_t newest_ns;		/* of the times of all nodes so far */
 	int64_t seen_ns;		/* of all records so far */
 	struct matcher *explainer;	/* finds ids for reasons; NULL before the first */
-	const struct block *line_block;	/* where lines are counted: up to LINE_AT of this block there are LINE */
-	size_t line_at;
-	int64_t line;
 	int64_t passed_ns, passed_line;	/* where and behind which time its last printed record stands */
 };
 
@@ -82,9 +79,6 @@ queue_slot(const struct queue *q, size_t i)
 {
 	return &q->ring[(q->head + i) & (q->cap - 1)];
 }
-
-/* The line of the record in SLOT, which is not before the one that was asked for last. */
-int64_t queue_line(struct queue *q, const struct slot *slot);
 
 /*
  * The next piece of the record in the last slot, which is printed; false after the

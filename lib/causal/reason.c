@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,25 +16,25 @@ reason_name(const struct rules *rules, enum constraint_class class, uint16_t rul
 	return rule == UINT16_MAX ? classes[class] : rules->v[rule].name;
 }
 
-/* ID, as it is written in the record E; "" where it is not there. */
-static void
-id_text(const struct rules *rules, const bool *used, const struct node *e, uint64_t id, uint16_t rule,
-    char out[ID_SHOWN])
+/* ID, as it is written in the record E, appended to OUT with a blank before it; false where it is not there. */
+static bool
+put_id(struct buf *out, const struct reason *r, const struct reason_of *e)
 {
 	struct queue *q = e->queue;
-	struct record r;
+	struct record rec;
 	struct span text;
 
 	/* The source's own matcher is used by the thread that decodes. */
 	if (!q->explainer)
-		q->explainer = matcher_new(rules, used);
-	block_record(e->block, e->index, &r);
-	text = matcher_id(q->explainer, q->source, record_text(&r), rule, id);
-	if (text.n >= ID_SHOWN)
-		text.n = ID_SHOWN - 1;
-	for (size_t i = 0; i < text.n; i++)
-		out[i] = text.p[i] > ' ' && text.p[i] < 0x7f ? text.p[i] : '?';
-	out[text.n] = '\0';
+		q->explainer = matcher_new(r->rules, r->used[q->number]);
+	block_record(e->block, e->index, &rec);
+	text = matcher_id(q->explainer, q->source, record_text(&rec), r->rule, r->id);
+	if (text.n == 0)
+		return false;
+	buf_putc(out, ' ');
+	for (size_t i = 0; i < text.n && i < ID_SHOWN - 1; i++)
+		buf_putc(out, text.p[i] > ' ' && text.p[i] < 0x7f ? text.p[i] : '?');
+	return true;
 }
 
 static bool
@@ -47,27 +48,56 @@ has_line(const char *lines, const char *line)
 	return false;
 }
 
+static struct reason_of
+of_node(const struct node *e)
+{
+	return (struct reason_of){ e->queue, e->block, e->index };
+}
+
+void
+reason_write(struct buf *lines, const struct reason_of *e, const struct reason *r)
+{
+	const bool ruled = r->rule != UINT16_MAX;
+	const size_t before = lines->len;
+	char number[24];
+
+	if (before)
+		buf_putc(lines, '\n');
+	buf_puts(lines, classes[r->class]);
+	if (ruled) {
+		buf_putc(lines, ' ');
+		buf_puts(lines, r->rules->v[r->rule].name);
+	}
+	if (ruled && r->id && !put_id(lines, r, e) && r->predecessor) {
+		const struct reason_of other = of_node(r->predecessor);
+
+		put_id(lines, r, &other);
+	}
+	if (r->source) {
+		buf_puts(lines, " after ");
+		buf_puts(lines, r->source);
+		buf_add(lines, number, (size_t)sprintf(number, ":%jd", (intmax_t)r->line));
+	} else {
+		buf_puts(lines, " (forgotten)");
+	}
+	if (before) {
+		lines->s[before] = '\0';
+		if (has_line(lines->s, lines->s + before + 1))
+			lines->len = before;
+		else
+			lines->s[before] = '\n';
+	}
+}
+
 void
 reason_add(struct node *e, const struct reason *r)
 {
-	const bool ruled = r->rule != UINT16_MAX;
-	char text[ID_SHOWN] = "";
-	_cleanup_free_ char *line = NULL;
-	char *all;
+	const struct reason_of of = of_node(e);
+	_cleanup_buf_ struct buf lines = BUF_INIT;
 
-	if (ruled && r->id)
-		id_text(r->rules, r->used[e->queue->number], e, r->id, r->rule, text);
-	if (ruled && r->id && !*text && r->predecessor)
-		id_text(r->rules, r->used[r->predecessor->queue->number], r->predecessor, r->id, r->rule, text);
-	if (r->source)
-		line = xasprintf("%s%s%s%s%s after %s:%jd", classes[r->class], ruled ? " " : "",
-		    ruled ? r->rules->v[r->rule].name : "", *text ? " " : "", text, r->source, (intmax_t)r->line);
-	else
-		line = xasprintf("%s%s%s%s%s (forgotten)", classes[r->class], ruled ? " " : "",
-		    ruled ? r->rules->v[r->rule].name : "", *text ? " " : "", text);
-	if (e->reason && has_line(e->reason, line))
-		return;
-	all = e->reason ? xasprintf("%s\n%s", e->reason, line) : TAKE_PTR(line);
+	if (e->reason)
+		buf_puts(&lines, e->reason);
+	reason_write(&lines, &of, r);
 	free(e->reason);
-	e->reason = all;
+	e->reason = buf_steal(&lines);
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "causal/node.h"
 #include "record/rule.h"
 
@@ -24,7 +25,17 @@ struct reason {
 	int64_t line;
 };
 
-/* Add R to the reasons of E, one a line, unless it is among them. */
+/* The record whose place has the reason: number INDEX of BLOCK, of QUEUE. */
+struct reason_of {
+	struct queue *queue;
+	const struct block *block;
+	size_t index;
+};
+
+/* Add R to the reasons LINES of E, one a line, unless it is among them. */
+void reason_write(struct buf *lines, const struct reason_of *e, const struct reason *r);
+
+/* The same for a node. */
 void reason_add(struct node *e, const struct reason *r);
 
 #endif

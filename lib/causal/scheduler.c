@@ -159,21 +159,57 @@ tell_met(struct node *waiter, const struct node *predecessor, uint64_t id, enum 
 	    predecessor->queue->source->name, predecessor->line });
 }
 
-/* E follows a record that is printed already. */
+/* The source whose rank is RANK. */
+static const struct source *
+source_of(const struct scheduler *s, uint32_t rank)
+{
+	if (rank < s->n && s->queues[rank]->source->rank == rank)
+		return s->queues[rank]->source;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->queues[i]->source->rank == rank)
+			return s->queues[i]->source;
+	return NULL;
+}
+
+/* A record follows one that is printed already: that of X, which is NULL where it is forgotten. */
+static struct reason
+sent_reason(const struct scheduler *s, const struct index_entry *x, uint64_t id, enum constraint_class class,
+    uint16_t rule)
+{
+	const struct source *src = x ? source_of(s, x->source) : NULL;
+
+	return (struct reason){ .rules = s->spec->rules, .used = s->used, .class = class, .rule = rule, .id = id,
+	    .source = src ? src->name : NULL, .line = src ? x->where : 0 };
+}
+
 static void
 tell_sent(struct node *e, const struct index_entry *x, uint64_t id, enum constraint_class class, uint16_t rule,
     void *cookie)
 {
-	struct scheduler *s = cookie;
-	struct reason r = { .rules = s->spec->rules, .used = s->used, .class = class, .rule = rule, .id = id };
+	const struct reason r = sent_reason(cookie, x, id, class, rule);
 
-	for (unsigned i = 0; x && i < s->n; i++)
-		if (s->queues[i]->source->rank == x->source) {
-			r.source = s->queues[i]->source->name;
-			r.line = x->where;
-			break;
-		}
 	reason_add(e, &r);
+}
+
+/* What the record at the head H of Q, in the lane, follows; NULL for nothing. */
+static const char *
+explain_head(struct scheduler *s, struct queue *q, const struct lane_head *h)
+{
+	const struct reason_of of = { q, h->block, h->index };
+	const struct block *b = h->block;
+
+	buf_reset(&s->why);
+	for (uint32_t i = b->first ? b->first[h->index] : 0; b->first && i < b->first[h->index + 1]; i++) {
+		const struct constraint *x = &b->constraints[i];
+		const struct index_entry *e = x->what == CONSTRAINT_NEED ? index_find(s->index, x->id) : NULL;
+		struct reason r;
+
+		if (!e || !index_is_sent(s->index, e, b->v[h->index].t))
+			continue;
+		r = sent_reason(s, e, x->id, (enum constraint_class)x->class, x->rule);
+		reason_write(&s->why, &of, &r);
+	}
+	return s->why.len ? s->why.s : NULL;
 }
 
 /* The record before E in its source was printed behind the time of E, and nothing else has moved E. */
@@ -240,7 +276,7 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	bool any;
 
 	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
-	    .behind_ns = INT64_MIN };
+	    .behind_ns = INT64_MIN, .why = BUF_INIT };
 	s->index = index_new(spec->prescan ? INT64_MAX : spec->remember_ns);
 	if (spec->prescan)
 		index_keep(s->index, is_early, (void *)(uintptr_t)spec->prescan);
@@ -283,6 +319,7 @@ scheduler_close(struct scheduler *s)
 	cursor_close(s->cursor);
 	for (unsigned i = 0; i < s->n; i++)
 		free(s->used[i]);
+	buf_release(&s->why);
 	free(s->used);
 	free(s->queues);
 }
@@ -409,7 +446,7 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	if (q->by_emitter)
 		e->emitter = emitter_of(q->source, block_domain(slot->block, slot->index, q->source), &fields, record_text(&r));
 	if (s->spec->explain)
-		e->line = queue_line(q, slot);
+		e->line = block_line(slot->block, slot->index);
 	e->behind = s->spec->live && !e->inherited && e->t + e->res <= s->now_ns;
 	e->key = node_key(e);
 	gather_constraints(e, slot);
@@ -641,8 +678,9 @@ scheduler_show_head(struct scheduler *s, struct queue *q)
 	}
 	s->count->inherited += r.inherited;
 	if (s->spec->explain) {
+		p.why = s->spec->by_time ? NULL : explain_head(s, q, h);
 		q->passed_ns = s->now_ns;
-		q->passed_line = queue_line(q, &(struct slot){ .block = b, .index = h->index });
+		q->passed_line = block_line(b, h->index);
 	}
 	s->count->records += s->spec->print(&p, s->spec->cookie);
 }

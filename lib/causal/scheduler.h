@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "causal/count.h"
 #include "causal/kind.h"
 #include "causal/lane.h"
@@ -82,6 +83,7 @@ struct scheduler {
 	int64_t ahead_ns;		/* windows are admitted up to this time */
 	int64_t behind_ns;		/* and behind records that wait */
 	int64_t clock_ms;		/* live */
+	struct buf why;			/* of the head that is printed */
 	unsigned turns;
 };
 

@@ -30,6 +30,7 @@ block_free(struct block *b)
 	free(b->first);
 	free(b->meta);
 	free(b->domain_room);
+	free(b->lines);
 	free(b->store.v);
 	free(b);
 }
@@ -166,10 +167,10 @@ is_selected(struct source *s, const struct record *r)
 	return !s->only || s->only == d;
 }
 
-static int64_t
-count_lines(const char *p, const char *end)
+static uint32_t
+count_newlines(const char *p, const char *end)
 {
-	int64_t n = 0;
+	uint32_t n = 0;
 
 	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
 		n++;
@@ -187,7 +188,7 @@ leave_out(struct block *b, struct source *s, const char *p, size_t n, const stru
 	if (b->n)
 		return;
 	if (spec->lines)
-		b->line = s->lines += count_lines(p, p + n);
+		b->line = s->lines += count_newlines(p, p + n);
 	/* Nothing of the buffer is needed but the byte before what follows. */
 	if (s->cur < spec->bytes)
 		return;
@@ -260,6 +261,23 @@ detach(struct block *b, struct source *s, size_t bytes)
 	s->cur = behind;
 }
 
+/* Number the lines of the records of B, which are the bytes of S up to its current one. */
+static void
+count_lines(struct block *b, struct source *s)
+{
+	uint32_t n = 0;
+
+	if (b->cap_lines < b->n)
+		b->lines = xrealloc(b->lines, b->cap_lines = b->cap, sizeof *b->lines);
+	for (size_t i = 0; i < b->n; i++) {
+		const size_t end = i + 1 < b->n ? b->v[i + 1].at : s->cur;
+
+		b->lines[i] = n;
+		n += count_newlines(s->buf + b->v[i].at, s->buf + end);
+	}
+	s->lines += n;
+}
+
 int
 block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 {
@@ -286,7 +304,7 @@ block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 		return s->eof ? 0 : -EAGAIN;
 	b->constraints = b->store.v;
 	if (spec->lines)
-		s->lines += count_lines(s->buf + b->v[0].at, s->buf + s->cur);
+		count_lines(b, s);
 	detach(b, s, spec->bytes);
 	return 1;
 }

@@ -48,7 +48,8 @@ struct block {
 	struct block *next;	/* of the source, while queued; the owner's otherwise */
 	char *bytes;
 	int64_t base;		/* offset of BYTES[0] in the source */
-	int64_t line;		/* newlines in the source before BASE, if LINES was asked for */
+	int64_t line;		/* newlines in the source before the first record, if LINES was asked for */
+	uint32_t *lines;	/* of each record: newlines between the first one and it; NULL unless LINES was asked for */
 	struct descriptor *v;
 	size_t n;
 	int64_t res;		/* resolution of all records, unless RESOLUTIONS is set */
@@ -62,7 +63,7 @@ struct block {
 	unsigned pins;		/* see cursor_pin() */
 
 	/* Room, kept when the block is used again. */
-	size_t cap_bytes, cap, cap_res, cap_first, cap_fields, cap_meta, cap_domains;
+	size_t cap_bytes, cap, cap_res, cap_first, cap_fields, cap_meta, cap_domains, cap_lines;
 	struct domain **domain_room;
 	struct constraints store;
 };
@@ -103,6 +104,13 @@ static inline const struct domain *
 block_domain(const struct block *b, size_t i, const struct source *s)
 {
 	return b->domains ? b->domains[i] : s->domain;
+}
+
+/* The line that record number I of B, which was decoded with LINES, begins on; the first is 1. */
+static inline int64_t
+block_line(const struct block *b, size_t i)
+{
+	return b->line + b->lines[i] + 1;
 }
 
 /* Does the format have clocks, sequences or boots, so that CLOCKS is of use? */
