@@ -88,8 +88,9 @@ CRYPTO_LIBS ?= $(call libs,libcrypto)
 JOSE_LIBS   ?= $(call libs,jose)
 PCRE2_LIBS  ?= $(call libs,libpcre2-8)
 MHD_LIBS    ?= $(call libs,libmicrohttpd)
+MOSQUITTO_LIBS ?= $(call libs,libmosquitto)
 JQ_LIBS     ?= $(or $(shell $(PKG_CONFIG) --libs libjq 2>/dev/null),-ljq)
-LIBS_ALL     = $(JOSE_LIBS) $(CURL_LIBS) $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) $(PCRE2_LIBS) $(MHD_LIBS) -lm
+LIBS_ALL     = $(JOSE_LIBS) $(CURL_LIBS) $(UDEV_LIBS) $(CRYPTO_LIBS) $(JQ_LIBS) $(PCRE2_LIBS) $(MHD_LIBS) $(MOSQUITTO_LIBS) -lm
 
 # Hidden: base/json and libjansson, which José brings, both have a json_array().
 CC_CMD  = $(CC) -std=gnu11 -D_GNU_SOURCE -fvisibility=hidden -DVERSION='"$(VERSION)"' -Ilib \

@@ -14,6 +14,7 @@
 
 enum profile_key_type {
 	TEXT, PATH, WORDS, DURATION, BOOL, METHOD, STATUS, FRAME, SIGNAL, ARGV, LIMIT, REGEX, READY,
+	SIZE, LIST,
 };
 
 #define AT(member)	offsetof(struct profile, member)
@@ -85,6 +86,28 @@ static const struct profile_key {
 	{ "status", "stopping", REGEX, AT(status.stopping), NULL },
 	{ "status", "needs-reboot", REGEX, AT(status.needs_reboot), NULL },
 	{ "inventory", "file", PATH, AT(inventory), NULL },
+	{ "hub", "dialect", WORDS, AT(hub.dialect), (const char *const[]){ "evp1", "evp2",
+	    "thingsboard", "rejoin", NULL } },
+	{ "hub", "broker", TEXT, AT(hub.broker), NULL },
+	{ "hub", "insecure", BOOL, AT(hub.insecure), NULL },
+	{ "hub", "client-id", TEXT, AT(hub.client_id), NULL },
+	{ "hub", "username", TEXT, AT(hub.username), NULL },
+	{ "hub", "username-file", PATH, AT(hub.username_file), NULL },
+	{ "hub", "password-file", PATH, AT(hub.password_file), NULL },
+	{ "hub", "ca-file", PATH, AT(hub.ca_file), NULL },
+	{ "hub", "cert-file", PATH, AT(hub.cert_file), NULL },
+	{ "hub", "key-file", PATH, AT(hub.key_file), NULL },
+	{ "hub", "allow", LIST, AT(hub.allow), (const char *const[]){ "retry", "restart", "status",
+	    "pause", NULL } },
+	{ "hub", "group", TEXT, AT(hub.group), NULL },
+	{ "hub", "fleet-groups", LIST, AT(hub.fleet_groups), NULL },
+	{ "hub", "goal-key", TEXT, AT(hub.goal_key), NULL },
+	{ "hub", "version", WORDS, AT(hub.version), (const char *const[]){ "3.1.1", "5", NULL } },
+	{ "hub", "keep-alive", DURATION, AT(hub.keep_alive_ms), NULL },
+	{ "hub", "report-min", DURATION, AT(hub.report_min_ms), NULL },
+	{ "hub", "report-max", DURATION, AT(hub.report_max_ms), NULL },
+	{ "hub", "urgent-max", SIZE, AT(hub.urgent_max), NULL },
+	{ "hub", "bulk-max", SIZE, AT(hub.bulk_max), NULL },
 };
 
 static const char *const methods[] = { "none", "fifo", "exec", "signal", "http", NULL };
@@ -199,6 +222,37 @@ argument_vector(const struct ini_entry *e, const char *text, char ***argv, struc
 	return 0;
 }
 
+/* Words separated by commas or blanks; each is one of WORDS, unless that is NULL. */
+static int
+word_list(const struct ini_entry *e, const char *const *words, char ***at, struct fail *f)
+{
+	_cleanup_free_ char *text = xstrdup(e->value);
+	char **v, *rest = text, *word;
+	size_t n = 0;
+
+	for (char *p = text; *p; p++)
+		if (*p == ',')
+			*p = ' ';
+	v = xcalloc(strlen(text) / 2 + 2, sizeof *v);
+	while ((word = strsep(&rest, " \t\n")) != NULL) {
+		struct ini_entry one = *e;
+		int i, r;
+
+		if (!*word)
+			continue;
+		one.value = word;
+		r = words ? ini_word(&one, words, &i, f) : 0;
+		if (r < 0) {
+			xfree_strv(v);
+			return r;
+		}
+		v[n++] = xstrdup(word);
+	}
+	xfree_strv(*at);
+	*at = v;
+	return 0;
+}
+
 static int
 ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 {
@@ -263,6 +317,11 @@ set(const struct profile_key *k, const struct ini_entry *e, struct profile *p, s
 		return signal_number(e, at, f);
 	case ARGV:
 		return argument_vector(e, e->value, at, f);
+	case LIST:
+		return word_list(e, k->words, at, f);
+	case SIZE:
+		return num_parse_size(e->value, at) == 0 ? 0 :
+		    ini_bad(e, f, "%s: not a size, such as 16M: '%s'", e->key, e->value);
 	}
 	return 0;
 }
@@ -423,6 +482,50 @@ lacks_restart(const struct profile *p)
 	return NULL;
 }
 
+/* Is the host of BROKER, after its scheme, this machine? */
+static bool
+is_loopback(const char *host)
+{
+	static const char *const here[] = { "localhost", "127.0.0.1", "[::1]" };
+
+	for (size_t i = 0; i < sizeof here / sizeof *here; i++) {
+		size_t n = strlen(here[i]);
+
+		if (strncmp(host, here[i], n) == 0 && (!host[n] || host[n] == ':'))
+			return true;
+	}
+	return false;
+}
+
+static const char *
+lacks_hub(const struct profile *p)
+{
+	const struct profile_hub *h = &p->hub;
+	const bool tls = h->broker && strncmp(h->broker, "mqtts://", 8) == 0;
+
+	if (!h->dialect)
+		return h->broker ? "[hub] needs a dialect" : NULL;
+	if (!tls && (!h->broker || strncmp(h->broker, "mqtt://", 7) != 0))
+		return "[hub] needs a broker: mqtts://HOST[:PORT] or mqtt://HOST[:PORT]";
+	if (!tls && !h->insecure && !is_loopback(h->broker + 7))
+		return "[hub] mqtt:// to another machine is not encrypted: use mqtts://, or set insecure = yes";
+	if (!h->client_id)
+		return "[hub] needs a client-id";
+	if (h->client_id[strcspn(h->client_id, "/+#")])
+		return "[hub] a client-id has no '/', '+' or '#'";
+	if (h->username && h->username_file)
+		return "[hub] username and username-file exclude each other";
+	if (!tls && (h->ca_file || h->cert_file || h->key_file))
+		return "[hub] ca-file, cert-file and key-file are for mqtts:// brokers";
+	if (!h->cert_file != !h->key_file)
+		return "[hub] cert-file and key-file belong together";
+	if (h->keep_alive_ms < 5000 || h->keep_alive_ms > 65535000)
+		return "[hub] keep-alive is at least 5s and at most 65535s";
+	if (h->urgent_max < 1 << 20 || h->bulk_max < 2 << 20)
+		return "[hub] urgent-max is at least 1M, and bulk-max at least 2M";
+	return NULL;
+}
+
 static int
 check(const struct profile *p, struct fail *f)
 {
@@ -432,6 +535,8 @@ check(const struct profile *p, struct fail *f)
 		what = lacks_status(p);
 	if (!what)
 		what = lacks_restart(p);
+	if (!what)
+		what = lacks_hub(p);
 	return what ? fail_set(f, EXIT_USAGE, "%s: %s", p->file, what) : 0;
 }
 
@@ -448,6 +553,11 @@ profile_parse(const char *file, const char *text, size_t len, struct profile **o
 	p->restart.grace_ms = 10000;
 	p->restart.stable_ms = 5000;
 	p->restart.timeout_ms = 30000;
+	p->hub.keep_alive_ms = 60000;
+	p->hub.report_min_ms = 3000;
+	p->hub.report_max_ms = 180000;
+	p->hub.urgent_max = 16 << 20;
+	p->hub.bulk_max = 64 << 20;
 	r = ini_parse(file, text, len, entry, p, f);
 	if (r == 0)
 		r = check(p, f);
@@ -470,7 +580,7 @@ profile_free(struct profile *p)
 		if (keys[i].kind == TEXT || keys[i].kind == PATH || keys[i].kind == WORDS ||
 		    keys[i].kind == REGEX)
 			free(*at);
-		else if (keys[i].kind == ARGV)
+		else if (keys[i].kind == ARGV || keys[i].kind == LIST)
 			xfree_strv((char **)(void *)*at);
 	}
 	free(p->restart.ready_log);

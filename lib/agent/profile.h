@@ -85,6 +85,23 @@ struct profile_restart {
 	int64_t limit, limit_ms;	/* so many within so long; 0 for no limit */
 };
 
+/* [hub]: the link of rejoin-hub(1) to a broker; NULL, or empty, where a key is not set. */
+struct profile_hub {
+	char *dialect;		/* evp1, evp2, thingsboard or rejoin; NULL: there is no [hub] */
+	char *broker;		/* mqtt://HOST[:PORT] or mqtts://HOST[:PORT] */
+	bool insecure;		/* mqtt:// to another machine is allowed */
+	char *client_id;
+	char *username, *username_file, *password_file;
+	char *ca_file, *cert_file, *key_file;
+	char **allow;		/* calls of $agent/ that are carried out, NULL-terminated */
+	char *group;		/* the group that may submit and read */
+	char **fleet_groups;
+	char *goal_key;		/* the shared attribute that is the goal */
+	char *version;		/* of MQTT: 3.1.1 or 5 */
+	int64_t keep_alive_ms, report_min_ms, report_max_ms;
+	int64_t urgent_max, bulk_max;	/* bytes of the queues */
+};
+
 struct profile_log {		/* [log.NAME] */
 	char *name, *path, *format, *journal;
 };
@@ -98,6 +115,7 @@ struct profile {
 	struct profile_retry retry;
 	struct profile_status status;
 	struct profile_restart restart;
+	struct profile_hub hub;
 	char *inventory;	/* its file, or NULL */
 	struct profile_log *logs;
 	size_t n_logs;

@@ -1,0 +1,15 @@
+# made by "make generate": do not edit
+complete -c rejoin-hub -f
+complete -c rejoin-hub -n __fish_use_subcommand -a 'run send config calls answer call status'
+complete -c rejoin-hub -s A -l agent -x -a '(command find /etc/rejoin/agents.d ~/.config/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")' -d 'use the profile NAME'
+complete -c rejoin-hub -s f -l follow -d 'config, calls: keep printing changes'
+complete -c rejoin-hub -l json -d 'same as --format=jsonl'
+complete -c rejoin-hub -l lines -d 'send: read records from standard input, one object a line'
+complete -c rejoin-hub -l status -x -a 'ok error not-found' -d 'answer: how the call ended'
+complete -c rejoin-hub -l timeout -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'give up waiting after DUR'
+complete -c rejoin-hub -l wait -d 'send: wait until the record is confirmed'
+complete -c rejoin-hub -s q -l quiet -d 'report errors only'
+complete -c rejoin-hub -l syslog -d 'report to syslog as well'
+complete -c rejoin-hub -s v -l verbose -d 'report each step'
+complete -c rejoin-hub -s h -l help -d 'print this help and exit'
+complete -c rejoin-hub -s V -l version -d 'print the version and exit'
