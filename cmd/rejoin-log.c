@@ -206,7 +206,9 @@ static enum exit_status
 follow(struct options *set, struct source_specs *specs, const struct formats *formats, bool failed)
 {
 	struct following w = { .set = set, .failed = failed };
-	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .opened = begin },
+	struct domains *domains = domains_new();
+	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .domains = domains,
+	    .estimate = set->run.estimate && set->run.rules.n, .offset = tell_offset, .opened = begin },
 	    .specs = specs, .state_path = set->state, .asked = asked, .tell = tell, .cookie = &w };
 	bool tty = isatty(STDOUT_FILENO);
 	struct picture *pic;
@@ -221,6 +223,9 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 	spec.live.filter = filter_is_any(&set->run.filter) ? &set->run.filter : NULL;
 	spec.live.hold_ms = set->hold_ms;
 	spec.live.patience_ms = set->run.patience_ms;
+	options_give_offsets(set, specs, domains);
+	if (set->run.order == RUN_CAUSAL)
+		run_sample_clocks(&set->run, specs, formats, domains);
 	if (follow_open(&spec, &out, &w.count, &w.follow, &f) < 0)
 		fail_die(&f);
 	signo = follow_run(w.follow);
@@ -228,6 +233,7 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 		die(EXIT_TROUBLE, out.w.error, "standard output");
 	sum_up(&w.count, false);
 	follow_close(w.follow);
+	domains_free(domains);
 	render_release(&out);
 	picture_free(pic);
 	if (signo)

@@ -27,7 +27,7 @@ is_contradicted(struct idmap *ids, const struct constraint *x, unsigned domain)
 bool
 hostorder_is_violated(struct source *s, const struct rules *rules, const bool *used)
 {
-	struct source *v = source_view(s, 0, HOSTORDER_BYTES, VIEW);
+	struct source *v = source_view(s, 0, s->seekable ? HOSTORDER_BYTES : HOSTORDER_PIPE, VIEW);
 	bool *const one[] = { (bool *)(uintptr_t)used };
 	const struct cursor_spec spec = { .block = VIEW, .rules = rules, .used = (bool **)(uintptr_t)one };
 	struct cursor *c = cursor_open(&v, 1, &spec);

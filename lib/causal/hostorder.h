@@ -13,10 +13,11 @@
 #include "record/rule.h"
 #include "record/source.h"
 
-enum { HOSTORDER_BYTES = 4 << 20 };	/* that are looked at */
+/* What is looked at, and of a pipe, which holds it. */
+enum { HOSTORDER_BYTES = 4 << 20, HOSTORDER_PIPE = 256 << 10 };
 
 /*
- * Does S, which can be read twice and whose hosts are looked up, name several hosts
+ * Does S, of which nothing was read and whose hosts are looked up, name several hosts
  * and have a record that needs an id before another host's record that sends it?
  */
 bool hostorder_is_violated(struct source *s, const struct rules *rules, const bool *used);

@@ -17,6 +17,7 @@ enum {
 	WHOLE = 64 << 20,	/* bytes that are read as a whole where a sample has needs without their senders */
 	VIEW = 64 << 10,	/* read at once of each source */
 	NEAR = 64 << 10,	/* near enough to a time */
+	PIPE = 256 << 10,	/* bytes of what cannot be read twice, which are held */
 };
 
 struct prescan {
@@ -349,7 +350,7 @@ find_time(struct source *v, int64_t size, int64_t t)
 	return source_probe(v, lo, &off, &ns) ? off : 0;
 }
 
-/* Views of those of V that can be read twice, from when all of them had begun; OF are their numbers in V. */
+/* Views of V from when all of them had begun, as far as they can be read twice; OF are their numbers in V. */
 static unsigned
 open_views(struct source **v, unsigned n, struct source **views, unsigned *of)
 {
@@ -358,16 +359,18 @@ open_views(struct source **v, unsigned n, struct source **views, unsigned *of)
 	struct stat st;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!v[i]->seekable)
+		if (!v[i]->seekable && v[i]->fd < 0)
 			continue;
 		of[k] = i;
-		views[k] = source_view(v[i], 0, INT64_MAX, VIEW);
-		if (v[i]->cut == CUT_TIMED && source_probe(views[k], 0, &off, &ns) && ns > begun)
+		views[k] = source_view(v[i], 0, v[i]->seekable ? INT64_MAX : PIPE, VIEW);
+		if (v[i]->seekable && v[i]->cut == CUT_TIMED && source_probe(views[k], 0, &off, &ns) && ns > begun)
 			begun = ns;
 		k++;
 	}
 	for (unsigned i = 0; i < k; i++) {
 		off = 0;
+		if (!views[i]->seekable)
+			continue;
 		if (views[i]->cut == CUT_TIMED && stat(views[i]->location, &st) == 0)
 			off = find_time(views[i], st.st_size, begun);
 		source_range(views[i], off, INT64_MAX);
@@ -397,7 +400,7 @@ learn_from_all(struct prescan *p)
 	if (bytes > WHOLE)
 		return;
 	for (unsigned i = 0; i < p->n; i++)
-		source_range(p->v[i], 0, INT64_MAX);
+		source_range(p->v[i], 0, p->v[i]->seekable ? INT64_MAX : PIPE);
 	learn(p, SIZE_MAX);
 }
 

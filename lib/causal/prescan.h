@@ -40,8 +40,8 @@ struct prescan *prescan_run(struct source **v, unsigned n, const struct prescan_
 void prescan_free(struct prescan *p);
 
 /*
- * Estimate OFFSETS from the first records of those of V that are seekable, from
- * when all of them had begun; 0 where few messages are among them.
+ * Estimate OFFSETS from the first records of V, from when all of them had begun; 0
+ * where few messages are among them.  What is read of pipes is held by them.
  */
 void prescan_sample(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets);
 

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/xalloc.h"
+#include "causal/clockmodel.h"
 #include "causal/prescan.h"
 #include "causal/reason.h"
 #include "causal/scheduler.h"
@@ -453,6 +454,20 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	return e;
 }
 
+/* What E, a record of Q, says of clocks; what was decoded before offsets changed does not count. */
+static void
+note_clock(struct scheduler *s, const struct queue *q, const struct node *e)
+{
+	const struct domain *d = block_domain(e->block, e->index, q->source);
+
+	if (!d || e->inherited || e->block->arrived_ms < s->offsets_ms)
+		return;
+	for (size_t i = 0; i < e->n; i++)
+		if (e->v[i].rule != UINT16_MAX)
+			clockmodel_note(s->spec->clocks, &(struct clockmodel_stamp){ d->number,
+			    e->t + d->offset_ns - d->given_ns, e->res }, &e->v[i]);
+}
+
 bool
 scheduler_admit(struct scheduler *s, struct queue *q)
 {
@@ -469,6 +484,8 @@ scheduler_admit(struct scheduler *s, struct queue *q)
 		q->newest_ns = e->t;
 	s->count->inherited += e->inherited;
 	program_order(s, q, e);
+	if (s->spec->clocks)
+		note_clock(s, q, e);
 	for (size_t i = 0; i < e->n; i++) {
 		const unsigned kind = kind_of(&e->v[i]);
 		void *state = state_of(s, kind);

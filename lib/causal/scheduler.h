@@ -50,6 +50,7 @@ struct scheduler_spec {
 	unsigned workers;		/* threads beside the merging one */
 	size_t block;			/* bytes that are decoded at once; 0: chosen */
 	bool fields;			/* the fields of each record are wanted */
+	struct clockmodel *clocks;	/* is told of the constraints of rules; or NULL */
 	/* Print it, and its further pieces by source_rest(); false where it is left out. */
 	bool (*print)(const struct printed *p, void *cookie);
 	/* Instead of PRINT, for records that are printed as they are and have nothing to be said of; or NULL. */
@@ -61,6 +62,7 @@ struct scheduler_spec {
 	void *cookie;
 };
 
+struct clockmodel;
 struct lookahead;
 
 struct scheduler {
@@ -84,6 +86,7 @@ struct scheduler {
 	int64_t behind_ns;		/* and behind records that wait */
 	int64_t clock_ms;		/* live */
 	struct buf why;			/* of the head that is printed */
+	int64_t offsets_ms;		/* when offsets were changed last */
 	unsigned turns;
 };
 

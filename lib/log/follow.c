@@ -102,6 +102,8 @@ load_state(struct follow *fo, struct fail *f)
 	if (lock_try(fo->lock_fd) < 0)
 		return fail_set(f, EXIT_BUSY, "%s: another run has it", path);
 	r = json_load(path, 0, STATE_MAX, &fo->state, f);
+	if (r == 0)
+		live_load_clocks(fo->live, fo->state);
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0 && whole(fo->state, "version") != 1)
@@ -144,6 +146,7 @@ commit(void *cookie)
 	json_set(&state, "version", json_number(1));
 	json_set(&state, "ended", json_bool(fo->ended));
 	json_set(&state, "output", output_state(fo));
+	live_save_clocks(fo->live, &state);
 	json_set(&state, "sources", sources);
 	json_format(state, &text);
 	buf_putc(&text, '\n');

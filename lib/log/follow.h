@@ -5,7 +5,8 @@
  * The state file is JSON, replaced as a whole after what was printed has been
  * written:
  *
- *	{"version":1,"ended":false,"output":{"device","inode","size","torn"},"sources":{NAME:{...}}}
+ *	{"version":1,"ended":false,"output":{"device","inode","size","torn"},
+ *	"clocks":{NAME:MICROSECONDS},"sources":{NAME:{...}}}
  *
  * So a record that is printed may come again after a SIGKILL only if it came
  * between that writing and the state's; and where standard output is a regular

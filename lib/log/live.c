@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "causal/clockmodel.h"
+#include "causal/skew.h"
 #include "log/live.h"
 #include "causal/realtime.h"
 
@@ -14,7 +16,11 @@ enum {
 	TURN_RECORDS = 20000,		/* in one go, before other callbacks have theirs */
 	FOR_EVER_MS = 1 << 30,
 	AHEAD_MAX = 4096,		/* records of a source that are held, before it is read on */
+	ESTIMATE_MS = 60000,		/* between two estimates of the clocks' offsets */
+	AGE_MS = 600000,		/* what messages said of clocks counts for one to two of these */
 };
+
+#define OFFSET_MAX_US	INT64_C(100000000000000)	/* of a clock, in a state: some years */
 
 /* So much longer than otherwise, ids that were sent are remembered. */
 #define FORGET_NS	INT64_C(10000000000)
@@ -44,6 +50,8 @@ struct live {
 	size_t n_inputs, inputs_cap, lanes_cap;
 	struct loop_timer turn, deadline;
 	bool caught_up;
+	struct clockmodel *clocks;	/* NULL: offsets are not estimated */
+	int64_t estimated_ms, aged_ms;	/* when they were, and when what is known grew old */
 };
 
 static void
@@ -137,6 +145,9 @@ begin(struct live *v, struct input *in)
 	if (in->has_calendar)
 		source_set_calendar(in->source, in->calendar_s);
 	in->source->cookie = in;
+	source_set_domains(in->source, v->spec.domains);
+	if (v->clocks || in->source->by_host)
+		source_read_hosts(in->source);
 	in->source->rank = (unsigned)v->n_inputs;
 	for (size_t i = 0; i < v->n_inputs; i++)
 		if (v->inputs[i] == in)
@@ -234,6 +245,49 @@ end_turn(struct live *v, bool any, bool more)
 		set_deadline(v);
 }
 
+/* The offset of clock D is NS beside what the user gave. */
+static void
+set_offset(struct live *v, struct domain *d, int64_t ns)
+{
+	const int64_t before = d->offset_ns - d->given_ns;
+
+	if (ns == before)
+		return;
+	d->offset_ns = d->given_ns + ns;
+	v->spec.offset(d->name, ns);
+}
+
+/* Messages since may say that clocks are wrong, or wrong in another way. */
+static void
+renew_offsets(struct live *v, int64_t now_ms)
+{
+	const unsigned n = domains_count(v->spec.domains);
+	_cleanup_free_ int64_t *offsets = NULL;
+	_cleanup_free_ unsigned *to = NULL;
+
+	if (!v->clocks || n > SKEW_CLOCKS_MAX || (v->estimated_ms && now_ms < v->estimated_ms + ESTIMATE_MS) ||
+	    clockmodel_messages(v->clocks) < SKEW_MESSAGES_MIN)
+		return;
+	v->estimated_ms = now_ms;
+	offsets = xcalloc((size_t)n + 1, sizeof *offsets);
+	to = xcalloc((size_t)n + 1, sizeof *to);
+	for (unsigned i = 0; i < n; i++)
+		offsets[i] = domains_at(v->spec.domains, i)->offset_ns - domains_at(v->spec.domains, i)->given_ns;
+	domains_sort(v->spec.domains, to, n);
+	if (clockmodel_estimate(v->clocks, to, n, offsets)) {
+		for (unsigned i = 0; i < n; i++)
+			set_offset(v, domains_at(v->spec.domains, i), offsets[i]);
+		for (size_t i = 0; i < v->n_inputs; i++)
+			if (v->inputs[i]->source)
+				source_renew_offset(v->inputs[i]->source);
+		v->merge.scheduler.offsets_ms = clock_mono_ms() + 1;
+	}
+	if (now_ms >= v->aged_ms + AGE_MS) {
+		clockmodel_age(v->clocks);
+		v->aged_ms = now_ms;
+	}
+}
+
 static void
 turn(void *cookie)
 {
@@ -251,6 +305,7 @@ turn(void *cookie)
 		if (in->awake || has_unread(in))
 			in->awake = read_input(v, in, now_ms) && !in->queue->ended;
 	}
+	renew_offsets(v, now_ms);
 	while (n < TURN_RECORDS && v->out->w.error == 0 && (e = realtime_next(&v->merge, now_ms))) {
 		scheduler_print(m, e);
 		n++;
@@ -278,6 +333,11 @@ live_new(struct loop *l, const struct live_spec *spec, struct render *out, struc
 	v->scheduler.cookie = v;
 	/* What is delayed may be older than it looks. */
 	v->scheduler.remember_ns += FORGET_NS;
+	if (spec->estimate) {
+		v->clocks = clockmodel_new(v->scheduler.remember_ns);
+		v->scheduler.clocks = v->clocks;
+		v->aged_ms = clock_mono_ms();
+	}
 	realtime_open(&v->merge, &v->scheduler, count);
 	v->merge.hold_ms = v->spec.hold_ms = spec->once ? FOR_EVER_MS : spec->hold_ms;
 	v->merge.patience_ms = spec->patience_ms;
@@ -296,6 +356,7 @@ live_free(struct live *v)
 	for (size_t i = 0; i < v->n_inputs; i++)
 		input_free(v->inputs[i]);
 	free(v->inputs);
+	clockmodel_free(v->clocks);
 	free(v);
 }
 
@@ -420,6 +481,38 @@ live_save(struct live *v, struct json *state)
 		if (in->source && source_calendar(in->source, &s))
 			json_set(&one, "calendar", json_number((double)s));
 		json_set(state, in->spec.name, one);
+	}
+}
+
+void
+live_save_clocks(const struct live *v, struct json *state)
+{
+	struct json clocks = json_object();
+
+	for (unsigned i = 0; i < domains_count(v->spec.domains); i++) {
+		const struct domain *d = domains_at(v->spec.domains, i);
+
+		if (d->offset_ns != d->given_ns)
+			json_set(&clocks, d->name, json_number((double)((d->offset_ns - d->given_ns) / 1000)));
+	}
+	json_set(state, "clocks", clocks);
+}
+
+void
+live_load_clocks(struct live *v, struct json state)
+{
+	_cleanup_json_ struct json clocks = json_get(state, "clocks");
+
+	if (!json_is_object(clocks))
+		return;
+	for (struct json_iter it = json_begin(clocks); json_next(&it);) {
+		struct domain *d;
+		int64_t us;
+
+		if (!json_get_whole(it.value, &us) || us > OFFSET_MAX_US || us < -OFFSET_MAX_US)
+			continue;
+		d = domains_get(v->spec.domains, (struct span){ it.key, strlen(it.key) }, false);
+		d->offset_ns = d->given_ns + us * 1000;
 	}
 }
 

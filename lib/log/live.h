@@ -32,6 +32,9 @@ struct live_spec {
 	int64_t hold_ms, patience_ms;
 	bool once;			/* end where the sources end, for now; until then all are held as HOLD has it */
 	const struct formats *formats;
+	struct domains *domains;	/* of the clocks; borrowed */
+	bool estimate;			/* their offsets are estimated while records come */
+	void (*offset)(const char *clock, int64_t ns);	/* an estimate has changed */
 	/* A source begins, its format is known. */
 	void (*opened)(struct source *s, void *cookie);
 	/* All that came at first is out. */
@@ -59,6 +62,10 @@ void live_drain(struct live *v);
 
 /* Where each source is to go on, as members of STATE. */
 void live_save(struct live *v, struct json *state);
+
+/* The offsets of clocks that were estimated: a member "clocks" of STATE, the whole one, and back. */
+void live_save_clocks(const struct live *v, struct json *state);
+void live_load_clocks(struct live *v, struct json state);
 
 /* Bytes and records that are held. */
 void live_held(const struct live *v, size_t *bytes, size_t *records);

@@ -1,6 +1,8 @@
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "causal/hostorder.h"
 #include "causal/prescan.h"
@@ -11,6 +13,9 @@
 enum {
 	THREADS_MAX = 8,	/* beyond, memory is the limit */
 	APART_MAX = 8,		/* hosts that are read by themselves */
+	PIPES_MS = 1000,	/* for the first bytes of pipes, where clocks are to be estimated */
+	SAMPLE_READ = 64 << 10,
+	SAMPLED_MAX = 64,	/* files that are looked at before they are followed */
 };
 
 /* One for each core that is ours. */
@@ -86,6 +91,7 @@ struct clocks {
 	struct run *run;
 	struct sources *all;
 	struct prescan_spec spec;
+	unsigned n;			/* of ALL, before any was split */
 };
 
 void
@@ -93,7 +99,7 @@ run_choose_orders(const struct run *run, struct sources *all)
 {
 	for (unsigned i = 0; i < all->n; i++) {
 		struct source *s = all->v[i];
-		const bool apt = s->fifo && !s->order_named && !s->by_host && !s->emitter && s->seekable && source_names_hosts(s);
+		const bool apt = s->fifo && !s->order_named && !s->by_host && !s->emitter && (s->seekable || s->fd >= 0) && source_names_hosts(s);
 		bool any, *used = apt ? scheduler_rules_for(&run->rules, s, &any) : NULL;
 
 		if (apt && any) {
@@ -192,36 +198,96 @@ settle_hosts(struct clocks *c)
 	}
 }
 
+static void
+ignore(const struct fail *f, void *cookie)
+{
+	(void)f;
+	*(bool *)cookie = true;
+}
+
+static void
+clocks_begin(struct clocks *c, struct run *run, struct sources *all, bool *any)
+{
+	bool *clocks = xcalloc(all->n + 1, sizeof *clocks), some;
+
+	*c = (struct clocks){ run, all, { .rules = &run->rules, .used = xcalloc(all->n + 1, sizeof *c->spec.used),
+	    .clocks = clocks, .domains = all->domains, .window_ns = run->patience_ms * 1000000, .workers = threads() - 1 }, all->n };
+	*any = false;
+	for (unsigned i = 0; i < c->n; i++) {
+		c->spec.used[i] = scheduler_rules_for(&run->rules, all->v[i], &some);
+		clocks[i] = scheduler_has_clocks(all->v[i]);
+		for (size_t k = 0; some && k < run->rules.n; k++)
+			*any |= c->spec.used[i][k] && run->rules.v[k].kind != RULE_LIFECYCLE;
+	}
+	/* What comes later of a pipe is not waited for. */
+	for (unsigned i = 0; i < c->n && *any; i++)
+		all->v[i]->view_until_ms = clock_mono_ms() + PIPES_MS;
+}
+
+static void
+clocks_end(struct clocks *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		free(c->spec.used[i]);
+	free(c->spec.used);
+	free((void *)(uintptr_t)c->spec.clocks);
+}
+
 /* What is known from reading all before (--exact), or of the clocks from a part: NULL then. */
 static struct prescan *
 prescan(struct run *run, struct sources *all)
 {
 	_cleanup_free_ int64_t *offsets = xcalloc(SKEW_CLOCKS_MAX, sizeof *offsets);
-	_cleanup_free_ bool *clocks = xcalloc(all->n + 1, sizeof *clocks);
-	struct clocks c = { run, all, { .rules = &run->rules, .used = xcalloc(all->n + 1, sizeof *c.spec.used),
-	    .clocks = clocks, .domains = all->domains, .window_ns = run->patience_ms * 1000000, .workers = threads() - 1 } };
-	const unsigned n = all->n;
 	struct prescan *p = NULL;
-	bool any = false;
+	struct clocks c;
+	bool any;
 
-	for (unsigned i = 0; i < n; i++) {
-		bool some;
-
-		c.spec.used[i] = scheduler_rules_for(&run->rules, all->v[i], &some);
-		clocks[i] = scheduler_has_clocks(all->v[i]);
-		any |= some;
-	}
+	clocks_begin(&c, run, all, &any);
+	run_choose_orders(run, all);
 	if (run->exact)
-		p = prescan_run(all->v, n, &c.spec, run->estimate ? offsets : NULL);
+		p = prescan_run(all->v, all->n, &c.spec, run->estimate ? offsets : NULL);
 	else if (run->estimate && any)
-		prescan_sample(all->v, n, &c.spec, offsets);
+		prescan_sample(all->v, all->n, &c.spec, offsets);
 	give_offsets(&c, offsets);
-	for (unsigned i = 0; i < n; i++)
-		free(c.spec.used[i]);
-	free(c.spec.used);
+	clocks_end(&c);
 	settle_hosts(&c);
 	split_sources(&c);
 	return p;
+}
+
+void
+run_sample_clocks(struct run *run, struct source_specs *specs, const struct formats *formats, struct domains *domains)
+{
+	_cleanup_free_ int64_t *offsets = xcalloc(SKEW_CLOCKS_MAX, sizeof *offsets);
+	struct sources all = { .v = xcalloc(specs->n + 1, sizeof(struct source *)), .domains = domains };
+	bool any, failed = false;
+	struct clocks c;
+	struct fail f;
+	struct stat st;
+
+	for (size_t i = 0; i < specs->n && specs->n <= SAMPLED_MAX; i++) {
+		struct source *s;
+
+		if (stat(specs->v[i].location, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+		    source_open(&specs->v[i], formats, SAMPLE_READ, true, &s, &f) < 0)
+			continue;
+		s->rank = all.n;
+		s->cookie = &specs->v[i];
+		source_set_domains(s, domains);
+		source_read_hosts(s);
+		all.v[all.n++] = s;
+	}
+	clocks_begin(&c, run, &all, &any);
+	run_choose_orders(run, &all);
+	if (run->estimate && any)
+		prescan_sample(all.v, all.n, &c.spec, offsets);
+	give_offsets(&c, offsets);
+	clocks_end(&c);
+	for (unsigned i = 0; i < all.n; i++)
+		if (all.v[i]->by_host)
+			((struct source_spec *)all.v[i]->cookie)->order = ORDER_HOST;
+	all.domains = NULL;
+	sources_close(&all, ignore, &failed);
 }
 
 static void
@@ -235,8 +301,6 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 
 	for (unsigned i = 0; i < all->n && (!by_time || is_any_host_off(all->domains)); i++)
 		source_read_hosts(all->v[i]);
-	if (!by_time)
-		run_choose_orders(run, all);
 	known = by_time ? NULL : prescan(run, all);
 	run_scheduler_spec(run, &spec);
 	spec.by_time = by_time;

@@ -29,6 +29,13 @@ void run_scheduler_spec(const struct run *run, struct scheduler_spec *spec);
 /* Have sources that are in no order of all their hosts be read by host, unless the user says how they are read. */
 void run_choose_orders(const struct run *run, struct sources *all);
 
+/*
+ * Before files of SPECS are followed: estimate the offsets of DOMAINS from what
+ * the files hold, if they are few, and have SPECS say order=host of those that need it.
+ */
+void run_sample_clocks(struct run *run, struct source_specs *specs, const struct formats *formats,
+    struct domains *domains);
+
 /* Merge ALL into OUT; COUNT is that of all that was done. */
 void run_merge(struct run *run, struct sources *all, struct render *out, struct causal_count *count);
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "input/filter_command.h"
@@ -76,13 +77,23 @@ source_is_ready(const struct source *s)
 	return s->seekable || s->behind || poll(&pfd, 1, 0) != 0;
 }
 
+/* Is there, or will there be, more of S before its views end? */
+static bool
+comes_in_time(const struct source *s)
+{
+	struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+	int64_t left = s->view_until_ms - clock_mono_ms();
+
+	return s->view_until_ms == 0 || s->fd < 0 || poll(&pfd, 1, left > 0 ? (int)left : 0) != 0;
+}
+
 /* Bytes at OFF of what S holds, which reads on for them. */
 static ssize_t
 read_held(struct source *s, char *p, size_t n, int64_t off)
 {
 	size_t held;
 
-	if (off >= s->base + (int64_t)s->hi && !source_fill(s))
+	if (off >= s->base + (int64_t)s->hi && !(comes_in_time(s) && source_fill(s)))
 		return 0;
 	held = (size_t)(s->base + (int64_t)s->hi - off);
 	n = n < held ? n : held;
