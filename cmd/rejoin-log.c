@@ -84,6 +84,22 @@ tell_dropped(const struct scheduler_dropped *d, void *cookie)
 }
 
 static void
+tell_unsafe(const struct rule *r, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie)
+{
+	(void)cookie;
+	diag_info("rule [%s] is not safe: %jd pairs, but %jd receives without a send and %jd sends without a receive", r->name,
+	    (intmax_t)pairs, (intmax_t)lost_sends, (intmax_t)lost_receives);
+}
+
+static void
+tell_lost_channel(const struct rule *r, const struct source *s, int64_t off, void *cookie)
+{
+	(void)cookie;
+	diag_info("rule [%s]: %s at byte %jd receives more than was sent; the channel is given up", r->name, s->name,
+	    (intmax_t)off);
+}
+
+static void
 tell_offset(const char *clock, int64_t ns)
 {
 	diag_note("clock %s: %.6f s ahead", clock, (double)ns / 1e9);
@@ -293,6 +309,8 @@ main(int argc, char *argv[])
 	set.run.offset = tell_offset;
 	set.run.by_host = tell_by_host;
 	set.run.dropped = tell_dropped;
+	set.run.unsafe = tell_unsafe;
+	set.run.lost_channel = tell_lost_channel;
 	opt_begin(&scan, argc, argv, &options_tool);
 	while (opt_next(&scan) != -1)
 		options_set(&set, &scan);

@@ -6,6 +6,8 @@ const struct kind *const kind_table[KINDS] = {
 	[KIND_SEQUENCE] = &sequence_kind,
 	[KIND_SPAN] = &span_kind,
 	[KIND_LIFECYCLE] = &lifecycle_kind,
+	[KIND_NTH] = &nth_kind,
+	[KIND_STREAM] = &stream_kind,
 };
 
 unsigned
@@ -25,6 +27,14 @@ kind_of(const struct constraint *x)
 	case CONSTRAINT_CHILD:
 	case CONSTRAINT_END:
 		return KIND_SPAN;
+	case CONSTRAINT_NTH_SEND:
+	case CONSTRAINT_NTH_RECV:
+		return KIND_NTH;
+	case CONSTRAINT_STREAM_OPEN:
+	case CONSTRAINT_STREAM_SEND:
+	case CONSTRAINT_STREAM_RECV:
+		return KIND_STREAM;
+	case CONSTRAINT_BELONGS:
 	case CONSTRAINT_STOP:
 	case CONSTRAINT_START:
 		break;

@@ -34,6 +34,11 @@ struct kind_env {
 	const struct prescan *prescan;	/* NULL: one pass */
 	struct causal_count *count;
 	bool live;
+	/* Of a rule with match = nth more than 1 % of the sends and receives have no other side; or NULL. */
+	void (*unsafe)(uint16_t rule, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie);
+	/* More bytes were received, by E, than were sent: nothing is known of the channel any more; or NULL. */
+	void (*lost_channel)(uint16_t rule, const struct node *e, void *cookie);
+	void *cookie;
 };
 
 struct kind {
@@ -48,9 +53,9 @@ struct kind {
 };
 
 /* As many kinds as constraints can name: see kind_of(). */
-enum { KIND_MESSAGE, KIND_VECTOR, KIND_SEQUENCE, KIND_SPAN, KIND_LIFECYCLE, KINDS };
+enum { KIND_MESSAGE, KIND_VECTOR, KIND_SEQUENCE, KIND_SPAN, KIND_LIFECYCLE, KIND_NTH, KIND_STREAM, KINDS };
 
-extern const struct kind message_kind, vector_kind, sequence_kind, span_kind, lifecycle_kind;
+extern const struct kind message_kind, vector_kind, sequence_kind, span_kind, lifecycle_kind, nth_kind, stream_kind;
 
 /* The table, by the numbers above. */
 extern const struct kind *const kind_table[KINDS];

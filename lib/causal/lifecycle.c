@@ -45,13 +45,17 @@ lifecycle_window(const struct rule *r)
 }
 
 static struct entity *
-entity_get(struct lifecycles *l, uint64_t id)
+entity_get(struct lifecycles *l, const struct constraint *x)
 {
-	uint64_t *slot = idmap_put(&l->entities, id);
+	uint64_t *slot = idmap_put(&l->entities, x->id);
+	struct entity *t = (struct entity *)(uintptr_t)*slot;
 
-	if (!*slot)
-		*slot = (uint64_t)(uintptr_t)xcalloc(1, sizeof(struct entity));
-	return (struct entity *)(uintptr_t)*slot;
+	if (t)
+		return t;
+	t = xcalloc(1, sizeof *t);
+	t->state = x->started ? ENTITY_STARTED : ENTITY_UNKNOWN;
+	*slot = (uint64_t)(uintptr_t)t;
+	return t;
 }
 
 /* Is E a stop, or a start, of the entity ID? */
@@ -59,7 +63,7 @@ static bool
 is_event(const struct node *e, uint64_t id, enum constraint_kind what)
 {
 	for (size_t i = 0; i < e->n; i++)
-		if (e->v[i].id == id && e->v[i].what >= CONSTRAINT_STOP)
+		if (e->v[i].id == id && (e->v[i].what == CONSTRAINT_STOP || e->v[i].what == CONSTRAINT_START))
 			return e->v[i].what == what;
 	return false;
 }
@@ -75,8 +79,10 @@ static void
 lifecycle_admit(void *state, struct node *e, const struct constraint *x)
 {
 	struct lifecycles *l = state;
-	struct entity *t = entity_get(l, x->id);
+	struct entity *t = entity_get(l, x);
 
+	if (x->what == CONSTRAINT_BELONGS)
+		return;
 	t->v = xgrow(t->v, t->n, &t->cap, sizeof *t->v);
 	t->v[t->n++] = e;
 	if (l->env.live && x->what == CONSTRAINT_STOP)
@@ -86,9 +92,11 @@ lifecycle_admit(void *state, struct node *e, const struct constraint *x)
 static void
 lifecycle_retire(void *state, struct node *e, const struct constraint *x)
 {
-	struct entity *t = entity_get(state, x->id);
+	struct entity *t = entity_get(state, x);
 	size_t i = 0;
 
+	if (x->what == CONSTRAINT_BELONGS)
+		return;
 	while (i < t->n && t->v[i] != e)
 		i++;
 	if (i < t->n)
@@ -140,6 +148,31 @@ find_stop(const struct entity *t, struct node *e, const struct constraint *x)
 	return best;
 }
 
+/* Does E, which stands behind the start S by its time, or may, belong to the incarnation that S begins? */
+static bool
+is_of_start(const struct node *e, const struct node *s)
+{
+	const struct sort_key mine = node_key(e), its = node_key(s);
+
+	if (e->queue == s->queue && e->fifo && e->emitter == s->emitter)
+		return e->off > s->off;
+	return node_key_before(&its, &mine) || s->t - e->t < (s->res < e->res ? s->res : e->res);
+}
+
+/* E belongs to an incarnation: while the start of that waits, so does E. */
+static void
+check_belongs(struct lifecycles *l, struct node *e, const struct constraint *x)
+{
+	const struct entity *t = entity_get(l, x);
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct node *s = t->v[i];
+
+		if (s != e && !s->out && is_event(s, x->id, CONSTRAINT_START) && is_of_start(e, s))
+			dag_wait_on(l->env.dag, e, s, CONSTRAINT_LIFECYCLE, x->rule);
+	}
+}
+
 static void
 lifecycle_check_due(void *state, struct node *e, const struct constraint *x, bool again)
 {
@@ -147,9 +180,11 @@ lifecycle_check_due(void *state, struct node *e, const struct constraint *x, boo
 	struct entity *t;
 	struct node *stop;
 
+	if (x->what == CONSTRAINT_BELONGS && !again)
+		check_belongs(l, e, x);
 	if (x->what != CONSTRAINT_START || again)
 		return;
-	t = entity_get(l, x->id);
+	t = entity_get(l, x);
 	stop = find_stop(t, e, x);
 	if (t->state == ENTITY_STOPPED)
 		dag_tell_sent(l->env.dag, e, &t->stop, 0, CONSTRAINT_LIFECYCLE, x->rule);

@@ -142,13 +142,14 @@ add_due_constraints(struct scheduler *s)
 	for (unsigned k = 0; k < KINDS; k++)
 		if (s->states[k] && kind_table[k]->plan)
 			kind_table[k]->plan(s->states[k]);
-	for (unsigned i = 0; s->states[KIND_SPAN] && i < s->n; i++)
+	for (unsigned i = 0; i < s->n; i++)
 		for (size_t k = 0; k < s->queues[i]->nodes; k++) {
 			struct node *e = queue_slot(s->queues[i], k)->node;
 
 			for (size_t j = 0; j < e->n; j++)
-				if (e->v[j].what == CONSTRAINT_END)
-					kind_table[KIND_SPAN]->check_due(s->states[KIND_SPAN], e, &e->v[j], false);
+				if (e->v[j].what == CONSTRAINT_END || e->v[j].what == CONSTRAINT_NTH_RECV ||
+				    e->v[j].what == CONSTRAINT_STREAM_RECV)
+					kind_table[kind_of(&e->v[j])]->check_due(s->states[kind_of(&e->v[j])], e, &e->v[j], false);
 		}
 }
 

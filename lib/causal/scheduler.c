@@ -89,7 +89,7 @@ choose_window(struct scheduler *s, struct queue *q)
 
 		if (!s->used[q->number][i])
 			continue;
-		q->asks |= r->kind == RULE_LIFECYCLE || (r->kind == RULE_SPAN && r->send);
+		q->asks |= r->kind == RULE_LIFECYCLE || (r->kind == RULE_MESSAGE && r->match != MATCH_FIRST) || (r->kind == RULE_SPAN && r->send);
 		for (unsigned k = 0; k < KINDS; k++)
 			if (kind_table[k]->window_ns && kind_table[k]->window_ns(r) > q->window_ns)
 				q->window_ns = kind_table[k]->window_ns(r);
@@ -327,10 +327,29 @@ scheduler_close(struct scheduler *s)
 
 /* --- a record comes in */
 
+static void
+tell_unsafe(uint16_t rule, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie)
+{
+	const struct scheduler *s = cookie;
+
+	if (s->spec->unsafe)
+		s->spec->unsafe(&s->spec->rules->v[rule], pairs, lost_sends, lost_receives, s->spec->cookie);
+}
+
+static void
+tell_lost_channel(uint16_t rule, const struct node *e, void *cookie)
+{
+	const struct scheduler *s = cookie;
+
+	if (s->spec->lost_channel)
+		s->spec->lost_channel(&s->spec->rules->v[rule], e->queue->source, e->off, s->spec->cookie);
+}
+
 static void *
 state_of(struct scheduler *s, unsigned kind)
 {
-	const struct kind_env env = { s->dag, s->index, s->exchange, s->spec->prescan, s->count, s->spec->live };
+	const struct kind_env env = { s->dag, s->index, s->exchange, s->spec->prescan, s->count, s->spec->live, tell_unsafe,
+	    tell_lost_channel, s };
 
 	if (!s->states[kind])
 		s->states[kind] = kind_table[kind]->open(&env);

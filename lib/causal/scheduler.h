@@ -58,6 +58,9 @@ struct scheduler_spec {
 	void (*print_piece)(struct span piece, void *cookie);	/* with PRINT_BYTES */
 	bool (*stopped)(void *cookie);	/* printing failed: there is no use in going on; or NULL */
 	void (*dropped)(const struct scheduler_dropped *d, void *cookie);	/* or NULL */
+	/* Too many messages of a rule with match = nth have no other side; bytes of a stream are missing; or NULL. */
+	void (*unsafe)(const struct rule *r, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie);
+	void (*lost_channel)(const struct rule *r, const struct source *s, int64_t off, void *cookie);
 	void (*idle)(void *cookie);	/* before it sleeps; or NULL */
 	void *cookie;
 };

@@ -37,7 +37,8 @@ run_scheduler_spec(const struct run *run, struct scheduler_spec *spec)
 	*spec = (struct scheduler_spec){ .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
 	    .remember_ns = run->patience_ms * 1000000, .minimax = minimax,
 	    .buffer = minimax ? SIZE_MAX : (size_t)run->buffer_bytes, .explain = style->explain || style->json,
-	    .fields = style->json || run->filter.level >= 0, .dropped = run->dropped };
+	    .fields = style->json || run->filter.level >= 0, .dropped = run->dropped, .unsafe = run->unsafe,
+	    .lost_channel = run->lost_channel };
 }
 
 struct printing {

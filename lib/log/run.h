@@ -21,6 +21,9 @@ struct run {
 	void (*offset)(const char *clock, int64_t ns);
 	void (*by_host)(const struct source *s);
 	void (*dropped)(const struct scheduler_dropped *d, void *cookie);
+	/* As in struct scheduler_spec. */
+	void (*unsafe)(const struct rule *r, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie);
+	void (*lost_channel)(const struct rule *r, const struct source *s, int64_t off, void *cookie);
 };
 
 /* What the causal merge is told, but for how it prints and what a prescan knows. */

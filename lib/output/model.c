@@ -355,7 +355,7 @@ tie(struct model *t, struct event *e)
 			spans(t, e, &m->edges.v[i]);
 		if (m->edges.v[i].what == CONSTRAINT_NEED)
 			needs(t, e, &m->edges.v[i]);
-		else if (m->edges.v[i].what >= CONSTRAINT_STOP)
+		else if (m->edges.v[i].what == CONSTRAINT_STOP || m->edges.v[i].what == CONSTRAINT_START)
 			lifecycle(t, e, &m->edges.v[i]);
 	}
 	for (size_t i = 0; i < m->edges.n; i++)

@@ -311,9 +311,8 @@ is_head(struct span key, const char *path)
 	return strlen(path) >= key.n && memcmp(path, key.p, key.n) == 0 && (path[key.n] == '\0' || path[key.n] == '.');
 }
 
-/* The member PATH, "a.b", of the object VALUE. */
-static bool
-find_member(struct span value, const char *path, struct span *out)
+bool
+format_member(struct span value, const char *path, struct span *out)
 {
 	struct scan s = { value.p, value.p + value.n };
 	struct span key, v;
@@ -327,7 +326,7 @@ find_member(struct span value, const char *path, struct span *out)
 			*out = v;
 			return true;
 		}
-		if (find_member(v, path + key.n + 1, out))
+		if (format_member(v, path + key.n + 1, out))
 			return true;
 	}
 	return false;
@@ -347,7 +346,7 @@ match_member(char **names, struct span key, struct span value, bool json, int *r
 			continue;
 		if (name[key.n] == '\0')
 			*out = value;
-		else if (!json || !find_member(value, name + key.n + 1, out))
+		else if (!json || !format_member(value, name + key.n + 1, out))
 			continue;
 		*rank = i;
 		return true;

@@ -90,6 +90,9 @@ bool format_fields(const struct format *fmt, const char *p, size_t n, struct fie
 /* The same with LINE, a share of the format's regular expression: for several threads at once. */
 bool format_match(const struct format *fmt, struct regex *line, const char *p, size_t n, struct fields *out);
 
+/* The member PATH, "a.b", of the JSON object VALUE, strings without their quotes; false where there is none. */
+bool format_member(struct span value, const char *path, struct span *out);
+
 /* syslog's number for a word or a letter, 0 emerg to 7 debug and 8 trace; -1 for none. */
 int format_level(struct span level);
 

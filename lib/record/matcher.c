@@ -20,6 +20,7 @@ struct watched {
 	const struct rule *rule;
 	uint16_t index;
 	struct search send, recv;
+	struct search more;		/* a stream's open, or a lifecycle's belongs; its pattern is NULL for none */
 };
 
 struct matcher {
@@ -32,7 +33,7 @@ static void
 search_init(struct search *l, const struct rule *r, const struct pattern *x)
 {
 	l->pattern = x;
-	if (x && (!x->simple || r->kind != RULE_MESSAGE))
+	if (x && (!x->simple || r->kind != RULE_MESSAGE || r->match == MATCH_STREAM))
 		l->regex = regex_share(x->regex);
 }
 
@@ -51,6 +52,7 @@ matcher_new(const struct rules *rs, const bool *used)
 		w->index = (uint16_t)i;
 		search_init(&w->send, w->rule, w->rule->send);
 		search_init(&w->recv, w->rule, w->rule->recv);
+		search_init(&w->more, w->rule, w->rule->open ? w->rule->open : w->rule->belongs);
 		f->n++;
 	}
 	return f;
@@ -64,6 +66,7 @@ matcher_free(struct matcher *f)
 	for (size_t i = 0; i < f->n; i++) {
 		regex_free(f->v[i].send.regex);
 		regex_free(f->v[i].recv.regex);
+		regex_free(f->v[i].more.regex);
 	}
 	free(f->v);
 	free(f);
@@ -131,17 +134,19 @@ entity_of(const struct watched *w, const struct search *l, const struct source *
 static void
 lifecycle_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
-	struct search *l[2] = { &w->send, &w->recv };
+	static const enum constraint_kind what[] = { CONSTRAINT_STOP, CONSTRAINT_START, CONSTRAINT_BELONGS };
+	struct search *l[] = { &w->send, &w->recv, &w->more };
 	struct span id;
 
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < 3; k++) {
 		struct constraint *e;
 
-		if (!matches(l[k], s, off, text, &id))
+		if (!l[k]->pattern || !matches(l[k], s, off, text, &id))
 			continue;
 		if (l[k]->pattern->simple)	/* the groups of its entity are wanted */
 			regex_match(l[k]->regex, text.p, text.n);
-		e = constraints_add(out, k == 0 ? CONSTRAINT_STOP : CONSTRAINT_START, CONSTRAINT_LIFECYCLE, entity_of(w, l[k], s, text));
+		e = constraints_add(out, what[k], CONSTRAINT_LIFECYCLE, entity_of(w, l[k], s, text));
+		e->started = w->rule->started;
 		e->n = w->rule->within_ns;
 		e->rule = w->index;
 		return;
@@ -184,11 +189,78 @@ span_edges(struct watched *w, const struct source *s, int64_t off, struct span t
 	}
 }
 
+/* The id of a message that L has matched, which its pattern found as FOUND unless a member of TEXT is it. */
+static struct span
+message_id(const struct watched *w, struct span text, struct span found)
+{
+	if (w->rule->id_path && !format_member((struct span){ text.p, text.n }, w->rule->id_path, &found))
+		return (struct span){ NULL, 0 };
+	return found;
+}
+
+static struct constraint *
+message_add(struct constraints *out, enum constraint_kind what, const struct watched *w, struct span id)
+{
+	struct constraint *e = constraints_add(out, what, CONSTRAINT_MESSAGE, hash_bytes(w->index, id.p, id.n));
+
+	e->rule = w->index;
+	e->n = w->rule->match == MATCH_FIRST ? 0 : w->rule->within_ns;
+	return e;
+}
+
+/* The number in group GROUP of the last match of L in TEXT; -1 where there is none. */
+static int64_t
+group_number(const struct search *l, int group, struct span text)
+{
+	struct span v = group < 0 ? (struct span){ NULL, 0 } : regex_span(l->regex, group, text.p);
+
+	return v.p && v.n && v.n <= 16 ? time_digits(v.p, (unsigned)v.n) : -1;
+}
+
+static void
+stream_add(struct constraints *out, enum constraint_kind what, const struct watched *w, const struct search *l,
+    struct span text, struct span id)
+{
+	int64_t len, from;
+	struct constraint *e;
+
+	if (l->pattern->simple)		/* other groups than the id are wanted */
+		regex_match(l->regex, text.p, text.n);
+	len = group_number(l, l->pattern->len, text);
+	from = l->pattern->from < 0 ? 0 : group_number(l, l->pattern->from, text);
+	if (len <= 0 || from < 0)
+		return;
+	e = message_add(out, what, w, id);
+	e->n = from + len;
+	e->absolute = l->pattern->from >= 0;
+}
+
+static void
+message_edges(struct watched *w, const struct source *s, int64_t off, struct span text, struct constraints *out)
+{
+	static const enum constraint_kind kinds[][2] = {
+		[MATCH_FIRST] = { CONSTRAINT_SEND, CONSTRAINT_NEED },
+		[MATCH_NTH] = { CONSTRAINT_NTH_SEND, CONSTRAINT_NTH_RECV },
+		[MATCH_STREAM] = { CONSTRAINT_STREAM_SEND, CONSTRAINT_STREAM_RECV },
+	};
+	struct search *l[] = { &w->send, &w->recv };
+	struct span id;
+
+	if (w->more.pattern && matches(&w->more, s, off, text, &id) && (id = message_id(w, text, id)).n)
+		message_add(out, CONSTRAINT_STREAM_OPEN, w, id);
+	for (int k = 0; k < 2; k++) {
+		if (!matches(l[k], s, off, text, &id) || !(id = message_id(w, text, id)).n)
+			continue;
+		if (w->rule->match == MATCH_STREAM)
+			stream_add(out, kinds[MATCH_STREAM][k], w, l[k], text, id);
+		else
+			message_add(out, kinds[w->rule->match][k], w, id);
+	}
+}
+
 static void
 find_constraints(struct matcher *f, const struct source *s, int64_t off, struct span text, struct constraints *out)
 {
-	struct span id;
-
 	for (size_t i = 0; i < f->n; i++) {
 		struct watched *w = &f->v[i];
 
@@ -197,10 +269,7 @@ find_constraints(struct matcher *f, const struct source *s, int64_t off, struct 
 		} else if (w->rule->kind == RULE_SPAN) {
 			span_edges(w, s, off, text, out);
 		} else {
-			if (matches(&w->send, s, off, text, &id) && id.n)
-				constraints_add(out, CONSTRAINT_SEND, CONSTRAINT_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
-			if (matches(&w->recv, s, off, text, &id) && id.n)
-				constraints_add(out, CONSTRAINT_NEED, CONSTRAINT_MESSAGE, hash_bytes(w->index, id.p, id.n))->rule = w->index;
+			message_edges(w, s, off, text, out);
 		}
 	}
 }
@@ -210,7 +279,7 @@ void
 matcher_reset(struct matcher *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		f->v[i].send.clear = f->v[i].recv.clear = -1;
+		f->v[i].send.clear = f->v[i].recv.clear = f->v[i].more.clear = -1;
 }
 
 void
@@ -248,6 +317,8 @@ matcher_id(struct matcher *f, const struct source *s, struct span text, unsigned
 
 		if (w->index != rule || w->rule->kind == RULE_LIFECYCLE)
 			continue;
+		if (w->rule->id_path && is_of(w, message_id(w, text, (struct span){ NULL, 0 }), id))
+			return message_id(w, text, (struct span){ NULL, 0 });
 		if (matches(&w->recv, s, 0, text, &found)) {
 			if (is_of(w, found, id))
 				return found;

@@ -160,6 +160,8 @@ pattern_new(const char *where, const char *text, struct fail *f)
 	}
 	x->id = regex_group(x->regex, "id");
 	x->parent = regex_group(x->regex, "parent");
+	x->len = regex_group(x->regex, "len");
+	x->from = regex_group(x->regex, "from");
 	simplify(x, text);
 	return x;
 }

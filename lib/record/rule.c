@@ -38,7 +38,24 @@ rule_release(struct rule *r)
 	xfree_strv(r->formats);
 	pattern_free(r->send);
 	pattern_free(r->recv);
+	pattern_free(r->open);
+	pattern_free(r->belongs);
+	free(r->id_path);
 	free(r->entity);
+}
+
+static int
+finish_stream(const struct rule *r, struct fail *f)
+{
+	if (r->send->len < 0 || r->recv->len < 0)
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: send and recv of a stream need a group (?<len>...)", r->where, r->name);
+	if ((r->send->from < 0) != (r->recv->from < 0))
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: only one of send and recv has a group (?<from>...)", r->where, r->name);
+	if (r->send->from < 0 && !r->open)
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: a stream needs open, or groups (?<from>...)", r->where, r->name);
+	if (r->open && r->open->id < 0 && !r->id_path)
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: open needs a group (?<id>...)", r->where, r->name);
+	return 0;
 }
 
 static int
@@ -46,10 +63,18 @@ finish_rule(const struct rule *r, struct fail *f)
 {
 	if (!r)
 		return 0;
+	if (r->kind != RULE_MESSAGE && (r->match != MATCH_FIRST || r->open || r->id_path))
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: match, open and id are for kind = message", r->where, r->name);
+	if (r->kind != RULE_LIFECYCLE && (r->belongs || r->started))
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: belongs and initial are for kind = lifecycle", r->where, r->name);
+	if (r->open && r->match != MATCH_STREAM)
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: open is for match = stream", r->where, r->name);
 	if (r->kind == RULE_MESSAGE && (!r->send || !r->recv))
 		return fail_set(f, EXIT_USAGE, "%s: [%s] needs send and recv", r->where, r->name);
-	if (r->kind == RULE_MESSAGE && (r->send->id < 0 || r->recv->id < 0))
+	if (r->kind == RULE_MESSAGE && !r->id_path && (r->send->id < 0 || r->recv->id < 0))
 		return fail_set(f, EXIT_USAGE, "%s: [%s]: send and recv need a group (?<id>...)", r->where, r->name);
+	if (r->kind == RULE_MESSAGE && r->match == MATCH_STREAM)
+		return finish_stream(r, f);
 	if (r->kind == RULE_SPAN && (!r->recv || r->recv->id < 0 || r->recv->parent < 0))
 		return fail_set(f, EXIT_USAGE, "%s: [%s] needs begin with the groups id and parent", r->where, r->name);
 	if (r->kind == RULE_SPAN && r->send && r->send->id < 0)
@@ -91,6 +116,8 @@ static int
 set(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	static const char *const kinds[] = { "message", "span", "lifecycle", NULL };
+	static const char *const matches[] = { "first", "nth", "stream", NULL };
+	static const char *const states[] = { "unknown", "started", NULL };
 	struct reading *w = cookie;
 	struct rule *r = w->rule;
 	int64_t ms;
@@ -107,6 +134,27 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 		return set_pattern(&r->send, e, f);
 	if (strcmp(e->key, "recv") == 0 || strcmp(e->key, "start") == 0 || strcmp(e->key, "begin") == 0)
 		return set_pattern(&r->recv, e, f);
+	if (strcmp(e->key, "open") == 0)
+		return set_pattern(&r->open, e, f);
+	if (strcmp(e->key, "belongs") == 0)
+		return set_pattern(&r->belongs, e, f);
+	if (strcmp(e->key, "match") == 0) {
+		err = ini_word(e, matches, &i, f);
+		r->match = err < 0 ? MATCH_FIRST : (enum rule_match)i;
+		return err;
+	}
+	if (strcmp(e->key, "initial") == 0) {
+		err = ini_word(e, states, &i, f);
+		r->started = err == 0 && i == 1;
+		return err;
+	}
+	if (strcmp(e->key, "id") == 0) {
+		if (strncmp(e->value, "json:", 5) != 0 || !e->value[5])
+			return ini_bad(e, f, "id: '%s' is not json:MEMBER", e->value);
+		free(r->id_path);
+		r->id_path = xstrdup(e->value + 5);
+		return 0;
+	}
 	if (strcmp(e->key, "entity") == 0) {
 		free(r->entity);
 		r->entity = xstrdup(e->value);
@@ -128,7 +176,7 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 	}
 	if (strcmp(e->key, "description") == 0)
 		return 0;
-	return ini_unknown(e, "kind send stop end recv start begin entity within format description", f);
+	return ini_unknown(e, "kind send stop end recv start begin match id open entity belongs initial within format description", f);
 }
 
 int

@@ -27,10 +27,17 @@ enum constraint_class {
 
 enum rule_kind { RULE_MESSAGE, RULE_SPAN, RULE_LIFECYCLE };
 
+/* Which send a receive of a message belongs to. */
+enum rule_match {
+	MATCH_FIRST,			/* the first with the id */
+	MATCH_NTH,			/* the first receive to the first send with the id, the second to the second */
+	MATCH_STREAM,			/* the one that sent the last of its bytes on the channel ID */
+};
+
 /* A regular expression with the group "id"; the usual kind of it is matched by hand. */
 struct pattern {
 	struct regex *regex;
-	int id, parent;
+	int id, parent, len, from;	/* groups; -1 for none */
 	char *before, *after;		/* what stands around the id; BEFORE alone rules lines out */
 	size_t before_len, after_len;
 	bool simple;			/* BEFORE, bytes of CLASS, AFTER: that is all */
@@ -43,6 +50,11 @@ struct rule {
 	enum rule_kind kind;
 	char **formats;			/* of the sources that it is for; NULL for all */
 	struct pattern *send, *recv;	/* of a lifecycle: stop and start; of a span: end, or NULL, and begin */
+	enum rule_match match;
+	char *id_path;			/* of a message: the JSON member that is the id; NULL: the group */
+	struct pattern *open;		/* of a stream: the record that begins the channel; or NULL */
+	struct pattern *belongs;	/* of a lifecycle: records of the incarnation; or NULL */
+	bool started;			/* of a lifecycle: the entity is started before the first record of it */
 	char *entity;			/* a lifecycle's: text with ${source}, ${emitter}, ${GROUP} */
 	int64_t within_ns;
 };
@@ -62,6 +74,12 @@ enum constraint_kind {
 	CONSTRAINT_CHILD,		/* the span ID has a child; N is the id that its end sends */
 	CONSTRAINT_END,		/* of the span ID: behind the ends of its children */
 	CONSTRAINT_STOP, CONSTRAINT_START,	/* of the incarnation of ID */
+	CONSTRAINT_BELONGS,		/* to the incarnation of ID that is started */
+	CONSTRAINT_NTH_SEND,		/* one more with ID; N: as far apart are a send and its receive at most */
+	CONSTRAINT_NTH_RECV,		/* the receive of the next of them */
+	CONSTRAINT_STREAM_OPEN,		/* the channel ID begins; N as above */
+	CONSTRAINT_STREAM_SEND,		/* N bytes more, or up to the byte N where ABSOLUTE, on the channel ID */
+	CONSTRAINT_STREAM_RECV,
 };
 
 struct constraint {
@@ -71,6 +89,8 @@ struct constraint {
 	uint16_t rule;
 	bool sparse;		/* of CONSTRAINT_SEQUENCE: the sequence has holes that are no gaps */
 	bool own;		/* of CONSTRAINT_SEQUENCE: it has no id, and may begin anew */
+	bool started;		/* of a lifecycle: before the first record of it */
+	bool absolute;		/* of a stream: N counts from its beginning */
 };
 
 struct constraints {

@@ -208,6 +208,7 @@ main(int argc, char *argv[])
 	run_scheduler_spec(&run, &spec.merge);
 	spec.patience_ms = run.patience_ms;
 	spec.formats = &formats;
+	spec.domains = domains_new();
 	x.loop = loop_new();
 	x.next = (struct loop_timer){ .fn = put_due, .cookie = &x };
 	x.script = open_in(dir, "script");
@@ -220,6 +221,7 @@ main(int argc, char *argv[])
 	live_free(live);
 	render_release(&out);
 	loop_free(x.loop);
+	domains_free(spec.domains);
 	fclose(x.script);
 	rules_release(&run.rules);
 	formats_release(&formats);
