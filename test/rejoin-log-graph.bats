@@ -305,3 +305,36 @@ shiviz_clocks() {
 	run --separate-stderr rejoin-log --format=shiviz --graph a.log
 	status_is 2
 }
+
+@test "ShiViz: two emitters are never one host" {
+	printf '2026-01-01T00:00:01Z one\n' >'x y'
+	printf '2026-01-01T00:00:02Z two\n' >x_y
+	printf '2026-01-01T00:00:03Z three\n' >a
+	printf '2026-01-01T00:00:04Z four\n' >b
+	long=$(printf '%0300d' 1)
+	rejoin-log --format=shiviz 'x y' x_y "${long}1=a" "${long}2=b" >s.log
+	shiviz_clocks <s.log | jq -se 'length == 4 and ([.[].host] | unique | length == 4) and
+		all(.[]; .clock == {(.host): 1})'
+	grep -q '^x_y {"x_y":1}$' s.log
+	grep -q '^x_y_2 {"x_y_2":1}$' s.log
+	grep -qF "${long}2 {\"${long}2\":1}" s.log
+}
+
+@test "ShiViz: --lines counts records, whose clocks stay those of the whole" {
+	printf '2026-01-01T00:00:0%sZ %s\n' 1 one 2 two 3 three >a.log
+	run -0 rejoin-log --format=shiviz -n 1 a.log
+	[ "$output" = $'(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\na.log {"a.log":3}\nthree' ]
+	run -0 rejoin-log --format=shiviz -n 9 a.log
+	[ "$output" = "$(rejoin-log --format=shiviz a.log)" ]
+}
+
+@test "what would be ignored is refused: --stamp, --explain and --lines beside what prints no records as text" {
+	printf '2026-01-01T00:00:01Z one\n' >a.log
+	for how in '--stamp utc --check' '--stamp utc --sources' '--format=shiviz --sources' '--format=shiviz --explain' \
+		'--sources --explain' '--sources -n 1' '--sources --include x'; do
+		# shellcheck disable=SC2086	# words
+		run --separate-stderr rejoin-log $how a.log
+		status_is 2
+		[ -z "$output" ]
+	done
+}

@@ -257,8 +257,12 @@ options_check(const struct options *o)
 		    o->state ? "--save-state" : drawn);
 	if (o->shiviz && (o->graph || o->svg || o->check))
 		opt_misused("%s cannot be combined with --format=shiviz", o->check ? "--check" : drawn);
-	if (o->run.style.stamp && (o->run.style.json || o->shiviz || o->graph || o->svg))
+	if (o->shiviz && (o->sources || o->run.style.explain))
+		opt_misused("%s cannot be combined with --format=shiviz", o->sources ? "--sources" : "--explain");
+	if (o->run.style.stamp && (o->run.style.json || o->shiviz || o->graph || o->svg || o->check || o->sources))
 		opt_misused("--stamp is for records that are printed as text");
+	if (o->sources && (o->run.style.explain || o->run.style.last || filter_is_any(&o->run.filter)))
+		opt_misused("--sources prints no record: it cannot be combined with --explain, --lines or a filter");
 	if (o->ascii && !o->graph)
 		opt_misused("--ascii is for --graph");
 }

@@ -31,6 +31,8 @@ flush(struct render_artist *artist, struct buf *out)
 
 	if (pic->graph)
 		graph_flush(pic->graph, out);
+	if (pic->shiviz)
+		shiviz_flush(pic->shiviz, out);
 }
 
 struct picture *
@@ -87,7 +89,7 @@ picture_begin(struct options *o, bool tty)
 	if (!o->graph && !o->svg && !o->shiviz)
 		return NULL;
 	pic = picture_new(&o->run.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
-	pic->shiviz = o->shiviz ? shiviz_new(pic->model) : NULL;
+	pic->shiviz = o->shiviz ? shiviz_new(pic->model, s->last) : NULL;
 	s->artist = &pic->artist;
 	return pic;
 }

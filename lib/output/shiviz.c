@@ -1,12 +1,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "output/escape.h"
 #include "output/label.h"
 #include "output/shiviz.h"
-
-enum { NAME_BYTES = 256 };
 
 /* What an emitter knew of the others from its record FROM on. */
 struct knowledge {
@@ -16,6 +15,7 @@ struct knowledge {
 };
 
 struct emitter_clock {
+	char *host;			/* its name, which matches \S* and is no other's */
 	uint64_t count;			/* records so far */
 	struct knowledge *v;		/* a new one where it learnt something */
 	size_t n, cap;
@@ -33,15 +33,22 @@ struct shiviz {
 	unsigned n;
 	struct stamped *events;		/* the last MODEL_REMEMBERED, by serial */
 	size_t cap;
+	struct buf *last;		/* a ring of N_LAST records that are to be written at the end; NULL: all are at once */
+	size_t n_last;
+	uint64_t shown;			/* records that went into it */
 	bool begun;
 };
 
 struct shiviz *
-shiviz_new(const struct model *m)
+shiviz_new(const struct model *m, unsigned long last)
 {
 	struct shiviz *s = xcalloc(1, sizeof *s);
 
 	s->model = m;
+	s->n_last = last;
+	s->last = last ? xcalloc(last, sizeof *s->last) : NULL;
+	for (size_t i = 0; i < last; i++)
+		s->last[i] = (struct buf)BUF_INIT;
 	return s;
 }
 
@@ -54,7 +61,11 @@ shiviz_free(struct shiviz *s)
 		for (size_t k = 0; k < s->emitters[i].n; k++)
 			free(s->emitters[i].v[k].clock);
 		free(s->emitters[i].v);
+		free(s->emitters[i].host);
 	}
+	for (size_t i = 0; i < s->n_last; i++)
+		buf_release(&s->last[i]);
+	free(s->last);
 	free(s->emitters);
 	free(s->events);
 	free(s);
@@ -118,23 +129,56 @@ follow_event(struct shiviz *s, unsigned e, uint64_t count, const struct arrow *a
 			raise_to(mine, i, theirs->clock[i]);
 }
 
-static void
-put_name(struct buf *out, const char *name, bool json)
+/* What JavaScript's \\s matches, but for controls, which are not shown as such. */
+static bool
+is_blank(uint32_t c)
 {
-	_cleanup_buf_ struct buf plain = BUF_INIT;
-	char text[ESCAPE_ROOM(NAME_BYTES)];
-	size_t n;
+	return c == ' ' || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x202f || c == 0x205f ||
+	    c == 0x3000;
+}
+
+static bool
+is_taken(const struct shiviz *s, unsigned n, const char *host)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(s->emitters[i].host, host) == 0)
+			return true;
+	return false;
+}
+
+/* NAME without blanks; a number is added to it where one of the first N emitters is called so. */
+static char *
+host_of(const struct shiviz *s, unsigned n, const char *name)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT, host = BUF_INIT;
+	uint32_t c;
+	size_t base;
 
 	label_add(&plain, name, strlen(name), 0, "");
-	for (char *p = plain.s; *p; p++)
-		if (*p == ' ')
-			*p = '_';
-	if (!json) {
-		buf_add(out, plain.s, plain.len);
-		return;
+	for (size_t i = 0, used; i < plain.len && (used = utf8_next(plain.s + i, plain.len - i, &c)); i += used)
+		if (is_blank(c))
+			buf_putc(&host, '_');
+		else
+			buf_add(&host, plain.s + i, used);
+	base = host.len;
+	for (unsigned k = 2; is_taken(s, n, host.s); k++) {
+		host.len = base;
+		buf_printf(&host, "_%u", k);
 	}
-	escape_json(text, plain.s, plain.len < NAME_BYTES ? plain.len : NAME_BYTES, &n);
-	buf_add(out, text, n);
+	return xstrdup(host.s);
+}
+
+/* The name of emitter I within a string of JSON. */
+static void
+put_key(const struct shiviz *s, unsigned i, struct buf *out)
+{
+	const char *host = s->emitters[i].host;
+	size_t n = strlen(host), len;
+
+	buf_reserve(out, ESCAPE_ROOM(n));
+	escape_json(out->s + out->len, host, n, &len);
+	out->len += len;
+	out->s[out->len] = '\0';
 }
 
 static void
@@ -143,13 +187,13 @@ put_clock(const struct shiviz *s, const struct event *e, uint64_t count, struct 
 	const struct knowledge *k = known_at(s, e->emitter, count);
 
 	buf_puts(out, "{\"");
-	put_name(out, s->model->emitters[e->emitter].name, true);
+	put_key(s, e->emitter, out);
 	buf_printf(out, "\":%" PRIu64, count);
 	for (unsigned i = 0; k && i < k->n; i++) {
 		if (i == e->emitter || k->clock[i] == 0)
 			continue;
 		buf_puts(out, ",\"");
-		put_name(out, s->model->emitters[i].name, true);
+		put_key(s, i, out);
 		buf_printf(out, "\":%" PRIu64, k->clock[i]);
 	}
 	buf_putc(out, '}');
@@ -161,12 +205,21 @@ make_room(struct shiviz *s, uint64_t serial)
 	if (s->n < s->model->n_emitters) {
 		s->emitters = xrealloc(s->emitters, s->model->n_emitters, sizeof *s->emitters);
 		for (; s->n < s->model->n_emitters; s->n++)
-			s->emitters[s->n] = (struct emitter_clock){ .count = 0 };
+			s->emitters[s->n] = (struct emitter_clock){ .host = host_of(s, s->n, s->model->emitters[s->n].name) };
 	}
 	if (serial < MODEL_REMEMBERED && serial >= s->cap) {
 		s->cap = s->cap ? s->cap * 2 : 256;
 		s->events = xrealloc(s->events, s->cap, sizeof *s->events);
 	}
+}
+
+/* The head, before all else. */
+static void
+begin(struct shiviz *s, struct buf *out)
+{
+	if (!s->begun)
+		buf_puts(out, "(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\n");
+	s->begun = true;
 }
 
 void
@@ -180,13 +233,28 @@ shiviz_event(struct shiviz *s, const struct event *e, struct buf *out)
 	for (size_t i = 0; i < e->n_arrows; i++)
 		if (!e->arrows[i].back)
 			follow_event(s, e->emitter, count, &e->arrows[i]);
-	if (!s->begun)
-		buf_puts(out, "(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\n");
-	s->begun = true;
-	put_name(out, s->model->emitters[e->emitter].name, false);
+	if (s->last) {
+		out = &s->last[s->shown++ % s->n_last];
+		buf_reset(out);
+	} else {
+		begin(s, out);
+	}
+	buf_puts(out, s->emitters[e->emitter].host);
 	buf_putc(out, ' ');
 	put_clock(s, e, count, out);
 	buf_putc(out, '\n');
 	label_add(out, e->text.p, e->text.n, 0, "");
 	buf_putc(out, '\n');
+}
+
+void
+shiviz_flush(struct shiviz *s, struct buf *out)
+{
+	uint64_t i = s->shown > s->n_last ? s->shown - s->n_last : 0;
+
+	if (s->shown)
+		begin(s, out);
+	for (; i < s->shown; i++)
+		buf_add(out, s->last[i % s->n_last].s, s->last[i % s->n_last].len);
+	s->shown = 0;
 }
