@@ -94,12 +94,12 @@ static int
 wait_for_verdict(struct ready *r)
 {
 	const struct handshake_spec spec = { .place = &r->place, .self = &r->self,
-	    .grace_ms = r->grace_ms, .connected = r->connected, .tell = fail_tell };
+	    .grace_ms = r->grace_ms, .connected = r->connected, .report = fail_tell };
 	struct readiness_now now;
 	enum readiness_verdict v;
 	struct fail f;
 
-	/* who is told that the peer is there begins its work */
+	/* the caller begins its cycle on any verdict but peer-offline: record that */
 	if (readiness_agent(r->incarnation, &r->self, &f) < 0 ||
 	    handshake_wait(&spec, &v, &now, &f) < 0 || (v != VERDICT_PEER_OFFLINE &&
 	    readiness_begin(&r->place, &r->self, v, &now, &f) < 0))
@@ -128,7 +128,7 @@ run(struct ready *r)
 	struct cycle_runner_spec spec = {
 		.place = &r->place, .self = &r->self, .peer = r->peer,
 		.grace_ms = r->grace_ms, .poll_ms = r->poll_ms, .connected = r->connected,
-		.cycle = r->cycle, .verdict = print_verdict, .tell = fail_tell, .cookie = r,
+		.cycle = r->cycle, .verdict = print_verdict, .report = fail_tell, .cookie = r,
 	};
 	struct fail f;
 
@@ -142,7 +142,7 @@ run(struct ready *r)
 }
 
 static void
-tell_dropped(int64_t lines, int64_t bytes, void *cookie)
+report_dropped(int64_t lines, int64_t bytes, void *cookie)
 {
 	const struct ready *r = cookie;
 
@@ -154,7 +154,7 @@ static int
 gate(struct ready *r)
 {
 	const struct gate_spec spec = { .in = STDIN_FILENO, .out = STDOUT_FILENO,
-	    .keep_bytes = r->keep_bytes, .dropped = tell_dropped, .cookie = r };
+	    .keep_bytes = r->keep_bytes, .dropped = report_dropped, .cookie = r };
 	struct fail f;
 
 	if (gate_run(&spec, &r->place, &f) < 0)

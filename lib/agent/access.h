@@ -1,6 +1,6 @@
 /*
- * denied - why the kernel would not let us write to something: its mode, owner
- * and group, whom we are, and what can be done about it.
+ * access - explains a denied write: the mode, owner and group of the file, the
+ * user and groups of the process, and what can be done about it.
  */
 #ifndef AGENT_ACCESS_H
 #define AGENT_ACCESS_H

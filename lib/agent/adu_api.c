@@ -15,7 +15,7 @@
 
 enum { VERSION_1 = 1, GET_STATE = 1, HEADER_SIZE = 6, ANSWER_SIZE = 4, RANDOM_SIZE = 12 };
 
-/* A name beside the agent's FIFO that nobody can foresee.  To be freed. */
+/* An unpredictable name in the directory of the agent's FIFO, so that no file can be planted there.  To be freed. */
 static char *
 answer_path(const struct profile *p)
 {

@@ -1,12 +1,12 @@
 /*
- * aduapi - ask the Azure agent, 1.3 and later, for its state: its Service Status
- * API, GetAduServiceStatus.
+ * adu_api - queries the state of the Azure Device Update agent, 1.3 and later, by
+ * its Service Status API (GetAduServiceStatus).
  *
- * The request goes into the agent's FIFO: version 1, type 1, the length of a
- * path, each 16 bits and big-endian, and that path; the answer comes from the
- * FIFO of that path, made for it beside the agent's: a code and a value, 16
- * bits each.  The agent takes only a FIFO that is its own user's and group's,
- * so whoever asks is root, or is that user.
+ * The request is written to the agent's FIFO: version 1, type 1, the length of a
+ * path, each 16 bits big-endian, and that path.  The answer is read from the FIFO
+ * at that path, created beside the agent's: a code and a value, 16 bits each.  The
+ * agent accepts only a FIFO of its own user and group, so the caller must be root
+ * or that user.
  */
 #ifndef AGENT_ADU_API_H
 #define AGENT_ADU_API_H

@@ -1,6 +1,6 @@
 /*
- * life - what one look at an agent shows of its present life: which
- * incarnation it is, since when, and whether it is well.
+ * instance_state - the state of an agent's current incarnation at one moment:
+ * its name, its start, whether it is up or has ended.
  */
 #ifndef AGENT_INSTANCE_STATE_H
 #define AGENT_INSTANCE_STATE_H
@@ -16,9 +16,9 @@ struct instance_state {
 	char name[INSTANCE_NAME];	/* of the incarnation; empty where there is none */
 	int64_t began_ms;	/* on the clock of boot (clock_boot_ms); -1 where not known */
 	pid_t pid;		/* 0 where there is none, or it is not here */
-	bool is_up;		/* whoever supervises it says that it is ready */
-	bool has_ended;		/* nobody will start it again */
-	char text[INSTANCE_TEXT];	/* its state, for people */
+	bool is_up;		/* its supervisor reports that it is ready */
+	bool has_ended;		/* and its supervisor will not start it again */
+	char text[INSTANCE_TEXT];	/* its state, for messages */
 };
 
 /* The life of process PID; -ESRCH where it is gone. */

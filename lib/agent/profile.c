@@ -273,7 +273,7 @@ ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 }
 
 static int
-set(const struct profile_key *k, const struct ini_entry *e, struct profile *p, struct fail *f)
+key_set(const struct profile_key *k, const struct ini_entry *e, struct profile *p, struct fail *f)
 {
 	void *at = (char *)p + k->at;
 	int n = 0, r;
@@ -380,7 +380,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 			continue;
 		known = true;
 		if (e->key && strcmp(keys[i].name, e->key) == 0)
-			return set(&keys[i], e, p, f);
+			return key_set(&keys[i], e, p, f);
 	}
 	return e->key || !known ? unknown(e, f) : 0;
 }

@@ -1,10 +1,10 @@
 /*
- * profile - what we know of an agent: how to ask it again, how to see what it
- * does, where its components and its logs are.
+ * profile - how the tools deal with an agent: how to send it a retry request,
+ * restart it and read its status, and where its inventory and logs are.
  *
  * A profile is an INI file, agents.d/NAME.conf, of the configuration directory
  * or else the vendor's (base/dirs.h).  It can name programs, so it is used only
- * if nobody but root, the caller and the agent's group could have written it.
+ * if root, the caller and the agent's group alone may write it (base/trust.h).
  * Sections and keys are described in rejoin(7).  In paths, ${config}, ${state}
  * and ${runtime} stand for the toolkit's directories.
  *
@@ -35,7 +35,7 @@ struct profile_http {		/* a request; NULL where not set */
 	char *headers;		/* "Name: value", a line each */
 	char *body;
 	char *token_file;	/* holds a bearer token: base/secret.h */
-	char *ca_file;		/* who may have signed the server's certificate */
+	char *ca_file;		/* certificate authorities, PEM; NULL: the system's */
 };
 
 struct profile_retry {
@@ -47,10 +47,10 @@ struct profile_retry {
 	char *again_command;	/* the same for --again: also reset what failed; NULL for none */
 	char **argv;		/* exec: the command, NULL-terminated */
 	int signo;		/* signal: which */
-	char *pid_file;		/* signal: whom; else the unit's main process */
-	char *exe;		/* signal: and that must run this program; NULL for any */
-	struct profile_http http;	/* http: what is asked, and where */
-	int64_t debounce_ms;
+	char *pid_file;		/* signal: holds the pid; NULL: the unit's main process */
+	char *exe;		/* signal: the program that the process must run; NULL: any */
+	struct profile_http http;	/* http: the request */
+	int64_t debounce_ms;	/* requests within this time are coalesced */
 	bool only_when_idle;	/* wait for idle before delivering */
 	bool send_when_unknown;	/* when-unknown = send; else hold */
 };
@@ -61,8 +61,8 @@ struct profile_status {
 	char *busy_path;	/* busy-path: a glob; the agent is busy while it matches */
 	char **property;	/* dbus: service, object, interface, name */
 	char **argv;		/* exec: the command */
-	int64_t timeout_ms;	/* of who is asked: how long an answer may take */
-	/* POSIX extended regular expressions: the answer says so; NULL where not set */
+	int64_t timeout_ms;	/* dbus, exec, adu-api: time limit of one query */
+	/* POSIX extended regular expressions that match the answer in that state; NULL if not set */
 	char *stopped, *starting, *idle, *busy, *failed, *stopping, *needs_reboot;
 };
 
@@ -73,16 +73,16 @@ struct profile_restart {
 	char **argv;		/* exec: the command */
 	int signo;		/* signal: the first one; 0 for SIGINT */
 	int64_t grace_ms;	/* signal: until the next, stronger one */
-	char **start;		/* signal: what starts it again; NULL where something does anyway */
-	char *pid_file, *exe;	/* whose process; as in struct profile_retry */
-	struct profile_http http;	/* http: what is asked, and where */
-	char *device, *account;	/* impcentral: whose account; NULL for the configuration's */
+	char **start;		/* signal: the command that starts it; NULL: a supervisor does */
+	char *pid_file, *exe;	/* signal, exec: as in struct profile_retry */
+	struct profile_http http;	/* http: the request */
+	char *device, *account;	/* impcentral: device id, account file (NULL: the default) */
 	enum ready_sign ready;
 	char *ready_log;	/* READY_LOG: a POSIX extended regular expression */
 	char **ready_probe;	/* READY_PROBE: a command */
-	int64_t stable_ms;	/* for so long it must then stay the same */
-	int64_t timeout_ms;	/* until it is ready */
-	int64_t limit, limit_ms;	/* so many within so long; 0 for no limit */
+	int64_t stable_ms;	/* the new incarnation must run this long after it is ready */
+	int64_t timeout_ms;	/* give up if it is not ready by then */
+	int64_t limit, limit_ms;	/* at most LIMIT restarts within LIMIT_MS; 0: no limit */
 };
 
 /* [hub]: the link of rejoin-hub(1) to a broker; NULL, or empty, where a key is not set. */
@@ -107,8 +107,8 @@ struct profile_log {		/* [log.NAME] */
 };
 
 struct profile {
-	char *name;		/* by which it was chosen */
-	char *file;		/* where it stands */
+	char *name;
+	char *file;		/* its path */
 	char *description, *user, *group, *unit;	/* NULL where not set */
 	uid_t uid;		/* of USER, (uid_t)-1 where not set */
 	gid_t gid;		/* of GROUP, (gid_t)-1 where not set */
@@ -132,9 +132,8 @@ void profile_free(struct profile *p);
 char *profile_default_name(void);
 
 /*
- * The same, but its user and its group need not exist: UID and GID are then
- * unset.  For who tells what is wrong with a profile.  -ENOENT where there is
- * none called NAME.
+ * The same for tools that report what is wrong with a profile: its user and group
+ * need not exist; UID and GID are then -1.  -ENOENT if there is no profile NAME.
  */
 int profile_load_as_written(const char *name, struct profile **out, struct fail *f);
 
@@ -150,7 +149,7 @@ struct profile *profile_load_or_die(const char *name);
 /* Have P's agent asked for a retry by running ARGV, NULL-terminated, from here on. */
 void profile_ask_by(struct profile *p, const char *const *argv);
 
-/* The inventories that a tool is about, and who may write them. */
+/* The inventories that a tool reads, and the group that may write them. */
 struct profile_scope {
 	struct profile *profile;	/* NULL where it is neither asked for nor needed */
 	char *const *inventories;	/* NULL-terminated: those named, else the profile's */

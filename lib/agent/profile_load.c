@@ -60,7 +60,7 @@ profile_default_name(void)
 	return name ? name : xstrdup("rejoin");
 }
 
-/* Who may write the profile depends on the group it names, so a denied one is read for that alone. */
+/* The group that may write a profile is in the profile itself: one that is denied is read for its group alone. */
 static int
 load_text(const char *path, struct buf *text, struct fail *f)
 {

@@ -169,7 +169,7 @@ is_same_file(const char *path, int fd)
 	    there.st_dev == mine.st_dev;
 }
 
-/* A lock whose name is gone keeps no second agent out: it is taken anew, before it is let go. */
+/* A lock file that was removed does not keep a second agent out: lock a new one before the old one is released. */
 static int
 renew_lock(struct runtime *r, struct fail *f)
 {
@@ -217,7 +217,7 @@ runtime_pipe(const struct runtime *r)
 	return r->pipe_fd;
 }
 
-/* Who waits for idle holds the lock for an instant only; so a cycle never waits long for it. */
+/* A process that waits for idle holds the lock only for an instant, so a cycle never waits long for it. */
 void
 runtime_set_busy(struct runtime *r, bool busy)
 {

@@ -5,7 +5,7 @@
 #include "agent/status_waiter.h"
 #include "base/inotify.h"
 
-/* Nobody tells of a death, so an agent that tells of its changes is looked at now and then, too. */
+/* An agent that is killed announces nothing, so its status is also read at this interval. */
 enum { RELOOK_MS = 500 };
 
 void

@@ -30,7 +30,7 @@ first_of(const char *file, pid_t *pid)
 }
 
 static bool
-look(const char *root, const char *below, const char *unit, pid_t *pid)
+cgroup_find_unit(const char *root, const char *below, const char *unit, pid_t *pid)
 {
 	_cleanup_free_ char *pattern = xasprintf("%s/%s/%s/cgroup.procs", root, below, unit);
 	bool found = false;
@@ -55,7 +55,7 @@ unit_main_pid(const char *root, const char *unit, pid_t *pid)
 	if (strpbrk(unit, "/*?[\\"))
 		return -ESRCH;
 	for (size_t i = 0; i < sizeof below / sizeof *below; i++)
-		if (look(root ? root : "/sys/fs/cgroup", below[i], unit, pid))
+		if (cgroup_find_unit(root ? root : "/sys/fs/cgroup", below[i], unit, pid))
 			return 0;
 	return root || access("/run/systemd/system", F_OK) == 0 ? -ESRCH : -ENODATA;
 }

@@ -146,7 +146,7 @@ wait_ms(const struct http_response *r)
 
 /* One request, made again while the server wants to be left alone for a while. */
 static int
-ask(struct imp *i, struct http_request *q, struct http_response *r, struct fail *f)
+api_request(struct imp *i, struct http_request *q, struct http_response *r, struct fail *f)
 {
 	int e;
 
@@ -203,7 +203,7 @@ log_in(struct imp *i, struct fail *f)
 	json_format(key, &body);
 	json_wipe(key, "key");
 	json_release(&key);
-	e = ask(i, &(struct http_request){ .url = url, .name = name.s, .body = body.s, .body_len = body.len,
+	e = api_request(i, &(struct http_request){ .url = url, .name = name.s, .body = body.s, .body_len = body.len,
 	    .headers = (const char *const[]){ "Content-Type: application/json", NULL } }, &r, f);
 	if (e == 0)
 		e = refused(&r, name.s, f);
@@ -263,7 +263,7 @@ imp_request(struct imp *i, const char *method, const char *path, const char *bod
 				return e;
 			fresh = true;
 		}
-		e = ask(i, &q, &r, f);
+		e = api_request(i, &q, &r, f);
 		if (e < 0 || r.status != 401 || fresh)
 			break;
 		secret_release(&i->token);	/* it has run out: once more, with a new one */

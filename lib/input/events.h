@@ -36,7 +36,7 @@ struct events_spec {
 struct events_ops {
 	void (*event)(const char *id, const char *text, size_t n, void *cookie);	/* ID may be empty */
 	void (*gap)(const char *why, void *cookie);		/* before the next event */
-	void (*tell)(const struct fail *f, void *cookie);	/* EXIT_OK: for who wants to know */
+	void (*tell)(const struct fail *f, void *cookie);	/* a message; EXIT_OK: for --verbose alone */
 	void (*done)(const struct fail *f, void *cookie);	/* it is over; NULL: the server ended it */
 	void *cookie;
 };

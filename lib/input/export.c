@@ -198,15 +198,15 @@ add_message(const struct buf *m, struct buf *out)
 void
 export_text(const struct export_entry *e, struct buf *out)
 {
-	const struct buf *who = e->v[EXPORT_IDENTIFIER].len ? &e->v[EXPORT_IDENTIFIER] : &e->v[EXPORT_COMM];
+	const struct buf *name = e->v[EXPORT_IDENTIFIER].len ? &e->v[EXPORT_IDENTIFIER] : &e->v[EXPORT_COMM];
 	const struct buf *pid = e->v[EXPORT_PID].len ? &e->v[EXPORT_PID] : &e->v[EXPORT_SYSLOG_PID];
 
 	add_time(e, out);
 	add_name(&e->v[EXPORT_HOSTNAME], out);
 	if (e->v[EXPORT_HOSTNAME].len)
 		buf_putc(out, ' ');
-	if (who->len)
-		add_name(who, out);
+	if (name->len)
+		add_name(name, out);
 	else
 		buf_puts(out, "unknown");
 	if (pid->len) {

@@ -55,8 +55,8 @@ void export_put(struct export *x, const char *p, size_t n, export_fn *fn, void *
 int64_t export_number(const struct export_entry *e, enum export_name name);
 
 /*
- * The entry as journalctl -o short-iso-precise has it: time, host, who and
- * message, without a newline at the end.  What the service manager says of a
+ * The entry as journalctl -o short-iso-precise prints it: time, host, identifier
+ * and message, without a newline at the end.  What the service manager says of a
  * unit also says of which run of it.
  */
 void export_text(const struct export_entry *e, struct buf *out);

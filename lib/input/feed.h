@@ -2,7 +2,7 @@
  * feed - a live source: what comes while the tool runs.
  *
  * A feed is either of bytes, which the source's format cuts into records, or
- * of whole events, each of which is a record.  Who makes one embeds a struct
+ * of whole events, each of which is a record.  A module that makes one embeds a struct
  * feed, lets the loop wake it, and either
  *
  *	puts what came: feed_push() of whole lines, feed_push_event(); or
@@ -82,7 +82,7 @@ struct event_meta {
 	bool gap;			/* something is missing before it */
 };
 
-/* Who reads it.  Called from the loop; nothing may be read from within. */
+/* The reader of a feed.  Called from the loop; the feed may not be read from within. */
 struct feed_host {
 	void (*wake)(void *cookie);				/* there may be more */
 	void (*tell)(const struct fail *f, void *cookie);	/* for the user: EXIT_OK for what is no error */
@@ -106,7 +106,7 @@ struct feed {
 	bool started, ended, paused, gap;
 };
 
-/* --- for those who make feeds */
+/* --- for modules that make feeds */
 
 void feed_init(struct feed *f, const struct feed_ops *ops, const char *name);
 

@@ -23,7 +23,7 @@ helper_release(struct helper *h)
 	buf_release(&h->known);
 }
 
-/* Nobody reads any longer: whoever did so knows. */
+/* The reader has closed the pipe: there is nothing to report to it. */
 static void
 on_closed(int fd, short events, void *cookie)
 {
@@ -45,7 +45,7 @@ helper_begin(struct helper *h)
 	for (size_t i = 0; i < h->known.len; i++)
 		if (h->known.s[i] == '\n')
 			h->known.s[i] = '\0';
-	if (h->feed) {		/* from the keyboard they are for who reads, too, which we outlast by nothing */
+	if (h->feed) {		/* signals of the terminal reach the reader, too, and its end ends the helper */
 		signal(SIGINT, SIG_IGN);
 		signal(SIGQUIT, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);

@@ -1,7 +1,7 @@
 /*
  * helper - the side of input/protocol.h that a helper has: a program that follows a
- * log elsewhere.  Without FEED it prints the text of each event, a line, and
- * reports on stderr.  When nobody reads any longer it ends, with status 0.
+ * log elsewhere.  Without FEED it prints the text of each event as a line, and
+ * reports on stderr.  When its reader closes the pipe it exits with status 0.
  */
 #ifndef INPUT_HELPER_H
 #define INPUT_HELPER_H
@@ -22,7 +22,7 @@ struct helper {
 void helper_init(struct helper *h);
 void helper_release(struct helper *h);
 
-/* Read what is known already, where FEED is set; and watch whether anybody reads. */
+/* With FEED, read the ids that are known already; then watch for the reader closing the pipe. */
 void helper_begin(struct helper *h);
 
 /* The first of the ids, and the one after ID; NULL at the end. */

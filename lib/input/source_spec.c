@@ -137,7 +137,7 @@ source_specs_add_matches(struct source_specs *ss, const struct source_spec *patt
 	return 0;
 }
 
-/* A place is called by its host and path: the query may hold what is nobody's business. */
+/* The name of a source on the network is host and path: its query may hold a secret. */
 static void
 add_remote(struct source_specs *ss, struct source_spec *s)
 {

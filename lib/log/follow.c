@@ -76,7 +76,7 @@ cut_output(struct follow *fo, struct json output, struct fail *f)
 	int64_t size = whole(output, "size");
 	struct stat st;
 
-	/* Who ended in order has written its state last, and what came then is not of rejoin-log. */
+	/* A run that ended in order wrote its state last: what was appended later is not its output. */
 	if (!fo->regular || is_true(fo->state, "ended") || fstat(STDOUT_FILENO, &st) < 0 || whole(output, "inode") != (int64_t)st.st_ino ||
 	    whole(output, "device") != (int64_t)st.st_dev || size < 0 || size > st.st_size)
 		return 0;
@@ -340,7 +340,7 @@ asked(void *cookie)
 	fo->spec.asked(fo->spec.cookie);
 }
 
-/* Who reads what is printed has gone: that ends it now, as the next write would. */
+/* The reader of stdout has gone: end now, as the next write would. */
 static void
 unread(int fd, short events, void *cookie)
 {

@@ -40,7 +40,7 @@ find_links(struct links *l, const struct ring *ring, unsigned n)
 	}
 }
 
-/* E has the next place, and then those whom it leads to; LANE holds places plus 1. */
+/* Give the next column to E, then to those that its arrows reach; LANE holds columns plus 1. */
 static void
 place(const struct links *l, unsigned e, unsigned *lane, unsigned *next)
 {

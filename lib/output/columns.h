@@ -1,9 +1,9 @@
 /*
- * columns - in which order emitters stand beside each other: who causes
- * something on the left of whom it is caused in, as far as that goes.
+ * columns - the order of the emitters' columns: a cause is to the left of its
+ * effect, as far as possible.
  *
- * First those that no arrow leads to, each with all whom its arrows reach,
- * one by one; then the others, in the order in which they first said something.
+ * First the emitters that no arrow leads to, each followed by all that its arrows
+ * reach, depth first; then the others, in the order of their first event.
  */
 #ifndef OUTPUT_COLUMNS_H
 #define OUTPUT_COLUMNS_H

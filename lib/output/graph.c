@@ -256,7 +256,7 @@ announce(struct graph *g, unsigned lane, const char *name, const char *when, str
 	g->lanes = lanes > lane ? lanes : lane + 1;
 }
 
-/* Whose lane, of those known at first, this is. */
+/* The emitter of LANE. */
 static unsigned
 emitter_at(const struct graph *g, unsigned lane)
 {
@@ -342,7 +342,7 @@ reason_text(const struct graph *g, const struct event *e, struct buf *out)
 	}
 }
 
-/* Who it is and what he says. */
+/* The emitter's name and the text of the event. */
 static void
 put_text(const struct graph *g, const struct event *e, size_t used, struct buf *out)
 {

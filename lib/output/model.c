@@ -21,7 +21,7 @@ struct past {
 	unsigned emitter;
 };
 
-/* Who looks for the edges of a format's records. */
+/* The matcher of a format's records. */
 struct used {
 	const struct format *format;
 	struct matcher *matcher;
@@ -32,7 +32,7 @@ struct memory {
 	struct past *past;		/* the last PAST of them, by serial; it grows up to that */
 	size_t cap_past;
 	struct idmap emitters;		/* number + 1 */
-	struct idmap sent, wanted;	/* who sent an id, who needed one that was not sent: serial + 1 */
+	struct idmap sent, wanted;	/* serial + 1 of the event that sent an id, and of one that needs an id not sent yet */
 	struct idmap stopped;		/* an entity's last stop, serial + 1 */
 	struct idmap known;		/* how far an emitter knew a clock */
 	struct idmap open;		/* the parent of a span that has not ended, by what its end sends */
@@ -133,11 +133,11 @@ is_taken(const struct model *t, const char *name)
 	return false;
 }
 
-/* WHO wrote the record; nobody in particular: its source. */
+/* The emitter called LABEL in S; the source itself if LABEL is empty. */
 static unsigned
-find_emitter(struct model *t, const struct source *s, struct span who)
+find_emitter(struct model *t, const struct source *s, struct span label)
 {
-	uint64_t id = hash_bytes(hash_bytes(0x65, s->name, strlen(s->name)), who.p ? who.p : "", who.n);
+	uint64_t id = hash_bytes(hash_bytes(0x65, s->name, strlen(s->name)), label.p ? label.p : "", label.n);
 	uint64_t *slot = idmap_put(&t->memory->emitters, id);
 	char *name;
 
@@ -147,7 +147,7 @@ find_emitter(struct model *t, const struct source *s, struct span who)
 		*slot = EMITTERS_MAX;
 		return EMITTERS_MAX - 1;
 	}
-	name = who.n ? xstrndup(who.p, who.n < NAME_MAX_BYTES ? who.n : NAME_MAX_BYTES) : xstrdup(s->name);
+	name = label.n ? xstrndup(label.p, label.n < NAME_MAX_BYTES ? label.n : NAME_MAX_BYTES) : xstrdup(s->name);
 	if (is_taken(t, name)) {
 		char *both = xasprintf("%s:%s", s->name, name);
 
@@ -274,8 +274,8 @@ sends(struct model *t, const struct event *e, const struct constraint *x)
 }
 
 /*
- * A vector clock knows of all that was known to who sent it.  What is new to
- * this emitter came by one message: the last of those that tell of it.
+ * A vector clock holds all that its sender knew.  What is new to this emitter came
+ * by one message: the last one that holds it.
  */
 static void
 clocks(struct model *t, const struct event *e)
@@ -319,7 +319,7 @@ lifecycle(struct model *t, struct event *e, const struct constraint *x)
 		*stop = 0;
 	} else {
 		*stop = e->serial + 1;
-		/* Who logs that something else has stopped goes on itself. */
+		/* An emitter that logs the stop of another entity is not stopped itself. */
 		e->stop = !entity || strcmp(entity, "${source}") == 0;
 	}
 }
@@ -343,7 +343,7 @@ spans(struct model *t, const struct event *e, const struct constraint *x)
 	}
 }
 
-/* Receipts first: who passes an id on is the one that the next has it from. */
+/* Receipts first: of an event that receives and sends an id, the next receiver has it from this event. */
 static void
 tie(struct model *t, struct event *e)
 {

@@ -1,12 +1,12 @@
 /*
- * model - the event model: records on their way out as what a picture needs: whose they are,
- * what is to be read of them, and which earlier ones they follow.
+ * model - the event model: what a picture shows of each record that is printed: its
+ * emitter, its text, and the earlier records that it follows.
  *
  * It looks at the records in the order in which they go out, once more by the
  * same rules and clocks as the merge; so a picture is the same whatever way
  * they were merged.  Of several records that send an id, the last one before
- * the receipt counts.  The last MODEL_REMEMBERED records are remembered; who needs an
- * older one has no arrow.
+ * the receipt counts.  The last MODEL_REMEMBERED records are remembered; a record that
+ * needs an older one has no arrow.
  */
 #ifndef OUTPUT_MODEL_H
 #define OUTPUT_MODEL_H
@@ -30,7 +30,7 @@ struct emitter {
 
 struct arrow {
 	uint64_t from;			/* the other event's serial */
-	unsigned emitter;		/* whose that was */
+	unsigned emitter;		/* of the other event */
 	int64_t t;			/* and when, in ns */
 	uint8_t class;			/* enum constraint_class */
 	bool back;			/* FROM should stand behind this one, and does not */

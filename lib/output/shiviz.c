@@ -21,7 +21,7 @@ struct emitter_clock {
 	size_t n, cap;
 };
 
-/* Whose record an event was, and which of them. */
+/* The emitter of an event, and its number among that emitter's events. */
 struct stamped {
 	unsigned emitter;
 	uint64_t count;

@@ -1,6 +1,6 @@
 #include "output/stylesheet.h"
 
-/* Muted colours that stay apart for most who see colours differently; red is for what is wrong. */
+/* Muted colours that stay apart with most forms of colour blindness; red is for what is wrong. */
 void
 stylesheet_add(struct buf *out)
 {

@@ -35,20 +35,20 @@ struct cycle_runner {
 	struct readiness_now now;
 	struct child child;
 	struct spawn *on;		/* a command of --on, while it runs */
-	bool on_due[VERDICTS];		/* and those that come after it; many of a kind are one */
-	bool ending;			/* the cycle has ended, or never will begin */
+	bool on_due[VERDICTS];		/* commands to run after it; requests for the same one coalesce */
+	bool ending;			/* the cycle has ended, or will not start */
 	int lock_fd, status;
-	char mark[MARK];		/* in the environment of the cycle and all it starts */
+	char mark[MARK];		/* REJOIN_RUN in the environment of the cycle and its children */
 };
 
 static void
-tell(const struct cycle_runner *t, const struct fail *f)
+report_fail(const struct cycle_runner *t, const struct fail *f)
 {
-	t->spec->tell(f, t->spec->cookie);
+	t->spec->report(f, t->spec->cookie);
 }
 
 PRINTF(3, 4) static void
-say(const struct cycle_runner *t, enum exit_status status, const char *fmt, ...)
+report(const struct cycle_runner *t, enum exit_status status, const char *fmt, ...)
 {
 	struct fail f = { .status = status };
 	va_list ap;
@@ -56,10 +56,10 @@ say(const struct cycle_runner *t, enum exit_status status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(f.text, sizeof f.text, fmt, ap);
 	va_end(ap);
-	tell(t, &f);
+	report_fail(t, &f);
 }
 
-/* --- the lock; its file says who has it: "PID MARK AGENT" */
+/* --- the lock; its file names the holder: "PID MARK AGENT" */
 
 struct lock_holder {
 	pid_t pid;
@@ -67,14 +67,14 @@ struct lock_holder {
 	char agent[READINESS_ID];
 };
 
-/* What a run whose incarnation is OF marks its cycle with; the end keeps it from being another's prefix. */
+/* The mark of the cycle of the runner with the incarnation OF; it ends in a dot so that none is a prefix of another. */
 static void
 mark_of(const char *of, char mark[MARK])
 {
 	snprintf(mark, MARK, "ready-%s.", of);
 }
 
-/* A file that others write, too, must not make us signal more than one run's cycle. */
+/* Other users may write the lock file: a mark must not match more than one runner's cycle. */
 static bool
 is_mark(const char *mark)
 {
@@ -110,8 +110,8 @@ read_holder(int fd, struct lock_holder *h)
 }
 
 /*
- * A pidfd of the run H, -1 where it has ended.  The mark holds its incarnation,
- * so a reused pid is not taken for it; nor is a zombie.
+ * A pidfd of the runner H, -1 if it has ended or is a zombie.  The mark holds its
+ * incarnation, so a reused pid is detected.
  */
 static int
 open_holder(const struct lock_holder *h)
@@ -139,35 +139,35 @@ lock_for(int fd, int64_t ms)
 	return r;
 }
 
-/* Wait for the end of the run behind FD, if it is another life's.  H is not the lock's then. */
+/* Wait for the end of the runner FD, if it runs for another incarnation.  -EAGAIN: the lock must be tried again. */
 static int
-outlive(const struct cycle_runner *t, int fd, const struct lock_holder *h, struct fail *f)
+wait_for_holder(const struct cycle_runner *t, int fd, const struct lock_holder *h, struct fail *f)
 {
 	struct pollfd end = { .fd = fd, .events = POLLIN };
 	bool same = strcmp(h->agent, t->spec->self->id) == 0;
 
 	if (!same)
-		say(t, EXIT_OK, "%s: waiting for the end of pid %jd, the run of agent incarnation %s",
+		report(t, EXIT_OK, "%s: waiting for the end of pid %jd, the run of agent incarnation %s",
 		    t->spec->peer, (intmax_t)h->pid, h->agent);
-	/* one that was just killed takes a moment to go */
+	/* a runner that was just killed takes a moment to end */
 	if (poll(&end, 1, same ? MOMENT_MS : -1) == 0)
 		return fail_set(f, EXIT_BUSY, "%s: pid %jd runs the cycle of this agent incarnation, %s",
 		    t->spec->peer, (intmax_t)h->pid, h->agent);
 	return -EAGAIN;
 }
 
-/* A cycle whose run has ended has nobody who tends it.  0 when the lock is ours. */
+/* End a cycle that has lost its runner.  0 once this process holds the lock. */
 static int
 end_left_over(const struct cycle_runner *t, const struct lock_holder *h)
 {
 	struct lock_holder now;
 	int r = lock_for(t->lock_fd, MOMENT_MS);
 
-	/* or whoever took the lock has only now written its name there */
+	/* a new holder may have signed the lock file only now */
 	read_holder(t->lock_fd, &now);
 	if (r != -ETIMEDOUT || strcmp(now.mark, h->mark) != 0)
 		return r == -ETIMEDOUT ? -EAGAIN : r;
-	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
+	report(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
 	    *h->agent ? h->agent : "?");
 	if (*h->mark)
 		procset_signal_mark(h->mark, SIGTERM);
@@ -189,7 +189,7 @@ wait_lock(const struct cycle_runner *t, struct fail *f)
 		read_holder(t->lock_fd, &h);
 		fd = open_holder(&h);
 		if (fd >= 0) {
-			r = outlive(t, fd, &h, f);
+			r = wait_for_holder(t, fd, &h, f);
 			if (r != -EAGAIN)
 				return r;
 		} else {
@@ -217,8 +217,9 @@ take_lock(struct cycle_runner *t, struct fail *f)
 }
 
 /*
- * A cycle that was begun and not ended may have left what does not hold the
- * lock: a daemon closes all that it was given.  Its mark tells.
+ * A cycle without an end may have left processes that do not hold the lock: a
+ * daemon closes inherited descriptors.  They are found by the mark in their
+ * environment.
  */
 static void
 end_strays(const struct cycle_runner *t)
@@ -229,13 +230,13 @@ end_strays(const struct cycle_runner *t)
 	read_holder(t->lock_fd, &h);
 	if (!*h.mark || procset_signal_mark(h.mark, SIGTERM) == 0)
 		return;
-	say(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
+	report(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
 	    h.agent);
 	while (procset_signal_mark(h.mark, clock_mono_ms() < end ? 0 : SIGKILL) > 0)
 		clock_sleep_ms(STRAY_MS);
 }
 
-/* From here on the run and its cycle are ours. */
+/* Write this runner into the lock file. */
 static int
 sign_lock(const struct cycle_runner *t, struct fail *f)
 {
@@ -258,7 +259,7 @@ set_environment(const struct cycle_runner *t, enum readiness_verdict v)
 	setenv("REJOIN_PEER_INCARNATION", t->now.announced.is_there ? t->now.announced.peer : "", 1);
 }
 
-/* Nothing more is to come. */
+/* Leave the loop once the cycle has ended and no command runs. */
 static void
 stop_if_done(struct cycle_runner *t)
 {
@@ -277,7 +278,7 @@ on_done(const struct spawn_result *r, void *cookie)
 	t->on = NULL;
 	if (r->status != 0 && !r->ended) {
 		spawn_describe(r, &how);
-		say(t, EXIT_TROUBLE, "--on: %s", how.s);
+		report(t, EXIT_TROUBLE, "--on: %s", how.s);
 	}
 	on_next(t);
 	stop_if_done(t);
@@ -300,7 +301,7 @@ on_next(struct cycle_runner *t)
 }
 
 static void
-on(struct cycle_runner *t, enum readiness_verdict v)
+on_request(struct cycle_runner *t, enum readiness_verdict v)
 {
 	t->on_due[v] = t->spec->on[v] != NULL;
 	on_next(t);
@@ -328,13 +329,13 @@ cycle_ended(int fd, short events, void *cookie)
 	status = child_reap(&t->child);
 	if (readiness_read(t->spec->place, &t->now, &f) < 0 ||
 	    readiness_end(t->spec->place, t->spec->self, &t->now, &f) < 0)
-		tell(t, &f);
+		report_fail(t, &f);
 	end_with(t, status);
 }
 
-/* The record comes first: what cannot be recorded is not begun. */
+/* Record the cycle, then start it: a cycle that cannot be recorded is not started. */
 static void
-begin(struct cycle_runner *t, enum readiness_verdict v)
+cycle_begin(struct cycle_runner *t, enum readiness_verdict v)
 {
 	const char *outer = getenv("REJOIN_RUN");
 	_cleanup_free_ char *before = outer ? xstrdup(outer) : NULL;
@@ -342,7 +343,7 @@ begin(struct cycle_runner *t, enum readiness_verdict v)
 	int r;
 
 	if (readiness_begin(t->spec->place, t->spec->self, v, &t->now, &f) < 0) {
-		tell(t, &f);
+		report_fail(t, &f);
 		end_with(t, CYCLE_RUNNER_FAILED);
 		return;
 	}
@@ -355,12 +356,12 @@ begin(struct cycle_runner *t, enum readiness_verdict v)
 	else
 		unsetenv("REJOIN_RUN");
 	if (r < 0) {
-		say(t, EXIT_TROUBLE, "%s: %s", t->spec->cycle[0], strerror(-r));
+		report(t, EXIT_TROUBLE, "%s: %s", t->spec->cycle[0], strerror(-r));
 		end_with(t, r == -ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN);
 		return;
 	}
 	loop_watch(t->loop, t->child.fd, POLLIN, cycle_ended, t);
-	on(t, v);
+	on_request(t, v);
 }
 
 static void
@@ -368,22 +369,22 @@ peer_restarted(struct cycle_runner *t)
 {
 	struct fail f;
 
-	say(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle goes on", t->spec->peer,
+	report(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle continues", t->spec->peer,
 	    readiness_verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
 	    *t->now.cycle.peer ? t->now.cycle.peer : "one unknown");
 	if (readiness_adopt(t->spec->place, t->spec->self, &t->now, &f) < 0)
-		tell(t, &f);
-	on(t, VERDICT_PEER_RESTART);
+		report_fail(t, &f);
+	on_request(t, VERDICT_PEER_RESTART);
 }
 
 static void
-judged(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
+on_verdict(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
 {
 	struct cycle_runner *t = cookie;
 
 	t->now = *now;
 	if (v == VERDICT_NONE) {
-		tell(t, f);
+		report_fail(t, f);
 		if (t->child.pid == 0 && !t->ending)
 			end_with(t, CYCLE_RUNNER_FAILED);
 	} else if (t->ending) {
@@ -393,27 +394,27 @@ judged(enum readiness_verdict v, struct readiness_now *now, const struct fail *f
 			peer_restarted(t);
 	} else if (v == VERDICT_PEER_OFFLINE) {
 		t->spec->verdict(v, t->spec->cookie);
-		on(t, v);
+		on_request(t, v);
 	} else {
-		/* one that was begun for another life of the peer, and has no end */
-		begin(t, v == VERDICT_PEER_RESTART ? VERDICT_COLD_START : v);
+		/* peer-restart: a cycle for an earlier incarnation of the peer was recorded and has no end */
+		cycle_begin(t, v == VERDICT_PEER_RESTART ? VERDICT_COLD_START : v);
 	}
 	*now = t->now;
 }
 
-/* --- signals: the cycle's, and ours before there is one */
+/* --- signals: forwarded to the cycle; before it starts, they end the runner */
 
 struct forward {
-	struct cycle_runner *turn;
+	struct cycle_runner *runner;
 	int signo;
-	bool ends;		/* it ends us where there is no cycle */
+	bool ends;		/* ends the runner while there is no cycle */
 };
 
 static void
 signalled(void *cookie)
 {
 	const struct forward *s = cookie;
-	struct cycle_runner *t = s->turn;
+	struct cycle_runner *t = s->runner;
 
 	if (t->child.pid > 0) {
 		child_signal(&t->child, s->signo);
@@ -436,7 +437,7 @@ run(struct cycle_runner *t)
 {
 	const struct handshake_spec spec = {
 		.place = t->spec->place, .self = t->spec->self, .grace_ms = t->spec->grace_ms,
-		.poll_ms = t->spec->poll_ms, .connected = t->spec->connected, .tell = t->spec->tell,
+		.poll_ms = t->spec->poll_ms, .connected = t->spec->connected, .report = t->spec->report,
 	};
 	struct forward forwards[] = {
 		{ t, SIGHUP, true }, { t, SIGINT, true }, { t, SIGQUIT, true }, { t, SIGTERM, true },
@@ -448,7 +449,7 @@ run(struct cycle_runner *t)
 	for (size_t i = 0; i < sizeof forwards / sizeof *forwards; i++)
 		if (sigaction(forwards[i].signo, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
 			loop_signal(t->loop, forwards[i].signo, signalled, &forwards[i]);
-	t->handshake = handshake_start(t->loop, &spec, judged, t);
+	t->handshake = handshake_start(t->loop, &spec, on_verdict, t);
 	loop_run(t->loop);
 	handshake_free(t->handshake);
 	loop_free(t->loop);
@@ -472,15 +473,14 @@ cycle_runner_run(const struct cycle_runner_spec *spec)
 		r = readiness_read(spec->place, &t.now, &f);
 	if (r == 0 && t.now.cycle.is_there && t.now.cycle.ended &&
 	    strcmp(t.now.cycle.agent, spec->self->id) == 0)
-		r = fail_set(&f, EXIT_BUSY, "%s: agent incarnation %s has had its cycle; where a start of "
-		    "the agent is not to be told by INVOCATION_ID or the process that runs this, name it "
-		    "with --incarnation", spec->peer, spec->self->id);
+		r = fail_set(&f, EXIT_BUSY, "%s: agent incarnation %s has had its cycle; if neither INVOCATION_ID "
+		    "nor the parent process changes when the agent restarts, set --incarnation", spec->peer, spec->self->id);
 	if (r == 0 && t.now.cycle.is_there && !t.now.cycle.ended)
 		end_strays(&t);
 	if (r == 0)
 		r = sign_lock(&t, &f);
 	if (r < 0)
-		tell(&t, &f);
+		report_fail(&t, &f);
 	else
 		run(&t);
 	io_closep(&t.lock_fd);

@@ -1,13 +1,13 @@
 /*
- * turn - the work of an agent's one life with a peer: run its cycle when the
- * peer is ready, once, and tend it to its end.
+ * cycle_runner - runs the work cycle of an agent incarnation once, when the peer
+ * is ready, and supervises it to its end.
  *
- * Who runs holds the lock of the peer's directory, and so does the cycle with
- * all that it starts, so there are never two of them.  The pair of incarnations
- * is recorded before the cycle starts and its end after it: a kill in between
- * leaves a cycle that has no end, and the next run of the same life begins it
- * again, after it has ended what is left of it.  A cycle whose end was recorded
- * is not begun again in the same life.
+ * The runner holds the lock of the peer's directory.  The cycle and its children
+ * inherit it, so there are never two cycles.  The pair of incarnations is recorded
+ * before the cycle starts, and its end after it.  A SIGKILL in between leaves a
+ * cycle without an end: the next run of the same incarnation ends what is left of
+ * it and starts it again.  A cycle with a recorded end is not started again by the
+ * same incarnation.
  */
 #ifndef READY_CYCLE_RUNNER_H
 #define READY_CYCLE_RUNNER_H
@@ -27,12 +27,12 @@ struct cycle_runner_spec {
 	char *const *connected;
 	char *const *on[VERDICTS];	/* commands, NULL where there is none */
 	char *const *cycle;		/* the command */
-	void (*verdict)(enum readiness_verdict v, void *cookie);	/* told of each before the cycle */
-	void (*tell)(const struct fail *f, void *cookie);	/* fail_tell()'s kind */
+	void (*verdict)(enum readiness_verdict v, void *cookie);	/* each verdict, before the cycle starts */
+	void (*report)(const struct fail *f, void *cookie);	/* a message for the user; EXIT_OK: no error */
 	void *cookie;
 };
 
-/* Returns the status to exit with: the cycle's, 128 + n where a signal ended us before it. */
+/* Returns the exit status: the cycle's; 128 + n if signal n arrived before it started; CYCLE_RUNNER_FAILED. */
 int cycle_runner_run(const struct cycle_runner_spec *spec);
 
 #endif

@@ -17,10 +17,10 @@
 #include "ready/gate.h"
 #include "ready/splice.h"
 
-/* As cat(1) has it; a pipe hands out 64 KiB at a time. */
+/* The buffer size of cat(1); a pipe holds 64 KiB. */
 enum {
 	CHUNK = 128 * 1024,
-	POLL_MS = 500,	/* between looks at the announcement where inotify does not work */
+	POLL_MS = 500,	/* interval of reading the announcement where inotify does not work */
 };
 
 struct gate {
@@ -28,24 +28,23 @@ struct gate {
 	const struct readiness *place;
 	int inotify_fd;		/* -1: no instance is left */
 	bool is_polled;		/* changes of the announcement are not reported */
-	bool open;		/* whether it should be */
-	bool mid_line;		/* what was written last is no whole line */
-	bool at_end;		/* nothing more comes */
-	bool hung_up;		/* whoever writes to us is gone; there may still be bytes */
+	bool open;		/* the peer is announced */
+	bool mid_line;		/* the line that was written last is incomplete */
+	bool at_end;		/* end of file */
+	bool hung_up;		/* IN has no writer; it may still hold bytes */
 	bool skipping;		/* the rest of a line whose beginning was dropped */
 	char *b;		/* what was read and not written: B[BEGIN..END) */
 	size_t begin, end, cap;
-	int out, out_own;	/* OUT_OWN: a description of our own of the same pipe */
+	int out, out_own;	/* OUT_OWN: an open file description of its own for the same pipe */
 	bool is_socket, is_blocking_pipe;
-	struct splice relay;	/* between two pipes, where nothing is to be kept */
-	bool relays, is_full;	/* IS_FULL: it waits for room */
+	struct splice splice;	/* between two pipes, if nothing is to be kept */
+	bool splices, is_full;	/* IS_FULL: it waits for OUT to be read */
 	int64_t lost_lines, lost_bytes;
 };
 
 /*
- * A write must not keep us from hearing that the gate closes.  O_NONBLOCK is
- * of the open file description, which others may share, so a pipe is opened
- * again for ourselves.
+ * A blocking write would delay closing the gate.  O_NONBLOCK belongs to the open
+ * file description, which other processes may share, so the pipe is opened again.
  */
 static void
 open_out(struct gate *g)
@@ -65,10 +64,10 @@ open_out(struct gate *g)
 	if (g->out_own >= 0)
 		g->out = g->out_own;
 	else
-		g->is_blocking_pipe = true;	/* another user's: in small pieces, when there is room */
+		g->is_blocking_pipe = true;	/* another user's: write at most PIPE_BUF, after poll(2) */
 }
 
-/* How much of what is kept may go out now. */
+/* The number of kept bytes that may be written now. */
 static size_t
 allowed(const struct gate *g)
 {
@@ -82,7 +81,7 @@ allowed(const struct gate *g)
 	return nl ? (size_t)(nl - (g->b + g->begin)) + 1 : g->end - g->begin;
 }
 
-/* Read only when there is nothing to write: the pipe keeps what has no turn yet. */
+/* Read only when there is nothing to write: the rest stays in the pipe. */
 static bool
 may_read(const struct gate *g)
 {
@@ -93,9 +92,9 @@ may_read(const struct gate *g)
 	return g->spec->keep_bytes >= 0;
 }
 
-/* Watch first, look after. */
+/* Read the announcement, after the watch was set, so that no change is missed. */
 static int
-look(struct gate *g, struct fail *f)
+gate_check(struct gate *g, struct fail *f)
 {
 	struct readiness_now now;
 	int r;
@@ -122,7 +121,7 @@ look(struct gate *g, struct fail *f)
 
 /* --- keeping the newest */
 
-/* Drop the oldest line; one without an end goes as far as it has come. */
+/* Drop the oldest line; of an incomplete line, what was read of it. */
 static void
 drop_line(struct gate *g)
 {
@@ -135,9 +134,9 @@ drop_line(struct gate *g)
 	g->begin += n;
 }
 
-/* N bytes more were read behind END, which belong to a line that is dropped already. */
+/* N more bytes were read at END: drop those up to the end of the line that is being dropped. */
 static void
-skip(struct gate *g, size_t n)
+skip_dropped(struct gate *g, size_t n)
 {
 	const char *nl = memchr(g->b + g->end, '\n', n);
 	size_t gone = nl ? (size_t)(nl - (g->b + g->end)) + 1 : n;
@@ -149,10 +148,10 @@ skip(struct gate *g, size_t n)
 }
 
 static void
-added(struct gate *g, size_t n)
+account_read(struct gate *g, size_t n)
 {
 	if (g->skipping)
-		skip(g, n);
+		skip_dropped(g, n);
 	else
 		g->end += n;
 	if (g->open || g->mid_line || g->spec->keep_bytes < 0)
@@ -174,7 +173,7 @@ make_room(struct gate *g)
 		g->end -= g->begin;
 		g->begin = 0;
 	}
-	/* twice what is kept, so that moving it is paid for by what has come since */
+	/* twice what is kept, so that moving bytes costs O(1) for each byte read */
 	if (g->cap - g->end < CHUNK || (g->cap < 2 * g->end && g->cap - g->end < g->end)) {
 		g->cap = 2 * g->end + CHUNK;
 		g->b = xrealloc(g->b, g->cap, 1);
@@ -184,7 +183,7 @@ make_room(struct gate *g)
 /* --- in and out */
 
 static int
-take(struct gate *g, struct fail *f)
+gate_read(struct gate *g, struct fail *f)
 {
 	ssize_t n;
 
@@ -195,12 +194,12 @@ take(struct gate *g, struct fail *f)
 	if (n == 0)
 		g->at_end = true;
 	else
-		added(g, (size_t)n);
+		account_read(g, (size_t)n);
 	return 0;
 }
 
 static ssize_t
-put(struct gate *g, const char *p, size_t n)
+gate_write(struct gate *g, const char *p, size_t n)
 {
 	ssize_t r;
 
@@ -215,10 +214,10 @@ put(struct gate *g, const char *p, size_t n)
 }
 
 static int
-give(struct gate *g, struct fail *f)
+gate_flush(struct gate *g, struct fail *f)
 {
 	size_t n = allowed(g);
-	ssize_t done = put(g, g->b + g->begin, n);
+	ssize_t done = gate_write(g, g->b + g->begin, n);
 
 	if (done == -EAGAIN)
 		return -EAGAIN;
@@ -230,7 +229,7 @@ give(struct gate *g, struct fail *f)
 	return 0;
 }
 
-/* A line without an end, at the end, is whole all the same. */
+/* At end of file, an incomplete last line is written, too. */
 static bool
 is_done(const struct gate *g)
 {
@@ -241,12 +240,12 @@ is_done(const struct gate *g)
 	return g->hung_up && g->begin == g->end && ioctl(g->spec->in, FIONREAD, &left) == 0 && left == 0;
 }
 
-/* From pipe to pipe: nothing is held here, and so B stays empty. */
+/* From pipe to pipe; B stays empty. */
 static int
-relay(struct gate *g, struct fail *f)
+gate_splice(struct gate *g, struct fail *f)
 {
 	char last = '\n';
-	ssize_t n = splice_move(&g->relay, !g->open, &last);
+	ssize_t n = splice_move(&g->splice, !g->open, &last);
 
 	g->is_full = n == -ENOBUFS;
 	if (n == -EAGAIN || n == -ENOBUFS)
@@ -260,7 +259,7 @@ relay(struct gate *g, struct fail *f)
 
 enum { EVENT, IN, OUT };
 
-/* Until there is something to do, or at once; POLL has what there is. */
+/* Wait for the announcement, IN or OUT, or for POLL_MS; the result is in P. */
 static int
 sleep_until(struct gate *g, struct pollfd p[3], bool writing, struct fail *f)
 {
@@ -270,7 +269,7 @@ sleep_until(struct gate *g, struct pollfd p[3], bool writing, struct fail *f)
 	p[EVENT] = (struct pollfd){ .fd = g->inotify_fd, .events = POLLIN };
 	p[IN] = (struct pollfd){ .fd = g->hung_up && !reading ? -1 : g->spec->in,
 	    .events = reading ? POLLIN : 0 };
-	/* without events: that whoever reads from us has gone */
+	/* without events, poll(2) still reports that OUT has no reader */
 	p[OUT] = (struct pollfd){ .fd = g->out, .events = writing ? POLLOUT : 0 };
 	while ((n = poll(p, 3, g->is_polled ? POLL_MS : -1)) < 0)
 		if (errno != EINTR)
@@ -285,9 +284,9 @@ sleep_until(struct gate *g, struct pollfd p[3], bool writing, struct fail *f)
 }
 
 static int
-pass(struct gate *g, struct fail *f)
+gate_copy(struct gate *g, struct fail *f)
 {
-	int r = look(g, f);
+	int r = gate_check(g, f);
 
 	while (r == 0 && !is_done(g)) {
 		bool writing = allowed(g) > 0 || (g->is_full && may_read(g));
@@ -295,7 +294,7 @@ pass(struct gate *g, struct fail *f)
 
 		/* most often there is room: no poll between a read and its write */
 		if (allowed(g) > 0 && !g->is_blocking_pipe) {
-			r = give(g, f);
+			r = gate_flush(g, f);
 			if (r == 0)
 				continue;
 			if (r != -EAGAIN)
@@ -303,17 +302,17 @@ pass(struct gate *g, struct fail *f)
 		}
 		r = sleep_until(g, p, writing, f);
 		if (r == 0 && p[EVENT].revents)
-			r = look(g, f);
+			r = gate_check(g, f);
 		if (r == 0 && !writing && p[OUT].revents & (POLLERR | POLLHUP)) {
 			raise(SIGPIPE);
 			return fail_errno(f, EPIPE, "standard output");
 		}
 		if (r == 0 && writing && g->is_blocking_pipe && p[OUT].revents && allowed(g) > 0)
-			r = give(g, f);
-		else if (r == 0 && g->relays && may_read(g) && (p[IN].revents || p[OUT].revents))
-			r = relay(g, f);
+			r = gate_flush(g, f);
+		else if (r == 0 && g->splices && may_read(g) && (p[IN].revents || p[OUT].revents))
+			r = gate_splice(g, f);
 		else if (r == 0 && may_read(g) && p[IN].revents)
-			r = take(g, f);
+			r = gate_read(g, f);
 		if (r == -EAGAIN)
 			r = 0;
 	}
@@ -327,12 +326,12 @@ gate_run(const struct gate_spec *spec, const struct readiness *place, struct fai
 	int r = 0;
 
 	open_out(&g);
-	g.relays = spec->keep_bytes < 0 && splice_open(&g.relay, spec->in, g.out);
-	r = pass(&g, f);
+	g.splices = spec->keep_bytes < 0 && splice_open(&g.splice, spec->in, g.out);
+	r = gate_copy(&g, f);
 	if (g.lost_lines > 0)
 		spec->dropped(g.lost_lines, g.lost_bytes, spec->cookie);
-	if (g.relays)
-		splice_close(&g.relay);
+	if (g.splices)
+		splice_close(&g.splice);
 	io_closep(&g.out_own);
 	if (g.inotify_fd >= 0)
 		close(g.inotify_fd);

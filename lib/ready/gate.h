@@ -1,12 +1,11 @@
 /*
- * gate - pass lines on while the peer is ready for them.
+ * gate - copies lines from one descriptor to another while the peer is ready.
  *
- * Open, bytes go from one descriptor to the other as they come.  Closed, nothing
- * is written, and nothing read either: the pipe fills and whoever writes to it
- * waits, so nothing is lost.  It opens and closes at line ends: a line that has
- * begun is passed on to its end.  With a bound on what it keeps it reads on
- * while it is closed, and beyond the bound drops the oldest whole lines and
- * counts them.
+ * While it is open, bytes are copied as they arrive.  While it is closed, nothing
+ * is written or read: the pipe fills and its writer blocks, so nothing is lost.
+ * It opens and closes at line ends: a line that was begun is written to its end.
+ * With a limit (KEEP_BYTES) it also reads while it is closed, drops the oldest
+ * whole lines beyond the limit, and counts them.
  */
 #ifndef READY_GATE_H
 #define READY_GATE_H
@@ -18,13 +17,13 @@
 
 struct gate_spec {
 	int in, out;
-	int64_t keep_bytes;	/* read on while closed, keep that much; < 0: do not read */
-	/* N lines of BYTES were dropped since the gate closed; when it opens, or IN ended */
+	int64_t keep_bytes;	/* while closed, read and keep that much; < 0: do not read */
+	/* called when the gate opens or IN ends: LINES of BYTES were dropped since it closed */
 	void (*dropped)(int64_t lines, int64_t bytes, void *cookie);
 	void *cookie;
 };
 
-/* Until IN has ended and all that was kept is written; open while PLACE's peer is known. */
+/* Runs until IN ends and all kept lines are written; the gate is open while PLACE's peer is announced. */
 int gate_run(const struct gate_spec *spec, const struct readiness *place, struct fail *f);
 
 #endif

@@ -15,7 +15,7 @@ struct handshake {
 	void *cookie;
 	struct filewatch *filewatch;
 	struct loop_timer first, grace, poll;
-	struct spawn *question;		/* --connected, while it runs */
+	struct spawn *query;		/* --connected, while it runs */
 	enum connected connected;
 	bool grace_over;
 	enum readiness_verdict told;
@@ -24,41 +24,41 @@ struct handshake {
 };
 
 static void
-trouble(struct handshake *h, const struct fail *f)
+handshake_fail(struct handshake *h, const struct fail *f)
 {
 	h->fn(VERDICT_NONE, &h->now, f, h->cookie);
 }
 
-static void look(struct handshake *h);
+static void handshake_check(struct handshake *h);
 
 static void
-answered(const struct spawn_result *r, void *cookie)
+connected_done(const struct spawn_result *r, void *cookie)
 {
 	struct handshake *h = cookie;
 	_cleanup_buf_ struct buf how = BUF_INIT;
 	struct fail f;
 
-	h->question = NULL;
+	h->query = NULL;
 	h->connected = r->status == 0 && !r->timed_out ? CONNECTED_YES : CONNECTED_NO;
 	if (r->error || r->timed_out || r->signo) {
 		spawn_describe(r, &how);
 		fail_set(&f, EXIT_TROUBLE, "--connected: '%s' %s", h->spec->connected[0], how.s);
-		h->spec->tell(&f, NULL);
+		h->spec->report(&f, NULL);
 	}
-	look(h);
+	handshake_check(h);
 }
 
 static void
-ask(struct handshake *h)
+connected_query(struct handshake *h)
 {
 	const struct spawn_spec spec = { .argv = h->spec->connected, .timeout_ms = CONNECTED_MS,
 	    .grace_ms = CONNECTED_GRACE_MS, .err_inherit = true };
 
-	if (!h->question)
-		h->question = spawn_start(h->loop, &spec, answered, h);
+	if (!h->query)
+		h->query = spawn_start(h->loop, &spec, connected_done, h);
 }
 
-/* Is there something to tell that was not told yet? */
+/* Is V to be reported, after the verdict that was reported last? */
 static bool
 is_news(const struct handshake *h, enum readiness_verdict v)
 {
@@ -73,49 +73,49 @@ is_news(const struct handshake *h, enum readiness_verdict v)
 }
 
 static void
-tell(struct handshake *h, enum readiness_verdict v)
+handshake_report(struct handshake *h, enum readiness_verdict v)
 {
 	h->told = v;
 	h->seen_us = h->now.announced.made_us;
 	loop_timer_stop(h->loop, &h->grace);
 	loop_timer_stop(h->loop, &h->poll);
-	if (h->question) {
-		spawn_kill(h->question);
-		h->question = NULL;
+	if (h->query) {
+		spawn_kill(h->query);
+		h->query = NULL;
 	}
 	if (v == VERDICT_PEER_OFFLINE && h->spec->poll_ms > 0)
 		loop_timer_set(h->loop, &h->poll, h->spec->poll_ms);
 	h->fn(v, &h->now, NULL, h->cookie);
 }
 
-/* Whatever woke us: look at all of it. */
+/* Whatever the cause of the wakeup was: read all state anew and judge it. */
 static void
-look(struct handshake *h)
+handshake_check(struct handshake *h)
 {
 	enum readiness_verdict v;
 	struct fail f;
 
 	if (readiness_read(h->spec->place, &h->now, &f) < 0) {
-		trouble(h, &f);
+		handshake_fail(h, &f);
 		return;
 	}
 	v = readiness_judge(h->spec->self, &h->now, h->connected, h->grace_over);
-	/* nobody announced: the end of the grace period asks who is connected first */
+	/* no announcement: at the end of the grace period, run the command CONNECTED first */
 	if (h->told == VERDICT_NONE && h->grace_over && h->spec->connected &&
 	    h->connected == CONNECTED_NOT_ASKED && v != VERDICT_COLD_START) {
-		ask(h);
+		connected_query(h);
 		return;
 	}
 	if (is_news(h, v))
-		tell(h, v);
+		handshake_report(h, v);
 	else if (h->told == VERDICT_PEER_OFFLINE && h->spec->poll_ms > 0 && !h->poll.set)
 		loop_timer_set(h->loop, &h->poll, h->spec->poll_ms);
 }
 
 static void
-begin(void *cookie)
+first_check(void *cookie)
 {
-	look(cookie);
+	handshake_check(cookie);
 }
 
 static void
@@ -124,7 +124,7 @@ grace_ended(void *cookie)
 	struct handshake *h = cookie;
 
 	h->grace_over = true;
-	look(h);
+	handshake_check(h);
 }
 
 static void
@@ -132,14 +132,14 @@ poll_again(void *cookie)
 {
 	struct handshake *h = cookie;
 
-	ask(h);
+	connected_query(h);
 }
 
 static void
 announcement_changed(bool names, void *cookie)
 {
 	(void)names;
-	look(cookie);
+	handshake_check(cookie);
 }
 
 struct handshake *
@@ -149,7 +149,7 @@ handshake_start(struct loop *l, const struct handshake_spec *spec, handshake_fn 
 
 	*h = (struct handshake){
 		.loop = l, .spec = spec, .fn = fn, .cookie = cookie,
-		.first = { .fn = begin, .cookie = h },
+		.first = { .fn = first_check, .cookie = h },
 		.grace = { .fn = grace_ended, .cookie = h },
 		.poll = { .fn = poll_again, .cookie = h },
 	};
@@ -169,8 +169,8 @@ handshake_free(struct handshake *h)
 	loop_timer_stop(h->loop, &h->first);
 	loop_timer_stop(h->loop, &h->grace);
 	loop_timer_stop(h->loop, &h->poll);
-	if (h->question)
-		spawn_kill(h->question);
+	if (h->query)
+		spawn_kill(h->query);
 	filewatch_free(h->filewatch);
 	free(h);
 }

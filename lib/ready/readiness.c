@@ -365,7 +365,7 @@ service_pid(void)
 	return text && num_parse(text, 2, INT32_MAX, &pid) == 0 && pid != getpid() ? (pid_t)pid : 0;
 }
 
-/* Who runs us; an init lives on when an agent restarts, so it is no agent. */
+/* The parent process, unless it is init: init does not restart with the agent. */
 static int
 parent_self(struct readiness_self *s, struct fail *f)
 {
@@ -447,7 +447,7 @@ readiness_begin(const struct readiness *r, const struct readiness_self *self, en
 	int e = 0;
 
 	memcpy(c.agent, self->id, sizeof c.agent);
-	/* a peer that does not say who it is is taken for the one that was there last */
+	/* without an announcement, assume the incarnation of the last cycle */
 	if (now->announced.is_there)
 		memcpy(c.peer, now->announced.peer, sizeof c.peer);
 	else if (now->cycle.is_there)

@@ -1,6 +1,6 @@
 /*
- * relay - move bytes from one pipe to another without copying them, and know
- * where the lines end all the same: tee(2) and splice(2).
+ * splice - moves bytes between two pipes without copying them through user space,
+ * by splice(2).  tee(2) shows where lines end.
  *
  * Nothing is read ahead: what was not moved is still in the first pipe.
  */
@@ -12,21 +12,21 @@
 
 struct splice {
 	int in, out;	/* borrowed */
-	int peek[2];	/* a pipe of our own for the same bytes; -1: not open */
+	int peek[2];	/* a pipe for the copy that tee(2) makes; -1: not open */
 	int null;
 	char *b;
 };
 
 #define SPLICE_INIT	{ -1, -1, { -1, -1 }, -1, NULL }
 
-/* False where IN and OUT are not both pipes: then there is no relay. */
+/* False if IN and OUT are not both pipes, and cannot be spliced. */
 bool splice_open(struct splice *r, int in, int out);
 void splice_close(struct splice *r);
 
 /*
- * Move what there is, or only what belongs to the first line of it; *LAST is
- * the last byte moved.  Never waits: 0 at the end, -EAGAIN where there is
- * nothing to move yet, -ENOBUFS where there is no room yet.
+ * Move all available bytes, or with ONE_LINE those up to the first line end; *LAST
+ * is the last byte moved.  Does not block.  Returns the number of bytes, 0 at end
+ * of file, -EAGAIN if IN is empty, -ENOBUFS if OUT is full.
  */
 ssize_t splice_move(struct splice *r, bool one_line, char *last);
 

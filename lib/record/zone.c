@@ -341,7 +341,7 @@ zone_is_steady(const struct zone *z, int64_t s)
 	return z->n == 0 || changes_before(z, s - 93600) == changes_before(z, s + 93600);
 }
 
-/* The usual abbreviations; of those that several zones use, the one of the most people who write logs. */
+/* The usual abbreviations; of those that several zones use, the one that is most frequent in logs. */
 static const struct {
 	char name[ZONE_NAME_MAX];
 	int16_t east_min;

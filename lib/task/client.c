@@ -192,7 +192,7 @@ answered(const struct http_response *r, const struct fail *f, void *cookie)
 }
 
 static struct client_request *
-ask(struct client *c, const char *path, const struct buf *body, int64_t timeout_ms, client_done *done, void *cookie)
+client_request(struct client *c, const char *path, const struct buf *body, int64_t timeout_ms, client_done *done, void *cookie)
 {
 	static const char *const headers[] = { "Content-Type: application/json", "Expect:", NULL };
 	_cleanup_free_ char *url = xasprintf("http://localhost%s", path);
@@ -216,7 +216,7 @@ client_cancel(struct client_request *q)
 struct client_request *
 client_get(struct client *c, const char *path, int64_t timeout_ms, client_done *done, void *cookie)
 {
-	return ask(c, path, NULL, timeout_ms, done, cookie);
+	return client_request(c, path, NULL, timeout_ms, done, cookie);
 }
 
 struct client_request *
@@ -226,7 +226,7 @@ client_post(struct client *c, const char *path, struct json body, int64_t timeou
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	json_format(body, &b);
-	return ask(c, path, &b, timeout_ms, done, cookie);
+	return client_request(c, path, &b, timeout_ms, done, cookie);
 }
 
 void

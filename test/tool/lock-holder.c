@@ -1,7 +1,7 @@
 /*
  * lock-holder [-r] FILE - lock FILE as base/lock.h does, and hold it until it is
  * killed; -r takes a read lock with a descriptor that can only read, as a user
- * may who can read the file.  Prints "locked".
+ * may do if it can read the file.  Prints "locked".
  */
 #include <errno.h>
 #include <fcntl.h>
