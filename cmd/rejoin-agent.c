@@ -1,7 +1,7 @@
 /*
  * rejoin-agent - bring the components of a device to a goal
  *
- * Runs in the foreground.  Reads the goal from a file and evaluates it at start,
+ * Runs in the foreground.  Reads the goal from a file or a server and evaluates it at start,
  * when it changes, and when a retry is received through the command pipe.  The
  * components are enumerated each time.  Exits with EXIT_OK on SIGINT and SIGTERM,
  * with EXIT_BUSY if another agent holds the lock.
@@ -45,7 +45,7 @@ enum {
 
 static const struct opt opts[] = {
 	OPT_AGENT,
-	{ OPT_GOAL, "goal", "URL", "read the goal from URL, file:PATH with an absolute PATH", .preset = "goal of agent.conf" },
+	{ OPT_GOAL, "goal", "URL", "read the goal from URL: file:PATH with an absolute PATH, or an http: or https: address", .preset = "goal of agent.conf" },
 	{ 'j', "jobs", "N", "work on up to N components at a time", .preset = "jobs of agent.conf" },
 	{ OPT_ONCE, "once", NULL, "evaluate the goal once and exit with its result" },
 	{ OPT_STATE, "state", "DIR", "keep desired and current state, journal and payloads in DIR",
@@ -76,6 +76,7 @@ struct agent {
 	char *state;		/* the state directory */
 	int64_t jobs;		/* of --jobs; 0 for that of agent.conf */
 	bool once;
+	int once_status;
 };
 
 static void
@@ -110,13 +111,24 @@ on_log(const char *text, void *cookie)
 	}
 }
 
+/* With --once: what is reported was accepted, or cannot be sent now. */
+static void
+on_flushed(void *cookie)
+{
+	struct agent *a = cookie;
+
+	loop_shutdown(a->loop, a->once_status);
+}
+
 static void
 on_settled(enum exit_status status, void *cookie)
 {
 	struct agent *a = cookie;
 
-	if (a->once)
-		loop_shutdown(a->loop, (int)status);
+	if (!a->once)
+		return;
+	a->once_status = (int)status;
+	reconcile_flush(a->reconciler, on_flushed, a);
 }
 
 /* Only under a supervisor, which starts the agent again; else the status reports "needs-restart". */
@@ -145,6 +157,31 @@ on_goal(void *cookie)
 	struct agent *a = cookie;
 
 	reconcile_look(a->reconciler);
+}
+
+static void
+on_refreshed(void *cookie)
+{
+	struct agent *a = cookie;
+
+	reconcile_refreshed(a->reconciler);
+}
+
+static bool
+on_refresh(void *cookie)
+{
+	struct agent *a = cookie;
+
+	return a->source && goal_source_refresh(a->source, on_refreshed, a);
+}
+
+/* The server that the goal comes from cannot be reached, or can be again. */
+static void
+on_source_failed(const struct fail *f, void *cookie)
+{
+	struct agent *a = cookie;
+
+	reconcile_note(a->reconciler, f ? f->text : "");
 }
 
 /* The frame was not completed in time: its writer does not write frames. */
@@ -239,10 +276,12 @@ load_config(const struct agent *a, struct agent_config *c, struct fail *f)
 static int
 open_source(struct agent *a, const struct agent_config *c, struct goal_source **out, struct fail *f)
 {
-	const char *goal = a->goal ? a->goal : c->goal;
+	_cleanup_free_ char *dir = xasprintf("%s/link", a->state);
+	const struct goal_source_spec spec = { .url = a->goal ? a->goal : c->goal, .dir = dir, .link = &a->config.link,
+	    .changed = on_goal, .failed = on_source_failed, .cookie = a };
 
 	*out = NULL;
-	return goal ? goal_source_open(a->loop, goal, on_goal, a, out, f) : 0;
+	return spec.url ? goal_source_open(a->loop, &spec, out, f) : 0;
 }
 
 /* SIGHUP: a configuration that is wrong is reported, and the old one stays. */
@@ -267,7 +306,8 @@ on_reload(void *cookie)
 	agent_config_release(&a->config);
 	a->config = c;
 	diag_info("configuration reloaded");
-	reconcile_set_source(a->reconciler, source ? goal_source_path(source) : NULL);
+	reconcile_set_source(a->reconciler, source ? goal_source_path(source) : NULL,
+	    source ? goal_source_name(source) : NULL);
 	reconcile_retry(a->reconciler, 1, false);
 }
 
@@ -289,7 +329,7 @@ open_all(struct agent *a, char *const *inventories)
 		.config = &a->config, .state = a->state,
 		.inventory = { .inventories = inventories, .group = a->profile->gid },
 		.publish = on_publish, .busy = on_busy, .log = on_log, .settled = on_settled,
-		.restart = on_restart, .once = a->once, .cookie = a,
+		.restart = on_restart, .refresh = on_refresh, .once = a->once, .cookie = a,
 	};
 	struct fail f;
 
@@ -298,6 +338,7 @@ open_all(struct agent *a, char *const *inventories)
 	if (!a->source)
 		diag_info("no goal: neither --goal nor 'goal' of agent.conf is set");
 	spec.goal = a->source ? goal_source_path(a->source) : NULL;
+	spec.goal_name = a->source ? goal_source_name(a->source) : NULL;
 	if (runtime_open(a->profile, a->config.fifo_uid, a->config.fifo_gid, &a->runtime, &f) < 0 ||
 	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0)
 		fail_die(&f);

@@ -1,7 +1,7 @@
 # made by "make generate": do not edit
 complete -c rejoin-agent -f
 complete -c rejoin-agent -s A -l agent -x -a '(command find /etc/rejoin/agents.d ~/.config/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")' -d 'use the profile NAME'
-complete -c rejoin-agent -l goal -x -d 'read the goal from URL, file:PATH with an absolute PATH'
+complete -c rejoin-agent -l goal -x -d 'read the goal from URL: file:PATH with an absolute PATH, or an http: or https: address'
 complete -c rejoin-agent -s j -l jobs -x -d 'work on up to N components at a time'
 complete -c rejoin-agent -l once -d 'evaluate the goal once and exit with its result'
 complete -c rejoin-agent -l state -r -a '(__fish_complete_directories)' -d 'keep desired and current state, journal and payloads in DIR'

@@ -495,8 +495,12 @@ set_options(struct http_transfer *t, const struct http_request *q, bool secret, 
 	if (q->socket)
 		curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, q->socket);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	if (loopback)
-		curl_easy_setopt(e, CURLOPT_PROXY, "");
+	if (q->cert_file) {
+		curl_easy_setopt(e, CURLOPT_SSLCERT, q->cert_file);
+		curl_easy_setopt(e, CURLOPT_SSLKEY, q->key_file ? q->key_file : q->cert_file);
+	}
+	if (loopback || q->proxy)
+		curl_easy_setopt(e, CURLOPT_PROXY, loopback ? "" : q->proxy);
 	if (q->ca_file) {		/* they alone, not the system's beside them */
 		curl_easy_setopt(e, CURLOPT_CAINFO, q->ca_file);
 		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);

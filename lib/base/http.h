@@ -44,6 +44,8 @@ struct http_request {
 	const char *body;		/* copied, and wiped afterwards; NULL for none */
 	size_t body_len;
 	const char *ca_file;		/* PEM file of the issuers to trust; NULL: the system's */
+	const char *cert_file, *key_file;	/* PEM files of the client's certificate and its key; NULL for none */
+	const char *proxy;		/* for what is not of this machine; "" for none; NULL: of the environment */
 	const char *socket;		/* connect to this Unix socket, not to the URL's host; NULL */
 	int64_t timeout_ms;		/* for all of it; 0 for none */
 	int64_t connect_ms;		/* for the connection; 0: 30 s */

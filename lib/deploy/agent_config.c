@@ -2,6 +2,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/argv.h"
@@ -84,15 +85,65 @@ parse_backoff(const struct ini_entry *e, struct attempts_policy *p, struct fail 
 	return r == 0 && p->n_delays == 0 ? ini_bad(e, f, "backoff: no duration") : r;
 }
 
+/* A file is named by its path from the root: programs with other directories read it. */
+static int
+path_parse(const struct ini_entry *e, char **path, struct fail *f)
+{
+	if (*e->value != '/')
+		return ini_bad(e, f, "%s: not an absolute path: '%s'", e->key, e->value);
+	free(*path);
+	*path = xstrdup(e->value);
+	return 0;
+}
+
+static int
+link_parse(const struct ini_entry *e, struct http_job_link *l, struct fail *f)
+{
+	const struct { const char *key; char **path; } paths[] = {
+		{ "ca-file", &l->ca_file }, { "cert-file", &l->cert_file }, { "key-file", &l->key_file },
+		{ "token-file", &l->token_file },
+	};
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		if (strcmp(e->key, paths[i].key) == 0)
+			return path_parse(e, paths[i].path, f);
+	if (strcmp(e->key, "proxy") == 0) {
+		free(l->proxy);
+		l->proxy = xstrdup(e->value);
+		return 0;
+	}
+	if (strcmp(e->key, "idle") == 0)
+		return timeout_parse(e, &l->idle_ms, f);
+	if (strcmp(e->key, "poll") == 0)
+		return timeout_parse(e, &l->poll_ms, f);
+	if (strcmp(e->key, "patience") == 0)
+		return ini_duration(e, &l->patience_ms, f);
+	return ini_unknown(e, "ca-file cert-file key-file token-file proxy idle poll patience", f);
+}
+
+/* The address that reports go to; whether it can be one is said before anything is sent. */
+static int
+report_parse(const struct ini_entry *e, struct agent_config *c, struct fail *f)
+{
+	if (strncasecmp(e->value, "http://", 7) != 0 && strncasecmp(e->value, "https://", 8) != 0)
+		return ini_bad(e, f, "report: not an http:// or https:// URL: '%s'", e->value);
+	free(c->report);
+	c->report = xstrdup(e->value);
+	return 0;
+}
+
 static int
 entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	static const char *const on_failure[] = { "continue", "stop", NULL }, *const on_replace[] = { "wait", "cancel", NULL };
+	static const char *const methods[] = { "put", "post", NULL };
 	struct agent_config *s = cookie;
 	int n = 0, r;
 
+	if (strcmp(e->section, "link") == 0)
+		return e->key ? link_parse(e, &s->link, f) : 0;
 	if (strcmp(e->section, "agent") != 0 || !e->key)
-		return strcmp(e->section, "agent") == 0 ? 0 : ini_unknown(e, "agent", f);
+		return strcmp(e->section, "agent") == 0 ? 0 : ini_unknown(e, "agent link", f);
 	if (strcmp(e->key, "goal") == 0) {
 		free(s->goal);
 		s->goal = dirs_expand(e->value);
@@ -149,13 +200,22 @@ entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 		return timeout_parse(e, &s->script_timeout_ms, f);
 	if (strcmp(e->key, "stop-grace") == 0)
 		return ini_duration(e, &s->stop_grace_ms, f);
-	return ini_unknown(e, "goal handler-user allow-unsigned on-failure jobs script-timeout stop-grace", f);
+	if (strcmp(e->key, "report") == 0)
+		return report_parse(e, s, f);
+	if (strcmp(e->key, "report-method") == 0) {
+		r = ini_word(e, methods, &n, f);
+		s->posts_reports = n;
+		return r;
+	}
+	return ini_unknown(e, "goal handler-user allow-unsigned on-failure on-replace jobs script-timeout stop-grace "
+	    "max-attempts backoff cache-max reboot reboot-timeout hold-until new-privileges fifo-owner report report-method", f);
 }
 
 int
 agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s, struct fail *f)
 {
 	*s = (struct agent_config){ .jobs = 1, .reboot_timeout_ms = 600000, .cache_max = INT64_C(1) << 30, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
+	    .link = { .idle_ms = 10000, .poll_ms = 60000, .patience_ms = 60000 },
 	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
 	return ini_parse(file, text, len, entry_parse, s, f);
 }
@@ -177,6 +237,12 @@ agent_config_release(struct agent_config *s)
 	free(s->handler_user);
 	free(s->hold_until);
 	xfree_strv(s->reboot);
+	free(s->report);
+	free(s->link.ca_file);
+	free(s->link.cert_file);
+	free(s->link.key_file);
+	free(s->link.token_file);
+	free(s->link.proxy);
 	*s = (struct agent_config){ 0 };
 }
 

@@ -18,6 +18,18 @@
  *	backoff = 1m 10m 1h
  *	script-timeout = 10m
  *	stop-grace = 10s
+ *	report = https://HOST/reports/{id}.json
+ *	report-method = put
+ *
+ *	[link]
+ *	ca-file = /etc/rejoin/ca.pem
+ *	cert-file = /etc/rejoin/device.pem
+ *	key-file = /etc/rejoin/device.key
+ *	token-file = /etc/rejoin/token
+ *	proxy = http://HOST:PORT
+ *	idle = 10s
+ *	poll = 1m
+ *	patience = 1m
  *
  * It is read from the configuration directory, else from the vendor's, and must be
  * trusted (base/file.h): it decides which programs run, and as which user.
@@ -32,6 +44,7 @@
 
 #include "base/fail.h"
 #include "deploy/attempts.h"
+#include "deploy/http_job.h"
 
 struct agent_config {
 	char *goal;			/* URL of the goal; NULL for none */
@@ -50,6 +63,9 @@ struct agent_config {
 	int64_t cache_max;		/* bytes that the payload cache keeps beside what the goal names */
 	int64_t script_timeout_ms;	/* of each action of a handler */
 	int64_t stop_grace_ms;		/* between SIGTERM and SIGKILL */
+	char *report;			/* URL that reports go to; NULL for none */
+	bool posts_reports;		/* report-method = post */
+	struct http_job_link link;
 };
 
 /* Without a file S holds the defaults, and 0 is returned. */

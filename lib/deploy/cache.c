@@ -37,35 +37,6 @@ ends_with(const char *s, const char *end)
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-static void
-remove_parts_in(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		_cleanup_fd_ int fd = -1;
-
-		if (*e->d_name != '.' || !ends_with(e->d_name, ".part"))
-			continue;
-		fd = openat(dirfd(d), e->d_name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0 && lock_try(fd) == 0)
-			unlinkat(dirfd(d), e->d_name, 0);
-	}
-	if (d)
-		closedir(d);
-}
-
-void
-cache_remove_parts(const char *cache)
-{
-	for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
-		_cleanup_free_ char *dir = xasprintf("%s/%s", cache, algorithms[i]);
-
-		remove_parts_in(dir);
-	}
-}
-
 /* Does M name the content HEX? */
 static bool
 manifest_names(const struct manifest *m, const char *hex)
@@ -99,6 +70,39 @@ is_needed(const char *cache, const struct goal *g, const char *hex)
 			return true;
 	}
 	return false;
+}
+
+static void
+remove_parts_in(const char *dir, const char *cache, const struct goal *g)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		_cleanup_free_ char *hex = NULL;
+		_cleanup_fd_ int fd = -1;
+
+		if (*e->d_name != '.' || !ends_with(e->d_name, ".part"))
+			continue;
+		hex = xstrndup(e->d_name + 1, strlen(e->d_name) - strlen("..part"));
+		if (is_needed(cache, g, hex))
+			continue;
+		fd = openat(dirfd(d), e->d_name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && lock_try(fd) == 0)
+			unlinkat(dirfd(d), e->d_name, 0);
+	}
+	if (d)
+		closedir(d);
+}
+
+void
+cache_remove_parts(const char *cache, const struct goal *g)
+{
+	for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+		_cleanup_free_ char *dir = xasprintf("%s/%s", cache, algorithms[i]);
+
+		remove_parts_in(dir, cache, g);
+	}
 }
 
 static void
@@ -138,6 +142,7 @@ cache_trim(const char *cache, const struct goal *g, int64_t max)
 	struct listing_of_cache l = { NULL, 0, 0, 0 };
 	int64_t removed = 0;
 
+	cache_remove_parts(cache, g);
 	for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
 		_cleanup_free_ char *dir = xasprintf("%s/%s", cache, algorithms[i]);
 

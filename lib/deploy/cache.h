@@ -12,8 +12,11 @@
 
 #include "deploy/goal.h"
 
-/* Remove what a killed fetch has left in CACHE: parts that no process holds locked. */
-void cache_remove_parts(const char *cache);
+/*
+ * Remove what a killed fetch has left in CACHE: parts that no process holds locked.  One of a
+ * file that G (NULL for none) needs stays, as its download goes on from there.
+ */
+void cache_remove_parts(const char *cache, const struct goal *g);
 
 /* Bring CACHE to at most MAX bytes, as far as G (NULL for none) does not need them.  Returns the bytes removed. */
 int64_t cache_trim(const char *cache, const struct goal *g, int64_t max);

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "deploy/cycle.h"
+#include "deploy/download.h"
 #include "deploy/forked.h"
 #include "deploy/workdirs.h"
 #include "deploy/handler.h"
@@ -38,6 +39,7 @@ struct task {
 
 enum {
 	NEEDS_MAX = 3,			/* wishes for a reboot of one step */
+	PROGRESS_MS = 500,
 	SCRIPT_INLINE_MAX = 1 << 20,	/* a longer script is hashed and copied by a child */
 };
 
@@ -46,6 +48,8 @@ struct cycle {
 	struct cycle_spec spec;
 	struct plan *plan;
 	struct forked *plan_job;	/* fetches the manifests, or NULL */
+	struct loop_timer progress;	/* while something may be downloaded */
+	int64_t got, got_ms;		/* at the last look */
 	struct enumeration *enumeration;
 	struct json components;
 	struct json failed_ids;		/* an object, for its keys: components whose later stages are skipped */
@@ -68,6 +72,7 @@ static void
 cycle_free(struct cycle *c)
 {
 	loop_timer_stop(c->loop, &c->kick);
+	loop_timer_stop(c->loop, &c->progress);
 	plan_free(c->plan);
 	workdirs_free(c->workdirs);
 	json_release(&c->components);
@@ -100,6 +105,39 @@ all_waiting(const struct cycle *c)
 		}
 	}
 	return out;
+}
+
+/* --- what is on servers */
+
+/* F is why files could not be fetched: what a server may have later, another cycle will see. */
+static void
+note_unfetched(struct cycle *c, const struct fail *f)
+{
+	const bool may_come = f->status == EXIT_TROUBLE || f->status == EXIT_TIMEOUT || f->status == EXIT_ABSENT ||
+	    f->status == EXIT_BUSY;
+
+	c->outcome.is_unreachable |= may_come && goal_is_remote(c->spec.goal);
+}
+
+static void
+show_progress(void *cookie)
+{
+	struct cycle *c = cookie;
+	const int64_t now = clock_mono_ms(), since = now - c->got_ms;
+	const struct payload_job *j = NULL;
+	int64_t got, size;
+
+	for (size_t i = 0; !j && i < c->next_task && i < c->n_tasks; i++)
+		j = c->tasks[i].fetch;
+	if (!j)
+		return;
+	if (payload_job_progress(j, &got, &size)) {
+		if (since > 0 && got >= c->got)
+			c->spec.fetching(got, size, (got - c->got) * 1000 / since, c->spec.cookie);
+		c->got = got;
+		c->got_ms = now;
+	}
+	loop_timer_set(c->loop, &c->progress, PROGRESS_MS);
 }
 
 static void
@@ -285,6 +323,8 @@ workdir_ready(const struct fail *f, void *cookie)
 	struct task *t = cookie;
 
 	t->fetch = NULL;
+	if (f)
+		note_unfetched(t->c, f);
 	if (t->c->cancelled)
 		end_task(t, false);
 	else if (f)
@@ -320,7 +360,8 @@ prepare_workdir(struct task *t)
 	}
 	if (workdirs_make(c->workdirs, &t->workdir, &f) == 0) {
 		const struct payload_job_spec spec = { .files = step->files, .only = t->script,
-		    .cache = c->spec.cache, .folder = t->workdir, .executable = true };
+		    .cache = c->spec.cache, .folder = t->workdir, .executable = true,
+		    .link = &c->spec.config->link };
 
 		t->has_large_script = true;
 		t->fetch = payload_job_start(c->loop, &spec, script_fetched, t, &f);
@@ -399,6 +440,8 @@ payloads_fetched(const struct fail *f, void *cookie)
 	struct task *t = cookie;
 
 	t->fetch = NULL;
+	if (f)
+		note_unfetched(t->c, f);
 	if (t->c->cancelled)
 		end_task(t, false);
 	else if (f)
@@ -425,9 +468,11 @@ begin_download(struct task *t)
 		return;
 	}
 	t->fetch = payload_job_start(t->c->loop, &(struct payload_job_spec){ .files = step->files, .skip = t->script,
-	    .cache = spec->cache, .folder = t->workdir }, payloads_fetched, t, &f);
+	    .cache = spec->cache, .folder = t->workdir, .link = &spec->config->link }, payloads_fetched, t, &f);
 	if (!t->fetch)
 		fail_with(t, &f);
+	else
+		loop_timer_set(t->c->loop, &t->c->progress, PROGRESS_MS);
 }
 
 static void
@@ -628,6 +673,7 @@ begin_stage(struct cycle *c)
 	if (!s->is_host && !s->child) {
 		const struct handler_result r = { .code = RESULT_FAILURE, .details = s->fail.text };
 
+		note_unfetched(c, &s->fail);
 		result_record(c, s, 0, "", HANDLER_DOWNLOAD, &r);
 		return true;
 	}
@@ -718,6 +764,8 @@ on_problem(const struct fail *f, void *cookie)
 static void
 plan_ready(struct cycle *c, int r, const struct fail *f)
 {
+	if (r < 0)
+		note_unfetched(c, f);
 	if (r < 0 && !c->cancelled)
 		note_failure(c, RESULT_FAILURE, 0, "", f->text);
 	if (r < 0 || c->cancelled) {
@@ -731,6 +779,7 @@ plan_ready(struct cycle *c, int r, const struct fail *f)
 struct plan_work {
 	const struct goal *goal;
 	const char *cache;
+	const struct http_job_link *link;
 	struct plan_faults faults;
 };
 
@@ -741,6 +790,7 @@ fetch_manifests(void *shared, struct fail *f)
 	struct plan_work *w = shared;
 
 	(void)f;
+	download_allow(w->link, NULL);
 	plan_fetch(w->goal, w->cache, &w->faults);
 	return 0;
 }
@@ -783,7 +833,8 @@ cycle_begin(void *cookie)
 		return;
 	}
 	work = xcalloc(1, sizeof *work);
-	*work = (struct plan_work){ .goal = c->spec.goal, .cache = c->spec.cache };
+	*work = (struct plan_work){ .goal = c->spec.goal, .cache = c->spec.cache, .link = &c->spec.config->link };
+	report_phase(c, "fetch");
 	c->plan_job = forked_start(c->loop, "fetching manifests", fetch_manifests, work, sizeof *work,
 	    manifests_fetched, c, &f);
 	free(work);
@@ -799,7 +850,7 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 	*c = (struct cycle){ .loop = l, .spec = *spec, .failed_ids = json_object(),
 	    .held = json_array(), .held_ms = -1,
 	    .workdirs = workdirs_new(spec->work), .details = BUF_INIT,
-	    .kick = { .fn = cycle_begin, .cookie = c } };
+	    .kick = { .fn = cycle_begin, .cookie = c }, .progress = { .fn = show_progress, .cookie = c } };
 	c->spec.inventory.problem = on_problem;
 	c->spec.inventory.cookie = c;
 	loop_timer_set(l, &c->kick, 0);

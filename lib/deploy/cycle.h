@@ -43,6 +43,7 @@ struct cycle_outcome {
 	enum attempts_need need;	/* what a step waits for */
 	bool is_on_hold;		/* by hold-until */
 	int64_t held_ms;		/* until the first of HELD is due; -1 for none */
+	bool is_unreachable;		/* files could not be fetched that may be there later */
 };
 
 struct cycle_spec {
@@ -54,6 +55,8 @@ struct cycle_spec {
 	/* Callbacks, as it happens: */
 	void (*working)(void *cookie);	/* the first component needs something done */
 	void (*phase)(const char *phase, size_t done, size_t total, void *cookie);
+	/* A download: GOT of SIZE bytes (-1: not known), RATE bytes a second. */
+	void (*fetching)(int64_t got, int64_t size, int64_t rate, void *cookie);
 	void (*result)(const struct cycle_result *r, void *cookie);
 	void (*log)(const char *text, void *cookie);	/* what handlers print */
 	void (*done)(const struct cycle_outcome *o, void *cookie);	/* once; the cycle is gone after it */

@@ -8,20 +8,20 @@
 #include "deploy/desired_state.h"
 
 void
-desired_state_init(struct desired_state *d, const char *source, const char *state, bool allow_unsigned)
+desired_state_init(struct desired_state *d, const char *source, const char *name, const char *state,
+    bool allow_unsigned)
 {
-	*d = (struct desired_state){
-		.source = source ? xstrdup(source) : NULL,
-		.kept = xasprintf("%s/twins/desired.json", state),
-		.allow_unsigned = allow_unsigned, .text = BUF_INIT,
-	};
+	*d = (struct desired_state){ .kept = xasprintf("%s/twins/desired.json", state), .text = BUF_INIT };
+	desired_state_set_source(d, source, name, allow_unsigned);
 }
 
 void
-desired_state_set_source(struct desired_state *d, const char *source, bool allow_unsigned)
+desired_state_set_source(struct desired_state *d, const char *source, const char *name, bool allow_unsigned)
 {
 	free(d->source);
+	free(d->name);
 	d->source = source ? xstrdup(source) : NULL;
+	d->name = source ? xstrdup(name ? name : source) : NULL;
 	d->allow_unsigned = allow_unsigned;
 	d->missing = d->refused = false;
 }
@@ -30,6 +30,7 @@ void
 desired_state_release(struct desired_state *d)
 {
 	free(d->source);
+	free(d->name);
 	free(d->kept);
 	buf_release(&d->text);
 }
@@ -56,10 +57,10 @@ accept_goal(const struct desired_state *d, const struct goal *g, struct fail *f)
 }
 
 static int
-text_parse(const struct desired_state *d, const char *path, const struct buf *text, struct goal **out,
+text_parse(const struct desired_state *d, const char *name, const struct buf *text, struct goal **out,
     struct fail *f)
 {
-	int r = goal_parse(path, text->s, text->len, out, f);
+	int r = goal_parse(name, text->s, text->len, out, f);
 
 	if (r < 0)
 		return r;
@@ -109,14 +110,15 @@ desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f
 	d->missing = r == -ENOENT;
 	if (d->missing) {
 		d->refused = false;
-		return fail_set(f, EXIT_TROUBLE, "%s: goal file does not exist", d->source), -ENOENT;
+		return fail_set(f, EXIT_TROUBLE, strcmp(d->name, d->source) == 0 ? "%s: goal file does not exist" :
+		    "%s: no goal was received", d->name), -ENOENT;
 	}
 	if (r == 0 && text.len == d->text.len && memcmp(text.s, d->text.s, text.len) == 0) {
 		d->refused = false;
 		return 0;
 	}
 	if (r == 0)
-		r = text_parse(d, d->source, &text, out, f);
+		r = text_parse(d, d->name, &text, out, f);
 	if (r == 0)
 		r = text_keep(d, &text, f);
 	if (r < 0) {

@@ -19,6 +19,7 @@
 
 struct desired_state {
 	char *source;		/* the goal's file, or NULL where there is none to be had */
+	char *name;		/* what to call it in messages */
 	char *kept;		/* the twin's file */
 	bool allow_unsigned;
 	bool refused;		/* the file SOURCE was refused */
@@ -27,9 +28,10 @@ struct desired_state {
 	struct buf text;	/* what was last taken */
 };
 
-/* SOURCE may be NULL; STATE is the state directory. */
-void desired_state_init(struct desired_state *d, const char *source, const char *state, bool allow_unsigned);
-void desired_state_set_source(struct desired_state *d, const char *source, bool allow_unsigned);
+/* SOURCE may be NULL; NAME is what to call it, NULL for its path; STATE is the state directory. */
+void desired_state_init(struct desired_state *d, const char *source, const char *name, const char *state,
+    bool allow_unsigned);
+void desired_state_set_source(struct desired_state *d, const char *source, const char *name, bool allow_unsigned);
 void desired_state_release(struct desired_state *d);
 
 /* The goal that was kept: 0 with it in OUT, -ENOENT where there is none. */

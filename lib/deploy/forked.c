@@ -99,6 +99,12 @@ forked_start(struct loop *l, const char *what, forked_fn *fn, const void *arg, s
 	return NULL;
 }
 
+const void *
+forked_shared(const struct forked *j)
+{
+	return j->head->bytes;
+}
+
 void
 forked_end(struct forked *j)
 {

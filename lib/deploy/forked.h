@@ -25,6 +25,9 @@ typedef void forked_done(const void *shared, const struct fail *f, void *cookie)
 struct forked *forked_start(struct loop *l, const char *what, forked_fn *fn, const void *arg, size_t size,
     forked_done *done, void *cookie, struct fail *f);
 
+/* The memory that it shares with the child while that runs. */
+const void *forked_shared(const struct forked *j);
+
 /* End it; DONE is still called, with a failure. */
 void forked_end(struct forked *j);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "deploy/download.h"
 #include "deploy/goal.h"
 
 /* The desired property itself, out of the twin's component around it. */
@@ -120,4 +121,28 @@ goal_free(struct goal *g)
 	json_release(&g->urls);
 	manifest_free(g->manifest);
 	free(g);
+}
+
+static bool
+has_server(struct json urls)
+{
+	if (json_get_string(urls))
+		return download_is_url(json_get_string(urls));
+	for (size_t i = 0; i < json_count(urls); i++) {
+		_cleanup_json_ struct json one = json_at(urls, i);
+
+		if (download_is_url(json_get_string(one)))
+			return true;
+	}
+	return false;
+}
+
+bool
+goal_is_remote(const struct goal *g)
+{
+	bool found = false;
+
+	for (struct json_iter it = json_begin(g->urls); json_next(&it); )
+		found |= has_server(it.value);
+	return found;
 }

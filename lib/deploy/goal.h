@@ -5,6 +5,8 @@
  *	 "updateManifest":TEXT, "updateManifestSignature":JWS,
  *	 "fileUrls":{ID:URL}}
  *
+ * For a URL may stand an array of URLs that have the same content.
+ *
  * bare, or inside {"deviceUpdate":{"service":...}}.  Action 3 processes the
  * deployment, 255 cancels it (no manifest then).  The manifest is text inside
  * the JSON, because its signature is over exactly those bytes.
@@ -13,6 +15,8 @@
  */
 #ifndef DEPLOY_GOAL_H
 #define DEPLOY_GOAL_H
+
+#include <stdbool.h>
 
 #include "base/fail.h"
 #include "base/json.h"
@@ -37,5 +41,8 @@ struct goal {
 /* NAME is for messages. */
 int goal_parse(const char *name, const char *text, size_t len, struct goal **out, struct fail *f);
 void goal_free(struct goal *g);
+
+/* Does G name servers that its files come from? */
+bool goal_is_remote(const struct goal *g);
 
 #endif

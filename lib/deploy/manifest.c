@@ -58,12 +58,34 @@ parse_hashes(struct parser *p, struct json file, struct payload *out)
 	return out->hash ? 0 : manifest_refuse(p, "files.%s: has no hash", out->id);
 }
 
+/* One URL, or an array of URLs that all have the content. */
+static void
+parse_urls(const struct parser *p, const char *id, struct payload *out)
+{
+	_cleanup_json_ struct json urls = json_get(p->urls, id);
+	const char *url = json_get_text(p->urls, id);
+	size_t n = 0;
+
+	out->more = xcalloc(json_count(urls) + 1, sizeof *out->more);
+	for (size_t i = 0; i < json_count(urls); i++) {
+		_cleanup_json_ struct json one = json_at(urls, i);
+
+		if (!json_get_string(one))
+			continue;
+		if (!out->url)
+			out->url = xstrdup(json_get_string(one));
+		else
+			out->more[n++] = xstrdup(json_get_string(one));
+	}
+	if (url)
+		out->url = xstrdup(url);
+}
+
 static int
 parse_file(struct parser *p, const char *id, struct json file, struct payload *out)
 {
 	_cleanup_json_ struct json size = json_get(file, "sizeInBytes");
 	const char *name = json_get_text(file, "fileName");
-	const char *url = json_get_text(p->urls, id);
 
 	out->id = xstrdup(id);
 	if (!json_get_whole(size, &out->size_bytes) || out->size_bytes < 0)
@@ -71,7 +93,7 @@ parse_file(struct parser *p, const char *id, struct json file, struct payload *o
 	if (!name || !payload_is_name(name))
 		return manifest_refuse(p, "files.%s: fileName is not the name of a file", id);
 	out->name = xstrdup(name);
-	out->url = url ? xstrdup(url) : NULL;
+	parse_urls(p, id, out);
 	return parse_hashes(p, file, out);
 }
 

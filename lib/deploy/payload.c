@@ -16,6 +16,7 @@
 #include "base/sha.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "deploy/download.h"
 #include "deploy/payload.h"
 
 enum { BLOCK = 256 * 1024 };
@@ -28,6 +29,7 @@ payload_release(struct payload *p)
 	free(p->algorithm);
 	free(p->hash);
 	free(p->url);
+	xfree_strv(p->more);
 	*p = (struct payload){ 0 };
 }
 
@@ -260,13 +262,15 @@ static int
 check_space(const struct payload *p, int fd, struct fail *f)
 {
 	struct statvfs fs;
-	int64_t free_bytes;
+	struct stat st;
+	int64_t free_bytes, missing;
 
-	if (p->size_bytes < 0 || fstatvfs(fd, &fs) < 0)
+	if (p->size_bytes < 0 || fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
 		return 0;
+	missing = p->size_bytes > st.st_size ? p->size_bytes - st.st_size : 0;
 	free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-	return p->size_bytes <= free_bytes ? 0 : payload_refuse(f, EXIT_TROUBLE, p, "%jd bytes, and %jd are free",
-	    (intmax_t)p->size_bytes, (intmax_t)free_bytes);
+	return missing <= free_bytes ? 0 : payload_refuse(f, EXIT_TROUBLE, p, "%jd bytes, and %jd are free",
+	    (intmax_t)missing, (intmax_t)free_bytes);
 }
 
 /* The file PART, locked: two that fetch the same content do it one after the other. */
@@ -278,8 +282,7 @@ open_part(const char *part)
 		int fd = lock_open(part, 0640), r = fd < 0 ? fd : lock_wait(fd, -1);
 
 		if (r == 0 && fstat(fd, &mine) == 0 && stat(part, &there) == 0 &&
-		    mine.st_ino == there.st_ino && mine.st_dev == there.st_dev &&
-		    ftruncate(fd, 0) == 0)
+		    mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
 			return fd;
 		io_closep(&fd);
 		if (r < 0 && r != -EINTR)
@@ -290,18 +293,85 @@ open_part(const char *part)
 
 /* Whatever goes wrong here leaves nothing behind. */
 static int
-fetch_part(const struct payload *p, int part_fd, const char *part, const char *path,
-    const char *want, struct fail *f)
+part_copy(const struct payload *p, int part_fd, const char *want, struct fail *f)
 {
 	_cleanup_fd_ int in = open_source(p, f);
 	char got[SHA_HEX] = "";
-	int r = in < 0 ? in : check_space(p, part_fd, f);
+	int r = in < 0 ? in : 0;
 
+	if (r == 0 && ftruncate(part_fd, 0) < 0)
+		r = refuse_errno(f, errno, p, "its copy");
+	if (r == 0)
+		r = check_space(p, part_fd, f);
 	if (r == 0)
 		r = copy_hashed(p, in, part_fd, got, f);
-
 	if (r == 0 && strcmp(got, want) != 0)
 		r = payload_refuse(f, EXIT_DENIED, p, "%s: is not what its hash says", p->url);
+	return r;
+}
+
+static bool
+is_content(int fd, void *cookie)
+{
+	const struct payload *p = cookie;
+	char text[SHA_TEXT], got[SHA_HEX], want[SHA_HEX];
+
+	return sha_fd(p->algorithm, fd, text) == 0 && sha_hex(text, got) == 0 && sha_hex(p->hash, want) == 0 &&
+	    strcmp(got, want) == 0;
+}
+
+/* P's URLs that name servers, into a list to be freed; NULL for none. */
+static const char **
+server_urls(const struct payload *p)
+{
+	size_t n = 0;
+	const char **v;
+
+	while (p->more && p->more[n])
+		n++;
+	v = xcalloc(n + 2, sizeof *v);
+	n = 0;
+	if (download_is_url(p->url))
+		v[n++] = p->url;
+	for (char **u = p->more; u && *u; u++)
+		if (download_is_url(*u))
+			v[n++] = *u;
+	if (n > 0)
+		return v;
+	free(v);
+	return NULL;
+}
+
+static int
+part_download(struct payload *p, const char *const *urls, int part_fd, const char *part, struct fail *f)
+{
+	struct fail why;
+	int r = download_is_allowed() ? check_space(p, part_fd, f) :
+	    payload_refuse(f, EXIT_ABSENT, p, "is not fetched yet");
+
+	if (r == 0 && download_fill(part, part_fd, urls, p->size_bytes, is_content, p, &why) < 0)
+		r = payload_refuse(f, why.status, p, "%s", why.text);
+	return r;
+}
+
+/* The content of P into PART, and that to its place.  Only what a later download can go on with is left behind. */
+static int
+fetch_part(const struct payload *p, int part_fd, const char *part, const char *path,
+    const char *want, struct fail *f)
+{
+	_cleanup_free_ const char **urls = server_urls(p);
+	struct payload copy = *p;
+	const bool is_local = p->url && !download_is_url(p->url);
+	struct stat st;
+	int r = is_local || !urls ? part_copy(p, part_fd, want, f) : -EIO;
+
+	if (r < 0 && urls)
+		r = part_download(&copy, urls, part_fd, part, f);
+	if (r < 0 && urls) {
+		if (fstat(part_fd, &st) == 0 && st.st_size == 0)
+			unlink(part);
+		return r;
+	}
 	if (r == 0 && (fsync(part_fd) < 0 || rename(part, path) < 0))
 		r = refuse_errno(f, errno, p, "%s", path);
 	if (r < 0) {

@@ -25,6 +25,7 @@ struct payload {
 	char *algorithm;	/* "sha256", "sha384" or "sha512" */
 	char *hash;		/* standard base64 */
 	char *url;		/* from fileUrls; NULL where there is none */
+	char **more;		/* further URLs of the same content, NULL-terminated; NULL for none */
 };
 
 void payload_release(struct payload *p);
@@ -46,9 +47,9 @@ char *payload_url_path(const char *url);
 bool payload_is_name(const char *name);
 
 /*
- * P is in the cache below the directory CACHE, fetched from its URL (file:PATH,
- * file:///PATH) if it is not there yet; what is there is hashed again.  PATH,
- * to be freed, is where.
+ * P is in the cache below the directory CACHE, fetched from its URL if it is not there yet:
+ * file:PATH, file:///PATH, or that of a server where this process may download
+ * (deploy/download.h), else EXIT_ABSENT.  What is there is hashed again.  PATH, to be freed, is where.
  */
 int payload_fetch(const struct payload *p, const char *cache, char **path, struct fail *f);
 

@@ -13,9 +13,10 @@ struct payload_job {
 static int
 fetch_all(void *shared, struct fail *f)
 {
-	const struct payload_job_spec *s = shared;
+	struct payload_job_spec *s = shared;
 	int r = 0;
 
+	download_allow(s->link, &s->progress);
 	for (const struct payload *const *p = s->files; r == 0 && *p; p++) {
 		_cleanup_free_ char *path = NULL;
 
@@ -50,6 +51,16 @@ payload_job_start(struct loop *l, const struct payload_job_spec *spec, payload_j
 		return j;
 	free(j);
 	return NULL;
+}
+
+bool
+payload_job_progress(const struct payload_job *j, int64_t *got, int64_t *size)
+{
+	const struct payload_job_spec *s = forked_shared(j->forked);
+
+	*size = s->progress.size;
+	*got = s->progress.got;
+	return *size != 0;
 }
 
 void

@@ -25,8 +25,10 @@
 #include "deploy/handler.h"
 #include "deploy/reconcile.h"
 #include "deploy/report.h"
+#include "deploy/reporting.h"
 #include "deploy/waiting_check.h"
 
+enum { UNREACHABLE_MS = 60000, UNREACHABLE_DOUBLES = 6 };
 enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50, HOLD_POLL_MS = 5000, SEAT_WAIT_MS = 1000 };
 
 struct reconciler {
@@ -45,6 +47,10 @@ struct reconciler {
 	struct loop_timer held;			/* until the next attempt is due */
 	struct report report;
 	struct buf written;			/* the report as it is on disk */
+	struct reporting *reporting;		/* NULL where reports go nowhere */
+	int64_t report_id;			/* of the last report that was to be sent */
+	bool is_refreshing, has_refreshed;	/* the goal is being fetched; it was, for the next cycle */
+	char link_note[STATUS_TEXT];
 	struct status status;
 	struct cycle *cycle;
 	enum attempts_need need;		/* of the last cycle */
@@ -54,6 +60,8 @@ struct reconciler {
 	bool has_rebooted;			/* it was run by this incarnation */
 	struct adoption *adoption;		/* of what an earlier agent left running; else NULL */
 	bool started, goal_is_new, retry_wanted, stopping;
+	unsigned unreachable;			/* cycles in a row that could not fetch all files */
+	size_t done, total;			/* tasks of the cycle */
 	int64_t published_ms;
 	struct loop_timer publish_later;
 	struct loop_stage shutdown;
@@ -122,6 +130,20 @@ set_state(struct reconciler *r, enum agent_state state)
 	status_publish(r);
 }
 
+/* The report to its file, with the id under which it is sent. */
+static int
+replace_current(struct reconciler *r)
+{
+	_cleanup_json_ struct json twin = json_copy(r->report.twin);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (r->report_id)
+		json_set(&twin, "report", json_number((double)r->report_id));
+	json_format(twin, &b);
+	buf_putc(&b, '\n');
+	return file_replace(r->current, b.s, b.len, 0644, FILE_DURABLE);
+}
+
 /* The twin is written when it says something new; what it speaks of is in the journal by then. */
 static void
 write_report(struct reconciler *r)
@@ -134,8 +156,10 @@ write_report(struct reconciler *r)
 	if (b.len == r->written.len && memcmp(b.s, r->written.s, b.len) == 0)
 		return;
 	e = journal_sync(r->journal);
+	if (e == 0 && r->reporting)
+		e = reporting_add(r->reporting, r->report.twin, &r->report_id);
 	if (e == 0)
-		e = file_replace(r->current, b.s, b.len, 0644, FILE_DURABLE);
+		e = replace_current(r);
 	if (e < 0) {
 		log_line(r, "%s: %s", r->current, strerror(-e));
 		return;
@@ -164,7 +188,35 @@ on_phase(const char *phase, size_t done, size_t total, void *cookie)
 		snprintf(r->status.phase, sizeof r->status.phase, "%s", phase);
 	if (total > 0)
 		snprintf(r->status.progress, sizeof r->status.progress, "%zu/%zu", done, total);
+	r->done = done;
+	r->total = total;
 	publish_soon(r);
+}
+
+/* "2/5, 12.5 of 200.0 MiB, 3.2 MiB/s" */
+static void
+on_fetching(int64_t got, int64_t size, int64_t rate, void *cookie)
+{
+	struct reconciler *r = cookie;
+	const double mib = 1 << 20;
+	char of[32] = "";
+
+	if (size > 0)
+		snprintf(of, sizeof of, " of %.1f", (double)size / mib);
+	snprintf(r->status.progress, sizeof r->status.progress, "%zu/%zu, %.1f%s MiB, %.1f MiB/s", r->done, r->total,
+	    (double)got / mib, of, (double)rate / mib);
+	publish_soon(r);
+}
+
+/* Milliseconds until files that could not be fetched are tried again: 1, 2, 4, ... 64 min. */
+static int64_t
+unreachable_wait(struct reconciler *r, const struct cycle_outcome *o)
+{
+	if (!o->is_unreachable) {
+		r->unreachable = 0;
+		return -1;
+	}
+	return (int64_t)UNREACHABLE_MS << (r->unreachable < UNREACHABLE_DOUBLES ? r->unreachable++ : UNREACHABLE_DOUBLES);
 }
 
 static struct json
@@ -290,9 +342,13 @@ on_done(const struct cycle_outcome *o, void *cookie)
 	r->cycle = NULL;
 	end_cycle(r, o);
 	if (!o->cancelled && !r->stopping) {
+		int64_t wait_ms = unreachable_wait(r, o);
+
 		waiting_check_start(r->waiting_check, o->waiting);
-		if (o->held_ms >= 0)
-			loop_timer_set(r->loop, &r->held, o->held_ms);
+		if (o->held_ms >= 0 && (wait_ms < 0 || o->held_ms < wait_ms))
+			wait_ms = o->held_ms;
+		if (wait_ms >= 0)
+			loop_timer_set(r->loop, &r->held, wait_ms);
 	}
 	if (r->running != r->goal)
 		goal_free(r->running);
@@ -320,6 +376,7 @@ begin_cycle(struct reconciler *r)
 	const struct cycle_spec spec = {
 		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
 		.attempts = r->attempts, .work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
+		.fetching = on_fetching,
 		.result = on_result, .log = on_log, .done = on_done, .run_dir = new_run, .cookie = r,
 	};
 
@@ -332,9 +389,9 @@ begin_cycle(struct reconciler *r)
 	r->need = ATTEMPTS_NEED_NONE;
 	r->is_on_hold = false;
 	filewatch_free(TAKE_PTR(r->hold));
-	r->status.pending = r->retry_wanted = r->goal_is_new = false;
+	r->status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
 	if (!has_wrong_goal(r))
-		set_note(r, "");
+		set_note(r, r->link_note);
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	set_state(r, AGENT_BUSY);
 	report_begin(&r->report, r->goal);
@@ -407,7 +464,7 @@ outcome_settle(struct reconciler *r)
 	bool unknown = !is_written || d->missing || (!d->source && !r->goal);
 
 	r->status.settled = r->status.covered = r->status.retries;
-	r->status.pending = r->retry_wanted = r->goal_is_new = false;
+	r->status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
 	cache_trim(r->cache, r->goal, r->spec.config->cache_max);
 	set_state(r, failed ? AGENT_FAILED : r->need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
 	r->spec.settled(unknown ? EXIT_TROUBLE : failed || r->need != ATTEMPTS_NEED_NONE || r->is_on_hold ?
@@ -443,6 +500,15 @@ is_completed(const struct reconciler *r)
 	    report_has_failed(&r->report) != 1;
 }
 
+/* Is the goal being fetched, or does that begin now? */
+static bool
+is_fetching(struct reconciler *r)
+{
+	if (!r->is_refreshing && !r->has_refreshed && r->spec.refresh)
+		r->is_refreshing = r->spec.refresh(r->spec.cookie);
+	return r->is_refreshing;
+}
+
 static void
 next_decide(struct reconciler *r)
 {
@@ -452,8 +518,13 @@ next_decide(struct reconciler *r)
 		set_state(r, AGENT_STOPPED);
 		return;
 	}
-	if (r->retry_wanted)
-		refresh_goal(r);	/* the hub first */
+	if (r->retry_wanted || !r->started) {
+		/* the hub first */
+		if (is_fetching(r))
+			return;
+		if (r->retry_wanted)
+			refresh_goal(r);
+	}
 	if (r->goal && r->goal->action == GOAL_CANCEL) {
 		if (r->goal_is_new)
 			take_back(r);
@@ -545,7 +616,7 @@ load_kept_goal(struct reconciler *r)
 static int
 load_report(struct reconciler *r, struct fail *f)
 {
-	_cleanup_json_ struct json twin = JSON_ABSENT;
+	_cleanup_json_ struct json twin = JSON_ABSENT, id = JSON_ABSENT;
 	int e = file_load(r->current, FILE_NOFOLLOW, 64 << 20, &r->written, f);
 
 	if (e == 0)
@@ -555,8 +626,55 @@ load_report(struct reconciler *r, struct fail *f)
 		set_note(r, f->text);
 		buf_reset(&r->written);
 	}
+	id = json_get(twin, "report");
+	json_get_whole(id, &r->report_id);
+	json_remove(&twin, "report");
+	if (json_is_object(twin)) {
+		buf_reset(&r->written);
+		json_format(twin, &r->written);
+		buf_putc(&r->written, '\n');
+	}
 	report_init(&r->report, twin);
 	r->status.waiting = (int64_t)report_waiting(&r->report);
+	return 0;
+}
+
+static int
+open_reporting(struct reconciler *r, struct fail *f)
+{
+	const struct agent_config *config = r->spec.config;
+	_cleanup_free_ char *dir = xasprintf("%s/outbox", r->state);
+	const struct reporting_spec spec = { .dir = dir, .url = config->report, .posts = config->posts_reports,
+	    .link = &config->link, .log = r->spec.log, .cookie = r->spec.cookie };
+
+	return reporting_open(r->loop, &spec, &r->reporting, f);
+}
+
+/*
+ * A report is in the outbox before it is in its file: one that is there and newer was on its way there
+ * when the agent was killed.
+ */
+static int
+load_reporting(struct reconciler *r, struct fail *f)
+{
+	_cleanup_json_ struct json twin = JSON_ABSENT;
+	int64_t last;
+	int e = open_reporting(r, f);
+
+	if (e < 0 || !r->reporting)
+		return e;
+	last = reporting_last(r->reporting, &twin);
+	if (last <= r->report_id || !json_is_object(twin))
+		return 0;
+	report_release(&r->report);
+	report_init(&r->report, twin);
+	r->report_id = last;
+	e = replace_current(r);
+	if (e < 0)
+		return fail_errno(f, e, "%s", r->current);
+	buf_reset(&r->written);
+	json_format(r->report.twin, &r->written);
+	buf_putc(&r->written, '\n');
 	return 0;
 }
 
@@ -675,13 +793,15 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	};
 	e = make_state(r, f);
 	if (e == 0) {
-		desired_state_init(&r->desired, spec->goal, r->state, spec->config->allow_unsigned);
+		desired_state_init(&r->desired, spec->goal, spec->goal_name, r->state, spec->config->allow_unsigned);
 		e = open_journal(r, f);
 	}
 	if (e == 0)
 		e = attempts_open(r->state, &spec->config->attempts, &r->attempts, f);
 	if (e == 0)
 		e = load_report(r, f);
+	if (e == 0)
+		e = load_reporting(r, f);
 	if (e < 0)
 		reconcile_free(r);
 	else
@@ -696,13 +816,13 @@ finish_start(struct reconciler *r)
 	_cleanup_free_ char *twins = xasprintf("%s/twins", r->state);
 
 	file_remove_tree(r->work);
-	cache_remove_parts(r->cache);
 	file_remove_temporaries(r->state);
 	file_remove_temporaries(twins);
 	load_kept_goal(r);
 	if (r->goal)
 		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	refresh_goal(r);
+	cache_remove_parts(r->cache, r->goal);
 	next_decide(r);
 }
 
@@ -774,6 +894,8 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	if (procset_signal_mark(mark, SIGKILL) > 0)
 		log_line(r, "ended what an earlier agent had left running");
 	r->adoption = adoption_start(r->loop, r->runs, &callbacks);
+	if (r->reporting)
+		reporting_start(r->reporting);
 	if (r->adoption)
 		tell_adoption(r);
 	else
@@ -791,10 +913,48 @@ reconcile_look(struct reconciler *r)
 }
 
 void
-reconcile_set_source(struct reconciler *r, const char *goal)
+reconcile_set_source(struct reconciler *r, const char *goal, const char *name)
 {
-	desired_state_set_source(&r->desired, goal, r->spec.config->allow_unsigned);
+	struct fail f;
+
+	r->is_refreshing = false;
+	reporting_free(TAKE_PTR(r->reporting));
+	if (open_reporting(r, &f) < 0)
+		set_note(r, f.text);
+	else if (r->reporting)
+		reporting_start(r->reporting);
+	desired_state_set_source(&r->desired, goal, name, r->spec.config->allow_unsigned);
 	r->status.is_unsigned = r->spec.config->allow_unsigned;
+}
+
+void
+reconcile_refreshed(struct reconciler *r)
+{
+	r->is_refreshing = false;
+	r->has_refreshed = true;
+	next_decide(r);
+}
+
+void
+reconcile_note(struct reconciler *r, const char *text)
+{
+	const bool is_shown = !*r->status.note || strcmp(r->status.note, r->link_note) == 0;
+
+	snprintf(r->link_note, sizeof r->link_note, "%s", text);
+	if (is_shown)
+		set_note(r, text);
+	else if (*text)
+		log_line(r, "%s", text);
+	status_publish(r);
+}
+
+void
+reconcile_flush(struct reconciler *r, loop_fn *done, void *cookie)
+{
+	if (r->reporting)
+		reporting_flush(r->reporting, done, cookie);
+	else
+		done(cookie);
 }
 
 void
@@ -835,6 +995,7 @@ reconcile_free(struct reconciler *r)
 	journal_close(r->journal);
 	json_release(&r->unwritten);
 	report_release(&r->report);
+	reporting_free(r->reporting);
 	desired_state_release(&r->desired);
 	buf_release(&r->written);
 	io_closep(&r->lock_fd);

@@ -11,7 +11,8 @@
  * In the state directory:
  *
  *	twins/desired.json	the goal, kept before it is acted on
- *	twins/current.json	deploy/report.h
+ *	twins/current.json	deploy/report.h, with the id of the report in "report" where it is sent
+ *	outbox/			reports that are to be sent: deploy/reporting.h
  *	journal.jsonl		a result record a line
  *	cache/, work/		payloads by their content; handlers' work folders
  *	lock			held by the one agent that works in it
@@ -30,12 +31,18 @@
 struct reconcile_spec {
 	const struct agent_config *config;
 	const char *goal;		/* path of the goal file, or NULL */
+	const char *goal_name;		/* what to call it in messages; NULL for its path */
 	const char *state;		/* the state directory */
 	struct enumerate_spec inventory;
 	/* Callbacks, as it happens: */
 	void (*publish)(const struct status *s, void *cookie);
 	void (*busy)(bool busy, void *cookie);	/* before and after a cycle */
 	void (*log)(const char *text, void *cookie);
+	/*
+	 * Before a cycle that a start or a retry asks for: fetch the goal, and call reconcile_refreshed()
+	 * afterwards, from the loop.  False: there is nothing to fetch.
+	 */
+	bool (*refresh)(void *cookie);
 	bool once;			/* reboot and restart nothing */
 	void (*restart)(void *cookie);	/* an update asks for a restart of the agent */
 	/* Nothing is left to do: EXIT_OK, EXIT_NO after a failure, EXIT_TROUBLE without a goal. */
@@ -57,8 +64,18 @@ void reconcile_start(struct reconciler *r, const struct status *s);
 
 /* Hints: the goal may have changed; N retry requests came. */
 void reconcile_look(struct reconciler *r);
-/* The configuration was read anew, and the goal's file is GOAL now, or NULL. */
-void reconcile_set_source(struct reconciler *r, const char *goal);
+
+/* What spec.refresh began has ended. */
+void reconcile_refreshed(struct reconciler *r);
+
+/* The configuration was read anew, and the goal's file is GOAL now, called NAME, or NULL. */
+void reconcile_set_source(struct reconciler *r, const char *goal, const char *name);
+
+/* DONE is called, at once or from the loop, once all reports are accepted or sending them has failed. */
+void reconcile_flush(struct reconciler *r, loop_fn *done, void *cookie);
+
+/* TEXT is what an operator should know of the way to the hub; "" for nothing. */
+void reconcile_note(struct reconciler *r, const char *text);
 
 /* Publish the status once more: its file has vanished. */
 void reconcile_publish(struct reconciler *r);

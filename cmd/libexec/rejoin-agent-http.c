@@ -1,0 +1,242 @@
+/*
+ * rejoin-agent-http - make one HTTP request for rejoin-agent, which links no HTTP library.
+ *
+ * The request comes on stdin, the response goes to stdout: deploy/http_job.h.  It ends
+ * with the process that started it.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/http.h"
+#include "base/http_run.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/num.h"
+#include "base/secret.h"
+#include "base/xalloc.h"
+
+enum { REQUEST_MAX = 16 << 20, TELL_MS = 200 };
+
+/* The file that a body goes to. */
+struct download {
+	int fd;
+	int64_t from;		/* its length at first */
+	int64_t length, max, told_ms;
+};
+
+static int
+request_read(struct json *out, struct fail *f)
+{
+	_cleanup_buf_ struct buf text = BUF_MAX(REQUEST_MAX);
+	ssize_t n;
+
+	while ((n = io_read_buf(STDIN_FILENO, &text)) > 0)
+		;
+	return n < 0 ? fail_errno(f, (int)n, "standard input") : json_parse("request", text.s, text.len, out, f);
+}
+
+static int64_t
+number(struct json v, const char *key)
+{
+	_cleanup_json_ struct json m = json_get(v, key);
+	int64_t n;
+
+	return json_get_whole(m, &n) && n > 0 ? n : 0;
+}
+
+/* V and a newline to stdout; a reader that is gone ends us. */
+static void
+print_line(struct json v)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	json_format(v, &b);
+	buf_putc(&b, '\n');
+	if (io_write_all(STDOUT_FILENO, b.s, b.len) < 0)
+		_exit(EXIT_TROUBLE);
+}
+
+static void
+tell_progress(struct download *d)
+{
+	_cleanup_json_ struct json v = json_object();
+	const int64_t now = clock_mono_ms();
+
+	if (now - d->told_ms < TELL_MS)
+		return;
+	d->told_ms = now;
+	json_set(&v, "got", json_number((double)d->length));
+	print_line(v);
+}
+
+/* The first byte that a 206 brings; -1 where it does not say so. */
+static int64_t
+range_start(const struct http_response *r)
+{
+	const char *range = http_response_header(r, "Content-Range");
+	int64_t n = -1;
+
+	if (range && strncasecmp(range, "bytes ", 6) == 0) {
+		_cleanup_free_ char *first = xstrndup(range + 6, strcspn(range + 6, "-"));
+
+		if (num_parse(first, 0, INT64_MAX, &n) < 0)
+			n = -1;
+	}
+	return n;
+}
+
+/* A server that sends the whole sends it from the beginning. */
+static int
+body_begin(const struct http_response *r, struct download *d)
+{
+	const int64_t start = r->status == 206 ? range_start(r) : 0;
+
+	if (start < 0 || start > d->length || ftruncate(d->fd, start) < 0 || lseek(d->fd, start, SEEK_SET) < 0)
+		return -EIO;
+	d->length = start;
+	return 0;
+}
+
+static int
+on_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
+{
+	struct download *d = cookie;
+	int e;
+
+	if (n == 0)
+		return body_begin(r, d);
+	if (d->max && d->length + (int64_t)n > d->max)
+		return -EFBIG;
+	e = io_write_all(d->fd, p, n);
+	if (e < 0)
+		return e;
+	d->length += (int64_t)n;
+	tell_progress(d);
+	return 0;
+}
+
+static int
+download_open(const char *path, int64_t max, struct download *d, struct fail *f)
+{
+	struct stat st;
+
+	d->fd = open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (d->fd < 0 || fstat(d->fd, &st) < 0)
+		return fail_errno(f, errno, "%s", path);
+	d->from = d->length = st.st_size;
+	d->max = max;
+	return 0;
+}
+
+/* The headers of V, and one more; to be freed, what it points to is V's. */
+static const char **
+headers_of(struct json list, const char *more)
+{
+	const char **v = xcalloc(json_count(list) + 2, sizeof *v);
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		_cleanup_json_ struct json h = json_at(list, i);
+
+		if (json_get_string(h))
+			v[n++] = json_get_string(h);
+	}
+	if (more)
+		v[n] = more;
+	return v;
+}
+
+static void
+print_response(const struct http_response *r, const struct download *d)
+{
+	_cleanup_json_ struct json v = json_object();
+	const char *etag = http_response_header(r, "ETag"), *after = http_response_header(r, "Retry-After");
+	const char *applied = http_response_header(r, "Preference-Applied");
+	int64_t s;
+
+	json_set(&v, "status", json_number(r->status));
+	if (etag)
+		json_set_text(&v, "etag", etag);
+	if (applied && strncasecmp(applied, "wait", 4) == 0)
+		json_set(&v, "wait", json_bool(true));
+	if (after && num_parse(after, 0, INT32_MAX, &s) == 0)
+		json_set(&v, "retryAfter", json_number((double)s));
+	if (d->fd >= 0)
+		json_set(&v, "length", json_number((double)d->length));
+	print_line(v);
+	if (io_write_all(STDOUT_FILENO, r->body.s, r->body.len) < 0)
+		_exit(EXIT_TROUBLE);
+}
+
+static int
+request_run(struct json v, struct fail *f)
+{
+	const char *url = json_get_text(v, "url"), *into = json_get_text(v, "into");
+	const char *token_file = json_get_text(v, "tokenFile"), *body = json_get_text(v, "body");
+	_cleanup_json_ struct json list = json_get(v, "headers");
+	_cleanup_secret_ struct secret token = SECRET_NONE;
+	_cleanup_free_ char *range = NULL;
+	_cleanup_free_ const char **headers = NULL;
+	struct download d = { .fd = -1 };
+	struct http_response r;
+	int e = url ? 0 : fail_set(f, EXIT_USAGE, "a request needs a url");
+
+	if (e == 0 && into)
+		e = download_open(into, number(v, "max"), &d, f);
+	if (e == 0 && token_file) {
+		secret_guard();
+		e = secret_load(token_file, &token, f);
+	}
+	if (e < 0)
+		return e;
+	if (d.from > 0)
+		range = xasprintf("Range: bytes=%jd-", (intmax_t)d.from);
+	headers = headers_of(list, range);
+	e = http_run(&(struct http_request){
+	    .url = url, .method = json_get_text(v, "method"), .headers = headers,
+	    .token = token_file ? &token : NULL, .body = body, .body_len = body ? strlen(body) : 0,
+	    .ca_file = json_get_text(v, "caFile"), .cert_file = json_get_text(v, "certFile"),
+	    .key_file = json_get_text(v, "keyFile"), .proxy = json_get_text(v, "proxy"),
+	    .timeout_ms = number(v, "timeout"), .idle_ms = number(v, "idle"), .max = (size_t)number(v, "max"),
+	    .chunk = into ? on_chunk : NULL }, &r, &d, f);
+	if (e == 0)
+		print_response(&r, &d);
+	http_response_release(&r);
+	io_closep(&d.fd);
+	return e;
+}
+
+int
+main(int argc, char *argv[])
+{
+	_cleanup_json_ struct json request = JSON_ABSENT;
+	const pid_t parent = getppid();
+	struct fail f;
+	int e;
+
+	(void)argc;
+	diag_init(argv);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return EXIT_TROUBLE;
+	e = request_read(&request, &f);
+	if (e == 0)
+		e = request_run(request, &f);
+	if (e < 0) {
+		_cleanup_json_ struct json v = json_object();
+
+		json_set_text(&v, "error", f.text);
+		print_line(v);
+	}
+	return e < 0 ? f.status : EXIT_OK;
+}

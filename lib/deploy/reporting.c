@@ -1,0 +1,241 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "deploy/reporting.h"
+#include "hub/outbox.h"
+
+enum { SEND_MS = 60000, ANSWER_MAX = 65536 };
+
+struct reporting {
+	struct loop *loop;
+	char *url;
+	bool posts, is_failing;
+	const struct http_job_link *link;
+	void (*log)(const char *text, void *cookie);
+	void *cookie;
+	struct outbox *outbox;
+	struct http_job *job;
+	int64_t sending;		/* the id of the report under way */
+	struct http_job_backoff backoff;
+	struct loop_timer next;
+	loop_fn *flushed;
+	void *flush_cookie;
+};
+
+PRINTF(2, 3) static void
+log_line(struct reporting *g, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	g->log(text, g->cookie);
+}
+
+static void
+end_flush(struct reporting *g)
+{
+	loop_fn *done = g->flushed;
+
+	g->flushed = NULL;
+	if (done)
+		done(g->flush_cookie);
+}
+
+static void
+send_failed(struct reporting *g, const char *why, int64_t at_least_ms)
+{
+	int64_t ms = http_job_backoff_next(&g->backoff);
+
+	if (!g->is_failing)
+		log_line(g, "report %" PRId64 ": %s; sent again until it is accepted", g->sending, why);
+	g->is_failing = true;
+	loop_timer_set(g->loop, &g->next, ms > at_least_ms ? ms : at_least_ms);
+	end_flush(g);
+}
+
+static void
+send_done(const struct http_job_response *r, const struct fail *f, void *cookie)
+{
+	struct reporting *g = cookie;
+	char status[32];
+	int e;
+
+	g->job = NULL;
+	if (loop_is_shutting_down(g->loop))
+		return;
+	if (f || r->status < 200 || r->status > 299) {
+		snprintf(status, sizeof status, "HTTP %d", f ? 0 : r->status);
+		send_failed(g, f ? f->text : status, f ? 0 : r->retry_after_ms);
+		return;
+	}
+	http_job_backoff_succeed(&g->backoff);
+	if (g->is_failing)
+		log_line(g, "report %" PRId64 ": accepted", g->sending);
+	g->is_failing = false;
+	e = outbox_confirm(g->outbox, OUTBOX_URGENT, g->sending);
+	if (e < 0)
+		log_line(g, "outbox: %s", strerror(-e));
+	/* from the loop, so that a server that answers at once holds nothing up */
+	loop_timer_set(g->loop, &g->next, 0);
+}
+
+/* The address for the report ID; to be freed. */
+static char *
+url_for(const struct reporting *g, int64_t id)
+{
+	const char *mark = strstr(g->url, "{id}");
+
+	return mark ? xasprintf("%.*s%" PRId64 "%s", (int)(mark - g->url), g->url, id, mark + 4) : xstrdup(g->url);
+}
+
+static int64_t
+record_id(struct json record)
+{
+	_cleanup_json_ struct json id = json_get(record, "id");
+	int64_t n;
+
+	return json_get_whole(id, &n) ? n : 0;
+}
+
+static void
+send_next(void *cookie)
+{
+	struct reporting *g = cookie;
+	_cleanup_json_ struct json record = JSON_ABSENT;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	_cleanup_free_ char *url = NULL, *key = NULL;
+	int r;
+
+	if (!g->url)
+		end_flush(g);
+	if (!g->url || g->job || g->next.set)
+		return;
+	r = outbox_next(g->outbox, OUTBOX_URGENT, 0, &record);
+	if (r <= 0) {
+		if (r < 0)
+			send_failed(g, strerror(-r), 0);
+		else
+			end_flush(g);
+		return;
+	}
+	g->sending = record_id(record);
+	json_format(record, &body);
+	url = url_for(g, g->sending);
+	key = xasprintf("Idempotency-Key: \"%" PRId64 "\"", g->sending);
+	g->job = http_job_start(g->loop, &(struct http_job_request){ .url = url,
+	    .method = g->posts ? "POST" : "PUT", .headers = (const char *const[]){ "Content-Type: application/json", key, NULL },
+	    .body = body.s, .max = ANSWER_MAX, .timeout_ms = SEND_MS, .link = g->link }, send_done, g);
+}
+
+int
+reporting_open(struct loop *l, const struct reporting_spec *spec, struct reporting **out, struct fail *f)
+{
+	struct reporting *g;
+	int r;
+
+	*out = NULL;
+	if (!spec->url && access(spec->dir, F_OK) < 0)
+		return 0;
+	g = xcalloc(1, sizeof *g);
+	*g = (struct reporting){ .loop = l, .url = spec->url ? xstrdup(spec->url) : NULL, .posts = spec->posts,
+	    .link = spec->link, .log = spec->log, .cookie = spec->cookie,
+	    .next = { .fn = send_next, .cookie = g } };
+	r = outbox_open(spec->dir, 0, 0, &g->outbox, f);
+	if (r < 0) {
+		reporting_free(g);
+		return r;
+	}
+	if (!g->url && reporting_waiting(g) > 0)
+		log_line(g, "%" PRId64 " reports wait, and no address for them is set ('report' of agent.conf)",
+		    reporting_waiting(g));
+	*out = g;
+	return 0;
+}
+
+void
+reporting_free(struct reporting *g)
+{
+	if (!g)
+		return;
+	loop_timer_stop(g->loop, &g->next);
+	http_job_kill(g->job);
+	outbox_close(g->outbox);
+	free(g->url);
+	free(g);
+}
+
+int
+reporting_add(struct reporting *g, struct json twin, int64_t *id)
+{
+	_cleanup_json_ struct json record = json_object();
+	char now[CLOCK_TEXT];
+	int r;
+
+	json_set_text(&record, "time", clock_now(now));
+	for (struct json_iter it = json_begin(twin); json_next(&it); )
+		json_set(&record, it.key, json_copy(it.value));
+	r = outbox_add(g->outbox, OUTBOX_URGENT, record, id);
+	if (r == 0)
+		r = outbox_commit(g->outbox);
+	if (r == 0)
+		send_next(g);
+	return r;
+}
+
+int64_t
+reporting_last(struct reporting *g, struct json *out)
+{
+	struct outbox_level level;
+	int64_t after = 0;
+
+	*out = JSON_ABSENT;
+	for (;;) {
+		struct json next = JSON_ABSENT;
+
+		if (outbox_next(g->outbox, OUTBOX_URGENT, after, &next) <= 0)
+			break;
+		after = record_id(next);
+		json_release(out);
+		*out = next;
+	}
+	for (int i = 0; i < 4; i++)
+		json_remove(out, (const char *const[]){ "id", "prev", "acked", "time" }[i]);
+	outbox_get_level(g->outbox, OUTBOX_URGENT, &level);
+	return level.last;
+}
+
+void
+reporting_start(struct reporting *g)
+{
+	send_next(g);
+}
+
+void
+reporting_flush(struct reporting *g, loop_fn *done, void *cookie)
+{
+	g->flushed = done;
+	g->flush_cookie = cookie;
+	if (!g->url || (g->is_failing && g->next.set) || reporting_waiting(g) == 0)
+		loop_timer_set(g->loop, &g->next, 0);	/* the caller's DONE is called from the loop */
+	else
+		send_next(g);
+}
+
+int64_t
+reporting_waiting(const struct reporting *g)
+{
+	struct outbox_level level;
+
+	outbox_get_level(g->outbox, OUTBOX_URGENT, &level);
+	return level.records;
+}

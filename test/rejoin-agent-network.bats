@@ -1,0 +1,205 @@
+# shellcheck disable=SC2154	# run sets status and stderr; start sets *_pid
+load helper
+load goal
+load http
+
+# An nginx with TLS and DAV, and a device of one component.
+setup() {
+	begin
+	needs nginx
+	certificates
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=device \
+		-keyout device.key -out device.pem 2>/dev/null
+	mkdir -p dev/left up www/reports
+	fw left 1.0
+	cat >"$REJOIN_CONFIG_DIR/inventory.json" <<-EOT
+	{"components":[{"id":"left","group":"motors","properties":{"path":"$PWD/dev/left","firmwareDataFile":"fw.json"}}]}
+	EOT
+	port=$((20000 + $$ % 20000))
+	web
+	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOT
+	[agent]
+	goal = https://127.0.0.1:$port/goal.json
+	report = https://127.0.0.1:$port/reports/{id}.json
+	allow-unsigned = yes
+	handler-user = $(id -un)
+	[link]
+	ca-file = $PWD/ca.pem
+	cert-file = $PWD/device.pem
+	key-file = $PWD/device.key
+	poll = 200ms
+	idle = 3s
+	EOT
+	run_dir=$REJOIN_RUNTIME_DIR/agent state=$REJOIN_STATE_DIR/agent
+}
+
+# The server; a port that is taken makes it try the next one.
+web() {
+	mkdir -p tmp
+	for _ in 1 2 3 4 5; do
+		cat >nginx.conf <<-EOT
+		worker_processes 1; pid $PWD/nginx.pid; error_log $PWD/nginx.err;
+		$([ "$(id -u)" != 0 ] || echo 'user root;')
+		events { worker_connections 64; }
+		http {
+			access_log $PWD/access.log; root $PWD/www;
+			client_body_temp_path $PWD/tmp/body; proxy_temp_path $PWD/tmp/proxy;
+			fastcgi_temp_path $PWD/tmp/fastcgi; uwsgi_temp_path $PWD/tmp/uwsgi; scgi_temp_path $PWD/tmp/scgi;
+			server {
+				listen 127.0.0.1:$port ssl;
+				ssl_certificate $PWD/cert.pem; ssl_certificate_key $PWD/key.pem;
+				ssl_client_certificate $PWD/device.pem; ssl_verify_client on;
+				location / { }
+				location /reports/ { dav_methods PUT; }
+				location /slow/ { alias $PWD/www/; limit_rate 2m; }
+			}
+		}
+		EOT
+		start nginx nginx -e "$PWD/nginx.err" -c "$PWD/nginx.conf" -g 'daemon off;'
+		wait_for '[ -s nginx.pid ] || ! alive "$nginx_pid"'
+		[ ! -s nginx.pid ] || return 0
+		port=$((port + 1))
+	done
+	return 1
+}
+
+web_stop() { end_pids "$nginx_pid"; wait_for '[ ! -e nginx.pid ]'; }
+
+fw() { printf '{"version":"%s"}\n' "$2" >"dev/$1/fw.json"; } # ID VERSION
+version() { sed 's/.*"version":"\([^"]*\)".*/\1/' "dev/$1/fw.json" 2>/dev/null; }
+status_of() { sed -n "s/^$1=//p" "$run_dir/status" 2>/dev/null; }
+
+# over_http - all addresses of the goal are those of the server, below /PREFIX
+over_http() { sed "s,file:$PWD/www/,https://127.0.0.1:$port/${1-},g"; }
+
+# deploy ID VERSION [PREFIX] [FILE...] - a goal for the motors; all files are on the server
+deploy() {
+	local id=$1 want=$2 prefix=${3-} f files
+	shift 2
+	[ $# -eq 0 ] || shift
+	cat >www/install.sh <<-EOT
+	#!/bin/sh
+	while [ \$# -gt 0 ]; do
+		case \$1 in
+		--action-*) action=\${1#--action-} ;;
+		--path) path=\$2; shift ;;
+		--work-folder) work=\$2; shift ;;
+		--result-file) result=\$2; shift ;;
+		--installed-criteria) want=\$2; shift ;;
+		esac
+		shift
+	done
+	say() { printf '{"resultCode":%d,"extendedResultCode":0,"resultDetails":""}' \$1 >"\$result"; exit 0; }
+	echo \$action >>$PWD/calls
+	case \$action in
+	is-installed) grep -q "\"\$want\"" "\$path/fw.json" && say 900; say 901 ;;
+	download) say 500 ;;
+	install) for f in "\$work"/big*; do [ ! -e "\$f" ] || sha256sum <"\$f" >>$PWD/sums; done
+		printf '{"version":"%s"}' "\$want" >"\$path/fw.json"; say 600 ;;
+	apply) say 700 ;;
+	esac
+	EOT
+	goal_forget
+	files='"f-install.sh"'
+	goal_file www/install.sh
+	for f; do goal_file "www/$f"; files+=",\"f-$f\""; done
+	goal_manifest motors '{"group":"motors"}' "{\"handler\":\"microsoft/script:1\",\"files\":[$files],\"handlerProperties\":{
+		\"scriptFileName\":\"install.sh\",\"installedCriteria\":\"$want\",
+		\"arguments\":\"--path --component-prop-val path\"}}" | tr -d '\n\t' >www/motors.json
+	goal_file www/motors.json
+	goal_manifest device '{"model":"test"}' '{"type":"reference","detachedManifestFileId":"f-motors.json"}' >up/manifest.json
+	goal "$id" up/manifest.json | over_http "$prefix" >www/goal.new
+	mv www/goal.new www/goal.json
+}
+
+# reported - the states in the order in which they were reported, with their workflows
+reported() {
+	for f in $(find www/reports -name '*.json' | sort); do
+		jq -r '"\(.deviceUpdate.agent.workflow.id):\(.deviceUpdate.agent.state)"' "$f"
+	done | tr '\n' ' '
+}
+gets() { grep -c "\"GET $1 HTTP/[0-9.]*\" $2 " access.log || :; } # PATH STATUS
+
+@test "a goal over TLS with a client certificate is carried out, and reported in order" {
+	deploy w1 2.0
+	start agent rejoin-agent
+	wait_for '[ "$(reported)" = "w1:6 w1:0 " ]'
+	[ "$(version left)" = 2.0 ]
+	[ "$(status_of state)" = idle ]
+	# what has not changed is not sent again, and the next goal is seen
+	wait_for '[ "$(gets /goal.json 304)" -gt 1 ]'
+	[ "$(gets /goal.json 200)" = 1 ]
+	deploy w2-next 3.0
+	wait_for '[ "$(reported)" = "w1:6 w1:0 w2-next:6 w2-next:0 " ]'
+	[ "$(version left)" = 3.0 ]
+	[ -z "$(find "$state/outbox/urgent" -name '*.jsonl' -size +64k)" ]
+}
+
+@test "--once fetches the goal, carries it out, and ends when it is reported" {
+	deploy w1 2.0
+	run --separate-stderr timeout 30 rejoin-agent --once
+	status_is 0
+	[ "$(version left) $(reported)" = '2.0 w1:6 w1:0 ' ]
+	# without an answer: nothing is known, which is no success
+	rm -rf "$state"
+	web_stop
+	run --separate-stderr timeout 30 rejoin-agent --once
+	status_is 3
+	err_has "https://127.0.0.1:$port/goal.json"
+	err_has 'no goal was received'
+}
+
+@test "while there is no server the kept goal holds, and reports wait; killed, they keep their ids" {
+	deploy w1 2.0
+	start agent rejoin-agent
+	wait_for '[ "$(reported)" = "w1:6 w1:0 " ]'
+	cp -r www/reports before
+	web_stop
+	wait_for 'grep -q "127.0.0.1" agent.err && [ -n "$(status_of note)" ]'
+	# a change of the device: it is put right, from the kept goal and the cache
+	fw left 1.0
+	printf 'retry-update%52s' '' | tr ' ' '\0' >"$run_dir/commands.fifo"
+	wait_for '[ "$(version left)" = 2.0 ]' 20
+	wait_for '[ "$(status_of state)" = idle ]' 20
+	# one that was there is there again after the end of the agent, at any moment
+	ids=$(cat "$state"/outbox/urgent/*.jsonl | jq .id)
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	start agent rejoin-agent
+	wait_for '[ "$(status_of state)" = idle ]' 20
+	web
+	[ "$(sed -n 's/^report = .*:\([0-9]*\)\/.*/\1/p' "$REJOIN_CONFIG_DIR/agent.conf")" = "$port" ] || skip 'the port was taken meanwhile'
+	wait_for '[ "$(jq -s length www/reports/*.json)" -ge "$(wc -l <<<"$ids")" ]' 30
+	for id in $ids; do [ -e "www/reports/$id.json" ]; done
+	wait_for '[ -z "$(status_of note)" ]' 30
+	# one line each, in the order of their ids, and the chain has no hole
+	jq -s -e '[.[].id] as $i | [.[].prev] as $p | $i == ($i | sort) and $p[1:] == $i[:-1]' www/reports/*.json
+}
+
+@test "a server that is not trusted gets nothing and gives nothing" {
+	deploy w1 2.0
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=other CA' \
+		-keyout other.key -out other.pem 2>/dev/null
+	sed -i "s,ca.pem,other.pem," "$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr timeout 30 rejoin-agent --once
+	status_is 3
+	err_has certificate
+	[ "$(version left) $(reported)" = '1.0 ' ]
+}
+
+@test "an address or a key of [link] that is wrong is named" {
+	sed -i 's,^report = https,report = ftp,' "$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-agent --once
+	status_is 2
+	err_has 'report: not an http:// or https:// URL'
+	sed -i 's,^report = .*,report = https://127.0.0.1/,; s,^ca-file = /,ca-file = ,' "$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-agent --once
+	status_is 2
+	err_has 'ca-file: not an absolute path'
+	sed -i 's,^ca-file = .*,cafile = /x,' "$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-agent --once
+	status_is 2
+	err_has "key 'cafile' is not known in [link]"
+	run --separate-stderr rejoin-agent --once --goal gopher://x/
+	status_is 2
+}
