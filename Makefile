@@ -159,6 +159,7 @@ $B/libexec/rejoin/%: $B/cmd/libexec/%.o $B/libcore.a
 $B/unit/%: $B/test/unit/%.o $B/libcore.a
 	$(link)
 $B/tool/http-double: LIBS_MORE = $(call libs,libmicrohttpd) -lpthread
+$B/tool/relay: LIBS_MORE = -lpthread
 $B/tool/%: $B/test/tool/%.o $B/libcore.a
 	$(link)
 $B/fuzz/%: $B/test/fuzz/%.o $B/libcore.a

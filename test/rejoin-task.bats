@@ -4,10 +4,7 @@ load helper
 load task
 
 teardown() {
-	# no task outlives the test
-	for r in "$REJOIN_STATE_DIR"/tasks/*/started; do
-		[ ! -e "$r" ] || kill "$(jq .shim "$r")" 2>/dev/null || :
-	done
+	end_tasks
 	end
 }
 
@@ -274,35 +271,8 @@ teardown() {
 }
 
 @test "over ssh: the same, with the login's rights" {
-	needs sshd ssh-keygen
 	taskd
-	export HOME=$PWD
-	ssh-keygen -q -t ed25519 -N '' -f key
-	ssh-keygen -q -t ed25519 -N '' -f host
-	cp key.pub authorized
-	port=$((20000 + RANDOM % 20000))
-	cat >sshd.conf <<-X
-		Port $port
-		ListenAddress 127.0.0.1
-		HostKey $PWD/host
-		AuthorizedKeysFile $PWD/authorized
-		StrictModes no
-		UsePAM no
-		PidFile none
-		SetEnv PATH=$PATH REJOIN_RUNTIME_DIR=$REJOIN_RUNTIME_DIR
-	X
-	mkdir -p /run/sshd 2>/dev/null || cannot 'no /run/sshd'
-	start sshd "$(command -v sshd)" -D -e -f "$PWD/sshd.conf"
-	mkdir bin
-	cat >bin/ssh <<-X
-		#!/bin/sh
-		exec $(command -v ssh) -F none -i $PWD/key -o UserKnownHostsFile=$PWD/known -o StrictHostKeyChecking=accept-new "\$@"
-	X
-	chmod +x bin/ssh
-	PATH=$PWD/bin:$PATH
-	wait_for 'grep -q "listening on" sshd.err'
-	target=ssh://root@127.0.0.1:$port
-	[ "$(id -u)" -eq 0 ] || target=ssh://$(id -un)@127.0.0.1:$port
+	sshd_on 127.0.0.1
 	run -3 --separate-stderr rejoin-task "$target" run -- sh -c 'echo over ssh; exit 3'
 	out_is 'over ssh'
 	run -0 rejoin-task "$target" history

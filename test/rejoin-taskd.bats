@@ -4,10 +4,7 @@ load helper
 load task
 
 teardown() {
-	# no task outlives the test
-	for r in "$REJOIN_STATE_DIR"/tasks/*/started; do
-		[ ! -e "$r" ] || kill "$(jq .shim "$r")" 2>/dev/null || :
-	done
+	end_tasks
 	end
 }
 

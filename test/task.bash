@@ -31,3 +31,45 @@ activated() {
 	start activator activator "$REJOIN_RUNTIME_DIR/taskd.sock" rejoin-taskd --idle 0s "$@"
 	wait_for 'rejoin-task list >/dev/null 2>&1'
 }
+
+# sshd_on ADDRESS [NETNS] - an sshd of our own, and ssh(1) in PATH that trusts it; sets target
+sshd_on() {
+	local port=$((20000 + RANDOM % 20000)) user
+	user=$(id -un)
+	needs sshd ssh ssh-keygen
+	mkdir -p /run/sshd 2>/dev/null || cannot 'no /run/sshd'
+	export HOME=$PWD
+	ssh-keygen -q -t ed25519 -N '' -f key
+	ssh-keygen -q -t ed25519 -N '' -f host
+	cp key.pub authorized
+	cat >sshd.conf <<-X
+		Port $port
+		ListenAddress $1
+		HostKey $PWD/host
+		AuthorizedKeysFile $PWD/authorized
+		StrictModes no
+		UsePAM no
+		PidFile none
+		MaxStartups 100
+		SetEnv PATH=$PATH REJOIN_RUNTIME_DIR=$REJOIN_RUNTIME_DIR
+	X
+	start sshd ${2:+ip netns exec "$2"} "$(command -v sshd)" -D -e -f "$PWD/sshd.conf"
+	mkdir bin
+	cat >bin/ssh <<-X
+		#!/bin/sh
+		exec $(command -v ssh) -F none -i $PWD/key -o UserKnownHostsFile=$PWD/known -o StrictHostKeyChecking=accept-new "\$@"
+	X
+	chmod +x bin/ssh
+	PATH=$PWD/bin:$PATH
+	wait_for 'grep -q "listening on" sshd.err'
+	# shellcheck disable=SC2034	# for the test
+	target=ssh://$user@$1:$port
+}
+
+# end_tasks - none outlives the test
+end_tasks() {
+	local r
+	for r in "$REJOIN_STATE_DIR"/tasks/*/started; do
+		[ ! -e "$r" ] || kill "$(jq .shim "$r")" 2>/dev/null || :
+	done
+}

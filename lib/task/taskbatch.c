@@ -172,6 +172,15 @@ lines_read(void *cookie)
 
 /* --- output */
 
+/* T is at the agent, under the lease of SESSION. */
+static void
+mark_submitted(struct taskbatch *b, struct taskbatch_task *t, int64_t session)
+{
+	b->queued -= t->held_by == 0;
+	t->held_by = session;
+	want_lines(b);
+}
+
 /* False where the answer is none. */
 static bool
 write_frames(struct taskbatch *b, const struct buf *answer)
@@ -196,6 +205,7 @@ write_frames(struct taskbatch *b, const struct buf *answer)
 				return false;
 		} else if (json_parse(NULL, f.bytes, (size_t)f.length, &v, &ignored) == 0) {
 			b->over++;
+			mark_submitted(b, t, coupling_session(b->coupling));	/* the answer to that may have been lost */
 			count_status(b, taskbatch_task_end(t, v, &records));
 		}
 	}
@@ -330,10 +340,8 @@ control_succeeded(struct taskbatch *b, const struct client_answer *a)
 	switch (b->step) {
 	case BATCH_SUBMIT:
 		json_release(&b->of_step->request);
-		b->queued--;
-		b->of_step->held_by = holder_of(b, a->v);
+		mark_submitted(b, b->of_step, holder_of(b, a->v));
 		b->of_step->to_kill = b->signals > 0;
-		want_lines(b);
 		output_soon(b);
 		break;
 	case BATCH_ADOPT:
@@ -372,6 +380,8 @@ control_refused(struct taskbatch *b, const struct client_answer *a)
 	if (word && strcmp(word, "no-session") == 0 && b->step <= BATCH_ADOPT) {
 		b->is_coupled = false;
 		coupling_renew(b->coupling);
+	} else if (b->of_step && b->of_step->over && b->step <= BATCH_KILL) {
+		;		/* its end came by the other connection */
 	} else if (b->step == BATCH_SUBMIT) {
 		refuse_task(b, b->of_step, "refused", f.text);
 		want_lines(b);
@@ -439,7 +449,9 @@ submit_body(struct taskbatch *b, struct taskbatch_task *t)
 	if (!t->id)
 		t->id = coupling_new_id(b->coupling);
 	controller_keep_session(b->spec->controller, t->id, coupling_session(b->coupling));
-	taskbatch_task_submitting(t, &records);
+	if (!t->announced)
+		taskbatch_task_submitting(t, &records);
+	t->announced = true;
 	write_records(b, &records);
 	json_set(&v, "id", json_number((double)t->id));
 	json_set(&v, "session", json_number((double)coupling_session(b->coupling)));
@@ -484,7 +496,7 @@ control_next(void *cookie)
 	if (b->control || !b->is_coupled || b->is_over)
 		return;
 	if (b->spec->keep)
-		forget_kept(b);
+		forget_kept(b);	/* none is the task of a request that is under way */
 	if (b->step != BATCH_RELEASE)
 		b->step = next_step(b);
 	if (b->step == BATCH_IDLE) {

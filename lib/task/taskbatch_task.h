@@ -16,6 +16,7 @@ struct taskbatch_task {
 	struct json request;	/* until it is submitted */
 	int64_t held_by;	/* the session that has its lease; 0: not submitted yet */
 	int64_t at[2];		/* offsets of the next bytes of both streams */
+	bool announced;		/* that it is being submitted */
 	bool over;		/* its end was written */
 	bool to_kill;		/* a signal for it has not been sent */
 	struct taskbatch_task *next;
