@@ -209,6 +209,53 @@ seen 'from the agent to the component' 'led camera-2 ".*phase=apply resultCode=7
 seen 'and back' 'led agent "step_2.0: camera-2: apply: 700"'
 tell "  drawn in:  $DEMO_SVG"
 
+heading '8. A task on a device: its link is cut and comes back, and its task agent is killed'
+# in the place of ssh(1): the link to the device, which can be cut
+mkdir "$work/link"
+cat >"$work/link/ssh" <<EOT
+#!/bin/sh
+[ ! -e "$work/link/cut" ] || exit 255
+echo \$\$ >>"$work/link/pids"
+exec rejoin-taskd --dial
+EOT
+chmod +x "$work/link/ssh"
+start_taskd() {
+	rejoin-taskd 2>>"$work/taskd.err" </dev/null &
+	taskd=$!
+	groups+=("$taskd")
+}
+said() { grep -c "$1" "$work/task.err"; }
+set -m
+start_taskd
+tell "  rejoin-task -v device7 run -- sh -c 'for i in \$(seq 200); do echo \$i; sleep 0.02; done'"
+PATH=$work/link:$PATH rejoin-task -v device7 run --period 250ms --lease 15s -- \
+	sh -c 'for i in $(seq 200); do echo $i; sleep 0.02; done' >"$work/task.out" 2>"$work/task.err" </dev/null &
+groups+=($!)
+task=$!
+set +m
+seen 'the task runs, and its output comes' 'grep -q 20 "$work/task.out"'
+touch "$work/link/cut"
+# shellcheck disable=SC2046	# pids
+kill $(cat "$work/link/pids") 2>/dev/null
+seen 'the link is cut: that is said once' '[ "$(said "no answer to two heartbeats")" = 1 ]'
+rm "$work/link/cut"
+seen 'the link comes back, and what is missing with it' '[ "$(said reconnected)" = 1 ]'
+{ kill -KILL "$taskd"; wait "$taskd"; } 2>/dev/null
+seen 'the task agent is killed' '[ "$(said "no answer to two heartbeats")" = 2 ]'
+set -m
+start_taskd
+set +m
+seen 'it was started again, and the task is alive' 'grep -q "restarted, its tasks are alive" "$work/task.err"'
+seen 'the task has ended' '[ "$(said ": ended")" = 1 ]'
+wait "$task" || fail 'the status of the task, 0'
+seen 'no line of its output is missing, and none came twice' 'seq 200 | cmp -s - "$work/task.out"'
+logs=(controller=task.err "agent=state/tasks/history.jsonl,format=rejoin-tasks")
+tell "  $dim\$ rejoin-log --exact --graph ${logs[*]}$plain"
+LC_ALL=$locale rejoin-log --exact --graph "${logs[@]}" || fail 'a graph of the task'
+env -u COLUMNS rejoin-log --exact --graph "${logs[@]}" >graph.txt
+seen 'an arrow from the controller to the agent' 'led agent ".*recorded"'
+seen 'and back, across both cuts' 'led task ".*: ended"'
+
 heading 'Every step was seen.'
 tell 'The watcher compares what is here with what it last acted on, so no event is lost or'
 tell 'doubled; the agent asks each component before it touches it, so asking again is harmless.'

@@ -14,7 +14,9 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/rejoin-kill.XXXXXX") || exit
 export REJOIN_STATE_DIR=$dir/state REJOIN_RUNTIME_DIR=$dir/run REJOIN_CONFIG_DIR=$dir/etc
 mkdir "$dir/state" "$dir/run" "$dir/etc" "$dir/ran" "$dir/out"
 activator=0
-declare -A controller status
+declare -A status
+: "${LEASE:=20s}"
+lease=$LEASE
 
 # the agent is started by its socket, as by systemd
 start_activator() {
@@ -26,20 +28,38 @@ kill_taskd() {
 	local p
 	p=$(cat "$dir/run/taskd.sock.pid" 2>/dev/null) && kill -KILL "$p" 2>/dev/null && killed_taskd=$((killed_taskd + 1))
 }
-# our own child that was not waited for: a zombie is gone
-alive() { [ -e "/proc/$1" ] && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2>/dev/null; }
-
-# task I - its controller, which may be killed and started again; its output begins anew each time
+# task I - its controller, which may be killed and started again; its output begins anew each
+# time.  Its pid and status are kept in files: a pid is used again, and bash forgets statuses.
 start_controller() {
-	rejoin-task run --id "${id[$1]}" --period 300ms --lease 20s -- sh -c \
-		"echo x >>$dir/ran/$1; for i in \$(seq 200); do echo \$i; [ \$((i % 20)) -ne 0 ] || sleep 0.0$(($1 % 9 + 1)); done; exit $(($1 % 100))" \
-		>"$dir/out/$1" 2>"$dir/out/$1.err" &
-	controller[$1]=$!
+	rm -f "$dir/out/$1.status"
+	(
+		rejoin-task run --id "${id[$1]}" --period 300ms --lease "$lease" -- sh -c \
+			"echo x >>$dir/ran/$1; for i in \$(seq 200); do echo \$i; [ \$((i % 20)) -ne 0 ] || sleep 0.0$(($1 % 9 + 1)); done; exit $(($1 % 100))" \
+			>"$dir/out/$1" 2>"$dir/out/$1.err" &
+		echo $! >"$dir/out/$1.pid"
+		wait $!
+		echo $? >"$dir/out/$1.status.new"
+		mv "$dir/out/$1.status.new" "$dir/out/$1.status"
+	) &
+	until [ -s "$dir/out/$1.pid" ]; do sleep 0.005; done
+}
+
+# kill_controller I - false where it has ended
+kill_controller() {
+	[ ! -e "$dir/out/$1.status" ] || return
+	kill -KILL "$(cat "$dir/out/$1.pid")" || return
+	until [ -e "$dir/out/$1.status" ]; do sleep 0.005; done
+	rm "$dir/out/$1.pid"
+	killed_controllers=$((killed_controllers + 1))
 }
 
 clean_up() {
 	local r
-	kill "$activator" "${controller[@]}" 2>/dev/null
+	local i
+	kill "$activator" 2>/dev/null
+	for ((i = 0; i < next; i++)); do
+		[ -e "$dir/out/$i.status" ] || kill "$(cat "$dir/out/$i.pid")" 2>/dev/null
+	done
 	for r in "$dir"/state/tasks/*/started; do
 		[ ! -e "$r" ] || kill -KILL "$(jq .shim "$r")" 2>/dev/null
 	done
@@ -70,36 +90,31 @@ while [ "$next" -lt "$tasks" ] || [ "$k" -lt "$kills" ]; do
 	3)
 		# both at once
 		i=$((RANDOM % next))
-		alive "${controller[$i]}" || continue
-		kill -KILL "${controller[$i]}"
+		kill_controller "$i" || continue
 		kill_taskd
-		wait "${controller[$i]}" 2>/dev/null
-		killed_controllers=$((killed_controllers + 1))
 		start_controller "$i"
 		;;
 	7)
 		started=("$dir"/state/tasks/*/started)
 		s=${started[RANDOM % ${#started[@]}]}
-		p=$(jq -r .shim "$s" 2>/dev/null) && [ -n "$p" ] && kill -KILL "$p" 2>/dev/null && {
+		p=$(jq -r .shim "$s" 2>/dev/null) && [ -n "$p" ] && grep -qs rejoin-shim "/proc/$p/comm" &&
+			kill -KILL "$p" 2>/dev/null && {
 			killed_shims=$((killed_shims + 1))
 			shim_killed[$(basename "$(dirname "$s")")]=1
 		}
 		;;
 	*)
 		i=$((RANDOM % next))
-		alive "${controller[$i]}" || continue
-		kill -KILL "${controller[$i]}"
-		wait "${controller[$i]}" 2>/dev/null
-		killed_controllers=$((killed_controllers + 1))
+		kill_controller "$i" || continue
 		start_controller "$i"
 		;;
 	esac
 done 2>/dev/null
 
-true_status=0 unknown=0 twice=0 wrong=0 output_wrong=0
+true_status=0 unknown=0 refused=0 twice=0 wrong=0 output_wrong=0
 for ((i = 0; i < tasks; i++)); do
-	wait "${controller[$i]}"
-	status[$i]=$?
+	until [ -e "$dir/out/$i.status" ]; do sleep 0.02; done
+	status[$i]=$(cat "$dir/out/$i.status")
 	ran=$(wc -l 2>/dev/null <"$dir/ran/$i" || echo 0)
 	[ "$ran" -le 1 ] || twice=$((twice + 1))
 	if [ "${status[$i]}" -eq 124 ] && [ -n "${shim_killed[${id[$i]}]-}" ]; then
@@ -110,14 +125,17 @@ for ((i = 0; i < tasks; i++)); do
 	elif [ "${status[$i]}" -eq 125 ] && grep -q 'was released' "$dir/out/$i.err"; then
 		# the killed controller had released it, and did not live to say so: the history knows
 		want=$((i % 100))
-		if jq -e "select(.task == ${id[$i]} and .event == \"ended\" and .status.exit == $want)" \
-			"$dir"/state/controller/local/history.jsonl >/dev/null; then
+		# another controller may be writing its last line
+		if grep -q "\"task\":${id[$i]},.*\"event\":\"ended\".*\"exit\":${want}[,}]" \
+			"$dir"/state/controller/local/history.jsonl; then
 			true_status=$((true_status + 1))
 		else
 			wrong=$((wrong + 1))
 			echo "task $i: released, and its end is not in the history"
 			jq -c "select(.task == ${id[$i]})" "$dir"/state/controller/local/history.jsonl "$dir"/state/tasks/history.jsonl
 		fi
+	elif [ "${status[$i]}" -eq 125 ] && [ "$ran" -eq 0 ]; then
+		refused=$((refused + 1))	# no agent that lived long enough: it says that it was not submitted
 	else
 		wrong=$((wrong + 1))
 		echo "task $i: status ${status[$i]}, executed $ran times: $(cat "$dir/out/$i.err")"
@@ -125,6 +143,6 @@ for ((i = 0; i < tasks; i++)); do
 done
 double=$(jq .id "$dir"/state/controller/local/history.jsonl | sort | uniq -d | wc -l)
 echo "$tasks tasks; killed: agent $killed_taskd, controllers $killed_controllers, shims $killed_shims;" \
-	"true status $true_status, unknown $unknown, wrong $wrong, executed twice $twice," \
+	"true status $true_status, unknown $unknown, not submitted $refused, wrong $wrong, executed twice $twice," \
 	"output not whole $output_wrong, history records adopted twice $double"
 [ $((wrong + twice + output_wrong + double)) -eq 0 ]

@@ -261,12 +261,35 @@ supervise_new(struct loop *l, const char *dir, supervise_done *done, void *cooki
 	return s;
 }
 
+/* The environment without what the service manager gave to the supervisor alone. */
+static char **
+shim_environment(void)
+{
+	static const char *const own[] = { "NOTIFY_SOCKET=", "LISTEN_", "WATCHDOG_" };
+	size_t n = 0, i;
+	char **env;
+
+	for (i = 0; environ[i]; i++)
+		;
+	env = xcalloc(i + 1, sizeof *env);
+	for (i = 0; environ[i]; i++) {
+		bool is_own = false;
+
+		for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+			is_own |= strncmp(environ[i], own[k], strlen(own[k])) == 0;
+		if (!is_own)
+			env[n++] = environ[i];
+	}
+	return env;
+}
+
 /* The shim in a session of its own, with the lock as descriptor 3 and the report's pipe as 4. */
 static int
 spawn_shim(struct supervise *s, const char *shim, int lock_fd, int report_fd, bool inherit)
 {
 	char lock[] = "--lock=3", report[] = "--report=4", name[] = "rejoin-shim";
 	char *const argv[] = { name, lock, report, s->dir, NULL };
+	_cleanup_free_ char **env = shim_environment();
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	sigset_t none, dfl;
@@ -284,7 +307,7 @@ spawn_shim(struct supervise *s, const char *shim, int lock_fd, int report_fd, bo
 	posix_spawn_file_actions_adddup2(&fa, report_fd, REPORT_FD);
 	for (int fd = 0; fd < 3 && !inherit; fd++)
 		posix_spawn_file_actions_addopen(&fa, fd, "/dev/null", O_RDWR, 0);
-	r = posix_spawn(&s->child, shim, &fa, &at, argv, environ);
+	r = posix_spawn(&s->child, shim, &fa, &at, argv, env);
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&at);
 	if (r != 0)
