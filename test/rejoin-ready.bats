@@ -287,11 +287,13 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	mkdir -p "$OUTSIDE/state/ready"
 	install -d -m 2775 -g nogroup "$D" "$S"
 	# nor need another user be let in to where the tools were built
-	cp "$B/bin/rejoin-ready" "$OUTSIDE/"
+	mkdir -p "$OUTSIDE/bin" "$OUTSIDE/libexec/rejoin"
+	cp "$B/bin/rejoin-ready" "$OUTSIDE/bin/"
+	cp "$B/libexec/rejoin/rejoin-shim" "$OUTSIDE/libexec/rejoin/"
 	as_nobody() {
 		local cmd=$1
 		shift
-		setpriv --reuid=65534 --regid=65534 --clear-groups "$OUTSIDE/$cmd" "$@"
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$OUTSIDE/bin/$cmd" "$@"
 	}
 	announce p1
 	run --separate-stderr as_nobody rejoin-ready run lamp --incarnation a1 -- true
@@ -457,26 +459,103 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	status_is 0
 }
 
-@test "a run that was killed: its cycle is ended, and the next run begins one" {
+@test "the cycle of a killed run is adopted by the same incarnation, and ended by another" {
 	announce p1
-	# the worst of cycles: it does not hear SIGTERM
-	printf '#!/bin/sh\ntrap "" TERM\nmkdir deaf || echo overlap >>log\necho deaf >>log\nsleep 1000\n' >deaf.sh
-	chmod +x deaf.sh
 	start k rejoin-ready run lamp --incarnation a1 -- ./cycle
 	wait_for '[ "$(begun a1)" = 1 ]'
 	kill -KILL "$k_pid"
-	# the same life again: it was cut short, so it has one more
+	# the same incarnation: its cycle goes on, and its end is that of the run
 	agent a1
-	wait_for '[ "$(begun a1)" = 2 ]' 20
-	run ! grep overlap log
+	wait_for 'said a1 "adopting the cycle of this agent incarnation, a1"'
+	announce p2
+	wait_for 'said a1 "peer-restart: incarnation p2"'
 	stop a1
-	start k rejoin-ready run lamp --incarnation a2 --grace 0s -- ./deaf.sh
+	[ "$(cat log)" = $'begin a1 cold-start p1\nend a1' ]
+	run --separate-stderr rejoin-ready run lamp --incarnation a1 --grace 0s -- ./cycle
+	status_is 125
+	err_has 'has had its cycle'
+	# it ends while no run is there: its status is not lost
+	printf '#!/bin/sh\necho brief >>log\nuntil [ -e go ]; do sleep 0.02; done\nexit 7\n' >brief
+	chmod +x brief
+	start k rejoin-ready run lamp --incarnation a2 --grace 0s -- ./brief
+	wait_for 'grep -q brief log'
+	kill -KILL "$k_pid"
+	: >go
+	wait_for '[ -s "$S/run/status" ]'
+	run -7 rejoin-ready run lamp --incarnation a2 --grace 0s -- ./brief
+	[ "$(grep -c brief log)" = 1 ]
+	# another incarnation ends the worst of cycles, which ignores SIGTERM
+	printf '#!/bin/sh\ntrap "" TERM\nmkdir deaf || echo overlap >>log\necho deaf >>log\nwhile :; do sleep 1000; done\n' >deaf.sh
+	chmod +x deaf.sh
+	start k rejoin-ready run lamp --incarnation a3 --grace 0s -- ./deaf.sh
 	wait_for 'grep -q deaf log'
 	kill -KILL "$k_pid"
-	agent a3
-	wait_for 'said a3 "ending what is left of the cycle of agent incarnation a2"'
-	wait_for '[ "$(begun a3)" = 1 ]' 30
+	agent a4
+	wait_for 'said a4 "ending what is left of the cycle of agent incarnation a3"'
+	wait_for '[ "$(begun a4)" = 1 ]' 30
 	run ! grep overlap log
+	stop a4
+	[ ! -e "$S/run" ]
+}
+
+@test "a cycle that drops its user, environment, session and descriptors is ended" {
+	needs_root
+	needs setpriv
+	# what it works in is open to the user that it becomes
+	OUTSIDE=$(mktemp -d)
+	chmod 777 "$OUTSIDE"
+	cat >"$OUTSIDE/work" <<-'END'
+	#!/bin/bash
+	for fd in /proc/self/fd/*; do fd=${fd##*/}; ((fd < 3)) || eval "exec $fd>&-"; done
+	cd "${0%/*}"
+	echo $$ >>beat
+	exec sleep 1000
+	END
+	chmod +x "$OUTSIDE/work"
+	local i=0 how
+	for how in "setpriv --reuid=65534 --clear-groups env -i $OUTSIDE/work" \
+		"env -i setsid -w $OUTSIDE/work" \
+		"setpriv --reuid=65534 --clear-groups env -i setsid $OUTSIDE/work & wait" \
+		"(setsid env -i $OUTSIDE/work &); exec sleep 1000"; do
+		i=$((i + 1))
+		: >"$OUTSIDE/beat"
+		chmod 666 "$OUTSIDE/beat"
+		announce "p$i"
+		start k rejoin-ready run lamp --incarnation "first-$i" --grace 0s -- sh -c "$how"
+		wait_for '[ -s $OUTSIDE/beat ]'
+		kill -KILL "$k_pid"
+		start n rejoin-ready run lamp --incarnation "second-$i" --grace 0s -- sh -c 'echo begun; exec sleep 1000'
+		wait_for 'grep -q begun n.out' 20
+		[ "$(wc -l <"$OUTSIDE/beat")" = 1 ]
+		run ! alive "$(cat "$OUTSIDE/beat")"
+		kill "$n_pid"
+		wait_for '! alive $n_pid'
+	done
+}
+
+@test "a shim that was killed: nothing is left of its cycle, and one more is begun" {
+	announce p1
+	agent a1
+	wait_for '[ "$(begun a1)" = 1 ]'
+	kill -KILL "$(jq .shim "$S/run/started")"
+	wait_for '! alive $a1_pid' 20
+	said a1 'how the cycle ended is not known'
+	rmdir running
+	agent a1
+	wait_for '[ "$(begun a1)" = 2 ]'
+	stop a1
+	run ! grep overlap log
+}
+
+@test "the cycle has the environment and the working directory of the run, whatever their bytes" {
+	announce p1
+	ODD=$'caf\xe9' run rejoin-ready run -q lamp --incarnation a1 --grace 0s -- sh -c 'printf %s "$ODD$REJOIN_VERDICT"; pwd'
+	[ "$output" = $'caf\xe9cold-start'"$PWD" ]
+	# an argument that is not UTF-8 cannot be recorded: it is named, and nothing is begun
+	run --separate-stderr rejoin-ready run -q lamp --incarnation a2 --grace 0s -- touch $'caf\xe9'
+	status_is 125
+	err_has 'not UTF-8'
+	[ ! -e $'caf\xe9' ]
 }
 
 @test "what a killed run leaves is ended, though it closed what it was given" {

@@ -1,13 +1,14 @@
 /*
- * cycle_runner - runs the work cycle of an agent incarnation once, when the peer
- * is ready, and supervises it to its end.
+ * cycle_runner - run the work cycle of an agent incarnation with a peer: wait until the
+ * peer is ready, start the cycle once, and wait for its end.
  *
- * The runner holds the lock of the peer's directory.  The cycle and its children
- * inherit it, so there are never two cycles.  The pair of incarnations is recorded
- * before the cycle starts, and its end after it.  A SIGKILL in between leaves a
- * cycle without an end: the next run of the same incarnation ends what is left of
- * it and starts it again.  A cycle with a recorded end is not started again by the
- * same incarnation.
+ * The peer's lock (ready/run_lock.h) is held all the while, so one process at a time
+ * starts cycles.  The cycle runs under a shim (ready/work_cycle.h) and outlives this process.
+ * The pair of incarnations is recorded before the cycle starts and its end after it.
+ * What a killed run left is found by the next one: the cycle of the same agent
+ * incarnation is adopted, that of another one is ended before a new one starts.  A cycle
+ * that was recorded and not started, or whose shim was killed, is begun again.  A cycle
+ * whose end was recorded is not begun again in the same incarnation.
  */
 #ifndef READY_CYCLE_RUNNER_H
 #define READY_CYCLE_RUNNER_H

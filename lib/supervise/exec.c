@@ -83,17 +83,40 @@ open_stdin(struct exec_plan *p, struct fail *f)
 	return p->in_fd < 0 ? fail_errno(f, errno, "%s", name ? name : "/dev/null") : 0;
 }
 
-static void
-make_environment(struct exec_plan *p)
+static size_t
+count_strings(char **v)
 {
 	size_t n = 0;
 
-	while (p->launch->env && p->launch->env[n])
+	while (v && v[n])
 		n++;
-	p->env = xcalloc(n + 3, sizeof *p->env);
-	n = 0;
-	if (!p->launch->env)
+	return n;
+}
+
+/* Is the variable of ENTRY, "NAME=VALUE", among those of ENV? */
+static bool
+is_set(char **env, const char *entry)
+{
+	const size_t n = strcspn(entry, "=");
+
+	for (char **e = env; e && *e; e++)
+		if (strncmp(*e, entry, n) == 0 && (*e)[n] == '=')
+			return true;
+	return false;
+}
+
+static void
+make_environment(struct exec_plan *p)
+{
+	char **outer = p->launch->inherit_env ? environ : NULL;
+	size_t n = 0;
+
+	p->env = xcalloc(count_strings(outer) + count_strings(p->launch->env) + 3, sizeof *p->env);
+	if (!p->launch->env && !outer)
 		p->env[n++] = default_path;
+	for (char **e = outer; e && *e; e++)
+		if (strncmp(*e, "REJOIN_RUN=", 11) != 0 && !is_set(p->launch->env, *e))
+			p->env[n++] = *e;
 	for (char **e = p->launch->env; e && *e; e++)
 		if (strncmp(*e, "REJOIN_RUN=", 11) != 0)
 			p->env[n++] = *e;
@@ -173,6 +196,8 @@ become_user(const struct exec_plan *p)
 	if (getppid() != p->shim)
 		_exit(EXIT_NOT_RELEASED);
 	umask(022);
+	if (!p->launch->cwd && p->launch->inherit_env)
+		return 0;	/* the shim is still where it was started */
 	return chdir(p->launch->cwd ? p->launch->cwd : "/") < 0 ? -errno : 0;
 }
 

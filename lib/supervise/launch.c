@@ -240,6 +240,8 @@ parse_flags(struct json v, struct launch *l, struct fail *f)
 	int r = parse_choice(v, "stdio", "files", "inherit", &l->inherit, f);
 
 	if (r == 0)
+		r = parse_choice(v, "environment", "own", "inherit", &l->inherit_env, f);
+	if (r == 0)
 		r = parse_choice(v, "background", "end", "leave", &l->leave_background, f);
 	if (r == 0)
 		r = parse_bool(v, "new_privileges", &l->new_privileges, f);
@@ -340,6 +342,8 @@ launch_to_json(const struct launch *l, struct json *object)
 		json_set(object, "program", program);
 	}
 	json_set_text(object, "stdio", l->inherit ? "inherit" : "files");
+	if (l->inherit_env)
+		json_set_text(object, "environment", "inherit");
 	json_set_text(object, "background", l->leave_background ? "leave" : "end");
 	json_set(object, "new_privileges", json_bool(l->new_privileges));
 	json_set(object, "lease", json_bool(l->lease));

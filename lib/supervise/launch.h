@@ -4,6 +4,8 @@
  *
  *	{"argv":["PROGRAM","ARG",...],	required
  *	 "env":{"NAME":"VALUE",...},	the whole environment; default: PATH alone
+ *	 "environment":"own"|"inherit",	inherit: that of the shim, and env beside it; its
+ *					working directory, too
  *	 "cwd":"/DIR",			default /
  *	 "user":"NAME",			run as; default: as the shim
  *	 "program":{"path":"/FILE","dev":N,"ino":N},
@@ -53,7 +55,7 @@ struct launch {
 	char *cwd, *user, *program, *stdin_name, *cgroup;	/* NULL: the default */
 	dev_t program_dev;
 	ino_t program_ino;
-	bool inherit, new_privileges, leave_background, lease;
+	bool inherit, inherit_env, new_privileges, leave_background, lease;
 	struct launch_limit limits[LAUNCH_LIMITS];
 	int n_limits;
 	int64_t timeout_ms, grace_ms, drain_ms, log_max;

@@ -499,7 +499,8 @@ prepare(struct shim *s, const struct shim_spec *spec, struct fail *f)
 		fail_set(f, EXIT_TIMEOUT, "%s: its lease has expired", s->path);
 		return -ETIMEDOUT;
 	}
-	(void)!chdir("/");	/* hold no file system but that of the directory */
+	if (!s->launch.inherit_env)
+		(void)!chdir("/");	/* hold no file system but that of the directory */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setsid();	/* fails if we lead one already */
 	protect_from_oom();
@@ -561,6 +562,7 @@ shim_run(const struct shim_spec *spec, struct fail *f)
 		r = start_command(&s, f);
 	}
 	if (r == 0) {
+		(void)!chdir("/");	/* the command has its own working directory by now */
 		report_started(spec->report_fd);
 		watch_run(&s);
 		on_usr1(&s);	/* what was asked while `started` was not there to be seen */
