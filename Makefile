@@ -15,6 +15,7 @@
 #   make uninstall             take away what install put there
 #   make help                  print this list
 #   make html                  the manual as pages for a browser, in build/html/
+#   make readme                the picture in README.md, from the transcript that is tested
 #   make deb                   Debian packages from what is committed, in build/deb/
 #   make release               tag this version, if VERSION and NEWS agree
 #   make V=1                   show the commands
@@ -101,7 +102,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 .PHONY: all help programs oracle differ generate new demo check lint unit bats fuzz fuzz-targets system soak bench \
-	install uninstall html deb release clean deps FORCE
+	install uninstall html readme deb release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $B/lib/$(ADU_SO)
 
 # --- the packages needed, before anything is compiled for one of these goals
@@ -294,6 +295,10 @@ $B/html/%.html: man/% packaging/html/manual.css
 $B/html/index.html: packaging/html/index.sh $(wildcard man/*.[1-9])
 	@mkdir -p $(@D)
 	$(call say,HTML,$@)packaging/html/index.sh >$@
+
+readme: packaging/readme/terminal.svg
+packaging/readme/terminal.svg: packaging/readme/terminal.awk packaging/readme/terminal.txt
+	$(call say,GEN,$@)awk -f $^ >$@
 
 # From a copy of what is committed, so that nothing else comes into a package.
 deb: deps

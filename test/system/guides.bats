@@ -8,9 +8,11 @@ setup_file() {
 }
 
 # type_guide NAME - on a machine on which nothing of the guides is configured
-type_guide() {
-	local page=$TOP/man/rejoin-guide-$1.7
-	mandoc -Tascii "$page" | col -bx | awk -f "$TOP/test/transcript.awk" >"$MACHINE_ROOT/test/steps"
+type_guide() { mandoc -Tascii "$TOP/man/rejoin-guide-$1.7" | col -bx | type_transcript; }
+
+# type_transcript - standard input, as test/transcript.awk reads it
+type_transcript() {
+	awk -f "$TOP/test/transcript.awk" >"$MACHINE_ROOT/test/steps"
 	cp "$TOP/test/transcript.bash" "$MACHINE_ROOT/test/"
 	run in_machine timeout -k 1 120 bash /test/transcript.bash /test/steps
 	echo "$output"
@@ -59,3 +61,19 @@ teardown() {
 }
 
 @test "an imp" { type_guide imp; }
+
+@test "the picture of the README" {
+	mkdir -p "$MACHINE_ROOT"/etc/rejoin "$MACHINE_ROOT"/srv/cameras/1 "$MACHINE_ROOT"/srv/up "$MACHINE_ROOT"/srv/unplugged
+	echo '{"version":"2.0"}' | tee "$MACHINE_ROOT/srv/cameras/1/firmware.json" >"$MACHINE_ROOT/srv/up/camera.json"
+	echo '{"version":"1.0"}' >"$MACHINE_ROOT/srv/unplugged/firmware.json"
+	for n in 1 2; do
+		printf '{"id":"camera-%s","group":"cameras","properties":{"path":"/srv/cameras/%s","firmwareDataFile":"firmware.json"}}\n' $n $n
+	done | jq -s '{components:.}' >"$MACHINE_ROOT/etc/rejoin/inventory.json"
+	cp "$TOP/packaging/examples/agent.conf" "$MACHINE_ROOT/etc/rejoin/"
+	in_machine sh -c "cd /srv/up && rejoin-goal make --dir /etc/rejoin --step rejoin/copy:1 '{\"group\":\"cameras\"}' camera.json --criteria 2.0 \
+		--arguments '--file camera.json --to --component-prop-val path --as firmware.json'"
+	up start rejoin-agent.service
+	type_transcript <"$TOP/packaging/readme/terminal.txt"
+}
+
+@test "what the README types" { type_transcript <"$TOP/README.md"; }
