@@ -33,9 +33,10 @@
 #include "deploy/goal_source.h"
 #include "deploy/reconcile.h"
 #include "deploy/agent_config.h"
+#include "deploy/verify.h"
 #include "retry/frame.h"
 
-enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE };
+enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE, OPT_VERIFY };
 
 enum {
 	RESYNC_MS = 1000,	/* an incomplete frame is dropped after this time */
@@ -50,12 +51,13 @@ static const struct opt opts[] = {
 	{ OPT_ONCE, "once", NULL, "evaluate the goal once and exit with its result" },
 	{ OPT_STATE, "state", "DIR", "keep desired and current state, journal and payloads in DIR",
 	    .preset = "agent in the state directory" },
+	{ OPT_VERIFY, "verify", "FILE", "check the signature and the files of the goal in FILE, and print what is in it" },
 	OPT_COMMON
 };
 
 static const struct opt_tool tool = {
 	.purpose = "bring the components of a device to a goal",
-	.synopsis = "[-A NAME] [--goal URL] [--state DIR] [--jobs N] [--once]",
+	.synopsis = "[-A NAME] [--goal URL] [--state DIR] [--jobs N] [--once]\n[--verify FILE]",
 	.opts = opts,
 	.statuses = "0 stopped on request, or with --once all is installed; 1 with --once a component failed; "
 	    "2 usage or settings; 3 trouble; 6 another agent is running; 7 denied",
@@ -75,6 +77,7 @@ struct agent {
 	const char *goal;	/* of --goal; NULL for that of agent.conf */
 	char *state;		/* the state directory */
 	int64_t jobs;		/* of --jobs; 0 for that of agent.conf */
+	const char *verify;	/* of --verify */
 	bool once;
 	int once_status;
 };
@@ -403,10 +406,27 @@ parse_options(struct agent *a, int argc, char *argv[], const char **name)
 		case OPT_ONCE:
 			a->once = true;
 			break;
+		case OPT_VERIFY:
+			a->verify = s.arg;
+			break;
 		default:
 			abort();
 		}
 	opt_no_operands(&s);
+}
+
+/* What is in the goal, and an end with the status that says whether it may be trusted. */
+NORETURN static void
+verify_file(const char *path)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct fail f = { .status = EXIT_OK };
+	int r = verify_goal(path, &out, &f);
+
+	fwrite(out.s, 1, out.len, stdout);
+	if (r < 0)
+		fail_tell(&f, NULL);
+	finish(r < 0 ? f.status : EXIT_OK);
 }
 
 int
@@ -419,6 +439,8 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	parse_options(&a, argc, argv, &name);
+	if (a.verify)
+		verify_file(a.verify);
 	a.profile = profile_load_or_die(name);
 	if (load_config(&a, &a.config, &f) < 0)
 		fail_die(&f);

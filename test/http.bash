@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # For the tests of what speaks HTTP: load http
 
-# certificates - ca.pem, and cert.pem with key.pem that it has signed
+# certificates - ca.pem, and cert.pem with key.pem that it has signed, also for $tls_address
 certificates() {
 	needs openssl
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=test CA' \
@@ -9,7 +9,7 @@ certificates() {
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=127.0.0.1 \
 		-keyout key.pem -out cert.csr 2>/dev/null &&
 	openssl x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out cert.pem \
-		-extfile <(echo subjectAltName=IP:127.0.0.1) 2>/dev/null
+		-extfile <(echo "subjectAltName=IP:127.0.0.1${tls_address:+,IP:$tls_address}") 2>/dev/null
 }
 
 # serve [tls] - the double, its port in $port, its requests in the file requests;

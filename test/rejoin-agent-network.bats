@@ -6,8 +6,11 @@ load http
 # An nginx with TLS and DAV, and a device of one component.
 setup() {
 	begin
+	PATH=$PATH:/usr/sbin:/sbin
 	needs nginx
+	tls_address=10.77.0.2
 	certificates
+	host=127.0.0.1 server_ns='' rate=4m
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=device \
 		-keyout device.key -out device.pem 2>/dev/null
 	mkdir -p dev/left up www/reports
@@ -17,10 +20,22 @@ setup() {
 	EOT
 	port=$((20000 + $$ % 20000))
 	web
+	configure
+	run_dir=$REJOIN_RUNTIME_DIR/agent state=$REJOIN_STATE_DIR/agent
+}
+
+teardown() {
+	end_pids "${PIDS[@]}"
+	local ns
+	for ns in $server_ns ${server_ns:+$agent_ns}; do ip netns delete "$ns"; done
+	end
+}
+
+configure() {
 	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOT
 	[agent]
-	goal = https://127.0.0.1:$port/goal.json
-	report = https://127.0.0.1:$port/reports/{id}.json
+	goal = https://$host:$port/goal.json
+	report = https://$host:$port/reports/{id}.json
 	allow-unsigned = yes
 	handler-user = $(id -un)
 	[link]
@@ -30,7 +45,6 @@ setup() {
 	poll = 200ms
 	idle = 3s
 	EOT
-	run_dir=$REJOIN_RUNTIME_DIR/agent state=$REJOIN_STATE_DIR/agent
 }
 
 # The server; a port that is taken makes it try the next one.
@@ -46,16 +60,17 @@ web() {
 			client_body_temp_path $PWD/tmp/body; proxy_temp_path $PWD/tmp/proxy;
 			fastcgi_temp_path $PWD/tmp/fastcgi; uwsgi_temp_path $PWD/tmp/uwsgi; scgi_temp_path $PWD/tmp/scgi;
 			server {
-				listen 127.0.0.1:$port ssl;
+				listen $host:$port ssl;
 				ssl_certificate $PWD/cert.pem; ssl_certificate_key $PWD/key.pem;
 				ssl_client_certificate $PWD/device.pem; ssl_verify_client on;
 				location / { }
 				location /reports/ { dav_methods PUT; }
-				location /slow/ { alias $PWD/www/; limit_rate 2m; }
+				location /slow/ { alias $PWD/www/; limit_rate $rate; }
 			}
 		}
 		EOT
-		start nginx nginx -e "$PWD/nginx.err" -c "$PWD/nginx.conf" -g 'daemon off;'
+		# shellcheck disable=SC2086	# several words
+		start nginx ${server_ns:+ip netns exec $server_ns} nginx -e "$PWD/nginx.err" -c "$PWD/nginx.conf" -g 'daemon off;'
 		wait_for '[ -s nginx.pid ] || ! alive "$nginx_pid"'
 		[ ! -s nginx.pid ] || return 0
 		port=$((port + 1))
@@ -70,7 +85,7 @@ version() { sed 's/.*"version":"\([^"]*\)".*/\1/' "dev/$1/fw.json" 2>/dev/null; 
 status_of() { sed -n "s/^$1=//p" "$run_dir/status" 2>/dev/null; }
 
 # over_http - all addresses of the goal are those of the server, below /PREFIX
-over_http() { sed "s,file:$PWD/www/,https://127.0.0.1:$port/${1-},g"; }
+over_http() { sed "s,file:$PWD/www/,https://$host:$port/${1-},g"; }
 
 # deploy ID VERSION [PREFIX] [FILE...] - a goal for the motors; all files are on the server
 deploy() {
@@ -94,7 +109,8 @@ deploy() {
 	case \$action in
 	is-installed) grep -q "\"\$want\"" "\$path/fw.json" && say 900; say 901 ;;
 	download) say 500 ;;
-	install) for f in "\$work"/big*; do [ ! -e "\$f" ] || sha256sum <"\$f" >>$PWD/sums; done
+	install) [ ! -e $PWD/hold ] || { touch $PWD/held; while [ -e $PWD/hold ]; do sleep 0.05; done; }
+		for f in "\$work"/big*; do [ ! -e "\$f" ] || sha256sum <"\$f" >>$PWD/sums; done
 		printf '{"version":"%s"}' "\$want" >"\$path/fw.json"; say 600 ;;
 	apply) say 700 ;;
 	esac
@@ -202,4 +218,78 @@ gets() { grep -c "\"GET $1 HTTP/[0-9.]*\" $2 " access.log || :; } # PATH STATUS
 	err_has "key 'cafile' is not known in [link]"
 	run --separate-stderr rejoin-agent --once --goal gopher://x/
 	status_is 2
+}
+
+# Two namespaces with a link between them, of which one packet in thirty is lost.
+apart() {
+	needs_root
+	needs nft
+	web_stop
+	server_ns=rejoin-s$$ agent_ns=rejoin-a$$ host=10.77.0.2
+	ip netns add "$server_ns"
+	ip netns add "$agent_ns"
+	ip -n "$agent_ns" link add up0 type veth peer name down0 netns "$server_ns" || skip 'no veth devices here'
+	ip -n "$agent_ns" address add 10.77.0.1/24 dev up0
+	ip -n "$server_ns" address add 10.77.0.2/24 dev down0
+	ip -n "$agent_ns" link set up0 up
+	link up
+	ip netns exec "$agent_ns" nft -f - <<-EOT
+	table inet lossy {
+		chain input { type filter hook input priority 0; iifname "up0" numgen random mod 30 == 0 drop; }
+	}
+	EOT
+	web
+	configure
+}
+link() { ip -n "$server_ns" link set down0 "$1"; } # up | down
+agent() { start agent ip netns exec "$agent_ns" "$B/bin/rejoin-agent"; }
+part() { stat -c %s "$state"/cache/sha256/.*.part 2>/dev/null | sort -n | tail -n 1; }
+
+@test "a link that is cut and an agent that is killed cost no byte, no order and no report" {
+	local mib=16 cut=4
+	[ -z "${SOAK-}" ] || mib=200 cut=20
+	rate=$((mib / 4))m
+	apart
+	head -c $((mib << 20)) /dev/urandom >www/big.bin
+	deploy w1 2.0 slow/ big.bin
+	agent
+	# in the middle of a download
+	wait_for "[ \"0\$(part)\" -gt $((mib << 18)) ]" 60
+	grep -q "of $mib.0 MiB" "$run_dir/status"
+	link down
+	before=$(part)
+	sleep "$cut"
+	link up
+	wait_for "[ \"0\$(part)\" -gt $((mib << 19)) ]" 90
+	[ "$(part)" -ge "$before" ]
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	before=$(part)
+	agent
+	wait_for '[ "$(reported)" = "w1:6 w1:0 " ]' 120
+	[ "$(version left)" = 2.0 ]
+	[ "$(grep -c '^install$' calls)" = 1 ]
+	cmp <(sha256sum <www/big.bin) sums
+	# what was there was not fetched again
+	[ "$(gets /slow/big.bin 206)" -ge 1 ]
+	[ "$(awk '$7 == "/slow/big.bin" { n += $10 } END { print n }' access.log)" -lt $((mib * 3 << 19)) ]
+	# in the middle of a report: the link is down when it is sent, and the agent is killed
+	touch hold
+	deploy w2-next 3.0
+	wait_for '[ -e held ]' 60
+	wait_for '[ "$(reported)" = "w1:6 w1:0 w2-next:6 " ]' 60
+	link down
+	rm hold
+	wait_for '[ "$(version left)" = 3.0 ] && [ "$(status_of state)" = idle ]' 60
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	agent
+	sleep "$cut"
+	link up
+	# the agent that was started again reports what it found: installed already
+	wait_for '[ "$(reported)" = "w1:6 w1:0 w2-next:6 w2-next:0 w2-next:0 " ]' 60
+	[ "$(jq -s '[.[].rejoin.results[]? | select(.workflow == "w2-next" and .resultCode == 700)] | length' \
+		www/reports/*.json)" = 1 ]
+	[ "$(grep -c '^install$' calls)" = 2 ]
+	jq -s -e '[.[].id] as $i | [.[].prev] as $p | $i == ($i | sort) and $p[1:] == $i[:-1]' www/reports/*.json
 }

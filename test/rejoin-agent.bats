@@ -1154,3 +1154,42 @@ good_after_kill() {
 	report=$(grep -n 'rename(.*twins/current' calls.log | tail -1 | cut -d: -f1)
 	[ "$last_write" -lt "$last_sync" ] && [ "$last_sync" -lt "$report" ]
 }
+
+@test "--verify says what a goal holds, and whether it may be trusted" {
+	local data=$TOP/test/data/adu
+	# no root key is trusted until it is put there
+	run --separate-stderr rejoin-agent --verify "$data/signed-good.json"
+	status_is 7
+	mkdir -p "$REJOIN_CONFIG_DIR/rootkeys.d"
+	cp "$TOP/packaging/examples/rootkeys-azure.json" "$REJOIN_CONFIG_DIR/rootkeys.d/"
+	run --separate-stderr rejoin-agent --verify "$data/signed-good.json"
+	status_is 0
+	out_has 'signed ADU.200702.R ADU.'
+	out_has 'step 1 microsoft/apt:1'
+	out_has 'step 2 reference f222b9ffefaaac577'
+	out_has 'unchecked'
+	run --separate-stderr rejoin-agent --verify "$data/signed-hash-mismatch.json"
+	status_is 7
+	out_has 'unsigned'
+	err_has 'hash'
+	# neither is one without a signature, whatever agent.conf allows; nor one whose file is another
+	script
+	deploy w1 2.0 motors
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 7
+	err_has 'is not signed'
+	out_has 'install.sh'
+	out_has 'verified'
+	echo >>up/install.sh
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 7
+	deploy $'w\\u000a1' 2.0 motors
+	run --separate-stderr rejoin-agent --verify goal.json
+	out_has 'workflow w\x0a1'
+	run --separate-stderr rejoin-agent --verify none.json
+	status_is 3
+	err_has 'none.json: No such file'
+	echo '{}' >none.json
+	run --separate-stderr rejoin-agent --verify none.json
+	status_is 2
+}

@@ -5,6 +5,7 @@ complete -c rejoin-agent -l goal -x -d 'read the goal from URL: file:PATH with a
 complete -c rejoin-agent -s j -l jobs -x -d 'work on up to N components at a time'
 complete -c rejoin-agent -l once -d 'evaluate the goal once and exit with its result'
 complete -c rejoin-agent -l state -r -a '(__fish_complete_directories)' -d 'keep desired and current state, journal and payloads in DIR'
+complete -c rejoin-agent -l verify -r -d 'check the signature and the files of the goal in FILE, and print what is in it'
 complete -c rejoin-agent -s q -l quiet -d 'report errors only'
 complete -c rejoin-agent -l syslog -d 'report to syslog as well'
 complete -c rejoin-agent -s v -l verbose -d 'report each step'

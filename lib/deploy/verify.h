@@ -1,0 +1,29 @@
+/*
+ * verify - is this goal one that a trusted root key vouches for, and what is in it?
+ *
+ * It is checked without an agent and without a network: the signature with the root
+ * keys of rootkeys.d/ (deploy/signature.h), and the hash of each file that is on this machine.  What
+ * a server has is named as not checked: its hash is in the signed part, and is
+ * checked when it is fetched.
+ *
+ * Lines are added to OUT, a blank between words, control characters escaped:
+ *
+ *	workflow ID
+ *	update {"provider","name","version"}
+ *	signed ROOT KEY			or: unsigned
+ *	step N HANDLER			or: step N reference FILEID
+ *	file ID NAME BYTES verified|unchecked|wrong
+ */
+#ifndef DEPLOY_VERIFY_H
+#define DEPLOY_VERIFY_H
+
+#include "base/buf.h"
+#include "base/fail.h"
+
+/*
+ * The goal in the file PATH.  EXIT_USAGE where it is none, EXIT_DENIED where it is not signed, not signed rightly, or
+ * a file is not what its hash says; OUT then says what could be read.
+ */
+int verify_goal(const char *path, struct buf *out, struct fail *f);
+
+#endif
