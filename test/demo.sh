@@ -256,6 +256,62 @@ env -u COLUMNS rejoin-log --exact --graph "${logs[@]}" >graph.txt
 seen 'an arrow from the controller to the agent' 'led agent ".*recorded"'
 seen 'and back, across both cuts' 'led task ".*: ended"'
 
+if command -v mosquitto >/dev/null && command -v mosquitto_pub >/dev/null; then
+	heading '9. An update over MQTT: a goal from a broker, while the link and the agent are killed'
+	port=$((20000 + $$ % 20000))
+	while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+	{
+		printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port"
+		[ "$(id -u)" -ne 0 ] || echo 'user root'
+	} >"$work/broker.conf"
+	printf '[hub]\ndialect = rejoin\nbroker = mqtt://127.0.0.1:%s\nclient-id = vacuum\n' "$port" >>"$work/etc/agents.d/rejoin.conf"
+	printf '[agent]\ngoal = file:%s\nreport = hub:rejoin\nallow-unsigned = yes\nhandler-user = %s\n' \
+		"$work/state/hub/rejoin/goal.json" "$(id -un)" >"$work/etc/agent.conf"
+	launch() { # NAME CMD... - in a process group of its own
+		local name=$1
+		shift
+		set -m
+		"$@" >"$work/$name.out" 2>>"$work/$name.err" </dev/null &
+		groups+=($!)
+		set +m
+	}
+	hub_state() { rejoin-hub status --json 2>/dev/null | grep -q "\"state\":\"$1\".*\"running\":true"; }
+	tell "  $dim\$ mosquitto -c broker.conf & rejoin-hub run & rejoin-agent &$plain"
+	launch broker mosquitto -c "$work/broker.conf"
+	seen 'the broker listens' '(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null'
+	launch reports mosquitto_sub -p "$port" -q 1 -t 'rejoin/1/vacuum/#' -v
+	kill -TERM -- "-${groups[0]}"
+	seen 'the agent has stopped' '! kill -0 "${groups[0]}" 2>/dev/null'
+	launch hub rejoin-hub run
+	hub_pid=${groups[-1]}
+	launch agent rejoin-agent -v
+	agent_pid=${groups[-1]}
+	seen 'the link is up' 'hub_state synced'
+	sed 's/2\.0/3.0/g' "$work/up/motors-2.0.json" >"$work/up/motors-3.0.json"
+	goal_forget
+	goal_file "$work/up/motors-3.0.json"
+	goal_manifest vacuum-motors '{"group":"motors"}' \
+		'{"handler":"rejoin/copy:1","files":["f-motors-3.0.json"],"handlerProperties":{"installedCriteria":"3.0","arguments":"--file motors-3.0.json --to --component-prop-val path --as firmware.json"}}' \
+		>"$work/up/motors3.manifest.json"
+	goal_file "$work/up/motors3.manifest.json"
+	goal_manifest vacuum '{"model":"virtual-vacuum"}' '{"type":"reference","detachedManifestFileId":"f-motors3.manifest.json"}' \
+		>"$work/up/manifest.json"
+	goal vacuum-3.0 "$work/up/manifest.json" >"$work/goal3.json"
+	tell "  $dim\$ mosquitto_pub -t rejoin/1/vacuum/goal -r -f goal3.json; kill -9 \$hub \$agent$plain"
+	mosquitto_pub -p "$port" -q 1 -r -t rejoin/1/vacuum/goal -f "$work/goal3.json" || fail 'the goal published'
+	kill -KILL "$hub_pid" "$agent_pid"
+	wait "$hub_pid" "$agent_pid" 2>/dev/null
+	launch hub rejoin-hub run
+	launch agent rejoin-agent -v
+	seen 'the motors have version 3.0' '[ "$(version motor-1) $(version motor-2) $(version motor-3)" = "3.0 3.0 3.0" ]'
+	echo '"clean"' | rejoin-hub send telemetry vacuum/state || fail 'telemetry'
+	seen 'the controller has the report' 'grep -q "vacuum/report .*vacuum-3.0.*\"resultCode\":700" "$work/reports.out"'
+	seen 'and what a script on the device sends' 'grep -q "vacuum/telemetry .*\"value\":\"clean\"" "$work/reports.out"'
+else
+	tell
+	tell 'Step 9, over MQTT, is left out: mosquitto and mosquitto-clients are not installed.'
+fi
+
 heading 'Every step was seen.'
 tell 'The watcher compares what is here with what it last acted on, so no event is lost or'
 tell 'doubled; the agent asks each component before it touches it, so asking again is harmless.'

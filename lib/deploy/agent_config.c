@@ -121,12 +121,23 @@ link_parse(const struct ini_entry *e, struct http_job_link *l, struct fail *f)
 	return ini_unknown(e, "ca-file cert-file key-file token-file proxy idle poll patience", f);
 }
 
+/* hub:NAME, the profile of a link. */
+static bool
+is_link(const char *url)
+{
+	const char *name = url + 4;
+
+	return strncmp(url, "hub:", 4) == 0 && *name && *name != '.' && !name[strspn(name,
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")];
+}
+
 /* The address that reports go to; whether it can be one is said before anything is sent. */
 static int
 report_parse(const struct ini_entry *e, struct agent_config *c, struct fail *f)
 {
-	if (strncasecmp(e->value, "http://", 7) != 0 && strncasecmp(e->value, "https://", 8) != 0)
-		return ini_bad(e, f, "report: not an http:// or https:// URL: '%s'", e->value);
+	if (strncasecmp(e->value, "http://", 7) != 0 && strncasecmp(e->value, "https://", 8) != 0 &&
+	    !is_link(e->value))
+		return ini_bad(e, f, "report: not an http:// or https:// URL, and not hub:NAME: '%s'", e->value);
 	free(c->report);
 	c->report = xstrdup(e->value);
 	return 0;

@@ -18,7 +18,7 @@
  *	backoff = 1m 10m 1h
  *	script-timeout = 10m
  *	stop-grace = 10s
- *	report = https://HOST/reports/{id}.json
+ *	report = https://HOST/reports/{id}.json, or hub:NAME
  *	report-method = put
  *
  *	[link]

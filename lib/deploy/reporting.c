@@ -9,7 +9,11 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "deploy/reporting.h"
+#include "hub/hubdir.h"
 #include "hub/outbox.h"
+#include "hub/submission.h"
+
+#define HUB	"hub:"
 
 enum { SEND_MS = 60000, ANSWER_MAX = 65536 };
 
@@ -63,21 +67,12 @@ send_failed(struct reporting *g, const char *why, int64_t at_least_ms)
 	end_flush(g);
 }
 
+/* The other side has the report that was sent. */
 static void
-send_done(const struct http_job_response *r, const struct fail *f, void *cookie)
+send_accepted(struct reporting *g)
 {
-	struct reporting *g = cookie;
-	char status[32];
 	int e;
 
-	g->job = NULL;
-	if (loop_is_shutting_down(g->loop))
-		return;
-	if (f || r->status < 200 || r->status > 299) {
-		snprintf(status, sizeof status, "HTTP %d", f ? 0 : r->status);
-		send_failed(g, f ? f->text : status, f ? 0 : r->retry_after_ms);
-		return;
-	}
 	http_job_backoff_succeed(&g->backoff);
 	if (g->is_failing)
 		log_line(g, "report %" PRId64 ": accepted", g->sending);
@@ -87,6 +82,23 @@ send_done(const struct http_job_response *r, const struct fail *f, void *cookie)
 		log_line(g, "outbox: %s", strerror(-e));
 	/* from the loop, so that a server that answers at once holds nothing up */
 	loop_timer_set(g->loop, &g->next, 0);
+}
+
+static void
+send_done(const struct http_job_response *r, const struct fail *f, void *cookie)
+{
+	struct reporting *g = cookie;
+	char status[32];
+
+	g->job = NULL;
+	if (loop_is_shutting_down(g->loop))
+		return;
+	if (f || r->status < 200 || r->status > 299) {
+		snprintf(status, sizeof status, "HTTP %d", f ? 0 : r->status);
+		send_failed(g, f ? f->text : status, f ? 0 : r->retry_after_ms);
+		return;
+	}
+	send_accepted(g);
 }
 
 /* The address for the report ID; to be freed. */
@@ -105,6 +117,38 @@ record_id(struct json record)
 	int64_t n;
 
 	return json_get_whole(id, &n) ? n : 0;
+}
+
+/* Into the directory of rejoin-hub, which has it from then on. */
+static int
+hub_submit(struct reporting *g, struct json record, struct fail *f)
+{
+	_cleanup_free_ char *dir = hubdir_path(g->url + strlen(HUB));
+	_cleanup_json_ struct json line = json_object(), value = json_copy(record);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	char name[SUBMISSION_NAME];
+
+	json_set_text(&line, "kind", "report");
+	json_set_text(&line, "key", "");
+	json_set(&line, "time", json_get(record, "time"));
+	for (int i = 0; i < 4; i++)
+		json_remove(&value, (const char *const[]){ "id", "prev", "acked", "time" }[i]);
+	json_set(&line, "value", json_copy(value));
+	json_format(line, &text);
+	buf_putc(&text, '\n');
+	return submission_send(dir, text.s, text.len, true, name, f);
+}
+
+/* RECORD by its id G->sending to rejoin-hub. */
+static void
+send_to_hub(struct reporting *g, struct json record)
+{
+	struct fail f;
+
+	if (hub_submit(g, record, &f) < 0)
+		send_failed(g, f.text, 0);
+	else
+		send_accepted(g);
 }
 
 static void
@@ -129,6 +173,10 @@ send_next(void *cookie)
 		return;
 	}
 	g->sending = record_id(record);
+	if (strncmp(g->url, HUB, strlen(HUB)) == 0) {
+		send_to_hub(g, record);
+		return;
+	}
 	json_format(record, &body);
 	url = url_for(g, g->sending);
 	key = xasprintf("Idempotency-Key: \"%" PRId64 "\"", g->sending);

@@ -10,6 +10,9 @@
  * address stands for the id.  A 2xx accepts it; after anything else it is sent again, with the same id,
  * at growing random distances (deploy/http_job.h) or when the server says so by Retry-After.  So a server may get
  * a report twice, and knows it by its id; it gets none out of order.
+ *
+ * With an address hub:NAME a report, without its id, is submitted to the link of the
+ * profile NAME instead (hub/submission.h), and is accepted when it is on disk there.
  */
 #ifndef DEPLOY_REPORTING_H
 #define DEPLOY_REPORTING_H
@@ -25,7 +28,7 @@
 
 struct reporting_spec {
 	const char *dir;	/* of the outbox */
-	const char *url;	/* NULL: what is there waits */
+	const char *url;	/* http://, https:// or hub:NAME; NULL: what is there waits */
 	bool posts;		/* POST, not PUT */
 	const struct http_job_link *link;
 	void (*log)(const char *text, void *cookie);

@@ -36,7 +36,7 @@ topics_subscribed(const struct dialect_context *c)
 static bool
 is_own(const char *key)
 {
-	return strcmp(key, "systemInfo") == 0 || strcmp(key, "deploymentStatus") == 0 ||
+	return strcmp(key, "systemInfo") == 0 || strcmp(key, "deviceUpdate") == 0 || strcmp(key, "rejoin") == 0 || strcmp(key, "deploymentStatus") == 0 ||
 	    strncmp(key, "state/", 6) == 0;
 }
 
