@@ -238,6 +238,8 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 	run_scheduler_spec(&set->run, &spec.live.merge);
 	spec.live.filter = filter_is_any(&set->run.filter) ? &set->run.filter : NULL;
 	spec.live.hold_ms = set->hold_ms;
+	spec.live.watermark_ms = set->watermark_ms;
+	spec.live.idle_ms = set->idle_ms;
 	spec.live.patience_ms = set->run.patience_ms;
 	options_give_offsets(set, specs, domains);
 	if (set->run.order == RUN_CAUSAL)

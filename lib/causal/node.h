@@ -30,6 +30,7 @@ struct node {
 	unsigned rank;			/* of the source */
 	bool fifo;			/* position is program order in its source */
 	bool inherited;			/* it has no time of its own */
+	bool control;			/* it is a watermark, which is not printed */
 	bool out;			/* it is printed */
 	bool judged;			/* check_due() of its constraints was called */
 	bool waited;			/* it waits, or waited, for a record that is known to be missing (live) */

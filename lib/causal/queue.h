@@ -48,6 +48,9 @@ struct queue {
 	bool ended;			/* the source gave its last record, for now */
 	bool open;			/* the last slot goes on in pieces, which are read when it is printed */
 	bool backlog;			/* live: it was not read to its end yet */
+	bool has_watermark;		/* the source gives watermarks: what comes is later than the last of them */
+	int64_t watermark_ns;
+	int64_t heard_ms;		/* live: when something came last */
 	int64_t window_ns;		/* how far behind the next record it is admitted; 0: that record alone */
 	int64_t newest_ns;		/* of the times of all nodes so far */
 	int64_t seen_ns;		/* of all records so far */

@@ -22,13 +22,17 @@ realtime_close(struct realtime *r)
 void
 realtime_arrive(struct realtime *r, struct queue *q, int64_t now_ms)
 {
+	const size_t before = q->n;
+
 	r->scheduler.clock_ms = now_ms;
 	q->ended = false;
 	if (q->nodes == 0)
 		scheduler_admit(&r->scheduler, q);
 	/* What is held is held from when it came. */
-	while (r->hold_ms && !q->backlog && !q->ended && q->nodes < AHEAD_MAX)
+	while ((r->hold_ms || q->source->merged) && (!q->backlog || q->has_watermark) && !q->ended && q->nodes < AHEAD_MAX)
 		scheduler_admit(&r->scheduler, q);
+	if (q->n != before || q->heard_ms == 0)
+		q->heard_ms = now_ms;
 }
 
 bool
@@ -40,12 +44,30 @@ realtime_is_over(const struct queue *q)
 	    cursor_offset(q->cursor, q->number) == s->base + (int64_t)s->cur;
 }
 
+/* Has Q been silent, though all that came of it is read? */
+static bool
+is_idle(const struct realtime *r, const struct queue *q)
+{
+	return r->idle_ms && q->ended && r->scheduler.clock_ms >= q->heard_ms + r->idle_ms;
+}
+
+static bool
+has_watermarks(const struct realtime *r)
+{
+	for (unsigned i = 0; i < r->scheduler.n; i++)
+		if (r->scheduler.queues[i]->has_watermark && !realtime_is_over(r->scheduler.queues[i]))
+			return true;
+	return false;
+}
+
 /* Nothing before NS can come of Q, as far as its order tells; OWN: it is the queue of the record that asks. */
 static bool
 is_beyond(const struct realtime *r, const struct queue *q, bool own, int64_t ns)
 {
 	if (realtime_is_over(q) && (own || q->nodes == 0))
 		return true;
+	if (q->has_watermark)
+		return q->watermark_ns >= ns || is_idle(r, q);
 	if (q->fifo && !q->by_emitter)
 		return own || q->nodes || q->newest_ns >= ns;
 	return q->newest_ns - r->scheduler.spec->patience_ns > ns;
@@ -107,8 +129,10 @@ expire(struct realtime *r, struct node *e)
 {
 	struct scheduler *s = &r->scheduler;
 	bool full = is_full(r);
+	bool waits = has_watermarks(r) ? !all_beyond(r, e, e->t + s->spec->patience_ns) :
+	    s->clock_ms < e->arrived_ms + r->patience_ms;
 
-	if (!full && !r->draining && s->clock_ms < e->arrived_ms + r->patience_ms &&
+	if (!full && !r->draining && waits &&
 	    !backlog_is_beyond(r, e, e->t + s->spec->patience_ns) && !is_hopeless(r, e))
 		return false;
 	if (dag_defer(s->dag, e))
@@ -121,6 +145,8 @@ expire(struct realtime *r, struct node *e)
 static bool
 is_held(const struct realtime *r, const struct node *e)
 {
+	if (has_watermarks(r))
+		return !r->draining && !all_beyond(r, e, e->key.t) && !is_full(r);
 	return r->hold_ms && (!e->backlog || r->once) && !r->draining &&
 	    r->scheduler.clock_ms < e->arrived_ms + r->hold_ms && !all_beyond(r, e, e->key.t) && !is_full(r);
 }
@@ -134,12 +160,45 @@ first_release(const struct realtime *r)
 	size_t n;
 
 	v = dag_ready(r->scheduler.dag, &n);
+	for (size_t i = 0; r->idle_ms && i < r->scheduler.n; i++) {
+		const struct queue *q = r->scheduler.queues[i];
+
+		if (q->ended && n && !is_idle(r, q) && q->heard_ms + r->idle_ms < first)
+			first = q->heard_ms + r->idle_ms;
+	}
+	if (has_watermarks(r))
+		return first;
 	for (size_t i = 0; r->hold_ms && i < n; i++) {
 		int64_t at = v[i]->arrived_ms + r->hold_ms;
 
 		first = at < first ? at : first;
 	}
 	return first;
+}
+
+bool
+realtime_watermark(const struct realtime *r, int64_t *ns)
+{
+	int64_t low = INT64_MAX, high = INT64_MIN;
+
+	if (r->unopened)
+		return false;
+	for (unsigned i = 0; i < r->scheduler.n; i++) {
+		const struct queue *q = r->scheduler.queues[i];
+		const int64_t known = q->has_watermark ? q->watermark_ns : q->newest_ns - r->scheduler.spec->patience_ns;
+
+		high = known > high ? known : high;
+		if (!realtime_is_over(q) && !is_idle(r, q) && known < low)
+			low = known;
+		for (size_t k = 0; k < q->nodes; k++) {
+			const struct node *e = queue_slot(q, k)->node;
+
+			if (!e->out && !e->control && e->t - 1 < low)
+				low = e->t - 1;
+		}
+	}
+	*ns = low == INT64_MAX ? high : low;
+	return *ns > 0;
 }
 
 size_t

@@ -7,8 +7,9 @@
  *	HOLD		if some other source is behind its time, for what that may still bring;
  *	PATIENCE	if a record that belongs before it is known to be missing,
  *
+ *
  * both from when it came, by the monotonic clock, which is an argument of every
- * question.  What was there at the start (the backlog) is merged by event time.
+ * question.  Where sources give watermarks, it waits until these are beyond it.  What was there at the start (the backlog) is merged by event time.
  */
 #ifndef CAUSAL_REALTIME_H
 #define CAUSAL_REALTIME_H
@@ -18,6 +19,7 @@
 struct realtime {
 	struct scheduler scheduler;
 	int64_t hold_ms, patience_ms;
+	int64_t idle_ms;		/* what was silent for so long is not waited for; 0: it is */
 	bool once;			/* the sources end where they end now; what comes is held by HOLD_MS all the same */
 	bool draining;			/* nothing waits any longer */
 	unsigned unopened;		/* sources that have given nothing yet, so that they have no queue */
@@ -39,6 +41,12 @@ struct node *realtime_next(struct realtime *r, int64_t now_ms);
 
 /* When realtime_next() is to be asked again though nothing came; INT64_MAX: never. */
 int64_t realtime_deadline(struct realtime *r);
+
+/*
+ * The time that all records which are still to be printed are later than, if none
+ * comes later than patience allows; false where it is not known.
+ */
+bool realtime_watermark(const struct realtime *r, int64_t *ns);
 
 /* Records that are admitted and not printed. */
 size_t realtime_held(const struct realtime *r);

@@ -7,6 +7,7 @@
 #include "causal/clockmodel.h"
 #include "causal/prescan.h"
 #include "causal/reason.h"
+#include "record/merged.h"
 #include "causal/scheduler.h"
 
 enum {
@@ -391,6 +392,10 @@ emitter_of(const struct source *s, const struct domain *host, const struct field
 {
 	struct span v = source_emitter(s, fields->v[FIELD_EMITTER], text);
 
+	if (s->merged && !s->emitter) {
+		v = merged_emitter(text);
+		return v.p ? hash_bytes(0x6d, v.p, v.n) : 0;
+	}
 	if (s->by_host && !s->emitter)
 		return hash_bytes(0x68, host->name, strlen(host->name));
 	return hash_bytes(0x65, v.p ? v.p : "", v.n);
@@ -422,6 +427,9 @@ program_order(struct scheduler *s, struct queue *q, struct node *e)
 {
 	struct node *last = q->last;
 
+	/* A merged record that does not say where it is from follows none. */
+	if (q->by_emitter && e->emitter == 0)
+		return;
 	if (q->by_emitter) {
 		uint64_t *slot = idmap_put(&q->emitters, e->emitter);
 
@@ -455,6 +463,8 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	e->rank = q->source->rank;
 	e->fifo = q->fifo;
 	e->inherited = r.inherited;
+	if (q->source->merged && merged_watermark(record_text(&r), &q->watermark_ns))
+		e->control = q->has_watermark = true;
 	e->arrived_ms = s->clock_ms;
 	e->backlog = q->backlog;
 	if (slot->block->fields)
@@ -501,7 +511,7 @@ scheduler_admit(struct scheduler *s, struct queue *q)
 	e = node_of(s, q, slot);
 	if (e->t > q->newest_ns)
 		q->newest_ns = e->t;
-	s->count->inherited += e->inherited;
+	s->count->inherited += e->inherited && !e->control;
 	program_order(s, q, e);
 	if (s->spec->clocks)
 		note_clock(s, q, e);
@@ -624,6 +634,8 @@ show(struct scheduler *s, struct node *e)
 	struct printed p = { .source = e->queue->source, .record = &r, .mark = e->mark, .why = e->reason };
 	struct fields fields;
 
+	if (e->control)
+		return;
 	block_record(e->block, e->index, &r);
 	r.t = e->t;
 	if (s->now_ns > e->t)

@@ -50,6 +50,8 @@ struct live {
 	size_t n_inputs, inputs_cap, lanes_cap;
 	struct loop_timer turn, deadline;
 	bool caught_up;
+	int64_t watermark_ns, watermark_ms;	/* the last one, and when it was printed */
+	int64_t watermark_due_ms;		/* when there is a next one */
 	struct clockmodel *clocks;	/* NULL: offsets are not estimated */
 	int64_t estimated_ms, aged_ms;	/* when they were, and when what is known grew old */
 };
@@ -196,6 +198,9 @@ set_deadline(struct live *v)
 	const int64_t now_ms = v->merge.scheduler.clock_ms;
 	int64_t at = realtime_deadline(&v->merge);
 
+	if (v->spec.watermark_ms && v->watermark_due_ms < at)
+		at = v->watermark_due_ms;
+
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		const struct input *in = v->inputs[i];
 		int64_t more;
@@ -225,6 +230,23 @@ tell_passed(struct live *v)
 	}
 }
 
+/* A watermark, if one is due and there is more to say than in the last; when the next is due, INT64_MAX for never. */
+static int64_t
+print_watermark(struct live *v)
+{
+	const int64_t now_ms = v->merge.scheduler.clock_ms;
+	int64_t ns, next = v->watermark_ms + v->spec.watermark_ms;
+
+	if (!v->spec.watermark_ms || !realtime_watermark(&v->merge, &ns) || ns <= v->watermark_ns)
+		return INT64_MAX;
+	if (now_ms < next)
+		return next;
+	render_watermark(v->out, ns);
+	v->watermark_ns = ns;
+	v->watermark_ms = now_ms;
+	return INT64_MAX;
+}
+
 static void
 end_turn(struct live *v, bool any, bool more)
 {
@@ -233,6 +255,7 @@ end_turn(struct live *v, bool any, bool more)
 		v->caught_up = true;
 		v->spec.caught_up(v->spec.cookie);
 	}
+	v->watermark_due_ms = print_watermark(v);
 	if (!v->out->last)
 		render_flush(v->out);
 	if (any && v->out->w.error == 0)
@@ -342,6 +365,9 @@ live_new(struct loop *l, const struct live_spec *spec, struct render *out, struc
 	v->merge.hold_ms = v->spec.hold_ms = spec->once ? FOR_EVER_MS : spec->hold_ms;
 	v->merge.patience_ms = spec->patience_ms;
 	v->merge.once = spec->once;
+	v->merge.idle_ms = spec->idle_ms;
+	if (spec->watermark_ms)
+		render_watermark(out, 0);
 	return v;
 }
 

@@ -30,6 +30,8 @@ struct live_spec {
 	struct scheduler_spec merge;	/* but for what live_new() sets: LIVE, PRINT, COOKIE */
 	const struct filter *filter;	/* NULL: all records are printed */
 	int64_t hold_ms, patience_ms;
+	int64_t watermark_ms;		/* a watermark is printed once in so long at most; 0: none is */
+	int64_t idle_ms;		/* as in struct realtime */
 	bool once;			/* end where the sources end, for now; until then all are held as HOLD has it */
 	const struct formats *formats;
 	struct domains *domains;	/* of the clocks; borrowed */

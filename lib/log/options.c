@@ -8,9 +8,9 @@
 
 enum {
 	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_COLOR, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
-	OPT_HOLD, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
+	OPT_HOLD, OPT_IDLE, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
 	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_STAMP, OPT_STRICT,
-	 OPT_SVG, OPT_UNTIL,
+	 OPT_SVG, OPT_UNTIL, OPT_WATERMARK,
 };
 
 /* As --format lists them. */
@@ -34,6 +34,7 @@ static const struct opt table[] = {
 	OPT_FORMAT("text jsonl json shiviz", "text"),
 	{ OPT_GRAPH, "graph", NULL, "draw a lane per emitter, and arrows" },
 	{ OPT_HOLD, "hold", "DUR", "with -f, reorder window: hold records for DUR", .preset = "250ms on a terminal, else 0" },
+	{ OPT_IDLE, "idle", "DUR", "with -f, do not wait for a source that was silent for DUR" },
 	{ OPT_INCLUDE, "include", "RE", "print only records that match RE" },
 	OPT_JSON,
 	{ OPT_LEVEL, "level", "L", "omit records less severe than L", .choices = "emerg alert crit error warning notice info debug trace" },
@@ -54,6 +55,7 @@ static const struct opt table[] = {
 	{ OPT_STRICT, "strict", NULL, "exit with 1 if a constraint was violated or dropped, or a source not understood" },
 	{ OPT_SVG, "svg", "FILE", "draw a space-time diagram into FILE" },
 	{ OPT_UNTIL, "until", "TIME", "print only records before TIME", .samples = "10m 1h 1d" },
+	{ OPT_WATERMARK, "watermark", "DUR", "with -f and --json, print a watermark at most once in DUR" },
 	OPT_COMMON
 };
 
@@ -162,6 +164,9 @@ options_set(struct options *o, const struct opt_scan *s)
 		if (o->hold_ms > 86400000)
 			opt_misused("--hold is more than a day: '%s'", s->arg);
 		break;
+	case OPT_IDLE:
+		o->idle_ms = opt_duration(s);
+		break;
 	case OPT_INCLUDE:
 		set_regex(&o->run.filter.include, "--include", s->arg);
 		break;
@@ -215,6 +220,9 @@ options_set(struct options *o, const struct opt_scan *s)
 	case OPT_UNTIL:
 		o->run.filter.until_ns = point_in_time(s->arg, "--until");
 		break;
+	case OPT_WATERMARK:
+		o->watermark_ms = opt_duration(s);
+		break;
 	default:
 		abort();
 	}
@@ -246,6 +254,10 @@ options_check(const struct options *o)
 		opt_misused("--check looks at all of a log as it stands: say no option that chooses, orders or dresses records");
 	if (o->hold_ms >= 0 && !o->follow)
 		opt_misused("--hold is for --follow");
+	if ((o->watermark_ms || o->idle_ms) && !o->follow)
+		opt_misused("%s is for --follow", o->watermark_ms ? "--watermark" : "--idle");
+	if (o->watermark_ms && (!o->run.style.json || o->run.style.last))
+		opt_misused(o->run.style.last ? "--watermark cannot be combined with --lines" : "--watermark needs --format=jsonl");
 	if (o->state && (o->check || o->run.exact || o->svg || o->run.style.last || o->run.order == RUN_MINIMAX))
 		opt_misused("--save-state does not go with --check, --exact, --svg, --lines or --order=minimax");
 	const char *drawn = o->graph ? "--graph" : "--svg";

@@ -27,6 +27,7 @@ struct options {
 	bool check, strict, sources, raw, graph, ascii, shiviz;
 	const char *svg;		/* the file that is drawn into, or NULL */
 	bool follow;
+	int64_t watermark_ms, idle_ms;	/* 0: none */
 	int64_t hold_ms;		/* -1: what suits the output */
 	const char *state;		/* where --save-state keeps how far it got, or NULL */
 	enum { WHEN_NEVER, WHEN_AUTO, WHEN_ALWAYS } prefix, colour;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/table.h"
 #include "base/xalloc.h"
@@ -161,4 +162,16 @@ render_record(struct render *r, struct source *s, const struct shown *x)
 	}
 	if (r->line_buffered && !r->last)
 		writer_flush(&r->w);
+}
+
+void
+render_watermark(struct render *r, int64_t ns)
+{
+	char time[CLOCK_TEXT];
+	const int64_t s = ns / 1000000000 - (ns % 1000000000 < 0);
+
+	clock_format((struct timespec){ s, ns - s * 1000000000 }, time);
+	writer_puts(&r->w, "{\"watermark\":\"");
+	writer_puts(&r->w, time);
+	writer_puts(&r->w, "\"}\n");
 }

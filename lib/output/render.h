@@ -83,6 +83,9 @@ void render_end_last(struct render *r);
 /* The record and, from its source, its further pieces. */
 void render_record(struct render *r, struct source *s, const struct shown *x);
 
+/* A line {"watermark":TIME} among JSON records: all that follow have a time later than NS. */
+void render_watermark(struct render *r, int64_t ns);
+
 /* All that CHUNK, whose bytes stayed in its buffer, holds. */
 void render_chunk(struct render *r, const struct render *chunk);
 

@@ -445,6 +445,9 @@ set_format(struct source *s, const struct source_spec *spec, const struct format
 		s->fmt = format_find(fs, spec->format);
 		if (!s->fmt)
 			return fail_set(f, EXIT_USAGE, "%s: format '%s' is not known", spec->name, spec->format);
+	} else if (spec->order == ORDER_MERGED && sample(s) > 0 && *s->buf == '{' && format_find(fs, "jsonl")) {
+		/* What this tool prints, which may begin with a watermark. */
+		s->fmt = s->detected.fmt = format_find(fs, "jsonl");
 	} else {
 		detect_format(fs, s->buf, sample(s), &s->detected);
 		s->fmt = s->detected.fmt;
