@@ -102,16 +102,11 @@ on_busy(bool busy, void *cookie)
 	runtime_set_busy(a->runtime, busy);
 }
 
-/* Line by line, so that output of a script cannot imitate messages of the agent. */
 static void
 on_log(const char *text, void *cookie)
 {
 	(void)cookie;
-	for (size_t n; *text; text += n + (text[n] == '\n')) {
-		n = strcspn(text, "\n");
-		if (n > 0)
-			diag_info("%.*s", (int)n, text);
-	}
+	diag_info("%s", text);
 }
 
 /* With --once: what is reported was accepted, or cannot be sent now. */

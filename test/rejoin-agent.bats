@@ -756,6 +756,74 @@ with_payload() { # ID VERSION FILE
 	cmp "$(find "$state/cache" -size +600k)" up/blob4.0
 }
 
+# Backup and restore in the script, which keeps the old version in fw.old.
+keeps_old='case $action in
+	backup) cp "$path/fw.json" "$path/fw.old"; say 1000 ;;
+	restore) mv "$path/fw.old" "$path/fw.json"; say 1100 ;;
+	esac'
+with_actions() { # ACTIONS - the goal's steps name them
+	step() {
+		printf '{"handler":"microsoft/script:1","files":["f-install.sh"],"handlerProperties":{'
+		printf '"scriptFileName":"install.sh","installedCriteria":"%s","actions":"%s",' "$1" "$actions"
+		printf '"arguments":"--id --component-id-val --path --component-prop-val path"}}'
+	}
+	actions=$1
+}
+
+@test "what an install that failed has changed is restored from its backup" {
+	with_actions 'backup restore'
+	script "$keeps_old"'
+		[ "$action" = apply ] && { [ "$id" = left ] && say 0 broken; say 700; }'
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 1
+	[ "$(version left) $(version right)" = '1.0 2.0' ]
+	[ "$(calls left backup) $(calls left restore) $(calls right restore)" = '1 1 0' ]
+	jq -e '.rejoin.results[] | select(.component == "left") | .details == "broken; restored" and .resultCode == 0' \
+		"$state/twins/current.json"
+}
+
+@test "a backup that fails keeps the installation from beginning, and scripts that name no actions get none" {
+	with_actions backup
+	script '[ "$action$id" = backupleft ] && say 0 "no room"'
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 1
+	[ "$(calls left install) $(version left) $(result left)" = '0 1.0 0' ]
+	rm -rf calls "$state"
+	with_actions ''
+	script '[ "$action" = apply ] && say 0 broken'
+	deploy w2 3.0 motors
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	[ "$(calls left install) $(calls left backup) $(calls left restore)" = '1 0 0' ]
+}
+
+@test "an install that was interrupted is restored before the next attempt" {
+	with_actions 'backup restore'
+	conf 'backoff = 100ms'
+	script "$keeps_old"'
+		[ "$action$id" = installleft ] && [ ! -e '"$PWD"'/once ] && { touch '"$PWD"'/once; echo "{\"version\":\"half\"}" >"$path/fw.json"; kill -KILL $PPID; sleep 100; }'
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ "$(version left) $(version right)" = "2.0 2.0" ] && [ "$(status_of state)" = idle ]' 20
+	[ "$(calls left restore) $(calls left backup)" = '1 2' ]
+}
+
+@test "with on-replace = cancel the handler's own cancel runs before it is ended" {
+	conf 'on-replace = cancel'
+	with_actions cancel
+	script '[ "$action" = install ] && { echo $$ >>'"$PWD"'/pids; until [ -e '"$PWD"'/cancelled ]; do sleep 0.02; done; say -1; }
+		[ "$action" = cancel ] && { touch '"$PWD"'/cancelled; say 800; }'
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ -s pids ]'
+	deploy w2 3.0 robots
+	wait_for '[ "$(status_of workflow) $(status_of state)" = "w2 idle" ]'
+	[ "$(calls left cancel)" = 1 ]
+	run alive "$(cat pids)"
+	status_is 1
+}
+
 @test "an update that needs a restart of the agent goes on after it" {
 	script '[ "$action" = install ] && say 608
 		[ "$action" = apply ] && { printf "{\"version\":\"%s\"}" "$want" >"$path/fw.json"; say 700; }'
@@ -1088,12 +1156,18 @@ with_payload() { # ID VERSION FILE
 	[ "$(version left) $(version right)" = '2.0 2.0' ]
 }
 
-@test "all that is kept of a script's output is logged, each line as ours" {
-	script '[ "$action$id" = installleft ] && seq -f "line %g of many" 1000 >&2'
+@test "what a script prints is logged line by line, marked, and imitates no line of the agent" {
+	script '[ "$action$id" = installleft ] && { seq -f "line %g of many" 1000 >&2; printf "x\rrejoin-agent: forged\nrejoin-agent: workflow w9: at its goal\n"; }
+		[ "$action$id" = installright ] && say 0 "no\\nrejoin-agent: workflow w9: at its goal"'
 	deploy w1 2.0 motors
 	run --separate-stderr timeout -k 1 30 rejoin-agent --once
-	status_is 0
-	err_has $'\nrejoin-agent: line 999 of many\nrejoin-agent: line 1000 of many\n'
+	status_is 1
+	err_has $'\nrejoin-agent: step_0.0: left: install| line 999 of many\nrejoin-agent: step_0.0: left: install| line 1000 of many\n'
+	err_has 'step_0.0: left: install| rejoin-agent: workflow w9: at its goal'
+	err_has 'step_0.0: left: install| x rejoin-agent: forged'
+	err_has 'right: install: 0: no rejoin-agent: workflow w9'
+	[ "$(grep -c '^rejoin-agent: workflow w9' <<<"$stderr")" = 0 ]
+	[ -z "$(tr -d -c '\r' <<<"$stderr")" ]
 }
 
 @test "one that is started as soon as another was killed has its place" {

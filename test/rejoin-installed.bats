@@ -483,6 +483,19 @@ manifest() {
 	done
 	copy --action-download --file x --to /x
 	[ "$code" -eq 500 ]
+	# the backup is another file than the one that is installed afterwards
+	before=$(cat cam1/firmware.json)
+	copy --action-backup --file new.json --to "$PWD/cam1" --as firmware.json
+	[ "$code" -eq 1000 ]
+	echo '{"version":"3.0"}' >w/new.json
+	copy --action-install --file new.json --to "$PWD/cam1" --as firmware.json
+	copy --action-restore --file new.json --to "$PWD/cam1" --as firmware.json
+	[ "$code" -eq 1100 ]
+	[ "$(cat cam1/firmware.json)" = "$before" ]
+	[ "$(ls -A cam1)" = firmware.json ]
+	[ "$(stat -c %a cam1/firmware.json)" = 644 ]
+	copy --action-restore --file new.json --to "$PWD/cam1" --as firmware.json
+	[ "$code" -eq 1101 ]
 	copy --action-apply --file x --to /x
 	[ "$code" -eq 700 ]
 }

@@ -493,7 +493,9 @@ json_get_text(struct json object, const char *key)
 {
 	struct member *m = json_is_object(object) ? object_find(object.object, key, strlen(key)) : NULL;
 
-	return m ? json_get_string(m->value) : NULL;
+	/* one that holds a NUL would be another text than it is */
+	return m && m->value.kind == JSON_STRING && strlen(m->value.text->s) == m->value.text->len ?
+	    m->value.text->s : NULL;
 }
 
 void

@@ -95,7 +95,7 @@ struct json json_get(struct json object, const char *key);
 /* The I-th element, taken out: null is left in its place.  An array with one reference is changed without a copy. */
 struct json json_take_at(struct json *array, size_t i);
 
-/* OBJECT's string member KEY, borrowed as long as OBJECT lives unchanged; NULL for none. */
+/* OBJECT's string member KEY, borrowed as long as OBJECT lives unchanged; NULL for none, and for one with a NUL in it. */
 const char *json_get_text(struct json object, const char *key);
 
 /* Overwrite the bytes of OBJECT's string member KEY, which is a secret that is needed no longer. */

@@ -23,6 +23,7 @@ struct attempt_entry {
 	int64_t resets;
 	bool ok;		/* the last one succeeded */
 	bool installed;		/* and is to be applied */
+	bool backup;		/* there is a backup of what was there before */
 	enum attempts_need need;
 	char need_of[NEED];	/* boot or incarnation that was there when it asked */
 	char need_boot[BOOT];
@@ -171,7 +172,7 @@ read_record(struct attempts *a, struct json record)
 	const char *component = json_get_text(record, "component"), *boot = json_get_text(record, "boot");
 	const char *identity = json_get_text(record, "identity");
 	_cleanup_json_ struct json ok = json_get(record, "ok"), anew = json_get(record, "anew");
-	_cleanup_json_ struct json installed = json_get(record, "installed");
+	_cleanup_json_ struct json installed = json_get(record, "installed"), backup = json_get(record, "backup");
 	struct attempt_entry *e;
 
 	if (!workflow || !step || !component)
@@ -184,6 +185,10 @@ read_record(struct attempts *a, struct json record)
 	}
 	if (json_kind(installed) != JSON_NONE) {
 		e->installed = json_kind(installed) == JSON_TRUE;
+		return;
+	}
+	if (json_kind(backup) != JSON_NONE) {
+		e->backup = json_kind(backup) == JSON_TRUE;
 		return;
 	}
 	if (json_kind(ok) == JSON_TRUE) {
@@ -397,6 +402,30 @@ attempts_is_installed(struct attempts *a, const char *step, struct json componen
 	const struct attempt_entry *e = find_entry(a, step, id_of(component));
 
 	return e && e->installed;
+}
+
+int
+attempts_set_backup(struct attempts *a, const char *step, const char *component, bool has_backup)
+{
+	struct attempt_entry *e = make_entry(a, step, component);
+	_cleanup_json_ struct json v = begin_record(a, step, component);
+	int r;
+
+	if (e->backup == has_backup)
+		return 0;
+	json_set(&v, "backup", json_bool(has_backup));
+	r = write_record(a, v);
+	if (r == 0)
+		e->backup = has_backup;
+	return r;
+}
+
+bool
+attempts_has_backup(struct attempts *a, const char *step, const char *component)
+{
+	const struct attempt_entry *e = find_entry(a, step, component);
+
+	return e && e->backup;
 }
 
 /* What has to change for NEED to be met: what is there now. */

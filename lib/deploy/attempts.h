@@ -86,6 +86,11 @@ int attempts_begin(struct attempts *a, const char *step, struct json component, 
 void attempts_set_installed(struct attempts *a, const char *step, const char *component, bool is_installed);
 bool attempts_is_installed(struct attempts *a, const char *step, struct json component);
 
+/* There is (or is no more) a backup of what STEP replaces on COMPONENT: 0, or -errno where that cannot be kept. */
+int attempts_set_backup(struct attempts *a, const char *step, const char *component, bool has_backup);
+bool attempts_has_backup(struct attempts *a, const char *step, const char *component);
+
+
 /*
  * What a step waits for before it can go on: a reboot of the device, proved by
  * another boot id or start of process 1; or a restart of the agent, proved by

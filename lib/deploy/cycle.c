@@ -12,6 +12,7 @@
 #include "deploy/forked.h"
 #include "deploy/workdirs.h"
 #include "deploy/handler.h"
+#include "deploy/handler_log.h"
 #include "deploy/payload.h"
 #include "deploy/payload_job.h"
 #include "deploy/plan.h"
@@ -30,10 +31,12 @@ struct task {
 	bool resumes;			/* it is installed already, and only to be applied */
 	bool attempted;			/* the step was begun to be installed */
 	bool verifies;			/* is-installed runs for the second time, after apply */
-	int32_t apply_code, apply_erc;	/* the result of apply, while it is verified */
-	char *apply_details;
-	enum handler_action action;
+	bool restores_first;		/* restore runs before another attempt, not after a failed one */
+	int32_t kept_code, kept_erc;	/* a result that is reported later: of apply, while it is verified, */
+	char *kept_details;		/* and the failure, while restore runs */
+	enum handler_action action, failed_action;	/* the latter while restore runs */
 	struct handler *handler;	/* running, or NULL */
+	struct canceller *canceller;	/* the same: the handler's own cancel, before HANDLER is ended */
 	struct payload_job *fetch;	/* the same */
 };
 
@@ -219,7 +222,7 @@ end_task(struct task *t, bool failed)
 		c->stopping |= c->spec.config->stop_on_failure;
 	}
 	give_workdir(t);
-	free(TAKE_PTR(t->apply_details));
+	free(TAKE_PTR(t->kept_details));
 	json_release(&t->component);
 	c->running--;
 	c->done++;
@@ -273,8 +276,9 @@ fail_with(struct task *t, const struct fail *f)
 
 static void action_done(const struct handler_result *r, void *cookie);
 
-static void
-start_action(struct task *t, enum handler_action action)
+/* Its work directory lives as long as the task's. */
+static struct handler *
+call_handler(struct task *t, enum handler_action action, int64_t timeout_ms, handler_done *done, void *cookie)
 {
 	const struct cycle *c = t->c;
 	const struct manifest_step *step = &t->stage->steps[t->step];
@@ -286,12 +290,115 @@ start_action(struct task *t, enum handler_action action)
 		.handler = step->handler, .action = action, .properties = step->properties,
 		.component = t->component, .work_folder = t->workdir,
 		.user = agent_config_user(c->spec.config),
-		.timeout_ms = c->spec.config->script_timeout_ms,
+		.timeout_ms = timeout_ms,
 		.grace_ms = c->spec.config->stop_grace_ms,
 	};
 
+	return handler_start(c->loop, &call, done, cookie);
+}
+
+static void
+start_action(struct task *t, enum handler_action action)
+{
 	t->action = action;
-	t->handler = handler_start(c->loop, &call, action_done, t);
+	t->handler = call_handler(t, action, t->c->spec.config->script_timeout_ms, action_done, t);
+}
+
+static bool
+has_action(const struct task *t, enum handler_action action)
+{
+	const struct manifest_step *step = &t->stage->steps[t->step];
+
+	return handler_has_action(step->handler, step->properties, action);
+}
+
+/* R is reported later. */
+static void
+keep_result(struct task *t, const struct handler_result *r)
+{
+	t->kept_code = r->code;
+	t->kept_erc = r->erc;
+	free(t->kept_details);
+	t->kept_details = xstrdup(r->details);
+}
+
+/* --- backup and restore */
+
+/* R, of install, apply or what follows them, is a failure: what was there before is put back where there is a backup. */
+static void
+restore_or_fail(struct task *t, const struct handler_result *r)
+{
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+
+	if (!attempts_has_backup(t->c->spec.attempts, name, t->id)) {
+		fail_task(t, r);
+		return;
+	}
+	keep_result(t, r);
+	t->failed_action = t->action;
+	report_phase(t->c, handler_result_phase(HANDLER_RESTORE));
+	start_action(t, HANDLER_RESTORE);
+}
+
+static void continue_work(struct task *t);
+
+static void
+end_restore(struct task *t, const struct handler_result *r)
+{
+	struct attempts *attempts = t->c->spec.attempts;
+	_cleanup_free_ char *name = step_name(t->stage, t->step), *details = NULL;
+	const bool is_first = t->restores_first;
+
+	t->restores_first = false;
+	if (r->code > 0)
+		attempts_set_backup(attempts, name, t->id, false);
+	if (is_first && r->code > 0 && !t->c->cancelled) {
+		continue_work(t);
+		return;
+	}
+	if (is_first) {
+		fail_task(t, r);
+		return;
+	}
+	if (r->code > 0)
+		details = xasprintf("%s%s", t->kept_details, r->code == RESULT_RESTORE_UNSUPPORTED ? "" : "; restored");
+	else
+		details = xasprintf("%s; not restored: %s", t->kept_details, r->details);
+	t->action = t->failed_action;
+	fail_task(t, &(struct handler_result){ .code = t->kept_code, .erc = t->kept_erc, .details = details });
+}
+
+static void begin_install(struct task *t);
+
+static void
+end_backup(struct task *t, const struct handler_result *r)
+{
+	_cleanup_free_ char *name = step_name(t->stage, t->step);
+	int e = r->code > 0 ? attempts_set_backup(t->c->spec.attempts, name, t->id, r->code == RESULT_BACKUP_SUCCESS) : 0;
+	struct fail f;
+
+	if (t->c->cancelled) {
+		end_task(t, false);
+	} else if (r->code <= 0) {
+		fail_task(t, r);
+	} else if (e < 0) {
+		fail_errno(&f, e, "backup");
+		fail_with(t, &f);
+	} else {
+		begin_install(t);
+	}
+}
+
+/* Installation begins with a backup where the handler makes them. */
+static void
+begin_change(struct task *t)
+{
+	if (!has_action(t, HANDLER_BACKUP)) {
+		begin_install(t);
+		return;
+	}
+	report_phase(t->c, handler_result_phase(HANDLER_BACKUP));
+	start_action(t, HANDLER_BACKUP);
 }
 
 static void
@@ -550,8 +657,21 @@ begin_work(struct task *t)
 		c->is_working = true;
 		c->spec.working(c->spec.cookie);
 	}
+	/* an attempt that failed, or was interrupted, and was not restored */
+	t->restores_first = !t->resumes && attempts_has_backup(c->spec.attempts, name, t->id);
+	if (t->restores_first) {
+		report_phase(c, handler_result_phase(HANDLER_RESTORE));
+		start_action(t, HANDLER_RESTORE);
+	} else {
+		continue_work(t);
+	}
+}
+
+static void
+continue_work(struct task *t)
+{
 	t->action = HANDLER_DOWNLOAD;
-	report_phase(c, "download");
+	report_phase(t->c, "download");
 	begin_download(t);
 }
 
@@ -570,10 +690,7 @@ static void
 begin_verification(struct task *t, const struct handler_result *r)
 {
 	t->verifies = true;
-	t->apply_code = r->code;
-	t->apply_erc = r->erc;
-	free(t->apply_details);
-	t->apply_details = xstrdup(r->details);
+	keep_result(t, r);
 	start_action(t, HANDLER_IS_INSTALLED);
 }
 
@@ -581,19 +698,61 @@ static void
 end_verification(struct task *t, const struct handler_result *r)
 {
 	_cleanup_free_ char *name = step_name(t->stage, t->step), *why = NULL;
-	const struct handler_result applied = { .code = t->apply_code, .erc = t->apply_erc,
-	    .details = t->apply_details };
+	const struct handler_result applied = { .code = t->kept_code, .erc = t->kept_erc,
+	    .details = t->kept_details };
 
 	t->verifies = false;
 	t->action = HANDLER_APPLY;
 	if (r->code == RESULT_INSTALLED) {
 		attempts_succeed(t->c->spec.attempts, name, t->component);
+		attempts_set_backup(t->c->spec.attempts, name, t->id, false);
 		result_record(t->c, t->stage, t->step, t->id, t->action, &applied);
 		end_step(t);
 		return;
 	}
 	why = xasprintf("installed, but its own check does not see it%s%s", *r->details ? ": " : "", r->details);
-	fail_task(t, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_NOT_SEEN, .details = why });
+	restore_or_fail(t, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_NOT_SEEN, .details = why });
+}
+
+/* --- cancel */
+
+/* The handler's own cancel, before what it runs is ended. */
+struct canceller {
+	struct task *t;		/* NULL once the task's handler has ended */
+	struct handler *handler;
+};
+
+static void
+cancel_done(const struct handler_result *r, void *cookie)
+{
+	struct canceller *k = cookie;
+
+	(void)r;	/* whatever it says, the run is ended */
+	if (k->t) {
+		k->t->canceller = NULL;
+		handler_end(k->t->handler);
+	}
+	free(k);
+}
+
+static void
+begin_cancel(struct task *t)
+{
+	struct canceller *k = xcalloc(1, sizeof *k);
+
+	*k = (struct canceller){ .t = t };
+	t->canceller = k;
+	k->handler = call_handler(t, HANDLER_CANCEL, t->c->spec.config->stop_grace_ms, cancel_done, k);
+}
+
+static void
+end_canceller(struct task *t)
+{
+	if (!t->canceller)
+		return;
+	t->canceller->t = NULL;
+	handler_end(t->canceller->handler);
+	t->canceller = NULL;
 }
 
 static void
@@ -602,18 +761,24 @@ action_done(const struct handler_result *r, void *cookie)
 	struct task *t = cookie;
 	struct cycle *c = t->c;
 
-	const bool was_durable = handler_is_durable_action(t->action) && !t->verifies;
+	const bool was_change = (t->action == HANDLER_INSTALL || t->action == HANDLER_APPLY) && !t->verifies;
 	_cleanup_free_ char *name = step_name(t->stage, t->step);
 
 	t->handler = NULL;
-	if (*r->output)
-		c->spec.log(r->output, c->spec.cookie);
-	if (was_durable)
+	handler_log_output(name, t->id, t->action, r->output, c->spec.log, c->spec.cookie);
+	if (was_change)
 		attempts_set_installed(c->spec.attempts, name, t->id, t->action == HANDLER_INSTALL && r->code > 0);
-	if (c->cancelled && was_durable && r->code > 0) {
+	end_canceller(t);
+	if (t->action == HANDLER_RESTORE) {
+		end_restore(t, r);
+	} else if (t->action == HANDLER_BACKUP) {
+		end_backup(t, r);
+	} else if (c->cancelled && was_change && r->code > 0) {
 		if (t->action == HANDLER_APPLY)
 			result_record(c, t->stage, t->step, t->id, t->action, r);
 		end_task(t, false);
+	} else if (was_change && r->code <= 0) {
+		restore_or_fail(t, r);
 	} else if (c->cancelled || r->timed_out) {
 		fail_task(t, r);
 	} else if (t->verifies) {
@@ -626,7 +791,7 @@ action_done(const struct handler_result *r, void *cookie)
 			begin_work(t);
 	} else if (r->code <= 0) {
 		fail_task(t, r);
-	} else if (was_durable && cycle_need_of(r->code) != ATTEMPTS_NEED_NONE) {
+	} else if (was_change && cycle_need_of(r->code) != ATTEMPTS_NEED_NONE) {
 		ask_for(t, cycle_need_of(r->code), r);
 	} else if (t->action == HANDLER_APPLY) {
 		begin_verification(t, r);
@@ -634,7 +799,7 @@ action_done(const struct handler_result *r, void *cookie)
 		if (t->resumes)
 			start_action(t, HANDLER_APPLY);
 		else
-			begin_install(t);
+			begin_change(t);
 	} else {
 		report_phase(c, handler_result_phase(t->action + 1));
 		start_action(t, t->action + 1);
@@ -860,7 +1025,11 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 static void
 cancel_task(struct task *t, enum cycle_end how)
 {
-	if (!handler_is_durable(t->handler) || how == CYCLE_END) {
+	const bool is_durable = handler_is_durable(t->handler);
+
+	if (is_durable && how == CYCLE_END && has_action(t, HANDLER_CANCEL)) {
+		begin_cancel(t);
+	} else if (!is_durable || how == CYCLE_END) {
 		handler_end(t->handler);
 	} else if (how == CYCLE_DETACH) {
 		handler_detach(TAKE_PTR(t->handler));

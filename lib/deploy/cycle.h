@@ -3,8 +3,9 @@
  * selected is brought to its goal or reported with the reason why not.
  *
  * For each component and step, in order: is-installed; where it is not installed:
- * download the step's payloads, install, apply, and is-installed again.  A
- * success that the last one does not confirm is a failure (ERC_NOT_SEEN).
+ * download the step's payloads, backup, install, apply, and is-installed again.
+ * A success that the last one does not confirm is a failure (ERC_NOT_SEEN); what
+ * failed after a backup is restored.
  * deploy/attempts.h decides whether a step may be installed now; else the
  * component is held, or has failed.  A component's failure ends its own steps
  * and those of no other, unless the configuration says so.  An offline component
@@ -28,7 +29,7 @@
 struct cycle_result {
 	const char *step;		/* "step_0" of the host, "step_1.0" of a reference step's first */
 	const char *component;		/* its id; "" for the host */
-	const char *phase;		/* "is-installed", "download", "install" or "apply" */
+	const char *phase;		/* handler_result_phase() */
 	int32_t code, erc;		/* deploy/handler.h */
 	const char *details;
 };
@@ -58,7 +59,7 @@ struct cycle_spec {
 	/* A download: GOT of SIZE bytes (-1: not known), RATE bytes a second. */
 	void (*fetching)(int64_t got, int64_t size, int64_t rate, void *cookie);
 	void (*result)(const struct cycle_result *r, void *cookie);
-	void (*log)(const char *text, void *cookie);	/* what handlers print */
+	void (*log)(const char *line, void *cookie);	/* what handlers print (deploy/handler_log.h) */
 	void (*done)(const struct cycle_outcome *o, void *cookie);	/* once; the cycle is gone after it */
 	/* A path for the run directory of a handler (deploy/handler_run.h), to be freed. */
 	char *(*run_dir)(void *cookie);

@@ -496,7 +496,35 @@ handler_end(struct handler *h)
 bool
 handler_is_durable_action(enum handler_action action)
 {
-	return action == HANDLER_INSTALL || action == HANDLER_APPLY;
+	return action == HANDLER_INSTALL || action == HANDLER_APPLY || action == HANDLER_BACKUP ||
+	    action == HANDLER_RESTORE;
+}
+
+/* Is WORD one of the words of TEXT? */
+static bool
+has_word(const char *text, const char *word)
+{
+	for (char *token; (token = next_token(&text)); ) {
+		const bool is_it = strcmp(token, word) == 0;
+
+		free(token);
+		if (is_it)
+			return true;
+	}
+	return false;
+}
+
+bool
+handler_has_action(const char *handler, struct json properties, enum handler_action action)
+{
+	const char *actions = json_get_text(properties, "actions");
+
+	if (action != HANDLER_BACKUP && action != HANDLER_RESTORE && action != HANDLER_CANCEL)
+		return true;
+	/* the Azure agent runs none of them for a script, so scripts do not expect them */
+	if (strncmp(handler, "microsoft/", 10) == 0)
+		return actions && has_word(actions, handler_result_phase(action));
+	return true;
 }
 
 bool

@@ -59,6 +59,13 @@ void handler_end(struct handler *h);
 /* Does ACTION change a component, so that it is to outlive the agent? */
 bool handler_is_durable_action(enum handler_action action);
 
+/*
+ * Is HANDLER run for ACTION?  Backup, restore and cancel are optional: a handler
+ * of microsoft/ has those that the member "actions" of PROPERTIES names, separated
+ * by blanks; any other has all, and answers 1001, 1101 and 801 where it has nothing to do.
+ */
+bool handler_has_action(const char *handler, struct json properties, enum handler_action action);
+
 /* Does it outlive the agent? */
 bool handler_is_durable(const struct handler *h);
 

@@ -9,7 +9,8 @@
 
 static const char *const phases[] = {
 	[HANDLER_IS_INSTALLED] = "is-installed", [HANDLER_DOWNLOAD] = "download",
-	[HANDLER_INSTALL] = "install", [HANDLER_APPLY] = "apply",
+	[HANDLER_INSTALL] = "install", [HANDLER_APPLY] = "apply", [HANDLER_BACKUP] = "backup",
+	[HANDLER_RESTORE] = "restore", [HANDLER_CANCEL] = "cancel",
 };
 
 const char *

@@ -15,6 +15,7 @@
 
 enum handler_action {
 	HANDLER_IS_INSTALLED, HANDLER_DOWNLOAD, HANDLER_INSTALL, HANDLER_APPLY,
+	HANDLER_BACKUP, HANDLER_RESTORE, HANDLER_CANCEL,
 };
 
 /* Result codes: above 0 is success (reference: Azure's adu_core.h). */
@@ -27,7 +28,10 @@ enum {
 	/* + 100 for apply: a reboot at once, after the other steps; a restart of the agent, likewise */
 	RESULT_INSTALL_REBOOT_NOW = 605, RESULT_INSTALL_REBOOT = 606,
 	RESULT_INSTALL_RESTART_NOW = 607, RESULT_INSTALL_RESTART = 608,
+	RESULT_CANCEL_SUCCESS = 800, RESULT_CANCEL_UNABLE = 801,
 	RESULT_INSTALLED = 900, RESULT_NOT_INSTALLED = 901,
+	RESULT_BACKUP_SUCCESS = 1000, RESULT_BACKUP_UNSUPPORTED = 1001,
+	RESULT_RESTORE_SUCCESS = 1100, RESULT_RESTORE_UNSUPPORTED = 1101,
 };
 
 /* Extended result codes of our own making follow the script handler's. */
@@ -56,7 +60,7 @@ struct handler_result {
 	bool timed_out;
 };
 
-/* "is-installed", "download", "install" or "apply". */
+/* "is-installed", "download", "install", "apply", "backup", "restore" or "cancel". */
 const char *handler_result_phase(enum handler_action a);
 
 /* The action of a phase; false where NAME is none. */

@@ -23,6 +23,7 @@
 #include "deploy/desired_state.h"
 #include "deploy/goal.h"
 #include "deploy/handler.h"
+#include "deploy/handler_log.h"
 #include "deploy/reconcile.h"
 #include "deploy/report.h"
 #include "deploy/reporting.h"
@@ -76,6 +77,8 @@ log_line(struct reconciler *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	/* ids and details come from elsewhere: none of them makes a second line */
+	handler_log_flatten(text);
 	r->spec.log(text, r->spec.cookie);
 }
 
@@ -144,28 +147,36 @@ replace_current(struct reconciler *r)
 	return file_replace(r->current, b.s, b.len, 0644, FILE_DURABLE);
 }
 
-/* The twin is written when it says something new; what it speaks of is in the journal by then. */
-static void
+/*
+ * The twin is written when it says something new; what it speaks of is in the
+ * journal by then.  False where it could not be.
+ */
+static bool
 write_report(struct reconciler *r)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	int e;
 
+	if (json_count(r->report.twin) == 0)
+		return true;
 	json_format(r->report.twin, &b);
 	buf_putc(&b, '\n');
 	if (b.len == r->written.len && memcmp(b.s, r->written.s, b.len) == 0)
-		return;
+		return true;
 	e = journal_sync(r->journal);
 	if (e == 0 && r->reporting)
 		e = reporting_add(r->reporting, r->report.twin, &r->report_id);
 	if (e == 0)
 		e = replace_current(r);
 	if (e < 0) {
-		log_line(r, "%s: %s", r->current, strerror(-e));
-		return;
+		_cleanup_free_ char *why = xasprintf("%s: %s", r->current, strerror(-e));
+
+		set_note(r, why);
+		return false;
 	}
 	buf_reset(&r->written);
 	buf_add(&r->written, b.s, b.len);
+	return true;
 }
 
 /* --- what a cycle tells */
@@ -458,7 +469,7 @@ static void
 outcome_settle(struct reconciler *r)
 {
 	const struct desired_state *d = &r->desired;
-	const bool is_written = write_unwritten(r);
+	const bool is_written = write_unwritten(r) && write_report(r);
 	bool failed = !is_written || d->refused || d->damaged || (r->goal && report_has_failed(&r->report) == 1);
 	/* of a goal that is not there nothing can be said */
 	bool unknown = !is_written || d->missing || (!d->source && !r->goal);
@@ -850,17 +861,20 @@ adopted_run_ended(const struct handler_run_record *run, const struct handler_res
 	    .details = result->details };
 	const char *counted = attempts_workflow(r->attempts);
 
-	if (*result->output)
-		on_log(result->output, r);
+	handler_log_output(run->step, run->component, run->action, result->output, on_log, r);
 	if (counted && strcmp(counted, run->workflow) == 0)
 		attempts_set_installed(r->attempts, run->step, run->component,
 		    run->action == HANDLER_INSTALL && result->code > 0);
 	if (counted && strcmp(counted, run->workflow) == 0 && cycle_need_of(result->code) != ATTEMPTS_NEED_NONE)
 		attempts_ask(r->attempts, run->step, run->component, cycle_need_of(result->code));
-	if (run->action != HANDLER_INSTALL || result->code <= 0)
+	if (counted && strcmp(counted, run->workflow) == 0 && result->code > 0 &&
+	    (run->action == HANDLER_BACKUP || run->action == HANDLER_RESTORE))
+		attempts_set_backup(r->attempts, run->step, run->component, result->code == RESULT_BACKUP_SUCCESS);
+	if (run->action == HANDLER_APPLY || result->code <= 0)
 		add_result(r, run->workflow, &c);
 	else
-		log_line(r, "%s: %s: install: %d", run->step, run->component, result->code);
+		log_line(r, "%s: %s: %s: %d", run->step, run->component, handler_result_phase(run->action),
+		    result->code);
 }
 
 static void

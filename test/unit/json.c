@@ -416,7 +416,8 @@ check_access(void)
 	if (json_get_number(taken) != 2 || json_count(b) != 3)
 		bad = complain("json_take_at", text, "");
 	json_wipe(v, "a");
-	if (*json_get_text(v, "a"))
+	/* what is left is no text any more */
+	if (json_get_text(v, "a"))
 		bad = complain("json_wipe", text, "");
 	return bad;
 }
