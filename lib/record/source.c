@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "input/filter_command.h"
 #include "input/journalfeed.h"
+#include "input/own_output.h"
 #include "input/pump.h"
 #include "input/remote.h"
 #include "record/splitter.h"
@@ -249,6 +250,7 @@ next_fed(struct source *s, struct record *r)
 	size_t len;
 
 	s->dry = s->torn = false;
+	s->fast = false;		/* NEXT may become the time of another record before this one is whole */
 	if (!s->hold)
 		s->lo = s->cur;
 	if (s->pump && !s->hold)
@@ -521,6 +523,9 @@ open_location(struct source *s, const struct source_spec *spec, struct stat *st,
 			return fail_errno(f, errno, "%s", s->location);
 		if (S_ISDIR(st->st_mode))
 			return fail_errno(f, EISDIR, "%s", s->location);
+		r = own_output_check(st, s->location, f);
+		if (r < 0)
+			return r;
 		s->seekable = S_ISREG(st->st_mode) && !argv && strcmp(s->location, "-") != 0;
 		s->dev = st->st_dev;
 		s->ino = st->st_ino;

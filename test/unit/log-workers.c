@@ -5,6 +5,7 @@
  *
  * The seeds are printed; SEED=N repeats, ROUNDS=N takes more of them.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -13,13 +14,14 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "../merging.h"
 
 /* SOAK=1 takes the larger number. */
 enum { ROUNDS = 150, ROUNDS_SOAK = 1500 };
-enum { SOURCES = 4 };
+enum { SOURCES = 4, MATRICES = 3 };
 
 static const char rules_text[] =
     "[m]\nsend = tx=(?<id>\\w+)\nrecv = rx=(?<id>\\w+)\n"
@@ -85,6 +87,8 @@ source_of(const struct buf *text, unsigned rank)
 	return s;
 }
 
+static struct source *(*open_source)(const struct buf *text, unsigned rank) = source_of;
+
 struct outcome {
 	struct render out;
 	struct causal_count count;
@@ -100,7 +104,7 @@ merge(const struct buf *logs, const struct rules *rules, unsigned workers, size_
 
 	render_init(&x->out, -1, NULL);
 	for (unsigned i = 0; i < SOURCES; i++)
-		s[i] = source_of(&logs[i], i);
+		s[i] = open_source(&logs[i], i);
 	merging_run(s, SOURCES, &m, &x->out, &x->count);
 	for (unsigned i = 0; i < SOURCES; i++)
 		source_close(s[i], NULL);
@@ -159,6 +163,70 @@ one_round(const struct rules *rules)
 		buf_release(&logs[i]);
 }
 
+/* TEXT, which fits into it, as the rest of a pipe. */
+static struct source *
+pipe_of(const struct buf *text, unsigned rank)
+{
+	struct source_spec spec = { .name = (char[]){ "s" }, .zone = (char[]){ "UTC" } };
+	_cleanup_free_ char *path = NULL;
+	struct formats none = { NULL, 0 };
+	struct source *s = NULL;
+	struct fail f;
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC) < 0 || fcntl(fd[1], F_SETPIPE_SZ, 1 << 18) < 0 ||
+	    fcntl(fd[1], F_SETFL, O_NONBLOCK) < 0 || io_write_all(fd[1], text->s, text->len) < 0)
+		abort();
+	close(fd[1]);
+	path = xasprintf("/proc/self/fd/%d", fd[0]);
+	spec.location = path;
+	if (source_open(&spec, &none, 4096, true, &s, &f) < 0)
+		abort();
+	s->rank = rank;
+	close(fd[0]);
+	return s;
+}
+
+/* Blocks, workers, the key of the hash, and whether files or pipes are read: none decides about a byte. */
+static void
+matrix(const struct rules *rules)
+{
+	static const size_t blocks[] = { 37, 4096, 1 << 20 };
+	static const unsigned workers[] = { 0, 1, 3 };
+	const uint64_t seed = state;
+	const struct mess m = { 5 + rnd(200), 2 + rnd(100), 5 + rnd(200), 1 + rnd(20000) };
+	struct buf logs[SOURCES];
+	struct outcome first, x;
+
+	for (unsigned i = 0; i < SOURCES; i++) {
+		logs[i] = (struct buf)BUF_INIT;
+		write_log(&logs[i], &m, 600);
+	}
+	for (unsigned exact = 0; exact < 2; exact++)
+		for (unsigned k = 0; k < 3 * 3 * 3 * 2; k++) {
+			if (k >= 27 && exact)
+				break;		/* a pipe is read once */
+			hash_set_key(k % 3 * 0x9e3779b97f4a7c15, k % 3);
+			open_source = k < 27 ? source_of : pipe_of;
+			merge(logs, rules, workers[k / 3 % 3], blocks[k / 9 % 3], 1000000000, exact, k ? &x : &first);
+			if (k && !same(&first, &x)) {
+				fprintf(stderr, "log-workers: matrix of SEED=%ju: exact %u, key %u, %u workers, blocks of %zu, %s\n",
+				    (uintmax_t)seed, exact, k % 3, workers[k / 3 % 3], blocks[k / 9 % 3],
+				    k < 27 ? "files" : "pipes");
+				tell("one thread", &first);
+				tell("this", &x);
+				exit(1);
+			}
+			if (k)
+				render_release(&x.out);
+			if (k == (exact ? 26 : 53))
+				render_release(&first.out);
+		}
+	open_source = source_of;
+	for (unsigned i = 0; i < SOURCES; i++)
+		buf_release(&logs[i]);
+}
+
 /* A record that ends with the file and without a newline is one, also where what is held moves when more is looked for. */
 static void
 last_record(void)
@@ -182,6 +250,58 @@ last_record(void)
 	buf_release(&text);
 }
 
+/* A record has its own time wherever its bytes are cut on their way through a pipe. */
+static void
+pieces_of_a_pipe(void)
+{
+	enum { RECORDS = 2000 };
+	struct source_spec spec = { .name = (char[]){ "s" }, .zone = (char[]){ "UTC" } };
+	_cleanup_free_ char *path = NULL;
+	struct formats none = { NULL, 0 };
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct source *s = NULL;
+	struct record r;
+	struct fail f;
+	size_t at = 300;
+	int fd[2], n = 0;
+
+	for (int i = 0; i < RECORDS; i++)
+		buf_printf(&text, "2023-11-14T22:%02d:%02d.%03dZ %0*d\n", i / 60000, i / 1000 % 60, i % 1000, 60, i);
+	if (pipe2(fd, O_CLOEXEC) < 0 || io_write_all(fd[1], text.s, at) < 0)
+		abort();
+	path = xasprintf("/proc/self/fd/%d", fd[0]);
+	spec.location = path;
+	if (source_open(&spec, &none, 4096, true, &s, &f) < 0)
+		abort();
+	s->nonblock = true;
+	while (n < RECORDS) {
+		size_t piece = 1 + rnd(400);
+
+		if (source_next(s, &r) == 1) {
+			if (r.t % 1000000000 / 1000000 != n % 1000 || r.n != 86) {
+				fprintf(stderr, "log-workers: record %d of a pipe is %zu bytes at %jd\n", n, r.n, (intmax_t)r.t);
+				exit(1);
+			}
+			n++;
+			continue;
+		}
+		if (s->eof)
+			break;
+		piece = piece < text.len - at ? piece : text.len - at;
+		if (io_write_all(fd[1], text.s + at, piece) < 0)
+			abort();
+		at += piece;
+		if (at == text.len && piece == 0)
+			io_closep(&fd[1]);
+	}
+	if (n != RECORDS) {
+		fprintf(stderr, "log-workers: %d records came through a pipe\n", n);
+		exit(1);
+	}
+	source_close(s, NULL);
+	close(fd[0]);
+}
+
 int
 main(void)
 {
@@ -201,6 +321,9 @@ main(void)
 		fflush(stdout);
 		for (unsigned k = 0; k < n[i]; k++)
 			one_round(&rules);
+		pieces_of_a_pipe();
+		for (unsigned k = 0; k < MATRICES; k++)
+			matrix(&rules);
 	}
 	rules_release(&rules);
 	return 0;
