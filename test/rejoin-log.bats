@@ -1095,3 +1095,68 @@ merged() {
 		err_has '5 records, 1 unmatched'
 	done
 }
+
+@test "sends whose receives follow two hours later: none is unmatched" {
+	awk -v n=300000 'BEGIN { for (i = 0; i < n; i++) {
+		t = i / 100; printf "2026-01-01T%02d:%02d:%05.2fZ send x%d\n", t / 3600, t % 3600 / 60, t % 60, i >"s.log"
+		t += 7200; printf "2026-01-01T%02d:%02d:%05.2fZ recv x%d\n", t / 3600, t % 3600 / 60, t % 60, i >"r.log" } }'
+	printf '[m]\nkind = message\nsend = send (?<id>\\S+)\nrecv = recv (?<id>\\S+)\n' >r.conf
+	for how in '' --json --explain; do
+		# shellcheck disable=SC2086	# none or one word
+		rejoin-log -v $how --rules r.conf s.log r.log >out 2>err
+		grep -q '^rejoin-log: 600000 records, 0 unmatched, 0 late, ' err
+		run ! grep -q unmatched out
+		# shellcheck disable=SC2086
+		rejoin-log -v $how --rules r.conf s.log=<(cat s.log) r.log=<(cat r.log) >pipes 2>err
+		grep -q '^rejoin-log: 600000 records, 0 unmatched, 0 late, ' err
+		cmp out pipes
+	done
+}
+
+@test "the bytes do not depend on the order of operands, nor on what the sources come through" {
+	cp "$LOGS"/*.log .
+	for how in '' --json; do
+		# shellcheck disable=SC2086	# none or one word
+		rejoin-log $how --patience 1s imp*.log chord.log ts*.log >out
+		# shellcheck disable=SC2086
+		rejoin-log $how --patience 1s ts*.log imp_2016*.log chord.log imp_2015-09-16.log imp_2015-09-14.log >shuffled
+		cmp out shuffled
+		pipes=() packed=()
+		for f in *.log; do
+			gzip -kf "$f"
+			pipes+=("$f=p.$f") packed+=("$f=$f.gz")
+			mkfifo "p.$f"
+			cat "$f" >"p.$f" 3>&- 4>&- &
+		done
+		# shellcheck disable=SC2086
+		rejoin-log $how --patience 1s "${pipes[@]}" >piped
+		cmp out piped
+		# shellcheck disable=SC2086
+		rejoin-log $how --patience 1s "${packed[@]}" >unpacked
+		cmp out unpacked
+		rm p.* ./*.gz
+	done
+}
+
+@test "the file that standard output goes to is no source" {
+	printf '2026-01-01T00:00:02Z old\n' >all.log
+	printf '2026-01-01T00:00:01Z new\n' >a.log
+	for how in '' --exact '--save-state st'; do
+		status=0
+		# shellcheck disable=SC2086	# words
+		rejoin-log $how all.log a.log >>all.log 2>err || status=$?
+		[ "$status" -eq 1 ]
+		grep -q '^rejoin-log: all.log: is the file that standard output is written to' err
+	done
+	[ "$(sort all.log | uniq -c | awk '{print $1, $3}')" = $'3 new\n1 old' ]
+}
+
+@test "a reader that ends takes the merge along, also while workers wait" {
+	for i in 1 2 3 4; do
+		awk -v i=$i 'BEGIN { for (k = 0; k < 40000; k++)
+			printf "2026-01-01T%02d:%02d:%02dZ log %d has line %d\n", k / 3600, k % 3600 / 60, k % 60, i, k }' >"$i.log"
+	done
+	rejoin-log ./*.log | head -1 >out
+	[ "${PIPESTATUS[0]}" -eq 141 ]
+	[ "$(wc -l <out)" -eq 1 ]
+}

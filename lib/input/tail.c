@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "input/own_output.h"
 #include "input/part.h"
 #include "input/tail.h"
 
@@ -588,7 +589,10 @@ static int
 check_path(struct tail *t, struct fail *why)
 {
 	struct stat st;
+	int r = stat(t->path, &st) == 0 ? own_output_check(&st, t->path, why) : 0;
 
+	if (r < 0)
+		return r;
 	if (stat(t->path, &st) == 0 && S_ISDIR(st.st_mode))
 		return fail_errno(why, EISDIR, "%s", t->path);
 	if (access(t->path, R_OK) == 0)
