@@ -309,7 +309,7 @@ only_file(const struct opt_scan *s)
 }
 
 static enum exit_status
-run(struct goal_tool *t, const struct opt_scan *scan)
+run_command(struct goal_tool *t, const struct opt_scan *scan)
 {
 	const char *command = *scan->operands;
 	struct suggest s;
@@ -342,7 +342,7 @@ main(int argc, char *argv[])
 	opt_begin(&s, argc, argv, &tool);
 	t.format = listing_default(&tool);
 	parse_options(&t, &s);
-	status = run(&t, &s);
+	status = run_command(&t, &s);
 	draft_free(t.draft);
 	finish(status);
 }

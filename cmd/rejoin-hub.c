@@ -89,7 +89,7 @@ on_log(const char *text, bool verbose, void *cookie)
 }
 
 static int
-run(struct hub_options *o, struct fail *f)
+run_link(struct hub_options *o, struct fail *f)
 {
 	const struct hub_spec spec = { .profile = o->profile, .log = on_log };
 
@@ -473,7 +473,7 @@ word_run(struct hub_options *o, struct fail *f)
 	if (strcmp(word, "run") == 0) {
 		if (o->n_operands > 1)
 			opt_misused("unexpected operand: '%s'", o->operands[1]);
-		return run(o, f);
+		return run_link(o, f);
 	}
 	if (strcmp(word, "send") == 0)
 		return send_records(o, f);

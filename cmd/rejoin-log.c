@@ -183,7 +183,7 @@ struct following {
 };
 
 static void
-tell(const struct fail *f, void *cookie)
+report_problem(const struct fail *f, void *cookie)
 {
 	struct following *w = cookie;
 
@@ -192,7 +192,7 @@ tell(const struct fail *f, void *cookie)
 }
 
 static void
-begin(struct source *s, void *cookie)
+begin_source(struct source *s, void *cookie)
 {
 	struct following *w = cookie;
 	unsigned doubts = s->doubts | (w->set->run.filter.level >= 0 && doubt_level(s) ? DOUBT_LEVEL : 0);
@@ -224,8 +224,8 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 	struct following w = { .set = set, .failed = failed };
 	struct domains *domains = domains_new();
 	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .domains = domains,
-	    .estimate = set->run.estimate && set->run.rules.n, .offset = tell_offset, .opened = begin },
-	    .specs = specs, .state_path = set->state, .asked = asked, .tell = tell, .cookie = &w };
+	    .estimate = set->run.estimate && set->run.rules.n, .offset = tell_offset, .opened = begin_source },
+	    .specs = specs, .state_path = set->state, .asked = asked, .tell = report_problem, .cookie = &w };
 	bool tty = isatty(STDOUT_FILENO);
 	struct picture *pic;
 	struct render out;
@@ -288,7 +288,7 @@ read_to_the_end(struct options *set, const struct source_specs *specs, const str
 	options_check_offsets(set, specs, all.v, all.n);
 	options_give_offsets(set, specs, all.domains);
 	for (unsigned i = 0; i < all.n; i++)
-		begin(all.v[i], &w);
+		begin_source(all.v[i], &w);
 	*failed |= w.failed;
 	good = set->sources ? list(set, &all) : set->check ? check(set, &all) : merge(set, specs, &all);
 	sources_close(&all, problem, failed);

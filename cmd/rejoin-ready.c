@@ -123,7 +123,7 @@ print_verdict(enum readiness_verdict v, void *cookie)
 }
 
 static int
-run(struct ready *r)
+run_cycle(struct ready *r)
 {
 	struct cycle_runner_spec spec = {
 		.place = &r->place, .self = &r->self, .peer = r->peer,
@@ -170,7 +170,7 @@ static const struct command {
 	{ "announce", announce, BIT(KEY_INCARNATION) },
 	{ "forget", forget, 0 },
 	{ "wait", wait_for_verdict, BIT(KEY_INCARNATION) | BIT(KEY_GRACE) | BIT(KEY_CONNECTED) },
-	{ "run", run, BIT(KEY_INCARNATION) | BIT(KEY_GRACE) | BIT(KEY_CONNECTED) | BIT(KEY_POLL) |
+	{ "run", run_cycle, BIT(KEY_INCARNATION) | BIT(KEY_GRACE) | BIT(KEY_CONNECTED) | BIT(KEY_POLL) |
 	    BIT(KEY_ON) },
 	{ "gate", gate, BIT(KEY_DROP) },
 };
@@ -269,9 +269,9 @@ parse(int argc, char *argv[], struct ready *r)
 	if (s.n_operands == 0)
 		opt_misused_hint("sub-commands: announce, forget, wait, run, gate", "requires a sub-command");
 	c = find_command(s.operands[0]);
-	opt_passes_on(c->perform == run ? CYCLE_RUNNER_FAILED : EXIT_USAGE);
+	opt_passes_on(c->perform == run_cycle ? CYCLE_RUNNER_FAILED : EXIT_USAGE);
 	/* what follows "--" is the command of "run", and the peer of the others */
-	if (c->perform != run && s.n_operands == 1 && s.command && *s.command) {
+	if (c->perform != run_cycle && s.n_operands == 1 && s.command && *s.command) {
 		s.operands = s.command - 1;
 		for (s.n_operands = 1; s.operands[s.n_operands]; s.n_operands++)
 			;
@@ -284,13 +284,13 @@ parse(int argc, char *argv[], struct ready *r)
 	for (const struct opt *o = opts; o->name; o++)
 		if (o->key >= OPT_OWN && r->given & BIT(o->key) & ~c->takes)
 			opt_misused("%s: --%s does not apply", c->name, o->name);
-	if (s.n_operands > 2 && c->perform == run && !s.command)
+	if (s.n_operands > 2 && c->perform == run_cycle && !s.command)
 		opt_misused_hint("the command of the cycle follows '--'", "%s: unexpected operand", s.operands[2]);
 	if (s.n_operands > 2)
 		opt_misused("%s: unexpected operand", s.operands[2]);
-	if (c->perform == run && !*r->cycle)
+	if (c->perform == run_cycle && !*r->cycle)
 		opt_misused("run: requires a command CYCLE after '--'");
-	if (c->perform != run && *r->cycle)
+	if (c->perform != run_cycle && *r->cycle)
 		opt_misused("%s: unexpected operand", *r->cycle);
 	if (r->poll_ms > 0 && !r->connected)
 		opt_misused("--poll: requires --connected");
@@ -308,9 +308,9 @@ main(int argc, char *argv[])
 	diag_init(argv);
 	c = parse(argc, argv, &r);
 	if (readiness_open(&r.place, r.peer, &f) < 0 ||
-	    ((c->perform == run || c->perform == wait_for_verdict) && readiness_open_state(&r.place, &f) < 0)) {
+	    ((c->perform == run_cycle || c->perform == wait_for_verdict) && readiness_open_state(&r.place, &f) < 0)) {
 		fail_tell(&f, NULL);
-		status = c->perform == run ? CYCLE_RUNNER_FAILED : (int)f.status;
+		status = c->perform == run_cycle ? CYCLE_RUNNER_FAILED : (int)f.status;
 	} else {
 		status = c->perform(&r);
 	}

@@ -90,7 +90,7 @@ dry_run(const struct restarter *t)
 }
 
 static enum exit_status
-run(const struct restarter *t)
+run_restart(const struct restarter *t)
 {
 	const char *name = t->profile->name;
 	struct restart_outcome o;
@@ -124,7 +124,7 @@ main(int argc, char *argv[])
 	parse_options(&s, &t);
 	t.spec.asked_ms = instance_state_own_start_ms();
 	t.profile = profile_load_or_die(t.agent);
-	status = t.dry_run ? dry_run(&t) : run(&t);
+	status = t.dry_run ? dry_run(&t) : run_restart(&t);
 	profile_free(t.profile);
 	finish(status);
 }

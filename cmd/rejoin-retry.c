@@ -280,7 +280,7 @@ check_again(const struct profile *p, struct fail *f)
 }
 
 static enum exit_status
-run(struct retry *r)
+run_retry(struct retry *r)
 {
 	enum exit_status status;
 	struct fail f;
@@ -327,7 +327,7 @@ main(int argc, char *argv[])
 	if (r.debounce_ms < 0)
 		r.debounce_ms = r.profile->retry.debounce_ms;
 	pending_init(&r.pending, r.profile);
-	status = run(&r);
+	status = run_retry(&r);
 	if (r.bridge && status != EXIT_OK)
 		diag(0, "retry-update failed (rc=%d)", status);
 	pending_release(&r.pending);

@@ -149,7 +149,7 @@ run_task(struct task_options *o, struct json request, struct fail *f)
 }
 
 static int
-run(struct task_options *o, struct fail *f)
+run_new_task(struct task_options *o, struct fail *f)
 {
 	_cleanup_json_ struct json request = JSON_ABSENT;
 	int r;
@@ -283,7 +283,7 @@ static const struct command {
 	bool passes_on;		/* ends with the task's status */
 	bool of_task;		/* its operand is a task's id */
 } commands[] = {
-	{ "run", run, true, false }, { "attach", attach, true, true }, { "log", show_log, false, true },
+	{ "run", run_new_task, true, false }, { "attach", attach, true, true }, { "log", show_log, false, true },
 	{ "list", list, false, false }, { "history", history, false, false }, { "kill", kill_task, false, true },
 	{ "release", release, false, false },
 };
@@ -388,7 +388,7 @@ parse_option(struct opt_scan *s, int key, struct task_options *o)
 static void
 check_command(const struct command *c, struct task_options *o)
 {
-	const bool runs = c->perform == run, has_command = o->command && o->command[0];
+	const bool runs = c->perform == run_new_task, has_command = o->command && o->command[0];
 
 	if (runs && o->operands[0])
 		opt_misused("unexpected operand: '%s' (the command stands behind --)", o->operands[0]);

@@ -171,7 +171,7 @@ result() { # COMPONENT - code of its last result
 	err_has "$state: writable by others"
 }
 
-@test "a new goal is brought to all that are here; who is offline is waited for" {
+@test "a new goal is brought to all that are here; an offline component is waited for" {
 	script
 	agent
 	deploy w1 2.0
@@ -186,7 +186,7 @@ result() { # COMPONENT - code of its last result
 	cmp goal.json "$state/twins/desired.json"
 }
 
-@test "who comes back is updated by a retry, and nobody else is touched" {
+@test "a component that comes back is updated by a retry, and no other is touched" {
 	script
 	deploy w1 2.0
 	agent
@@ -518,7 +518,7 @@ waiting_script() { script "${waits_for_go//\'\$PWD\'/$PWD}"; }
 	[ "$(sed -n '1s/ .*//p' session.is-installed)" = "$(sed -n 2p session.is-installed)" ]
 }
 
-@test "there is one agent, and a second one says who" {
+@test "there is one agent, and a second one names it" {
 	agent
 	run --separate-stderr rejoin-agent
 	status_is 6
@@ -958,13 +958,13 @@ with_actions() { # ACTIONS - the goal's steps name them
 	sed -i 's/^handler-user.*/handler-user = nobody/' "$REJOIN_CONFIG_DIR/agent.conf"
 	chmod 777 dev/* . && chmod 666 dev/*/fw.json
 	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$REJOIN_STATE_DIR" "${REJOIN_STATE_DIR%/*}"
-	script 'id -un >>'"$PWD/calls/who"
+	script 'id -un >>'"$PWD/calls/user"
 	chmod 777 calls
 	deploy w1 2.0 motors
 	chmod 755 .
 	run --separate-stderr timeout -k 1 30 rejoin-agent --once
 	status_is 0
-	[ "$(version left) $(sort -u calls/who)" = '2.0 nobody' ]
+	[ "$(version left) $(sort -u calls/user)" = '2.0 nobody' ]
 }
 
 @test "several components at a time" {
@@ -1096,7 +1096,7 @@ with_actions() { # ACTIONS - the goal's steps name them
 	[ "$(jq -r .deviceUpdate.agent.workflow.id "$state/twins/current.json")" = w1 ]
 }
 
-@test "who waits for an agent that has nothing to run is told so" {
+@test "a caller that waits for an agent with nothing to run is told so" {
 	export REJOIN_AGENT=rejoin
 	echo '{"workflow":{"action":255,"id":"nodeployment"}}' >goal.json
 	agent
@@ -1108,7 +1108,7 @@ with_actions() { # ACTIONS - the goal's steps name them
 	run --separate-stderr rejoin-retry --wait --debounce 0s --timeout 10s
 	status_is 1
 	err_has goal.json
-	# it is restarted while somebody waits, and then has no goal that it would take
+	# it is restarted while a caller waits, and then has no goal that it would take
 	script '[ -e '"$PWD"'/block ] && sleep 100'
 	touch block
 	deploy w1 2.0 motors
@@ -1144,7 +1144,7 @@ with_actions() { # ACTIONS - the goal's steps name them
 	[ "$(status_of state)" = busy ]
 }
 
-@test "what could not be removed of an earlier run is in nobody's way" {
+@test "what could not be removed of an earlier run is in no task's way" {
 	needs_root
 	mkdir -p "$state/work/work.1"
 	mount -t tmpfs none "$state/work/work.1" || cannot 'no tmpfs can be mounted here'

@@ -57,7 +57,7 @@ says_what_to_do() {
 	[ "$(cat agent/frames 2>/dev/null || echo 0)" -eq 0 ]
 }
 
-@test "an agent that is gone: not running, nobody reads, and its mark stays" {
+@test "an agent that is gone: not running, no reader, and its pending request stays" {
 	start double agent-double "$PWD/agent"
 	wait_for 'grep -q ready double.out'
 	profile "path = $PWD/agent/commands.fifo" '[status]' 'method = file' "path = $PWD/agent/status"
@@ -170,7 +170,7 @@ says_what_to_do() {
 	status_is 0
 	found ok "$PWD/pipe" 'set its mode to 0660'
 	exec 7<&-
-	# an owner is not made right by a program: whose agent would that be?
+	# an owner is never changed: the agent may be another one
 	chown bin pipe
 	doctor --fix fifo
 	status_is 1
@@ -220,7 +220,7 @@ says_what_to_do() {
 	[ -e "$marks/pending" ] && [ ! -e "$marks/sending" ]
 }
 
-@test "marks: who delivers is named" {
+@test "marks: the process that delivers is named" {
 	profile
 	mkfifo pipe
 	start hold adu-reader --hold pipe counts

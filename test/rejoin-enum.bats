@@ -207,7 +207,7 @@ b.state=online'
 	[[ $output == 'rejoin-enum: no\u009b2J: No such file'* ]]
 }
 
-@test "a data file may not choose who it is" {
+@test "a data file may not choose the component's id" {
 	mkdir dev
 	echo '{"id":"other","state":"offline","udev":{},"each":true,"probe":["reboot"],"properties":{"path":"/"},"name":"n","version":"2"}' >dev/f
 	data f
@@ -559,7 +559,7 @@ camera() {
 	status_is 0
 	[ "$(jq -r '.id + " " + .version' <<<"$output" | paste -sd ,)" = 'cam-A1 0100,cam-B2 0200,cam-C3 ' ]
 
-	# the same serial twice: nobody knows which is which, and the rest goes on
+	# the same serial twice: they cannot be told apart, and the others are listed
 	camera A1 2
 	mock camera-1.umockdev camera-2.umockdev
 	status_is 1

@@ -355,7 +355,7 @@ manifest() {
 	jq '{deviceUpdate: {service: .}}' goal.json >twin.json
 	run --separate-stderr rejoin-installed --missing -m twin.json more.json
 	verdicts_are 'cam1 false step_0.0: another version'
-	# nobody is meant
+	# no component is meant
 	run --separate-stderr rejoin-installed -m goal.json - <<<'{"id":"host","group":"firmware"}'
 	status_is 1
 	err_has 'no component'
@@ -385,7 +385,7 @@ manifest() {
 	run --separate-stderr rejoin-installed -m n.json one.json
 	status_is 3
 	verdicts_are "cam1 null step_0: scriptFileName 'check.sh' is none of the step's files"
-	# a child manifest that cannot be had may be for anybody
+	# a child manifest that cannot be had may be for any component
 	jq -n --arg m "$(manifest '[]' '[{"type":"reference","detachedManifestFileId":"f_m.json"}]' m.json)" \
 		'{updateManifest: $m, fileUrls: {"f_m.json": "file:/no/such/file"}}' >goal.json
 	run --separate-stderr rejoin-installed -m goal.json one.json
@@ -500,7 +500,7 @@ manifest() {
 	[ "$code" -eq 700 ]
 }
 
-@test "a handler must be there, and nobody else's" {
+@test "a handler must exist and be trusted" {
 	inventory cam1 >one.json
 	manifest '[{"group":"cameras"}]' '[{"handler":"no/such:1","files":[]}]' >m.json
 	run --separate-stderr rejoin-installed -m m.json one.json
@@ -513,13 +513,13 @@ manifest() {
 	[[ $(verdicts) == *'writable by others'* ]]
 }
 
-@test "handlers run as the user whom the settings name" {
+@test "handlers run as the user that the configuration names" {
 	needs_root
 	needs setpriv
 	chmod 0755 "$BATS_TEST_TMPDIR"
 	inventory cam1 >one.json
 	printf '[agent]\nhandler-user = nobody\n' >"$REJOIN_CONFIG_DIR/agent.conf"
-	answers 'id -un >$w/who; printf "{\"resultCode\":901,\"resultDetails\":\"%s\"}" "$(cat $w/who)" >$r'
+	answers 'id -un >$w/user; printf "{\"resultCode\":901,\"resultDetails\":\"%s\"}" "$(cat $w/user)" >$r'
 	manifest '[{"group":"cameras"}]' '[{"handler":"microsoft/script:1","files":["f_s.sh"],
 		"handlerProperties":{"scriptFileName":"s.sh"}}]' s.sh >m.json
 	run --separate-stderr rejoin-installed -m m.json one.json

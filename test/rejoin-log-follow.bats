@@ -54,7 +54,7 @@ at() { printf '2026-11-21T10:00:%sZ %s\n' "$1" "$2"; }
 	has log.out "$(at 00 a0)" "$(at 01 a1)"
 	at 02 a2 >a.log
 	has log.out "$(at 00 a0)" "$(at 01 a1)" "$(at 02 a2)"
-	# copied and truncated, with a line that nobody has read yet
+	# copied and truncated, with a line that was not read yet
 	kill -STOP "$log_pid"
 	at 03 a3 >>a.log
 	cp a.log a.log.1
@@ -62,7 +62,7 @@ at() { printf '2026-11-21T10:00:%sZ %s\n' "$1" "$2"; }
 	at 04 a4 >>a.log
 	kill -CONT "$log_pid"
 	has log.out "$(at 00 a0)" "$(at 01 a1)" "$(at 02 a2)" "$(at 03 a3)" "$(at 04 a4)"
-	# removed, and made again; twice rotated while nobody looked
+	# removed, and made again; twice rotated while it was stopped
 	rm a.log
 	at 05 a5 >a.log
 	has log.out "$(at 00 a0)" "$(at 01 a1)" "$(at 02 a2)" "$(at 03 a3)" "$(at 04 a4)" "$(at 05 a5)"
@@ -221,7 +221,7 @@ at() { printf '2026-11-21T10:00:%sZ %s\n' "$1" "$2"; }
 	[ "$status" -eq 143 ]
 }
 
-@test "it ends when nobody reads what it prints any more, with nothing more to print" {
+@test "it exits when the reader of its output has gone, even with nothing more to print" {
 	at 00 first >a.log
 	run --separate-stderr timeout 30 bash -o pipefail -c 'rejoin-log -f a.log | head -n 1'
 	status_is 141

@@ -49,7 +49,7 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 2026-11-21T20:00:02.000Z two' ]
 	grep -q "rejoin-log-http: $url/events?...: " log.err
 	run ! grep -q hidden log.err
-	# whom nobody has signed for is not read
+	# a server without a trusted certificate is not read
 	run --separate-stderr rejoin-log "$url/events"
 	status_is 1
 	err_has "$url/events: "
@@ -122,7 +122,7 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	entries 5 5
 	lines_are '1 2 3 4 6 5'
 	grep -qE '^event [0-9]+ 00000000000000d1 2026-11-21T20:00:03.000Z [0-9a-f]{16}$' f.out
-	# who reads it leaves
+	# its reader leaves
 	[ "$(requests_of POST /v5/logstream)" = 1 ]
 }
 
@@ -180,7 +180,7 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	grep -q 'nothing came for 2000 ms' f.out
 }
 
-@test "whose stream is taken away says so, and gives in at the third time" {
+@test "a stream that is taken away is reported, and given up at the third time" {
 	account
 	entries 1 1
 	follow 00000000000000d1
@@ -322,7 +322,7 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	lines_of all
 	[ "$(lines_of all | xargs -n1 | sort -n | xargs)" = '1 2 3 4 5 6 101 102 103 104 105 106' ]
 	end_pids "$log_pid"
-	# nobody is left behind
+	# no process is left behind
 	wait_for '! pgrep -g "$log_pid" >/dev/null'
 }
 
@@ -340,7 +340,7 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	[ "$(jq -r '[.text, .mark] | @csv' log.out | grep -c gap)" = 1 ]
 	jq -e 'select(.mark == "gap") | .text | test("line 9")' log.out
 	grep -q 'a gap: 6 events are missing' log.err
-	# who has nothing to follow ends, and says why
+	# with nothing to follow it exits, and says why
 	say 'fail 404 9'
 	say break
 	wait_for '! alive $log_pid' 20

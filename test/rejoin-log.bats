@@ -142,7 +142,7 @@ lines() { cat "$@" | sort | md5sum; }
 	done
 }
 
-@test "a cycle holds up nobody: what is in it stands where it would without the edge" {
+@test "a cycle delays no other record: its records are where they would be without the edge" {
 	printf '%s\n' '2026-11-21T10:00:00Z rx=1' '2026-11-21T10:00:01Z tx=2' '2026-11-21T10:00:02Z a3' >a.log
 	printf '%s\n' '2026-11-21T10:00:00Z rx=2' '2026-11-21T10:00:01Z tx=1' '2026-11-21T10:00:02Z b3' >b.log
 	printf '2026-11-21T10:%s:00Z c\n' 00 01 30 59 >c.log
@@ -154,7 +154,7 @@ lines() { cat "$@" | sort | md5sum; }
 	done
 }
 
-@test "who waits for two and is given up for one of them is not violated by it" {
+@test "a record that waits for two and is given up for one of them is not violated by it" {
 	cat >calls.conf <<-'EOF'
 		[calls]
 		kind = span
@@ -309,7 +309,7 @@ numbered() {
 
 @test "a clock of which ticks are missing" {
 	numbered
-	# nobody waits for those that nobody logged, in JSON as well
+	# no record waits for an id that was not logged, in JSON as well
 	printf '{"t":"2026-11-21T10:00:0%sZ","h":"a","vc":{"a":%s}}\n' 0 1 1 3 >a.log
 	printf '{"t":"2026-11-21T10:00:0%sZ","h":"b","vc":{"b":%s}}\n' 2 1 9 2 >b.log
 	run --separate-stderr rejoin-log --exact a.log,format=clocks b.log,format=clocks
@@ -408,7 +408,7 @@ numbered() {
 	run --separate-stderr rejoin-log --rules=again.conf a.log b.log
 	status_is 0
 	[ "${lines[2]}" = '2026-11-21T10:00:01Z rx=1' ]
-	# Who sends it again behind the need of it does not hold it up, either.
+	# A second send of it behind its need does not delay it, either.
 	printf '2026-11-21T10:00:01Z rx=1\n2026-11-21T10:00:02Z tx=1 relayed\n' >c.log
 	run --separate-stderr rejoin-log --rules=again.conf a.log c.log
 	status_is 0
@@ -595,7 +595,7 @@ numbered() {
 	run --separate-stderr rejoin-log --check --rules calls.conf merged
 	status_is 1
 	out_is 'merged:3: stands before line 4, which it follows (calls)'
-	# a child that never ends is waited for no longer than for anybody else
+	# a child that never ends is waited for no longer than any other
 	sed -i '2s/end/lost/' b.log
 	for how in --patience=1s --exact; do
 		run --separate-stderr rejoin-log $how --rules calls.conf a.log b.log
@@ -673,7 +673,7 @@ numbered() {
 	err_has 'f08: format jsonl'
 }
 
-# FORMAT|TIME|LEVEL|LINE, as those who write them do
+# FORMAT|TIME|LEVEL|LINE, as their writers do
 shipped() {
 	cat <<-'EOF'
 		adu|2024-11-08T15:14:28.380000Z|debug|2024-11-08T15:14:28.3800Z 564[564] [D] No root key change. [RootKeyWorkflow_UpdateRootKeys:172]

@@ -145,7 +145,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	out_is peer-offline
 }
 
-@test "whose life it is: INVOCATION_ID, else the process that runs it; an event of udev" {
+@test "the agent's incarnation: INVOCATION_ID, else the process that runs it; an event of udev" {
 	rejoin-ready announce lamp
 	grep -q "^peer=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-$$-" "$D/announced" ||
 		grep -q "^peer=$(cut -c 1-8 /proc/sys/kernel/random/boot_id)-$BASHPID-" "$D/announced"
@@ -345,7 +345,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	run --separate-stderr rejoin-ready run lamp --incarnation a4 --grace 0s -- true
 	status_is 125
 	err_has 'agent incarnation a4 has had its cycle'
-	# nor is the lock another name of somebody's file
+	# nor is the lock another name of a foreign file
 	: >"$PWD/theirs"
 	mv "$S/lock" "$S/lock.own"
 	ln "$PWD/theirs" "$S/lock"
@@ -618,7 +618,7 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	err_has '--on: exited with 4'
 }
 
-@test "who waits is not woken" {
+@test "a process that waits is not woken" {
 	announce p1
 	agent a1
 	wait_for '[ "$(begun a1)" = 1 ]'
@@ -685,7 +685,7 @@ two" ]'
 		rejoin-ready announce lamp
 		wait_for '[ "$(wc -l <g.out)" = 4 ]'
 		rejoin-ready forget lamp
-		# the last line has no end; whoever wrote it is gone, and it waits all the same
+		# the last line has no end; its writer is gone, and it waits all the same
 		printf 'last' >&7
 		exec 7>&-
 		wait_for 'alive $g_pid'
@@ -694,7 +694,7 @@ two" ]'
 		[ "$(cat g.out)" = $'one\ntwo\nthree\nfour\nlast' ]
 		rm in
 	done
-	# nothing to pass on, nobody who writes: it ends, open or not
+	# nothing to pass on, no writer: it ends, open or not
 	rejoin-ready forget lamp
 	run bash -c ': | rejoin-ready gate lamp'
 	status_is 0
@@ -773,7 +773,7 @@ two" ]'
 	run --separate-stderr bash -c 'echo x | rejoin-ready gate lamp >/dev/full'
 	status_is 3
 	err_has 'standard output: No space left on device'
-	# closed descriptors are not somebody else's
+	# closed descriptors are not another file's
 	run --separate-stderr bash -c 'rejoin-ready gate lamp <&-'
 	status_is 3
 	err_has 'standard input: Bad file descriptor'

@@ -129,7 +129,7 @@ device() {
 	err_has 't: did not restart: it is still incarnation state:2026-01-01T00:00:00.000Z'
 }
 
-@test "impcentral: who cannot be restarted, or is not known, or may not ask" {
+@test "impcentral: a device that cannot be restarted or is unknown, an account that may not" {
 	device unassigned
 	restart
 	status_is 1

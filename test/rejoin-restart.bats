@@ -7,7 +7,7 @@ setup() {
 	: >agents
 }
 
-# who was started by a restart is nobody's child here
+# an agent that a restart started is no child of this shell
 teardown() {
 	local p
 	while read -r p; do
@@ -16,7 +16,7 @@ teardown() {
 	end
 }
 
-# agent NAME CODE... - an executable NAME that is an agent: it writes down who it is, then runs CODE
+# agent NAME CODE... - an executable NAME that is an agent: it writes down its pid, then runs CODE
 agent() {
 	local name=$1
 	shift
@@ -120,7 +120,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	kill $other
 }
 
-@test "a process that began after its pid file was written is nobody's agent" {
+@test "a process that began after its pid file was written is not the agent" {
 	agent run 'exec sleep 1000'
 	by_signal
 	sleep 1000 3>&- 4>&- &
@@ -134,7 +134,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	kill $other
 }
 
-@test "whom we saw come back is known, however its pid file is dated" {
+@test "an agent that was seen to come back is known, whatever the time of its pid file" {
 	agent run 'exec sleep 1000'
 	by_signal 'exe = /usr/bin/sleep' 'signal = TERM'
 	restart
@@ -144,7 +144,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	status_is 0
 }
 
-@test "who ignores the first signals is killed, and who comes back at once is not it" {
+@test "an agent that ignores the first signals is killed, and its successor is not" {
 	agent run 'trap "" INT TERM; while :; do read -t 1000 <> <(:); done'
 	by_signal 'grace = 100ms'
 	launch
@@ -242,7 +242,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	gone "$old"
 }
 
-@test "one that is killed in the middle keeps nobody from the next" {
+@test "a restart that is killed in the middle does not block the next" {
 	agent run 'exec sleep 1000'
 	by_signal 'signal = TERM'
 	sed -i 's/^stable = .*/stable = 60s/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
@@ -252,7 +252,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	start first rejoin-restart -A t
 	wait_for 'gone "$old" >/dev/null && [ "$(cat pid)" != "$old" ]'
 	sed -i 's/^stable = .*/stable = 100ms/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
-	# who waits for his turn has it now
+	# the restart that waited is next
 	start second rejoin-restart -A t
 	kill -KILL "$first_pid"
 	wait "$second_pid"
@@ -260,7 +260,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	status_is 0
 }
 
-@test "who hangs up when the agent was told to end leaves it started all the same" {
+@test "a caller that hangs up after the stop leaves the agent started all the same" {
 	agent run 'trap "touch told; sleep 0.5; exit" TERM' 'while :; do read -t 1000 <> <(:); done'
 	by_signal 'signal = TERM'
 	launch
@@ -426,7 +426,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 			kill -KILL $p
 			wait $p 2>/dev/null || :
 		done
-		echo "nobody got the number $want"
+		echo "no process got the number $want"
 		exit 9
 	}
 	echo 400 >/proc/sys/kernel/pid_max
@@ -451,7 +451,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 		[ $program = sleep ] || kill -KILL $(cat pid)
 		rm pid
 	done
-	# the agent dies and its number is taken all the while: nobody else may hear of it
+	# the agent dies and its number is taken all the while: no other process may get a signal
 	sed 's/exec .*/exec sleep 0.0$((RANDOM % 10))/' run >brief
 	chmod +x brief
 	(while :; do ./brief; done) 2>/dev/null &
@@ -470,7 +470,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	: >agents
 }
 
-@test "who waited for a restart that fails shares its fate" {
+@test "a caller that waited for a restart that fails fails, too" {
 	printf '#!/bin/sh\nexec tail -f /dev/null\n' >run
 	by_signal 'limit = 3/10m'
 	sed -i 's/^timeout = .*/timeout = 3s/; s/^start = .*/start = tail -f none/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"

@@ -66,7 +66,7 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 	status_is 0
 }
 
-@test "who came back is updated by a retry, and its result is followed" {
+@test "a component that came back is updated by a retry, and its result is followed" {
 	deploy w1
 	start agent rejoin-agent
 	view --until settled --timeout 20s

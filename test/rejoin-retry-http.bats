@@ -60,7 +60,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	[ -e "$marks/pending" ]
 }
 
-@test "a token goes over TLS, from a file that nobody else can read" {
+@test "a token goes over TLS, from a file that other users cannot read" {
 	serve tls
 	printf 'token-1\n' >token
 	chmod 600 token
@@ -73,7 +73,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	status_is 7
 	err_has "$PWD/token: mode 0644"
 	[ "$(requests_of POST /again)" = 1 ]
-	# whoever is not signed for is not told it
+	# a server without a trusted certificate does not get it
 	chmod 600 token
 	profile "url = $url/again?key=hidden" "token-file = $PWD/token"
 	retry

@@ -138,7 +138,7 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	exec 7>&-
 }
 
-@test "who is not of the group is told mode, owner, group and its own" {
+@test "a caller that is not of the group is told mode, owner, group and its own" {
 	needs_root
 	needs setpriv
 	local as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)

@@ -95,7 +95,7 @@ inotifywait_of() { pgrep -P "$1" -x inotifywait; }
 	[[ ${lines[2]} =~ ^20[0-9-]+T[0-9:]+\.[0-9]{6}Z$ ]]
 }
 
-@test "what is there at the start, a version that rises and what departs wake nobody" {
+@test "components at the start, rising versions and departures run no command" {
 	needs inotifywait jq
 	inventory
 	plug 1 1.9
@@ -661,7 +661,7 @@ offered_after() {
 	[ "$(grep -c READY=1 notified.out)" -eq 1 ]
 }
 
-@test "who starts it does not wait for the command" {
+@test "its parent does not wait for the command" {
 	needs inotifywait
 	inventory
 	rejoin-watch -1 --state state inventory.json || :

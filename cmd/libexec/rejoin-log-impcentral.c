@@ -87,7 +87,7 @@ add_devices(struct follower *w, const char *list, struct fail *f)
 }
 
 static int
-begin(struct follower *w, const char *devices, struct fail *f)
+begin_following(struct follower *w, const char *devices, struct fail *f)
 {
 	int r = imp_account_load(w->account_file, &w->account, f);
 
@@ -127,7 +127,7 @@ main(int argc, char *argv[])
 	if (s.n_operands != 1)
 		opt_misused("requires one operand DEVICE[,DEVICE...]");
 	helper_begin(&w.helper);
-	if (begin(&w, *s.operands, &f) < 0)
+	if (begin_following(&w, *s.operands, &f) < 0)
 		helper_done(&f, &w.helper);
 	loop_run(w.helper.loop);
 	imp_stream_free(w.stream);

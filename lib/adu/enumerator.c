@@ -181,7 +181,7 @@ child_ended_well(pid_t pid)
 }
 
 static char *
-run(char *const argv[])
+enum_run(char *const argv[])
 {
 	int64_t end_ms = now_ms() + DEADLINE_MS;
 	char *text;
@@ -213,7 +213,7 @@ enumerate(const char *selector)
 		return NULL;
 	}
 	strcpy(program, path);
-	text = run((char *[]){ program, option, agent, format, copy ? select : NULL, copy, NULL });
+	text = enum_run((char *[]){ program, option, agent, format, copy ? select : NULL, copy, NULL });
 	free(copy);
 	return text;
 }

@@ -1,6 +1,6 @@
 #include "base/http_run.h"
 
-struct run {
+struct http_running {
 	struct loop *loop;
 	struct http_response *r;
 	struct fail *f;
@@ -12,7 +12,7 @@ struct run {
 static int
 run_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 {
-	const struct run *run = cookie;
+	const struct http_running *run = cookie;
 
 	return run->chunk(r, p, n, run->cookie);
 }
@@ -20,7 +20,7 @@ run_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 static void
 run_done(const struct http_response *r, const struct fail *f, void *cookie)
 {
-	struct run *run = cookie;
+	struct http_running *run = cookie;
 
 	run->r->status = r->status;
 	buf_add(&run->r->body, r->body.s, r->body.len);
@@ -33,7 +33,7 @@ run_done(const struct http_response *r, const struct fail *f, void *cookie)
 int
 http_run(const struct http_request *q, struct http_response *r, void *cookie, struct fail *f)
 {
-	struct run run = { .loop = loop_new(), .r = r, .f = f, .chunk = q->chunk, .cookie = cookie };
+	struct http_running run = { .loop = loop_new(), .r = r, .f = f, .chunk = q->chunk, .cookie = cookie };
 	struct http_request mine = *q;
 	struct http *h = http_new(run.loop);
 

@@ -357,7 +357,7 @@ spawn_kill(struct spawn *s)
 	spawn_free(s);
 }
 
-struct run {
+struct spawn_run {
 	struct loop *loop;
 	struct spawn_result *result;
 };
@@ -365,7 +365,7 @@ struct run {
 static void
 run_done(const struct spawn_result *r, void *cookie)
 {
-	struct run *run = cookie;
+	struct spawn_run *run = cookie;
 
 	*run->result = *r;
 	run->result->out = (struct buf)BUF_INIT;
@@ -378,7 +378,7 @@ run_done(const struct spawn_result *r, void *cookie)
 void
 spawn_run(const struct spawn_spec *spec, struct spawn_result *r)
 {
-	struct run run = { .loop = loop_new(), .result = r };
+	struct spawn_run run = { .loop = loop_new(), .result = r };
 
 	spawn_start(run.loop, spec, run_done, &run);
 	loop_run(run.loop);

@@ -98,7 +98,7 @@ remember(struct lookahead *l, const struct queue *q, const struct slot *slot)
 
 /* Look through some more of Q, up to beyond NS; false where there is no more. */
 static bool
-look(struct lookahead *l, struct queue *q, int64_t ns)
+queue_look_ahead(struct lookahead *l, struct queue *q, int64_t ns)
 {
 	bool any = false;
 
@@ -151,7 +151,7 @@ lookahead_fetch(struct lookahead *l, struct node *e, int64_t ns, bool idle)
 		any = false;
 		for (unsigned i = 0; i < s->n; i++)
 			if (s->queues[i]->scanned)
-				any |= look(l, s->queues[i], ns);
+				any |= queue_look_ahead(l, s->queues[i], ns);
 	}
 	return scheduler_read_beyond(s, ns);
 }

@@ -272,7 +272,7 @@ read_again(struct prescan *p, const int64_t *offsets)
 
 /* The ids that are needed and not found are told apart. */
 static void
-settle(struct prescan *p)
+settle_bounds(struct prescan *p)
 {
 	struct idset unsent = { NULL, 0, 0 };
 
@@ -300,7 +300,7 @@ prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int6
 		read_again(p, offsets);
 	if (p->forgot && p->needed.n > p->found.n)
 		search_all(p);
-	settle(p);
+	settle_bounds(p);
 	p->spec = NULL;
 	return p;
 }

@@ -27,7 +27,7 @@ static const char *const members[] = {
 enum { N_IDENTITY = sizeof identity / sizeof *identity };
 enum { N_MEMBERS = sizeof members / sizeof *members };
 
-enum event { NOTHING, ARRIVED, READABLE, SWAPPED, CHANGED, DEPARTED };
+enum snapshot_event { NOTHING, ARRIVED, READABLE, SWAPPED, CHANGED, DEPARTED };
 
 static const char *const event_names[] = {
 	[ARRIVED] = "arrived", [READABLE] = "readable", [SWAPPED] = "swapped",
@@ -103,7 +103,7 @@ state_of(struct json record)
 	return json_is_object(record) ? component_state(record) : COMPONENT_OFFLINE;
 }
 
-static enum event
+static enum snapshot_event
 records_compare(struct json was, struct json is)
 {
 	enum component_state before = state_of(was), now = state_of(is);
@@ -120,7 +120,7 @@ records_compare(struct json was, struct json is)
 }
 
 static bool
-event_wakes(enum event e)
+event_wakes(enum snapshot_event e)
 {
 	return e == ARRIVED || e == READABLE || e == SWAPPED;
 }
@@ -141,7 +141,7 @@ records_difference(struct json was, struct json is)
 
 /* Takes RECORD. */
 static void
-add_event(struct json *events, enum event e, struct json record, struct json was,
+add_event(struct json *events, enum snapshot_event e, struct json record, struct json was,
     const char *cause)
 {
 	char now[CLOCK_TEXT];
@@ -170,10 +170,10 @@ add_gone(struct json *events, struct json before, struct json after, const char 
 }
 
 /* What happened to C, which was WAS.  One that was removed is back, and it may have been missed. */
-static enum event
+static enum snapshot_event
 event_of(struct json was, struct json c, struct json removed)
 {
-	enum event e = records_compare(was, c);
+	enum snapshot_event e = records_compare(was, c);
 	_cleanup_json_ struct json gone = json_get(removed, component_id(c));
 
 	return json_kind(gone) != JSON_NONE && component_state(c) == COMPONENT_ONLINE && !event_wakes(e) ? ARRIVED : e;
@@ -188,7 +188,7 @@ snapshot_events(struct json before, struct json after, struct json components,
 	for (size_t i = 0; i < json_count(components); i++) {
 		_cleanup_json_ struct json c = json_at(components, i);
 		_cleanup_json_ struct json was = json_get(before, component_id(c));
-		enum event e = event_of(was, c, removed);
+		enum snapshot_event e = event_of(was, c, removed);
 
 		if (event_wakes(e) || (all && e != NOTHING))
 			add_event(&events, e, json_copy(c), was, cause);
@@ -204,7 +204,7 @@ is_waking(struct json event)
 {
 	const char *name = json_get_text(event, "event");
 
-	for (enum event k = ARRIVED; name && k <= DEPARTED; k++)
+	for (enum snapshot_event k = ARRIVED; name && k <= DEPARTED; k++)
 		if (event_wakes(k) && strcmp(name, event_names[k]) == 0)
 			return true;
 	return false;

@@ -55,7 +55,7 @@ is_seen(const struct history *h, uint64_t hash)
 }
 
 static void
-note(struct history *h, const char *device, const char *when, uint64_t hash)
+note_entry(struct history *h, const char *device, const char *when, uint64_t hash)
 {
 	struct history_device *d = history_find(h, device);
 
@@ -69,7 +69,7 @@ history_show(struct history *h, const struct imp_entry *e)
 {
 	if (is_seen(h, e->hash))
 		return false;
-	note(h, e->device, e->time, e->hash);
+	note_entry(h, e->device, e->time, e->hash);
 	return true;
 }
 
@@ -86,7 +86,7 @@ history_know(struct history *h, const char *id)
 	char *rest = copy, *device = strsep(&rest, " "), *when = rest ? strsep(&rest, " ") : NULL;
 
 	if (rest && strlen(rest) == 16)
-		note(h, device, when, strtoull(rest, NULL, 16));
+		note_entry(h, device, when, strtoull(rest, NULL, 16));
 }
 
 /* What is older was shown, or is given up; NULL where that cannot be said of anything. */

@@ -133,7 +133,7 @@ take_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 }
 
 static void
-end(struct events *e, const struct fail *f)
+events_end(struct events *e, const struct fail *f)
 {
 	struct fail cut;
 
@@ -176,12 +176,12 @@ on_done(const struct http_response *r, const struct fail *why, void *cookie)
 	struct fail f;
 
 	if (r->status == 204) {		/* the standard's word for "do not come again" */
-		end(e, NULL);
+		events_end(e, NULL);
 		return;
 	}
 	if (r->status >= 200 && r->status < 300 && !e->is_stream) {
 		fail_set(&f, EXIT_USAGE, "%s: is no stream of events (text/event-stream)", e->name.s);
-		end(e, &f);
+		events_end(e, &f);
 		return;
 	}
 	if (why)
@@ -195,11 +195,11 @@ on_done(const struct http_response *r, const struct fail *why, void *cookie)
 		return;
 	}
 	if (e->spec->once)
-		end(e, !why && e->is_stream && r->status == 200 ? NULL : &f);
+		events_end(e, !why && e->is_stream && r->status == 200 ? NULL : &f);
 	else if (is_for_good(r->status)) {
 		if (f.status == EXIT_TROUBLE)
 			f.status = EXIT_USAGE;	/* it is what was asked that is wrong */
-		end(e, &f);
+		events_end(e, &f);
 	} else
 		wait_and_try(e, &f);
 }

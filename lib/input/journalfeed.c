@@ -9,7 +9,7 @@
 
 enum { LAG_MAX_US = 60000000, COMPLAINT_MAX = 400 };
 
-struct journal {
+struct journal_feed {
 	struct feed feed;
 	char *unit;
 	char *dir;			/* of its files; NULL for this machine's */
@@ -43,7 +43,7 @@ text_of(const struct export_entry *e, enum export_name name)
 static void
 entry(const struct export_entry *e, void *cookie)
 {
-	struct journal *j = cookie;
+	struct journal_feed *j = cookie;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct feed_event key = FEED_EVENT_INIT;
 
@@ -71,7 +71,7 @@ entry(const struct export_entry *e, void *cookie)
 static void
 output(int fd, const char *p, size_t n, void *cookie)
 {
-	struct journal *j = cookie;
+	struct journal_feed *j = cookie;
 
 	if (fd == 1) {
 		export_put(&j->export, p, n, entry, j);
@@ -88,7 +88,7 @@ output(int fd, const char *p, size_t n, void *cookie)
 static void
 done(const struct spawn_result *r, void *cookie)
 {
-	struct journal *j = cookie;
+	struct journal_feed *j = cookie;
 	_cleanup_buf_ struct buf how = BUF_INIT;
 	bool over = j->feed.once || r->status == SPAWN_NOT_FOUND;
 
@@ -107,9 +107,9 @@ done(const struct spawn_result *r, void *cookie)
 }
 
 static void
-run(void *cookie)
+journalctl_run(void *cookie)
 {
-	struct journal *j = cookie;
+	struct journal_feed *j = cookie;
 	_cleanup_free_ char *after = j->cursor ? xasprintf("--after-cursor=%s", j->cursor) : NULL;
 	_cleanup_free_ char *unit = xasprintf("--unit=%s", j->unit);
 	_cleanup_free_ char *dir = j->dir ? xasprintf("--directory=%s", j->dir) : NULL;
@@ -138,14 +138,14 @@ static int
 journal_start(struct feed *f, struct fail *why)
 {
 	(void)why;
-	run(f);
+	journalctl_run(f);
 	return 0;
 }
 
 static void
 journal_save(struct feed *f, struct json *state)
 {
-	const struct journal *j = (const struct journal *)f;
+	const struct journal_feed *j = (const struct journal_feed *)f;
 
 	if (feed_last_id(f))
 		json_set_text(state, "cursor", feed_last_id(f));
@@ -156,7 +156,7 @@ journal_save(struct feed *f, struct json *state)
 static int
 journal_restore(struct feed *f, struct json state, struct fail *why)
 {
-	struct journal *j = (struct journal *)f;
+	struct journal_feed *j = (struct journal_feed *)f;
 	const char *cursor = json_get_text(state, "cursor");
 
 	(void)why;
@@ -168,7 +168,7 @@ journal_restore(struct feed *f, struct json state, struct fail *why)
 static void
 journal_free(struct feed *f)
 {
-	struct journal *j = (struct journal *)f;
+	struct journal_feed *j = (struct journal_feed *)f;
 
 	if (j->child)
 		spawn_kill(j->child);
@@ -188,13 +188,13 @@ journalfeed_new(const char *location, const char *dir)
 {
 	static const struct feed_ops ops = { .start = journal_start, .save = journal_save, .restore = journal_restore,
 	    .free = journal_free };
-	struct journal *j = xcalloc(1, sizeof *j);
+	struct journal_feed *j = xcalloc(1, sizeof *j);
 
 	feed_init(&j->feed, &ops, location);
 	j->unit = xstrdup(location + strlen("journal:"));
 	j->dir = dir ? xstrdup(dir) : NULL;
 	j->complaint = (struct buf)BUF_INIT;
-	j->again = (struct loop_timer){ .fn = run, .cookie = j };
+	j->again = (struct loop_timer){ .fn = journalctl_run, .cookie = j };
 	export_init(&j->export);
 	return &j->feed;
 }

@@ -62,7 +62,7 @@ open_path(struct pipe *p)
 }
 
 static void
-end(struct pipe *p, int error)
+pipe_end(struct pipe *p, int error)
 {
 	int status = 0;
 
@@ -88,7 +88,7 @@ come_again(struct pipe *p)
 	int fd = open_path(p);
 
 	if (fd < 0) {
-		end(p, fd);
+		pipe_end(p, fd);
 		return;
 	}
 	watch(p, false);
@@ -113,7 +113,7 @@ came(int fd, short events, void *cookie)
 	else if (r == 0 && p->comes_again && !p->feed.once)
 		come_again(p);
 	else
-		end(p, (int)r);
+		pipe_end(p, (int)r);
 }
 
 /* A FIFO with a name in a file system, not one that only a descriptor leads to. */

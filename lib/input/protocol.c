@@ -52,7 +52,7 @@ number(char **rest, int64_t max, int64_t *n)
 
 /* One message at P: its bytes, 0 where it is not whole, or -EBADMSG. */
 static ssize_t
-take(const char *p, size_t n, const struct protocol_ops *ops)
+take_line(const char *p, size_t n, const struct protocol_ops *ops)
 {
 	const char *nl = memchr(p, '\n', n);
 	_cleanup_free_ char *line = nl ? xstrndup(p, (size_t)(nl - p)) : NULL;
@@ -93,7 +93,7 @@ protocol_parse(struct buf *in, const struct protocol_ops *ops)
 	size_t done = 0;
 	ssize_t n = 0;
 
-	while (done < in->len && (n = take(in->s + done, in->len - done, ops)) > 0)
+	while (done < in->len && (n = take_line(in->s + done, in->len - done, ops)) > 0)
 		done += (size_t)n;
 	if (done) {
 		memmove(in->s, in->s + done, in->len - done);

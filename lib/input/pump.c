@@ -4,7 +4,7 @@
 #include "base/xalloc.h"
 #include "input/pump.h"
 
-struct pump {
+struct feed_pump {
 	struct loop *loop;
 	struct feed *feed;
 	struct fail failure;	/* the first; EXIT_OK for none */
@@ -13,7 +13,7 @@ struct pump {
 static void
 wake(void *cookie)
 {
-	struct pump *p = cookie;
+	struct feed_pump *p = cookie;
 
 	loop_stop(p->loop, 0);
 }
@@ -21,16 +21,16 @@ wake(void *cookie)
 static void
 report(const struct fail *f, void *cookie)
 {
-	struct pump *p = cookie;
+	struct feed_pump *p = cookie;
 
 	if (f->status != EXIT_OK && p->failure.status == EXIT_OK)
 		p->failure = *f;
 }
 
-struct pump *
+struct feed_pump *
 pump_new(struct feed *feed, struct fail *f)
 {
-	struct pump *p = xcalloc(1, sizeof *p);
+	struct feed_pump *p = xcalloc(1, sizeof *p);
 	const struct feed_host host = { .wake = wake, .tell = report, .cookie = p };
 
 	p->loop = loop_new();
@@ -43,7 +43,7 @@ pump_new(struct feed *feed, struct fail *f)
 }
 
 void
-pump_free(struct pump *p)
+pump_free(struct feed_pump *p)
 {
 	if (!p)
 		return;
@@ -53,13 +53,13 @@ pump_free(struct pump *p)
 }
 
 struct feed *
-pump_feed(const struct pump *p)
+pump_feed(const struct feed_pump *p)
 {
 	return p->feed;
 }
 
 ssize_t
-pump_read(struct pump *p, char *to, size_t n)
+pump_read(struct feed_pump *p, char *to, size_t n)
 {
 	ssize_t r;
 
@@ -69,7 +69,7 @@ pump_read(struct pump *p, char *to, size_t n)
 }
 
 bool
-pump_failed(const struct pump *p, struct fail *f)
+pump_failed(const struct feed_pump *p, struct fail *f)
 {
 	*f = p->failure;
 	return f->status != EXIT_OK;

@@ -12,18 +12,18 @@
 
 #include "input/feed.h"
 
-struct pump;
+struct feed_pump;
 
 /* Start FEED, which the pump takes; pump_feed() lends it.  NULL with F filled, and FEED freed, where it cannot start. */
-struct pump *pump_new(struct feed *feed, struct fail *f);
-void pump_free(struct pump *p);
+struct feed_pump *pump_new(struct feed *feed, struct fail *f);
+void pump_free(struct feed_pump *p);
 
-struct feed *pump_feed(const struct pump *p);
+struct feed *pump_feed(const struct feed_pump *p);
 
 /* As read(2), which waits for bytes; 0 at the end. */
-ssize_t pump_read(struct pump *p, char *to, size_t n);
+ssize_t pump_read(struct feed_pump *p, char *to, size_t n);
 
 /* The first failure that the feed reported, copied to F; false for none. */
-bool pump_failed(const struct pump *p, struct fail *f);
+bool pump_failed(const struct feed_pump *p, struct fail *f);
 
 #endif

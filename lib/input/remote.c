@@ -202,7 +202,7 @@ start_helper(void *cookie)
 }
 
 static int
-start(struct feed *f, struct fail *why)
+remote_start(struct feed *f, struct fail *why)
 {
 	(void)why;
 	start_helper(f);
@@ -291,7 +291,7 @@ remote_free(struct feed *f)
 struct feed *
 remote_new(const struct source_spec *s)
 {
-	static const struct feed_ops ops = { .start = start, .pause = set_paused, .ack = acked, .save = save,
+	static const struct feed_ops ops = { .start = remote_start, .pause = set_paused, .ack = acked, .save = save,
 	    .restore = restore, .free = remote_free };
 	struct remote *r = xcalloc(1, sizeof *r);
 

@@ -569,7 +569,7 @@ resume(struct tail *t)
 
 /* The file itself, without its rotated siblings: those are of the time before. */
 static void
-begin(struct tail *t)
+tail_begin(struct tail *t)
 {
 	struct rotation one = { .v = xcalloc(1, sizeof *one.v), .n = 1, .current = true };
 	struct stat st;
@@ -621,7 +621,7 @@ tail_start(struct feed *f, struct fail *why)
 	if (t->restored)
 		resume(t);
 	else
-		begin(t);
+		tail_begin(t);
 	return 0;
 }
 

@@ -6,17 +6,17 @@
 #include "causal/idmap.h"
 
 /* A record, or a stop or start of an entity. */
-struct event {
+struct checked_event {
 	int64_t line, t, res;
 };
 
 struct life {
 	bool started, stopped;
-	struct event start;		/* the last one, not yet stopped */
+	struct checked_event start;		/* the last one, not yet stopped */
 	bool again;			/* it was started before that already */
 };
 
-struct check {
+struct order_check {
 	struct source *source;
 	const struct rules *rules;
 	void (*tell)(const struct violation *v, void *cookie);
@@ -30,7 +30,7 @@ struct check {
 };
 
 static void
-tell(struct check *c, const struct constraint *x, int64_t line, int64_t cause, int64_t count)
+report_violation(struct order_check *c, const struct constraint *x, int64_t line, int64_t cause, int64_t count)
 {
 	struct violation v = { c->source, line, cause,
 	    x->rule == UINT16_MAX ? "clock" : c->rules->v[x->rule].name };
@@ -40,19 +40,19 @@ tell(struct check *c, const struct constraint *x, int64_t line, int64_t cause, i
 }
 
 static void
-sent(struct check *c, const struct constraint *x, uint64_t id, int64_t line)
+sent(struct order_check *c, const struct constraint *x, uint64_t id, int64_t line)
 {
 	uint64_t *w = idmap_find(&c->wanted, id);
 
 	*idmap_put(&c->sent, id) = 1;
 	if (w && *w) {
-		tell(c, x, (int64_t)(*w & ((UINT64_C(1) << 40) - 1)), line, (int64_t)(*w >> 40));
+		report_violation(c, x, (int64_t)(*w & ((UINT64_C(1) << 40) - 1)), line, (int64_t)(*w >> 40));
 		*w = 0;
 	}
 }
 
 static void
-needed(struct check *c, uint64_t id, int64_t line)
+needed(struct order_check *c, uint64_t id, int64_t line)
 {
 	uint64_t *w;
 
@@ -64,17 +64,17 @@ needed(struct check *c, uint64_t id, int64_t line)
 
 /* The span whose end X is: its parent must not have ended before. */
 static void
-child_ends(struct check *c, const struct constraint *x, int64_t line)
+child_ends(struct order_check *c, const struct constraint *x, int64_t line)
 {
 	const uint64_t *parent = idmap_find(&c->parents, x->id), *end = parent ? idmap_find(&c->ended, *parent) : NULL;
 
 	if (end)
-		tell(c, x, (int64_t)*end, line, 1);
+		report_violation(c, x, (int64_t)*end, line, 1);
 }
 
 /* A child of a span that has not ended yet; its first beginning counts. */
 static void
-began(struct check *c, const struct constraint *x)
+began(struct order_check *c, const struct constraint *x)
 {
 	if (!idmap_find(&c->ended, x->id) && !idmap_find(&c->parents, (uint64_t)x->n))
 		*idmap_put(&c->parents, (uint64_t)x->n) = x->id;
@@ -82,13 +82,13 @@ began(struct check *c, const struct constraint *x)
 
 /* The clock of the boot BOOT shows N. */
 static void
-passes(struct check *c, uint64_t boot, int64_t n, int64_t line)
+passes(struct order_check *c, uint64_t boot, int64_t n, int64_t line)
 {
 	static const struct constraint clock = { .rule = UINT16_MAX };
 	uint64_t *most = idmap_put(&c->boots, boot), *at = idmap_put(&c->boot_lines, boot);
 
 	if (*most > (uint64_t)n + 1) {
-		tell(c, &clock, (int64_t)*at, line, 1);
+		report_violation(c, &clock, (int64_t)*at, line, 1);
 		return;
 	}
 	*most = (uint64_t)n + 1;
@@ -97,7 +97,7 @@ passes(struct check *c, uint64_t boot, int64_t n, int64_t line)
 
 /* As log/lifecycle.c pairs them: a stop that stands behind the start it belongs before. */
 static void
-turn(struct check *c, const struct constraint *x, const struct event *e)
+turn(struct order_check *c, const struct constraint *x, const struct checked_event *e)
 {
 	uint64_t *slot = idmap_put(&c->lives, x->id);
 	struct life *l;
@@ -119,7 +119,7 @@ turn(struct check *c, const struct constraint *x, const struct event *e)
 		int64_t later = e->t - l->start.t, res = e->res > l->start.res ? e->res : l->start.res;
 
 		if (later < res || (l->again && later <= x->n)) {
-			tell(c, x, l->start.line, e->line, 1);
+			report_violation(c, x, l->start.line, e->line, 1);
 			l->start.line = 0;
 			return;
 		}
@@ -130,13 +130,13 @@ turn(struct check *c, const struct constraint *x, const struct event *e)
 
 /* By a sequence with an id: what a source counted by itself is not told from others once it is merged. */
 static bool
-is_numbered(const struct check *c, const struct constraint *x)
+is_numbered(const struct order_check *c, const struct constraint *x)
 {
 	return x->what == CONSTRAINT_SEQUENCE && !x->sparse && x->id != c->own;
 }
 
 static void
-judge(struct check *c, const struct constraints *edges, const struct event *e)
+judge_event(struct order_check *c, const struct constraints *edges, const struct checked_event *e)
 {
 	for (size_t i = 0; i < edges->n; i++) {
 		const struct constraint *x = &edges->v[i];
@@ -168,7 +168,7 @@ judge(struct check *c, const struct constraints *edges, const struct event *e)
 }
 
 static void
-release(struct check *c)
+release(struct order_check *c)
 {
 	for (size_t i = 0; i < c->lives.cap; i++)
 		if (c->lives.v[i].id)
@@ -186,7 +186,7 @@ int64_t
 check_run(struct source *s, const struct rules *rules,
     void (*fn)(const struct violation *v, void *cookie), void *cookie, int64_t *records)
 {
-	struct check c = { .source = s, .rules = rules, .tell = fn, .cookie = cookie };
+	struct order_check c = { .source = s, .rules = rules, .tell = fn, .cookie = cookie };
 	struct constraints edges = { NULL, 0, 0 };
 	bool *used = xcalloc(rules->n + 1, sizeof *used);
 	struct fields fields;
@@ -200,7 +200,7 @@ check_run(struct source *s, const struct rules *rules,
 		used[i] = rule_is_for(&rules->v[i], s->fmt);
 	s->matcher = matcher_new(rules, used);
 	while (source_next(s, &r) > 0) {
-		struct event e = { line, r.t, r.res };
+		struct checked_event e = { line, r.t, r.res };
 
 		++*records;
 		for (const char *p = r.p; (p = memchr(p, '\n', (size_t)(r.p + r.n - p))); p++)
@@ -213,7 +213,7 @@ check_run(struct source *s, const struct rules *rules,
 			if (!fields.v[FIELD_SEQ].p && rule_boot(&fields, &boot, &us))
 				passes(&c, boot, us, e.line);
 		}
-		judge(&c, &edges, &e);
+		judge_event(&c, &edges, &e);
 	}
 	free(edges.v);
 	free(used);

@@ -24,7 +24,7 @@ enum {
 };
 
 /* A pattern whose matches join. */
-struct watch {
+struct pattern_watch {
 	struct follow *follow;
 	const struct source_spec *glob;
 	struct filewatch_item *watched;
@@ -37,7 +37,7 @@ struct follow {
 	struct tails *tails;
 	struct live *live;
 	struct render *out;
-	struct watch *watches;
+	struct pattern_watch *watches;
 	char **followed;		/* locations */
 	size_t n_followed, followed_cap;
 	struct json state;
@@ -250,7 +250,7 @@ add_all(struct follow *fo, struct fail *f)
 static void
 join_matches(bool names, void *cookie)
 {
-	struct watch *w = cookie;
+	struct pattern_watch *w = cookie;
 	struct follow *fo = w->follow;
 	struct source_specs found = { .live = true };
 	struct fail f;
@@ -281,7 +281,7 @@ join_matches(bool names, void *cookie)
 static void
 directory_changed(bool names, void *cookie)
 {
-	struct watch *w = cookie;
+	struct pattern_watch *w = cookie;
 
 	if (names && w->watched)
 		filewatch_renew(w->watched);
@@ -296,9 +296,9 @@ watch_globs(struct follow *fo)
 	fo->watches = xcalloc(specs->n_globs + 1, sizeof *fo->watches);
 	for (size_t i = 0; i < specs->n_globs; i++) {
 		_cleanup_free_ char *path = xstrdup(specs->globs[i].location);
-		struct watch *w = &fo->watches[i];
+		struct pattern_watch *w = &fo->watches[i];
 
-		*w = (struct watch){ fo, &specs->globs[i], NULL };
+		*w = (struct pattern_watch){ fo, &specs->globs[i], NULL };
 		w->watched = filewatch_add(fo->filewatch, w->glob->location, 0, join_matches, w);
 		filewatch_add(fo->filewatch, dirname(path), FILEWATCH_PATH, directory_changed, w);
 	}
@@ -325,7 +325,7 @@ opened(struct source *s, void *cookie)
 }
 
 static void
-tell(const struct fail *f, void *cookie)
+follow_report(const struct fail *f, void *cookie)
 {
 	struct follow *fo = cookie;
 
@@ -390,7 +390,7 @@ follow_open(const struct follow_spec *spec, struct render *out, struct causal_co
 	live.opened = opened;
 	live.caught_up = caught_up;
 	live.written = written;
-	live.tell = tell;
+	live.tell = follow_report;
 	live.cookie = fo;
 	fo->live = live_new(fo->loop, &live, out, count);
 	if (spec->state_path)

@@ -100,7 +100,7 @@ wake(void *cookie)
 }
 
 static void
-tell(const struct fail *f, void *cookie)
+live_report(const struct fail *f, void *cookie)
 {
 	struct input *in = cookie;
 
@@ -134,14 +134,14 @@ print(const struct printed *p, void *cookie)
 
 /* The first bytes are there: the format can be told. */
 static void
-begin(struct live *v, struct input *in)
+input_begin(struct live *v, struct input *in)
 {
 	struct fail f;
 
 	v->merge.unopened--;
 	if (source_open_feed(&in->spec, v->spec.formats, v->n_inputs > MANY ? READ_SIZE_MANY : READ_SIZE, in->feed, &in->source, &f) < 0) {
 		in->failed = true;
-		tell(&f, in);
+		live_report(&f, in);
 		return;
 	}
 	if (in->has_calendar)
@@ -175,7 +175,7 @@ static bool
 read_input(struct live *v, struct input *in, int64_t now_ms)
 {
 	if (!in->source && !in->failed && feed_is_ready(in->feed))
-		begin(v, in);
+		input_begin(v, in);
 	if (!in->source)
 		return false;
 	in->source->accept = accepts(v, in, now_ms);
@@ -416,7 +416,7 @@ load_done(struct input *in, struct json state)
 int
 live_add(struct live *v, const struct source_spec *spec, struct feed *feed, struct json state, struct fail *f)
 {
-	static const struct feed_host host = { .wake = wake, .tell = tell };
+	static const struct feed_host host = { .wake = wake, .tell = live_report };
 	struct input *in = xcalloc(1, sizeof *in);
 	struct feed_host mine = host;
 	int r = check_spec(v, spec, f);

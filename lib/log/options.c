@@ -308,7 +308,7 @@ options_check_offsets(const struct options *o, const struct source_specs *specs,
 }
 
 static void
-give(struct domain *d, int64_t ns)
+domain_set_offset(struct domain *d, int64_t ns)
 {
 	d->offset_ns += ns - d->given_ns;
 	d->given_ns = ns;
@@ -320,7 +320,7 @@ options_give_offsets(const struct options *o, const struct source_specs *specs, 
 	for (size_t k = 0; k < o->n_offsets; k++) {
 		const struct options_offset *x = &o->offsets[k];
 
-		give(domains_get(domains, (struct span){ x->name, x->len }, !is_listed(x, specs)), x->ns);
+		domain_set_offset(domains_get(domains, (struct span){ x->name, x->len }, !is_listed(x, specs)), x->ns);
 	}
 }
 
@@ -329,7 +329,7 @@ options_give_offset(const struct options *o, struct source *s)
 {
 	for (size_t k = 0; k < o->n_offsets; k++)
 		if (is_called(&o->offsets[k], s->name))
-			give(s->domain, o->offsets[k].ns);
+			domain_set_offset(s->domain, o->offsets[k].ns);
 	source_renew_offset(s);
 }
 

@@ -42,14 +42,14 @@ find_links(struct links *l, const struct ring *ring, unsigned n)
 
 /* Give the next column to E, then to those that its arrows reach; LANE holds columns plus 1. */
 static void
-place(const struct links *l, unsigned e, unsigned *lane, unsigned *next)
+column_place(const struct links *l, unsigned e, unsigned *lane, unsigned *next)
 {
 	if (lane[e])
 		return;
 	lane[e] = ++*next;
 	for (size_t i = 0; i < l->n; i++)
 		if (l->v[i].from == e)
-			place(l, l->v[i].to, lane, next);
+			column_place(l, l->v[i].to, lane, next);
 }
 
 unsigned *
@@ -61,9 +61,9 @@ columns_order(const struct ring *ring, unsigned n)
 	find_links(&l, ring, n);
 	for (size_t i = 0; i < l.n; i++)
 		if (!l.reached[l.v[i].from])
-			place(&l, l.v[i].from, lane, &next);
+			column_place(&l, l.v[i].from, lane, &next);
 	for (unsigned e = 0; e < n; e++)
-		place(&l, e, lane, &next);
+		column_place(&l, e, lane, &next);
 	for (unsigned e = 0; e < n; e++)
 		lane[e]--;
 	free(l.v);

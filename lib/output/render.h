@@ -62,7 +62,7 @@ struct render {
 	bool line_buffered;	/* each record is written as soon as it is known */
 	const struct render_style *style;	/* NULL for bytes alone */
 	struct jsonl jsonl;
-	struct text text;
+	struct text_output text;
 	struct writer *last;	/* a ring buffer of STYLE->last records */
 	unsigned long shown;	/* records that went into it */
 };

@@ -215,7 +215,7 @@ make_room(struct shiviz *s, uint64_t serial)
 
 /* The head, before all else. */
 static void
-begin(struct shiviz *s, struct buf *out)
+shiviz_begin(struct shiviz *s, struct buf *out)
 {
 	if (!s->begun)
 		buf_puts(out, "(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\n");
@@ -237,7 +237,7 @@ shiviz_event(struct shiviz *s, const struct event *e, struct buf *out)
 		out = &s->last[s->shown++ % s->n_last];
 		buf_reset(out);
 	} else {
-		begin(s, out);
+		shiviz_begin(s, out);
 	}
 	buf_puts(out, s->emitters[e->emitter].host);
 	buf_putc(out, ' ');
@@ -253,7 +253,7 @@ shiviz_flush(struct shiviz *s, struct buf *out)
 	uint64_t i = s->shown > s->n_last ? s->shown - s->n_last : 0;
 
 	if (s->shown)
-		begin(s, out);
+		shiviz_begin(s, out);
 	for (; i < s->shown; i++)
 		buf_add(out, s->last[i % s->n_last].s, s->last[i % s->n_last].len);
 	s->shown = 0;

@@ -7,19 +7,19 @@
 #include "output/sourcelist.h"
 
 /* One row: what there is to tell of a source. */
-struct row {
+struct sourcelist_row {
 	const char *format, *kind, *zone, *clock, *order, *second;
 	int margin;
 	double untimed;		/* share of the records */
 };
 
 static void
-describe(const struct source *s, const struct survey *v, struct row *row)
+describe(const struct source *s, const struct survey *v, struct sourcelist_row *row)
 {
 	enum time_kind kind = survey_kind(v);
 	bool absolute = kind == TIME_EPOCH || kind == TIME_TAI64N || kind == TIME_DMESG || kind == TIME_AUDIT;
 
-	*row = (struct row){ .format = s->fmt->name, .kind = timekind_name(kind),
+	*row = (struct sourcelist_row){ .format = s->fmt->name, .kind = timekind_name(kind),
 	    .zone = kind == TIME_NONE ? NULL : absolute ? "UTC" : v->by_zone ? s->zone_name : "of each time",
 	    .order = source_order_name(s), .margin = survey_margin(s),
 	    .clock = s->clock ? s->clock : source_names_hosts(s) ? "by host" : s->name, .second = s->detected.second ? s->detected.second->name : NULL,
@@ -37,7 +37,7 @@ member(struct buf *out, const char *key, const char *text)
 }
 
 static void
-add_json(const struct source *s, const struct survey *v, const struct row *row, struct buf *out)
+add_json(const struct source *s, const struct survey *v, const struct sourcelist_row *row, struct buf *out)
 {
 	buf_puts(out, "{\"source\":");
 	jsontext_quote(s->name, strlen(s->name), out);
@@ -57,7 +57,7 @@ add_json(const struct source *s, const struct survey *v, const struct row *row, 
 }
 
 static void
-add_cells(struct table *t, const struct source *s, const struct row *row)
+add_cells(struct table *t, const struct source *s, const struct sourcelist_row *row)
 {
 	char margin[16], untimed[16];
 
@@ -84,7 +84,7 @@ sourcelist_print(struct source *const *v, const struct survey *surveys, unsigned
 		table_cell(t, heads[i]);
 	table_end_row(t);
 	for (unsigned i = 0; i < n; i++) {
-		struct row row;
+		struct sourcelist_row row;
 
 		describe(v[i], &surveys[i], &row);
 		if (json)

@@ -33,7 +33,7 @@ struct svg {
 	bool bounded;		/* the limit is ours, not the user's */
 };
 
-struct place {
+struct svg_place {
 	double y;
 	double gap_y;		/* of the break before it, 0 for none */
 	double strip_y;		/* of the names before it, 0 for none */
@@ -42,10 +42,10 @@ struct place {
 };
 
 /* Where everything stands. */
-struct plan {
+struct svg_plan {
 	const struct svg *svg;
 	const struct ring *ring;
-	struct place *rows;
+	struct svg_place *rows;
 	unsigned *lane;		/* by emitter, plus 1; 0: not in the picture */
 	unsigned *emitter;	/* by lane */
 	unsigned lanes, emitters;
@@ -115,14 +115,14 @@ day_of(int64_t ns)
 }
 
 static void
-plan_rows(struct plan *p)
+plan_rows(struct svg_plan *p)
 {
 	double usual = usual_gap(p->ring), y = p->top;
 	int64_t last = 0;
 
 	for (size_t i = 0; i < p->ring->n; i++) {
 		const struct event *e = ring_get(p->ring, i);
-		struct place *w = &p->rows[i];
+		struct svg_place *w = &p->rows[i];
 		double gap = i ? (double)e->t - (double)last : 0;
 
 		if (i)
@@ -148,7 +148,7 @@ plan_rows(struct plan *p)
 
 /* Each emitter has a lane: put them so that it is easy to follow the arrows. */
 static void
-sort_lanes(struct plan *p)
+sort_lanes(struct svg_plan *p)
 {
 	unsigned n = p->svg->model->n_emitters, next = 0;
 	_cleanup_free_ unsigned *order = n <= 4 * LANES_MAX ? columns_order(p->ring, n) : NULL, *at = xcalloc(n + 1, sizeof *at);
@@ -166,7 +166,7 @@ sort_lanes(struct plan *p)
 
 /* A lane for each emitter in the order of appearance, as long as there is room. */
 static void
-plan_lanes(struct plan *p)
+plan_lanes(struct svg_plan *p)
 {
 	p->lane = xcalloc(p->svg->model->n_emitters + 1, sizeof *p->lane);
 	p->emitter = xcalloc(LANES_MAX, sizeof *p->emitter);
@@ -189,7 +189,7 @@ plan_lanes(struct plan *p)
 }
 
 static const char *
-name_of(const struct plan *p, unsigned lane)
+name_of(const struct svg_plan *p, unsigned lane)
 {
 	return p->sharing && lane == LANES_MAX - 1 ? "others" : p->svg->model->emitters[p->emitter[lane]].name;
 }
@@ -203,7 +203,7 @@ columns(const char *text, unsigned most)
 }
 
 static void
-plan_columns(struct plan *p)
+plan_columns(struct svg_plan *p)
 {
 	double name = 4, text = 20;
 	int64_t part = 0;
@@ -234,13 +234,13 @@ plan_columns(struct plan *p)
 }
 
 static double
-lane_x(const struct plan *p, unsigned emitter)
+lane_x(const struct svg_plan *p, unsigned emitter)
 {
 	return p->x0 + (p->lane[emitter] - 1) * p->step;
 }
 
 static unsigned
-tint(const struct plan *p, unsigned emitter)
+tint(const struct svg_plan *p, unsigned emitter)
 {
 	return (p->lane[emitter] - 1) % STYLESHEET_COLOURS;
 }
@@ -318,7 +318,7 @@ put_moment(struct buf *out, int64_t ns, bool with_day, unsigned digits)
 
 /* Columns of a lane's name, so that it does not reach into the next one. */
 static unsigned
-name_room(const struct plan *p)
+name_room(const struct svg_plan *p)
 {
 	unsigned room = p->slanted ? NAME_COLUMNS : (unsigned)((p->step - 22) / CHAR_WIDTH);
 
@@ -327,7 +327,7 @@ name_room(const struct plan *p)
 
 /* The names of the lanes, around Y. */
 static void
-put_names(const struct plan *p, double y, struct buf *out)
+put_names(const struct svg_plan *p, double y, struct buf *out)
 {
 	for (unsigned i = 0; i < p->lanes; i++) {
 		double x = p->x0 + i * p->step, w = columns(name_of(p, i), name_room(p)) * CHAR_WIDTH + 18;
@@ -348,7 +348,7 @@ put_names(const struct plan *p, double y, struct buf *out)
 
 /* The line of one emitter, broken where time is, dotted where it is gone. */
 static void
-put_lane(const struct plan *p, unsigned lane, struct buf *out)
+put_lane(const struct svg_plan *p, unsigned lane, struct buf *out)
 {
 	_cleanup_buf_ struct buf gone = BUF_INIT;
 	double x = p->x0 + lane * p->step, from = p->head_y + 10;
@@ -357,7 +357,7 @@ put_lane(const struct plan *p, unsigned lane, struct buf *out)
 	buf_printf(out, "<path class=\"la s%u\" d=\"", lane % STYLESHEET_COLOURS);
 	for (size_t i = 0; i < p->ring->n; i++) {
 		const struct event *e = ring_get(p->ring, i);
-		const struct place *w = &p->rows[i];
+		const struct svg_place *w = &p->rows[i];
 		bool mine = p->lane[e->emitter] == lane + 1;
 
 		if (w->gap_y) {
@@ -377,7 +377,7 @@ put_lane(const struct plan *p, unsigned lane, struct buf *out)
 }
 
 static void
-put_break(const struct plan *p, const struct place *w, struct buf *out)
+put_break(const struct svg_plan *p, const struct svg_place *w, struct buf *out)
 {
 	double y = w->gap_y + (BREAK - 10) / 2.0;
 
@@ -393,7 +393,7 @@ put_break(const struct plan *p, const struct place *w, struct buf *out)
 }
 
 static void
-put_dot(const struct plan *p, const struct event *e, double y, struct buf *out)
+put_dot(const struct svg_plan *p, const struct event *e, double y, struct buf *out)
 {
 	double x = lane_x(p, e->emitter);
 	unsigned c = tint(p, e->emitter);
@@ -407,10 +407,10 @@ put_dot(const struct plan *p, const struct event *e, double y, struct buf *out)
 }
 
 static void
-put_record(const struct plan *p, size_t i, struct buf *out)
+put_record(const struct svg_plan *p, size_t i, struct buf *out)
 {
 	const struct event *e = ring_get(p->ring, i);
-	const struct place *w = &p->rows[i];
+	const struct svg_place *w = &p->rows[i];
 	_cleanup_buf_ struct buf marks = BUF_INIT, when = BUF_INIT;
 	const char *name = p->svg->model->emitters[e->emitter].name;
 
@@ -472,7 +472,7 @@ put_curve(double x1, double y1, double x2, double y2, const char *line, const ch
 }
 
 static void
-put_arrows(const struct plan *p, size_t i, struct buf *out)
+put_arrows(const struct svg_plan *p, size_t i, struct buf *out)
 {
 	const struct event *e = ring_get(p->ring, i);
 	uint64_t first = ring_get(p->ring, 0)->serial;
@@ -505,7 +505,7 @@ put_arrows(const struct plan *p, size_t i, struct buf *out)
 }
 
 static void
-put_head(const struct plan *p, struct buf *out)
+put_head(const struct svg_plan *p, struct buf *out)
 {
 	int64_t from = INT64_MAX, to = INT64_MIN;
 
@@ -537,7 +537,7 @@ put_head(const struct plan *p, struct buf *out)
 
 /* What is not in the picture, to be said in it. */
 static void
-note_of(const struct plan *p, uint64_t lost, struct buf *note)
+note_of(const struct svg_plan *p, uint64_t lost, struct buf *note)
 {
 	if (lost)
 		buf_printf(note, "Cut: %ju earlier records are not drawn. ", (uintmax_t)lost);
@@ -546,7 +546,7 @@ note_of(const struct plan *p, uint64_t lost, struct buf *note)
 }
 
 static void
-put_note(const struct plan *p, struct buf *out)
+put_note(const struct svg_plan *p, struct buf *out)
 {
 	if (p->note.len == 0)
 		return;
@@ -556,7 +556,7 @@ put_note(const struct plan *p, struct buf *out)
 }
 
 static void
-put_legend(const struct plan *p, struct buf *out)
+put_legend(const struct svg_plan *p, struct buf *out)
 {
 	double y = p->bottom + 34;
 
@@ -573,7 +573,7 @@ put_legend(const struct plan *p, struct buf *out)
 uint64_t
 svg_format(const struct svg *s, struct buf *out)
 {
-	struct plan p = { .svg = s, .ring = &s->ring, .note = BUF_INIT };
+	struct svg_plan p = { .svg = s, .ring = &s->ring, .note = BUF_INIT };
 	uint64_t lost = s->bounded ? s->ring.lost : 0;
 
 	p.rows = xcalloc(s->ring.n + 1, sizeof *p.rows);

@@ -93,7 +93,7 @@ put_why(struct writer *w, const char *why, bool escape)
  * record has no time of its own.
  */
 static void
-put_stamp(struct text *t, struct writer *w, const struct render_style *style, const struct shown *x)
+put_stamp(struct text_output *t, struct writer *w, const struct render_style *style, const struct shown *x)
 {
 	int64_t ns = x->record->t, s = ns / 1000000000 - (ns % 1000000000 < 0), local;
 	char text[CLOCK_TEXT + 16];
@@ -158,7 +158,7 @@ put_tame_pieces(struct writer *w, struct source *s, const char *p, size_t n)
 }
 
 char
-text_record(struct text *t, struct writer *w, const struct render_style *style, struct source *s, const struct shown *x)
+text_record(struct text_output *t, struct writer *w, const struct render_style *style, struct source *s, const struct shown *x)
 {
 	const char *p = x->record->p;
 	size_t n = x->record->n;

@@ -17,11 +17,11 @@ struct render_style;
 void text_name(struct writer *w, const char *name, bool terminal);
 
 /* What records share; zero it. */
-struct text {
+struct text_output {
 	struct zone *zone;	/* of the stamps, NULL before the first; zone_free() it */
 };
 
 /* The record of X, whose further pieces come from S; returns the last byte written, or '\n' for none. */
-char text_record(struct text *t, struct writer *w, const struct render_style *style, struct source *s, const struct shown *x);
+char text_record(struct text_output *t, struct writer *w, const struct render_style *style, struct source *s, const struct shown *x);
 
 #endif

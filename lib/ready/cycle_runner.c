@@ -108,7 +108,7 @@ cycle_ended(const struct supervise_view *v, const struct fail *f, void *cookie)
 
 /* The record comes first: what cannot be recorded is not begun. */
 static void
-begin(struct cycle_runner *t, enum readiness_verdict v)
+cycle_begin(struct cycle_runner *t, enum readiness_verdict v)
 {
 	const struct readiness *place = t->spec->place;
 	struct fail f;
@@ -171,7 +171,7 @@ judged(enum readiness_verdict v, struct readiness_now *now, const struct fail *f
 		verdict_commands_run(t->commands, v);
 	} else {
 		/* one that was begun for another incarnation of the peer, and has no end */
-		begin(t, v == VERDICT_PEER_RESTART ? VERDICT_COLD_START : v);
+		cycle_begin(t, v == VERDICT_PEER_RESTART ? VERDICT_COLD_START : v);
 	}
 	*now = t->now;
 }
@@ -205,7 +205,7 @@ signalled(void *cookie)
 }
 
 static void
-run(struct cycle_runner *t, bool adopts)
+run_loop(struct cycle_runner *t, bool adopts)
 {
 	const struct handshake_spec spec = {
 		.place = t->spec->place, .self = t->spec->self, .grace_ms = t->spec->grace_ms,
@@ -276,7 +276,7 @@ cycle_runner_run(const struct cycle_runner_spec *spec)
 	if (t.lock_fd < 0 || inspect(&t, &adopts, &f) < 0)
 		report_fail(&t, &f);
 	else
-		run(&t, adopts);
+		run_loop(&t, adopts);
 	io_closep(&t.lock_fd);
 	return t.status;
 }

@@ -19,7 +19,7 @@ enum {
 };
 
 /* One source. */
-struct lane {
+struct cursor_lane {
 	struct source *source;
 	struct block_spec spec;
 	struct block *head, *tail;	/* decoded and not current; LOCK */
@@ -32,7 +32,7 @@ struct lane {
 };
 
 struct cursor {
-	struct lane *lanes;
+	struct cursor_lane *lanes;
 	unsigned n, n_workers;
 	struct cursor_spec spec;
 	pthread_t workers[WORKERS_MAX];
@@ -75,7 +75,7 @@ block_give(struct cursor *c, struct block *b)
 
 /* Decode one block of L, which the caller has marked as held.  Called with the lock, which is dropped meanwhile. */
 static void
-lane_decode(struct cursor *c, struct lane *l)
+lane_decode(struct cursor *c, struct cursor_lane *l)
 {
 	struct block *b = block_take(c);
 	int r;
@@ -106,19 +106,19 @@ lane_decode(struct cursor *c, struct lane *l)
 }
 
 static bool
-lane_wants(const struct lane *l)
+lane_wants(const struct cursor_lane *l)
 {
 	return !l->held && !l->ended && !l->dry && l->queued < QUEUE_MAX;
 }
 
 /* A lane to decode, the emptiest of the next few; NULL for none.  Called with the lock. */
-static struct lane *
+static struct cursor_lane *
 find_work(struct cursor *c)
 {
-	struct lane *best = NULL;
+	struct cursor_lane *best = NULL;
 
 	for (unsigned i = 0; i < c->n && (!best || best->queued > 0); i++) {
-		struct lane *l = &c->lanes[(c->next + i) % c->n];
+		struct cursor_lane *l = &c->lanes[(c->next + i) % c->n];
 
 		if (lane_wants(l) && (!best || l->queued < best->queued))
 			best = l;
@@ -135,7 +135,7 @@ work(void *cookie)
 
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
-		struct lane *l = find_work(c);
+		struct cursor_lane *l = find_work(c);
 
 		if (!l) {
 			pthread_cond_wait(&c->changed, &c->lock);
@@ -149,11 +149,11 @@ work(void *cookie)
 }
 
 static void
-lane_init(struct cursor *c, struct lane *l, struct source *s, const bool *used)
+lane_init(struct cursor *c, struct cursor_lane *l, struct source *s, const bool *used)
 {
 	const struct cursor_spec *spec = &c->spec;
 
-	*l = (struct lane){ .source = s };
+	*l = (struct cursor_lane){ .source = s };
 	l->spec = (struct block_spec){ .bytes = spec->block, .fields = spec->fields, .lines = spec->lines,
 	    .clocks = block_has_clocks(s->fmt) };
 	if (spec->rules) {
@@ -188,7 +188,7 @@ cursor_open(struct source **v, unsigned n, const struct cursor_spec *spec)
 void
 cursor_add(struct cursor *c, struct source *s, const bool *used)
 {
-	struct lane *v = xcalloc_apart(c->n + 2, sizeof *v);
+	struct cursor_lane *v = xcalloc_apart(c->n + 2, sizeof *v);
 
 	memcpy(v, c->lanes, c->n * sizeof *v);
 	free(c->lanes);
@@ -199,7 +199,7 @@ cursor_add(struct cursor *c, struct source *s, const bool *used)
 int64_t
 cursor_offset(const struct cursor *c, unsigned i)
 {
-	const struct lane *l = &c->lanes[i];
+	const struct cursor_lane *l = &c->lanes[i];
 
 	if (l->current && l->at < l->current->n)
 		return l->current->base + l->current->v[l->at].at;
@@ -242,15 +242,15 @@ cursor_close(struct cursor *c)
 
 /* Pipes that have nothing: wait until one of them has, and WANTED above all.  Called with the lock. */
 static void
-wait_for_pipes(struct cursor *c, const struct lane *wanted)
+wait_for_pipes(struct cursor *c, const struct cursor_lane *wanted)
 {
 	struct pollfd *fds = xcalloc(c->n, sizeof *fds);
-	struct lane **of = xcalloc(c->n, sizeof *of);
+	struct cursor_lane **of = xcalloc(c->n, sizeof *of);
 	const bool room = c->bytes < (c->spec.ahead ? c->spec.ahead : AHEAD);
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->n; i++) {
-		struct lane *l = &c->lanes[i];
+		struct cursor_lane *l = &c->lanes[i];
 
 		if (!l->source->nonblock || l->ended || l->held || !(l == wanted || room))
 			continue;
@@ -280,10 +280,10 @@ wait_for_pipes(struct cursor *c, const struct lane *wanted)
 
 /* Have L's queue hold a block, or know that it has ended: 1, 0; -EAGAIN where a live source has nothing. */
 static int
-lane_fill(struct cursor *c, struct lane *l)
+lane_fill(struct cursor *c, struct cursor_lane *l)
 {
 	while (!l->head) {
-		struct lane *other = NULL;
+		struct cursor_lane *other = NULL;
 
 		if (l->ended)
 			return 0;
@@ -312,7 +312,7 @@ lane_fill(struct cursor *c, struct lane *l)
 }
 
 static int
-lane_next_block(struct cursor *c, struct lane *l)
+lane_next_block(struct cursor *c, struct cursor_lane *l)
 {
 	int r;
 
@@ -341,7 +341,7 @@ lane_next_block(struct cursor *c, struct lane *l)
 int
 cursor_peek(struct cursor *c, unsigned i, const struct block **b, size_t *k)
 {
-	struct lane *l = &c->lanes[i];
+	struct cursor_lane *l = &c->lanes[i];
 	int r;
 
 	if (!l->current || l->at == l->current->n) {

@@ -122,7 +122,7 @@ set_keys(struct format *fmt, const struct ini_entry *e, struct fail *f)
 }
 
 static int
-set(const struct ini_entry *e, void *cookie, struct fail *f)
+format_set_key(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	static const char *const orders[] = { "none", "fifo", "host", NULL };
 	struct format *fmt = cookie;
@@ -193,7 +193,7 @@ format_parse(const char *file, const char *name, const char *text, size_t len, s
 	fmt.name = xstrdup(name);
 	fmt.detect = true;
 	fmt.kinds = TIME_SET(TIME_RFC3339);
-	r = ini_parse(file, text, len, set, &fmt, f);
+	r = ini_parse(file, text, len, format_set_key, &fmt, f);
 	if (r == 0 && fmt.where == WHERE_START && fmt.group[FIELD_TIME] >= 0)
 		fmt.where = WHERE_REGEX;
 	if (r == 0 && fmt.end && !fmt.begin)

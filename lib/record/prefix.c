@@ -32,7 +32,7 @@ is_name(char c)
 }
 
 static size_t
-run(const char *p, size_t n, size_t at, bool (*is)(char c))
+run_length(const char *p, size_t n, size_t at, bool (*is)(char c))
 {
 	size_t i = at;
 
@@ -58,7 +58,7 @@ escape(const char *p, size_t n, size_t at)
 static size_t
 priority(const char *p, size_t n, size_t at)
 {
-	size_t digits = run(p, n, at + 1, is_digit), i = at + 1 + digits;
+	size_t digits = run_length(p, n, at + 1, is_digit), i = at + 1 + digits;
 
 	if (digits < 1 || digits > 3 || i >= n || p[i] != '>')
 		return 0;
@@ -99,7 +99,7 @@ level(const char *p, size_t n, size_t at)
 		"trace", "debug", "info", "information", "notice", "warn", "warning", "error", "err", "crit", "critical",
 		"alert", "emerg", "emergency", "fatal", "severe", "fine", "finer", "finest", "config", "verbose", "dbg",
 	};
-	size_t len = run(p, n, at, is_alnum), i = at + len;
+	size_t len = run_length(p, n, at, is_alnum), i = at + len;
 	bool known = len == 1 && strchr("DIWEFTCNAXd", p[at]);
 
 	for (size_t k = 0; !known && k < sizeof words / sizeof *words; k++)
@@ -115,12 +115,12 @@ level(const char *p, size_t n, size_t at)
 static size_t
 named(const char *p, size_t n, size_t at)
 {
-	size_t len = run(p, n, at, is_name), i = at + len;
+	size_t len = run_length(p, n, at, is_name), i = at + len;
 
 	if (len == 0 || len > NAME_MAX || i >= n)
 		return 0;
 	if (at > 0 && p[at - 1] == '[' && p[i] == ' ' && len == 3 && memcmp(p + at, "pid", 3) == 0)
-		i += 1 + run(p, n, i + 1, is_digit);	/* strace -f */
+		i += 1 + run_length(p, n, i + 1, is_digit);	/* strace -f */
 	if (i < n && p[i] == ']' && at > 0 && p[at - 1] == '[')
 		return i + 1 - at;
 	while (i < n && p[i] == ' ')
@@ -132,7 +132,7 @@ named(const char *p, size_t n, size_t at)
 static size_t
 of_one_program(const char *p, size_t n, size_t at)
 {
-	size_t i = at + run(p, n, at, is_digit);
+	size_t i = at + run_length(p, n, at, is_digit);
 
 	if (i > at && i + 2 < n && p[i] == ':' && is_upper(p[i + 1]) && p[i + 2] == ' ')
 		return i + 3 - at;
@@ -160,7 +160,7 @@ of_one_program(const char *p, size_t n, size_t at)
 static size_t
 word(const char *p, size_t n, size_t at)
 {
-	size_t len = run(p, n, at, is_name), i = at + len;
+	size_t len = run_length(p, n, at, is_name), i = at + len;
 
 	if (len == 0 || len > NAME_MAX || i >= n || (p[i] != ' ' && p[i] != '\t'))
 		return 0;

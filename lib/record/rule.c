@@ -25,7 +25,7 @@ rule_tick_id(uint64_t id, int64_t n)
 }
 
 /* The rule that is being read. */
-struct reading {
+struct rule_reading {
 	struct rules *rules;
 	struct rule *rule;
 };
@@ -85,7 +85,7 @@ finish_rule(const struct rule *r, struct fail *f)
 }
 
 static int
-begin_rule(struct reading *w, const struct ini_entry *e, struct fail *f)
+begin_rule(struct rule_reading *w, const struct ini_entry *e, struct fail *f)
 {
 	int r = finish_rule(w->rule, f);
 
@@ -113,12 +113,12 @@ set_pattern(struct pattern **slot, const struct ini_entry *e, struct fail *f)
 }
 
 static int
-set(const struct ini_entry *e, void *cookie, struct fail *f)
+rule_set_key(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	static const char *const kinds[] = { "message", "span", "lifecycle", NULL };
 	static const char *const matches[] = { "first", "nth", "stream", NULL };
 	static const char *const states[] = { "unknown", "started", NULL };
-	struct reading *w = cookie;
+	struct rule_reading *w = cookie;
 	struct rule *r = w->rule;
 	int64_t ms;
 	int i, err;
@@ -182,8 +182,8 @@ set(const struct ini_entry *e, void *cookie, struct fail *f)
 int
 rules_parse(struct rules *rs, const char *file, const char *text, size_t len, struct fail *f)
 {
-	struct reading w = { rs, NULL };
-	int r = ini_parse(file, text, len, set, &w, f);
+	struct rule_reading w = { rs, NULL };
+	int r = ini_parse(file, text, len, rule_set_key, &w, f);
 
 	if (r == 0)
 		r = finish_rule(w.rule, f);

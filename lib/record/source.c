@@ -560,7 +560,7 @@ source_new(const struct source_spec *spec, size_t buffer)
 
 /* Its format is known. */
 static void
-settle(struct source *s, const struct source_spec *spec, int64_t ref_s, int64_t size)
+settle_time(struct source *s, const struct source_spec *spec, int64_t ref_s, int64_t size)
 {
 	s->cut = s->fmt->cut;
 	share_regexes(s);
@@ -644,7 +644,7 @@ static int
 open_pumped(const struct source_spec *spec, const struct formats *fs, size_t buffer, struct source **out,
     struct fail *f)
 {
-	struct pump *p = pump_new(journalfeed_new(spec->location, spec->dir), f);
+	struct feed_pump *p = pump_new(journalfeed_new(spec->location, spec->dir), f);
 
 	if (!p)
 		return -EIO;
@@ -689,7 +689,7 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 		source_close(s, &ignored);
 		return r;
 	}
-	settle(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL), st.st_size);
+	settle_time(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL), st.st_size);
 	if (s->cut == CUT_LINE && s->fmt->kinds &&
 	    splitter_first_time(s, s->seekable ? sample(s) : s->hi, &first))
 		s->first_ns = s->last_ns = first.ns;
@@ -742,7 +742,7 @@ source_open_feed(const struct source_spec *spec, const struct formats *fs, size_
 	}
 	r = set_format(s, spec, fs, f);
 	if (r == 0) {
-		settle(s, spec, time(NULL), 0);
+		settle_time(s, spec, time(NULL), 0);
 		settle_feed(s, spec, fs);
 	}
 	if (feed->ops->sample) {

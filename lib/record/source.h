@@ -112,7 +112,7 @@ struct source {
 	pid_t pid;			/* of the command that writes it, 0 for none */
 	char *const *argv;		/* that command, where it ran at all */
 	struct feed *feed;		/* borrowed; NULL for a source of bytes that is read to its end */
-	struct pump *pump;		/* that has FEED read to its end; or NULL */
+	struct feed_pump *pump;		/* that has FEED read to its end; or NULL */
 	int64_t view_until_ms;		/* views of it end where nothing has come by then (monotonic); 0: they wait */
 	struct source *behind;		/* of a view of a source that cannot be read twice: the source, which holds the bytes */
 	enum source_accept accept;

@@ -35,7 +35,7 @@ seen() { jq -r ".components.$1.state" "$MACHINE_ROOT/var/lib/rejoin/watch/rejoin
 	[ "$(status_of settled_cycle)" = 3 ]
 }
 
-@test "what arrived while nobody watched is reported at start" {
+@test "arrivals while no watcher ran are reported at start" {
 	on_device 'unplug rear'
 	# seen to be gone by one that watches: the unit keeps that
 	wait_for '[ "$(seen rear)" != online ]' 20

@@ -1,4 +1,4 @@
-# The toolkit's units and tools with a real service manager: who owns what after a
+# The toolkit's units and tools with a real service manager: owners of files after a
 # boot and a start, what the units forbid, and restarts that are hard to follow.
 load helper
 
