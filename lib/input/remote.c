@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/argv.h"
 #include "base/backoff.h"
 #include "base/dirs.h"
 #include "base/io.h"
@@ -25,6 +26,7 @@ struct given {
 struct remote {
 	struct feed feed;
 	char **argv;
+	bool is_command;		/* cmd:ARGV: ${last} in ARGV is the last id, and every end is followed by a start */
 	pid_t pid;
 	int fd;
 	struct buf in;
@@ -40,16 +42,25 @@ bool
 remote_is(const char *location)
 {
 	return strncmp(location, "http://", 7) == 0 || strncmp(location, "https://", 8) == 0 ||
-	    strncmp(location, "impcentral:", 11) == 0;
+	    strncmp(location, "impcentral:", 11) == 0 || remote_is_command(location);
+}
+
+bool
+remote_is_command(const char *location)
+{
+	return strncmp(location, "cmd:", 4) == 0;
 }
 
 char **
 remote_command(const struct source_spec *s, bool follow)
 {
 	const bool imp = strncmp(s->location, "impcentral:", 11) == 0;
-	char **argv = xcalloc(8, sizeof *argv);
+	char **argv;
 	size_t n = 0;
 
+	if (remote_is_command(s->location))
+		return argv_split(s->location + 4, NULL);
+	argv = xcalloc(8, sizeof *argv);
 	argv[n++] = dirs_helper(imp ? "rejoin-log-impcentral" : "rejoin-log-http");
 	if (follow)
 		argv[n++] = xstrdup("--feed");
@@ -134,13 +145,18 @@ on_end(struct remote *r)
 	stop_helper(r);
 	status = filter_command_end(r->pid);
 	r->pid = 0;
-	if (status != EXIT_TROUBLE && status != EXIT_TIMEOUT && status != EXIT_ABSENT && status < 126) {
+	if (r->is_command && (status == 126 || status == 127)) {
+		feed_tell(&r->feed, EXIT_TROUBLE, "%s: the command cannot be run", r->argv[0]);
+		feed_end(&r->feed);
+		return;
+	}
+	if (!r->is_command && status != EXIT_TROUBLE && status != EXIT_TIMEOUT && status != EXIT_ABSENT && status < 126) {
 		feed_end(&r->feed);
 		return;
 	}
 	ms = backoff_next(&r->backoff);
-	feed_tell(&r->feed, EXIT_TROUBLE, "its helper ended with %d; starting it again in %jd ms", status,
-	    (intmax_t)ms);
+	feed_tell(&r->feed, status ? EXIT_TROUBLE : EXIT_OK, "its %s ended with %d; starting it again in %jd ms",
+	    r->is_command ? "command" : "helper", status, (intmax_t)ms);
 	loop_timer_set(r->feed.loop, &r->again, ms);
 }
 
@@ -182,13 +198,50 @@ give_known(const struct remote *r)
 	return fds[0];
 }
 
+/* The id of the last event; empty for none. */
+static const char *
+last_id(const struct remote *r)
+{
+	if (r->n_given > r->first)
+		return r->given[r->n_given - 1].id;
+	return r->n_known > 0 ? r->known[(r->n_known - 1) % KNOWN_MAX] : "";
+}
+
+/* The words of the command, with the last id in the place of ${last}; to be freed with xfree_strv(). */
+static char **
+command_words(const struct remote *r)
+{
+	static const char mark[] = "${last}";
+	size_t n = 0;
+	char **argv;
+
+	while (r->argv[n])
+		n++;
+	argv = xcalloc(n + 1, sizeof *argv);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+		const char *p = r->argv[i], *at;
+
+		while (r->is_command && (at = strstr(p, mark)) != NULL) {
+			buf_add(&b, p, (size_t)(at - p));
+			buf_puts(&b, last_id(r));
+			p = at + sizeof mark - 1;
+		}
+		buf_puts(&b, p);
+		argv[i] = xstrdup(b.s);
+	}
+	return argv;
+}
+
 static void
 start_helper(void *cookie)
 {
 	struct remote *r = cookie;
 	_cleanup_fd_ int in = give_known(r);
+	char **argv = command_words(r);
 
-	r->fd = in < 0 ? in : filter_command_start(r->argv, in, &r->pid);
+	r->fd = in < 0 ? in : filter_command_start(argv, in, &r->pid);
+	xfree_strv(argv);
 	if (r->fd < 0) {
 		struct fail f;
 
@@ -297,6 +350,7 @@ remote_new(const struct source_spec *s)
 
 	feed_init(&r->feed, &ops, s->name);
 	r->argv = remote_command(s, true);
+	r->is_command = remote_is_command(s->location);
 	r->fd = -1;
 	r->in = (struct buf)BUF_INIT;
 	r->again = (struct loop_timer){ .fn = start_helper, .cookie = r };

@@ -14,6 +14,13 @@
 /* Does LOCATION name such a source? */
 bool remote_is(const char *location);
 
+/*
+ * cmd:ARGV: a program of the user, which prints input/protocol.h; its words are split as base/argv.h
+ * has it, and ${last} in them is the id of the last event, empty for none.  Whenever it
+ * ends it is started again behind that id.  Such a source can only be followed.
+ */
+bool remote_is_command(const char *location);
+
 /* The helper for S as an argument vector, to be freed with xfree_strv(); FOLLOW: it speaks input/protocol.h. */
 char **remote_command(const struct source_spec *s, bool follow);
 

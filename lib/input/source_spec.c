@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/history.h"
+#include "base/argv.h"
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "input/remote.h"
@@ -143,13 +144,34 @@ add_remote(struct source_specs *ss, struct source_spec *s)
 {
 	static char imp_format[] = "imp-sse";
 	const char *host = strstr(s->location, "//");
-	_cleanup_free_ char *name = host ? xstrndup(host + 2, strcspn(host + 2, "?#")) : xstrdup(s->location);
+	const bool command = remote_is_command(s->location);
+	_cleanup_free_ char *name = command ? xstrndup(s->location + 4, strcspn(s->location + 4, " ")) :
+	    host ? xstrndup(host + 2, strcspn(host + 2, "?#")) : xstrdup(s->location);
 
 	if (!s->name)
 		s->name = name;
 	if (!s->format && *s->location == 'i')
 		s->format = imp_format;
 	source_specs_add_one(ss, s);
+}
+
+/* A command runs until it is ended: it can only be followed. */
+static int
+check_command(const struct source_specs *ss, const char *text, const struct source_spec *s, struct fail *f)
+{
+	const char *why = "names no command";
+	char **argv = argv_split(s->location + 4, &why);
+	const bool empty = !argv || !*argv;
+
+	xfree_strv(argv);
+	if (empty)
+		return fail_set(f, EXIT_USAGE, "'%s': %s", text, why);
+	if (!ss->live) {
+		fail_set(f, EXIT_USAGE, "'%s': a command can only be followed", text);
+		fail_hint(f, "use -f, --follow");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int
@@ -184,6 +206,8 @@ source_specs_add(struct source_specs *ss, const char *text, struct fail *f)
 	}
 	if (!*s.location)
 		return fail_set(f, EXIT_USAGE, "'%s': names no file", text);
+	if (remote_is_command(s.location) && check_command(ss, text, &s, f) < 0)
+		return -EINVAL;
 	if (remote_is(s.location)) {
 		add_remote(ss, &s);
 		return 0;

@@ -5,7 +5,7 @@
  *		[,token-file=FILE][,ca-file=FILE][,emitter=RE]
  *
  * LOCATION is a path, a glob, "-" for standard input, journal:UNIT with the
- * directory DIR of its files, or a place on the network (input/remote.h), to
+ * directory DIR of its files, or a place on the network or a command (input/remote.h), to
  * which the two files belong.  Where
  * a file is called just as the whole operand, it is that file.  RE is the rest
  * of the operand, and may hold commas.
