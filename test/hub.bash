@@ -56,7 +56,7 @@ state_is() { [ "$(rejoin-hub status --json 2>/dev/null | jq -r 'select(.running)
 pub() {
 	local topic=$1 payload=$2
 	shift 2
-	mosquitto_pub -p "$PORT" -q 1 -t "$topic" -m "$payload" "$@"
+	mosquitto_pub -h 127.0.0.1 -p "$PORT" -q 1 -t "$topic" -m "$payload" "$@"
 }
 
 # sub NAME TOPIC... - what is published, "TOPIC PAYLOAD" a line in NAME.out
@@ -64,8 +64,8 @@ sub() {
 	local name=$1 t topics=()
 	shift
 	for t; do topics+=(-t "$t"); done
-	start "$name" mosquitto_sub -p "$PORT" -q 1 -F '%t %p' "${topics[@]}" -t "ready/$name"
-	wait_for "mosquitto_pub -p $PORT -q 1 -t ready/$name -m x; grep -q ready/ $name.out"
+	start "$name" mosquitto_sub -h 127.0.0.1 -p "$PORT" -q 1 -F '%t %p' "${topics[@]}" -t "ready/$name"
+	wait_for "mosquitto_pub -h 127.0.0.1 -p $PORT -q 1 -t ready/$name -m x; grep -q ready/ $name.out"
 }
 
 # collector - keeps all records of all devices, in the file kept
