@@ -316,6 +316,7 @@ main(int argc, char *argv[])
 	opt_begin(&scan, argc, argv, &options_tool);
 	while (opt_next(&scan) != -1)
 		options_set(&set, &scan);
+	options_use_environment(&set);
 	options_check(&set);
 	if (rules_load(&set.run.rules, NULL, &f) < 0 || formats_load(&formats, &f) < 0)
 		fail_die(&f);

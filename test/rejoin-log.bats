@@ -1160,3 +1160,20 @@ merged() {
 	[ "${PIPESTATUS[0]}" -eq 141 ]
 	[ "$(wc -l <out)" -eq 1 ]
 }
+
+@test "REJOIN_FORMAT is for records that are printed, and an option comes first" {
+	echo '2026-11-29T10:00:00Z a' >a.log
+	export REJOIN_FORMAT=jsonl
+	run --separate-stderr rejoin-log a.log
+	status_is 0
+	[ "$(jq -r .text <<<"$output")" = "2026-11-29T10:00:00Z a" ]
+	run --separate-stderr rejoin-log --format=text a.log
+	out_is '2026-11-29T10:00:00Z a'
+	for o in --graph --check --sources --stamp=utc; do
+		run --separate-stderr rejoin-log $o a.log
+		status_is 0
+		[[ $output != '{'* ]] || [ $o = --sources ]
+	done
+	REJOIN_FORMAT=table run --separate-stderr rejoin-log a.log
+	out_is '2026-11-29T10:00:00Z a'
+}

@@ -31,7 +31,7 @@ static const struct opt table[] = {
 	{ OPT_EXCLUDE, "exclude", "RE", "omit records that match RE" },
 	{ OPT_EXPLAIN, "explain", NULL, "print before each record why it stands there" },
 	{ 'f', "follow", NULL, "keep reading as sources grow" },
-	OPT_FORMAT("text jsonl json shiviz", "text"),
+	OPT_FORMAT("text jsonl json shiviz", "REJOIN_FORMAT for records that are printed, else text"),
 	{ OPT_GRAPH, "graph", NULL, "draw a lane per emitter, and arrows" },
 	{ OPT_HOLD, "hold", "DUR", "with -f, reorder window: hold records for DUR", .preset = "250ms on a terminal, else 0" },
 	{ OPT_IDLE, "idle", "DUR", "with -f, do not wait for a source that was silent for DUR" },
@@ -113,6 +113,7 @@ set_offset(struct options *o, char *text)
 static void
 set_format(struct options *o, int format)
 {
+	o->format_said = true;
 	o->run.style.json = format == FORMAT_JSONL || format == FORMAT_JSON;
 	o->shiviz = format == FORMAT_SHIVIZ;
 }
@@ -241,6 +242,16 @@ options_release(struct options *o)
 	regex_free(o->run.filter.include);
 	regex_free(o->run.filter.exclude);
 	rules_release(&o->run.rules);
+}
+
+void
+options_use_environment(struct options *o)
+{
+	bool prints = !o->graph && !o->svg && !o->check && !o->sources && !o->run.style.stamp;
+	int format = o->format_said || !prints ? -1 : opt_environment_format(&options_tool);
+
+	if (format == FORMAT_JSONL || format == FORMAT_JSON)
+		set_format(o, format);
 }
 
 void

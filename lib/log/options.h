@@ -25,6 +25,7 @@ struct options_offset {
 struct options {
 	const char *agent;
 	bool check, strict, sources, raw, graph, ascii, shiviz;
+	bool format_said;
 	const char *svg;		/* the file that is drawn into, or NULL */
 	bool follow;
 	int64_t watermark_ms, idle_ms;	/* 0: none */
@@ -45,6 +46,9 @@ void options_release(struct options *o);
 
 /* The current option of S. */
 void options_set(struct options *o, const struct opt_scan *s);
+
+/* What REJOIN_FORMAT says, where no option says it and records are printed; after the last option. */
+void options_use_environment(struct options *o);
 
 /* Misuse where two options do not go together; after the last of them. */
 void options_check(const struct options *o);
