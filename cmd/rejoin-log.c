@@ -43,6 +43,8 @@ list_sources(const struct options *set, char *operands[], struct source_specs *s
 		if (source_specs_add_log(specs, &p->logs[i], &f) < 0)
 			problem(&f, failed);
 	if (p)
+		source_specs_find_twins(specs);
+	if (p)
 		source_specs_add_restarts(specs, p);
 	for (; *operands; operands++)
 		if (source_specs_add(specs, *operands, &f) < 0) {

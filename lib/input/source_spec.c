@@ -23,7 +23,7 @@ void
 source_spec_copy(struct source_spec *to, const struct source_spec *s)
 {
 	*to = (struct source_spec){ copy(s->name), copy(s->location), copy(s->format), copy(s->zone),
-	    copy(s->emitter), copy(s->clock), copy(s->dir), copy(s->token_file), copy(s->ca_file), s->order, s->year, s->matched };
+	    copy(s->emitter), copy(s->clock), copy(s->dir), copy(s->token_file), copy(s->ca_file), s->order, s->year, s->twin, s->matched };
 }
 
 void
@@ -282,14 +282,43 @@ is_twice(char *const *sorted, size_t n, const char *name)
 	    (hit + 1 < sorted + n && strcmp(hit[1], name) == 0));
 }
 
+static void
+set_local(struct source_spec *s)
+{
+	if (!s->clock)
+		s->clock = xstrdup("local");
+}
+
 int
 source_specs_add_log(struct source_specs *ss, const struct profile_log *log, struct fail *f)
 {
-	_cleanup_free_ char *text = log->journal ? xasprintf("journal:%s", log->journal) :
-	    xasprintf("%s%s%s", log->path ? log->path : "", log->format ? ",format=" : "",
-	    log->format ? log->format : "");
+	_cleanup_free_ char *text = xasprintf("%s%s%s%s", log->journal ? "journal:" : "", log->journal ? log->journal :
+	    log->path ? log->path : "", log->format ? ",format=" : "", log->format ? log->format : "");
+	const size_t n = ss->n, n_globs = ss->n_globs;
+	int r = source_specs_add(ss, text, f);
 
-	return source_specs_add(ss, text, f);
+	/* All of a profile is stamped by this machine, whatever the name of it in a record. */
+	for (size_t i = n; i < ss->n; i++)
+		set_local(&ss->v[i]);
+	for (size_t i = n_globs; i < ss->n_globs; i++)
+		set_local(&ss->globs[i]);
+	return r;
+}
+
+void
+source_specs_find_twins(struct source_specs *ss)
+{
+	bool journal = false, file = false;
+
+	for (size_t i = 0; i < ss->n; i++) {
+		journal |= source_spec_is_journal(&ss->v[i]) && ss->v[i].format;
+		file |= !source_spec_is_journal(&ss->v[i]);
+	}
+	file |= ss->n_globs > 0;
+	for (size_t i = 0; i < ss->n; i++)
+		ss->v[i].twin = journal && file && (!source_spec_is_journal(&ss->v[i]) || ss->v[i].format);
+	for (size_t i = 0; i < ss->n_globs; i++)
+		ss->globs[i].twin = journal && file;
 }
 
 void

@@ -32,6 +32,7 @@ struct source_spec {
 	char *token_file, *ca_file;	/* of a place on the network; NULL for none */
 	enum source_order order;
 	int year;		/* of its first time stamp, if that has none; 0: not said */
+	bool twin;		/* an agent's file or journal, where it has both: a record may be in both */
 	bool matched;		/* found by a pattern, or by its place beside another: the user did not name it */
 };
 
@@ -51,6 +52,9 @@ int source_specs_add(struct source_specs *ss, const char *text, struct fail *f);
 
 /* The sources of a profile's [log.NAME]. */
 int source_specs_add_log(struct source_specs *ss, const struct profile_log *log, struct fail *f);
+
+/* Of the sources of a profile so far: files, and journals with a format, may hold the same records. */
+void source_specs_find_twins(struct source_specs *ss);
 
 /* The history of the restarts of P's agent; none yet is no problem, and may be to come. */
 void source_specs_add_restarts(struct source_specs *ss, const struct profile *p);

@@ -7,6 +7,7 @@
 #include "causal/clockmodel.h"
 #include "causal/skew.h"
 #include "log/live.h"
+#include "log/twins.h"
 #include "causal/realtime.h"
 
 enum {
@@ -52,6 +53,7 @@ struct live {
 	bool caught_up;
 	int64_t watermark_ns, watermark_ms;	/* the last one, and when it was printed */
 	int64_t watermark_due_ms;		/* when there is a next one */
+	struct twins *twins;
 	struct clockmodel *clocks;	/* NULL: offsets are not estimated */
 	int64_t estimated_ms, aged_ms;	/* when they were, and when what is known grew old */
 };
@@ -125,6 +127,8 @@ print(const struct printed *p, void *cookie)
 	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
 	    .why = p->why, .moved_ns = p->moved_ns };
 
+	if (p->source->twin && twins_is_known(v->twins, p))
+		return false;
 	if ((in->n_done && is_done(in, p->record->off)) ||
 	    (v->spec.filter && !filter_passes(v->spec.filter, p->record, p->fields)))
 		return false;
@@ -347,6 +351,7 @@ live_new(struct loop *l, const struct live_spec *spec, struct render *out, struc
 	v->loop = l;
 	v->spec = *spec;
 	v->out = out;
+	v->twins = twins_new();
 	v->turn = (struct loop_timer){ .fn = turn, .cookie = v };
 	v->deadline = (struct loop_timer){ .fn = turn, .cookie = v };
 	v->scheduler = spec->merge;
@@ -383,6 +388,7 @@ live_free(struct live *v)
 		input_free(v->inputs[i]);
 	free(v->inputs);
 	clockmodel_free(v->clocks);
+	twins_free(v->twins);
 	free(v);
 }
 

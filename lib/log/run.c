@@ -9,6 +9,7 @@
 #include "causal/scheduler.h"
 #include "causal/skew.h"
 #include "log/run.h"
+#include "log/twins.h"
 
 enum {
 	THREADS_MAX = 8,	/* beyond, memory is the limit */
@@ -44,6 +45,7 @@ run_scheduler_spec(const struct run *run, struct scheduler_spec *spec)
 struct printing {
 	struct render *out;
 	const struct filter *filter;	/* NULL: all records */
+	struct twins *twins;
 };
 
 static bool
@@ -53,6 +55,8 @@ print(const struct printed *p, void *cookie)
 	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
 	    .why = p->why, .moved_ns = p->moved_ns };
 
+	if (p->source->twin && twins_is_known(x->twins, p))
+		return false;
 	if (x->filter && !filter_passes(x->filter, p->record, p->fields))
 		return false;
 	render_record(x->out, p->source, &shown);
@@ -291,10 +295,19 @@ run_sample_clocks(struct run *run, struct source_specs *specs, const struct form
 	sources_close(&all, ignore, &failed);
 }
 
+static bool
+has_twins(const struct sources *all)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		if (all->v[i]->twin)
+			return true;
+	return false;
+}
+
 static void
 merge_causal(struct run *run, struct sources *all, struct render *out, struct causal_count *count)
 {
-	struct printing x = { out, filter_is_any(&run->filter) ? &run->filter : NULL };
+	struct printing x = { out, filter_is_any(&run->filter) ? &run->filter : NULL, twins_new() };
 	const bool by_time = run->order == RUN_TIME ||
 	    (run->order == RUN_CAUSAL && !scheduler_is_needed(all->v, all->n, &run->rules));
 	struct scheduler_spec spec;
@@ -307,7 +320,7 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 	spec.by_time = by_time;
 	spec.prescan = known;
 	spec.print = print;
-	if (!x.filter && !out->style && !out->line_buffered) {
+	if (!x.filter && !has_twins(all) && !out->style && !out->line_buffered) {
 		spec.print_bytes = print_bytes;
 		spec.print_piece = print_piece;
 	}
@@ -318,6 +331,7 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 	spec.workers = run->style.artist ? 0 : threads() - 1;
 	batch_run(all->v, all->n, &spec, count);
 	prescan_free(known);
+	twins_free(x.twins);
 }
 
 void

@@ -223,8 +223,9 @@ next_event(struct source *s, struct record *r, const struct event_meta *meta)
 		;
 	if (s->hi - s->cur < meta->len)
 		return 0;
-	if (!known)
-		known = s->fmt->kinds && splitter_time(s, s->buf + s->cur, meta->len, meta->len, &t);
+	/* The time that a named format finds in the text is the program's; the feed's is when the text came. */
+	if (s->fmt->kinds && (!known || !s->detected.fmt))
+		known |= splitter_time(s, s->buf + s->cur, meta->len, meta->len, &t);
 	record_fill(s, r, meta->len, known, t);
 	r->meta = meta;
 	return 1;
@@ -567,6 +568,8 @@ settle_time(struct source *s, const struct source_spec *spec, int64_t ref_s, int
 	s->fifo = spec->order == ORDER_OF_FORMAT ? s->fmt->fifo : spec->order != ORDER_NONE;
 	s->by_host = spec->order == ORDER_HOST || (spec->order == ORDER_OF_FORMAT && s->fmt->by_host);
 	s->merged = spec->order == ORDER_MERGED;
+	s->twin = spec->twin;
+	s->twin_journal = spec->twin && source_spec_is_journal(spec);
 	s->order_named = spec->order != ORDER_OF_FORMAT;
 	time_init(&s->time, s->fmt->kinds, s->zone, ref_s);
 	s->time.boot_ns = boot_time();

@@ -62,6 +62,7 @@ struct source {
 	bool fifo;			/* position is program order */
 	bool by_host;			/* but only among the records of one clock domain */
 	bool merged;			/* it is the output of a merge: position is no more than a tie-break among emitters */
+	bool twin, twin_journal;	/* one of an agent's file and journal, which may hold the same records; the journal */
 	bool order_named;		/* the user said which of these */
 	struct regex *emitter;		/* the user's, or NULL */
 	struct regex *line, *begin, *stream;	/* shares of the format's, or NULL */
