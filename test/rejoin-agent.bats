@@ -1267,3 +1267,46 @@ good_after_kill() {
 	run --separate-stderr rejoin-agent --verify none.json
 	status_is 2
 }
+
+@test "microsoft/swupdate:2 gets the image and the configuration's pairs, and its result file counts" {
+	script 'echo "$action $*" >/dev/null'
+	cat >up/install.sh <<-EOF
+	#!/bin/sh
+	printf '%s|' "\$@" >>$PWD/argv; echo >>$PWD/argv
+	while [ \$# -gt 0 ]; do
+		case \$1 in
+		--action-*) action=\${1#--action-} ;;
+		--swu-file) swu=\$2; shift ;;
+		--path) path=\$2; shift ;;
+		--result-file) result=\$2; shift ;;
+		esac
+		shift
+	done
+	say() { printf '{"resultCode":%d,"extendedResultCode":0,"resultDetails":""}' \$1 >"\$result"; exit 9; }
+	case \$action in
+	is-installed) grep -q '"2.0"' "\$path/fw.json" && say 900; say 901 ;;
+	download) say 500 ;;
+	install) cat "\$swu" >"\$path/fw.json"; say 600 ;;
+	apply) say 700 ;;
+	esac
+	EOF
+	printf '{"version":"2.0"}\n' >up/os.swu
+	echo '{"--log-file":"/tmp/x y"}' >"$REJOIN_CONFIG_DIR/swupdate-handler-config.json"
+	goal_forget
+	goal_file up/install.sh
+	goal_file up/os.swu
+	goal_manifest motors '{"group":"motors"}' '{"handler":"microsoft/swupdate:2","files":["f-install.sh","f-os.swu"],"handlerProperties":{"scriptFileName":"install.sh","swuFileName":"os.swu","arguments":"--path ${du_component_prop} path"}}' >up/motors.json
+	goal_file up/motors.json
+	goal_manifest device '{"model":"test"}' '{"type":"reference","detachedManifestFileId":"f-motors.json"}' >up/manifest.json
+	goal w1 up/manifest.json >goal.json
+	run --separate-stderr rejoin-agent --once
+	status_is 0
+	[ "$(version left) $(version right)" = '2.0 2.0' ]
+	grep -q '^--action-install|--swu-file|/.*/os.swu|--log-file|/tmp/x y|--path|/.*/dev/left|--work-folder|.*/aduc_result.json|$' argv
+	# what is no pair of texts is no configuration
+	echo '{"--log-level":3}' >"$REJOIN_CONFIG_DIR/swupdate-handler-config.json"
+	fw left 1.0
+	run --separate-stderr rejoin-agent --once
+	status_is 1
+	err_has 'swupdate-handler-config.json: --log-level is a number, not a string'
+}

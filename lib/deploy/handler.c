@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "deploy/handler.h"
 #include "deploy/handler_run.h"
+#include "deploy/swupdate.h"
 
 enum { OUTPUT_MAX = 32 * 1024 };
 
@@ -76,17 +77,20 @@ component_property(struct json component, const char *path)
 
 /* The component's member that TOKEN stands for; NULL where TOKEN is no placeholder. */
 static const char *
-placeholder_member(const char *token)
+placeholder_member(const char *token, bool is_swupdate)
 {
 	static const struct { const char *token, *member; } table[] = {
 		{ "--component-id-val", "id" }, { "--component-name-val", "name" },
 		{ "--component-manufacturer-val", "manufacturer" },
 		{ "--component-model-val", "model" }, { "--component-version-val", "version" },
 		{ "--component-group-val", "group" },
+		{ "${du_component_id}", "id" }, { "${du_component_name}", "name" },
+		{ "${du_component_manufacturer}", "manufacturer" }, { "${du_component_model}", "model" },
+		{ "${du_component_version}", "version" }, { "${du_component_group}", "group" },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strcmp(token, table[i].token) == 0)
+		if (strcmp(token, table[i].token) == 0 && (*token != '$' || is_swupdate))
 			return table[i].member;
 	return NULL;
 }
@@ -105,16 +109,17 @@ next_token(const char **text)
 
 /* Blanks separate, nothing quotes; a value put in stays one argument whatever it holds. */
 static void
-add_arguments(struct args *a, const char *text, struct json component)
+add_arguments(struct args *a, const char *text, struct json component, bool is_swupdate)
 {
 	for (char *token; (token = next_token(&text)); ) {
-		const char *member = placeholder_member(token), *value;
+		const char *member = placeholder_member(token, is_swupdate), *value;
 
 		if (member) {
 			value = json_get_text(component, member);
 			free(token);
 			add_arg(a, xstrdup(value ? value : "n/a"));
-		} else if (strcmp(token, "--component-prop-val") == 0) {
+		} else if (strcmp(token, "--component-prop-val") == 0 ||
+		    (is_swupdate && strcmp(token, "${du_component_prop}") == 0)) {
 			_cleanup_free_ char *path = next_token(&text);
 			char *found = path ? component_property(component, path) : NULL;
 
@@ -126,6 +131,22 @@ add_arguments(struct args *a, const char *text, struct json component)
 	}
 }
 
+/* The .swu file and the pairs of the configuration. */
+static void
+add_swupdate(struct args *a, const struct handler_call *call)
+{
+	const char *swu = json_get_text(call->properties, "swuFileName");
+
+	if (swu) {
+		add_arg(a, xstrdup("--swu-file"));
+		add_arg(a, xasprintf("%s/%s", call->work_folder, swu));
+	}
+	for (struct json_iter it = json_begin(call->config); json_next(&it); ) {
+		add_arg(a, xstrdup(it.key));
+		add_arg(a, xstrdup(json_get_string(it.value)));
+	}
+}
+
 char **
 handler_argv(const struct handler_call *call, const char *program, const char *result_file)
 {
@@ -133,6 +154,7 @@ handler_argv(const struct handler_call *call, const char *program, const char *r
 	const char *arguments = json_get_text(call->properties, "arguments");
 	const char *criteria = json_get_text(call->properties, "installedCriteria");
 	const char *action = handler_result_phase(call->action);
+	const bool is_swupdate = swupdate_is_handler(call->handler);
 	struct args a = { 0 };
 
 	add_arg(&a, xstrdup(program));
@@ -142,8 +164,10 @@ handler_argv(const struct handler_call *call, const char *program, const char *r
 		add_arg(&a, xstrdup("--action"));
 		add_arg(&a, xstrdup(action));
 	}
+	if (is_swupdate)
+		add_swupdate(&a, call);
 	if (arguments)
-		add_arguments(&a, arguments, call->component);
+		add_arguments(&a, arguments, call->component, is_swupdate);
 	add_arg(&a, xstrdup("--work-folder"));
 	add_arg(&a, xstrdup(call->work_folder));
 	add_arg(&a, xstrdup("--result-file"));
@@ -233,7 +257,7 @@ on_exited(const struct spawn_result *r, void *cookie)
 	h->result.code = RESULT_FAILURE;
 	if (r->timed_out) {
 		handler_result_set_late(h->name, h->timeout_ms, &h->result, &h->details);
-	} else if (r->status != 0) {
+	} else if (r->status != 0 && (r->signo || !swupdate_has_result(h->result_file))) {
 		h->result.erc = ERC_SCRIPT_STATUS + (r->signo ? r->signo : r->status);
 		buf_printf(&h->details, "%s ", h->name);
 		spawn_describe(r, &h->details);
@@ -386,17 +410,34 @@ build_environment(const char *user)
 	return a.v;
 }
 
+/* The pairs of the configuration into CALL; the .swu file is one of the work folder itself. */
+static int
+swupdate_prepare(struct handler *h, struct handler_call *call)
+{
+	const char *swu = json_get_text(call->properties, "swuFileName");
+	struct fail f;
+
+	if (!swu || !*swu || strchr(swu, '/') || strcmp(swu, ".") == 0 || strcmp(swu, "..") == 0)
+		return call_refuse(h, ERC_NO_SCRIPT_NAME, "swuFileName '%s' is no file name", swu ? swu : "");
+	if (swupdate_load_config(&call->config, &f) == 0)
+		return 0;
+	json_release(&call->config);
+	return call_refuse(h, ERC_BAD_HANDLER, "%s", f.text);
+}
+
 /* The program, and H's whole argument vector. */
 static int
 call_prepare(struct handler *h, const struct handler_call *call)
 {
 	_cleanup_free_ char *program = call->program ? xstrdup(call->program) : NULL;
 	struct args a = { 0 };
+	struct handler_call full = *call;
 	char **own;
 	int r = 0;
 
+	full.config = JSON_ABSENT;
 	if (!program)
-		r = strcmp(call->handler, script_id) == 0 ? find_script(h, call, &program)
+		r = strcmp(call->handler, script_id) == 0 || swupdate_is_handler(call->handler) ? find_script(h, call, &program)
 		    : find_handler(h, call, &program);
 	if (r < 0)
 		return r;
@@ -404,7 +445,10 @@ call_prepare(struct handler *h, const struct handler_call *call)
 	h->name = xstrdup(strrchr(program, '/') ? strrchr(program, '/') + 1 : program);
 	if (call->user)
 		r = handler_exec(h, call, &a);
-	own = handler_argv(call, program, h->result_file);
+	if (r == 0 && swupdate_is_handler(call->handler))
+		r = swupdate_prepare(h, &full);
+	own = handler_argv(&full, program, h->result_file);
+	json_release(&full.config);
 	for (char **p = own; *p; p++)
 		add_arg(&a, *p);
 	add_arg(&a, NULL);
@@ -468,8 +512,8 @@ handler_start(struct loop *l, const struct handler_call *call, handler_done *don
 		.loop = l, .done = done, .cookie = cookie,
 		/* whole, so that no other's mark begins with it */
 		.mark = xasprintf("%s/action_%s:", call->work_folder, action),
-		.result_file = xasprintf("%s/action_%s_aduc_result.json", call->work_folder,
-		    action),
+		.result_file = swupdate_is_handler(call->handler) ? swupdate_result_file(call->work_folder) :
+		    xasprintf("%s/action_%s_aduc_result.json", call->work_folder, action),
 		.timeout_ms = call->timeout_ms, .grace_ms = call->grace_ms,
 		.details = BUF_INIT,
 		.report = { .fn = report_later, .cookie = h },

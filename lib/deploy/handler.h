@@ -7,7 +7,7 @@
  * {"resultCode","extendedResultCode","resultDetails"} in that file; a status
  * other than 0 is a failure whatever the file says.  For microsoft/script:1 the
  * program is the step's scriptFileName in the work folder, made executable where
- * it is not; any other handler is an executable in handlers.d/ (configuration,
+ * it is not, and so it is for microsoft/swupdate:2 (deploy/swupdate.h); any other handler is an executable in handlers.d/ (configuration,
  * else vendor), named as its id with '_' for every character but [A-Za-z0-9-].
  *
  * It runs with a deadline, in its own session without our terminal, with an
@@ -35,6 +35,7 @@ struct handler_call {
 	const char *program;		/* run this instead of looking for it; NULL */
 	enum handler_action action;
 	struct json properties;		/* the step's handlerProperties, borrowed */
+	struct json config;		/* of microsoft/swupdate:2: deploy/swupdate.h; JSON_ABSENT; borrowed */
 	struct json component;		/* a record, or JSON_ABSENT for the host; borrowed */
 	const char *work_folder;	/* absolute; the payload files are there */
 	const char *user;		/* run as, and the work folder's owner then; NULL for ourselves */

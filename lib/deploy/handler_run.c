@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/xalloc.h"
 #include "deploy/handler_run.h"
+#include "deploy/swupdate.h"
 #include "supervise/segment.h"
 
 enum { OUTPUT_MAX = 32 * 1024 };
@@ -153,7 +154,7 @@ handler_run_result(const char *dir, const char *name, const char *result_file, i
 		buf_printf(details, "%s was interrupted, and how far it came is not known", name);
 	} else if (o->why == WHY_TIMEOUT) {
 		handler_result_set_late(name, timeout_ms, r, details);
-	} else if (outcome_status(o) != 0) {
+	} else if (outcome_status(o) != 0 && (o->signo || !swupdate_has_result(result_file))) {
 		r->erc = ERC_SCRIPT_STATUS + (o->signo ? o->signo : o->exit);
 		buf_printf(details, "%s ", name);
 		outcome_describe(o, details);

@@ -93,6 +93,28 @@ check_argv(void)
 	}
 }
 
+static void
+check_swupdate_argv(void)
+{
+	_cleanup_json_ struct json p = parse("{\"swuFileName\":\"os.swu\",\"apiVersion\":\"1.1\",\"arguments\":"
+	    "\"${du_component_id} ${du_component_prop} a.b --component-name-val\"}");
+	_cleanup_json_ struct json c = parse("{\"id\":\"m1\",\"name\":\"left\",\"properties\":{\"a\":{\"b\":\"deep\"}}}");
+	_cleanup_json_ struct json config = parse("{\"--log\":\"/l\",\"--dir\":\"/d e\"}");
+	const struct handler_call call = { .handler = "microsoft/swupdate:2", .action = HANDLER_APPLY,
+	    .properties = p, .component = c, .config = config, .work_folder = "/w" };
+	char **v = handler_argv(&call, "/w/s", "/w/aduc_result.json");
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (char **a = v; *a; a++)
+		buf_printf(&b, "%s%s", a == v ? "" : "|", *a);
+	if (strcmp(b.s, "/w/s|--action|apply|--swu-file|/w/os.swu|--log|/l|--dir|/d e|m1|deep|left|--work-folder|/w|"
+	    "--result-file|/w/aduc_result.json") != 0) {
+		printf("handler: argv of swupdate: %s\n", b.s);
+		bad = 1;
+	}
+	xfree_strv(v);
+}
+
 static const struct {
 	const char *text;
 	int r;
@@ -354,6 +376,7 @@ main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	check_argv();
+	check_swupdate_argv();
 	check_results();
 	check_long_details();
 	check_runs(dir);
