@@ -60,7 +60,7 @@ static const struct opt_tool tool = {
 	    "[TARGET] attach ID\n[TARGET] log [-f] [--from N] ID\n[TARGET] list [--format F]\n"
 	    "[TARGET] history [-f]\n[TARGET] kill [-s SIGNAL] ID\n[TARGET] release {--all | ID...}",
 	.opts = opts,
-	.operands = OPT_TEXTS,
+	.operands = OPT_TASKS,
 	.words = "run attach log list history kill release",
 	.has_command = true,
 	.statuses = "0 done; 1 no such task, or a task of --lines did not exit with 0; 2 usage; 3 trouble; 4 timeout; 5 no task agent; 6 a limit, or not over; 7 denied; "

@@ -56,7 +56,7 @@ teardown() {
 	out_is ''
 }
 
-@test "an agent that does not come back: lost, when the task cannot be alive any more" {
+@test "unrecoverable means killed: lost, when the task cannot be alive any more" {
 	taskd
 	start task rejoin-task run --period 250ms --lease 1s -- sh -c 'echo $$ >pid; mv pid pid.task; exec sleep 60'
 	wait_for 'pid=$(jq .pid "$REJOIN_STATE_DIR"/tasks/*/started 2>/dev/null)'
@@ -74,7 +74,7 @@ teardown() {
 	out_is '["killed","lease"]'
 }
 
-@test "with --on-loss leave it goes on without the agent, and is fetched when that is back" {
+@test "local log files: with --on-loss leave it goes on without the agent, and is fetched when that is back" {
 	taskd
 	start task rejoin-task run --on-loss leave --period 200ms -- sh -c "echo one; while [ ! -e $PWD/go ]; do sleep 0.05; done; echo two; exit 4"
 	wait_for 'grep -q one task.out'
@@ -110,7 +110,7 @@ teardown() {
 	err_has 'has run, and was released'
 }
 
-@test "detach, list, log, attach, history, release" {
+@test "detach, list, log, attach, release; the history is adopted, each record once" {
 	taskd
 	id=$(rejoin-task run --detach -- sh -c 'echo one; echo two >&2; exit 5')
 	wait_for '[ "$(states)" = ended ]'
@@ -307,4 +307,48 @@ teardown() {
 @test "agent, controllers and shims killed at random: nothing runs twice, each status is true" {
 	run -0 "$BATS_TEST_DIRNAME/task-kill.sh" 50 "$([ -n "${SOAK-}" ] && echo 200 || echo 20)" 8
 	out_has 'wrong 0, executed twice 0, output not whole 0, history records adopted twice 0'
+}
+
+@test "completions know the ids of tasks, in bash, zsh and fish" {
+	needs zsh fish
+	taskd
+	id=$(rejoin-task run --detach -- true)
+	cat >bash-words <<-X
+		. "$TOP/completions/bash/rejoin-task"
+		COMP_WORDS=(rejoin-task "\$@" '') COMP_CWORD=\$((\$# + 1))
+		_rejoin_task
+		printf '%s\n' "\${COMPREPLY[@]}"
+	X
+	cat >zsh-words <<-X
+		words=(rejoin-task "\$@" '') CURRENT=\$((\$# + 2))
+		_arguments() { print -l \$operands }
+		complete_it() { . "$TOP/completions/zsh/_rejoin-task" }
+		complete_it
+	X
+	for command in attach kill log release; do
+		run -0 bash bash-words "$command"
+		out_is "$id"
+		run -0 bash bash-words "unix:$REJOIN_RUNTIME_DIR/taskd.sock" "$command"
+		out_is "$id"
+		run -0 zsh -f zsh-words "$command"
+		out_is "$id"
+		run -0 zsh -f zsh-words "unix:$REJOIN_RUNTIME_DIR/taskd.sock" "$command"
+		out_is "$id"
+		run -0 fish -c "source '$TOP/completions/fish/rejoin-task.fish'; complete -C 'rejoin-task $command '"
+		out_has "$id"
+		run -0 fish -c "source '$TOP/completions/fish/rejoin-task.fish'; complete -C 'rejoin-task unix:$REJOIN_RUNTIME_DIR/taskd.sock $command '"
+		out_has "$id"
+	done
+	run -0 bash bash-words
+	out_has attach
+}
+
+@test "the example of the protocol's page" {
+	activated
+	run -0 sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./d;s/\\e$/\\/;p}' "$TOP/man/rejoin-task-protocol.7"
+	sed "s|/run/rejoin/taskd.sock|$REJOIN_RUNTIME_DIR/taskd.sock|" <<<"$output" >example
+	[ "$(grep -c '^curl' example)" -eq 2 ]
+	run -0 bash -e example
+	out_has '"state":"recorded"'
+	out_has "$(uname -s)"
 }

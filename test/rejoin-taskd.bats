@@ -96,7 +96,7 @@ teardown() {
 	out_is 409
 }
 
-@test "tasks outlive the agent, and are told truly afterwards" {
+@test "running tasks are reported after a restart of the agent, and completed ones truly" {
 	taskd
 	id=$(new_id)
 	for i in 0 1 2; do
@@ -265,4 +265,124 @@ teardown() {
 	taskd
 	touch go
 	wait_for '[ "$(states | sort -u)" = ended ]'
+}
+
+@test "a hostile user reaches no session, lease, record, output or history of another one" {
+	needs_root
+	needs setpriv
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." 2>/dev/null || :
+	chmod 755 "$REJOIN_RUNTIME_DIR" "$REJOIN_RUNTIME_DIR/.."
+	taskd
+	chmod 666 "$REJOIN_RUNTIME_DIR/taskd.sock"
+	other() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+	other test -w "$REJOIN_RUNTIME_DIR/taskd.sock" || cannot 'the directory of the tests is not open to others'
+	# as AGENT - its status, and the body in the file body
+	as() { other curl -s --unix-socket "$REJOIN_RUNTIME_DIR/taskd.sock" "http://localhost$1" "${@:2}" -w ' %{http_code}'; }
+	id=$(new_id)
+	now=$(agent /1/session -d '{"id":'"$id"',"controller":"c","run":1,"period_ms":1000,"lease_ms":60000}' | jq .now)
+	task=$((id + 1))
+	agent /1/tasks -d '{"id":'$task',"session":'"$id"',"argv":["sh","-c","echo secret; sleep 60"]}' >/dev/null
+	wait_for '[ "$(states)" = running ]'
+	lease=$(head -1 "$REJOIN_STATE_DIR/tasks/sessions/$id.json")
+	run -0 as /1/beat -d '{"id":1,"session":'"$id"',"n":1,"seen":'"$((now + 5000))"'}'
+	out_has ' 404'
+	run -0 as /1/session -d '{"id":'"$id"',"controller":"c","run":1,"period_ms":1000,"lease_ms":60000}'
+	out_has ' 409'
+	[ "$(head -1 "$REJOIN_STATE_DIR/tasks/sessions/$id.json")" = "$lease" ]
+	for what in kill policy adopt; do
+		run -0 as "/1/tasks/$task/$what" -d '{"id":1,"on_loss":"leave","session":'"$id"'}'
+		out_has ' 404'
+	done
+	for path in "/1/tasks/$task" "/1/tasks/$task/out" "/1/tasks/$task/output"; do
+		run -0 as "$path"
+		out_has ' 404'
+	done
+	run -0 as "/1/output?session=$id"
+	out_is $'0 cursor 0 0\n 200'
+	run -0 as /1/history
+	out_is ' 200'
+	as /1/release -d '{"id":1,"history":0,"tasks":['$task']}' >/dev/null
+	# an id of another one is not his, and one that he makes up moves no clock of the agent
+	run -0 as /1/tasks -d '{"id":'$task',"on_loss":"leave","argv":["true"]}'
+	out_has ' 404'
+	run -0 as /1/tasks -d '{"id":9007199254740992,"on_loss":"leave","argv":["true"]}'
+	out_has ' 202'
+	run -0 rejoin-task run -- true
+	run -0 sh -c "agent() { curl -s --unix-socket '$REJOIN_RUNTIME_DIR/taskd.sock' http://localhost/1/history; }; agent | jq -s 'map(.id) | max < $(($(new_id) + 60000000))'"
+	out_is true
+	for file in tasks "tasks/$task/out.00000000000000000000" tasks/history.jsonl "tasks/sessions/$id.json"; do
+		! other cat "$REJOIN_STATE_DIR/$file" 2>/dev/null
+	done
+	[ "$(rejoin-task list --json | jq -r "select(.id == $task).state")" = running ]
+}
+
+@test "oversized and malformed requests, and too many connections, are bounded" {
+	needs python3
+	taskd
+	run -0 agent /1/tasks -H "X-Long: $(head -c 20000 /dev/zero | tr '\0' x)" -o body -w '%{http_code}'
+	[[ $output == 4* ]]
+	run -0 agent "/1/output?session=1&after=$(head -c 20000 /dev/zero | tr '\0' 1)" -o body -w '%{http_code}'
+	[[ $output == 4* ]]
+	run -0 agent "/1/output?session=1&after=!" -o body -w '%{http_code}'
+	out_is 400
+	cat >many.py <<-'X'
+		import os, socket, sys
+		def connect():
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1])
+		    return s
+		s = connect()
+		s.sendall(b"\0\1\2 nonsense\r\n\r\n")
+		held = [connect() for _ in range(300)]
+		for s in held: s.settimeout(0.05)
+		closed = 0
+		for s in held:
+		    try: closed += s.recv(1) == b""
+		    except socket.timeout: pass
+		print(closed >= 44, closed < 100)
+	X
+	run -0 python3 many.py "$REJOIN_RUNTIME_DIR/taskd.sock"
+	out_is 'True True'
+	wait_for 'rejoin-task run -- true'
+}
+
+# bats test_tags=plain
+@test "killed before any call that changes something: a task is recorded or not, runs once, and is released" {
+	needs_strace
+	export KILLWALK_MAX=12
+	driver() {
+		wait_for '[ -e over ] || agent /1/tasks -d "$body" -o /dev/null -f' || return 0
+		[ ! -e over ] || return 0
+		agent "/1/tasks/$id/out?wait=2" >/dev/null
+		wait_for "agent /1/tasks/$id | jq -e '.status' >/dev/null" 2 >/dev/null || return 0
+		agent /1/release -d '{"id":1,"history":0,"tasks":['"$id"']}' >/dev/null
+	}
+	# the agent of a round, under strace, while the driver talks to it
+	before() {
+		rm -rf "${REJOIN_STATE_DIR:?}"/* ran over
+		mkdir -p "$REJOIN_STATE_DIR"
+		id=$(($(new_id) + 60000000))
+		body='{"id":'$id',"on_loss":"leave","cwd":"'$PWD'","stdin_b64":"eA==","argv":["sh","-c","echo x >>ran; exit 7"]}'
+		driver >/dev/null 2>&1 3>&- &
+		driver_pid=$!
+	}
+	after() {
+		local end
+		touch over
+		wait "$driver_pid" || :
+		taskd
+		end=$(agent /1/tasks -d "$body" | jq -r '.state // .error')
+		[ "$end" = released ] || {
+			wait_for "agent /1/tasks/$id | jq -e '.status.exit == 7 or .state == \"unknown\"' >/dev/null" || return
+			agent /1/release -d '{"id":1,"history":0,"tasks":['"$id"']}' | grep -q '"released":\['"$id" || return
+		}
+		[ "$(agent /1/tasks -d "$body" | jq -r .error)" = released ] || return
+		end_pids "$taskd_pid"
+		[ "$(cat ran | wc -l)" -eq 1 ] && ! ls -d "$REJOIN_STATE_DIR"/tasks/[0-9.]*[0-9] 2>/dev/null
+	}
+	export -f driver before after agent taskd new_id wait_for start alive end_pids
+	export BATS_TEST_TMPDIR
+	KILLWALK_FOLLOW='' run -0 "$TOP/test/fault/killwalk.sh" mkdir,openat,write,fsync,fdatasync,rename,renameat,pwrite64,unlink,unlinkat \
+		'PIDS=(); before' 'rejoin-taskd --idle 400ms' after
+	echo "$output"
 }

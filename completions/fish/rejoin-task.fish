@@ -1,6 +1,7 @@
 # made by "make generate": do not edit
 complete -c rejoin-task -f
 complete -c rejoin-task -n __fish_use_subcommand -a 'run attach log list history kill release'
+complete -c rejoin-task -n '__fish_seen_subcommand_from attach kill log release' -a '(rejoin-task (commandline -opc | sed -n "2{/^-/d;/^attach\$/d;/^kill\$/d;/^log\$/d;/^release\$/d;p;}") list --format=jsonl 2>/dev/null | string match -r --groups-only "^{.id.:([0-9]+),")'
 complete -c rejoin-task -l all -d 'release: all tasks that are over'
 complete -c rejoin-task -l detach -d 'run: print the task\'s id and exit; it goes on without a controller'
 complete -c rejoin-task -s e -l env -x -d 'run: pass NAME, or NAME=VALUE, in its environment'

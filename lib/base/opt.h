@@ -77,6 +77,7 @@ enum opt_operands {
 	OPT_FILES,
 	OPT_TOOLS,		/* a tool of the toolkit and its own arguments */
 	OPT_PEERS,		/* after a sub-command, a peer of rejoin-ready */
+	OPT_TASKS,		/* after a sub-command that takes one, an id of rejoin-task list */
 	OPT_LISTED,		/* the first words of the lines that the tool prints with --list */
 };
 

@@ -191,7 +191,7 @@ print_line(const char *kind, const char *const *fields, size_t n)
 void
 opt_help_print(const struct opt_tool *tool)
 {
-	static const char *const operands[] = { "none", "texts", "files", "tools", "peers", "listed" };
+	static const char *const operands[] = { "none", "texts", "files", "tools", "peers", "tasks", "listed" };
 
 	print_line("tool", (const char *const[]){ diag_name(), tool->purpose }, 2);
 	print_line("synopsis", &tool->synopsis, 1);

@@ -15,7 +15,7 @@
 #include "base/xalloc.h"
 #include "task/store.h"
 
-enum { RETRY_MS = 5000, STARTS_A_ROUND = 4, RELEASE_ROUNDS = 3, STORE_FILE_MAX = 4096 };
+enum { RETRY_MS = 5000, COMMIT_MS = 100, CLEAN_A_ROUND = 2, STARTS_A_ROUND = 4, STORE_FILE_MAX = 4096 };
 
 /* Before the id of a task that is being removed: its directory is no task's any more. */
 static const char released_prefix[] = ".released-";
@@ -36,7 +36,11 @@ struct store {
 	void *cookie;
 	int64_t count;
 	struct loop_timer retry;	/* starts what could not be started */
-	struct loop_timer commit;	/* brings the history to the disk, once for all changes of a round */
+	struct loop_timer commit;	/* brings the history to the disk, once for all changes of a while */
+	struct loop_timer clean;	/* removes what was released */
+	char **released;		/* its directories, under their new names */
+	size_t n_released, released_cap;
+	bool released_synced;		/* the new names are on the disk */
 };
 
 static void start_pending(void *cookie);
@@ -136,7 +140,7 @@ record_event(struct taskrecord *t, const char *event, struct json more)
 
 	taskhistory_add(s->history, t->id, t->owner, t->session, event, more);
 	if (!s->commit.set)
-		loop_timer_set(s->loop, &s->commit, 0);
+		loop_timer_set(s->loop, &s->commit, COMMIT_MS);
 }
 
 static void
@@ -393,6 +397,24 @@ lock_store(struct store *s, struct fail *f)
 	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
 }
 
+/* What cannot be removed now is removed when the store is opened again. */
+static void
+clean_released(void *cookie)
+{
+	struct store *s = cookie;
+
+	if (s->n_released > 0 && !s->released_synced)
+		s->released_synced = file_sync_dir(s->released[0]) == 0;
+	for (int i = 0; i < CLEAN_A_ROUND && s->n_released > 0 && s->released_synced; i++) {
+		char *path = s->released[--s->n_released];
+
+		file_remove_tree(path);
+		free(path);
+	}
+	if (s->n_released > 0)
+		loop_timer_set(s->loop, &s->clean, s->released_synced ? 0 : RETRY_MS);
+}
+
 struct store *
 store_open(struct loop *l, const char *path, const struct store_limits *limits, struct hlc *clock,
     store_changed *changed, void *cookie, struct fail *f)
@@ -406,6 +428,7 @@ store_open(struct loop *l, const char *path, const struct store_limits *limits, 
 	    .changed = changed, .cookie = cookie };
 	s->retry = (struct loop_timer){ .fn = start_pending, .cookie = s };
 	s->commit = (struct loop_timer){ .fn = commit_history, .cookie = s };
+	s->clean = (struct loop_timer){ .fn = clean_released, .cookie = s };
 	r = lock_store(s, f);
 	if (r == 0 && (r = procs_boot(s->boot)) < 0)
 		fail_errno(f, r, "boot id");
@@ -431,6 +454,10 @@ store_close(struct store *s)
 		return;
 	loop_timer_stop(s->loop, &s->retry);
 	loop_timer_stop(s->loop, &s->commit);
+	loop_timer_stop(s->loop, &s->clean);
+	for (size_t i = 0; i < s->n_released; i++)
+		free(s->released[i]);
+	free(s->released);
 	if (s->history)
 		taskhistory_sync(s->history);
 	for (size_t i = 0; i < s->n; i++)
@@ -534,20 +561,25 @@ store_set_session(struct taskrecord *t, int64_t session, bool leave, struct refu
 
 /*
  * First the name, then the files: a directory with half of its files must not be
- * taken for a task that was never started.
+ * taken for a task that was never started.  The files are removed a few at a time.
  */
 static int
 remove_directory(struct taskrecord *t)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s%jd", t->store->path, released_prefix, (intmax_t)t->id);
-	int r;
+	struct store *s = t->store;
+	char *path = xasprintf("%s/%s%jd", s->path, released_prefix, (intmax_t)t->id);
 
-	if (rename(t->dir, path) < 0)
-		return -errno;
-	r = file_sync_dir(t->dir);
-	for (int i = 0; i < RELEASE_ROUNDS && file_remove_tree(path) < 0; i++)
-		;	/* what is left is removed when the store is opened again */
-	return r;
+	if (rename(t->dir, path) < 0) {
+		int e = errno;
+
+		free(path);
+		return -e;
+	}
+	s->released = xgrow(s->released, s->n_released, &s->released_cap, sizeof *s->released);
+	s->released[s->n_released++] = path;
+	s->released_synced = false;
+	loop_timer_set(s->loop, &s->clean, 0);
+	return 0;
 }
 
 int

@@ -3,11 +3,36 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "task/frames.h"
 #include "task/session.h"
 #include "task/submit.h"
 #include "task/target.h"
+#include "task/taskcursor.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* What an agent may answer, and what a reader may return as its place. */
+static void
+read_answer(const char *text, size_t n)
+{
+	_cleanup_taskcursor_ struct taskcursor c = { NULL, 0, 0 }, again = { NULL, 0, 0 };
+	_cleanup_buf_ struct buf word = BUF_INIT, copy = BUF_INIT;
+	const char *p = text;
+	struct task_frame f;
+
+	while (frames_next(&p, text + n, n % 2, &f) > 0)
+		if (p > text + n || (f.bytes && f.bytes + f.length != p))
+			abort();
+	buf_add(&word, text, n < 4000 ? n : 4000);
+	if (taskcursor_parse(word.s, &c) < 0)
+		return;
+	for (size_t i = 0; i < c.n; i++)
+		if (!taskcursor_add(&again, &c.items[i], &copy))
+			return;
+	taskcursor_release(&again);
+	if (taskcursor_parse(copy.s, &again) < 0 || again.n != c.n)
+		abort();
+}
 
 /* What a stranger may send to the agent, and what stands in its files. */
 int
@@ -42,5 +67,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (target_parse(a.s, &t, &f) == 0 && t.host && (*t.host == '-' || strpbrk(t.host, " '\"$`;&|\n")))
 		abort();
 	target_release(&t);
+	read_answer(text, n);
 	return 0;
 }

@@ -64,6 +64,20 @@ END {
 	}
 	print "\tesac"
 	if (operands == "tools") tool_completion()
+	if (operands == "tasks") {
+		print "\tlocal command target=() tasks="
+		print "\tfor command in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do"
+		print "\t\tcase $command in"
+		print "\t\tattach|kill|log|release)"
+		print "\t\t\ttasks=$(" tool " \"${target[@]}\" list --format=jsonl 2>/dev/null |"
+		print "\t\t\t\tsed -n 's/^{\"id\":\\([0-9]*\\),.*/\\1/p')"
+		print "\t\t\t;;"
+		print "\t\t[!-]*)"
+		print "\t\t\t[[ $command != \"${COMP_WORDS[1]}\" ]] || target=(\"$command\")"
+		print "\t\t\t;;"
+		print "\t\tesac"
+		print "\tdone"
+	}
 	print "\tcase $cur in"
 	line = ""
 	for (i = 1; i <= n; i++) line = line (i > 1 ? " " : "") "--" name[i]
@@ -74,6 +88,7 @@ END {
 	if (operands == "files") what = what "-f "
 	if (operands == "listed")
 		what = "-W \"" words (words != "" ? " " : "") "$(" tool " --list 2>/dev/null | cut -d' ' -f1)\" "
+	if (operands == "tasks") what = "-W \"${tasks:-" words "}\" "
 	if (operands == "tools")
 		what = "-W \"" words " $(compgen -c rejoin- | sed 's/^rejoin-//' | sort -u)\" "
 	if (operands == "peers") {

@@ -9,6 +9,8 @@ END {
 		printf "complete -c %s -n __fish_use_subcommand -a '(complete -C rejoin- | string replace -r \"^rejoin-([^\\t]*).*\" \"\\$1\")'\n", tool
 		printf "complete -c %s -n 'not __fish_use_subcommand' -a '(complete -C (string replace \"rejoin \" rejoin- (commandline -cp)))'\n", tool
 	}
+	if (operands == "tasks")
+		printf "complete -c %s -n '__fish_seen_subcommand_from attach kill log release' -a '(%s (commandline -opc | sed -n \"2{/^-/d;/^attach\\$/d;/^kill\\$/d;/^log\\$/d;/^release\\$/d;p;}\") list --format=jsonl 2>/dev/null | string match -r --groups-only \"^{.id.:([0-9]+),\")'\n", tool, tool
 	if (operands == "peers")
 		printf "complete -c %s -n '__fish_seen_subcommand_from %s' -a '(command ls /run/rejoin/ready 2>/dev/null)'\n", tool, words
 	for (i = 1; i <= n; i++) {

@@ -17,6 +17,14 @@ END {
 	print "\t/usr/local/share/rejoin/agents.d/*.conf(N:t:r) /usr/share/rejoin/agents.d/*.conf(N:t:r))"
 	if (operands == "listed")
 		printf "operands=(%s ${${(f)\"$(%s --list 2>/dev/null)\"}%%%% *})\n", words, tool
+	if (operands == "tasks") {
+		print "if (($words[(I)(attach|kill|log|release)])); then"
+		print "\tlocal -a target"
+		print "\t[[ $words[2] == (attach|kill|log|release) ]] || target=($words[2])"
+		print "\toperands=(${(f)\"$(" tool " $target list --format=jsonl 2>/dev/null |"
+		print "\t\tsed -n 's/^{\"id\":\\([0-9]*\\),.*/\\1/p')\"})"
+		print "fi"
+	}
 	if (operands == "peers") print "operands=(${REJOIN_RUNTIME_DIR:-/run/rejoin}/ready/*(N:t))"
 	if (operands == "tools") {
 		print "operands=(" words " ${${(M)${(k)commands}:#rejoin-*}#rejoin-})"
@@ -43,6 +51,8 @@ END {
 		printf "\t%s' \\\n", s
 	}
 	if (operands == "listed" || operands == "tools") print "\t'*:operand:($operands)'"
+	else if (operands == "tasks")
+		printf "\t'1:sub-command:(%s)' \\\n\t'*:task:($operands)'\n", words
 	else if (operands == "peers") {
 		printf "\t'1:sub-command:(%s)' \\\n\t'2:peer:($operands)' \\\n\t'*::command:_normal'\n", words
 	} else {

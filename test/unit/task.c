@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "task/backlog.h"
+#include "task/frames.h"
 #include "task/link.h"
 #include "task/session.h"
 #include "task/submit.h"
 #include "task/target.h"
+#include "task/taskcursor.h"
 
 /* --- the words of the contract, on a clock that the test moves */
 
@@ -203,6 +206,88 @@ takes_a_request(void)
 }
 
 static void
+reads_frames(void)
+{
+	static const char text[] = "7 out 10 3\nabc7 err-gap 5 9\n8 end 0 2\n{}0 cursor 0 1\nz";
+	static const char *const bad[] = { "out 0 1\n", "out 0 2\na", "out -1 1\na", "out 0\n", "out 0 1 2\na", "x 0 1\na",
+		"end 0 1\na", "out 0 99999999999999999999\na", "out 0 1" };
+	const char *p = text, *end = text + sizeof text - 1;
+	struct task_frame f;
+
+	assert(frames_next(&p, end, true, &f) == 1 && f.task == 7 && f.kind == FRAMES_OUT && f.offset == 10 &&
+	    f.length == 3 && memcmp(f.bytes, "abc", 3) == 0);
+	assert(frames_next(&p, end, true, &f) == 1 && f.kind == FRAMES_ERR_GAP && f.length == 9 && !f.bytes);
+	assert(frames_next(&p, end, true, &f) == 1 && f.task == 8 && f.kind == FRAMES_END);
+	assert(frames_next(&p, end, true, &f) == 1 && f.kind == FRAMES_CURSOR && *f.bytes == 'z');
+	assert(frames_next(&p, end, true, &f) == 0);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		p = bad[i];
+		assert(frames_next(&p, p + strlen(p), false, &f) == -EBADMSG);
+	}
+}
+
+static void
+keeps_a_place_in_a_cursor(void)
+{
+	static const char *const bad[] = { ",", "1,", "0", "1.", "1.2.", "1-.2", "1..2", "A", "1,0", "1 ", "zzzzzzzzzzzzzzzzzz" };
+	_cleanup_taskcursor_ struct taskcursor c = { NULL, 0, 0 }, r = { NULL, 0, 0 };
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct taskcursor_item i = { .id = 1795939818495001 };
+	size_t n = 0;
+
+	assert(taskcursor_add(&c, &i, &text));
+	for (; ; n++) {
+		i.id += 1 + (int64_t)n * 1000;
+		i.over = n % 3 == 0;
+		i.at[0] = n % 3 == 1 ? 64 << 20 : 0;
+		i.at[1] = n % 3 == 2 ? 35 : 0;
+		if (!taskcursor_add(&c, &i, &text))
+			break;
+	}
+	assert(n > 300 && text.len <= TASKCURSOR_MAX);
+	assert(taskcursor_parse(text.s, &r) == 0 && r.n == c.n);
+	for (size_t k = 0; k < r.n; k++) {
+		const struct taskcursor_item *a = &c.items[k], *b = taskcursor_find(&r, a->id);
+
+		assert(b && b->over == a->over && (a->over || (b->at[0] == a->at[0] && b->at[1] == a->at[1])));
+	}
+	assert(!taskcursor_find(&r, 5));
+	for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+		taskcursor_release(&r);
+		assert(taskcursor_parse(bad[k], &r) == -EBADMSG);
+	}
+}
+
+static void
+count_report(struct json event, const char *text, void *cookie)
+{
+	(void)event, (void)text;
+	++*(int *)cookie;
+}
+
+/* A report at the beginning, each two seconds, and at the end; none for what is not worth it. */
+static void
+reports_a_backlog(void)
+{
+	int n = 0;
+	const struct taskevent_sink sink = { count_report, count_report, &n };
+	struct backlog b = { .bytes = 0 };
+
+	backlog_begin(&b, 1000, &sink, 0);
+	backlog_add(&b, 1000, &sink, 9000);
+	assert(n == 0);
+	backlog_begin(&b, 10 << 20, &sink, 0);
+	backlog_add(&b, 1 << 20, &sink, 1999);
+	assert(n == 1);
+	backlog_add(&b, 1 << 20, &sink, 2000);
+	backlog_add(&b, 1 << 20, &sink, 2001);
+	assert(n == 2);
+	backlog_add(&b, 8 << 20, &sink, 2002);
+	backlog_add(&b, 8 << 20, &sink, 9000);
+	assert(n == 3);
+}
+
+static void
 decodes_base64(void)
 {
 	static const char *const bad[] = { "a", "ab", "abc", "ab=c", "a===", "====", "ab c", "ab-_", "=abc" };
@@ -334,6 +419,9 @@ main(void)
 	names_a_target();
 	takes_a_request();
 	decodes_base64();
+	reads_frames();
+	keeps_a_place_in_a_cursor();
+	reports_a_backlog();
 	never_runs_a_task_on_two_machines();
 	return 0;
 }
