@@ -329,7 +329,7 @@ b.state=online'
 	bad '{"components":[{"id":""}]}' "components[0] (''): id is empty"
 	bad '{"components":[{"id":7}]}' 'components[0]: id is a number, not a string'
 	bad '{"components":[{"id":"a"},{"id":"b","version":1.5}]}' "components[1] ('b'): version is a number, not a string"
-	bad '{"components":[{"id":"a\u0000b"}]}' "components[0] ('a'): id has a NUL character"
+	bad '{"components":[{"id":"a\u0000b"}]}' "components[0]: id has a NUL character"
 	bad '{"components":[{"id":"a","state":"gone"}]}' "components[0] ('a'): state is 'gone'"
 	bad '{"components":[{"id":"a","properties":[]}]}' "components[0] ('a'): properties is an array, not an object"
 	bad '{"components":[{"id":"a","properties":{"path":1,"firmwareDataFile":"f"}}]}' "components[0] ('a'): properties.path is a number"
