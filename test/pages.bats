@@ -46,9 +46,9 @@ prepare() {
 	rejoin-goal make --dir /srv/updates --step rejoin/copy:1 '{"group":"motors"}' firmware-2.json --criteria 2.0 \
 		--arguments '--file firmware-2.json --to --component-prop-val path --as firmware.json' || return
 	cp /srv/updates/* .
-	printf '[requests]\nkind = message\nsend = POST .* id=(?<id>[0-9a-f]+)\nrecv = handling (?<id>[0-9a-f]+)\n' >ids.conf
+	cp "$TOP"/packaging/examples/{front.log,back.log,requests.rules} . || return
 	printf '2026-01-05T10:00:00Z POST /x id=7f\n' | gzip >front/a.log.gz
-	printf '2026-01-05T10:00:01Z handling 7f\n' | tee app.log agent.err merged.log >/var/log/demo/a.log
+	printf '2026-01-05T10:00:01Z handling 7f\n' | tee app.log agent.err >/var/log/demo/a.log
 	printf '2026-01-05T10:00:01.0000Z 1[1] [W] x [f:1]\n' >/var/log/adu/du-agent.1.log
 	printf '{"id":1,"time":"2026-01-05T10:00:00Z","phase":"apply","resultCode":700}\n' >/var/lib/rejoin/agent/journal.jsonl
 	printf '{"time":"2026-01-05T10:00:00Z","outcome":"restarted","reason":"x"}\n' >/var/lib/rejoin/restart/adu.jsonl
@@ -124,4 +124,17 @@ run_page() {
 		pids=("${pids[@]:1}")
 	done
 	[ "$bad" -eq 0 ]
+}
+
+# Each command of the section with what it prints; the page's directory is where packages put ours.
+@test "the first merge of rejoin-log prints what its page shows" {
+	needs mandoc col
+	local line shown ran
+	shown=$(mandoc -Tascii "$TOP/man/rejoin-log.1" | col -bx | sed -n '/^   A first merge/,/^   Terms/s/^ \{11\}//p')
+	ran=$(cd "$TOP/packaging/examples" && while IFS= read -r line; do
+		case $line in '$ '*) echo "$line" ;; esac
+		case $line in '$ cd '*) ;; '$ '*) eval "${line#??}" ;; esac
+	done <<<"$shown")
+	[[ $shown == '$ cd /usr/share/rejoin/examples'*'$ rejoin-log '* ]]
+	diff <(echo "$shown") <(echo "$ran")
 }
