@@ -439,6 +439,7 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 		until [ "$(cat pid 2>/dev/null)" = $agent ] && [[ $(readlink /proc/$agent/exe) == */sleep ]]; do :; done
 		kill -KILL $agent
 		wait $agent 2>/dev/null || :
+		sleep 0.1	# less than that, and the time of a file cannot tell
 		takes $agent $program 1000
 		status=0
 		rejoin-restart -A t --timeout 500ms 2>err || status=$?

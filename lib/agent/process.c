@@ -18,7 +18,7 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 
-enum { PID_FILE_MAX = 64, SAMPLES_MAX = 10, SAMPLE_NS = 100000 };
+enum { PID_FILE_MAX = 64, SAMPLES_MAX = 10, SAMPLE_NS = 100000, FILE_TIME_LAG_NS = 30000000 };
 enum { HUNG_CHECKS = 5, HUNG_PAUSE_MS = 1000 };
 
 static int64_t
@@ -146,8 +146,7 @@ int
 process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f)
 {
 	const int64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK), boot = boot_ns();
-	struct timespec grain;
-	int64_t start, slack;
+	int64_t start;
 	struct stat st;
 	uint64_t ticks;
 	int r = incarnation_start(pid, &ticks);
@@ -156,14 +155,16 @@ process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f
 		return r;
 	if (stat(pid_file, &st) < 0)
 		return fail_errno(f, errno, "%s", pid_file);
-	/* a start is rounded down to its tick, and the time of a file to the kernel's grain */
-	clock_getres(CLOCK_REALTIME_COARSE, &grain);
-	slack = grain.tv_nsec + SAMPLE_NS;
-	start = boot + (int64_t)ticks * tick_ns;
-	if (start <= ns_of(st.st_mtim) + slack)
+	/*
+	 * A start is rounded down to its tick.  The time of a file is that of the last
+	 * timer interrupt, which is late where a virtual machine had no processor for it;
+	 * a pid is hardly used again as soon as that.
+	 */
+	start = boot + (int64_t)ticks * tick_ns - FILE_TIME_LAG_NS;
+	if (start <= ns_of(st.st_mtim))
 		return 0;
 	/* no utimensat(2) sets the ctime; and a running process has no file from before the boot */
-	if (runs_exe && (start <= ns_of(st.st_ctim) + slack || ns_of(st.st_mtim) < boot))
+	if (runs_exe && (start <= ns_of(st.st_ctim) || ns_of(st.st_mtim) < boot))
 		return 0;
 	return fail_set(f, EXIT_DENIED, "process %jd is younger than %s: its pid was used again, or the "
 	    "clock was set since", (intmax_t)pid, pid_file);
