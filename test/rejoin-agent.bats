@@ -731,6 +731,7 @@ with_payload() { # ID VERSION FILE
 	[ -z "$(find "$state" -name '*.part' -o -name '.rejoin.*')" ]
 }
 
+# bats test_tags=plain
 @test "a long script and manifests that are not cached are taken in by children" {
 	needs_strace
 	script
