@@ -209,6 +209,36 @@ teardown() {
 	exec 8>&-
 }
 
+@test "half a request is closed after 10 s, an idle connection that had one is kept" {
+	needs python3
+	taskd
+	cat >halves.py <<-'X'
+		import socket, sys, time
+		def connect(sent):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1])
+		    s.sendall(sent)
+		    return s
+		def answer(s):
+		    s.settimeout(20)
+		    got = b""
+		    while b'{"tasks":[]}' not in got: got += s.recv(4096)
+		ask = b"GET /1/tasks HTTP/1.1\r\nHost: x\r\n"
+		idle = connect(ask + b"\r\n")
+		answer(idle)
+		began = time.monotonic()
+		halves = [connect(b) for b in (b"", b"G", b"GET /1/ta", ask, ask + b"X: ", b"POST" + ask[3:] + b"Content-Length: 9\r\n\r\n{")]
+		for s in halves:
+		    s.settimeout(max(0.1, began + 18 - time.monotonic()))
+		    while s.recv(4096): pass	# what is said before the end is no matter
+		    if time.monotonic() - began < 9: print("closed early")
+		idle.sendall(ask + b"\r\n")
+		answer(idle)
+	X
+	run -0 python3 halves.py "$REJOIN_RUNTIME_DIR/taskd.sock"
+	out_is ''
+}
+
 @test "--dial copies between its stdin and stdout and the socket" {
 	run -5 --separate-stderr rejoin-taskd --dial </dev/null
 	status_is 5

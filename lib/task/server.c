@@ -21,7 +21,7 @@ enum {
 struct server_connection {
 	int fd;
 	uid_t uid;
-	int64_t began_ms;	/* a request began to arrive; 0: none is arriving */
+	int64_t began_ms;	/* a request began to arrive, the first one with the connection; 0: none is arriving */
 	int64_t last_ms;	/* the last one that was complete */
 	bool waiting;		/* for a reply of the handler */
 	struct server_connection *next;
@@ -76,7 +76,7 @@ connection_opened(struct server *s, struct MHD_Connection *mhd, void **context)
 
 	c->fd = info->connect_fd;
 	c->uid = peer_of(c->fd);
-	c->last_ms = clock_mono_ms();
+	c->began_ms = c->last_ms = clock_mono_ms();
 	for (struct server_connection *other = s->connections; other; other = other->next)
 		same += other->uid == c->uid;
 	c->next = s->connections;
@@ -108,13 +108,17 @@ notify_connection(void *cookie, struct MHD_Connection *mhd, void **context,
 		connection_closed(cookie, *context);
 }
 
-/* libmicrohttpd's timeout is for silence; a byte now and then is no request either. */
+/*
+ * libmicrohttpd's timeout is for silence; half a request, and a byte now and then,
+ * is no request either.  What arrived while the loop was busy is read first.
+ */
 static void
 sweep_connections(void *cookie)
 {
 	struct server *s = cookie;
 	const int64_t now = clock_mono_ms();
 
+	server_work(s);
 	for (struct server_connection *c = s->connections; c; c = c->next)
 		if (!c->waiting && ((c->began_ms && now - c->began_ms > ARRIVE_MS) || now - c->last_ms > SILENT_MS))
 			shutdown(c->fd, SHUT_RDWR);
