@@ -46,6 +46,54 @@ teardown() {
 	out_has 409
 }
 
+@test "a task whose end has left the history is not run again" {
+	printf '[taskd]\nhistory-max = 1M\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
+	history=$REJOIN_STATE_DIR/tasks/history.jsonl
+	taskd
+	first=$(new_id)
+	ahead=9007199254740000
+	body() { echo '{"id":'"$1"',"on_loss":"leave","cwd":"'"$PWD"'","argv":["sh","-c","echo '"$1"' >>ran"]}'; }
+	# finish ID - request it, and release it after its end
+	finish() {
+		agent /1/tasks -d "$(body "$1")" -f -o /dev/null
+		wait_for "[ \"\$(agent /1/tasks/$1 | jq -r .state)\" = ended ]"
+		agent /1/release -d '{"id":1,"history":0,"tasks":['"$1"']}' | grep -q '"refused":\[\]'
+	}
+	finish "$first"
+	finish "$ahead"
+	for i in 1 2; do
+		kill_taskd
+		{
+			printf '{"id":1,"task":1,"owner":4242,"session":0,"event":"started","time":"x","x":"'
+			head -c 524200 /dev/zero | tr '\0' x
+			echo '"}'
+		} >>"$history"
+		taskd
+		last=$(new_id)
+		finish "$last"
+	done
+	run -1 grep "\"task\":$first," "$history" "$history.1"
+	# the end of the last one is still there
+	for restarts in 0 1; do
+		for id in "$first:other-store" "$((first - 1)):other-store" "$ahead:other-store" "$last:released"; do
+			run -0 agent /1/tasks -d "$(body "${id%:*}")" -o answer -w '%{http_code}'
+			out_is 410
+			# the agent that dropped an end knows it until it is restarted
+			[ "$restarts" = 0 ] || grep -q "\"error\":\"${id#*:}\"" answer
+		done
+		finish "$(new_id)"
+		finish "$((ahead + 1 + restarts))"
+		kill_taskd
+		taskd
+	done
+	run -0 sh -c 'sort ran | uniq -d'
+	out_is ''
+	kill_taskd
+	echo x >>"$history.forgotten"
+	run -3 --separate-stderr rejoin-taskd
+	err_has 'history.jsonl.forgotten: is damaged'
+}
+
 @test "bad requests are refused, each with its status" {
 	taskd
 	bad() {

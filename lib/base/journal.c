@@ -100,6 +100,12 @@ journal_rotate(struct journal *j)
 	return r < 0 ? r : file_sync_dir(j->path);
 }
 
+bool
+journal_will_rotate(const struct journal *j, size_t len)
+{
+	return j->fd >= 0 && j->len > 0 && (size_t)j->len + len + 1 > j->max;
+}
+
 int
 journal_add(struct journal *j, const char *line, size_t len)
 {
@@ -110,7 +116,7 @@ journal_add(struct journal *j, const char *line, size_t len)
 	buf_putc(&b, '\n');
 	if (j->fd < 0)
 		r = open_file(j);	/* that could not be made when the last one was full */
-	else if (j->len > 0 && (size_t)j->len + b.len > j->max)
+	else if (journal_will_rotate(j, len))
 		r = journal_rotate(j);
 	if (r == 0)
 		r = lseek(j->fd, j->len, SEEK_SET) < 0 ? -errno : io_write_all(j->fd, b.s, b.len);

@@ -21,6 +21,9 @@ struct journal;
 struct journal *journal_open(const char *path, size_t max);
 void journal_close(struct journal *j);
 
+/* Does journal_add() of LEN bytes replace PATH.1, whose lines are lost by that? */
+bool journal_will_rotate(const struct journal *j, size_t len);
+
 /* LINE, without its newline.  A write that failed half-way is undone. */
 int journal_add(struct journal *j, const char *line, size_t len);
 

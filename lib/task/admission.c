@@ -51,6 +51,9 @@ check_new(struct store *s, uid_t owner, const struct submit *q, struct refusal *
 		    "whether it ran", (intmax_t)q->id, (intmax_t)store_id(s));
 	if (taskhistory_has_end(store_history(s), q->id))
 		return refusal_set(r, 410, "released", "task %jd has run, and was released", (intmax_t)q->id);
+	if (taskhistory_may_have_dropped(store_history(s), owner, q->id))
+		return refusal_set(r, 410, "other-store", "task %jd is older than the history that is kept, which does not "
+		    "know whether it ran", (intmax_t)q->id);
 	if (q->start_before && clock_wall_ms() > q->start_before)
 		return refusal_set(r, 410, "expired", "it was to be started before now");
 	if (q->session && (!session || session->owner != owner || !session_is_valid(session, lease_now_ns() / 1000000)))

@@ -3,7 +3,7 @@
  * again at any time:
  *
  *	store			{"id":HLC,"boot":"ID"}: when the directory was made
- *	history.jsonl		task/taskhistory.h
+ *	history.jsonl		task/taskhistory.h; its file before, .1, and task/forgotten.h
  *	sessions/S.json		task/sessions.h
  *	ID/			a task: task/taskrecord.h
  *	.released-ID/		a task that is being removed

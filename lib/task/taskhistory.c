@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/journal.h"
 #include "base/xalloc.h"
+#include "task/forgotten.h"
 #include "task/taskhistory.h"
 
 struct taskhistory {
@@ -20,6 +21,8 @@ struct taskhistory {
 	int64_t last;
 	int64_t *ended;		/* ids of the tasks whose end is in it */
 	size_t n, cap;
+	struct forgotten *forgotten;
+	bool is_noted;		/* the ends in the file before this one are in FORGOTTEN */
 };
 
 typedef int taskhistory_line_fn(const char *line, size_t len, void *cookie);
@@ -70,30 +73,69 @@ remember_end(struct taskhistory *h, int64_t task)
 	h->ended[h->n++] = task;
 }
 
+/* Is LINE an event that ends a task? */
+static bool
+line_is_end(const char *line)
+{
+	const char *event = strstr(line, "\"event\":\"");
+	char name[16];
+
+	return event && sscanf(event + 9, "%15[a-z]", name) == 1 && is_end(name);
+}
+
 static int
 remember_line(const char *line, size_t len, void *cookie)
 {
 	struct taskhistory *h = cookie;
 	int64_t id = number_in(line, "{\"id\":");
-	const char *event = strstr(line, "\"event\":\"");
-	char name[16];
 
 	(void)len;
 	if (id > h->last)
 		h->last = id;
-	if (event && sscanf(event + 9, "%15[a-z]", name) == 1 && is_end(name))
+	if (line_is_end(line))
 		remember_end(h, number_in(line, "\"task\":"));
 	return 0;
+}
+
+static int
+forget_line(const char *line, size_t len, void *cookie)
+{
+	struct taskhistory *h = cookie;
+
+	(void)len;
+	if (line_is_end(line))
+		forgotten_add(h->forgotten, (uid_t)number_in(line, "\"owner\":"), number_in(line, "\"task\":"),
+		    number_in(line, "{\"id\":"));
+	return 0;
+}
+
+/* To be called before the file before this one is replaced. */
+static int
+forget_before(struct taskhistory *h)
+{
+	_cleanup_free_ char *before = xasprintf("%s.1", h->path);
+	int r = h->is_noted ? 0 : each_line(before, forget_line, h);
+
+	if (r < 0)
+		return r;
+	h->is_noted = true;
+	return forgotten_save(h->forgotten);
 }
 
 struct taskhistory *
 taskhistory_open(const char *path, size_t max, struct hlc *clock, struct fail *f)
 {
 	_cleanup_free_ char *before = xasprintf("%s.1", path);
+	_cleanup_free_ char *forgotten = xasprintf("%s.forgotten", path);
 	struct taskhistory *h = xcalloc(1, sizeof *h);
 	int r;
 
 	*h = (struct taskhistory){ .path = xstrdup(path), .clock = clock };
+	h->forgotten = forgotten_open(forgotten, f);
+	if (!h->forgotten) {
+		taskhistory_close(h);
+		return NULL;
+	}
 	h->journal = journal_open(path, max / 2);
 	r = h->journal ? each_line(before, remember_line, h) : -errno;
 	if (r == 0)
@@ -113,6 +155,7 @@ taskhistory_close(struct taskhistory *h)
 	if (!h)
 		return;
 	journal_close(h->journal);
+	forgotten_close(h->forgotten);
 	free(h->ended);
 	free(h->path);
 	free(h);
@@ -142,10 +185,16 @@ taskhistory_add(struct taskhistory *h, int64_t task, uid_t owner, int64_t sessio
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	int64_t id = hlc_next(h->clock, clock_wall_ms());
+	bool rotates;
 	int r;
 
 	format_record(&b, id, task, owner, session, event, more);
-	r = journal_add(h->journal, b.s, b.len);
+	rotates = journal_will_rotate(h->journal, b.len);
+	r = rotates ? forget_before(h) : 0;
+	if (r == 0)
+		r = journal_add(h->journal, b.s, b.len);
+	if (rotates && !journal_will_rotate(h->journal, b.len))
+		h->is_noted = false;	/* the file before is another one now */
 	if (r < 0)
 		return r;
 	h->last = id;
@@ -167,6 +216,12 @@ taskhistory_has_end(const struct taskhistory *h, int64_t task)
 		if (h->ended[i - 1] == task)
 			return true;
 	return false;
+}
+
+bool
+taskhistory_may_have_dropped(const struct taskhistory *h, uid_t owner, int64_t task)
+{
+	return forgotten_has(h->forgotten, owner, task);
 }
 
 int64_t

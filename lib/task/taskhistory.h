@@ -6,6 +6,8 @@
  * NAME is recorded, started, ended, killed, unknown, failed, expired or
  * released; ended and killed have the member "status" (supervise/outcome.h),
  * failed has "reason".  Ids rise, and never repeat.
+ * Of the lines that are dropped, task/forgotten.h keeps what is needed for no
+ * task to be run again.
  */
 #ifndef TASK_TASKHISTORY_H
 #define TASK_TASKHISTORY_H
@@ -33,6 +35,9 @@ int taskhistory_sync(struct taskhistory *h);
 
 /* Does it hold an event that ends TASK? */
 bool taskhistory_has_end(const struct taskhistory *h, int64_t task);
+
+/* May it have held one for TASK of OWNER, and dropped it? */
+bool taskhistory_may_have_dropped(const struct taskhistory *h, uid_t owner, int64_t task);
 
 /* The id of the last record; 0 for none. */
 int64_t taskhistory_last(const struct taskhistory *h);

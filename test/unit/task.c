@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base64.h"
+#include "base/file.h"
 #include "task/backlog.h"
+#include "task/forgotten.h"
 #include "task/frames.h"
 #include "task/link.h"
 #include "task/session.h"
@@ -406,6 +409,49 @@ never_runs_a_task_on_two_machines(void)
 		assert(worst[kind] < 0);
 }
 
+static void
+holds_a_floor_an_owner(void)
+{
+	struct fail f;
+	struct forgotten *g = forgotten_open("forgotten", &f);
+
+	assert(g && forgotten_save(g) == 0 && access("forgotten", F_OK) < 0);
+	forgotten_add(g, 1000, 50, 60);
+	forgotten_add(g, 1000, 40, 60);
+	forgotten_add(g, 1000, 900, 61);	/* by a clock that is ahead */
+	forgotten_add(g, 2000, 900, 61);
+	for (int opened = 0; opened < 2; opened++) {
+		assert(forgotten_has(g, 1000, 50) && forgotten_has(g, 1000, 1) && forgotten_has(g, 1000, 900));
+		assert(!forgotten_has(g, 1000, 51) && !forgotten_has(g, 1000, 899) && !forgotten_has(g, 2000, 50));
+		assert(!forgotten_has(g, 3000, 1) && !forgotten_has(g, 3000, 900));
+		assert(forgotten_save(g) == 0);
+		forgotten_close(g);
+		g = forgotten_open("forgotten", &f);
+		assert(g);
+	}
+	/* as many ahead as are kept by themselves, and one that raises the floor */
+	for (int i = 1; i <= FORGOTTEN_AHEAD; i++)
+		forgotten_add(g, 2000, 1000 + 2 * i, 70);
+	assert(forgotten_has(g, 2000, 1002) && forgotten_has(g, 2000, 1003) && !forgotten_has(g, 1000, 1002));
+	assert(forgotten_has(g, 2000, 1000 + 2 * FORGOTTEN_AHEAD) && !forgotten_has(g, 2000, 1001 + 2 * FORGOTTEN_AHEAD));
+	forgotten_close(g);
+}
+
+static void
+refuses_a_damaged_floor(void)
+{
+	static const char *const bad[] = {
+		"\n", "{\"owner\":1,\"floor\":5}", "{\"owner\":1,\"floor\":5}x\n", "{\"owner\":1,\"flo",
+		"{\"owner\":1,\"floor\":5}\n{\"owner\":1}\n", "{\"owner\":1,\"ahead\":x}\n",
+	};
+	struct fail f;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert(file_replace("damaged", bad[i], strlen(bad[i]), 0600, 0) == 0);
+		assert(!forgotten_open("damaged", &f) && f.status == EXIT_TROUBLE && strstr(f.text, "damaged"));
+	}
+}
+
 int
 main(void)
 {
@@ -422,6 +468,8 @@ main(void)
 	reads_frames();
 	keeps_a_place_in_a_cursor();
 	reports_a_backlog();
+	holds_a_floor_an_owner();
+	refuses_a_damaged_floor();
 	never_runs_a_task_on_two_machines();
 	return 0;
 }
