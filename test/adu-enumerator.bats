@@ -95,6 +95,20 @@ ids() { jq -r '.components | map(.id) | join(" ")' <<<"$output"; }
 	[ "$(ids)" = a ]
 }
 
+@test "the inventory is that of the system, though the agent's user has a home" {
+	local v
+	# shellcheck disable=SC2016	# for the program
+	printf '#!/bin/sh\nprintf %%s "$REJOIN_CONFIG_DIR"\n' >directory
+	chmod +x directory
+	for v in '' REJOIN_CONFIG_DIR=; do
+		run --separate-stderr env -u REJOIN_CONFIG_DIR $v HOME="$PWD" REJOIN_ADU_ENUM="$PWD/directory" adu-loader "$SO" 1
+		status_is 0
+		[ "$output" = /etc/rejoin ]
+	done
+	REJOIN_ADU_ENUM=$PWD/directory run --separate-stderr adu-loader "$SO" 1
+	[ "$output" = "$REJOIN_CONFIG_DIR" ]
+}
+
 @test "it needs libc alone, and exports what the agent asks for" {
 	needs readelf nm
 	[ -n "${SAN-}" ] || [ "$(readelf -d "$SO" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')" = libc.so.6 ]

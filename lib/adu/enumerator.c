@@ -42,6 +42,9 @@
 #define DEADLINE_MS 30000
 #endif
 
+/* The agent's user is an ordinary one, and its own directories are not where the system's inventory is. */
+static char config_dir[] = "REJOIN_CONFIG_DIR=/etc/rejoin";
+
 enum { ANSWER_MAX = 64 << 20, BLOCK = 65536 };
 
 #define EXPORT	__attribute__((visibility("default")))
@@ -68,6 +71,32 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The agent's environment, with the system's configuration directory unless it names one; to be freed. */
+static char **
+child_environment(void)
+{
+	size_t i, n = 0, name = strlen("REJOIN_CONFIG_DIR=");
+	bool named = false;
+	char **env;
+
+	while (environ && environ[n])
+		n++;
+	env = calloc(n + 2, sizeof *env);
+	if (!env)
+		return NULL;
+	for (n = 0, i = 0; environ && environ[i]; i++) {
+		if (strncmp(environ[i], config_dir, name) == 0) {
+			if (environ[i][name] == '\0')
+				continue;	/* empty is unset */
+			named = true;
+		}
+		env[n++] = environ[i];
+	}
+	if (!named)
+		env[n] = config_dir;
+	return env;
+}
+
 /*
  * Start ARGV in a process group of its own, with default signals and no descriptor
  * of the agent's but standard error; FD reads what it prints.  0 or an errno.
@@ -79,9 +108,16 @@ child_start(char *const argv[], pid_t *pid, int *fd)
 	posix_spawnattr_t attr;
 	sigset_t none, all;
 	int ends[2], r;
+	char **env;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return errno;
+	env = child_environment();
+	if (!env) {
+		close(ends[0]);
+		close(ends[1]);
+		return ENOMEM;
+	}
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_init(&attr);
@@ -92,7 +128,8 @@ child_start(char *const argv[], pid_t *pid, int *fd)
 	posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-	r = posix_spawn(pid, argv[0], &files, &attr, argv, environ);
+	r = posix_spawn(pid, argv[0], &files, &attr, argv, env);
+	free(env);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
 	close(ends[1]);
