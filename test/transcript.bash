@@ -10,6 +10,9 @@
 set -u
 printed=$(mktemp) || exit
 trap 'rm -f "$printed"' EXIT
+# the caller's timeout; it may come while a command has stdout
+exec {stdout}>&1
+trap 'exec >&"$stdout"; printf "still running: %s\n" "$cmd"; cat "$printed"; exit 124' TERM
 export PAGER=cat SYSTEMD_PAGER=cat
 
 # What differs from run to run, as one word each; columns as one blank.
@@ -26,7 +29,7 @@ like() {
 	[[ $(same <<<"$2") == $pattern ]]
 }
 
-last=0 n=0
+last=0 n=0 cmd=''
 while IFS= read -r -d '' cmd && IFS= read -r -d '' expected; do
 	n=$((n + 1))
 	if [ "$last" -ne 0 ] && [ "$cmd" != "echo \$?" ]; then
