@@ -206,13 +206,14 @@ fuzz-targets: $(FUZZ:%=$B/fuzz/%)
 
 # What is installed in there is built for there: its vendor directory is compiled in.
 SYSTEM := B=build-system PREFIX=/usr SAN= DEPS=none
+SYSTEM_GOALS := all build-system/tool/adu-loader
 system: deps
-	$(Q)$(MAKE) --no-print-directory $(SYSTEM) all
+	$(Q)$(MAKE) --no-print-directory $(SYSTEM) $(SYSTEM_GOALS)
 	$(Q)B='$(CURDIR)/build-system' T='$(T)' test/check.sh system
 
 soak: deps $(BATS_BUILT) $(UNITS_BUILT)
 	$(Q)$(MAKE) --no-print-directory FUZZING=1 DEPS=none fuzz-targets
-	$(Q)$(MAKE) --no-print-directory $(SYSTEM) all
+	$(Q)$(MAKE) --no-print-directory $(SYSTEM) $(SYSTEM_GOALS)
 	$(Q)SOAK=1 $(check_with) unit bats
 	$(Q)SOAK=1 B='$(CURDIR)/build-system' test/check.sh system
 	$(Q)B='$(CURDIR)/build-fuzz' FUZZTIME=600 JOBS='$(JOBS)' test/proc.sh test/check.sh fuzz

@@ -32,6 +32,9 @@ unit() {
 }
 
 teardown() {
+	# what a failed test left to read
+	[ -n "${BATS_TEST_COMPLETED-}" ] ||
+		in_machine journalctl -b --no-pager -o short-precise -n 60 -u 'rejoin*' -u deviceupdate-agent || :
 	up stop 'rejoin-*' >/dev/null 2>&1 || :
 	rm -rf "$MACHINE_ROOT"/etc/rejoin "$MACHINE_ROOT"/srv/vacuum "$MACHINE_ROOT"/var/lib/rejoin
 }
@@ -51,6 +54,38 @@ teardown() {
 	type_guide mender
 	# by hand, and when the camera came back
 	wait_for '[ "$(grep -cx check-update "$MACHINE_ROOT/run/mender-update.calls")" -ge 2 ]' 30
+}
+
+# adu_agent - what the package of the agent installs, with a double of the agent
+adu_agent() {
+	local root=$MACHINE_ROOT
+	cp "$BATS_TEST_DIRNAME/adu-agent.sh" "$root/usr/bin/AducIotAgent"
+	cp "$B/tool/adu-loader" "$root/usr/bin/"
+	in_machine useradd --system --user-group adu
+	for d in /var/lib/adu /var/lib/adu/downloads /var/lib/adu/extensions; do
+		in_machine install -d -o adu -g adu -m 770 "$d"
+	done
+	in_machine install -d -o adu -g adu -m 755 /var/log/adu
+	# as root for the agent, like its own adu-shell
+	printf '#!/bin/sh\nexec /usr/bin/adu-install -T -m 644 /dev/stdin "$1"\n' >"$root/usr/bin/adu-shell"
+	chmod 755 "$root/usr/bin/adu-shell"
+	in_machine install -o root -g adu -m 4550 /usr/bin/install /usr/bin/adu-install
+	echo 2.0 >"$root/var/lib/adu/deployment"
+	printf '[Service]\nUser=adu\nGroup=adu\nExecStart=/usr/bin/AducIotAgent daemon\nRestart=always\nRestartSec=5\n' \
+		>"$root/etc/systemd/system/deviceupdate-agent.service"
+	up daemon-reload
+	up start deviceupdate-agent.service
+	wait_for '[ -p "$MACHINE_ROOT/var/lib/adu/du-commands.fifo" ]'
+	# what the package of rejoin does for each profile whose group exists
+	in_machine systemd-tmpfiles --create rejoin-adu.conf
+}
+
+@test "the Azure Device Update agent" {
+	adu_agent
+	type_guide adu
+	# no retry came while a deployment was evaluated
+	[ ! -e "$MACHINE_ROOT/var/lib/adu/dead" ]
+	grep -q "Executing command handler function for 'retry-update'" "$MACHINE_ROOT"/var/log/adu/du-agent.*.log
 }
 
 @test "thin-edge.io" {
