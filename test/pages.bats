@@ -107,14 +107,14 @@ run_page() {
 	mkdir "$home" "$home/work"
 	cp -r "$REJOIN_CONFIG_DIR" "$home/etc"
 	export REJOIN_CONFIG_DIR=$home/etc REJOIN_STATE_DIR=$home/state REJOIN_RUNTIME_DIR=$home/run
-	cd "$home/work" && unshare -m bash -c 'run_examples "$1"' - "$1" >"$home/log" 2>&1
+	cd "$home/work" && own-mounts bash -c 'run_examples "$1"' - "$1" >"$home/log" 2>&1
 }
 
 # All at once: most examples wait.
 @test "the examples of the pages can be copied and run" {
-	needs mandoc col unshare jq
+	needs mandoc col jq
 	local page bad=0 pids=()
-	unshare -m true 2>/dev/null || cannot 'no mount namespace can be made here'
+	own-mounts true 2>/dev/null || cannot 'no mount namespace can be made here'
 	for page in "$TOP"/man/*.[157]; do
 		run_page "$page" 3>&- 4>&- &
 		pids+=($!)
