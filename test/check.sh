@@ -32,12 +32,14 @@ one() {
 
 # one_bats FILE - a file of tests, each of which counts.  Those tagged "plain"
 # inject faults, or follow system calls, and are not for programs with a
-# sanitizer in them, which has calls of its own.
+# sanitizer in them, which has calls of its own; those tagged "soak" take long.
 one_bats() {
-	local name=${1%.bats} tap status
+	local name=${1%.bats} tap status tags=
 	name=${name#test/}
 	tap=$work/${name//\//_}.tap
-	bats --formatter tap ${SAN:+--filter-tags '!plain'} "$1" >"$tap" 2>&1 </dev/null
+	[ -n "${SOAK-}" ] || tags='!soak'
+	[ -z "${SAN-}" ] || tags=${tags:+$tags,}!plain
+	bats --formatter tap ${tags:+--filter-tags "$tags"} "$1" >"$tap" 2>&1 </dev/null
 	status=$?
 	# A file that breaks off has fewer results than it planned.
 	awk -v status="$status" '/^1\.\.[0-9]+/ { plan = substr($1, 4) } /^ok / { n++ } /^not ok / { n++; bad++ }

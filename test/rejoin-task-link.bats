@@ -46,7 +46,7 @@ lines_are_whole() {
 	start one rejoin-task "unix:$PWD/relay.sock" run --period 300ms --lease 30s -- sh -c 'for i in $(seq 30); do echo $i; sleep 0.05; done; exit 9'
 	wait_for '! alive "$one_pid"' 60
 	wait "$one_pid" || status=$?
-	[ "$status" -eq 9 ]
+	[ "$status" -eq 9 ] || { echo "status $status"; tail one.err; false; }
 	seq 30 | cmp - one.out
 	wait_for '! alive "$many_pid"' ${SOAK:+3}60
 	lines_are_whole ${SOAK:+1}20 many.out
@@ -140,8 +140,8 @@ far() { ip netns exec "$ns" rejoin-task "$target" "$@"; }
 	lines_are_whole 10 many.out
 }
 
+# bats test_tags=soak
 @test "soak: a cut of 90 s ends the task under kill, and keeps it under leave" {
-	[ -n "${SOAK-}" ] || skip 'SOAK=1'
 	network 0
 	taskd
 	sshd_on 10.77.0.2 "$ns-b"
@@ -166,8 +166,8 @@ far() { ip netns exec "$ns" rejoin-task "$target" "$@"; }
 	out_is $'["killed","lease"]\n["running",null]'
 }
 
+# bats test_tags=soak
 @test "soak: 30 % loss and a second of delay, under leave" {
-	[ -n "${SOAK-}" ] || skip 'SOAK=1'
 	network 30
 	taskd
 	start relay relay "$PWD/relay.sock" "$REJOIN_RUNTIME_DIR/taskd.sock" 1 delay=100
@@ -186,8 +186,8 @@ far() { ip netns exec "$ns" rejoin-task "$target" "$@"; }
 	[ "$(cat once)" = x ]
 }
 
+# bats test_tags=soak
 @test "soak: 1 GiB over ssh, whose connection is killed 20 times" {
-	[ -n "${SOAK-}" ] || skip 'SOAK=1'
 	printf '[taskd]\nlog-max = 2G\nlog-total = 4G\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
 	taskd
 	sshd_on 127.0.0.1

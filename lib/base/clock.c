@@ -44,6 +44,15 @@ clock_boot_ms(void)
 }
 
 int64_t
+clock_wall_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+int64_t
 clock_wall_ms(void)
 {
 	return now_ms(CLOCK_REALTIME);

@@ -21,6 +21,7 @@ int64_t clock_boot_ms(void);
 
 /* Milliseconds since 1970, UTC. */
 int64_t clock_wall_ms(void);
+int64_t clock_wall_us(void);
 
 /* RFC 3339 in UTC with microseconds, "2026-11-21T20:16:00.123456Z", into TEXT; returns TEXT. */
 char *clock_format(struct timespec t, char text[CLOCK_TEXT]);

@@ -3,9 +3,13 @@
 int64_t
 hlc_next(struct hlc *h, int64_t wall_ms)
 {
-	int64_t now = wall_ms * 1000;
+	return hlc_next_us(h, wall_ms * 1000);
+}
 
-	h->last = now > h->last ? now : h->last + 1;
+int64_t
+hlc_next_us(struct hlc *h, int64_t wall_us)
+{
+	h->last = wall_us > h->last ? wall_us : h->last + 1;
 	return h->last;
 }
 

@@ -16,6 +16,12 @@ struct hlc {
 };
 
 int64_t hlc_next(struct hlc *h, int64_t wall_ms);
+
+/*
+ * The same with n the microseconds of WALL_US, for ids that several processes give
+ * without knowing of each other: those of one millisecond then differ, too.
+ */
+int64_t hlc_next_us(struct hlc *h, int64_t wall_us);
 void hlc_see(struct hlc *h, int64_t id);
 
 #endif

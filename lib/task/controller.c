@@ -76,7 +76,7 @@ load_run(struct controller *c, struct fail *f)
 		return lock;
 	c->run = load_number(c, "run", "run");
 	if (c->run == 0) {
-		c->run = hlc_next(&clock, clock_wall_ms());
+		c->run = hlc_next_us(&clock, clock_wall_us());
 		r = save_number(c, "run", "run", c->run, FILE_DURABLE);
 	}
 	close(lock);

@@ -285,5 +285,5 @@ coupling_state(const struct coupling *c)
 int64_t
 coupling_new_id(struct coupling *c)
 {
-	return hlc_next(&c->clock, clock_wall_ms());
+	return hlc_next_us(&c->clock, clock_wall_us());
 }

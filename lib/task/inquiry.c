@@ -55,7 +55,7 @@ inquiry_post(const struct inquiry_agent *a, const char *path, struct json *body,
 	struct inquiry_wait w = { a, q, f, 0 };
 	struct hlc clock = { 0 };
 
-	json_set(body, "id", json_number((double)hlc_next(&clock, clock_wall_ms())));
+	json_set(body, "id", json_number((double)hlc_next_us(&clock, clock_wall_us())));
 	client_post(a->client, path, *body, a->timeout_ms, inquiry_answered, &w);
 	loop_run(a->loop);
 	return w.result;

@@ -108,6 +108,7 @@ adu_agent() {
 	in_machine sh -c "cd /srv/up && rejoin-goal make --dir /etc/rejoin --step rejoin/copy:1 '{\"group\":\"cameras\"}' camera.json --criteria 2.0 \
 		--arguments '--file camera.json --to --component-prop-val path --as firmware.json'"
 	up start rejoin-agent.service
+	wait_for '[ "$(status_of settled_cycle)" -ge 1 ]' 20
 	type_transcript <"$TOP/packaging/readme/terminal.txt"
 }
 

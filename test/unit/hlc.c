@@ -22,5 +22,6 @@ main(void)
 		assert(a == 6000000 + i);
 	}
 	assert(hlc_next(&h, 6001) == 6005000);
+	assert(hlc_next_us(&h, 7000123) == 7000123 && hlc_next_us(&h, 7000123) == 7000124);
 	return 0;
 }
