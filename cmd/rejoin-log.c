@@ -130,13 +130,13 @@ static void
 save_svg(const struct options *set, const struct picture *pic)
 {
 	uint64_t lost;
-	int r = picture_save(pic, set->svg, &lost);
+	int r = picture_save(pic, set->picture.svg, &lost);
 
 	if (lost)
-		diag_info("%s: cut to the last %d records, %ju earlier ones are not drawn", set->svg, SVG_RECORDS,
+		diag_info("%s: cut to the last %d records, %ju earlier ones are not drawn", set->picture.svg, SVG_RECORDS,
 		    (uintmax_t)lost);
 	if (r < 0)
-		die(EXIT_TROUBLE, r, "%s", set->svg);
+		die(EXIT_TROUBLE, r, "%s", set->picture.svg);
 }
 
 static void
@@ -159,7 +159,7 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	if (once)
 		die(EXIT_USAGE, 0, "%s: cannot be read twice, as --exact needs", once->name);
 	options_settle_style(set, tty, specs);
-	pic = picture_begin(set, tty);
+	pic = picture_begin(&set->picture, &set->run.rules, s, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : s);
 	out.line_buffered = tty;
 	ask = progress_signal_begin(tell_progress, &count);
@@ -169,7 +169,7 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	if (out.w.error)
 		die(EXIT_TROUBLE, out.w.error, "standard output");
 	render_release(&out);
-	if (set->svg)
+	if (set->picture.svg)
 		save_svg(set, pic);
 	picture_free(pic);
 	sum_up(&count, false);
@@ -235,7 +235,7 @@ follow(struct options *set, struct source_specs *specs, const struct formats *fo
 	int signo;
 
 	options_settle_style(set, tty, specs);
-	pic = picture_begin(set, tty);
+	pic = picture_begin(&set->picture, &set->run.rules, &set->run.style, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : &set->run.style);
 	run_scheduler_spec(&set->run, &spec.live.merge);
 	spec.live.filter = filter_is_any(&set->run.filter) ? &set->run.filter : NULL;

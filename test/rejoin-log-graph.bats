@@ -117,6 +117,21 @@ setup() {
 	out_has 'no records'
 }
 
+@test "arrows of a learned rule are dashed, and their reason says so" {
+	sed '1a learned = yes' messages.conf >learned.conf
+	rejoin-log --svg out.svg --rules messages.conf front back
+	[ "$(grep -c 'class="ar k2 ' out.svg)" = 3 ]
+	[[ $(cat out.svg) != *'class="ar le k2 '* ]]
+	rejoin-log --svg out.svg --rules learned.conf front back
+	[ "$(grep -c 'class="ar le k2 ' out.svg)" = 3 ]
+	grep -q '<title>learned message requests after front, ' out.svg
+	grep -q '\.le{stroke-dasharray:' out.svg
+	echo 'learned = perhaps' >>learned.conf
+	run --separate-stderr rejoin-log --rules learned.conf front
+	status_is 2
+	err_has 'learned.conf:'
+}
+
 @test "a document of too many records is cut, and says so" {
 	for i in {1..12000}; do printf '2026-11-21T10:%02d:%02d.%03dZ %s\n' $((i / 1000)) $((i / 20 % 50)) $((i % 20)) "line $i"; done |
 		sort >many

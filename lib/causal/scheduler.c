@@ -273,7 +273,7 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	    .sent = spec->explain ? tell_sent : NULL,
 	    .waits = tell_waits, .cookie = s };
 	struct cursor_spec c = { .workers = spec->workers, .block = spec->block, .ahead = spec->buffer,
-	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->explain, .fields = spec->fields || spec->live,
+	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->lines || spec->explain, .fields = spec->fields || spec->live,
 	    .idle = spec->idle, .cookie = spec->cookie };
 	bool any;
 
@@ -475,7 +475,7 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 		by_meta(s, e, r.meta);
 	if (q->by_emitter)
 		e->emitter = emitter_of(q->source, block_domain(slot->block, slot->index, q->source), &fields, record_text(&r));
-	if (s->spec->explain)
+	if (s->spec->lines || s->spec->explain)
 		e->line = block_line(slot->block, slot->index);
 	e->behind = s->spec->live && !e->inherited && e->t + e->res <= s->now_ns;
 	e->key = node_key(e);
@@ -631,7 +631,8 @@ static void
 show(struct scheduler *s, struct node *e)
 {
 	struct record r;
-	struct printed p = { .source = e->queue->source, .record = &r, .mark = e->mark, .why = e->reason };
+	struct printed p = { .source = e->queue->source, .record = &r, .mark = e->mark, .why = e->reason,
+	    .line = e->line };
 	struct fields fields;
 
 	if (e->control)
@@ -712,7 +713,8 @@ scheduler_show_head(struct scheduler *s, struct queue *q)
 	const struct lane_head *h = &s->lane.heads[q->number];
 	const struct block *b = h->block;
 	struct record r;
-	struct printed p = { .source = q->source, .record = &r };
+	struct printed p = { .source = q->source, .record = &r,
+	    .line = s->spec->lines || s->spec->explain ? block_line(b, h->index) : 0 };
 	struct fields fields;
 
 	block_record(b, h->index, &r);

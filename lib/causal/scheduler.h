@@ -35,6 +35,7 @@ struct printed {
 	const char *why;		/* NULL for nothing but its time */
 	int64_t moved_ns;		/* how much later than its time it stands */
 	const struct fields *fields;	/* NULL unless they were asked for */
+	int64_t line;			/* of the source; 0 unless lines are counted */
 };
 
 struct scheduler_spec {
@@ -45,7 +46,8 @@ struct scheduler_spec {
 	const struct prescan *prescan;	/* NULL: one pass */
 	bool by_time;			/* nothing counts but times, and the order of each source */
 	bool minimax;
-	bool explain;			/* count lines, and say why */
+	bool lines;			/* count lines */
+	bool explain;			/* the same, and say why */
 	bool live;
 	unsigned workers;		/* threads beside the merging one */
 	size_t block;			/* bytes that are decoded at once; 0: chosen */

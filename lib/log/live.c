@@ -125,7 +125,7 @@ print(const struct printed *p, void *cookie)
 	const struct live *v = cookie;
 	const struct input *in = p->source->cookie;
 	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
-	    .why = p->why, .moved_ns = p->moved_ns };
+	    .why = p->why, .moved_ns = p->moved_ns, .line = p->line };
 
 	if (p->source->twin && twins_is_known(v->twins, p))
 		return false;

@@ -115,7 +115,7 @@ set_format(struct options *o, int format)
 {
 	o->format_said = true;
 	o->run.style.json = format == FORMAT_JSONL || format == FORMAT_JSON;
-	o->shiviz = format == FORMAT_SHIVIZ;
+	o->picture.shiviz = format == FORMAT_SHIVIZ;
 }
 
 void
@@ -134,7 +134,7 @@ options_set(struct options *o, const struct opt_scan *s)
 		o->run.style.last = (unsigned long)opt_number(s, 1, 10000000);
 		break;
 	case OPT_ASCII:
-		o->ascii = true;
+		o->picture.ascii = true;
 		break;
 	case OPT_BUFFER:
 		o->run.buffer_bytes = opt_size(s, 1 << 16, INT64_MAX);
@@ -158,7 +158,7 @@ options_set(struct options *o, const struct opt_scan *s)
 		set_format(o, opt_choice(s));
 		break;
 	case OPT_GRAPH:
-		o->graph = true;
+		o->picture.graph = true;
 		break;
 	case OPT_HOLD:
 		o->hold_ms = strcmp(s->arg, "0") == 0 ? 0 : opt_duration(s);
@@ -216,7 +216,7 @@ options_set(struct options *o, const struct opt_scan *s)
 		o->strict = true;
 		break;
 	case OPT_SVG:
-		o->svg = s->arg;
+		o->picture.svg = s->arg;
 		break;
 	case OPT_UNTIL:
 		o->run.filter.until_ns = point_in_time(s->arg, "--until");
@@ -247,7 +247,7 @@ options_release(struct options *o)
 void
 options_use_environment(struct options *o)
 {
-	bool prints = !o->graph && !o->svg && !o->check && !o->sources && !o->run.style.stamp;
+	bool prints = !o->picture.graph && !o->picture.svg && !o->check && !o->sources && !o->run.style.stamp;
 	int format = o->format_said || !prints ? -1 : opt_environment_format(&options_tool);
 
 	if (format == FORMAT_JSONL || format == FORMAT_JSON)
@@ -257,8 +257,8 @@ options_use_environment(struct options *o)
 void
 options_check(const struct options *o)
 {
-	if (o->follow && (o->check || o->run.exact || o->svg || o->run.order == RUN_MINIMAX))
-		opt_misused("--follow does not go with %s", o->check ? "--check" : o->run.exact ? "--exact" : o->svg ?
+	if (o->follow && (o->check || o->run.exact || o->picture.svg || o->run.order == RUN_MINIMAX))
+		opt_misused("--follow does not go with %s", o->check ? "--check" : o->run.exact ? "--exact" : o->picture.svg ?
 		    "--svg" : "--order=minimax");
 	if (o->check && (filter_is_any(&o->run.filter) || o->run.exact || o->run.order != RUN_CAUSAL || o->run.style.last ||
 	    o->run.style.explain || o->run.style.json))
@@ -269,24 +269,24 @@ options_check(const struct options *o)
 		opt_misused("%s is for --follow", o->watermark_ms ? "--watermark" : "--idle");
 	if (o->watermark_ms && (!o->run.style.json || o->run.style.last))
 		opt_misused(o->run.style.last ? "--watermark cannot be combined with --lines" : "--watermark needs --format=jsonl");
-	if (o->state && (o->check || o->run.exact || o->svg || o->run.style.last || o->run.order == RUN_MINIMAX))
+	if (o->state && (o->check || o->run.exact || o->picture.svg || o->run.style.last || o->run.order == RUN_MINIMAX))
 		opt_misused("--save-state does not go with --check, --exact, --svg, --lines or --order=minimax");
-	const char *drawn = o->graph ? "--graph" : "--svg";
+	const char *drawn = o->picture.graph ? "--graph" : "--svg";
 
-	if ((o->graph || o->svg) && (o->check || o->run.style.json))
+	if ((o->picture.graph || o->picture.svg) && (o->check || o->run.style.json))
 		opt_misused("%s draws, %s prints: say only one of them", drawn, o->check ? "--check" : "--format=jsonl");
-	if (o->sources && (o->follow || o->check || o->state || o->graph || o->svg))
+	if (o->sources && (o->follow || o->check || o->state || o->picture.graph || o->picture.svg))
 		opt_misused("--sources cannot be combined with %s", o->follow ? "--follow" : o->check ? "--check" :
 		    o->state ? "--save-state" : drawn);
-	if (o->shiviz && (o->graph || o->svg || o->check))
+	if (o->picture.shiviz && (o->picture.graph || o->picture.svg || o->check))
 		opt_misused("%s cannot be combined with --format=shiviz", o->check ? "--check" : drawn);
-	if (o->shiviz && (o->sources || o->run.style.explain))
+	if (o->picture.shiviz && (o->sources || o->run.style.explain))
 		opt_misused("%s cannot be combined with --format=shiviz", o->sources ? "--sources" : "--explain");
-	if (o->run.style.stamp && (o->run.style.json || o->shiviz || o->graph || o->svg || o->check || o->sources))
+	if (o->run.style.stamp && (o->run.style.json || o->picture.shiviz || o->picture.graph || o->picture.svg || o->check || o->sources))
 		opt_misused("--stamp is for records that are printed as text");
 	if (o->sources && (o->run.style.explain || o->run.style.last || filter_is_any(&o->run.filter)))
 		opt_misused("--sources prints no record: it cannot be combined with --explain, --lines or a filter");
-	if (o->ascii && !o->graph)
+	if (o->picture.ascii && !o->picture.graph)
 		opt_misused("--ascii is for --graph");
 }
 

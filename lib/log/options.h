@@ -12,6 +12,7 @@
 
 #include "base/opt.h"
 #include "log/run.h"
+#include "output/picture.h"
 
 enum { OPTIONS_OFFSETS = 64 };
 
@@ -24,9 +25,9 @@ struct options_offset {
 
 struct options {
 	const char *agent;
-	bool check, strict, sources, raw, graph, ascii, shiviz;
+	bool check, strict, sources, raw;
+	struct picture_wanted picture;
 	bool format_said;
-	const char *svg;		/* the file that is drawn into, or NULL */
 	bool follow;
 	int64_t watermark_ms, idle_ms;	/* 0: none */
 	int64_t hold_ms;		/* -1: what suits the output */

@@ -37,7 +37,7 @@ run_scheduler_spec(const struct run *run, struct scheduler_spec *spec)
 
 	*spec = (struct scheduler_spec){ .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
 	    .remember_ns = run->patience_ms * 1000000, .minimax = minimax,
-	    .buffer = minimax ? SIZE_MAX : (size_t)run->buffer_bytes, .explain = style->explain || style->json,
+	    .buffer = minimax ? SIZE_MAX : (size_t)run->buffer_bytes, .explain = style->explain || style->json, .lines = style->lines,
 	    .fields = style->json || run->filter.level >= 0, .dropped = run->dropped, .unsafe = run->unsafe,
 	    .lost_channel = run->lost_channel };
 }
@@ -53,7 +53,7 @@ print(const struct printed *p, void *cookie)
 {
 	const struct printing *x = cookie;
 	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
-	    .why = p->why, .moved_ns = p->moved_ns };
+	    .why = p->why, .moved_ns = p->moved_ns, .line = p->line };
 
 	if (p->source->twin && twins_is_known(x->twins, p))
 		return false;

@@ -29,6 +29,7 @@ struct used {
 
 struct memory {
 	uint64_t serial;		/* of the next event */
+	const struct source *source;	/* of the event */
 	struct past *past;		/* the last PAST of them, by serial; it grows up to that */
 	size_t cap_past;
 	struct idmap emitters;		/* number + 1 */
@@ -84,8 +85,10 @@ model_free(struct model *t)
 
 	if (!t)
 		return;
-	for (unsigned i = 0; i < t->n_emitters; i++)
+	for (unsigned i = 0; i < t->n_emitters; i++) {
 		free(t->emitters[i].name);
+		free(t->emitters[i].source);
+	}
 	free(t->emitters);
 	for (size_t i = 0; i < m->n_used; i++)
 		matcher_free(m->used[i].matcher);
@@ -133,6 +136,13 @@ is_taken(const struct model *t, const char *name)
 	return false;
 }
 
+/* Is the order of its records in the file no order of what happened? */
+static bool
+is_unordered(const struct source *s)
+{
+	return !s->fifo && !s->by_host && !s->merged;
+}
+
 /* The emitter called LABEL in S; the source itself if LABEL is empty. */
 static unsigned
 find_emitter(struct model *t, const struct source *s, struct span label)
@@ -155,7 +165,8 @@ find_emitter(struct model *t, const struct source *s, struct span label)
 		name = both;
 	}
 	t->emitters = xrealloc(t->emitters, t->n_emitters + 1, sizeof *t->emitters);
-	t->emitters[t->n_emitters] = (struct emitter){ .name = name, .format = s->fmt, .id = id };
+	t->emitters[t->n_emitters] = (struct emitter){ .name = name, .source = xstrdup(s->name), .format = s->fmt, .id = id,
+	    .unordered = is_unordered(s) };
 	*slot = ++t->n_emitters;
 	return t->n_emitters - 1;
 }
@@ -234,15 +245,20 @@ point(struct model *t, const struct event *e, uint64_t other, const struct const
 {
 	struct memory *m = t->memory;
 	const struct past *p = &m->past[(other - 1) % PAST];
+	const struct rule *r = x->rule == UINT16_MAX ? NULL : &t->rules->v[x->rule];
+	struct span id = { NULL, 0 };
 
 	if (other == 0 || other + PAST <= m->serial || p->emitter == e->emitter)
 		return;
 	for (size_t i = 0; i < m->n_arrows; i++)
 		if (m->arrows[i].from == other - 1)
 			return;
+	if (t->ids && r)
+		id = matcher_id(finder_for(t, m->source->fmt), m->source, e->raw, x->rule, x->id);
 	m->arrows = xgrow(m->arrows, m->n_arrows, &m->cap_arrows, sizeof *m->arrows);
-	m->arrows[m->n_arrows++] = (struct arrow){ other - 1, p->emitter, p->t, x->class, back,
-	    x->rule == UINT16_MAX ? NULL : t->rules->v[x->rule].name };
+	m->arrows[m->n_arrows++] = (struct arrow){ .from = other - 1, .emitter = p->emitter, .t = p->t, .class = x->class,
+	    .back = back, .learned = r && r->learned, .rule = r ? r->name : NULL,
+	    .id = id };
 }
 
 static void
@@ -393,7 +409,7 @@ model_record(struct model *t, const struct shown *x, const char *p, size_t n, st
 	while (n && (p[n - 1] == '\n' || p[n - 1] == '\r'))
 		n--;
 	*e = (struct event){ .serial = m->serial++, .t = x->record->t, .inherited = x->record->inherited,
-	    .moved_ns = x->moved_ns, .mark = x->mark, .raw = { p, n } };
+	    .moved_ns = x->moved_ns, .mark = x->mark, .raw = { p, n }, .line = x->line };
 	if (!source_fields(s, p, n, &fields))
 		fields = (struct fields){ .v[0].p = NULL };
 	e->level = format_level(fields.v[FIELD_LEVEL]);
@@ -403,6 +419,7 @@ model_record(struct model *t, const struct shown *x, const char *p, size_t n, st
 		m->past = xrealloc(m->past, m->cap_past, sizeof *m->past);
 	}
 	m->past[e->serial % PAST] = (struct past){ e->t, e->emitter };
+	m->source = s;
 	m->edges.n = 0;
 	/* Last, because what it points to is that of the last match. */
 	e->text = text_of(t, s, &fields, e->raw);
@@ -434,7 +451,7 @@ model_reason(const struct model *t, const struct event *e, const struct arrow *a
 	static const char *const kinds[] = { "clock", "program order", "message", "span", "lifecycle" };
 	const char *name = t->emitters[a->emitter].name;
 
-	buf_printf(out, "%s%s%s %s ", kinds[a->class], a->rule ? " " : "", a->rule ? a->rule : "",
+	buf_printf(out, "%s%s%s%s %s ", a->learned ? "learned " : "", kinds[a->class], a->rule ? " " : "", a->rule ? a->rule : "",
 	    a->back ? "before" : "after");
 	label_add(out, name, strlen(name), 24, "...");
 	buf_puts(out, ", ");

@@ -23,6 +23,8 @@ enum { MODEL_REMEMBERED = 1 << 16 };	/* events that can still be pointed at */
 /* An emitter: a source, or one of those whose records a source holds. */
 struct emitter {
 	char *name;
+	char *source;			/* the name of what holds its records */
+	bool unordered;			/* one record does not follow the one before it (order=none) */
 	const struct format *format;	/* of what holds its records */
 	uint64_t id;
 	bool stopped;			/* by a lifecycle's rule, as of the last event */
@@ -34,11 +36,14 @@ struct arrow {
 	int64_t t;			/* and when, in ns */
 	uint8_t class;			/* enum constraint_class */
 	bool back;			/* FROM should stand behind this one, and does not */
+	bool learned;			/* the rule was */
 	const char *rule;		/* its name, NULL for a clock */
+	struct span id;			/* of the message or span, as this event has it; P NULL for none */
 };
 
 struct event {
 	uint64_t serial;		/* from 0 on, in the order of output */
+	int64_t line;			/* of its source; 0 where lines are not counted */
 	unsigned emitter;
 	int64_t t;			/* ns since 1970 */
 	bool inherited;			/* that is not its own */
@@ -55,6 +60,7 @@ struct event {
 
 struct model {
 	const struct rules *rules;
+	bool ids;			/* look for the ids of arrows, too */
 	struct emitter *emitters;
 	unsigned n_emitters;
 	struct memory *memory;

@@ -78,9 +78,8 @@ is_unicode(void)
 }
 
 struct picture *
-picture_begin(struct options *o, bool tty)
+picture_begin(const struct picture_wanted *o, const struct rules *rules, struct render_style *s, bool tty)
 {
-	struct render_style *s = &o->run.style;
 	struct graph_style graph = { .width = width(tty), .ascii = o->ascii || !is_unicode(), .colour = s->colour,
 	    .explain = s->explain, .last = s->last };
 	struct svg_style svg = { .last = s->last };
@@ -88,7 +87,7 @@ picture_begin(struct options *o, bool tty)
 
 	if (!o->graph && !o->svg && !o->shiviz)
 		return NULL;
-	pic = picture_new(&o->run.rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
+	pic = picture_new(rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
 	pic->shiviz = o->shiviz ? shiviz_new(pic->model, s->last) : NULL;
 	s->artist = &pic->artist;
 	return pic;

@@ -5,10 +5,15 @@
 #ifndef OUTPUT_PICTURE_H
 #define OUTPUT_PICTURE_H
 
-#include "log/options.h"
 #include "output/graph.h"
 #include "output/shiviz.h"
 #include "output/svg.h"
+
+/* What is asked for; all unset: nothing is drawn. */
+struct picture_wanted {
+	bool graph, ascii, shiviz;
+	const char *svg;		/* the file that is drawn into, or NULL */
+};
 
 struct picture {
 	struct render_artist artist;	/* the first member: it is the picture */
@@ -21,8 +26,12 @@ struct picture {
 /* RULES is borrowed; a style that is NULL is not drawn. */
 struct picture *picture_new(const struct rules *rules, const struct graph_style *graph, const struct svg_style *svg);
 
-/* Have what O asks for drawn on standard output, which is a terminal or not; NULL where it asks for nothing. */
-struct picture *picture_begin(struct options *o, bool tty);
+/*
+ * Have what WANTED asks for drawn as STYLE says, for standard output, which is a terminal or not: the picture is the
+ * artist of STYLE.  NULL where it asks for nothing.
+ */
+struct picture *picture_begin(const struct picture_wanted *wanted, const struct rules *rules, struct render_style *style,
+    bool tty);
 void picture_free(struct picture *p);
 
 /* Write the diagram to the file PATH, "-" for standard output; LOST as of svg_format().  A negative errno. */

@@ -41,6 +41,7 @@ struct render_style {
 	bool colour;
 	bool escape;		/* what a terminal would obey, see base/utf8.h */
 	bool explain;		/* a line with the reason before each record */
+	bool lines;		/* the line of each record in its source is wanted */
 	unsigned name_width;
 	unsigned long last;	/* only the last so many records; 0 for all */
 	struct render_artist *artist;	/* minds LAST itself; NULL for none */
@@ -54,6 +55,7 @@ struct shown {
 	const char *mark;	/* NULL for none */
 	const char *why;	/* for explain and JSON: the constraints, a line each; NULL for nothing but its time */
 	int64_t moved_ns;	/* how much later than its time it stands */
+	int64_t line;		/* of the source; 0 where lines are not counted */
 };
 
 struct render {

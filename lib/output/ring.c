@@ -71,7 +71,9 @@ ring_add(struct ring *r, const struct event *e)
 	slot = &r->v[(r->first + r->n++) % r->cap];
 	*slot = *e;
 	copy_texts(slot);
-	if (e->n_arrows)
-		memcpy(arrows, e->arrows, e->n_arrows * sizeof *arrows);
+	for (size_t i = 0; i < e->n_arrows; i++) {
+		arrows[i] = e->arrows[i];
+		arrows[i].id = (struct span){ NULL, 0 };
+	}
 	slot->arrows = arrows;
 }

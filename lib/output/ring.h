@@ -19,7 +19,7 @@ struct ring {
 void ring_init(struct ring *r, size_t cap);
 void ring_release(struct ring *r);
 
-/* A copy of E; the oldest goes where there is no more room. */
+/* A copy of E, but for the ids of its arrows; the oldest goes where there is no more room. */
 void ring_add(struct ring *r, const struct event *e);
 
 /* The event I, from 0, of those that are here; good until the next ring_add(). */

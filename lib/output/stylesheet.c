@@ -22,7 +22,7 @@ stylesheet_add(struct buf *out)
 	    ".go{fill:none;stroke-width:2;stroke-opacity:.3;stroke-dasharray:2 5}\n"
 	    ".ld{stroke:#d0d7de;stroke-opacity:.7}.hi{fill:#0969da;fill-opacity:0}.r:hover .hi{fill-opacity:.07}\n"
 	    ".do{stroke:#fff;stroke-width:2}.ho{fill:#fff;stroke-width:2.5}.bad{fill:#b42318;stroke:#fff;stroke-width:1.5}\n"
-	    ".ar{fill:none;stroke-width:1.8}.a:hover .ar{stroke-width:3}.k3{stroke-dasharray:7 3}.k4{stroke-dasharray:2 3}\n"
+	    ".ar{fill:none;stroke-width:1.8}.a:hover .ar{stroke-width:3}.k3{stroke-dasharray:9 3 1.5 3}.k4{stroke-dasharray:2 3}.le{stroke-dasharray:6 4}\n"
 	    ".x{stroke:#b42318;stroke-dasharray:5 4}.xh{fill:#b42318}\n");
 	for (int i = 0; i < STYLESHEET_COLOURS; i++)
 		buf_printf(out, ".f%d{fill:%s}.s%d{stroke:%s}", i, light[i], i, light[i]);

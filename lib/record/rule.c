@@ -143,6 +143,11 @@ rule_set_key(const struct ini_entry *e, void *cookie, struct fail *f)
 		r->match = err < 0 ? MATCH_FIRST : (enum rule_match)i;
 		return err;
 	}
+	if (strcmp(e->key, "learned") == 0) {
+		err = ini_bool(e, &i, f);
+		r->learned = err == 0 && i;
+		return err;
+	}
 	if (strcmp(e->key, "initial") == 0) {
 		err = ini_word(e, states, &i, f);
 		r->started = err == 0 && i == 1;
@@ -176,7 +181,7 @@ rule_set_key(const struct ini_entry *e, void *cookie, struct fail *f)
 	}
 	if (strcmp(e->key, "description") == 0)
 		return 0;
-	return ini_unknown(e, "kind send stop end recv start begin match id open entity belongs initial within format description", f);
+	return ini_unknown(e, "kind send stop end recv start begin match id open entity belongs initial within format learned description", f);
 }
 
 int

@@ -57,6 +57,7 @@ struct rule {
 	bool started;			/* of a lifecycle: the entity is started before the first record of it */
 	char *entity;			/* a lifecycle's: text with ${source}, ${emitter}, ${GROUP} */
 	int64_t within_ns;
+	bool learned;			/* it was found in data, not written by a person */
 };
 
 struct rules {
