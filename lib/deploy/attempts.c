@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "deploy/attempts.h"
+#include "deploy/handler_result.h"
 
 enum { FILE_MAX = 4 << 20, BOOT = INCARNATION_BOOT, NEED = 128 };
 
@@ -496,4 +497,14 @@ attempts_succeed(struct attempts *a, const char *step, struct json component)
 	json_set(&v, "ok", json_bool(true));
 	/* lost, it only makes the count of a component that falls back stricter */
 	(void)!write_record(a, v);
+}
+
+enum attempts_need
+attempts_need_of(int32_t code)
+{
+	if (code > RESULT_INSTALL_RESTART)
+		code -= RESULT_APPLY_SUCCESS - RESULT_INSTALL_SUCCESS;
+	return code == RESULT_INSTALL_REBOOT_NOW || code == RESULT_INSTALL_REBOOT ? ATTEMPTS_NEED_REBOOT :
+	    code == RESULT_INSTALL_RESTART_NOW || code == RESULT_INSTALL_RESTART ? ATTEMPTS_NEED_RESTART :
+	    ATTEMPTS_NEED_NONE;
 }

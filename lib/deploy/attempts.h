@@ -90,13 +90,15 @@ bool attempts_is_installed(struct attempts *a, const char *step, struct json com
 int attempts_set_backup(struct attempts *a, const char *step, const char *component, bool has_backup);
 bool attempts_has_backup(struct attempts *a, const char *step, const char *component);
 
-
 /*
  * What a step waits for before it can go on: a reboot of the device, proved by
  * another boot id or start of process 1; or a restart of the agent, proved by
  * another incarnation.
  */
 enum attempts_need { ATTEMPTS_NEED_NONE, ATTEMPTS_NEED_RESTART, ATTEMPTS_NEED_REBOOT };
+
+/* What the result code CODE of install or apply (deploy/handler_result.h) asks for. */
+enum attempts_need attempts_need_of(int32_t code);
 
 /* The step asks for NEED, from now on; on disk when this returns.  Returns how often it has asked. */
 int64_t attempts_ask(struct attempts *a, const char *step, const char *component, enum attempts_need need);

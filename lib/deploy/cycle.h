@@ -71,9 +71,6 @@ struct cycle;
 /* SPEC is copied; what it points to must live until DONE. */
 struct cycle *cycle_start(struct loop *l, const struct cycle_spec *spec);
 
-/* What the result code CODE of install or apply requires: a reboot, a restart of the agent, nothing. */
-enum attempts_need cycle_need_of(int32_t code);
-
 enum cycle_end {
 	CYCLE_DETACH,	/* detached handlers run on without the agent */
 	CYCLE_WAIT,	/* wait for handlers that change a component */

@@ -865,8 +865,8 @@ adopted_run_ended(const struct handler_run_record *run, const struct handler_res
 	if (counted && strcmp(counted, run->workflow) == 0)
 		attempts_set_installed(r->attempts, run->step, run->component,
 		    run->action == HANDLER_INSTALL && result->code > 0);
-	if (counted && strcmp(counted, run->workflow) == 0 && cycle_need_of(result->code) != ATTEMPTS_NEED_NONE)
-		attempts_ask(r->attempts, run->step, run->component, cycle_need_of(result->code));
+	if (counted && strcmp(counted, run->workflow) == 0 && attempts_need_of(result->code) != ATTEMPTS_NEED_NONE)
+		attempts_ask(r->attempts, run->step, run->component, attempts_need_of(result->code));
 	if (counted && strcmp(counted, run->workflow) == 0 && result->code > 0 &&
 	    (run->action == HANDLER_BACKUP || run->action == HANDLER_RESTORE))
 		attempts_set_backup(r->attempts, run->step, run->component, result->code == RESULT_BACKUP_SUCCESS);
