@@ -69,10 +69,12 @@ tell_violation(const struct violation *v, void *cookie)
 static bool
 check(const struct options *set, struct sources *all)
 {
+	struct check_spec spec = { .tell = tell_violation };
 	int64_t found = 0, records = 0;
 
+	run_scheduler_spec(&set->run, &spec.merge);
 	for (unsigned i = 0; i < all->n; i++)
-		found += check_run(all->v[i], &set->run.rules, tell_violation, NULL, &records);
+		found += check_run(all->v[i], &spec, &records);
 	diag_note("%jd records, %jd edges violated", (intmax_t)records, (intmax_t)found);
 	return found == 0;
 }

@@ -14,7 +14,7 @@ struct merging {
 	int64_t patience_ns;
 	size_t buffer, block;
 	unsigned workers;
-	bool minimax, explain, exact;
+	bool minimax, explain, exact, relations;
 	bool sample;			/* estimate offsets from a sample */
 	int64_t *offsets;		/* estimate and apply them; NULL: do not */
 };
@@ -23,7 +23,8 @@ static bool
 merging_print(const struct printed *p, void *cookie)
 {
 	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
-	    .why = p->why, .moved_ns = p->moved_ns };
+	    .why = p->why, .moved_ns = p->moved_ns, .where = p->where, .relations = p->relations,
+	    .n_relations = p->n_relations };
 
 	render_record(cookie, p->source, &shown);
 	return true;
@@ -62,7 +63,7 @@ merging_run(struct source **v, unsigned n, const struct merging *m, struct rende
 {
 	struct prescan *p = merging_prescan(v, n, m);
 	struct scheduler_spec spec = { .rules = m->rules, .patience_ns = m->patience_ns, .remember_ns = m->patience_ns,
-	    .buffer = m->minimax ? SIZE_MAX : m->buffer, .prescan = p, .minimax = m->minimax, .explain = m->explain,
+	    .buffer = m->minimax ? SIZE_MAX : m->buffer, .prescan = p, .minimax = m->minimax, .explain = m->explain, .relations = m->relations,
 	    .workers = m->workers, .block = m->block, .print = merging_print, .cookie = out };
 
 	*count = (struct causal_count){ 0 };

@@ -353,3 +353,37 @@ shiviz_clocks() {
 		[ -z "$output" ]
 	done
 }
+
+@test "arrows of the n-th message and of bytes on a channel; what times alone contradict" {
+	printf '%s\n' '[n]' 'match = nth' 'send = put (?<id>\w+)' 'recv = get (?<id>\w+)' '[s]' 'match = stream' \
+		'open = open (?<id>\w+)' 'send = write (?<id>\w+) (?<len>\d+)' 'recv = read (?<id>\w+) (?<len>\d+)' >counts.conf
+	printf '2026-11-21T10:00:00.%sZ %s\n' 100 'put a' 400 'put a' 500 'open c' 600 'write c 10' 800 'write c 4' >p
+	printf '2026-11-21T10:00:00.%sZ %s\n' 200 'get a' 300 'get a' 700 'read c 4' 750 'read c 10' >q
+	run --separate-stderr rejoin-log --graph --rules counts.conf p q
+	status_is 0
+	out_is "2026-11-21    p
+              |   q
+10:00:00.100  *   |  p  put a
+10:00:00.200  +-->*  q  get a
+10:00:00.400  *   |  p  put a
+10:00:00.300  +-->o  q  [moved 100 ms] get a
+10:00:00.500  *   |  p  open c
+10:00:00.600  *   |  p  write c 10
+10:00:00.700  +-->*  q  read c 4
+10:00:00.800  *   |  p  write c 4
+10:00:00.750  +-->o  q  [moved 50.0 ms] read c 10"
+	run --separate-stderr rejoin-log --graph --order=time --rules counts.conf p q
+	status_is 0
+	out_is "2026-11-21    p
+              |   q
+10:00:00.100  *   |  p  put a
+10:00:00.200  +-->*  q  get a
+10:00:00.300  |   *  q  get a
+10:00:00.400  *---x  p  [late] put a
+10:00:00.500  *   |  p  open c
+10:00:00.600  *   |  p  write c 10
+10:00:00.700  +-->*  q  read c 4
+10:00:00.750  |   *  q  read c 10
+10:00:00.800  *---x  p  [late] write c 4"
+	err_has '2 late'
+}

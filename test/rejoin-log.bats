@@ -386,6 +386,51 @@ numbered() {
 	done
 }
 
+@test "--check counts messages and bytes as the merge does" {
+	printf '%s\n' '[n]' 'match = nth' 'send = put (?<id>\w+)' 'recv = get (?<id>\w+)' '[s]' 'match = stream' \
+		'open = open (?<id>\w+)' 'send = write (?<id>\w+) (?<len>\d+)' 'recv = read (?<id>\w+) (?<len>\d+)' \
+		'[l]' 'kind = lifecycle' 'entity = e' 'stop = stopped' 'start = started' 'belongs = works' >counts.conf
+	printf '2026-11-21T10:00:00.%sZ %s\n' 100 'put a' 200 'get a' 300 'get a' 400 'put a' 500 'open c' \
+		600 'write c 10' 700 'read c 4' 750 'read c 10' 800 'write c 4' >bad.log
+	run --separate-stderr rejoin-log --check --rules counts.conf bad.log
+	status_is 1
+	out_is 'bad.log:3: stands before line 4, which it follows (n)
+bad.log:8: stands before line 9, which it follows (s)'
+	for n in 1 2 4 3 5 6 7 9 8; do sed -n ${n}p bad.log; done >good.log
+	rejoin-log --check --rules counts.conf good.log
+	# the receives of two emitters are counted apart, where the log tells them
+	printf '%s\n' 'a | 2026-11-21T10:00:01Z put x' 'b | 2026-11-21T10:00:02Z get x' 'c | 2026-11-21T10:00:02Z get x' \
+		'a | 2026-11-21T10:00:03Z put x' >merged
+	rejoin-log --check --rules counts.conf merged,order=merged
+	run --separate-stderr rejoin-log --check --rules counts.conf merged
+	status_is 1
+	out_is 'merged:3: stands before line 4, which it follows (n)'
+	# and what belongs to an incarnation stands behind its start
+	printf '2026-11-21T10:00:0%sZ %s\n' 1 started 2 stopped 4 works 3 started >life.log
+	run --separate-stderr rejoin-log --check --rules counts.conf life.log
+	status_is 1
+	out_is 'life.log:3: stands before line 4, which it follows (l)'
+}
+
+@test "what --exact prints violates no constraint but those that it reports to have dropped" {
+	local seed dropped found=0
+	for seed in 1 2 4 9 16 20 30; do
+		mkdir "$seed"
+		cd "$seed"
+		"$B/tool/log-mess" "$seed" .
+		export REJOIN_CONFIG_DIR=$PWD/etc
+		mapfile -t operands <operands
+		mapfile -t options <options
+		rejoin-log -v --exact --offset off --prefix=always --rules rules.conf "${options[@]}" "${operands[@]}" >merged 2>err
+		dropped=$(sed -n 's/.*, \([0-9]*\) edges of cycles dropped.*/\1/p' err)
+		run --separate-stderr rejoin-log --check --rules rules.conf merged,order=merged
+		[ "${#lines[@]}" -le "$dropped" ] || { echo "seed $seed: $dropped dropped, ${#lines[@]} found"; false; }
+		found=$((found + ${#lines[@]}))
+		cd ..
+	done
+	[ "$found" -gt 0 ]
+}
+
 @test "--check reports what stands in the wrong order" {
 	printf '%s\n' '2026-11-21T10:00:00Z rx=1' '2026-11-21T10:00:01Z tx=1' >bad.log
 	run --separate-stderr rejoin-log --check --rules messages.conf bad.log

@@ -5,6 +5,7 @@
 #include "causal/plain.h"
 #include "causal/planner.h"
 #include "causal/scheduler.h"
+#include "causal/verify.h"
 
 enum { AT_ONCE = 256 };
 
@@ -153,6 +154,11 @@ batch_run(struct source **v, unsigned n, const struct scheduler_spec *spec, stru
 	scheduler_open(&s, v, n, spec, count);
 	if (spec->by_time && spec->print_bytes) {
 		plain_run(&s);
+		scheduler_close(&s);
+		return;
+	}
+	if (spec->verify) {
+		verify_run(&s);
 		scheduler_close(&s);
 		return;
 	}

@@ -27,6 +27,7 @@ dag_free(struct dag *g)
 	while ((v = g->free_vertices)) {
 		g->free_vertices = (struct vertex *)(uintptr_t)v->dependents;
 		free(v->node.own.v);
+		free(v->node.relations.v);
 		free(v);
 	}
 	while ((d = g->free_dependencies)) {
@@ -46,15 +47,18 @@ dag_add(struct dag *g)
 {
 	struct vertex *v = g->free_vertices;
 	struct constraints own = { NULL, 0, 0 };
+	struct relations relations = { NULL, 0, 0 };
 
 	if (v) {
 		g->free_vertices = (struct vertex *)(uintptr_t)v->dependents;
 		own = v->node.own;
+		relations = v->node.relations;
 	} else {
 		v = xcalloc(1, sizeof *v);
 	}
 	memset(v, 0, sizeof *v);
 	v->node.own = (struct constraints){ own.v, 0, own.cap };
+	v->node.relations = (struct relations){ relations.v, 0, relations.cap };
 	v->serial = ++g->serial;
 	g->n++;
 	return &v->node;
@@ -275,6 +279,18 @@ dag_settle(struct dag *g, struct dependency *d)
 	}
 }
 
+/* D is not among the dependents of its predecessor any more. */
+static void
+leave_predecessor(struct dependency *d)
+{
+	for (struct dependency **p = &vertex_of(d->predecessor)->dependents; *p; p = &(*p)->next)
+		if (*p == d) {
+			*p = d->next;
+			break;
+		}
+	d->predecessor = NULL;
+}
+
 void
 dag_drop(struct dag *g, struct dependency *d)
 {
@@ -282,12 +298,7 @@ dag_drop(struct dag *g, struct dependency *d)
 	if (g->cb.dropped)
 		g->cb.dropped(&(struct dag_dropped){ d->predecessor, d->waiter, (enum constraint_class)d->class, d->rule },
 		    g->cb.cookie);
-	for (struct dependency **p = &vertex_of(d->predecessor)->dependents; *p; p = &(*p)->next)
-		if (*p == d) {
-			*p = d->next;
-			break;
-		}
-	d->predecessor = NULL;
+	leave_predecessor(d);
 	dag_settle(g, d);
 }
 
@@ -403,7 +414,7 @@ dag_sent(struct dag *g, struct node *e, uint64_t id)
 		provide_instead(g, x->node, e, id);
 	else if (x->state == INDEX_WANTED)			/* it is sent again, and the first time is forgotten */
 		settle_all(g, x->first);
-	index_set_sent(g->index, x, e->t, e->rank, e->line);
+	index_set_sent(g->index, x, e->t, e->rank, e->where);
 }
 
 void
@@ -541,7 +552,7 @@ leave_wanted(struct dag *g, struct dependency *d)
 }
 
 unsigned
-dag_give_up(struct dag *g, struct node *e, const char *mark, void (*lost)(uint64_t id, void *cookie), void *cookie)
+dag_give_up(struct dag *g, struct node *e, const char *mark, dag_left_fn *lost, void *cookie)
 {
 	unsigned n = 0;
 
@@ -551,7 +562,7 @@ dag_give_up(struct dag *g, struct node *e, const char *mark, void (*lost)(uint64
 		leave_wanted(g, d);
 		if (!d->quiet && !index_is_forgotten(g->index, d->id)) {
 			e->given_up = true;
-			lost(d->id, cookie);
+			lost(&(struct dag_left){ e, NULL, d->id, (enum constraint_class)d->class, d->rule }, cookie);
 			node_mark(e, mark);
 			n++;
 		} else if (!d->quiet && g->cb.sent) {
@@ -560,4 +571,21 @@ dag_give_up(struct dag *g, struct node *e, const char *mark, void (*lost)(uint64
 		dag_settle(g, d);
 	}
 	return n;
+}
+
+void
+dag_leave(struct dag *g, struct node *e, dag_left_fn *left, void *cookie)
+{
+	for (struct dependency *d = vertex_of(e)->needs; d; d = d->mine) {
+		struct node *predecessor = d->predecessor;
+
+		if (d->done)
+			continue;
+		if (predecessor)
+			leave_predecessor(d);
+		else
+			leave_wanted(g, d);
+		left(&(struct dag_left){ e, predecessor, d->id, (enum constraint_class)d->class, d->rule }, cookie);
+		dag_settle(g, d);
+	}
 }

@@ -124,13 +124,26 @@ bool dag_requeue(struct dag *g, struct node *e, int64_t ns);
 /* Where E, which is first, also waits for present nodes: it is looked at when those are printed.  false: it does not. */
 bool dag_defer(struct dag *g, struct node *e);
 
+/* A need of WAITER that was not met when it stopped waiting; PREDECESSOR is NULL where it is absent. */
+struct dag_left {
+	const struct node *waiter;
+	struct node *predecessor;
+	uint64_t id;
+	enum constraint_class class;
+	uint16_t rule;
+};
+
+typedef void dag_left_fn(const struct dag_left *d, void *cookie);
+
 /*
  * E does not wait for absent predecessors any longer and is marked MARK; returns
  * how many there were that are neither quiet nor forgotten.  LOST is called for
  * each of these.
  */
-unsigned dag_give_up(struct dag *g, struct node *e, const char *mark, void (*lost)(uint64_t id, void *cookie),
-    void *cookie);
+unsigned dag_give_up(struct dag *g, struct node *e, const char *mark, dag_left_fn *lost, void *cookie);
+
+/* E is printed now, whatever it waits for: LEFT is called for each predecessor that is not printed. */
+void dag_leave(struct dag *g, struct node *e, dag_left_fn *left, void *cookie);
 
 /* The id of absent predecessor number I of E, from 0 on; 0 for none. */
 uint64_t dag_absent_id(const struct node *e, unsigned i);

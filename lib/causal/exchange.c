@@ -2,8 +2,8 @@
 
 #include "base/xalloc.h"
 #include "causal/exchange.h"
-#include "causal/idmap.h"
 #include "causal/prescan.h"
+#include "causal/unmet.h"
 
 struct exchange {
 	struct dag *dag;
@@ -13,24 +13,16 @@ struct exchange {
 	void (*settle)(void *cookie);
 	void (*admit)(struct queue *q, void *cookie);
 	void *cookie;
-	struct idmap lost;		/* ids, and how many needs of each were given up */
+	struct unmet *unmet;		/* needs that were given up */
 };
 
-static bool
-is_any(uint64_t id, uint64_t value, void *cookie)
-{
-	(void)id;
-	(void)cookie;
-	return value != 0;
-}
-
 struct exchange *
-exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live)
+exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live, size_t places)
 {
 	struct exchange *x = xcalloc(1, sizeof *x);
 
 	*x = (struct exchange){ .dag = g, .prescan = prescan, .count = count, .live = live,
-	    .lost.keep = is_any };
+	    .unmet = unmet_new(places) };
 	return x;
 }
 
@@ -38,15 +30,17 @@ void
 exchange_free(struct exchange *x)
 {
 	if (x)
-		idmap_release(&x->lost);
+		unmet_free(x->unmet);
 	free(x);
 }
 
 void
-exchange_late(struct exchange *x, struct node *e)
+exchange_late(struct exchange *x, struct node *e, const struct index_entry *behind, const struct constraint *by)
 {
 	x->count->late++;
 	node_mark(e, "late");
+	if (behind && behind->state == INDEX_SENT)
+		relation_add(&e->relations, &(struct relation){ behind->where, 0, behind->source, by->rule, by->class, true });
 }
 
 void
@@ -75,17 +69,15 @@ leave_lane(struct exchange *x, uint64_t id)
 void
 exchange_send(struct exchange *x, struct node *e, uint64_t id)
 {
-	uint64_t *lost;
+	int64_t late;
 
 	leave_lane(x, id);
-	if (!dag_send(x->dag, e, id) || x->lost.n == 0)
+	if (!dag_send(x->dag, e, id))
 		return;
-	lost = idmap_find(&x->lost, id);
-	if (!lost || !*lost)
-		return;
-	x->count->late += (int64_t)*lost;
-	*lost = 0;
-	node_mark(e, "late");
+	late = unmet_take(x->unmet, id, &e->relations);
+	x->count->late += late;
+	if (late)
+		node_mark(e, "late");
 }
 
 void
@@ -111,11 +103,12 @@ exchange_wait_once(struct exchange *x, struct node *e, uint64_t id, const struct
 }
 
 static void
-lose(uint64_t id, void *cookie)
+lose(const struct dag_left *d, void *cookie)
 {
-	struct exchange *x = cookie;
+	const struct exchange *x = cookie;
 
-	++*idmap_put(&x->lost, id);
+	unmet_add(x->unmet, d->id, &(struct relation){ d->waiter->where, d->id, d->waiter->rank, d->rule,
+	    (uint8_t)d->class, true });
 }
 
 void
@@ -124,10 +117,29 @@ exchange_give_up(struct exchange *x, struct node *e, const char *mark)
 	x->count->unmatched += dag_give_up(x->dag, e, mark, lose, x);
 }
 
+/* A record is printed before the one that it follows. */
+static void
+violate(const struct dag_left *d, void *cookie)
+{
+	struct exchange *x = cookie;
+
+	if (!d->predecessor) {
+		lose(d, x);
+		return;
+	}
+	node_mark(d->predecessor, "late");
+	x->count->late += relation_add(&d->predecessor->relations, &(struct relation){ d->waiter->where, d->id,
+	    d->waiter->rank, d->rule, (uint8_t)d->class, true });
+}
+
+void
+exchange_leave(struct exchange *x, struct node *e)
+{
+	dag_leave(x->dag, e, violate, x);
+}
+
 bool
 exchange_is_lost(const struct exchange *x, uint64_t id)
 {
-	const uint64_t *lost = x->lost.n ? idmap_find(&x->lost, id) : NULL;
-
-	return lost && *lost;
+	return unmet_has(x->unmet, id);
 }

@@ -1,7 +1,7 @@
 /*
  * exchange - ids that one record sends and others need, for all kinds that have them.
  *
- * It counts needs that were given up, so that a sender that comes after all is
+ * It remembers needs that were given up, so that a sender that comes after all is
  * late; and with a prescan (--exact) it knows the ids that no record sends.
  */
 #ifndef CAUSAL_EXCHANGE_H
@@ -17,8 +17,12 @@ struct exchange;
 struct prescan;
 struct queue;
 
-/* All are borrowed; PRESCAN is NULL for one pass.  LIVE: what is missing may still come. */
-struct exchange *exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live);
+/*
+ * All are borrowed; PRESCAN is NULL for one pass.  LIVE: what is missing may still
+ * come.  PLACES: so many bytes remember which records had needs that were given up.
+ */
+struct exchange *exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live,
+    size_t places);
 void exchange_free(struct exchange *x);
 
 /*
@@ -47,7 +51,10 @@ void exchange_give_up(struct exchange *x, struct node *e, const char *mark);
 /* Was a need of ID given up, and no sender of ID admitted since? */
 bool exchange_is_lost(const struct exchange *x, uint64_t id);
 
-/* Records that follow E are printed already. */
-void exchange_late(struct exchange *x, struct node *e);
+/* --check: E is printed now; what it needs and what is not printed is violated, or is when it comes. */
+void exchange_leave(struct exchange *x, struct node *e);
+
+/* A record that follows E because of BY is printed already: that of BEHIND, where it is known. */
+void exchange_late(struct exchange *x, struct node *e, const struct index_entry *behind, const struct constraint *by);
 
 #endif

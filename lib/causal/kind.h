@@ -34,6 +34,7 @@ struct kind_env {
 	const struct prescan *prescan;	/* NULL: one pass */
 	struct causal_count *count;
 	bool live;
+	bool verify;			/* records stand in a given order, and nothing waits: see causal/verify */
 	/* Of a rule with match = nth more than 1 % of the sends and receives have no other side; or NULL. */
 	void (*unsafe)(uint16_t rule, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie);
 	/* More bytes were received, by E, than were sent: nothing is known of the channel any more; or NULL. */

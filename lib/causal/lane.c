@@ -241,7 +241,7 @@ lane_sent(struct lane *l, struct queue *q)
 			continue;
 		e = index_put(l->index, b->constraints[i].id);
 		index_set_sent(l->index, e, b->v[h->index].t, q->source->rank,
-		    l->lines ? block_line(b, h->index) : 0);
+		    l->lines ? block_line(b, h->index) : b->base + b->v[h->index].at);
 	}
 }
 

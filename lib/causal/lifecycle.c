@@ -103,7 +103,7 @@ lifecycle_retire(void *state, struct node *e, const struct constraint *x)
 		t->v[i] = t->v[--t->n];
 	t->state = x->what == CONSTRAINT_STOP ? ENTITY_STOPPED : ENTITY_STARTED;
 	if (x->what == CONSTRAINT_STOP)
-		t->stop = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->line };
+		t->stop = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->where };
 }
 
 /* Does a start other than E follow STOP, which is later than E, so that STOP more likely belongs to it? */

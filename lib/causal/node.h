@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "causal/relation.h"
 #include "record/block.h"
 
 struct queue;
@@ -42,10 +43,11 @@ struct node {
 	struct constraints own;		/* the constraints, where they are more than BLOCK has */
 	const struct constraint *v;	/* all of its constraints */
 	size_t n;
-	int64_t line;			/* of the source; 0 where lines are not counted */
+	int64_t where;			/* its line in the source; or its offset, where lines are not counted */
 	int64_t arrived_ms;		/* live: when it was read, monotonic */
 	const char *mark;		/* the first thing that is wrong with it, or NULL */
 	char *reason;			/* why it stands where it does; NULL for its time alone */
+	struct relations relations;	/* which constraints of its were kept or violated, where that is asked for */
 };
 
 /* Where E stands if no constraint moves it. */

@@ -209,7 +209,7 @@ nth_retire(void *state, struct node *e, const struct constraint *x)
 	for (size_t i = 0; i < c->n; i++)
 		if (c->v[i].node == e) {
 			c->v[i].node = NULL;
-			c->v[i].entry = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->line, .t = e->t };
+			c->v[i].entry = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->where, .t = e->t };
 			return;
 		}
 }

@@ -41,6 +41,7 @@ struct queue {
 	struct node *last;		/* the youngest node, while it is not printed */
 	struct idmap emitters;		/* the same of each emitter: pointers */
 	bool fifo, rules, clocks, boots, by_emitter;
+	bool has_emitter;		/* its records are told apart by emitters */
 	bool lane;			/* its head may take the fast lane: causal/lane */
 	bool asks;			/* its rules ask for more than ids */
 	bool scanned;			/* ids are looked for behind the nodes: causal/lookahead */

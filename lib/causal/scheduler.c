@@ -27,6 +27,13 @@ has_emitters(const struct source *s)
 	return s->fifo && (s->emitter || s->by_host || s->merged || finds(s->fmt, FIELD_EMITTER));
 }
 
+/* Does a record say where it is from, in whatever order the source is? */
+static bool
+names_emitters(const struct source *s)
+{
+	return s->emitter || s->merged || finds(s->fmt, FIELD_EMITTER);
+}
+
 static bool
 has_series(const struct source *s)
 {
@@ -72,6 +79,17 @@ scheduler_is_needed(struct source **v, unsigned n, const struct rules *rules)
 	return any;
 }
 
+/* The same for a merge by SPEC: --check trusts no order, so it asks for all of them. */
+static bool *
+rules_of(const struct scheduler_spec *spec, const struct source *s)
+{
+	bool any, *used = scheduler_rules_for(spec->rules, s, &any);
+
+	for (size_t i = 0; spec->verify && !s->fifo && i < spec->rules->n; i++)
+		used[i] = rule_is_for(&spec->rules->v[i], s->fmt);
+	return used;
+}
+
 /* How far Q is admitted beyond a record that is printed. */
 static void
 choose_window(struct scheduler *s, struct queue *q)
@@ -115,23 +133,24 @@ queue_setup(struct scheduler *s, unsigned i, struct source *src)
 		q->fifo = q->lane = true;
 		return q;
 	}
-	free(scheduler_rules_for(s->spec->rules, src, &q->rules));
+	for (size_t k = 0; k < s->spec->rules->n; k++)
+		q->rules |= s->used[i][k];
 	q->clocks = has_clocks(src);
 	q->boots = finds(src->fmt, FIELD_BOOT) || src->fmt->where == WHERE_EXPORT;
 	q->by_emitter = has_emitters(src);
+	q->has_emitter = q->by_emitter || (s->spec->verify && names_emitters(src));
 	choose_window(s, q);
-	q->lane = q->fifo && !q->window_ns && !q->clocks && !q->by_emitter && !s->spec->live;
+	q->lane = q->fifo && !q->window_ns && !q->clocks && !q->by_emitter && !s->spec->live &&
+	    !s->spec->verify;
 	return q;
 }
 
 struct queue *
 scheduler_add(struct scheduler *s, struct source *source)
 {
-	bool any;
-
 	s->queues = xgrow(s->queues, s->n, &s->queues_cap, sizeof *s->queues);
 	s->used = xgrow(s->used, s->n, &s->used_cap, sizeof *s->used);
-	s->used[s->n] = scheduler_rules_for(s->spec->rules, source, &any);
+	s->used[s->n] = rules_of(s->spec, source);
 	cursor_add(s->cursor, source, s->used[s->n]);
 	s->queues[s->n] = queue_setup(s, s->n, source);
 	return s->queues[s->n++];
@@ -157,8 +176,12 @@ tell_met(struct node *waiter, const struct node *predecessor, uint64_t id, enum 
 {
 	struct scheduler *s = cookie;
 
-	reason_add(waiter, &(struct reason){ s->spec->rules, s->used, class, rule, id, predecessor,
-	    predecessor->queue->source->name, predecessor->line });
+	if (s->spec->relations)
+		relation_add(&waiter->relations, &(struct relation){ predecessor->where, id, predecessor->rank, rule,
+		    (uint8_t)class, false });
+	if (s->spec->explain)
+		reason_add(waiter, &(struct reason){ s->spec->rules, s->used, class, rule, id, predecessor,
+	    predecessor->queue->source->name, predecessor->where });
 }
 
 /* The source whose rank is RANK. */
@@ -188,19 +211,24 @@ static void
 tell_sent(struct node *e, const struct index_entry *x, uint64_t id, enum constraint_class class, uint16_t rule,
     void *cookie)
 {
-	const struct reason r = sent_reason(cookie, x, id, class, rule);
+	const struct scheduler *s = cookie;
+	const struct reason r = sent_reason(s, x, id, class, rule);
 
-	reason_add(e, &r);
+	if (s->spec->relations && x)
+		relation_add(&e->relations, &(struct relation){ x->where, id, x->source, rule, (uint8_t)class, false });
+	if (s->spec->explain)
+		reason_add(e, &r);
 }
 
-/* What the record at the head H of Q, in the lane, follows; NULL for nothing. */
-static const char *
-explain_head(struct scheduler *s, struct queue *q, const struct lane_head *h)
+/* What the record at the head H of Q, in the lane, follows, for P. */
+static void
+explain_head(struct scheduler *s, struct queue *q, const struct lane_head *h, struct printed *p)
 {
 	const struct reason_of of = { q, h->block, h->index };
 	const struct block *b = h->block;
 
 	buf_reset(&s->why);
+	s->head_relations.n = 0;
 	for (uint32_t i = b->first ? b->first[h->index] : 0; b->first && i < b->first[h->index + 1]; i++) {
 		const struct constraint *x = &b->constraints[i];
 		const struct index_entry *e = x->what == CONSTRAINT_NEED ? index_find(s->index, x->id) : NULL;
@@ -208,10 +236,16 @@ explain_head(struct scheduler *s, struct queue *q, const struct lane_head *h)
 
 		if (!e || !index_is_sent(s->index, e, b->v[h->index].t))
 			continue;
+		if (s->spec->relations)
+			relation_add(&s->head_relations, &(struct relation){ e->where, x->id, e->source, x->rule, x->class, false });
+		if (!s->spec->explain)
+			continue;
 		r = sent_reason(s, e, x->id, (enum constraint_class)x->class, x->rule);
 		reason_write(&s->why, &of, &r);
 	}
-	return s->why.len ? s->why.s : NULL;
+	p->why = s->why.len ? s->why.s : NULL;
+	p->relations = s->head_relations.v;
+	p->n_relations = s->head_relations.n;
 }
 
 /* The record before E in its source was printed behind the time of E, and nothing else has moved E. */
@@ -224,7 +258,7 @@ tell_program_order(struct scheduler *s, struct node *e)
 		reason_add(e, &(struct reason){ .class = CONSTRAINT_PROGRAM, .rule = UINT16_MAX, .source = q->source->name,
 		    .line = q->passed_line });
 	q->passed_ns = s->now_ns > e->t ? s->now_ns : e->t;
-	q->passed_line = e->line;
+	q->passed_line = e->where;
 }
 
 /* What is behind a record that waits may have to be known. */
@@ -269,27 +303,26 @@ void
 scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct scheduler_spec *spec,
     struct causal_count *count)
 {
-	struct dag_callbacks cb = { .dropped = tell_dropped, .met = spec->explain ? tell_met : NULL,
-	    .sent = spec->explain ? tell_sent : NULL,
+	struct dag_callbacks cb = { .dropped = tell_dropped, .met = spec->explain || spec->relations ? tell_met : NULL,
+	    .sent = spec->explain || spec->relations ? tell_sent : NULL,
 	    .waits = tell_waits, .cookie = s };
 	struct cursor_spec c = { .workers = spec->workers, .block = spec->block, .ahead = spec->buffer,
-	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->lines || spec->explain, .fields = spec->fields || spec->live,
+	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->explain || spec->lines, .fields = spec->fields || spec->live,
 	    .idle = spec->idle, .cookie = spec->cookie };
-	bool any;
 
 	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
-	    .behind_ns = INT64_MIN, .why = BUF_INIT };
+	    .behind_ns = INT64_MIN, .why = BUF_INIT, .lines = spec->explain || spec->lines };
 	s->index = index_new(spec->prescan ? INT64_MAX : spec->remember_ns);
 	if (spec->prescan)
 		index_keep(s->index, is_early, (void *)(uintptr_t)spec->prescan);
-	s->dag = dag_new(s->index, &cb, !spec->minimax, spec->live);
-	s->exchange = exchange_new(s->dag, spec->prescan, count, spec->live);
+	s->dag = dag_new(s->index, &cb, !spec->minimax && !spec->verify, spec->live);
+	s->exchange = exchange_new(s->dag, spec->prescan, count, spec->live, spec->relations ? spec->buffer / 4 : 0);
 	s->queues_cap = s->used_cap = n + 1;
 	s->queues = xcalloc(n + 1, sizeof *s->queues);
 	s->used = xcalloc(n + 1, sizeof *s->used);
 	for (unsigned i = 0; i < n; i++) {
-		s->used[i] = scheduler_rules_for(spec->rules, v[i], &any);
-		c.fields |= needs_fields(v[i]);
+		s->used[i] = rules_of(spec, v[i]);
+		c.fields |= needs_fields(v[i]) || (spec->verify && names_emitters(v[i]));
 	}
 	c.used = s->used;
 	s->cursor = cursor_open(v, n, &c);
@@ -322,6 +355,7 @@ scheduler_close(struct scheduler *s)
 	for (unsigned i = 0; i < s->n; i++)
 		free(s->used[i]);
 	buf_release(&s->why);
+	free(s->head_relations.v);
 	free(s->used);
 	free(s->queues);
 }
@@ -349,8 +383,8 @@ tell_lost_channel(uint16_t rule, const struct node *e, void *cookie)
 static void *
 state_of(struct scheduler *s, unsigned kind)
 {
-	const struct kind_env env = { s->dag, s->index, s->exchange, s->spec->prescan, s->count, s->spec->live, tell_unsafe,
-	    tell_lost_channel, s };
+	const struct kind_env env = { s->dag, s->index, s->exchange, s->spec->prescan, s->count, s->spec->live,
+	    s->spec->verify, tell_unsafe, tell_lost_channel, s };
 
 	if (!s->states[kind])
 		s->states[kind] = kind_table[kind]->open(&env);
@@ -437,7 +471,7 @@ program_order(struct scheduler *s, struct queue *q, struct node *e)
 		*slot = (uint64_t)(uintptr_t)e;
 	}
 	q->last = e;
-	if (q->fifo && last)
+	if (q->fifo && last && !s->spec->verify)
 		dag_wait_on(s->dag, e, last, CONSTRAINT_PROGRAM, UINT16_MAX);
 }
 
@@ -473,10 +507,9 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 		by_boot(e, boot, us);
 	if (r.meta)
 		by_meta(s, e, r.meta);
-	if (q->by_emitter)
+	if (q->has_emitter)
 		e->emitter = emitter_of(q->source, block_domain(slot->block, slot->index, q->source), &fields, record_text(&r));
-	if (s->spec->lines || s->spec->explain)
-		e->line = block_line(slot->block, slot->index);
+	e->where = s->lines ? block_line(slot->block, slot->index) : e->off;
 	e->behind = s->spec->live && !e->inherited && e->t + e->res <= s->now_ns;
 	e->key = node_key(e);
 	gather_constraints(e, slot);
@@ -509,7 +542,8 @@ scheduler_admit(struct scheduler *s, struct queue *q)
 	if (!slot)
 		return false;
 	e = node_of(s, q, slot);
-	if (e->t > q->newest_ns)
+	/* In a given order it is what was read last that tells how far it was read. */
+	if (e->t > q->newest_ns || s->spec->verify)
 		q->newest_ns = e->t;
 	s->count->inherited += e->inherited && !e->control;
 	program_order(s, q, e);
@@ -631,8 +665,8 @@ static void
 show(struct scheduler *s, struct node *e)
 {
 	struct record r;
-	struct printed p = { .source = e->queue->source, .record = &r, .mark = e->mark, .why = e->reason,
-	    .line = e->line };
+	struct printed p = { .source = e->queue->source, .record = &r, .mark = e->mark, .why = e->reason, .where = e->where,
+	    .line = s->lines ? e->where : 0, .relations = e->relations.v, .n_relations = e->relations.n };
 	struct fields fields;
 
 	if (e->control)
@@ -713,8 +747,8 @@ scheduler_show_head(struct scheduler *s, struct queue *q)
 	const struct lane_head *h = &s->lane.heads[q->number];
 	const struct block *b = h->block;
 	struct record r;
-	struct printed p = { .source = q->source, .record = &r,
-	    .line = s->spec->lines || s->spec->explain ? block_line(b, h->index) : 0 };
+	struct printed p = { .source = q->source, .record = &r, .where = s->lines ? block_line(b, h->index) :
+	    b->base + b->v[h->index].at, .line = s->lines ? block_line(b, h->index) : 0 };
 	struct fields fields;
 
 	block_record(b, h->index, &r);
@@ -727,8 +761,9 @@ scheduler_show_head(struct scheduler *s, struct queue *q)
 		p.fields = &fields;
 	}
 	s->count->inherited += r.inherited;
+	if ((s->spec->explain || s->spec->relations) && !s->spec->by_time)
+		explain_head(s, q, h, &p);
 	if (s->spec->explain) {
-		p.why = s->spec->by_time ? NULL : explain_head(s, q, h);
 		q->passed_ns = s->now_ns;
 		q->passed_line = block_line(b, h->index);
 	}

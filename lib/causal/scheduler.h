@@ -36,6 +36,9 @@ struct printed {
 	int64_t moved_ns;		/* how much later than its time it stands */
 	const struct fields *fields;	/* NULL unless they were asked for */
 	int64_t line;			/* of the source; 0 unless lines are counted */
+	int64_t where;			/* as in struct relation */
+	const struct relation *relations;	/* to records that are printed; none unless they were asked for */
+	size_t n_relations;
 };
 
 struct scheduler_spec {
@@ -48,6 +51,8 @@ struct scheduler_spec {
 	bool minimax;
 	bool lines;			/* count lines */
 	bool explain;			/* the same, and say why */
+	bool relations;			/* say which constraints were kept and which violated */
+	bool verify;			/* print by time and the order of each source; constraints are only looked at */
 	bool live;
 	unsigned workers;		/* threads beside the merging one */
 	size_t block;			/* bytes that are decoded at once; 0: chosen */
@@ -85,6 +90,8 @@ struct scheduler {
 	struct lookahead *lookahead;	/* of the batch policy; NULL where records are admitted instead */
 	size_t lookahead_bytes;		/* that it holds */
 	void *states[KINDS];		/* NULL before a kind is met */
+	bool lines;			/* records are named by them */
+	struct relations head_relations;	/* of the head that is printed */
 	bool series;			/* a record has had a sequence */
 	int64_t now_ns;			/* the latest time that is printed */
 	int64_t ahead_ns;		/* windows are admitted up to this time */

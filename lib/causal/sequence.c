@@ -23,6 +23,7 @@ struct series {
 	size_t head, n, cap;		/* from HEAD on */
 	bool mono;			/* of a boot's clock */
 	uint64_t last;			/* the highest number that is printed, plus 1; 0 for none */
+	struct index_entry at;		/* where the record is that has it */
 };
 
 struct sequence {
@@ -170,6 +171,13 @@ is_late(const struct sequence *q, const struct series *s, const struct node *e, 
 	    (x->what == CONSTRAINT_SEQUENCE && is_printed(q, e, x->id, x->n + 1)));
 }
 
+/* In a merged log what a source counted by itself is not told from others. */
+static bool
+is_ignored(const struct sequence *q, const struct constraint *x)
+{
+	return q->env.verify && (x->own || x->sparse);
+}
+
 static void
 sequence_admit(void *state, struct node *e, const struct constraint *x)
 {
@@ -177,17 +185,30 @@ sequence_admit(void *state, struct node *e, const struct constraint *x)
 	struct series *s = series_get(q, x);
 	uint64_t before = rule_tick_id(x->id, x->n - 1);
 
+	if (is_ignored(q, x))
+		return;
 	series_add(s, e, x->n);
 	if (x->what == CONSTRAINT_SEQUENCE && is_printed(q, e, x->id, x->n))
 		return;			/* the first record with a number counts */
-	if (is_late(q, s, e, x))
-		exchange_late(q->env.exchange, e);
+	if (!q->env.verify && is_late(q, s, e, x))
+		exchange_late(q->env.exchange, e, &s->at, x);
 	if (x->what == CONSTRAINT_MONO)
 		return;
 	exchange_send(q->env.exchange, e, rule_tick_id(x->id, x->n));
 	/* With a prescan it is known whether the record before it is still to come. */
-	if (q->env.prescan && !x->sparse && x->n > 0 && !prescan_is_unsent(q->env.prescan, before))
+	if (!x->sparse && x->n > 0 &&
+	    (q->env.verify || (q->env.prescan && !prescan_is_unsent(q->env.prescan, before))))
 		exchange_need(q->env.exchange, e, before, CONSTRAINT_CLOCK, UINT16_MAX, true);
+}
+
+/* E is printed whatever the clock of its boot shows; of two records the later one shows that the order is wrong. */
+static void
+verify_mono(struct sequence *q, const struct series *s, struct node *e, const struct constraint *x)
+{
+	const struct constraint *number = number_of(e);
+
+	if (!(number && !number->own) && s->last && (int64_t)s->last > x->n + 1)
+		exchange_late(q->env.exchange, e, &s->at, x);
 }
 
 /* The number before that of E is neither admitted nor printed. */
@@ -209,8 +230,15 @@ sequence_check_due(void *state, struct node *e, const struct constraint *x, bool
 {
 	struct sequence *q = state;
 	const struct series *s = series_get(q, x);
-	struct node *before = series_before(s, e, x);
+	struct node *before;
 
+	if (is_ignored(q, x))
+		return;
+	if (q->env.verify && x->what == CONSTRAINT_MONO) {
+		verify_mono(q, s, e, x);
+		return;
+	}
+	before = series_before(s, e, x);
 	if (before && before != e && !before->out) {
 		dag_wait_on(q->env.dag, e, before, (enum constraint_class)x->class, x->rule);
 	} else if (!before && !again && x->what == CONSTRAINT_SEQUENCE) {
@@ -226,13 +254,15 @@ sequence_retire(void *state, struct node *e, const struct constraint *x)
 	struct sequence *q = state;
 	struct series *s = series_get(q, x);
 
-	series_remove(s, e, x->n);
-	if (x->what == CONSTRAINT_MONO) {
-		s->last = (uint64_t)x->n + 1 > s->last ? (uint64_t)x->n + 1 : s->last;
+	if (is_ignored(q, x))
 		return;
-	}
-	dag_sent(q->env.dag, e, rule_tick_id(x->id, x->n));
+	series_remove(s, e, x->n);
+	if (x->what == CONSTRAINT_MONO && (uint64_t)x->n + 1 <= s->last)
+		return;
 	s->last = (uint64_t)x->n + 1;
+	s->at = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->where };
+	if (x->what == CONSTRAINT_SEQUENCE)
+		dag_sent(q->env.dag, e, rule_tick_id(x->id, x->n));
 }
 
 /* Each member waits for all that have the number before its own. */

@@ -102,7 +102,7 @@ child_ended(struct spans *s, const struct node *e, uint64_t end)
 			c->v[i] = c->v[--c->n];
 			c->ended = xgrow(c->ended, c->n_ended, &c->ended_cap, sizeof *c->ended);
 			c->ended[c->n_ended++] = (struct index_entry){ .id = end, .state = INDEX_SENT, .source = e->rank,
-			    .where = e->line };
+			    .where = e->where };
 			break;
 		}
 }

@@ -305,7 +305,7 @@ mark_printed(struct stream_sends *v, const struct node *e)
 	for (size_t i = 0; i < v->n; i++)
 		if (v->v[i].node == e) {
 			v->v[i].node = NULL;
-			v->v[i].entry = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->line, .t = e->t };
+			v->v[i].entry = (struct index_entry){ .state = INDEX_SENT, .source = e->rank, .where = e->where, .t = e->t };
 			return true;
 		}
 	return false;

@@ -40,7 +40,7 @@ vector_need(struct vector *v, struct node *e, const struct constraint *x)
 	uint64_t id = rule_tick_id(x->id, x->n);
 	const struct index_entry *sender = index_find(v->env.index, id);
 
-	if (reached(v, x->id) < x->n || (sender && sender->state == INDEX_ADMITTED) ||
+	if (v->env.verify || reached(v, x->id) < x->n || (sender && sender->state == INDEX_ADMITTED) ||
 	    (v->env.prescan && !prescan_is_unsent(v->env.prescan, id)))
 		exchange_need(v->env.exchange, e, id, CONSTRAINT_CLOCK, UINT16_MAX, false);
 	else
@@ -57,8 +57,9 @@ vector_admit(void *state, struct node *e, const struct constraint *x)
 		vector_need(v, e, x);
 		return;
 	}
-	if (reached(v, x->id) > x->n && !exchange_is_lost(v->env.exchange, id))
-		exchange_late(v->env.exchange, e);
+	/* The record after it needs it, and says so where all are in a given order. */
+	if (!v->env.verify && reached(v, x->id) > x->n && !exchange_is_lost(v->env.exchange, id))
+		exchange_late(v->env.exchange, e, NULL, x);
 	exchange_send(v->env.exchange, e, id);
 }
 
@@ -78,8 +79,8 @@ vector_retire(void *state, struct node *e, const struct constraint *x)
 	if (x->n < from)
 		return;
 	*last = (uint64_t)x->n;
-	if (v->env.prescan)
-		return;		/* it is known which of them come */
+	if (v->env.prescan || v->env.verify)
+		return;		/* it is known which of them come, or no record waits for them */
 	for (int64_t n = x->n - from > SKIPPED_MAX ? x->n - SKIPPED_MAX : from; n < x->n; n++)
 		dag_waive(v->env.dag, rule_tick_id(x->id, n));
 }

@@ -125,7 +125,8 @@ print(const struct printed *p, void *cookie)
 	const struct live *v = cookie;
 	const struct input *in = p->source->cookie;
 	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
-	    .why = p->why, .moved_ns = p->moved_ns, .line = p->line };
+	    .why = p->why, .moved_ns = p->moved_ns, .where = p->where, .relations = p->relations,
+	    .n_relations = p->n_relations, .line = p->line };
 
 	if (p->source->twin && twins_is_known(v->twins, p))
 		return false;

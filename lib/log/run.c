@@ -38,6 +38,7 @@ run_scheduler_spec(const struct run *run, struct scheduler_spec *spec)
 	*spec = (struct scheduler_spec){ .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
 	    .remember_ns = run->patience_ms * 1000000, .minimax = minimax,
 	    .buffer = minimax ? SIZE_MAX : (size_t)run->buffer_bytes, .explain = style->explain || style->json, .lines = style->lines,
+	    .relations = style->artist,
 	    .fields = style->json || run->filter.level >= 0, .dropped = run->dropped, .unsafe = run->unsafe,
 	    .lost_channel = run->lost_channel };
 }
@@ -53,7 +54,8 @@ print(const struct printed *p, void *cookie)
 {
 	const struct printing *x = cookie;
 	struct shown shown = { .source = p->source, .record = p->record, .fields = p->fields, .mark = p->mark,
-	    .why = p->why, .moved_ns = p->moved_ns, .line = p->line };
+	    .why = p->why, .moved_ns = p->moved_ns, .where = p->where, .relations = p->relations,
+	    .n_relations = p->n_relations, .line = p->line };
 
 	if (p->source->twin && twins_is_known(x->twins, p))
 		return false;
@@ -310,6 +312,7 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 	struct printing x = { out, filter_is_any(&run->filter) ? &run->filter : NULL, twins_new() };
 	const bool by_time = run->order == RUN_TIME ||
 	    (run->order == RUN_CAUSAL && !scheduler_is_needed(all->v, all->n, &run->rules));
+	const struct render_style *style = &run->style;
 	struct scheduler_spec spec;
 	struct prescan *known;
 
@@ -317,7 +320,9 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 		source_read_hosts(all->v[i]);
 	known = by_time ? NULL : prescan(run, all);
 	run_scheduler_spec(run, &spec);
-	spec.by_time = by_time;
+	/* A picture of what times alone say shows what they contradict. */
+	spec.verify = by_time && style->artist && run->order == RUN_TIME;
+	spec.by_time = by_time && !spec.verify;
 	spec.prescan = known;
 	spec.print = print;
 	if (!x.filter && !has_twins(all) && !out->style && !out->line_buffered) {
@@ -325,10 +330,10 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 		spec.print_piece = print_piece;
 	}
 	spec.stopped = has_failed;
-	spec.idle = run->style.last ? NULL : flush;
+	spec.idle = style->last ? NULL : flush;
 	spec.cookie = &x;
 	/* What draws records looks for their fields itself, with the regular expressions of the decoder. */
-	spec.workers = run->style.artist ? 0 : threads() - 1;
+	spec.workers = style->artist ? 0 : threads() - 1;
 	batch_run(all->v, all->n, &spec, count);
 	prescan_free(known);
 	twins_free(x.twins);

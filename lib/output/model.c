@@ -21,7 +21,7 @@ struct past {
 	unsigned emitter;
 };
 
-/* The matcher of a format's records. */
+/* The matcher of a format's records, for the stops of their emitters and the ids of their messages. */
 struct used {
 	const struct format *format;
 	struct matcher *matcher;
@@ -33,14 +33,11 @@ struct memory {
 	struct past *past;		/* the last PAST of them, by serial; it grows up to that */
 	size_t cap_past;
 	struct idmap emitters;		/* number + 1 */
-	struct idmap sent, wanted;	/* serial + 1 of the event that sent an id, and of one that needs an id not sent yet */
-	struct idmap stopped;		/* an entity's last stop, serial + 1 */
-	struct idmap known;		/* how far an emitter knew a clock */
-	struct idmap open;		/* the parent of a span that has not ended, by what its end sends */
-	struct idmap ended;		/* the last end of a parent's children, serial + 1 */
+	struct idmap places;		/* serial + 1 of an event, by where its record is */
+	struct idmap known;		/* the last event of another emitter that an emitter knew by its clock, serial + 1 */
 	struct used *used;
 	size_t n_used;
-	struct constraints edges;
+	struct constraints found;
 	struct arrow *arrows;
 	size_t n_arrows, cap_arrows;
 	struct buf text;
@@ -55,12 +52,11 @@ is_recent(uint64_t id, uint64_t value, void *cookie)
 	return value + PAST > m->serial;
 }
 
-static bool
-is_open(uint64_t id, uint64_t value, void *cookie)
+/* The record at WHERE of the source of rank SOURCE. */
+static uint64_t
+place_id(uint32_t source, int64_t where)
 {
-	(void)id;
-	(void)cookie;
-	return value != 0;
+	return rule_tick_id(hash_bytes(0x70, (const char *)&source, sizeof source), where);
 }
 
 struct model *
@@ -71,9 +67,8 @@ model_new(const struct rules *rules)
 
 	t->rules = rules;
 	t->memory = m;
-	m->sent.keep = m->wanted.keep = m->stopped.keep = m->ended.keep = is_recent;
-	m->sent.cookie = m->wanted.cookie = m->stopped.cookie = m->ended.cookie = m;
-	m->open.keep = is_open;
+	m->places.keep = m->known.keep = is_recent;
+	m->places.cookie = m->known.cookie = m;
 	m->text = (struct buf)BUF_INIT;
 	return t;
 }
@@ -94,14 +89,10 @@ model_free(struct model *t)
 		matcher_free(m->used[i].matcher);
 	free(m->used);
 	idmap_release(&m->emitters);
-	idmap_release(&m->sent);
-	idmap_release(&m->wanted);
-	idmap_release(&m->stopped);
+	idmap_release(&m->places);
 	idmap_release(&m->known);
-	idmap_release(&m->open);
-	idmap_release(&m->ended);
 	free(m->past);
-	free(m->edges.v);
+	free(m->found.v);
 	free(m->arrows);
 	buf_release(&m->text);
 	free(m);
@@ -109,7 +100,7 @@ model_free(struct model *t)
 }
 
 static struct matcher *
-finder_for(struct model *t, const struct format *fmt)
+matcher_for(struct model *t, const struct format *fmt)
 {
 	struct memory *m = t->memory;
 	_cleanup_free_ bool *rules = NULL;
@@ -241,7 +232,7 @@ text_of(struct model *t, const struct source *s, const struct fields *fields, st
 }
 
 static void
-point(struct model *t, const struct event *e, uint64_t other, const struct constraint *x, bool back)
+point(struct model *t, const struct event *e, uint64_t other, const struct relation *x)
 {
 	struct memory *m = t->memory;
 	const struct past *p = &m->past[(other - 1) % PAST];
@@ -253,40 +244,21 @@ point(struct model *t, const struct event *e, uint64_t other, const struct const
 	for (size_t i = 0; i < m->n_arrows; i++)
 		if (m->arrows[i].from == other - 1)
 			return;
-	if (t->ids && r)
-		id = matcher_id(finder_for(t, m->source->fmt), m->source, e->raw, x->rule, x->id);
+	if (t->ids && r && x->id)
+		id = matcher_id(matcher_for(t, m->source->fmt), m->source, e->raw, x->rule, x->id);
 	m->arrows = xgrow(m->arrows, m->n_arrows, &m->cap_arrows, sizeof *m->arrows);
 	m->arrows[m->n_arrows++] = (struct arrow){ .from = other - 1, .emitter = p->emitter, .t = p->t, .class = x->class,
-	    .back = back, .learned = r && r->learned, .rule = r ? r->name : NULL,
+	    .back = x->violated, .learned = r && r->learned, .rule = r ? r->name : NULL,
 	    .id = id };
 }
 
-static void
-needs(struct model *t, const struct event *e, const struct constraint *x)
+/* The other record of R as an event, its serial + 1; 0 where it is not known any more. */
+static uint64_t
+event_of(const struct memory *m, const struct relation *r)
 {
-	const uint64_t *sent = idmap_find(&t->memory->sent, x->id);
-	uint64_t *wanted;
+	const uint64_t *serial = idmap_find(&m->places, place_id(r->source, r->where));
 
-	if (sent) {
-		point(t, e, *sent, x, false);
-		return;
-	}
-	wanted = idmap_put(&t->memory->wanted, x->id);
-	if (!*wanted)
-		*wanted = e->serial + 1;
-}
-
-static void
-sends(struct model *t, const struct event *e, const struct constraint *x)
-{
-	uint64_t *wanted = idmap_find(&t->memory->wanted, x->id);
-
-	if (wanted && *wanted) {
-		if (*wanted != e->serial + 1)
-			point(t, e, *wanted, x, true);
-		*wanted = 0;
-	}
-	*idmap_put(&t->memory->sent, x->id) = e->serial + 1;
+	return serial && *serial + PAST > m->serial ? *serial : 0;
 }
 
 /*
@@ -294,93 +266,71 @@ sends(struct model *t, const struct event *e, const struct constraint *x)
  * by one message: the last one that holds it.
  */
 static void
-clocks(struct model *t, const struct event *e)
+clocks(struct model *t, const struct event *e, const struct shown *x)
 {
 	struct memory *m = t->memory;
-	uint64_t seed = hash_bytes(0x6b, (const char *)&t->emitters[e->emitter].id, sizeof t->emitters->id), last = 0;
-	const struct constraint *by = NULL;
+	const struct relation *by = NULL;
+	uint64_t last = 0;
 
-	for (size_t i = 0; i < m->edges.n; i++) {
-		const struct constraint *x = &m->edges.v[i];
-		uint64_t *known, *sent;
+	for (size_t i = 0; i < x->n_relations; i++) {
+		const struct relation *r = &x->relations[i];
+		const uint64_t other = r->class == CONSTRAINT_CLOCK && !r->violated ? event_of(m, r) : 0;
+		uint64_t *known;
 
-		if (x->what == CONSTRAINT_CLOCK_SET) {
-			*idmap_put(&m->sent, rule_tick_id(x->id, x->n)) = e->serial + 1;
+		if (!other)
 			continue;
-		}
-		if (x->what != CONSTRAINT_CLOCK_NEED)
+		known = idmap_put(&m->known, rule_tick_id(t->emitters[e->emitter].id,
+		    (int64_t)t->emitters[m->past[(other - 1) % PAST].emitter].id));
+		if (*known >= other)
 			continue;
-		known = idmap_put(&m->known, rule_tick_id(seed, (int64_t)x->id));
-		if (*known >= (uint64_t)x->n)
-			continue;
-		*known = (uint64_t)x->n;
-		sent = idmap_find(&m->sent, rule_tick_id(x->id, x->n));
-		if (sent && *sent > last) {
-			last = *sent;
-			by = x;
+		*known = other;
+		if (other > last) {
+			last = other;
+			by = r;
 		}
 	}
 	if (by)
-		point(t, e, last, by, false);
+		point(t, e, last, by);
 }
 
+/* Relations become arrows; those of sequences and boots are program order of several sources. */
 static void
-lifecycle(struct model *t, struct event *e, const struct constraint *x)
-{
-	uint64_t *stop = idmap_put(&t->memory->stopped, x->id);
-	const char *entity = t->rules->v[x->rule].entity;
-
-	if (x->what == CONSTRAINT_START) {
-		point(t, e, *stop, x, false);
-		*stop = 0;
-	} else {
-		*stop = e->serial + 1;
-		/* An emitter that logs the stop of another entity is not stopped itself. */
-		e->stop = !entity || strcmp(entity, "${source}") == 0;
-	}
-}
-
-/* A span ends behind its children: the last of their ends is what its own follows. */
-static void
-spans(struct model *t, const struct event *e, const struct constraint *x)
-{
-	struct memory *m = t->memory;
-	uint64_t *parent, *last;
-
-	if (x->what == CONSTRAINT_CHILD) {
-		*idmap_put(&m->open, (uint64_t)x->n) = x->id;
-	} else if (x->what == CONSTRAINT_END) {
-		last = idmap_find(&m->ended, x->id);
-		if (last)
-			point(t, e, *last, x, false);
-	} else if ((parent = idmap_find(&m->open, x->id)) && *parent) {
-		*idmap_put(&m->ended, *parent) = e->serial + 1;
-		*parent = 0;
-	}
-}
-
-/* Receipts first: of an event that receives and sends an id, the next receiver has it from this event. */
-static void
-tie(struct model *t, struct event *e)
+tie(struct model *t, const struct shown *x, struct event *e)
 {
 	struct memory *m = t->memory;
 
 	m->n_arrows = 0;
-	for (size_t i = 0; i < m->edges.n; i++) {
-		if (m->edges.v[i].class == CONSTRAINT_SPAN)
-			spans(t, e, &m->edges.v[i]);
-		if (m->edges.v[i].what == CONSTRAINT_NEED)
-			needs(t, e, &m->edges.v[i]);
-		else if (m->edges.v[i].what == CONSTRAINT_STOP || m->edges.v[i].what == CONSTRAINT_START)
-			lifecycle(t, e, &m->edges.v[i]);
-	}
-	for (size_t i = 0; i < m->edges.n; i++)
-		if (m->edges.v[i].what == CONSTRAINT_SEND)
-			sends(t, e, &m->edges.v[i]);
-	clocks(t, e);
-	t->emitters[e->emitter].stopped = e->stop;
+	for (size_t i = 0; i < x->n_relations; i++)
+		if (x->relations[i].class != CONSTRAINT_CLOCK)
+			point(t, e, event_of(m, &x->relations[i]), &x->relations[i]);
+	if (x->source->fmt->group[FIELD_CLOCK] >= 0 || x->source->fmt->keys[FIELD_CLOCK])
+		clocks(t, e, x);
 	e->arrows = m->arrows;
 	e->n_arrows = m->n_arrows;
+}
+
+/* An emitter that logs the stop of another entity is not stopped itself. */
+static bool
+stops_itself(const struct rule *r)
+{
+	return r->kind == RULE_LIFECYCLE && (!r->entity || strcmp(r->entity, "${source}") == 0);
+}
+
+static bool
+is_stop(struct model *t, const struct source *s, struct span raw)
+{
+	struct constraints *found = &t->memory->found;
+	bool any = false;
+
+	for (size_t i = 0; i < t->rules->n && !any; i++)
+		any = stops_itself(&t->rules->v[i]);
+	found->n = 0;
+	if (any)
+		matcher_text_constraints(matcher_for(t, s->fmt), s, raw, found);
+	for (size_t i = 0; i < found->n; i++)
+		if (found->v[i].what == CONSTRAINT_STOP && stops_itself(&t->rules->v[found->v[i].rule]))
+			return true;
+	return false;
 }
 
 static void
@@ -420,13 +370,12 @@ model_record(struct model *t, const struct shown *x, const char *p, size_t n, st
 	}
 	m->past[e->serial % PAST] = (struct past){ e->t, e->emitter };
 	m->source = s;
-	m->edges.n = 0;
+	*idmap_put(&m->places, place_id(s->rank, x->where)) = e->serial + 1;
 	/* Last, because what it points to is that of the last match. */
 	e->text = text_of(t, s, &fields, e->raw);
 	cut_lines(e);
-	rule_clocks(s, &fields, &m->edges);
-	matcher_text_constraints(finder_for(t, s->fmt), s, e->raw, &m->edges);
-	tie(t, e);
+	tie(t, x, e);
+	e->stop = t->emitters[e->emitter].stopped = is_stop(t, s, e->raw);
 }
 
 void

@@ -2,11 +2,9 @@
  * model - the event model: what a picture shows of each record that is printed: its
  * emitter, its text, and the earlier records that it follows.
  *
- * It looks at the records in the order in which they go out, once more by the
- * same rules and clocks as the merge; so a picture is the same whatever way
- * they were merged.  Of several records that send an id, the last one before
- * the receipt counts.  The last MODEL_REMEMBERED records are remembered; a record that
- * needs an older one has no arrow.
+ * Which records it follows is what the merge says of it (causal/relation.h): the
+ * model draws what decided, and has no rules of its own.  The last MODEL_REMEMBERED
+ * records are remembered; a record that needs an older one has no arrow.
  */
 #ifndef OUTPUT_MODEL_H
 #define OUTPUT_MODEL_H
@@ -70,7 +68,7 @@ struct model {
 struct model *model_new(const struct rules *rules);
 void model_free(struct model *t);
 
-/* The N bytes of P, X's record, as an event; what it points to is borrowed until the next. */
+/* The N bytes of P, X's record, as an event with X's relations; what it points to is borrowed until the next. */
 void model_record(struct model *t, const struct shown *x, const char *p, size_t n, struct event *e);
 
 /* "[late, moved 1.2 s]" into OUT, or nothing. */

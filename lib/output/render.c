@@ -145,10 +145,11 @@ void
 render_record(struct render *r, struct source *s, const struct shown *x)
 {
 	const struct render_style *style = r->style;
-	const struct shown marked = { x->source, x->record, x->fields, "partial", x->why, x->moved_ns };
+	struct shown marked = *x;
 	const char *p = x->record->p;
 	size_t n = x->record->n;
 
+	marked.mark = "partial";
 	if (x->record->partial && !x->mark)
 		x = &marked;
 	if (style && style->artist) {

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "causal/relation.h"
 #include "output/jsonl.h"
 #include "output/text.h"
 #include "output/writer.h"
@@ -56,6 +57,9 @@ struct shown {
 	const char *why;	/* for explain and JSON: the constraints, a line each; NULL for nothing but its time */
 	int64_t moved_ns;	/* how much later than its time it stands */
 	int64_t line;		/* of the source; 0 where lines are not counted */
+	int64_t where;		/* for pictures: by which relations name it, and its own relations */
+	const struct relation *relations;
+	size_t n_relations;
 };
 
 struct render {

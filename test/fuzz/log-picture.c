@@ -95,7 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct svg_style svg = { .last = graph.last };
 	struct picture *pic = picture_new(&rules, &graph, &svg);
 	struct render_style style = { .artist = &pic->artist, .last = graph.last };
-	struct merging m = { .rules = &rules, .patience_ns = 5000000000, .buffer = SIZE_MAX };
+	struct merging m = { .rules = &rules, .patience_ns = 5000000000, .buffer = SIZE_MAX, .relations = true };
 	struct causal_count count;
 	struct render out;
 
