@@ -25,7 +25,16 @@ profile() {
 owned() { profile '[agent]' 'user = daemon' 'group = daemon'; }
 
 doctor() { run --separate-stderr rejoin-doctor -A t "$@"; }
-check() { doctor --format jsonl "$@"; }
+check() {
+	doctor --format jsonl "$@"
+	advised
+}
+
+# advised - each failure names the next step
+advised() {
+	jq -se 'all(.[]; .state != "fail" or (.advice // "" | length > 0))' <<<"$output" >/dev/null ||
+		{ printf 'a failure without advice:\n%s\n' "$output"; return 1; }
+}
 
 # found STATE OBJECT TEXT - there is a finding of STATE about OBJECT that says TEXT
 found() {
@@ -388,7 +397,7 @@ says_what_to_do() {
 	doctor no-such-check
 	status_is 2
 	err_has 'no-such-check: unknown check'
-	err_has 'hint: checks: explain, profile,'
+	err_has 'hint: checks: explain, profiles, profile,'
 	doctor fiffo
 	status_is 2
 	err_has "hint: did you mean 'fifo'?"

@@ -94,6 +94,7 @@ agent_check_run(struct doctor_run *x)
 
 	if (status_read(x->profile, &s, &f) < 0) {
 		doctor_fail_as(x, x->profile->name, &f);
+		doctor_advise(x, "%s", *f.hint ? f.hint : "rejoin-doctor profile: see what it says about [status]");
 		return;
 	}
 	if (s.pid > 0 && s.running != 0 && process_is_hung(s.pid, &why)) {

@@ -170,6 +170,13 @@ test_readers(struct doctor_run *x)
 	}
 }
 
+static void
+report_refused(struct doctor_run *x, const struct fail *f)
+{
+	doctor_fail_as(x, x->profile->retry.path, f);
+	doctor_advise(x, "%s", *f->hint ? f->hint : "run the doctor as root, or as a member of the agent's group");
+}
+
 /* Open it as a request does, under the retry lock. */
 static void
 probe_pipe(struct doctor_run *x)
@@ -182,6 +189,7 @@ probe_pipe(struct doctor_run *x)
 	pending_init(&m, p);
 	if (pending_open(&m, &f) < 0 || (lock = pending_open_lock(&m, &f)) < 0) {
 		doctor_fail_as(x, m.lock, &f);
+		doctor_advise(x, "%s", *f.hint ? f.hint : "rejoin-doctor marks: it checks the directory of requests");
 		return;
 	}
 	if (lock_try(lock) < 0) {
@@ -192,7 +200,7 @@ probe_pipe(struct doctor_run *x)
 	if (fd < 0 && f.status == EXIT_ABSENT)
 		report_no_reader(x);
 	else if (fd < 0)
-		doctor_fail_as(x, p->retry.path, &f);
+		report_refused(x, &f);
 	else
 		doctor_ok(x, p->retry.path, "opened for a request, and nothing written: it has a reader and "
 		    "%d bytes in it", fifo_unread(fd));

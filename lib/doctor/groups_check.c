@@ -55,6 +55,7 @@ test_access(struct doctor_run *x, const char *caller)
 		doctor_ok(x, caller, "has the groups that are needed; %s does not exist", path);
 	} else {
 		doctor_fail(x, caller, "%s: %s", path, strerror(errno));
+		doctor_advise(x, "rejoin-doctor fifo: it checks the pipe and the directories above it");
 	}
 }
 

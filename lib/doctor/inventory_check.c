@@ -79,7 +79,10 @@ inventory_check_run(struct doctor_run *x)
 	}
 	if (inventory_load(path, x->profile->gid, &inv, &f) < 0) {
 		doctor_fail_as(x, path, &f);
-		if (f.status == EXIT_DENIED)
+		if (f.status != EXIT_DENIED)
+			doctor_advise(x, "%s", *f.hint ? f.hint : "correct it: rejoin-enum(1) describes inventories; "
+			    "until then no component is known");
+		else
 			doctor_advise(x, "it names programs to run: check its content, then make it and its "
 			    "directory writable by root alone (chown root, chmod go-w)");
 		return;

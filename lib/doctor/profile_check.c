@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "base/xalloc.h"
 #include "doctor/checks.h"
+#include "doctor/presence.h"
 #include "doctor/program.h"
 
 enum { SYSTEMCTL_MS = 5000 };
@@ -39,27 +40,6 @@ test_owners(struct doctor_run *x)
 	}
 }
 
-/* Without systemd, search its unit directories for the unit or its template. */
-static bool
-has_unit_file(const char *unit)
-{
-	static const char *const dirs[] = { "/etc/systemd/system", "/run/systemd/system",
-	    "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system" };
-	_cleanup_free_ char *template = xstrdup(unit);
-	char *at = strchr(template, '@'), *dot = strrchr(unit, '.');
-
-	if (at && dot)
-		strcpy(at + 1, dot);
-	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", dirs[i], unit);
-		_cleanup_free_ char *general = xasprintf("%s/%s", dirs[i], template);
-
-		if (access(path, F_OK) == 0 || access(general, F_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 test_unit(struct doctor_run *x, const char *key, const char *unit)
 {
@@ -68,7 +48,7 @@ test_unit(struct doctor_run *x, const char *key, const char *unit)
 	struct fail f;
 
 	if (access("/run/systemd/system", F_OK) < 0) {
-		if (has_unit_file(unit))
+		if (presence_has_unit_file(unit))
 			return;
 		doctor_warn(x, where, "%s: no such unit file, and systemd is not running here", unit);
 		doctor_advise(x, "install the agent, or correct the name");

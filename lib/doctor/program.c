@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,6 +38,26 @@ program_find(const char *name)
 			return NULL;
 		path += n + 1;
 	}
+}
+
+char *
+program_sibling(const char *name)
+{
+	char self[PATH_MAX];
+	const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash) {
+			_cleanup_free_ char *path = xasprintf("%.*s/%s", (int)(slash - self), self, name);
+
+			if (is_program(path))
+				return TAKE_PTR(path);
+		}
+	}
+	return xstrdup(name);
 }
 
 bool

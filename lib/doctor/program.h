@@ -17,4 +17,7 @@ bool program_test(struct doctor_run *x, const char *where, const char *name, gid
 /* The path of NAME, searched as execvp(3) does, to be freed; NULL if there is none. */
 char *program_find(const char *name);
 
+/* The program NAME of the toolkit: beside the one that runs, else as found in PATH.  To be freed. */
+char *program_sibling(const char *name);
+
 #endif

@@ -21,8 +21,11 @@ doctor_state_name(enum finding_state s)
 int
 doctor_open(struct doctor_run *x, const char *agent, struct fail *f)
 {
-	int r = profile_load_as_written(agent, &x->profile, f);
+	int r;
 
+	profile_free(TAKE_PTR(x->profile));
+	free(TAKE_PTR(x->agent));
+	r = profile_load_as_written(agent, &x->profile, f);
 	if (r == -ENOENT)
 		return r;
 	if (r < 0)
@@ -35,6 +38,7 @@ void
 doctor_close(struct doctor_run *x)
 {
 	for (size_t i = 0; i < x->n; i++) {
+		free(x->findings[i].agent);
 		free(x->findings[i].object);
 		free(x->findings[i].what);
 		free(x->findings[i].advice);
@@ -51,6 +55,7 @@ finding_add(struct doctor_run *x, enum finding_state state, const char *object, 
 {
 	x->findings = xgrow(x->findings, x->n, &x->cap, sizeof *x->findings);
 	x->findings[x->n++] = (struct finding){ .check = x->now, .state = state,
+	    .agent = x->now->scope == CHECK_MACHINE || !x->agent ? NULL : xstrdup(x->agent),
 	    .object = xstrdup(object), .what = what };
 }
 
@@ -130,7 +135,7 @@ doctor_run_check(struct doctor_run *x, const struct check *c)
 {
 	size_t first = x->n;
 
-	if (c->needs_profile && !x->profile)
+	if (c->scope == CHECK_AGENT && !x->profile)
 		return;
 	x->now = c;
 	c->test(x);
@@ -155,6 +160,8 @@ doctor_finding_record(const struct finding *f)
 {
 	struct json r = json_object();
 
+	if (f->agent)
+		json_set_text(&r, "agent", f->agent);
 	json_set_text(&r, "check", f->check->name);
 	json_set_text(&r, "state", doctor_state_name(f->state));
 	json_set_text(&r, "object", f->object);
@@ -175,23 +182,51 @@ add_line(struct table *t, const char *state, const char *check, const char *line
 	table_end_row(t);
 }
 
+static bool
+is_same_agent(const struct finding *a, const struct finding *b)
+{
+	return a->agent && b->agent ? strcmp(a->agent, b->agent) == 0 : a->agent == b->agent;
+}
+
+static bool
+has_several_agents(const struct doctor_run *x)
+{
+	for (size_t i = 1; i < x->n; i++)
+		if (x->findings[i].agent && !is_same_agent(&x->findings[i], &x->findings[0]))
+			return true;
+	return false;
+}
+
+static void
+format_finding(const struct finding *f, struct table *t)
+{
+	_cleanup_free_ char *line = xasprintf("%s: %s", f->object, f->what);
+	_cleanup_free_ char *next = f->advice && !f->repaired ? xasprintf("-> %s", f->advice) : NULL;
+
+	add_line(t, doctor_state_name(f->state), f->check->name, line);
+	if (f->repair)
+		add_line(t, NULL, NULL, f->repair);
+	if (next)
+		add_line(t, NULL, NULL, next);
+}
+
 void
 doctor_format(const struct doctor_run *x, struct buf *out)
 {
-	struct table *t = table_new();
+	const bool named = has_several_agents(x);
 
-	for (size_t i = 0; i < x->n; i++) {
-		const struct finding *f = &x->findings[i];
-		_cleanup_free_ char *line = xasprintf("%s: %s", f->object, f->what);
-		_cleanup_free_ char *next = f->advice && !f->repaired ?
-		    xasprintf("-> %s", f->advice) : NULL;
+	for (size_t i = 0; i < x->n; ) {
+		const struct finding *first = &x->findings[i];
+		struct table *t = table_new();
 
-		add_line(t, doctor_state_name(f->state), f->check->name, line);
-		if (f->repair)
-			add_line(t, NULL, NULL, f->repair);
-		if (next)
-			add_line(t, NULL, NULL, next);
+		if (named) {
+			buf_puts(out, i ? "\n" : "");
+			table_escape(first->agent ? first->agent : "this machine", out);
+			buf_puts(out, ":\n");
+		}
+		for (; i < x->n && (!named || is_same_agent(&x->findings[i], first)); i++)
+			format_finding(&x->findings[i], t);
+		table_format(t, out);
+		table_free(t);
 	}
-	table_format(t, out);
-	table_free(t);
 }

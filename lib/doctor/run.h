@@ -23,11 +23,17 @@
 struct doctor_run;
 struct finding;
 
+enum check_scope {
+	CHECK_PROFILE,		/* of an agent, also if its profile cannot be used */
+	CHECK_AGENT,		/* of an agent; skipped if its profile cannot be used */
+	CHECK_MACHINE,		/* of this machine, whatever the agent */
+};
+
 /* An entry of the table of checks. */
 struct check {
 	const char *name;		/* the operand of rejoin-doctor */
 	const char *subject;		/* what is checked, for --list */
-	bool needs_profile;		/* skipped if the profile cannot be used */
+	enum check_scope scope;
 	void (*test)(struct doctor_run *x);	/* adds findings */
 	/*
 	 * Repairs what F->fault names.  0, with what was done in DONE; or -errno.
@@ -41,6 +47,7 @@ enum finding_state { FINDING_OK, FINDING_WARN, FINDING_FAIL };
 struct finding {
 	const struct check *check;
 	enum finding_state state;
+	char *agent;		/* NULL if it is of the machine */
 	char *object;
 	char *what;
 	char *advice;		/* NULL for none */
@@ -50,7 +57,7 @@ struct finding {
 };
 
 struct doctor_run {
-	struct profile *profile;	/* NULL if it cannot be used: PROFILE_FAIL says why */
+	struct profile *profile;	/* of the agent that is checked; NULL if it cannot be used: PROFILE_FAIL says why */
 	struct fail profile_fail;
 	char *agent;			/* the profile's name */
 	bool probe;			/* also run tests that a healthy agent notices */
@@ -61,8 +68,9 @@ struct doctor_run {
 };
 
 /*
- * Load the profile AGENT, NULL for the default.  -ENOENT, with F, if there is no
- * profile of that name.  An invalid profile is a finding, and the result is 0.
+ * Load the profile AGENT, NULL for the default; findings of the agent before it stay.
+ * -ENOENT, with F, if there is no profile of that name.  An invalid profile is a
+ * finding, and the result is 0.
  */
 int doctor_open(struct doctor_run *x, const char *agent, struct fail *f);
 void doctor_close(struct doctor_run *x);
@@ -90,10 +98,13 @@ void doctor_offer_fix(struct doctor_run *x, int fault);
 /* "ok", "warn", "fail" */
 const char *doctor_state_name(enum finding_state s);
 
-/* {"check","state","object","what","advice","repair"}; the last two are optional. */
+/* {"agent","check","state","object","what","advice","repair"}; the first and the last two are optional. */
 struct json doctor_finding_record(const struct finding *f);
 
-/* All findings as a table for a terminal; advice and repair follow on lines of their own. */
+/*
+ * All findings as a table for a terminal; advice and repair follow on lines of their
+ * own.  Findings of several agents are below a line with the agent's name.
+ */
 void doctor_format(const struct doctor_run *x, struct buf *out);
 
 #endif
