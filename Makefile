@@ -133,7 +133,15 @@ $B/vendordir: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR) $(BINDIR)' | cmp -s - $@ || printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR) $(BINDIR)' >$@
 
-$B/libcore.a: $(CORE:%.c=$B/%.o)
+# What is the same in each page of output/html.h.
+PAGE := lib/output/page.sh lib/output/page.html lib/output/page.css lib/output/page.js
+$B/page.c: $(PAGE)
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)lib/output/page.sh >$@
+$B/page.o: $B/page.c $B/flags
+	$(call say,CC,$<)$(CC_CMD) -c -o $@ $<
+
+$B/libcore.a: $(CORE:%.c=$B/%.o) $B/page.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 # The second is the same with a deadline that a test can wait for.

@@ -128,17 +128,31 @@ sum_up(const struct causal_count *c, bool wanted)
 		(wanted ? diag_info : diag_note)("%jd came behind the time of others", (intmax_t)c->behind);
 }
 
+/* What was drawn into FILE lacks LOST of RECORDS; R is how writing it went. */
 static void
-save_svg(const struct options *set, const struct picture *pic)
+tell_saved(const char *file, int r, uint64_t lost, int64_t records)
+{
+	if (lost)
+		diag_info("%s: cut to the last %jd records, %ju earlier ones are not drawn", file,
+		    (intmax_t)records - (intmax_t)lost, (uintmax_t)lost);
+	if (r < 0)
+		die(EXIT_TROUBLE, r, "%s", file);
+}
+
+static void
+save(const struct picture_wanted *wanted, const struct picture *pic, int64_t records)
 {
 	uint64_t lost;
-	int r = picture_save(pic, set->picture.svg, &lost);
+	int r;
 
-	if (lost)
-		diag_info("%s: cut to the last %d records, %ju earlier ones are not drawn", set->picture.svg, SVG_RECORDS,
-		    (uintmax_t)lost);
-	if (r < 0)
-		die(EXIT_TROUBLE, r, "%s", set->picture.svg);
+	if (wanted->svg) {
+		r = picture_save_svg(pic, wanted->svg, &lost);
+		tell_saved(wanted->svg, r, lost, records);
+	}
+	if (wanted->html) {
+		r = picture_save_html(pic, wanted->html, &lost);
+		tell_saved(wanted->html, r, lost, records);
+	}
 }
 
 static void
@@ -171,8 +185,7 @@ merge(struct options *set, const struct source_specs *specs, struct sources *all
 	if (out.w.error)
 		die(EXIT_TROUBLE, out.w.error, "standard output");
 	render_release(&out);
-	if (set->picture.svg)
-		save_svg(set, pic);
+	save(&set->picture, pic, count.records);
 	picture_free(pic);
 	sum_up(&count, false);
 	return count.late == 0 && count.dropped == 0;

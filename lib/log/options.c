@@ -8,7 +8,7 @@
 
 enum {
 	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_COLOR, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
-	OPT_HOLD, OPT_IDLE, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
+	OPT_HOLD, OPT_HTML, OPT_IDLE, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
 	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_STAMP, OPT_STRICT,
 	 OPT_SVG, OPT_UNTIL, OPT_WATERMARK,
 };
@@ -34,6 +34,7 @@ static const struct opt table[] = {
 	OPT_FORMAT("text jsonl json shiviz", "REJOIN_FORMAT for records that are printed, else text"),
 	{ OPT_GRAPH, "graph", NULL, "draw a lane per emitter, and arrows" },
 	{ OPT_HOLD, "hold", "DUR", "with -f, reorder window: hold records for DUR", .preset = "250ms on a terminal, else 0" },
+	{ OPT_HTML, "html", "FILE", "write a page into FILE that a browser explores" },
 	{ OPT_IDLE, "idle", "DUR", "with -f, do not wait for a source that was silent for DUR" },
 	{ OPT_INCLUDE, "include", "RE", "print only records that match RE" },
 	OPT_JSON,
@@ -165,6 +166,9 @@ options_set(struct options *o, const struct opt_scan *s)
 		if (o->hold_ms > 86400000)
 			opt_misused("--hold is more than a day: '%s'", s->arg);
 		break;
+	case OPT_HTML:
+		o->picture.html = s->arg;
+		break;
 	case OPT_IDLE:
 		o->idle_ms = opt_duration(s);
 		break;
@@ -244,22 +248,63 @@ options_release(struct options *o)
 	rules_release(&o->run.rules);
 }
 
+/* The option that has a file drawn, or NULL. */
+static const char *
+drawing_to_file(const struct options *o)
+{
+	return o->picture.svg ? "--svg" : o->picture.html ? "--html" : NULL;
+}
+
+/* The option by which records are drawn and not printed, or NULL. */
+static const char *
+drawing(const struct options *o)
+{
+	return o->picture.graph ? "--graph" : drawing_to_file(o);
+}
+
 void
 options_use_environment(struct options *o)
 {
-	bool prints = !o->picture.graph && !o->picture.svg && !o->check && !o->sources && !o->run.style.stamp;
+	bool prints = !drawing(o) && !o->check && !o->sources && !o->run.style.stamp;
 	int format = o->format_said || !prints ? -1 : opt_environment_format(&options_tool);
 
 	if (format == FORMAT_JSONL || format == FORMAT_JSON)
 		set_format(o, format);
 }
 
+static bool
+is_stdout(const char *file)
+{
+	return file && strcmp(file, "-") == 0;
+}
+
+/* What is drawn, and what would come between. */
+static void
+check_drawing(const struct options *o)
+{
+	const char *drawn = drawing(o);
+	int to_stdout = o->picture.graph + is_stdout(o->picture.svg) + is_stdout(o->picture.html);
+
+	if (drawn && (o->check || o->run.style.json))
+		opt_misused("%s draws, %s prints: say only one of them", drawn, o->check ? "--check" : "--format=jsonl");
+	if (o->picture.shiviz && (drawn || o->check))
+		opt_misused("%s cannot be combined with --format=shiviz", o->check ? "--check" : drawn);
+	if (o->picture.shiviz && (o->sources || o->run.style.explain))
+		opt_misused("%s cannot be combined with --format=shiviz", o->sources ? "--sources" : "--explain");
+	if (to_stdout > 1)
+		opt_misused("only one of --graph, --svg and --html can be written to standard output");
+	if (o->picture.ascii && !o->picture.graph)
+		opt_misused("--ascii is for --graph");
+}
+
 void
 options_check(const struct options *o)
 {
-	if (o->follow && (o->check || o->run.exact || o->picture.svg || o->run.order == RUN_MINIMAX))
-		opt_misused("--follow does not go with %s", o->check ? "--check" : o->run.exact ? "--exact" : o->picture.svg ?
-		    "--svg" : "--order=minimax");
+	const char *file = drawing_to_file(o);
+
+	if (o->follow && (o->check || o->run.exact || file || o->run.order == RUN_MINIMAX))
+		opt_misused("--follow does not go with %s", o->check ? "--check" : o->run.exact ? "--exact" : file ? file :
+		    "--order=minimax");
 	if (o->check && (filter_is_any(&o->run.filter) || o->run.exact || o->run.order != RUN_CAUSAL || o->run.style.last ||
 	    o->run.style.explain || o->run.style.json))
 		opt_misused("--check looks at all of a log as it stands: say no option that chooses, orders or dresses records");
@@ -269,25 +314,16 @@ options_check(const struct options *o)
 		opt_misused("%s is for --follow", o->watermark_ms ? "--watermark" : "--idle");
 	if (o->watermark_ms && (!o->run.style.json || o->run.style.last))
 		opt_misused(o->run.style.last ? "--watermark cannot be combined with --lines" : "--watermark needs --format=jsonl");
-	if (o->state && (o->check || o->run.exact || o->picture.svg || o->run.style.last || o->run.order == RUN_MINIMAX))
-		opt_misused("--save-state does not go with --check, --exact, --svg, --lines or --order=minimax");
-	const char *drawn = o->picture.graph ? "--graph" : "--svg";
-
-	if ((o->picture.graph || o->picture.svg) && (o->check || o->run.style.json))
-		opt_misused("%s draws, %s prints: say only one of them", drawn, o->check ? "--check" : "--format=jsonl");
-	if (o->sources && (o->follow || o->check || o->state || o->picture.graph || o->picture.svg))
+	if (o->state && (o->check || o->run.exact || file || o->run.style.last || o->run.order == RUN_MINIMAX))
+		opt_misused("--save-state does not go with --check, --exact, --svg, --html, --lines or --order=minimax");
+	if (o->sources && (o->follow || o->check || o->state || drawing(o)))
 		opt_misused("--sources cannot be combined with %s", o->follow ? "--follow" : o->check ? "--check" :
-		    o->state ? "--save-state" : drawn);
-	if (o->picture.shiviz && (o->picture.graph || o->picture.svg || o->check))
-		opt_misused("%s cannot be combined with --format=shiviz", o->check ? "--check" : drawn);
-	if (o->picture.shiviz && (o->sources || o->run.style.explain))
-		opt_misused("%s cannot be combined with --format=shiviz", o->sources ? "--sources" : "--explain");
-	if (o->run.style.stamp && (o->run.style.json || o->picture.shiviz || o->picture.graph || o->picture.svg || o->check || o->sources))
+		    o->state ? "--save-state" : drawing(o));
+	check_drawing(o);
+	if (o->run.style.stamp && (o->run.style.json || o->picture.shiviz || drawing(o) || o->check || o->sources))
 		opt_misused("--stamp is for records that are printed as text");
 	if (o->sources && (o->run.style.explain || o->run.style.last || filter_is_any(&o->run.filter)))
 		opt_misused("--sources prints no record: it cannot be combined with --explain, --lines or a filter");
-	if (o->picture.ascii && !o->picture.graph)
-		opt_misused("--ascii is for --graph");
 }
 
 static bool

@@ -394,13 +394,20 @@ model_marks(const struct event *e, struct buf *out)
 	buf_putc(out, ']');
 }
 
+const char *
+model_class_name(uint8_t class)
+{
+	static const char *const names[] = { "clock", "program order", "message", "span", "lifecycle" };
+
+	return names[class];
+}
+
 void
 model_reason(const struct model *t, const struct event *e, const struct arrow *a, struct buf *out)
 {
-	static const char *const kinds[] = { "clock", "program order", "message", "span", "lifecycle" };
 	const char *name = t->emitters[a->emitter].name;
 
-	buf_printf(out, "%s%s%s%s %s ", a->learned ? "learned " : "", kinds[a->class], a->rule ? " " : "", a->rule ? a->rule : "",
+	buf_printf(out, "%s%s%s%s %s ", a->learned ? "learned " : "", model_class_name(a->class), a->rule ? " " : "", a->rule ? a->rule : "",
 	    a->back ? "before" : "after");
 	label_add(out, name, strlen(name), 24, "...");
 	buf_puts(out, ", ");

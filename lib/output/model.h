@@ -16,7 +16,7 @@
 #include "output/render.h"
 #include "record/rule.h"
 
-enum { MODEL_REMEMBERED = 1 << 16 };	/* events that can still be pointed at */
+enum { MODEL_REMEMBERED = 1 << 18 };	/* events that can still be pointed at: more than any picture holds */
 
 /* An emitter: a source, or one of those whose records a source holds. */
 struct emitter {
@@ -70,6 +70,9 @@ void model_free(struct model *t);
 
 /* The N bytes of P, X's record, as an event with X's relations; what it points to is borrowed until the next. */
 void model_record(struct model *t, const struct shown *x, const char *p, size_t n, struct event *e);
+
+/* The word for a class of constraints: "message". */
+const char *model_class_name(uint8_t class);
 
 /* "[late, moved 1.2 s]" into OUT, or nothing. */
 void model_marks(const struct event *e, struct buf *out);

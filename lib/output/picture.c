@@ -20,6 +20,8 @@ record(struct render_artist *artist, const struct shown *x, const char *p, size_
 		graph_event(pic->graph, &e, out);
 	if (pic->svg)
 		svg_event(pic->svg, &e);
+	if (pic->html)
+		html_event(pic->html, &e);
 	if (pic->shiviz)
 		shiviz_event(pic->shiviz, &e, out);
 }
@@ -83,12 +85,15 @@ picture_begin(const struct picture_wanted *o, const struct rules *rules, struct 
 	struct graph_style graph = { .width = width(tty), .ascii = o->ascii || !is_unicode(), .colour = s->colour,
 	    .explain = s->explain, .last = s->last };
 	struct svg_style svg = { .last = s->last };
+	struct html_style html = { .last = s->last };
 	struct picture *pic;
 
-	if (!o->graph && !o->svg && !o->shiviz)
+	if (!o->graph && !o->svg && !o->html && !o->shiviz)
 		return NULL;
 	pic = picture_new(rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
 	pic->shiviz = o->shiviz ? shiviz_new(pic->model, s->last) : NULL;
+	pic->html = o->html ? html_new(&html, pic->model) : NULL;
+	pic->model->ids = s->lines = o->html != NULL;
 	s->artist = &pic->artist;
 	return pic;
 }
@@ -100,16 +105,32 @@ picture_free(struct picture *pic)
 		return;
 	graph_free(pic->graph);
 	svg_free(pic->svg);
+	html_free(pic->html);
 	shiviz_free(pic->shiviz);
 	model_free(pic->model);
 	free(pic);
 }
 
+static int
+save(const struct buf *b, const char *path)
+{
+	return strcmp(path, "-") == 0 ? io_write_all(STDOUT_FILENO, b->s, b->len) : file_write(path, b->s, b->len);
+}
+
 int
-picture_save(const struct picture *pic, const char *path, uint64_t *lost)
+picture_save_svg(const struct picture *pic, const char *path, uint64_t *lost)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	*lost = svg_format(pic->svg, &b);
-	return strcmp(path, "-") == 0 ? io_write_all(STDOUT_FILENO, b.s, b.len) : file_write(path, b.s, b.len);
+	return save(&b, path);
+}
+
+int
+picture_save_html(const struct picture *pic, const char *path, uint64_t *lost)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	*lost = html_format(pic->html, &b);
+	return save(&b, path);
 }

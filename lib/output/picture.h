@@ -1,18 +1,20 @@
 /*
  * picture - records drawn instead of printed: as a graph for a terminal, as a
- * space-time diagram, or both; or written with vector clocks for ShiViz.
+ * space-time diagram, as a page for a browser, or as several of them; or written
+ * with vector clocks for ShiViz.
  */
 #ifndef OUTPUT_PICTURE_H
 #define OUTPUT_PICTURE_H
 
 #include "output/graph.h"
+#include "output/html.h"
 #include "output/shiviz.h"
 #include "output/svg.h"
 
 /* What is asked for; all unset: nothing is drawn. */
 struct picture_wanted {
 	bool graph, ascii, shiviz;
-	const char *svg;		/* the file that is drawn into, or NULL */
+	const char *svg, *html;		/* the files that are drawn into, or NULL */
 };
 
 struct picture {
@@ -20,6 +22,7 @@ struct picture {
 	struct model *model;
 	struct graph *graph;		/* or NULL */
 	struct svg *svg;		/* or NULL */
+	struct html *html;		/* or NULL */
 	struct shiviz *shiviz;		/* or NULL */
 };
 
@@ -34,7 +37,11 @@ struct picture *picture_begin(const struct picture_wanted *wanted, const struct 
     bool tty);
 void picture_free(struct picture *p);
 
-/* Write the diagram to the file PATH, "-" for standard output; LOST as of svg_format().  A negative errno. */
-int picture_save(const struct picture *p, const char *path, uint64_t *lost);
+/*
+ * Write the diagram, or the page, to the file PATH, "-" for standard output; LOST is how many earlier records it lacks.
+ * A negative errno.
+ */
+int picture_save_svg(const struct picture *p, const char *path, uint64_t *lost);
+int picture_save_html(const struct picture *p, const char *path, uint64_t *lost);
 
 #endif

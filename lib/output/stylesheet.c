@@ -1,14 +1,26 @@
 #include "output/stylesheet.h"
 
 /* Muted colours that stay apart with most forms of colour blindness; red is for what is wrong. */
+static const char *const light[STYLESHEET_COLOURS] = { "#2f6db5", "#a8690a", "#2b7a4b", "#94468a", "#0b7f8c", "#6355b8",
+    "#8a5a3c", "#56707f" };
+static const char *const dark[STYLESHEET_COLOURS] = { "#7db3f2", "#e3b261", "#74cb95", "#e195d2", "#5ecad6", "#ab9ff4",
+    "#d6a583", "#a3bac6" };
+
+void
+stylesheet_add_colours(struct buf *out)
+{
+	buf_puts(out, ":root{");
+	for (int i = 0; i < STYLESHEET_COLOURS; i++)
+		buf_printf(out, "--lane%d:%s;", i, light[i]);
+	buf_puts(out, "}\n@media(prefers-color-scheme:dark){:root{");
+	for (int i = 0; i < STYLESHEET_COLOURS; i++)
+		buf_printf(out, "--lane%d:%s;", i, dark[i]);
+	buf_puts(out, "}}\n");
+}
+
 void
 stylesheet_add(struct buf *out)
 {
-	static const char *const light[STYLESHEET_COLOURS] = { "#2f6db5", "#a8690a", "#2b7a4b", "#94468a", "#0b7f8c", "#6355b8",
-	    "#8a5a3c", "#56707f" };
-	static const char *const dark[STYLESHEET_COLOURS] = { "#7db3f2", "#e3b261", "#74cb95", "#e195d2", "#5ecad6", "#ab9ff4",
-	    "#d6a583", "#a3bac6" };
-
 	buf_puts(out, "<style>\n"
 	    "svg{background:#fff;color-scheme:light dark}"
 	    "text{font:12px ui-monospace,\"SFMono-Regular\",\"DejaVu Sans Mono\",Menlo,Consolas,monospace;white-space:pre;"

@@ -464,5 +464,5 @@ format_level_name(int level)
 {
 	static const char *const names[] = { "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug", "trace" };
 
-	return names[level];
+	return level >= 0 && (size_t)level < sizeof names / sizeof *names ? names[level] : NULL;
 }
