@@ -70,7 +70,7 @@ slow_install() {
 }
 
 @test "removing stops what runs, and purging leaves nothing" {
-	in_machine dpkg -r rejoin-adu rejoin-hub rejoin-agent rejoin >out 2>&1 || { cat out; false; }
+	in_machine dpkg -r rejoin-adu rejoin-fleet rejoin-hub rejoin-agent rejoin >out 2>&1 || { cat out; false; }
 	for u in rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path rejoin-taskd.socket; do
 		run up is-active $u
 		[ "$output" != active ]
@@ -78,6 +78,6 @@ slow_install() {
 	run in_machine sh -c 'cat /proc/[0-9]*/comm | grep ^rejoin'
 	[ -z "$output" ]
 	[ -n "$(left)" ]
-	in_machine dpkg -P rejoin-adu rejoin-hub rejoin-agent rejoin >out 2>&1 || { cat out; false; }
+	in_machine dpkg -P rejoin-adu rejoin-fleet rejoin-hub rejoin-agent rejoin >out 2>&1 || { cat out; false; }
 	[ -z "$(left)" ] || { left; false; }
 }

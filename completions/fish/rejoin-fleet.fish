@@ -1,0 +1,18 @@
+# made by "make generate": do not edit
+complete -c rejoin-fleet -f
+complete -c rejoin-fleet -l dry-run -d 'print each device with its wave, and ask none'
+complete -c rejoin-fleet -s j -l jobs -x -d 'wait for the outcomes of at most N devices at a time'
+complete -c rejoin-fleet -l journal -r -d 'record the rollout in FILE, or continue the one that is in it'
+complete -c rejoin-fleet -l max-failed -x -d 'halt when more than P of the executed devices have failed'
+complete -c rejoin-fleet -l min-executed -x -d 'do not halt before N devices have executed'
+complete -c rejoin-fleet -l pause -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'wait for DUR between two waves'
+complete -c rejoin-fleet -l per-minute -x -d 'ask at most N devices a minute'
+complete -c rejoin-fleet -l resume -d 'continue the rollout of --journal although it was halted'
+complete -c rejoin-fleet -l timeout -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'an outcome that is not there after DUR is unknown'
+complete -c rejoin-fleet -l via -x -d 'how a device is asked: exec:ARGV runs a command (VIA has ${device} in it)'
+complete -c rejoin-fleet -l waves -x -d 'parts of the fleet, LIST, that are asked by the end of each wave'
+complete -c rejoin-fleet -s q -l quiet -d 'report errors only'
+complete -c rejoin-fleet -l syslog -d 'report to syslog as well'
+complete -c rejoin-fleet -s v -l verbose -d 'report each step'
+complete -c rejoin-fleet -s h -l help -d 'print this help and exit'
+complete -c rejoin-fleet -s V -l version -d 'print the version and exit'
