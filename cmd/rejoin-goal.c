@@ -19,22 +19,27 @@
 #include "component/enumerate.h"
 #include "component/listing.h"
 #include "deploy/agent_config.h"
+#include "deploy/download.h"
 #include "deploy/draft.h"
 #include "deploy/goal_source.h"
 #include "deploy/preview.h"
 #include "deploy/review.h"
 
 enum { KEY_STEP = OPT_OWN, KEY_CRITERIA, KEY_ARGUMENTS, KEY_PROPERTY, KEY_ID, KEY_NAME, KEY_PROVIDER,
-	KEY_UPDATE_VERSION, KEY_DIR };
+	KEY_UPDATE_VERSION, KEY_DIR, KEY_IMPORT,
+	KEY_COMPATIBILITY };
 
 static const struct opt opts[] = {
 	OPT_AGENT,
 	{ KEY_ARGUMENTS, "arguments", "TEXT", "make: pass the arguments TEXT to the handler of the step", .repeats = true },
+	{ KEY_COMPATIBILITY, "compatibility", "SELECTOR",
+	    "make: with --import, the update is for the devices that the JSON object SELECTOR describes" },
 	{ KEY_CRITERIA, "criteria", "TEXT", "make: the step is installed if its handler finds TEXT", .repeats = true },
 	{ KEY_DIR, "dir", "DIR", "make: write goal.json and the manifests to DIR", .preset = "the current directory" },
 	OPT_FORMAT(LISTING_COMMON_LIST, LISTING_DEFAULT_TEXT),
 	{ KEY_ID, "id", "ID", "make: use ID for the deployment, which tells its results apart",
 	    .preset = "the update's name and version" },
+	{ KEY_IMPORT, "import", NULL, "make: write import manifests, and copy the files beside them" },
 	OPT_JSON,
 	{ KEY_NAME, "name", "NAME", "make: name the update NAME", .preset = "update" },
 	{ KEY_PROPERTY, "property", "KEY=VALUE", "make: set KEY=VALUE in the step's handlerProperties", .repeats = true },
@@ -49,7 +54,7 @@ static const struct opt opts[] = {
 
 static const struct opt_tool tool = {
 	.purpose = "write, check and show a goal",
-	.synopsis = "make [--id ID] [--dir DIR] [--name NAME]\n\t[--provider NAME] [--update-version VERSION]\n"
+	.synopsis = "make [--id ID | --import --compatibility SELECTOR]\n\t[--dir DIR] [--name NAME] [--provider NAME]\n\t[--update-version VERSION]\n"
 	    "\t{--step HANDLER SELECTOR [--criteria TEXT] [--arguments TEXT]\n"
 	    "\t [--property KEY=VALUE]... FILE...}...\n"
 	    "check [-A NAME] [--format F] [FILE]\nshow [-A NAME] [--format F] [FILE]",
@@ -77,6 +82,8 @@ static const struct listing_spec steps = {
 
 struct goal_tool {
 	const char *agent, *dir;
+	const char *compatibility;	/* with --import */
+	bool is_import;
 	struct draft_name name;
 	struct draft *draft;		/* what "make" is to write */
 	enum listing_format format;
@@ -91,8 +98,15 @@ make_goal(struct goal_tool *t)
 {
 	_cleanup_free_ char *path = NULL;
 	struct fail f;
+	int r;
 
-	if (draft_write(t->draft, &t->name, t->dir, &path, &f) < 0)
+	if (t->is_import && t->name.id)
+		opt_misused("--id cannot be combined with --import: a service chooses the id of a deployment");
+	if (t->is_import != (t->compatibility != NULL))
+		opt_misused("--import and --compatibility require each other");
+	r = t->is_import ? draft_write_import(t->draft, &t->name, t->compatibility, t->dir, &path, &f) :
+	    draft_write(t->draft, &t->name, t->dir, &path, &f);
+	if (r < 0)
 		fail_die(&f);
 	puts(path);
 	diag_note("%s: written; 'rejoin-goal check %s' says what would keep it from being carried out", path, path);
@@ -172,6 +186,7 @@ check_goal(struct goal_tool *t, const char *path)
 
 	if (r == 0)
 		r = rootkeys_load(&keys, &f);
+	download_allow(&config.link, NULL);
 	if (r < 0 || preview_load(path, &p, &f) < 0)
 		fail_die(&f);
 	sort_components(t, p.plan, &components);
@@ -191,10 +206,14 @@ static enum exit_status
 show_goal(struct goal_tool *t, const char *path)
 {
 	_cleanup_free_ char *update = NULL;
+	struct agent_config config = { 0 };
 	struct preview p;
 	struct fail f;
 	bool whole;
 
+	if (agent_config_load(&config, &f) < 0)
+		fail_die(&f);
+	download_allow(&config.link, NULL);
 	if (preview_load(path, &p, &f) < 0)
 		fail_die(&f);
 	update = manifest_update_id(p.plan->manifest);
@@ -204,6 +223,7 @@ show_goal(struct goal_tool *t, const char *path)
 	whole = preview_steps(&p, print_record, fail_tell, t);
 	print_listing(t);
 	preview_release(&p);
+	agent_config_release(&config);
 	return whole ? EXIT_OK : EXIT_TROUBLE;
 }
 
@@ -241,6 +261,8 @@ text_option(struct goal_tool *t, int key)
 		return &t->agent;
 	case KEY_ID:
 		return &t->name.id;
+	case KEY_COMPATIBILITY:
+		return &t->compatibility;
 	case KEY_DIR:
 		return &t->dir;
 	case KEY_NAME:
@@ -261,6 +283,8 @@ one_option(struct goal_tool *t, int key, struct opt_scan *s, struct fail *f)
 
 	if (text)
 		*text = s->arg;
+	else if (key == KEY_IMPORT)
+		t->is_import = true;
 	else if (key == OPT_KEY_FORMAT || key == OPT_KEY_JSON)
 		t->format = key == OPT_KEY_JSON ? LISTING_JSONL : listing_format(s);
 	else

@@ -23,6 +23,7 @@
 #include "component/component_source.h"
 #include "deploy/agent_config.h"
 #include "deploy/batch.h"
+#include "deploy/download.h"
 
 enum { OPT_MISSING = OPT_OWN, TIMEOUT_MS = 60000, GRACE_MS = 5000, JOBS_MAX = 1024 };
 
@@ -33,7 +34,7 @@ static const struct opt opts[] = {
 	{ 'H', "handler", "SCRIPT", "installed if SCRIPT says so, run as a step of microsoft/script:1" },
 	{ 'j', "jobs", "N", "evaluate up to N components at a time", .preset = "the number of processors" },
 	OPT_JSON,
-	{ 'm', "manifest", "FILE", "installed if the steps of the goal or manifest FILE say so" },
+	{ 'm', "manifest", "FILE", "installed if the steps of the goal, manifest or import manifest FILE say so" },
 	{ OPT_MISSING, "missing", NULL, "print only components that are not installed" },
 	OPT_TIMEOUT("kill a script that runs longer than DUR; 0s is no limit", "60s"),
 	{ 'w', "where", "JQ", "installed if the jq program JQ yields true for the record" },
@@ -175,11 +176,13 @@ set_criteria(struct tool *t)
 	if (t->ask.manifest) {
 		r = agent_config_load(&t->config, &f);
 		t->how.evaluation.user = agent_config_user(&t->config);
+		download_allow(&t->config.link, NULL);
 	}
 	if (r == 0)
 		r = criteria_init(&t->criteria, &t->ask, shared ? agents : NULL, &f);
 	if (r < 0)
 		fail_die(&f);
+	download_allow(NULL, NULL);	/* from here on nothing may hold up the loop */
 	t->how.evaluation.criteria = &t->criteria;
 }
 

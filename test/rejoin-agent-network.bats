@@ -151,6 +151,56 @@ gets() { grep -c "\"GET $1 HTTP/[0-9.]*\" $2 " access.log || :; } # PATH STATUS
 	[ -z "$(find "$state/outbox/urgent" -name '*.jsonl' -size +64k)" ]
 }
 
+# import_goal VERSION - the same update as an import manifest with one for the motors, on the server
+import_goal() {
+	deploy w0 "$1"
+	rm www/goal.json
+	rejoin-goal make --import --compatibility '{"model":"test"}' --dir www --name i --update-version "$1" \
+		--step microsoft/script:1 '{"group":"motors"}' www/install.sh --criteria "$1" \
+		--arguments '--path --component-prop-val path'
+	mv "www/rejoin.i.$1.importmanifest.json" www/goal.json
+}
+
+@test "an import manifest on a server is carried out, and so is a change of what it refers to" {
+	conf_goal="goal = https:\/\/$host:$port\/goal.json?sig=a%20b"
+	sed -i "s/^goal = .*/$conf_goal/" "$REJOIN_CONFIG_DIR/agent.conf"
+	import_goal 2.0
+	start agent rejoin-agent
+	wait_for '[ "$(version left)" = 2.0 ] && [ "$(status_of state)" = idle ]' 20
+	grep -q 'GET /rejoin.i.1.2.0.importmanifest.json?sig=a%20b ' access.log
+	grep -q 'GET /install.sh?sig=a%20b ' access.log
+	# the import manifest of the motors alone is another one
+	jq -c '.instructions.steps[0].handlerProperties.installedCriteria = "2.5"' \
+		www/rejoin.i.1.2.0.importmanifest.json >new
+	mv new www/rejoin.i.1.2.0.importmanifest.json
+	wait_for '[ "$(version left)" = 2.5 ] && [ "$(status_of state)" = idle ]' 20
+	# what it refers to and the server does not have is named, and the goal from before stays
+	rm www/rejoin.i.1.2.0.importmanifest.json
+	wait_for '[[ $(status_of note) == *"rejoin.i.1.2.0.importmanifest.json'"'"', which it refers to: HTTP 404"* ]]'
+	import_goal 3.0
+	wait_for '[ "$(version left)" = 3.0 ] && [ "$(status_of state)" = idle ] && [ -z "$(status_of note)" ]' 70
+	end_pids "$agent_pid"
+}
+
+@test "manifests and scripts on a server are fetched by the tools that ask about a goal" {
+	deploy w1 2.0
+	run --separate-stderr rejoin-goal show --format tsv www/goal.json
+	status_is 0
+	out_has "$(printf '1.1\tmicrosoft/script:1\t{"group":"motors"}\t2.0\tinstall.sh')"
+	run --separate-stderr rejoin-installed -m www/goal.json
+	status_is 1
+	[ "$(jq -c '[.id, .installed, .criteria]' <<<"$output")" = '["left",false,"2.0"]' ]
+	mv www/install.sh gone
+	run --separate-stderr rejoin-installed -m www/goal.json
+	status_is 3
+	out_has 'HTTP 404'
+	sed -i 's/^ca-file/#&/' "$REJOIN_CONFIG_DIR/agent.conf"
+	printf 'patience = 1s\n' >>"$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr rejoin-goal show www/goal.json
+	status_is 3
+	err_has motors.json
+}
+
 @test "--once fetches the goal, carries it out, and ends when it is reported" {
 	deploy w1 2.0
 	run --separate-stderr timeout 30 rejoin-agent --once

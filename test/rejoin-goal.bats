@@ -220,3 +220,119 @@ script() {
 	run --separate-stderr rejoin-goal check goal.json --format xml
 	status_is 2
 }
+
+# shellcheck disable=SC2120	# by run
+# make_import ARG... - an update of a host script and of the cameras, as import manifests in the directory in/
+make_import() {
+	mkdir -p in
+	cat >host.sh <<-EOF
+		#!/bin/sh
+		# ${note-}
+		while [ "\$1" != --result-file ]; do shift; done
+		echo '{"resultCode":900}' >"\$2"
+	EOF
+	rejoin-goal make --import --compatibility '{"manufacturer":"contoso","model":"truck"}' --dir in \
+		--provider contoso --name cams --update-version 2.0 --step rejoin/copy:1 '{"group":"cameras"}' \
+		camera-2.0.json --criteria 2.0 \
+		--arguments '--file camera-2.0.json --to --component-prop-val path --as fw.json' \
+		--step microsoft/script:1 host host.sh --criteria 1 "$@"
+}
+
+@test "import manifests that are made are checked, asked for and carried out, and are those of Azure" {
+	run --separate-stderr make_import
+	status_is 0
+	out_is in/contoso.cams.2.0.importmanifest.json
+	[ "$(cd in && printf '%s ' *)" = \
+		'camera-2.0.json contoso.cams.1.2.0.importmanifest.json contoso.cams.2.0.importmanifest.json host.sh ' ]
+	[ "$(jq -c '[.manifestVersion, .isDeployable, .compatibility, .instructions.steps[0].updateId.name,
+		.instructions.steps[1].files[0], .files[0].filename]' "$output")" = \
+		'["5.0",true,[{"manufacturer":"contoso","model":"truck"}],"cams.1","host.sh","host.sh"]' ]
+	mv in moved
+	rm camera-2.0.json host.sh
+	run --separate-stderr rejoin-goal show --format tsv moved/contoso.cams.2.0.importmanifest.json
+	status_is 0
+	out_has "$(printf '1.1\trejoin/copy:1\t{"group":"cameras"}\t2.0\tcamera-2.0.json')"
+	run --separate-stderr rejoin-goal check moved/contoso.cams.2.0.importmanifest.json
+	status_is 0
+	# a part is asked for by itself, but not deployed
+	for m in contoso.cams.1.2.0 contoso.cams.2.0; do
+		run --separate-stderr rejoin-installed -m moved/$m.importmanifest.json
+		status_is 1
+		[ "$(jq -c '[.id, .installed]' <<<"$output")" = '["cam1",false]' ]
+	done
+	run --separate-stderr rejoin-goal check moved/contoso.cams.1.2.0.importmanifest.json
+	status_is 2
+	err_has 'isDeployable is false'
+	ln -s moved/contoso.cams.2.0.importmanifest.json goal.json
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 0
+	[ "$(cat dev/fw.json)" = '{"version":"2.0"}' ]
+	id=$(jq -r .deviceUpdate.agent.workflow.id "$REJOIN_STATE_DIR/agent/twins/current.json")
+	[[ $id =~ ^contoso\.cams\.2\.0-[0-9a-f]{8}$ ]]
+	run --separate-stderr rejoin-installed -m goal.json
+	status_is 0
+	# the same again is the same deployment, another content is another one
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	[ "$id" = "$(jq -r .deviceUpdate.agent.workflow.id "$REJOIN_STATE_DIR/agent/twins/current.json")" ]
+	echo '{"version":"2.0"}' >camera-2.0.json
+	note=new make_import
+	ln -sf in/contoso.cams.2.0.importmanifest.json goal.json
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 0
+	[ "$id" != "$(jq -r .deviceUpdate.agent.workflow.id "$REJOIN_STATE_DIR/agent/twins/current.json")" ]
+	# it is not signed, so it says what is in it and is not to be trusted
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 7
+	out_has 'file host.sh host.sh'
+}
+
+@test "what is wrong with an import manifest is named, and runs nothing" {
+	make_import
+	m=in/contoso.cams.2.0.importmanifest.json child=in/contoso.cams.1.2.0.importmanifest.json
+	cp $m good && cp $child good.child
+	bad() { # JQ STATUS TEXT
+		jq "$1" good >$m
+		run --separate-stderr rejoin-goal check $m
+		status_is "$2"
+		err_has "$3"
+		run --separate-stderr timeout -k 1 20 rejoin-agent --goal "file:$PWD/$m" --once
+		[ "$status" -ne 0 ]
+		[ "$(cat dev/fw.json)" = '{"version":"1.0"}' ]
+	}
+	bad '.manifestVersion = "3.0"' 2 "of version '3.0'"
+	bad '.files[0].filename = "../x"' 2 'files[0].filename'
+	bad '.files += .files' 2 "'host.sh' is there twice"
+	bad '.instructions.steps[0].updateId = "x"' 2 'steps[0].updateId'
+	bad '.instructions.steps[0].updateId.provider = "a/b"' 2 'steps[0].updateId'
+	bad '.instructions.steps[0].updateId.version = "9"' 3 'contoso.cams.1.9.importmanifest.json: No such file'
+	bad '.instructions.steps[1].files = ["y"]' 2 'steps[1].files[0] is no file'
+	cp good $m
+	echo '{"updateId":{}}' >$child
+	bad . 2 'contoso.cams.1.2.0.importmanifest.json: is not an import manifest'
+	jq '.instructions.steps[0] = {type: "reference", updateId: .updateId}' good.child >$child
+	bad . 2 'a reference inside a reference'
+	cp good.child $child
+	echo more >>in/host.sh
+	run --separate-stderr rejoin-goal check $m
+	status_is 1
+	out_has host.sh
+}
+
+@test "import manifests that could not be imported are not written" {
+	run --separate-stderr rejoin-goal make --import --step rejoin/copy:1 '{}' camera-2.0.json
+	status_is 2
+	run --separate-stderr make_import --id w1
+	status_is 2
+	run --separate-stderr make_import --update-version 2
+	status_is 2
+	err_has 'two to four numbers'
+	run --separate-stderr make_import --name a/b
+	status_is 2
+	mkdir -p in
+	echo other >in/camera-2.0.json
+	run --separate-stderr make_import
+	status_is 2
+	err_has "in/camera-2.0.json: is another file"
+	[ "$(cat in/camera-2.0.json)" = other ]
+	[ ! -e in/contoso.cams.2.0.importmanifest.json ]
+}

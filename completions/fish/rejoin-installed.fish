@@ -5,7 +5,7 @@ complete -c rejoin-installed -l format -x -a 'jsonl json table tsv' -d 'output f
 complete -c rejoin-installed -s H -l handler -r -d 'installed if SCRIPT says so, run as a step of microsoft/script:1'
 complete -c rejoin-installed -s j -l jobs -x -d 'evaluate up to N components at a time'
 complete -c rejoin-installed -l json -d 'same as --format=jsonl'
-complete -c rejoin-installed -s m -l manifest -r -d 'installed if the steps of the goal or manifest FILE say so'
+complete -c rejoin-installed -s m -l manifest -r -d 'installed if the steps of the goal, manifest or import manifest FILE say so'
 complete -c rejoin-installed -l missing -d 'print only components that are not installed'
 complete -c rejoin-installed -l timeout -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'kill a script that runs longer than DUR; 0s is no limit'
 complete -c rejoin-installed -s w -l where -x -d 'installed if the jq program JQ yields true for the record'

@@ -11,6 +11,8 @@
 #include "base/sha.h"
 #include "base/xalloc.h"
 #include "deploy/criteria.h"
+#include "deploy/download.h"
+#include "deploy/goal_file.h"
 
 /* fileUrls for the manifest V, the file PATH: its files are where it is. */
 static struct json
@@ -63,7 +65,7 @@ load_goal(const char *path, struct goal **out, struct fail *f)
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	_cleanup_json_ struct json v = JSON_ABSENT;
 	struct goal *g = NULL;
-	int r = file_load(path, FILE_TRUSTED, MANIFEST_MAX, &text, f);
+	int r = goal_file_load(path, FILE_TRUSTED, true, &text, f);
 
 	if (r == 0)
 		r = json_parse(path, text.s, text.len, &v, f);
@@ -95,6 +97,30 @@ add_stage(struct criteria *q, const struct plan_stage *s)
 		};
 }
 
+/* Q's steps whose script a server has: it is fetched now, where that may block, or the step says why it is not there. */
+static void
+fetch_scripts(struct criteria *q)
+{
+	for (size_t i = 0; i < q->n_steps; i++) {
+		struct criteria_step *s = &q->steps[i];
+		const char *name = s->step ? json_get_text(s->step->properties, "scriptFileName") : NULL;
+
+		for (const struct payload **p = name ? s->step->files : NULL; p && *p; p++) {
+			_cleanup_free_ char *path = NULL;
+			struct fail f;
+
+			if (strcmp((*p)->name, name) != 0 || !download_is_url((*p)->url) ||
+			    payload_fetch(*p, q->cache, &path, &f) == 0)
+				continue;
+			s->fetch_fail = xcalloc(1, sizeof *s->fetch_fail);
+			*s->fetch_fail = f;
+			s->fail = s->fetch_fail;
+			s->step = NULL;
+			break;
+		}
+	}
+}
+
 static int
 init_manifest(struct criteria *q, const char *path, struct fail *f)
 {
@@ -104,6 +130,8 @@ init_manifest(struct criteria *q, const char *path, struct fail *f)
 		r = plan_new(q->goal, q->cache, &q->plan, f);
 	for (size_t i = 0; r == 0 && i < q->plan->n_stages; i++)
 		add_stage(q, &q->plan->stages[i]);
+	if (r == 0 && download_is_allowed())
+		fetch_scripts(q);
 	return r;
 }
 
@@ -191,8 +219,10 @@ criteria_init(struct criteria *q, const struct criteria_spec *spec, const char *
 void
 criteria_release(struct criteria *q)
 {
-	for (size_t i = 0; i < q->n_steps; i++)
+	for (size_t i = 0; i < q->n_steps; i++) {
 		free(q->steps[i].name);
+		free(q->steps[i].fetch_fail);
+	}
 	free(q->steps);
 	free(q->text);
 	json_filter_free(q->filter);

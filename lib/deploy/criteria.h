@@ -27,7 +27,8 @@ struct criteria_step {
 	char *name;			/* "step_1.0"; NULL for a script */
 	struct json selectors;		/* an array, borrowed; JSON_ABSENT selects every component */
 	const struct manifest_step *step;
-	const struct fail *fail;	/* why its manifest could not be loaded: STEP is NULL then; else NULL */
+	const struct fail *fail;	/* why its manifest or script could not be had: STEP is NULL then; else NULL */
+	struct fail *fetch_fail;	/* what FAIL is, where the script could not be fetched */
 };
 
 struct criteria {
@@ -49,8 +50,8 @@ struct criteria {
 struct criteria_spec {
 	const char *version, *program;
 	/*
-	 * A file: a goal, {"updateManifest","fileUrls"}, or a manifest itself,
-	 * whose files then lie beside it.  It can name programs, so it must be
+	 * A file: a goal, {"updateManifest","fileUrls"}, or a manifest or an import
+	 * manifest itself, whose files then lie beside it.  It can name programs, so it must be
 	 * trusted (base/file.h).
 	 */
 	const char *manifest;
@@ -61,7 +62,8 @@ struct criteria_spec {
 
 /*
  * Payloads and detached manifests are fetched through CACHE (NULL: a cache in
- * WORKDIR); a manifest that cannot be fetched is a step with FAIL set.  Errors:
+ * WORKDIR), by HTTP where downloads are allowed (deploy/download.h); a manifest or script that cannot be
+ * fetched is a step with FAIL set.  Errors:
  * EXIT_USAGE for a program that does not compile and a manifest that is wrong;
  * else those of base/file.h.
  */

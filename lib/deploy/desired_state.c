@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "deploy/acceptance.h"
 #include "deploy/desired_state.h"
+#include "deploy/goal_file.h"
 
 void
 desired_state_init(struct desired_state *d, const char *source, const char *name, const char *state,
@@ -38,8 +39,7 @@ desired_state_release(struct desired_state *d)
 static int
 load_text(const struct desired_state *d, const char *path, struct buf *text, struct fail *f)
 {
-	return d->allow_unsigned ? file_load_trusted(path, (gid_t)-1, MANIFEST_MAX, text, f) :
-	    file_load(path, 0, MANIFEST_MAX, text, f);
+	return goal_file_load(path, d->allow_unsigned ? FILE_TRUSTED : 0, false, text, f);
 }
 
 /* The root keys are read anew for each goal, so that a key file put there later counts at the next look. */

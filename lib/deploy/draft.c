@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
 #include "component/selector.h"
 #include "deploy/draft.h"
 #include "deploy/goal.h"
+#include "deploy/import.h"
 #include "deploy/manifest.h"
 #include "deploy/payload.h"
 
@@ -315,4 +317,181 @@ draft_write(struct draft *d, const struct draft_name *name, const char *dir, cha
 	json_set(&g, "fileUrls", json_copy(d->urls));
 	*goal = xasprintf("%s/goal.json", dir);
 	return write_json(*goal, g, f);
+}
+
+/* --- import manifests */
+
+/* Azure wants two to four numbers with dots between. */
+static bool
+is_import_version(const char *s)
+{
+	size_t n = 1;
+
+	for (; *s >= '0' && *s <= '9'; n++) {
+		s += strspn(s, "0123456789");
+		if (*s == '\0')
+			return n >= 2 && n <= 4;
+		if (*s++ != '.')
+			return false;
+	}
+	return false;
+}
+
+/* The file ID of D; to be released. */
+static struct payload
+file_payload(const struct draft *d, const char *id)
+{
+	_cleanup_json_ struct json entity = json_get(d->files, id), hashes = json_get(entity, "hashes");
+	_cleanup_json_ struct json size = json_get(entity, "sizeInBytes");
+	struct payload p = { .id = xstrdup(id), .name = xstrdup(json_get_text(entity, "fileName")),
+	    .algorithm = xstrdup("sha256"), .hash = xstrdup(json_get_text(hashes, "sha256")),
+	    .url = xstrdup(json_get_text(d->urls, id)) };
+
+	if (!json_get_whole(size, &p.size_bytes))
+		p.size_bytes = -1;
+	return p;
+}
+
+static struct json
+import_file(const struct payload *p)
+{
+	struct json file = json_object(), hashes = json_object();
+
+	json_set_text(&hashes, p->algorithm, p->hash);
+	json_set_text(&file, "filename", p->name);
+	json_set(&file, "sizeInBytes", json_number((double)p->size_bytes));
+	json_set(&file, "hashes", hashes);
+	return file;
+}
+
+/* The files of the ids IDS into DIR; FILES is what an import manifest says of them, NAMES are their names. */
+static int
+lay_files(const struct draft *d, struct json ids, const char *dir, struct json *files, struct json *names,
+    struct fail *f)
+{
+	int r = 0;
+
+	*names = json_array();
+	for (size_t i = 0; r == 0 && i < json_count(ids); i++) {
+		_cleanup_json_ struct json id = json_at(ids, i);
+		struct payload p = file_payload(d, json_get_string(id));
+
+		r = payload_lay(&p, dir, f);
+		json_append(files, import_file(&p));
+		json_append(names, json_string(p.name));
+		payload_release(&p);
+	}
+	return r;
+}
+
+/* The import manifest of the update ID with STEPS and FILES, which are taken, to its file in DIR.  PATH may be NULL. */
+static int
+write_import(struct json id, struct json compatibility, bool is_deployable, struct json steps, struct json files,
+    const char *dir, char **path, struct fail *f)
+{
+	_cleanup_json_ struct json v = json_object();
+	_cleanup_free_ char *name = import_child_name(id), *to = NULL;
+	struct json instructions = json_object();
+	char now[CLOCK_TEXT];
+	int r;
+
+	json_set(&instructions, "steps", steps);
+	json_set_text(&v, "manifestVersion", "5.0");
+	json_set(&v, "updateId", json_copy(id));
+	json_set(&v, "isDeployable", json_bool(is_deployable));
+	json_set(&v, "compatibility", compatibility);
+	json_set(&v, "instructions", instructions);
+	json_set(&v, "files", files);
+	json_set_text(&v, "createdDateTime", clock_now(now));
+	if (!name)
+		return fail_set(f, EXIT_USAGE, "the update's provider, name and version make no file name");
+	to = xasprintf("%s/%s", dir, name);
+	r = write_json(to, v, f);
+	if (r == 0 && path)
+		*path = TAKE_PTR(to);
+	return r;
+}
+
+static struct json
+import_step(const struct draft_step *s, struct json names)
+{
+	struct json step = json_object();
+
+	json_set_text(&step, "type", "inline");
+	json_set_text(&step, "handler", s->handler);
+	json_set(&step, "files", names);
+	json_set(&step, "handlerProperties", json_copy(s->properties));
+	return step;
+}
+
+/* The import manifest of step I, which has a selector; its updateId into ID. */
+static int
+write_import_child(struct draft *d, size_t i, const char *dir, struct json *id, struct fail *f)
+{
+	const struct draft_step *s = &d->steps[i];
+	_cleanup_free_ char *name = xasprintf("%s.%zu", json_get_text(d->update_id, "name"), i + 1);
+	struct json files = json_array(), names = JSON_ABSENT, steps, compatibility;
+	int r = lay_files(d, s->files, dir, &files, &names, f);
+
+	if (r < 0) {
+		json_release(&files);
+		json_release(&names);
+		return r;
+	}
+	*id = json_copy(d->update_id);
+	json_set_text(id, "name", name);
+	steps = json_array();
+	json_append(&steps, import_step(s, names));
+	compatibility = json_array();
+	json_append(&compatibility, json_copy(s->selector));
+	return write_import(*id, compatibility, false, steps, files, dir, NULL, f);
+}
+
+static int
+write_import_step(struct draft *d, size_t i, const char *dir, struct json *steps, struct json *files, struct fail *f)
+{
+	struct draft_step *s = &d->steps[i];
+	struct json step = json_object(), names = JSON_ABSENT, id = JSON_ABSENT;
+	int r = complete_step(d, s, f);
+
+	if (r == 0 && json_kind(s->selector) == JSON_NONE) {
+		r = lay_files(d, s->files, dir, files, &names, f);
+		json_release(&step);
+		step = import_step(s, names);
+	} else if (r == 0) {
+		r = write_import_child(d, i, dir, &id, f);
+		json_set_text(&step, "type", "reference");
+		json_set(&step, "updateId", id);
+	}
+	json_append(steps, step);
+	return r;
+}
+
+int
+draft_write_import(struct draft *d, const struct draft_name *name, const char *compatibility, const char *dir,
+    char **path, struct fail *f)
+{
+	_cleanup_json_ struct json selector = JSON_ABSENT;
+	struct json steps, files, list;
+	int r = selector_parse(compatibility, &selector, f);
+
+	if (r < 0)
+		return r;
+	if (d->n == 0)
+		return fail_set(f, EXIT_USAGE, "an update has at least one step");
+	if (!is_import_version(name->version))
+		return fail_set(f, EXIT_USAGE, "version '%s': is not two to four numbers with dots between", name->version);
+	set_name(d, name);
+	steps = json_array();
+	files = json_array();
+	for (size_t i = 0; r == 0 && i < d->n; i++)
+		r = write_import_step(d, i, dir, &steps, &files, f);
+	if (r < 0) {
+		json_release(&steps);
+		json_release(&files);
+		return r;
+	}
+	list = json_array();
+	json_append(&list, json_copy(selector));
+	return write_import(d->update_id, list, true, steps, files, dir, path, f);
 }

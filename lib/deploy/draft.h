@@ -57,4 +57,12 @@ int draft_set_pair(struct draft *d, const char *text, struct fail *f);
  */
 int draft_write(struct draft *d, const struct draft_name *name, const char *dir, char **goal, struct fail *f);
 
+/*
+ * The same as import manifests (deploy/import.h) for the devices that COMPATIBILITY, JSON, describes, each in a file
+ * PROVIDER.NAME.VERSION.importmanifest.json: that of the draft, whose path PATH is, to be freed, and one NAME.N for
+ * each step N with a selector.  The files of the draft are copied to DIR.  NAME's id is not used.
+ */
+int draft_write_import(struct draft *d, const struct draft_name *name, const char *compatibility, const char *dir,
+    char **path, struct fail *f);
+
 #endif

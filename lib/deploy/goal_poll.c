@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +8,7 @@
 #include "base/sha.h"
 #include "base/xalloc.h"
 #include "deploy/goal_poll.h"
+#include "deploy/import.h"
 #include "deploy/manifest.h"
 
 enum {
@@ -21,6 +24,10 @@ struct goal_poll {
 	const struct http_job_link *link;
 	struct goal_poll_callbacks callbacks;
 	struct http_job *job;	/* running, or NULL */
+	struct json import;		/* an import manifest that waits for those beside it */
+	struct json beside;		/* their texts, by their names */
+	char missing[NAME_MAX + 1];	/* the one that JOB fetches */
+	char *before, *after;		/* the URL of a file beside the goal, around its name */
 	char etag[128];
 	struct http_job_backoff backoff;
 	bool is_failing;
@@ -66,12 +73,133 @@ poll_succeed(struct goal_poll *p, bool has_waited)
 	end_refresh(p);
 }
 
+/* The text of a goal to its file. */
+static void
+goal_keep(struct goal_poll *p, const char *text, size_t n, bool has_waited)
+{
+	struct fail f;
+	int e = file_make_dirs(p->dir, 0750);
+
+	if (e == 0)
+		e = file_replace(p->path, text, n, 0640, FILE_DURABLE);
+	if (e < 0) {
+		fail_errno(&f, e, "%s", p->path);
+		*p->etag = '\0';
+		poll_fail(p, &f, 0);
+		return;
+	}
+	p->callbacks.changed(p->callbacks.cookie);
+	poll_succeed(p, has_waited);
+}
+
+static void
+import_forget(struct goal_poll *p)
+{
+	json_release(&p->import);
+	json_release(&p->beside);
+	*p->missing = '\0';
+}
+
+/* The text of the import manifest NAME, if it was fetched; else it is noted as the one that is missing. */
+static int
+beside_load(const char *name, struct buf *text, struct fail *f, void *cookie)
+{
+	struct goal_poll *p = cookie;
+	_cleanup_json_ struct json v = json_get(p->beside, name);
+
+	if (json_kind(v) == JSON_NONE) {
+		snprintf(p->missing, sizeof p->missing, "%s", name);
+		return fail_set(f, EXIT_TROUBLE, "%s: was not fetched yet", name);
+	}
+	buf_reset(text);
+	buf_add(text, json_get_string(v), json_string_len(v));
+	return 0;
+}
+
+static void beside_done(const struct http_job_response *r, const struct fail *why, void *cookie);
+
+/*
+ * An import manifest becomes a goal as soon as the import manifests that it refers to
+ * are here, too.  They have no ETag of their own that would be asked for, so it is not
+ * asked for by its ETag either.
+ */
+static void
+import_advance(struct goal_poll *p)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	const struct import_place place = { beside_load, p, p->before, p->after };
+	const bool has_references = json_count(p->beside) > 0;
+	_cleanup_free_ char *url = NULL;
+	struct fail f;
+	int r;
+
+	*p->missing = '\0';
+	p->may_be_held = false;
+	r = import_goal(p->name, p->import, &place, &text, &f);
+	if (r < 0 && *p->missing) {
+		url = import_url(&place, p->missing);
+		p->job = http_job_start(p->loop, &(struct http_job_request){ .url = url, .max = MANIFEST_MAX,
+		    .timeout_ms = REFRESH_MS, .link = p->link }, beside_done, p);
+		return;
+	}
+	import_forget(p);
+	if (r < 0 || has_references)
+		*p->etag = '\0';
+	if (r < 0)
+		poll_fail(p, &f, 0);
+	else
+		goal_keep(p, text.s, text.len, false);
+}
+
+static void
+beside_done(const struct http_job_response *r, const struct fail *why, void *cookie)
+{
+	struct goal_poll *p = cookie;
+	struct fail f;
+
+	p->job = NULL;
+	if (loop_is_shutting_down(p->loop))
+		return;
+	if (!why && r->status == 200) {
+		json_set(&p->beside, p->missing, json_string_n(r->body, r->body_len));
+		import_advance(p);
+		return;
+	}
+	if (!why)
+		fail_set(&f, EXIT_TROUBLE, "%s: '%s', which it refers to: HTTP %d", p->name, p->missing, r->status);
+	import_forget(p);
+	*p->etag = '\0';
+	poll_fail(p, why ? why : &f, why ? 0 : r->retry_after_ms);
+}
+
+/* A new goal has come. */
+static void
+goal_receive(struct goal_poll *p, const struct http_job_response *r)
+{
+	_cleanup_json_ struct json v = JSON_ABSENT;
+	struct fail f;
+
+	memcpy(p->etag, r->etag, sizeof p->etag);
+	/* what is no JSON is refused by the reader of the file, which says where */
+	if (json_parse(p->name, r->body, r->body_len, &v, &f) < 0 || !import_is_manifest(v)) {
+		goal_keep(p, r->body, r->body_len, r->has_waited);
+		return;
+	}
+	if (import_check_deployable(p->name, v, &f) < 0) {
+		*p->etag = '\0';
+		poll_fail(p, &f, 0);
+		return;
+	}
+	p->import = json_copy(v);
+	p->beside = json_object();
+	import_advance(p);
+}
+
 static void
 poll_done(const struct http_job_response *r, const struct fail *why, void *cookie)
 {
 	struct goal_poll *p = cookie;
 	struct fail f;
-	int e;
 
 	p->job = NULL;
 	if (loop_is_shutting_down(p->loop))
@@ -83,13 +211,8 @@ poll_done(const struct http_job_response *r, const struct fail *why, void *cooki
 	} else if (r->status != 200) {
 		fail_set(&f, EXIT_TROUBLE, "%s: HTTP %d", p->name, r->status);
 		poll_fail(p, &f, r->retry_after_ms);
-	} else if ((e = file_make_dirs(p->dir, 0750)) < 0 || (e = file_replace(p->path, r->body, r->body_len, 0640, FILE_DURABLE)) < 0) {
-		fail_errno(&f, e, "%s", p->path);
-		poll_fail(p, &f, 0);
 	} else {
-		memcpy(p->etag, r->etag, sizeof p->etag);
-		p->callbacks.changed(p->callbacks.cookie);
-		poll_succeed(p, r->has_waited);
+		goal_receive(p, r);
 	}
 }
 
@@ -108,10 +231,20 @@ poll_start(void *cookie)
 	if (prefer)
 		headers[n++] = prefer;
 	loop_timer_stop(p->loop, &p->next);
+	import_forget(p);
 	p->may_be_held = may_wait;
 	p->job = http_job_start(p->loop, &(struct http_job_request){ .url = p->url, .headers = headers,
 	    .max = MANIFEST_MAX, .timeout_ms = may_wait ? WAIT_S * 1000 + SLACK_MS : REFRESH_MS, .link = p->link },
 	    poll_done, p);
+}
+
+/* URL, without a query, up to its last slash; to be freed. */
+static char *
+url_directory(const char *url)
+{
+	const char *host = strstr(url, "//") + 2, *slash = strrchr(host, '/');
+
+	return slash ? xstrndup(url, (size_t)(slash + 1 - url)) : xasprintf("%s/", url);
 }
 
 struct goal_poll *
@@ -130,6 +263,8 @@ goal_poll_new(struct loop *l, const char *url, const char *dir, const struct htt
 	    .next = { .fn = poll_start, .cookie = p } };
 	/* a file for each address: a goal of another server is not taken for one of this server */
 	p->path = xasprintf("%s/%.16s.json", dir, hex);
+	p->before = url_directory(p->name);
+	p->after = xstrndup(url + strlen(p->name), strcspn(url + strlen(p->name), "#"));
 	file_remove_temporaries(dir);
 	loop_timer_set(l, &p->next, 0);
 	return p;
@@ -142,6 +277,9 @@ goal_poll_free(struct goal_poll *p)
 		return;
 	loop_timer_stop(p->loop, &p->next);
 	http_job_kill(p->job);
+	import_forget(p);
+	free(p->before);
+	free(p->after);
 	free(p->url);
 	free(p->name);
 	free(p->dir);

@@ -6,6 +6,9 @@
  * again at once; another one every POLL.  After a failure the time until the next
  * try grows, at random.  What was received goes to a file, which is replaced atomically
  * and read like any other goal's file.
+ *
+ * An import manifest (deploy/import.h) goes there as the goal that it stands for, once the import
+ * manifests that it refers to have been fetched: those have its URL but for the last component of the path.
  */
 #ifndef DEPLOY_GOAL_POLL_H
 #define DEPLOY_GOAL_POLL_H

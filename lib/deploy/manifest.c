@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
+#include "deploy/import.h"
 #include "deploy/manifest.h"
 
 /* What is being parsed, for messages and for what the parts need of each other. */
@@ -260,7 +261,7 @@ parse_text(const char *name, const char *text, size_t len, struct json urls, int
     struct manifest **out, struct fail *f)
 {
 	_cleanup_json_ struct json v = JSON_ABSENT;
-	_cleanup_json_ struct json inner = JSON_ABSENT;
+	_cleanup_json_ struct json inner = JSON_ABSENT, converted = JSON_ABSENT;
 	struct parser p = { name, urls, NULL, f };
 	int r = json_parse(name, text, len, &v, f);
 
@@ -271,8 +272,13 @@ parse_text(const char *name, const char *text, size_t len, struct json urls, int
 	inner = json_get(v, "updateManifest");
 	if (json_get_string(inner) && depth == 0)
 		return parse_text(name, json_get_string(inner), json_string_len(inner), urls, 1, out, f);
+	if (import_is_manifest(v)) {
+		r = import_manifest(name, v, &converted, f);
+		if (r < 0)
+			return r;
+	}
 	p.m = xcalloc(1, sizeof *p.m);
-	r = manifest_parse_json(&p, v);
+	r = manifest_parse_json(&p, json_is_object(converted) ? converted : v);
 	if (r < 0)
 		manifest_free(p.m);
 	else

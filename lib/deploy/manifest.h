@@ -10,7 +10,8 @@
  * "reference", stands for a manifest of its own, the file that its
  * "detachedManifestFileId" names, whose steps are for each component that the
  * compatibility selects.  A manifest with a "detachedManifestFileId" itself is
- * to be replaced by that file, {"updateManifest":"TEXT"}.
+ * to be replaced by that file, {"updateManifest":"TEXT"}.  The file of a reference
+ * step may be an import manifest (deploy/import.h), which is converted.
  *
  * Errors: EXIT_USAGE, naming the manifest and the member.
  */

@@ -494,3 +494,30 @@ payload_place(const struct payload *p, const char *cache, const char *folder, bo
 	out = -1;
 	return 0;
 }
+
+int
+payload_lay(const struct payload *p, const char *dir, struct fail *f)
+{
+	_cleanup_free_ char *to = xasprintf("%s/%s", dir, p->name);
+	_cleanup_free_ char *part = xasprintf("%s/.%s.part", dir, p->name);
+	_cleanup_fd_ int in = -1, out = -1;
+	int r;
+
+	if (payload_is_at(p, to))
+		return 0;
+	if (access(to, F_OK) == 0)
+		return fail_set(f, EXIT_USAGE, "%s: is another file than '%s'", to, p->url);
+	in = open_source(p, f);
+	if (in < 0)
+		return in;
+	unlink(part);
+	out = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+	r = out < 0 ? -errno : content_copy(in, out);
+	if (r == 0 && (fsync(out) < 0 || rename(part, to) < 0))
+		r = -errno;
+	if (r < 0) {
+		unlink(part);
+		return fail_errno(f, r, "%s", to);
+	}
+	return payload_is_at(p, to) ? 0 : payload_refuse(f, EXIT_TROUBLE, p, "%s: changed while it was copied", p->url);
+}

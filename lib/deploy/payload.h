@@ -72,4 +72,7 @@ bool payload_is_at(const struct payload *p, const char *path);
 int payload_place(const struct payload *p, const char *cache, const char *folder,
     bool executable, struct fail *f);
 
+/* A copy of P, a local file, in DIR under its name; one that is there stays.  EXIT_USAGE where another is there. */
+int payload_lay(const struct payload *p, const char *dir, struct fail *f);
+
 #endif

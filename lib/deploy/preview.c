@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/xalloc.h"
+#include "deploy/goal_file.h"
 #include "deploy/preview.h"
 
 static int
@@ -11,7 +12,7 @@ preview_read(const char *path, struct preview *p, struct fail *f)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	const char *tmp = getenv("TMPDIR");
-	int r = file_load(path, 0, MANIFEST_MAX, &text, f);
+	int r = goal_file_load(path, 0, false, &text, f);
 
 	if (r == -ENOENT)
 		return fail_errno(f, ENOENT, "%s", path);

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "deploy/acceptance.h"
 #include "deploy/goal.h"
+#include "deploy/goal_file.h"
 #include "deploy/verify.h"
 
 enum verify_state { VERIFIED, UNCHECKED, WRONG };
@@ -135,7 +136,7 @@ verify_goal(const char *path, struct buf *out, struct fail *f)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct goal *g = NULL;
-	int r = file_load(path, 0, MANIFEST_MAX, &text, f);
+	int r = goal_file_load(path, 0, false, &text, f);
 
 	if (r == -ENOENT)
 		return fail_errno(f, ENOENT, "%s", path);
