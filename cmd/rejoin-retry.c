@@ -27,7 +27,7 @@
 #include "retry/retry.h"
 
 enum {
-	KEY_AGAIN = OPT_OWN, KEY_REASON, KEY_QUEUE, KEY_DRAIN, KEY_STDIN, KEY_DEBOUNCE, KEY_FORCE, KEY_DRY_RUN,
+	KEY_AGAIN = OPT_OWN, KEY_REASON, KEY_QUEUE, KEY_DRAIN, KEY_STDIN, KEY_DEBOUNCE, KEY_FORCE, KEY_DRY_RUN, KEY_INSTANCE,
 };
 
 static const struct opt opts[] = {
@@ -37,6 +37,7 @@ static const struct opt opts[] = {
 	{ KEY_DRAIN, "drain", NULL, "deliver pending requests; record none" },
 	{ KEY_DRY_RUN, "dry-run", NULL, "print what would be done and exit" },
 	{ KEY_FORCE, "force", NULL, "deliver even if the agent is not idle" },
+	{ KEY_INSTANCE, "instance", "NAME", "ask to retry the instance NAME alone" },
 	{ KEY_QUEUE, "queue", NULL, "record the request and return at once" },
 	{ KEY_REASON, "reason", "TEXT", "log TEXT as the reason of the request" },
 	{ KEY_STDIN, "stdin", NULL, "record a request per line of input, deliver when the input pauses" },
@@ -48,7 +49,7 @@ static const struct opt opts[] = {
 static const struct opt_tool tool = {
 	.purpose = "ask an agent to evaluate its deployment again",
 	.synopsis = "[-A NAME] [--reason TEXT] [--queue | --drain | --stdin]\n"
-	    "\t[--debounce DUR] [--wait] [--timeout DUR] [--force]\n\t[--again] [--dry-run]",
+	    "\t[--debounce DUR] [--wait] [--timeout DUR] [--force]\n\t[--again | --instance NAME] [--dry-run]",
 	.opts = opts,
 	.statuses = "0 delivered; 1 with --wait the evaluation failed; 2 usage; 3 trouble; 4 timeout; 5 not running; 6 busy; "
 	    "7 denied",
@@ -66,6 +67,7 @@ struct retry {
 	char reason[REASON_MAX + 1];	/* empty for none */
 	int64_t debounce_ms;		/* -1: the profile's */
 	int64_t timeout_ms;
+	const char *instance;		/* NULL for none */
 	bool again, wait, force, dry_run;
 	bool bridge;			/* called as adu-trigger-reprocess */
 	struct profile *profile;
@@ -87,7 +89,8 @@ record_request(const struct retry *r, const char *reason)
 
 	/* while lines are read for a long time, the directory may be removed */
 	if ((r->mode == STDIN && pending_open(&r->pending, &f) < 0) ||
-	    pending_add(&r->pending, reason, r->again, &f) < 0)
+	    (r->instance ? pending_add_instance(&r->pending, r->instance, reason, &f) :
+	    pending_add(&r->pending, reason, r->again, &f)) < 0)
 		return failed(&f);
 	diag_note("%s: request recorded%s%s", r->profile->name, *reason ? ": " : "", reason);
 	return EXIT_OK;
@@ -198,6 +201,8 @@ dry_run(struct retry *r)
 	if (retry_method_find(p)->describe(p, &how, &f) < 0)
 		status = f.status;
 	printf("agent\t%s\nprofile\t%s\n%s", p->name, p->file, how.s);
+	if (r->instance)
+		printf("instance\t%s\n", r->instance);
 	printf("when\t%s\n", p->retry.only_when_idle && !r->force ? "idle" : "at once");
 	printf("state\t%s\n", status_read(p, &s, &f) < 0 ? f.text : status_text_state(s.state));
 	printf("debounce\t%" PRId64 "ms\n", r->debounce_ms);
@@ -225,6 +230,12 @@ parse_options(struct opt_scan *s, struct retry *r)
 			break;
 		case KEY_AGAIN:
 			r->again = true;
+			break;
+		case KEY_INSTANCE:
+			if (!pending_is_instance_name(s->arg))
+				opt_misused("--instance: '%s' is no name: 1 to %d bytes without blanks", s->arg,
+				    PENDING_INSTANCE_MAX);
+			r->instance = s->arg;
 			break;
 		case KEY_REASON:
 			reason_clean(s->arg, strlen(s->arg), r->reason);
@@ -279,12 +290,30 @@ check_again(const struct profile *p, struct fail *f)
 	    "so --again is not possible", p->file);
 }
 
+static int
+check_instance(const struct profile *p, struct fail *f)
+{
+	return p->retry.instance_command ? 0 : fail_set(f, EXIT_USAGE, "%s: [retry] has no instance-command, "
+	    "so --instance is not possible", p->file);
+}
+
+/* Is there a request that DRAIN is to deliver? */
+static bool
+has_request(const struct pending *m)
+{
+	_cleanup_free_ char *name = pending_exists(m) ? NULL : pending_find_instance(m);
+
+	return name || pending_exists(m);
+}
+
 static enum exit_status
 run_retry(struct retry *r)
 {
 	enum exit_status status;
 	struct fail f;
 
+	if (r->instance && check_instance(r->profile, &f) < 0)
+		return failed(&f);
 	if (r->dry_run)
 		return dry_run(r);
 	if ((r->again && check_again(r->profile, &f) < 0) ||
@@ -296,7 +325,7 @@ run_retry(struct retry *r)
 	case STDIN:
 		return drain_stdin(r);
 	case DRAIN:
-		return pending_exists(&r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
+		return has_request(&r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
 	case QUEUE:
 		return record_request(r, r->reason);
 	case ADD_AND_DRAIN:
@@ -318,6 +347,8 @@ main(int argc, char *argv[])
 	r.bridge = strncmp(diag_name(), "adu-trigger-reprocess", 21) == 0;
 	opt_begin(&s, argc, argv, &tool);
 	parse_options(&s, &r);
+	if (r.instance && (r.again || r.wait || r.mode == DRAIN || r.mode == STDIN))
+		opt_misused("--instance cannot be combined with --again, --wait, --drain and --stdin");
 	if (r.bridge)
 		be_bridge(&s, &r);
 	else

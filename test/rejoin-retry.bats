@@ -716,6 +716,83 @@ open_place() {
 	err_has 'has no again-command'
 }
 
+@test "instance: a frame for each instance, once, and none for the others" {
+	profile 'instance-command = retry-instance'
+	retry --instance cam/1
+	status_is 5
+	[ -e "$marks/instance-cam%2F1" ] && [ ! -e "$marks/pending" ]
+	# requests for one instance are coalesced, and those for others stay apart
+	rejoin-retry -A t --queue --instance cam/1 --reason again
+	rejoin-retry -A t --queue --instance b
+	rejoin-retry -A t --queue
+	run --separate-stderr rejoin-doctor -A t marks
+	[[ $output == *'a request for the instance '*' is not delivered'* ]]
+	mkfifo pipe
+	start cat sh -c 'exec 3<>pipe; exec cat <&3'
+	wait_for 'rejoin-retry -A t --drain'
+	wait_for '[ "$(tr "\0" "\n" <cat.out | grep -c .)" = 3 ]'
+	[ "$(tr '\0' '\n' <cat.out | grep . | LC_ALL=C sort | paste -sd,)" = \
+		'retry-instance b,retry-instance cam/1,retry-update' ]
+	[ "$(stat -c %s cat.out)" = 192 ]
+	[ -z "$(find "$marks" -name '*-*')" ]
+	retry --drain
+	status_is 0
+	# what a killed process was delivering is delivered
+	: >"$marks/sending-c"
+	rejoin-retry -A t --drain
+	wait_for 'grep -aq "retry-instance c" cat.out'
+	# 48 bytes are the longest name, and fill the frame
+	long=$(printf 'x%.0s' {1..48})
+	rejoin-retry -A t --instance "$long"
+	wait_for 'grep -aq "retry-instance $long" cat.out'
+	[ "$(stat -c %s cat.out)" = 320 ]
+	for name in "${long}x" '' 'a b' $'a\nb'; do
+		retry --instance "$name"
+		status_is 2
+		err_has '1 to 48 bytes without blanks'
+	done
+	for mode in --again --wait --drain --stdin; do
+		retry --instance a "$mode"
+		status_is 2
+		err_has 'cannot be combined'
+	done
+	retry --instance a --dry-run
+	[[ $output == *$'instance\ta'* ]]
+	profile
+	retry --instance a
+	status_is 2
+	err_has 'has no instance-command'
+}
+
+@test "instance: no file of another user's choice is made or removed" {
+	profile 'instance-command = retry-instance'
+	mkdir -p "$marks"
+	echo kept >elsewhere
+	# names that only look like requests are removed: the path unit would start its service for them for ever
+	touch "$marks/instance-" "$marks/instance-%zz" "$marks/instance-a b" "$marks/sending-%61"
+	ln -s "$PWD/elsewhere" "$marks/instance-l"
+	mkdir "$marks/instance-d"
+	start cat cat_of_pipe
+	retry --instance l
+	status_is 7
+	err_has 'is a symbolic link, not a regular file'
+	[ "$(cat elsewhere)" = kept ]
+	rm "$marks/instance-l"
+	retry --drain
+	status_is 7
+	err_has 'is a directory, not a regular file'
+	rmdir "$marks/instance-d"
+	retry --drain
+	status_is 0
+	[ -z "$(find "$marks" -name '*-*')" ]
+}
+
+cat_of_pipe() {
+	mkfifo pipe
+	exec 3<>pipe
+	exec cat <&3
+}
+
 @test "each delivery writes one line with its reasons to the journal" {
 	needs_root
 	needs_mounts

@@ -6,6 +6,7 @@ complete -c rejoin-retry -l debounce -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'de
 complete -c rejoin-retry -l drain -d 'deliver pending requests; record none'
 complete -c rejoin-retry -l dry-run -d 'print what would be done and exit'
 complete -c rejoin-retry -l force -d 'deliver even if the agent is not idle'
+complete -c rejoin-retry -l instance -x -d 'ask to retry the instance NAME alone'
 complete -c rejoin-retry -l queue -d 'record the request and return at once'
 complete -c rejoin-retry -l reason -x -d 'log TEXT as the reason of the request'
 complete -c rejoin-retry -l stdin -d 'record a request per line of input, deliver when the input pauses'

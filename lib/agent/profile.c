@@ -36,6 +36,7 @@ static const struct profile_key {
 	{ "retry", "frame", FRAME, 0, NULL },
 	{ "retry", "command", TEXT, AT(retry.command), NULL },
 	{ "retry", "again-command", TEXT, AT(retry.again_command), NULL },
+	{ "retry", "instance-command", TEXT, AT(retry.instance_command), NULL },
 	{ "retry", "argv", ARGV, AT(retry.argv), NULL },
 	{ "retry", "signal", SIGNAL, AT(retry.signo), NULL },
 	{ "retry", "pid-file", PATH, AT(retry.pid_file), NULL },
@@ -407,6 +408,10 @@ lacks_retry(const struct profile *p)
 		return "[retry] again-command needs method = fifo with the frame adu64 or line";
 	if (r->again_command && r->frame == FRAME_ADU64 && strlen(r->again_command) > 63)
 		return "[retry] the again-command of an adu64 frame is at most 63 bytes long";
+	if (r->instance_command && (r->method != RETRY_FIFO || r->frame == FRAME_BYTE))
+		return "[retry] instance-command needs method = fifo with the frame adu64 or line";
+	if (r->instance_command && strlen(r->instance_command) > 14)
+		return "[retry] instance-command is at most 14 bytes long, as 48 of a frame are for the name";
 	if (r->method == RETRY_FIFO && r->frame == FRAME_LINE && strlen(r->command) >= PIPE_BUF)
 		return "[retry] the command of a line is too long to be written at once";
 	if (r->method == RETRY_EXEC && !r->argv)

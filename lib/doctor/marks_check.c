@@ -152,12 +152,29 @@ test_request(struct doctor_run *x, const struct pending *m, const char *path, in
 	return true;
 }
 
+/* Requests for one instance have files of their own; one is named. */
+static bool
+test_instances(struct doctor_run *x, const struct pending *m, int held)
+{
+	_cleanup_free_ char *name = pending_find_instance(m);
+
+	if (!name)
+		return false;
+	if (held > 0) {
+		doctor_ok(x, m->dir, "a request for the instance %s is being delivered", name);
+		return true;
+	}
+	doctor_warn(x, m->dir, "a request for the instance %s is not delivered", name);
+	advise_to_drain(x);
+	return true;
+}
+
 void
 marks_check_run(struct doctor_run *x)
 {
 	_cleanup_pending_ struct pending m;
 	struct stat st;
-	bool pending, sending;
+	bool pending, sending, instances;
 	int held;
 
 	pending_init(&m, x->profile);
@@ -181,7 +198,8 @@ marks_check_run(struct doctor_run *x)
 	held = test_lock(x, &m);
 	pending = test_request(x, &m, m.pending, held);
 	sending = test_request(x, &m, m.sending, held);
-	if (!pending && !sending && held == 0)
+	instances = test_instances(x, &m, held);
+	if (!pending && !sending && !instances && held == 0)
 		doctor_ok(x, m.dir, "no request is pending");
 }
 

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -357,6 +358,131 @@ pending_clear(const struct pending *m, struct fail *f)
 	if (r == 0)
 		r = remove_file(m->again_sending);
 	return r < 0 ? set_refused(m->sending, r, f) : 0;
+}
+
+/* --- requests for one instance */
+
+static const char of_instance[] = "instance-", of_sending[] = "sending-";
+
+bool
+pending_is_instance_name(const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (const char *s = name; *s; s++)
+		if ((unsigned char)*s <= ' ' || *s == 0x7f)
+			return false;
+	return n > 0 && n <= PENDING_INSTANCE_MAX;
+}
+
+/* DIR/instance-NAME or DIR/sending-NAME, to be freed. */
+static char *
+instance_path(const struct pending *m, const char *kind, const char *name)
+{
+	_cleanup_free_ char *encoded = file_encode(name);
+
+	return xasprintf("%s/%s%s", m->dir, kind, encoded);
+}
+
+int
+pending_add_instance(const struct pending *m, const char *name, const char *reason, struct fail *f)
+{
+	_cleanup_free_ char *path = instance_path(m, of_instance, name);
+
+	return add_to_file(m, path, reason, f);
+}
+
+static unsigned
+hex_digit(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A' + 10);
+}
+
+/* The name in the file name FILE; NULL where it is none that pending_add_instance() makes. */
+static char *
+instance_name(const char *file)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	const bool sending = strncmp(file, of_sending, sizeof of_sending - 1) == 0;
+	const char *s = file + (sending ? sizeof of_sending : sizeof of_instance) - 1;
+	_cleanup_free_ char *name = NULL, *again = NULL;
+	char *out;
+
+	name = out = xcalloc(strlen(s) + 1, 1);
+	while (*s)
+		if (*s == '%' && s[1] && s[2] && strchr(hex, s[1]) && strchr(hex, s[2])) {
+			*out++ = (char)(hex_digit(s[1]) << 4 | hex_digit(s[2]));
+			s += 3;
+		} else {
+			*out++ = *s++;
+		}
+	if (!pending_is_instance_name(name))
+		return NULL;
+	again = file_encode(name);
+	return strcmp(strchr(file, '-') + 1, again) == 0 ? TAKE_PTR(name) : NULL;
+}
+
+static bool
+looks_like_instance(const char *file)
+{
+	return strncmp(file, of_instance, sizeof of_instance - 1) == 0 ||
+	    strncmp(file, of_sending, sizeof of_sending - 1) == 0;
+}
+
+/*
+ * A file that only looks like a request is removed: the path unit would start its
+ * service for it over and over.
+ */
+char *
+pending_find_instance(const struct pending *m)
+{
+	DIR *d = opendir(m->dir);
+	const struct dirent *e;
+	char *name = NULL;
+
+	while (d && !name && (e = readdir(d))) {
+		if (!looks_like_instance(e->d_name))
+			continue;
+		name = instance_name(e->d_name);
+		if (!name && unlinkat(dirfd(d), e->d_name, 0) < 0)
+			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	}
+	if (d)
+		closedir(d);
+	return name;
+}
+
+int
+pending_claim_instance(const struct pending *m, const char *name, struct fail *f)
+{
+	_cleanup_free_ char *from = instance_path(m, of_instance, name);
+	_cleanup_free_ char *to = instance_path(m, of_sending, name);
+	int r = check_regular(to, f);
+
+	if (r == 0)
+		r = check_regular(from, f);
+	if (r < 0)
+		return r;
+	r = rename_file(from, to);
+	return r < 0 ? set_refused(from, r, f) : 0;
+}
+
+void
+pending_unclaim_instance(const struct pending *m, const char *name)
+{
+	_cleanup_free_ char *from = instance_path(m, of_sending, name);
+	_cleanup_free_ char *to = instance_path(m, of_instance, name);
+
+	(void)rename_file(from, to);
+}
+
+int
+pending_clear_instance(const struct pending *m, const char *name, struct fail *f)
+{
+	_cleanup_free_ char *path = instance_path(m, of_sending, name);
+	int r = remove_file(path);
+
+	return r < 0 ? set_refused(path, r, f) : 0;
 }
 
 /* An earlier version made the lock 0644: others must not be able to lock it. */

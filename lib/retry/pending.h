@@ -8,6 +8,8 @@
  *			process was delivering: it counts as pending
  *	again		the pending request is to use [retry] again-command
  *	again-sending	the same for "sending"
+ *	instance-NAME	a retry of one instance is requested; NAME as by file_encode()
+ *	sending-NAME	the same being delivered
  *	lock		locked by the process that delivers
  *	delivered	the last delivery (retry/delivery.h)
  *
@@ -69,6 +71,22 @@ void pending_unclaim(const struct pending *m);
 
 /* "sending" was delivered: remove it. */
 int pending_clear(const struct pending *m, struct fail *f);
+
+/* The longest name of an instance, in bytes; a name has neither blanks nor control characters. */
+enum { PENDING_INSTANCE_MAX = 48 };
+
+bool pending_is_instance_name(const char *name);
+
+/* Record a request for the instance NAME. */
+int pending_add_instance(const struct pending *m, const char *name, const char *reason, struct fail *f);
+
+/* The name of an instance whose request is not delivered, to be freed; NULL for none. */
+char *pending_find_instance(const struct pending *m);
+
+/* As the functions for a request without a name. */
+int pending_claim_instance(const struct pending *m, const char *name, struct fail *f);
+void pending_unclaim_instance(const struct pending *m, const char *name);
+int pending_clear_instance(const struct pending *m, const char *name, struct fail *f);
 
 /* A descriptor of the lock file, not locked yet (base/lock.h). */
 int pending_open_lock(const struct pending *m, struct fail *f);

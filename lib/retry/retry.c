@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/uidname.h"
+#include "base/xalloc.h"
 #include "retry/method.h"
 #include "retry/retry.h"
 
@@ -112,15 +113,55 @@ deliver_one(const struct profile *p, const struct pending *m, const struct retry
 	return pending_clear(m, f);
 }
 
+/* Deliver the request for the instance NAME: a frame of its own, whose outcome nothing follows. */
+static int
+deliver_instance(const struct profile *p, const struct pending *m, const char *name,
+    const struct retry_spec *spec, struct retry_outcome *o, struct fail *f)
+{
+	_cleanup_free_ char *command = NULL, *reason = xasprintf("instance %s", name);
+	struct delivery last = { 0 }, ignored = { 0 };
+	struct profile chosen = *p;
+	int r;
+
+	if (!p->retry.instance_command)
+		return fail_set(f, EXIT_USAGE, "%s: [retry] has no instance-command for the pending request of "
+		    "instance %s", p->file, name);
+	r = wait_idle(p, spec, o, f);
+	if (r == 0)
+		r = pending_claim_instance(m, name, f);
+	if (r < 0)
+		return r;
+	command = xasprintf("%s %s", p->retry.instance_command, name);
+	chosen.retry.command = command;
+	r = retry_method_find(p)->send(&chosen, o->end_ms, &last, &ignored, f);
+	if (r < 0) {
+		o->timed_out = f->status == EXIT_TIMEOUT;
+		pending_unclaim_instance(m, name);
+		return r;
+	}
+	o->delivered++;
+	if (spec->delivered)
+		spec->delivered(reason, spec->cookie);
+	return pending_clear_instance(m, name, f);
+}
+
 /* Under the lock: deliver until nothing is pending. */
 static int
 deliver_all(const struct profile *p, const struct pending *m, const struct retry_spec *spec,
     struct retry_outcome *o, struct fail *f)
 {
+	char *name = NULL;
 	int r = 0;
 
-	while (r == 0 && pending_exists(m))
-		r = deliver_one(p, m, spec, o, f);
+	do {
+		while (r == 0 && pending_exists(m))
+			r = deliver_one(p, m, spec, o, f);
+		free(name);
+		name = r == 0 ? pending_find_instance(m) : NULL;
+		if (name)
+			r = deliver_instance(p, m, name, spec, o, f);
+	} while (r == 0 && name);
+	free(name);
 	/* nothing was left: another process has delivered the request */
 	if (r == 0 && o->delivered == 0 && spec->wait_lock)
 		read_last(m, &o->last);
@@ -179,6 +220,15 @@ take_lock(int fd, const struct profile *p, const struct retry_spec *spec, struct
 	return r < 0 ? fail_errno(f, r, "the lock of %s", p->name) : TURN_LOCKED;
 }
 
+/* Was a request recorded while this process held the lock, after its last check? */
+static bool
+is_left(const struct pending *m)
+{
+	_cleanup_free_ char *name = pending_is_new(m) ? NULL : pending_find_instance(m);
+
+	return name || pending_is_new(m);
+}
+
 int
 retry_drain(const struct profile *p, const struct pending *m, const struct retry_spec *spec,
     struct retry_outcome *o, struct fail *f)
@@ -203,7 +253,7 @@ retry_drain(const struct profile *p, const struct pending *m, const struct retry
 			return r;
 		lock_release(fd);
 		/* a request recorded after the last check was left to us, as we held the lock */
-	} while (turn == TURN_LOCKED && pending_is_new(m));
+	} while (turn == TURN_LOCKED && is_left(m));
 	return 0;
 }
 
