@@ -30,13 +30,13 @@ merging_print(const struct printed *p, void *cookie)
 	return true;
 }
 
-static struct prescan *
+static struct known_ids *
 merging_prescan(struct source **v, unsigned n, const struct merging *m)
 {
 	struct prescan_spec spec = { .rules = m->rules, .used = xcalloc(n + 1, sizeof *spec.used),
 	    .window_ns = m->patience_ns, .workers = m->workers, .block = m->block };
 	_cleanup_free_ bool *clocks = xcalloc(n + 1, sizeof *clocks);
-	struct prescan *p = NULL;
+	struct known_ids *p = NULL;
 	bool any;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -61,14 +61,14 @@ merging_prescan(struct source **v, unsigned n, const struct merging *m)
 static void
 merging_run(struct source **v, unsigned n, const struct merging *m, struct render *out, struct causal_count *count)
 {
-	struct prescan *p = merging_prescan(v, n, m);
+	struct known_ids *p = merging_prescan(v, n, m);
 	struct scheduler_spec spec = { .rules = m->rules, .patience_ns = m->patience_ns, .remember_ns = m->patience_ns,
-	    .buffer = m->minimax ? SIZE_MAX : m->buffer, .prescan = p, .minimax = m->minimax, .explain = m->explain, .relations = m->relations,
+	    .buffer = m->minimax ? SIZE_MAX : m->buffer, .known = p, .minimax = m->minimax, .explain = m->explain, .relations = m->relations,
 	    .workers = m->workers, .block = m->block, .print = merging_print, .cookie = out };
 
 	*count = (struct causal_count){ 0 };
 	batch_run(v, n, &spec, count);
-	prescan_free(p);
+	known_ids_free(p);
 }
 
 #endif

@@ -49,7 +49,7 @@ is_expired(const struct scheduler *s, const struct node *e, const struct sort_ke
 		return true;
 	if (s->lookahead)
 		return at > e->t ? at < top->t : node_key_before(&e->key, top);
-	return !s->spec->prescan && top->t > e->t + s->spec->patience_ns;
+	return !s->spec->known && top->t > e->t + s->spec->patience_ns;
 }
 
 /* E waits for an absent id and has waited long enough, or no record can be printed (IDLE). */
@@ -59,7 +59,7 @@ expire(struct scheduler *s, struct node *e, bool idle)
 	int64_t until = e->t + s->spec->patience_ns;
 
 	if (s->lookahead ? lookahead_fetch(s->lookahead, e, until, idle) :
-	    scheduler_read_beyond(s, s->spec->prescan && idle ? INT64_MAX : until))
+	    scheduler_read_beyond(s, s->spec->known && idle ? INT64_MAX : until))
 		return;
 	/* What has to wait for another record anyway is not given up for as long. */
 	scheduler_check_due(s, e);
@@ -112,7 +112,7 @@ may_pass(struct scheduler *s, const struct sort_key *key)
 	top = dag_first(s->dag);
 	blocked = dag_first_blocked(s->dag);
 	return !s->series && !(top && node_key_before(&top->key, key)) && !(blocked && is_expired(s, blocked, key)) &&
-	    !(blocked && s->spec->prescan && key->t >= s->behind_ns) && !cycle_break_suspect(s->dag, key);
+	    !(blocked && s->spec->known && key->t >= s->behind_ns) && !cycle_break_suspect(s->dag, key);
 }
 
 /* Print the next record; false at the end. */
@@ -125,7 +125,7 @@ print_next(struct scheduler *s)
 		bool any = find_first(s, &key, &top);
 
 		if (cycle_break_suspect(s->dag, any ? &key : NULL) ||
-		    (any && (s->series || (blocked && s->spec->prescan)) && look_behind(s, key.t)))
+		    (any && (s->series || (blocked && s->spec->known)) && look_behind(s, key.t)))
 			continue;
 		/* First what waited too long: behind it nothing is read for the sake of a later record. */
 		if (blocked && is_expired(s, blocked, any ? &key : NULL)) {

@@ -99,11 +99,25 @@ pair(struct clockmodel *m, const struct clockmodel_stamp *sent, const struct clo
 	skew_add(m->recent, sent->clock, needed->clock, sent->t, needed->t, res);
 }
 
-static void
-note_send(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
+/* Is the stamp of a clock that counts?  The latest one tells what is old. */
+static bool
+is_counted(struct clockmodel *m, const struct clockmodel_stamp *at)
 {
-	uint64_t *v = idmap_put(&m->ids, id);
+	if (at->clock >= SKEW_CLOCKS_MAX)
+		return false;
+	if (at->t > m->newest_ns)
+		m->newest_ns = at->t;
+	return true;
+}
 
+void
+clockmodel_sent(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
+{
+	uint64_t *v;
+
+	if (!is_counted(m, at))
+		return;
+	v = idmap_put(&m->ids, id);
 	if (*v & NEEDED) {
 		struct clockmodel_stamp needed = stamp_of(*v);
 
@@ -114,11 +128,13 @@ note_send(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
 		*v = value_of(at, SENT);
 }
 
-static void
-note_need(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
+void
+clockmodel_needed(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
 {
-	const uint64_t *known = idmap_find(&m->ids, id);
+	const uint64_t *known = is_counted(m, at) ? idmap_find(&m->ids, id) : NULL;
 
+	if (at->clock >= SKEW_CLOCKS_MAX)
+		return;
 	if (known && (*known & SENT)) {
 		struct clockmodel_stamp sent = stamp_of(*known);
 
@@ -129,64 +145,45 @@ note_need(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
 	}
 }
 
-/* A child of SPAN ended; its last child counts. */
-static void
-note_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span)
+void
+clockmodel_child(struct clockmodel *m, uint64_t end, uint64_t span)
 {
-	uint64_t *v = idmap_put(&m->ends, span);
+	if (m->parents.n < OPEN_MAX)
+		*idmap_put(&m->parents, end) = span;
+}
 
+void
+clockmodel_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t end)
+{
+	const uint64_t *span = is_counted(m, at) ? idmap_find(&m->parents, end) : NULL;
+	uint64_t *v;
+
+	if (!span)
+		return;
+	v = idmap_put(&m->ends, *span);
 	if (*v & NEEDED) {
-		struct clockmodel_stamp end = stamp_of(*v);
+		struct clockmodel_stamp last = stamp_of(*v);
 
-		pair(m, at, &end, at->res > end.res ? at->res : end.res);
+		pair(m, at, &last, at->res > last.res ? at->res : last.res);
 	} else if (!(*v & SENT) || stamp_of(*v).clock == at->clock || stamp_of(*v).t < at->t) {
 		*v = value_of(at, SENT);
 	}
 }
 
-/* The end of a span; children whose ends come after it are paired then. */
-static void
-note_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span)
+void
+clockmodel_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span)
 {
-	uint64_t *v = idmap_put(&m->ends, span);
+	uint64_t *v;
 
+	if (!is_counted(m, at))
+		return;
+	v = idmap_put(&m->ends, span);
 	if (*v & SENT) {
 		struct clockmodel_stamp child = stamp_of(*v);
 
 		pair(m, &child, at, at->res);
 	}
 	*v = value_of(at, NEEDED);
-}
-
-void
-clockmodel_note(struct clockmodel *m, const struct clockmodel_stamp *at, const struct constraint *x)
-{
-	const uint64_t *parent;
-
-	if (at->clock >= SKEW_CLOCKS_MAX)
-		return;
-	if (at->t > m->newest_ns)
-		m->newest_ns = at->t;
-	switch ((enum constraint_kind)x->what) {
-	case CONSTRAINT_SEND:
-		parent = x->class == CONSTRAINT_SPAN ? idmap_find(&m->parents, x->id) : NULL;
-		if (parent)
-			note_child_end(m, at, *parent);
-		note_send(m, at, x->id);
-		break;
-	case CONSTRAINT_NEED:
-		note_need(m, at, x->id);
-		break;
-	case CONSTRAINT_CHILD:
-		if (m->parents.n < OPEN_MAX)
-			*idmap_put(&m->parents, (uint64_t)x->n) = x->id;
-		break;
-	case CONSTRAINT_END:
-		note_end(m, at, x->id);
-		break;
-	default:
-		break;
-	}
 }
 
 void

@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "record/rule.h"
-
 struct clockmodel;
 
 /* When a record was stamped, by which clock and how exactly. */
@@ -28,8 +26,18 @@ struct clockmodel_stamp {
 struct clockmodel *clockmodel_new(int64_t window_ns);
 void clockmodel_free(struct clockmodel *m);
 
-/* X is a constraint of a record with a time of its own, AT. */
-void clockmodel_note(struct clockmodel *m, const struct clockmodel_stamp *at, const struct constraint *x);
+/* A record with a time of its own, AT, sends ID, or needs it. */
+void clockmodel_sent(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id);
+void clockmodel_needed(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id);
+
+/* The end of a child of SPAN sends END. */
+void clockmodel_child(struct clockmodel *m, uint64_t end, uint64_t span);
+
+/* The child whose end sends END ends at AT; the last child of a span counts. */
+void clockmodel_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t end);
+
+/* SPAN ends at AT; children whose ends come after it are paired then. */
+void clockmodel_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span);
 
 /* What was learned so long ago that clocks may have drifted is forgotten at the second call after it. */
 void clockmodel_age(struct clockmodel *m);

@@ -2,12 +2,12 @@
 
 #include "base/xalloc.h"
 #include "causal/exchange.h"
-#include "causal/prescan.h"
+#include "causal/known_ids.h"
 #include "causal/unmet.h"
 
 struct exchange {
 	struct dag *dag;
-	const struct prescan *prescan;
+	const struct known_ids *known;
 	struct causal_count *count;
 	bool live;
 	void (*settle)(void *cookie);
@@ -17,11 +17,11 @@ struct exchange {
 };
 
 struct exchange *
-exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live, size_t places)
+exchange_new(struct dag *g, const struct known_ids *known, struct causal_count *count, bool live, size_t places)
 {
 	struct exchange *x = xcalloc(1, sizeof *x);
 
-	*x = (struct exchange){ .dag = g, .prescan = prescan, .count = count, .live = live,
+	*x = (struct exchange){ .dag = g, .known = known, .count = count, .live = live,
 	    .unmet = unmet_new(places) };
 	return x;
 }
@@ -83,7 +83,7 @@ exchange_send(struct exchange *x, struct node *e, uint64_t id)
 void
 exchange_need(struct exchange *x, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule, bool quiet)
 {
-	if (x->prescan && prescan_is_unsent(x->prescan, id)) {
+	if (x->known && known_ids_is_unsent(x->known, id)) {
 		x->count->unmatched++;
 		node_mark(e, "unmatched");
 		return;

@@ -14,14 +14,14 @@
 #include "causal/dag.h"
 
 struct exchange;
-struct prescan;
+struct known_ids;
 struct queue;
 
 /*
- * All are borrowed; PRESCAN is NULL for one pass.  LIVE: what is missing may still
+ * All are borrowed; KNOWN is NULL for one pass.  LIVE: what is missing may still
  * come.  PLACES: so many bytes remember which records had needs that were given up.
  */
-struct exchange *exchange_new(struct dag *g, const struct prescan *prescan, struct causal_count *count, bool live,
+struct exchange *exchange_new(struct dag *g, const struct known_ids *known, struct causal_count *count, bool live,
     size_t places);
 void exchange_free(struct exchange *x);
 

@@ -1,43 +1,20 @@
 #include "causal/kind.h"
 
-const struct kind *const kind_table[KINDS] = {
-	[KIND_MESSAGE] = &message_kind,
-	[KIND_VECTOR] = &vector_kind,
-	[KIND_SEQUENCE] = &sequence_kind,
-	[KIND_SPAN] = &span_kind,
-	[KIND_LIFECYCLE] = &lifecycle_kind,
-	[KIND_NTH] = &nth_kind,
-	[KIND_STREAM] = &stream_kind,
-};
+#define KIND_ROW(noun)	[KIND_##noun] = &noun##_kind,
 
-unsigned
-kind_of(const struct constraint *x)
+const struct kind *const kind_table[KINDS] = { KIND_TABLE(KIND_ROW) };
+
+void
+kind_index_init(struct kind_index *x)
 {
-	switch ((enum constraint_kind)x->what) {
-	case CONSTRAINT_SEND:
-		return x->class == CONSTRAINT_SPAN ? KIND_SPAN : KIND_MESSAGE;
-	case CONSTRAINT_NEED:
-		return KIND_MESSAGE;
-	case CONSTRAINT_CLOCK_SET:
-	case CONSTRAINT_CLOCK_NEED:
-		return KIND_VECTOR;
-	case CONSTRAINT_SEQUENCE:
-	case CONSTRAINT_MONO:
-		return KIND_SEQUENCE;
-	case CONSTRAINT_CHILD:
-	case CONSTRAINT_END:
-		return KIND_SPAN;
-	case CONSTRAINT_NTH_SEND:
-	case CONSTRAINT_NTH_RECV:
-		return KIND_NTH;
-	case CONSTRAINT_STREAM_OPEN:
-	case CONSTRAINT_STREAM_SEND:
-	case CONSTRAINT_STREAM_RECV:
-		return KIND_STREAM;
-	case CONSTRAINT_BELONGS:
-	case CONSTRAINT_STOP:
-	case CONSTRAINT_START:
-		break;
+	*x = (struct kind_index){ .of = { { 0 } } };
+	for (unsigned k = 0; k < KINDS; k++) {
+		for (unsigned what = 0; what < CONSTRAINT_KINDS; what++) {
+			if (kind_table[k]->takes & KIND_TAKES(what))
+				x->of[0][what] = (uint8_t)k;
+			if (kind_table[k]->takes_of_spans & KIND_TAKES(what))
+				x->of[1][what] = (uint8_t)k;
+		}
+		x->of[0][KIND_OWN(k)] = x->of[1][KIND_OWN(k)] = (uint8_t)k;
 	}
-	return KIND_LIFECYCLE;
 }

@@ -214,6 +214,8 @@ lifecycle_release(void *state)
 }
 
 const struct kind lifecycle_kind = {
-	.name = "lifecycle", .open = lifecycle_open, .window_ns = lifecycle_window, .admit = lifecycle_admit,
+	.name = "lifecycle",
+	.takes = KIND_TAKES(CONSTRAINT_STOP) | KIND_TAKES(CONSTRAINT_START) | KIND_TAKES(CONSTRAINT_BELONGS),
+	.open = lifecycle_open, .window_ns = lifecycle_window, .admit = lifecycle_admit,
 	.check_due = lifecycle_check_due, .retire = lifecycle_retire, .release = lifecycle_release,
 };

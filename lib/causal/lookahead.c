@@ -50,7 +50,7 @@ lookahead_new(struct scheduler *s)
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->queues[i]->asks)
 			return NULL;
-	if (s->spec->minimax || s->spec->live || s->spec->prescan || s->n >= 1U << QUEUE_BITS)
+	if (s->spec->minimax || s->spec->live || s->spec->known || s->n >= 1U << QUEUE_BITS)
 		return NULL;
 	for (unsigned i = 0; i < s->n; i++) {
 		struct queue *q = s->queues[i];

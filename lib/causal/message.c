@@ -33,6 +33,20 @@ message_retire(void *state, struct node *e, const struct constraint *x)
 		dag_sent(m->dag, e, x->id);
 }
 
+static void
+message_ids(const struct constraint *x, uint64_t *sent, uint64_t *needed)
+{
+	*(x->what == CONSTRAINT_SEND ? sent : needed) = x->id;
+}
+
+static void
+message_clock(struct clockmodel *m, const struct clockmodel_stamp *at, const struct constraint *x)
+{
+	(x->what == CONSTRAINT_SEND ? clockmodel_sent : clockmodel_needed)(m, at, x->id);
+}
+
 const struct kind message_kind = {
-	.name = "message", .open = message_open, .admit = message_admit, .retire = message_retire, .release = free,
+	.name = "message", .takes = KIND_TAKES(CONSTRAINT_SEND) | KIND_TAKES(CONSTRAINT_NEED),
+	.takes_of_spans = KIND_TAKES(CONSTRAINT_NEED), .ids = message_ids, .note_clock = message_clock,
+	.open = message_open, .admit = message_admit, .retire = message_retire, .release = free,
 };

@@ -240,6 +240,7 @@ nth_release(void *state)
 }
 
 const struct kind nth_kind = {
-	.name = "nth", .open = nth_open, .window_ns = nth_window, .admit = nth_admit, .check_due = nth_check_due,
+	.name = "nth", .takes = KIND_TAKES(CONSTRAINT_NTH_SEND) | KIND_TAKES(CONSTRAINT_NTH_RECV), .plans_due = true,
+	.open = nth_open, .window_ns = nth_window, .admit = nth_admit, .check_due = nth_check_due,
 	.retire = nth_retire, .release = nth_release,
 };

@@ -146,10 +146,12 @@ add_due_constraints(struct scheduler *s)
 		for (size_t k = 0; k < s->queues[i]->nodes; k++) {
 			struct node *e = queue_slot(s->queues[i], k)->node;
 
-			for (size_t j = 0; j < e->n; j++)
-				if (e->v[j].what == CONSTRAINT_END || e->v[j].what == CONSTRAINT_NTH_RECV ||
-				    e->v[j].what == CONSTRAINT_STREAM_RECV)
-					kind_table[kind_of(&e->v[j])]->check_due(s->states[kind_of(&e->v[j])], e, &e->v[j], false);
+			for (size_t j = 0; j < e->n; j++) {
+				const unsigned kind = kind_of(&s->kinds, &e->v[j]);
+
+				if (kind_table[kind]->plans_due)
+					kind_table[kind]->check_due(s->states[kind], e, &e->v[j], false);
+			}
 		}
 }
 

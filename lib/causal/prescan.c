@@ -4,7 +4,8 @@
 #include "base/xalloc.h"
 #include "causal/clockmodel.h"
 #include "causal/idmap.h"
-#include "causal/idset.h"
+#include "causal/kind.h"
+#include "causal/known_ids.h"
 #include "causal/prescan.h"
 #include "causal/skew.h"
 #include "causal/tree.h"
@@ -26,8 +27,8 @@ struct prescan {
 	int64_t window_ns;
 	bool forgot;		/* some that are needed may have been sent, long before */
 
-	/* While the sources are read. */
 	const struct prescan_spec *spec;
+	struct kind_index kinds;
 	struct source **v;
 	unsigned n;
 	struct idmap sent;	/* the time of each, and 1 */
@@ -96,32 +97,16 @@ note_need(struct prescan *p, uint64_t id)
 static void
 note_constraint(struct prescan *p, const struct read *r, const struct constraint *x)
 {
-	switch ((enum constraint_kind)x->what) {
-	case CONSTRAINT_SEND:
-		note_send(p, r, x->id);
-		break;
-	case CONSTRAINT_CLOCK_SET:
-		note_send(p, r, rule_tick_id(x->id, x->n));
-		break;
-	case CONSTRAINT_SEQUENCE:
-		if (x->sparse)
-			break;		/* other journals have the other numbers */
-		note_send(p, r, rule_tick_id(x->id, x->n));
-		if (x->n > 0)
-			note_need(p, rule_tick_id(x->id, x->n - 1));
-		break;
-	case CONSTRAINT_NEED:
-		note_need(p, x->id);
-		break;
-	case CONSTRAINT_CHILD:		/* so that it is known whether it ends */
-		note_need(p, (uint64_t)x->n);
-		break;
-	case CONSTRAINT_CLOCK_NEED:
-		note_need(p, rule_tick_id(x->id, x->n));
-		break;
-	default:
-		break;
-	}
+	const struct kind *kind = kind_table[kind_of(&p->kinds, x)];
+	uint64_t sent = 0, needed = 0;
+
+	if (!kind->ids)
+		return;
+	kind->ids(x, &sent, &needed);
+	if (sent)
+		note_send(p, r, sent);
+	if (needed)
+		note_need(p, needed);
 }
 
 /* The constraints of R that count: without the format's clocks where these do not. */
@@ -137,8 +122,8 @@ note_record(struct prescan *p, const struct read *r, bool clocks)
 	for (uint32_t i = b->first ? b->first[r->k] : 0; b->first && i < b->first[r->k + 1]; i++) {
 		const struct constraint *x = &b->constraints[i];
 
-		if (timed && x->rule != UINT16_MAX)
-			clockmodel_note(p->clocks, &at, x);
+		if (timed && x->rule != UINT16_MAX && kind_table[kind_of(&p->kinds, x)]->note_clock)
+			kind_table[kind_of(&p->kinds, x)]->note_clock(p->clocks, &at, x);
 		if (!p->only_clocks && (clocks || x->rule != UINT16_MAX))
 			note_constraint(p, r, x);
 	}
@@ -205,11 +190,13 @@ search_all(struct prescan *p)
 		for (; cursor_peek(c, i, &b, &k) == 1; cursor_advance(c, i))
 			for (uint32_t j = b->first ? b->first[k] : 0; b->first && j < b->first[k + 1]; j++) {
 				const struct constraint *x = &b->constraints[j];
-				bool counts = x->what == CONSTRAINT_CLOCK_SET || (x->what == CONSTRAINT_SEQUENCE && !x->sparse);
-				uint64_t id = counts ? rule_tick_id(x->id, x->n) : x->id;
+				const struct kind *kind = kind_table[kind_of(&p->kinds, x)];
+				uint64_t sent = 0, needed = 0;
 
-				if ((x->what == CONSTRAINT_SEND || (counts && p->spec->clocks[i])) && idset_has(&p->needed, id))
-					idset_add(&p->found, id);
+				if (kind->ids && (x->rule != UINT16_MAX || p->spec->clocks[i]))
+					kind->ids(x, &sent, &needed);
+				if (sent && idset_has(&p->needed, sent))
+					idset_add(&p->found, sent);
 			}
 	cursor_close(c);
 	rewind_all(p);
@@ -271,66 +258,38 @@ read_again(struct prescan *p, const int64_t *offsets)
 }
 
 /* The ids that are needed and not found are told apart. */
-static void
-settle_bounds(struct prescan *p)
+static struct known_ids *
+known_ids_of(struct prescan *p)
 {
-	struct idset unsent = { NULL, 0, 0 };
+	struct known_ids *k = xcalloc(1, sizeof *k);
 
+	k->window_ns = p->window_ns;
 	for (size_t i = 0; i < p->needed.cap; i++)
 		if (p->needed.v[i] && !idset_has(&p->found, p->needed.v[i]))
-			idset_add(&unsent, p->needed.v[i]);
+			idset_add(&k->unsent, p->needed.v[i]);
 	idset_release(&p->needed);
-	p->needed = unsent;
+	k->early = p->found;
+	return k;
 }
 
-struct prescan *
+struct known_ids *
 prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets)
 {
-	struct prescan *p = xcalloc(1, sizeof *p);
+	struct prescan p = { .v = v, .n = n, .spec = spec, .window_ns = spec->window_ns > 0 ? spec->window_ns : 1 };
 
-	*p = (struct prescan){ .v = v, .n = n, .spec = spec, .window_ns = spec->window_ns > 0 ? spec->window_ns : 1 };
+	kind_index_init(&p.kinds);
 	/* A clock of its own moves a record to where nothing is known of here. */
 	for (unsigned i = 0; i < n; i++)
 		if (spec->clocks[i])
-			p->window_ns = FOR_EVER;
-	p->clocks = offsets ? clockmodel_new(INT64_MAX) : NULL;
-	read_by_time(p, SIZE_MAX);
-	rewind_all(p);
-	if (p->clocks && estimate(p, offsets))
-		read_again(p, offsets);
-	if (p->forgot && p->needed.n > p->found.n)
-		search_all(p);
-	settle_bounds(p);
-	p->spec = NULL;
-	return p;
-}
-
-void
-prescan_free(struct prescan *p)
-{
-	if (!p)
-		return;
-	idset_release(&p->needed);
-	idset_release(&p->found);
-	free(p);
-}
-
-bool
-prescan_is_unsent(const struct prescan *p, uint64_t id)
-{
-	return idset_has(&p->needed, id);
-}
-
-bool
-prescan_is_early(const struct prescan *p, uint64_t id)
-{
-	return idset_has(&p->found, id);
-}
-
-int64_t
-prescan_window(const struct prescan *p)
-{
-	return p->window_ns;
+			p.window_ns = FOR_EVER;
+	p.clocks = offsets ? clockmodel_new(INT64_MAX) : NULL;
+	read_by_time(&p, SIZE_MAX);
+	rewind_all(&p);
+	if (p.clocks && estimate(&p, offsets))
+		read_again(&p, offsets);
+	if (p.forgot && p.needed.n > p.found.n)
+		search_all(&p);
+	return known_ids_of(&p);
 }
 
 /* Where the first record of V at T or later is, if its times rise. */
@@ -413,6 +372,7 @@ prescan_sample(struct source **v, unsigned n, const struct prescan_spec *spec, i
 	struct prescan_spec part = *spec;
 	struct prescan p = { .spec = &part, .v = views, .n = k, .window_ns = FOR_EVER, .only_clocks = true };
 
+	kind_index_init(&p.kinds);
 	for (unsigned i = 0; i < k; i++) {
 		used[i] = spec->used[of[i]];
 		clocks[i] = spec->clocks[of[i]];

@@ -1,10 +1,6 @@
 /*
- * prescan - what is known from reading sources before they are merged (--exact):
- * which ids are needed before they are sent, in the order of times, which are sent
- * by no record, and how far the clocks are apart.
- *
- * Of an id that is sent and needed soon after it nothing is kept: 8 bytes are for
- * each other one, and room for more.
+ * prescan - sources are read before they are merged: for the ids that their records
+ * send and need (--exact, causal/known_ids), and for how far the clocks are apart.
  *
  * Errors: a source that cannot be read ends there; the merge reports it.
  */
@@ -15,10 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "causal/known_ids.h"
 #include "record/rule.h"
 #include "record/source.h"
-
-struct prescan;
 
 struct prescan_spec {
 	const struct rules *rules;
@@ -36,22 +31,12 @@ struct prescan_spec {
  * SKEW_CLOCKS_MAX (ns; 0 where nothing is known or nothing is wrong), and the rest is known of clocks that are
  * put right.
  */
-struct prescan *prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets);
-void prescan_free(struct prescan *p);
+struct known_ids *prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets);
 
 /*
  * Estimate OFFSETS from the first records of V, from when all of them had begun; 0
  * where few messages are among them.  What is read of pipes is held by them.
  */
 void prescan_sample(struct source **v, unsigned n, const struct prescan_spec *spec, int64_t *offsets);
-
-/* Is ID needed, and never sent? */
-bool prescan_is_unsent(const struct prescan *p, uint64_t id);
-
-/* Is ID sent, but not in the window before it is needed? */
-bool prescan_is_early(const struct prescan *p, uint64_t id);
-
-/* Any other id is needed at most so long after it was sent (ns). */
-int64_t prescan_window(const struct prescan *p);
 
 #endif

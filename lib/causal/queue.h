@@ -40,7 +40,8 @@ struct queue {
 	size_t bytes;			/* of the records in RING */
 	struct node *last;		/* the youngest node, while it is not printed */
 	struct idmap emitters;		/* the same of each emitter: pointers */
-	bool fifo, rules, clocks, boots, by_emitter;
+	bool fifo, rules, clocks, by_emitter;
+	bool finds;			/* a kind looks for constraints of its own in its records */
 	bool has_emitter;		/* its records are told apart by emitters */
 	bool lane;			/* its head may take the fast lane: causal/lane */
 	bool asks;			/* its rules ask for more than ids */

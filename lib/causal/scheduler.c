@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "causal/clockmodel.h"
-#include "causal/prescan.h"
+#include "causal/known_ids.h"
 #include "causal/reason.h"
 #include "record/merged.h"
 #include "causal/scheduler.h"
@@ -101,17 +101,20 @@ choose_window(struct scheduler *s, struct queue *q)
 	if (!src->fifo || q->by_emitter || (!spec->live && s->n > 1 && has_series(src)))
 		q->window_ns = spec->patience_ns + 1;
 	/* The earliest of a series may be the last in the file, but not in a journal: only all that is there tells. */
-	if (spec->prescan && q->window_ns && has_series(src) && !(src->fifo && src->fmt->where == WHERE_EXPORT))
+	if (spec->known && q->window_ns && has_series(src) && !(src->fifo && src->fmt->where == WHERE_EXPORT))
 		q->window_ns = QUEUE_FAR_NS;
 	for (size_t i = 0; i < spec->rules->n; i++) {
 		const struct rule *r = &spec->rules->v[i];
 
 		if (!s->used[q->number][i])
 			continue;
-		q->asks |= r->kind == RULE_LIFECYCLE || (r->kind == RULE_MESSAGE && r->match != MATCH_FIRST) || (r->kind == RULE_SPAN && r->send);
-		for (unsigned k = 0; k < KINDS; k++)
-			if (kind_table[k]->window_ns && kind_table[k]->window_ns(r) > q->window_ns)
-				q->window_ns = kind_table[k]->window_ns(r);
+		for (unsigned k = 0; k < KINDS; k++) {
+			const int64_t ns = kind_table[k]->window_ns ? kind_table[k]->window_ns(r) : 0;
+
+			q->asks |= ns > 0 || (kind_table[k]->asks && kind_table[k]->asks(r));
+			if (ns > q->window_ns)
+				q->window_ns = ns;
+		}
 	}
 	if (spec->minimax)
 		q->window_ns = QUEUE_FAR_NS;
@@ -136,11 +139,12 @@ queue_setup(struct scheduler *s, unsigned i, struct source *src)
 	for (size_t k = 0; k < s->spec->rules->n; k++)
 		q->rules |= s->used[i][k];
 	q->clocks = has_clocks(src);
-	q->boots = finds(src->fmt, FIELD_BOOT) || src->fmt->where == WHERE_EXPORT;
+	for (unsigned k = 0; k < KINDS; k++)
+		q->finds |= kind_table[k]->applies && kind_table[k]->applies(src);
 	q->by_emitter = has_emitters(src);
 	q->has_emitter = q->by_emitter || (s->spec->verify && names_emitters(src));
 	choose_window(s, q);
-	q->lane = q->fifo && !q->window_ns && !q->clocks && !q->by_emitter && !s->spec->live &&
+	q->lane = q->fifo && !q->window_ns && !q->clocks && !q->by_emitter && !q->finds && !s->spec->live &&
 	    !s->spec->verify;
 	return q;
 }
@@ -274,7 +278,7 @@ tell_waits(struct node *e, void *cookie)
 static bool
 is_early(uint64_t id, void *cookie)
 {
-	return prescan_is_early(cookie, id);
+	return known_ids_is_early(cookie, id);
 }
 
 /* Another record has to do with what the head of Q sends. */
@@ -312,11 +316,12 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 
 	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
 	    .behind_ns = INT64_MIN, .why = BUF_INIT, .lines = spec->explain || spec->lines };
-	s->index = index_new(spec->prescan ? INT64_MAX : spec->remember_ns);
-	if (spec->prescan)
-		index_keep(s->index, is_early, (void *)(uintptr_t)spec->prescan);
+	kind_index_init(&s->kinds);
+	s->index = index_new(spec->known ? INT64_MAX : spec->remember_ns);
+	if (spec->known)
+		index_keep(s->index, is_early, (void *)(uintptr_t)spec->known);
 	s->dag = dag_new(s->index, &cb, !spec->minimax && !spec->verify, spec->live);
-	s->exchange = exchange_new(s->dag, spec->prescan, count, spec->live, spec->relations ? spec->buffer / 4 : 0);
+	s->exchange = exchange_new(s->dag, spec->known, count, spec->live, spec->relations ? spec->buffer / 4 : 0);
 	s->queues_cap = s->used_cap = n + 1;
 	s->queues = xcalloc(n + 1, sizeof *s->queues);
 	s->used = xcalloc(n + 1, sizeof *s->used);
@@ -383,42 +388,22 @@ tell_lost_channel(uint16_t rule, const struct node *e, void *cookie)
 static void *
 state_of(struct scheduler *s, unsigned kind)
 {
-	const struct kind_env env = { s->dag, s->index, s->exchange, s->spec->prescan, s->count, s->spec->live,
+	const struct kind_env env = { s->dag, s->index, s->exchange, s->spec->known, s->count, s->spec->live,
 	    s->spec->verify, tell_unsafe, tell_lost_channel, s };
 
 	if (!s->states[kind])
 		s->states[kind] = kind_table[kind]->open(&env);
-	s->series |= kind == KIND_SEQUENCE;
+	s->series |= kind_table[kind]->several_sources;
 	return s->states[kind];
 }
 
-/*
- * The clock of its boot orders it among the records of that boot.  It does not
- * replace its time: the wall clock may have been set since, or have gone on while
- * the machine slept, and the records of other machines follow the wall clock.
- */
+/* The constraints that kinds find in a record of Q by themselves. */
 static void
-by_boot(struct node *e, uint64_t boot, int64_t us)
+find_constraints(struct scheduler *s, const struct queue *q, struct node *e, const struct kind_record *r)
 {
-	constraints_add(&e->own, CONSTRAINT_MONO, CONSTRAINT_CLOCK, boot)->n = us;
-}
-
-/* What the source knows of it beside its text. */
-static void
-by_meta(struct scheduler *s, struct node *e, const struct event_meta *meta)
-{
-	if (meta->boot)
-		by_boot(e, meta->boot, meta->mono_us);
-	if (meta->sequence) {
-		struct constraint *x = constraints_add(&e->own, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK, meta->sequence);
-
-		x->n = meta->number;
-		x->sparse = meta->sparse;
-	}
-	if (meta->gap) {
-		s->count->gaps++;
-		node_mark(e, "gap");
-	}
+	for (unsigned k = 0; k < KINDS; k++)
+		if (kind_table[k]->applies && kind_table[k]->applies(q->source))
+			kind_table[k]->find(e, r, KIND_OWN(k), s->count);
 }
 
 static uint64_t
@@ -482,8 +467,6 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	struct node *e = dag_add(s->dag);
 	struct fields fields = { .v[0].p = NULL };
 	struct record r;
-	uint64_t boot;
-	int64_t us;
 
 	block_record(slot->block, slot->index, &r);
 	slot->node = e;
@@ -503,10 +486,8 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	e->backlog = q->backlog;
 	if (slot->block->fields)
 		block_fields(slot->block, slot->index, &fields);
-	if (q->boots && rule_boot(&fields, &boot, &us))
-		by_boot(e, boot, us);
-	if (r.meta)
-		by_meta(s, e, r.meta);
+	if (q->finds)
+		find_constraints(s, q, e, &(struct kind_record){ q->source, record_text(&r), &fields, r.meta });
 	if (q->has_emitter)
 		e->emitter = emitter_of(q->source, block_domain(slot->block, slot->index, q->source), &fields, record_text(&r));
 	e->where = s->lines ? block_line(slot->block, slot->index) : e->off;
@@ -524,10 +505,13 @@ note_clock(struct scheduler *s, const struct queue *q, const struct node *e)
 
 	if (!d || e->inherited || e->block->arrived_ms < s->offsets_ms)
 		return;
-	for (size_t i = 0; i < e->n; i++)
-		if (e->v[i].rule != UINT16_MAX)
-			clockmodel_note(s->spec->clocks, &(struct clockmodel_stamp){ d->number,
+	for (size_t i = 0; i < e->n; i++) {
+		const struct kind *kind = kind_table[kind_of(&s->kinds, &e->v[i])];
+
+		if (e->v[i].rule != UINT16_MAX && kind->note_clock)
+			kind->note_clock(s->spec->clocks, &(struct clockmodel_stamp){ d->number,
 			    e->t + d->offset_ns - d->given_ns, e->res }, &e->v[i]);
+	}
 }
 
 bool
@@ -550,7 +534,7 @@ scheduler_admit(struct scheduler *s, struct queue *q)
 	if (s->spec->clocks)
 		note_clock(s, q, e);
 	for (size_t i = 0; i < e->n; i++) {
-		const unsigned kind = kind_of(&e->v[i]);
+		const unsigned kind = kind_of(&s->kinds, &e->v[i]);
 		void *state = state_of(s, kind);
 
 		if (kind_table[kind]->admit)
@@ -639,7 +623,7 @@ scheduler_check_due(struct scheduler *s, struct node *e)
 
 	e->judged = true;
 	for (size_t i = 0; i < e->n; i++) {
-		const unsigned kind = kind_of(&e->v[i]);
+		const unsigned kind = kind_of(&s->kinds, &e->v[i]);
 
 		if (kind_table[kind]->check_due)
 			kind_table[kind]->check_due(state_of(s, kind), e, &e->v[i], again);
@@ -650,7 +634,7 @@ scheduler_check_due(struct scheduler *s, struct node *e)
 void
 scheduler_forget(struct scheduler *s)
 {
-	const struct prescan *p = s->spec->prescan;
+	const struct known_ids *p = s->spec->known;
 	int64_t behind = s->now_ns;
 
 	/* What is known to be sent when it is needed is remembered until all have been read that may need it. */
@@ -658,7 +642,7 @@ scheduler_forget(struct scheduler *s)
 		if (!s->queues[i]->ended && s->queues[i]->newest_ns < behind)
 			behind = s->queues[i]->newest_ns;
 	if (behind > -QUEUE_FAR_NS)
-		index_passed(s->index, behind - (p ? prescan_window(p) : s->spec->remember_ns));
+		index_passed(s->index, behind - (p ? p->window_ns : s->spec->remember_ns));
 }
 
 static void
@@ -725,7 +709,7 @@ scheduler_print(struct scheduler *s, struct node *e)
 	show(s, e);
 	e->out = true;
 	for (size_t i = 0; i < e->n; i++) {
-		const unsigned kind = kind_of(&e->v[i]);
+		const unsigned kind = kind_of(&s->kinds, &e->v[i]);
 
 		if (kind_table[kind]->retire)
 			kind_table[kind]->retire(state_of(s, kind), e, &e->v[i]);

@@ -46,7 +46,7 @@ struct scheduler_spec {
 	int64_t patience_ns;
 	int64_t remember_ns;		/* a need is met by a record sent that long before at most */
 	size_t buffer;			/* bytes that may be held for others, about */
-	const struct prescan *prescan;	/* NULL: one pass */
+	const struct known_ids *known;	/* NULL: one pass */
 	bool by_time;			/* nothing counts but times, and the order of each source */
 	bool minimax;
 	bool lines;			/* count lines */
@@ -89,7 +89,8 @@ struct scheduler {
 	struct lane lane;
 	struct lookahead *lookahead;	/* of the batch policy; NULL where records are admitted instead */
 	size_t lookahead_bytes;		/* that it holds */
-	void *states[KINDS];		/* NULL before a kind is met */
+	struct kind_index kinds;
+	void *states[KINDS];		/* by kind; NULL before it is met */
 	bool lines;			/* records are named by them */
 	struct relations head_relations;	/* of the head that is printed */
 	bool series;			/* a record has had a sequence */

@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "causal/idmap.h"
 #include "causal/kind.h"
-#include "causal/prescan.h"
+#include "causal/known_ids.h"
 
 struct numbered {
 	int64_t number;
@@ -197,7 +197,7 @@ sequence_admit(void *state, struct node *e, const struct constraint *x)
 	exchange_send(q->env.exchange, e, rule_tick_id(x->id, x->n));
 	/* With a prescan it is known whether the record before it is still to come. */
 	if (!x->sparse && x->n > 0 &&
-	    (q->env.verify || (q->env.prescan && !prescan_is_unsent(q->env.prescan, before))))
+	    (q->env.verify || (q->env.known && !known_ids_is_unsent(q->env.known, before))))
 		exchange_need(q->env.exchange, e, before, CONSTRAINT_CLOCK, UINT16_MAX, true);
 }
 
@@ -307,7 +307,62 @@ sequence_release(void *state)
 	free(q);
 }
 
+/* Which journals have the other numbers of a sparse sequence is not known. */
+static void
+sequence_ids(const struct constraint *x, uint64_t *sent, uint64_t *needed)
+{
+	if (x->what != CONSTRAINT_SEQUENCE || x->sparse)
+		return;
+	*sent = rule_tick_id(x->id, x->n);
+	if (x->n > 0)
+		*needed = rule_tick_id(x->id, x->n - 1);
+}
+
+static bool
+sequence_applies(const struct source *s)
+{
+	return s->fmt->group[FIELD_BOOT] >= 0 || s->fmt->keys[FIELD_BOOT] || s->fmt->where == WHERE_EXPORT || s->feed;
+}
+
+/*
+ * The clock of its boot orders a record among those of that boot.  It does not
+ * replace its time: the wall clock may have been set since, or have gone on while
+ * the machine slept, and the records of other machines follow the wall clock.
+ */
+static void
+add_boot(struct node *e, uint64_t boot, int64_t us)
+{
+	constraints_add(&e->own, CONSTRAINT_MONO, CONSTRAINT_CLOCK, boot)->n = us;
+}
+
+/* What the fields of a record say, and what its source knows of it beside its text. */
+static void
+sequence_find(struct node *e, const struct kind_record *r, unsigned own, struct causal_count *count)
+{
+	const struct event_meta *meta = r->meta;
+	uint64_t boot;
+	int64_t us;
+
+	(void)own;
+	if (rule_boot(r->fields, &boot, &us))
+		add_boot(e, boot, us);
+	if (meta && meta->boot)
+		add_boot(e, meta->boot, meta->mono_us);
+	if (meta && meta->sequence) {
+		struct constraint *x = constraints_add(&e->own, CONSTRAINT_SEQUENCE, CONSTRAINT_CLOCK, meta->sequence);
+
+		x->n = meta->number;
+		x->sparse = meta->sparse;
+	}
+	if (meta && meta->gap) {
+		count->gaps++;
+		node_mark(e, "gap");
+	}
+}
+
 const struct kind sequence_kind = {
-	.name = "sequence", .open = sequence_open, .admit = sequence_admit, .check_due = sequence_check_due,
+	.name = "sequence", .takes = KIND_TAKES(CONSTRAINT_SEQUENCE) | KIND_TAKES(CONSTRAINT_MONO), .several_sources = true,
+	.ids = sequence_ids, .applies = sequence_applies, .find = sequence_find,
+	.open = sequence_open, .admit = sequence_admit, .check_due = sequence_check_due,
 	.retire = sequence_retire, .plan = sequence_plan, .release = sequence_release,
 };

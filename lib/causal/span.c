@@ -189,7 +189,40 @@ span_release(void *state)
 	free(s);
 }
 
+/* A child needs to be known to end. */
+static void
+span_ids(const struct constraint *x, uint64_t *sent, uint64_t *needed)
+{
+	if (x->what == CONSTRAINT_SEND)
+		*sent = x->id;
+	else if (x->what == CONSTRAINT_CHILD)
+		*needed = (uint64_t)x->n;
+}
+
+static void
+span_clock(struct clockmodel *m, const struct clockmodel_stamp *at, const struct constraint *x)
+{
+	if (x->what == CONSTRAINT_CHILD) {
+		clockmodel_child(m, (uint64_t)x->n, x->id);
+	} else if (x->what == CONSTRAINT_END) {
+		clockmodel_end(m, at, x->id);
+	} else {
+		clockmodel_child_end(m, at, x->id);
+		clockmodel_sent(m, at, x->id);
+	}
+}
+
+/* The ends of spans. */
+static bool
+span_asks(const struct rule *r)
+{
+	return r->kind == RULE_SPAN && r->send;
+}
+
 const struct kind span_kind = {
-	.name = "span", .open = span_open, .admit = span_admit, .check_due = span_check_due, .retire = span_retire,
+	.name = "span", .takes = KIND_TAKES(CONSTRAINT_CHILD) | KIND_TAKES(CONSTRAINT_END),
+	.takes_of_spans = KIND_TAKES(CONSTRAINT_SEND) | KIND_TAKES(CONSTRAINT_CHILD) | KIND_TAKES(CONSTRAINT_END),
+	.plans_due = true, .ids = span_ids, .note_clock = span_clock, .asks = span_asks,
+	.open = span_open, .admit = span_admit, .check_due = span_check_due, .retire = span_retire,
 	.release = span_release,
 };

@@ -349,6 +349,8 @@ stream_release(void *state)
 }
 
 const struct kind stream_kind = {
-	.name = "stream", .open = stream_open, .window_ns = stream_window, .admit = stream_admit,
+	.name = "stream", .plans_due = true,
+	.takes = KIND_TAKES(CONSTRAINT_STREAM_OPEN) | KIND_TAKES(CONSTRAINT_STREAM_SEND) | KIND_TAKES(CONSTRAINT_STREAM_RECV),
+	.open = stream_open, .window_ns = stream_window, .admit = stream_admit,
 	.check_due = stream_check_due, .retire = stream_retire, .release = stream_release,
 };

@@ -7,7 +7,7 @@
 #include "base/xalloc.h"
 #include "causal/idmap.h"
 #include "causal/kind.h"
-#include "causal/prescan.h"
+#include "causal/known_ids.h"
 
 enum { SKIPPED_MAX = 1000 };	/* values of a clock that are passed over at once and looked up */
 
@@ -41,7 +41,7 @@ vector_need(struct vector *v, struct node *e, const struct constraint *x)
 	const struct index_entry *sender = index_find(v->env.index, id);
 
 	if (v->env.verify || reached(v, x->id) < x->n || (sender && sender->state == INDEX_ADMITTED) ||
-	    (v->env.prescan && !prescan_is_unsent(v->env.prescan, id)))
+	    (v->env.known && !known_ids_is_unsent(v->env.known, id)))
 		exchange_need(v->env.exchange, e, id, CONSTRAINT_CLOCK, UINT16_MAX, false);
 	else
 		dag_tell_sent(v->env.dag, e, sender, id, CONSTRAINT_CLOCK, UINT16_MAX);
@@ -79,7 +79,7 @@ vector_retire(void *state, struct node *e, const struct constraint *x)
 	if (x->n < from)
 		return;
 	*last = (uint64_t)x->n;
-	if (v->env.prescan || v->env.verify)
+	if (v->env.known || v->env.verify)
 		return;		/* it is known which of them come, or no record waits for them */
 	for (int64_t n = x->n - from > SKIPPED_MAX ? x->n - SKIPPED_MAX : from; n < x->n; n++)
 		dag_waive(v->env.dag, rule_tick_id(x->id, n));
@@ -94,6 +94,13 @@ vector_release(void *state)
 	free(v);
 }
 
+static void
+vector_ids(const struct constraint *x, uint64_t *sent, uint64_t *needed)
+{
+	*(x->what == CONSTRAINT_CLOCK_SET ? sent : needed) = rule_tick_id(x->id, x->n);
+}
+
 const struct kind vector_kind = {
-	.name = "clock", .open = vector_open, .admit = vector_admit, .retire = vector_retire, .release = vector_release,
+	.name = "clock", .takes = KIND_TAKES(CONSTRAINT_CLOCK_SET) | KIND_TAKES(CONSTRAINT_CLOCK_NEED), .ids = vector_ids,
+	.open = vector_open, .admit = vector_admit, .retire = vector_retire, .release = vector_release,
 };

@@ -241,11 +241,11 @@ clocks_end(struct clocks *c)
 }
 
 /* What is known from reading all before (--exact), or of the clocks from a part: NULL then. */
-static struct prescan *
+static struct known_ids *
 prescan(struct run *run, struct sources *all)
 {
 	_cleanup_free_ int64_t *offsets = xcalloc(SKEW_CLOCKS_MAX, sizeof *offsets);
-	struct prescan *p = NULL;
+	struct known_ids *p = NULL;
 	struct clocks c;
 	bool any;
 
@@ -314,7 +314,7 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 	    (run->order == RUN_CAUSAL && !scheduler_is_needed(all->v, all->n, &run->rules));
 	const struct render_style *style = &run->style;
 	struct scheduler_spec spec;
-	struct prescan *known;
+	struct known_ids *known;
 
 	for (unsigned i = 0; i < all->n && (!by_time || is_any_host_off(all->domains)); i++)
 		source_read_hosts(all->v[i]);
@@ -323,7 +323,7 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 	/* A picture of what times alone say shows what they contradict. */
 	spec.verify = by_time && style->artist && run->order == RUN_TIME;
 	spec.by_time = by_time && !spec.verify;
-	spec.prescan = known;
+	spec.known = known;
 	spec.print = print;
 	if (!x.filter && !has_twins(all) && !out->style && !out->line_buffered) {
 		spec.print_bytes = print_bytes;
@@ -335,7 +335,7 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 	/* What draws records looks for their fields itself, with the regular expressions of the decoder. */
 	spec.workers = style->artist ? 0 : threads() - 1;
 	batch_run(all->v, all->n, &spec, count);
-	prescan_free(known);
+	known_ids_free(known);
 	twins_free(x.twins);
 }
 

@@ -81,6 +81,7 @@ enum constraint_kind {
 	CONSTRAINT_STREAM_OPEN,		/* the channel ID begins; N as above */
 	CONSTRAINT_STREAM_SEND,		/* N bytes more, or up to the byte N where ABSOLUTE, on the channel ID */
 	CONSTRAINT_STREAM_RECV,
+	CONSTRAINT_KINDS,		/* how many there are; a kind of causal/kind may have others, from here on */
 };
 
 struct constraint {
