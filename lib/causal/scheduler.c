@@ -50,6 +50,16 @@ has_clocks(const struct source *s)
 	    (s->fifo && !s->emitter && finds(s->fmt, FIELD_EMITTER));
 }
 
+/* Does a kind look for constraints of its own in the records of S? */
+static bool
+is_searched(const struct source *s)
+{
+	for (unsigned k = 0; k < KINDS; k++)
+		if (kind_table[k]->applies && kind_table[k]->applies(s))
+			return true;
+	return false;
+}
+
 bool *
 scheduler_rules_for(const struct rules *rules, const struct source *s, bool *any)
 {
@@ -74,7 +84,7 @@ scheduler_is_needed(struct source **v, unsigned n, const struct rules *rules)
 
 	for (unsigned i = 0; i < n && !any; i++) {
 		free(scheduler_rules_for(rules, v[i], &any));
-		any |= v[i]->feed || !v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]);
+		any |= is_searched(v[i]) || !v[i]->fifo || has_clocks(v[i]) || has_emitters(v[i]);
 	}
 	return any;
 }
@@ -139,8 +149,7 @@ queue_setup(struct scheduler *s, unsigned i, struct source *src)
 	for (size_t k = 0; k < s->spec->rules->n; k++)
 		q->rules |= s->used[i][k];
 	q->clocks = has_clocks(src);
-	for (unsigned k = 0; k < KINDS; k++)
-		q->finds |= kind_table[k]->applies && kind_table[k]->applies(src);
+	q->finds = is_searched(src);
 	q->by_emitter = has_emitters(src);
 	q->has_emitter = q->by_emitter || (s->spec->verify && names_emitters(src));
 	choose_window(s, q);
