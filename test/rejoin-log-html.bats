@@ -102,3 +102,21 @@ data() { sed -n '/id="data">/,/<\/script>/p' "$1" | sed 's/^.*id="data">//; s/<\
 	done
 	[ ! -e x ]
 }
+
+# explore CASE - see test/explore.py; the screenshots stay in build/browser/
+explore() {
+	needs chromium python3
+	mkdir -p "$B/browser"
+	SHOTS=$B/browser PYTHONDONTWRITEBYTECODE=1 run --separate-stderr python3 "$TOP/test/explore.py" "$1"
+	status_is 0
+}
+
+@test "in a browser: a click highlights the causal past and future, as --json has them" { explore closure; }
+
+@test "in a browser: search, filters, zoom, keys, and the address" { explore filters; }
+
+@test "in a browser: the page at the width of a phone, with accessible names" { explore phone; }
+
+@test "in a browser: hostile text is shown, and does nothing" { explore hostile; }
+
+@test "in a browser: the diagram has all arrows, and learned ones are dashed" { explore diagram; }

@@ -342,7 +342,7 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	s->cursor = cursor_open(v, n, &c);
 	for (unsigned i = 0; i < n; i++)
 		s->queues[i] = queue_setup(s, i, v[i]);
-	lane_init(&s->lane, s->queues, n, s->index, s->dag, s->exchange, spec->explain && !spec->by_time,
+	lane_init(&s->lane, s->queues, n, s->index, s->dag, s->exchange, s->lines && !spec->by_time,
 	    spec->by_time);
 	exchange_on_head(s->exchange, settle_lane, admit_head, s);
 }

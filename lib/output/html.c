@@ -165,11 +165,11 @@ kind_of(struct html *h, const struct arrow *a)
 static void
 put_arrows(struct html *h, const struct event *e, struct buf *out)
 {
-	if (e->n_arrows == 0) {
+	if (e->n_constraints == 0) {
 		buf_puts(out, ",0");
 		return;
 	}
-	for (size_t i = 0; i < e->n_arrows; i++) {
+	for (size_t i = 0; i < e->n_constraints; i++) {
 		const struct arrow *a = &e->arrows[i];
 
 		buf_printf(out, "%s%" PRIu64 ",%zu,", i ? "," : ",[", e->serial - a->from, kind_of(h, a));
@@ -199,7 +199,7 @@ put_record(struct html *h, const struct event *e, struct buf *out)
 	buf_printf(out, ",%u,%u,%d,", e->emitter, flags, e->level);
 	buf_add(out, bytes.s, bytes.len);
 	buf_printf(out, ",%" PRId64, e->line);
-	if (e->n_arrows || marked)
+	if (e->n_constraints || marked)
 		put_arrows(h, e, out);
 	if (marked) {
 		buf_putc(out, ',');

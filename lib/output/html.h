@@ -48,7 +48,7 @@ struct html_style {
 
 struct html;
 
-/* M, whose events are shown, is borrowed; it is to look for ids. */
+/* M, whose events are shown, is borrowed; its ALL is to be set. */
 struct html *html_new(const struct html_style *style, const struct model *m);
 void html_free(struct html *h);
 void html_event(struct html *h, const struct event *e);

@@ -231,27 +231,6 @@ text_of(struct model *t, const struct source *s, const struct fields *fields, st
 	return v;
 }
 
-static void
-point(struct model *t, const struct event *e, uint64_t other, const struct relation *x)
-{
-	struct memory *m = t->memory;
-	const struct past *p = &m->past[(other - 1) % PAST];
-	const struct rule *r = x->rule == UINT16_MAX ? NULL : &t->rules->v[x->rule];
-	struct span id = { NULL, 0 };
-
-	if (other == 0 || other + PAST <= m->serial || p->emitter == e->emitter)
-		return;
-	for (size_t i = 0; i < m->n_arrows; i++)
-		if (m->arrows[i].from == other - 1)
-			return;
-	if (t->ids && r && x->id)
-		id = matcher_id(matcher_for(t, m->source->fmt), m->source, e->raw, x->rule, x->id);
-	m->arrows = xgrow(m->arrows, m->n_arrows, &m->cap_arrows, sizeof *m->arrows);
-	m->arrows[m->n_arrows++] = (struct arrow){ .from = other - 1, .emitter = p->emitter, .t = p->t, .class = x->class,
-	    .back = x->violated, .learned = r && r->learned, .rule = r ? r->name : NULL,
-	    .id = id };
-}
-
 /* The other record of R as an event, its serial + 1; 0 where it is not known any more. */
 static uint64_t
 event_of(const struct memory *m, const struct relation *r)
@@ -259,6 +238,58 @@ event_of(const struct memory *m, const struct relation *r)
 	const uint64_t *serial = idmap_find(&m->places, place_id(r->source, r->where));
 
 	return serial && *serial + PAST > m->serial ? *serial : 0;
+}
+
+static void
+add_arrow(struct model *t, const struct event *e, uint64_t other, const struct relation *x)
+{
+	struct memory *m = t->memory;
+	const struct past *p = &m->past[(other - 1) % PAST];
+	const struct rule *r = x->rule == UINT16_MAX ? NULL : &t->rules->v[x->rule];
+	struct span id = { NULL, 0 };
+
+	if (t->all && r && x->id)
+		id = matcher_id(matcher_for(t, m->source->fmt), m->source, e->raw, x->rule, x->id);
+	m->arrows = xgrow(m->arrows, m->n_arrows, &m->cap_arrows, sizeof *m->arrows);
+	m->arrows[m->n_arrows++] = (struct arrow){ .from = other - 1, .emitter = p->emitter, .t = p->t, .class = x->class,
+	    .back = x->violated, .learned = r && r->learned, .rule = r ? r->name : NULL, .id = id };
+}
+
+/* Does an arrow lead from the event OTHER, or is it of the emitter of E? */
+static bool
+is_drawn(const struct memory *m, const struct event *e, uint64_t other)
+{
+	for (size_t i = 0; i < m->n_arrows; i++)
+		if (m->arrows[i].from == other - 1)
+			return true;
+	return m->past[(other - 1) % PAST].emitter == e->emitter;
+}
+
+static void
+point(struct model *t, const struct event *e, uint64_t other, const struct relation *x)
+{
+	if (other && !is_drawn(t->memory, e, other))
+		add_arrow(t, e, other, x);
+}
+
+/* What point() left out. */
+static void
+point_others(struct model *t, const struct event *e, const struct shown *x)
+{
+	struct memory *m = t->memory;
+	const size_t n = m->n_arrows;
+
+	for (size_t i = 0; i < x->n_relations; i++) {
+		const struct relation *r = &x->relations[i];
+		const uint64_t other = event_of(m, r);
+		const char *rule = r->rule == UINT16_MAX ? NULL : t->rules->v[r->rule].name;
+		bool has = !other || r->class == CONSTRAINT_CLOCK || r->class == CONSTRAINT_PROGRAM;
+
+		for (size_t k = 0; k < n && !has; k++)
+			has = m->arrows[k].from == other - 1 && m->arrows[k].class == r->class && m->arrows[k].rule == rule;
+		if (!has)
+			add_arrow(t, e, other, r);
+	}
 }
 
 /*
@@ -305,8 +336,11 @@ tie(struct model *t, const struct shown *x, struct event *e)
 			point(t, e, event_of(m, &x->relations[i]), &x->relations[i]);
 	if (x->source->fmt->group[FIELD_CLOCK] >= 0 || x->source->fmt->keys[FIELD_CLOCK])
 		clocks(t, e, x);
-	e->arrows = m->arrows;
 	e->n_arrows = m->n_arrows;
+	if (t->all)
+		point_others(t, e, x);
+	e->arrows = m->arrows;
+	e->n_constraints = m->n_arrows;
 }
 
 /* An emitter that logs the stop of another entity is not stopped itself. */

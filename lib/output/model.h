@@ -36,7 +36,7 @@ struct arrow {
 	bool back;			/* FROM should stand behind this one, and does not */
 	bool learned;			/* the rule was */
 	const char *rule;		/* its name, NULL for a clock */
-	struct span id;			/* of the message or span, as this event has it; P NULL for none */
+	struct span id;			/* of the message or span, as this event has it; P NULL for none, and without ALL */
 };
 
 struct event {
@@ -52,13 +52,14 @@ struct event {
 	struct span text;		/* its first line without time and emitter */
 	struct span raw;		/* all of it, but for the last newline */
 	unsigned more;			/* lines behind the first */
-	const struct arrow *arrows;	/* from other emitters */
+	const struct arrow *arrows;	/* from other emitters, one a record */
 	size_t n_arrows;
+	size_t n_constraints;		/* behind these, with the model's ALL, the other constraints but program order */
 };
 
 struct model {
 	const struct rules *rules;
-	bool ids;			/* look for the ids of arrows, too */
+	bool all;			/* tell all constraints, with their ids */
 	struct emitter *emitters;
 	unsigned n_emitters;
 	struct memory *memory;

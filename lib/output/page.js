@@ -690,23 +690,37 @@ const drawMarks = (c, w, h) => {
 		if (V.relation)
 			related[at] |= V.relation[i];
 	}
+	/* Pixels side by side that look the same are one rectangle: there are far fewer of these. */
+	const paint = (b, y, height, lookOf, style) => {
+		let from = 0, look = 0;
+
+		for (let x = 0; x <= w; x++) {
+			const next = x < w ? lookOf(b * Math.ceil(w + 1) + x) : 0;
+
+			if (next === look)
+				continue;
+			if (look) {
+				style(look);
+				c.fillRect(from, y, x - from + 1, height);
+			}
+			from = x;
+			look = next;
+		}
+	};
 	for (let b = 0; b < bands; b++) {
 		const colour = pal.lanes[colourOf(laneOrder[Math.floor(b * n / bands)] || 0)], y = AXIS + b * band;
 
-		for (let x = 0; x < w; x++) {
-			const at = b * Math.ceil(w + 1) + x;
-
-			if (!counts[at])
-				continue;
-			c.globalAlpha = V.relation && !related[at] ? 0.18 : Math.min(1, 0.5 + Math.log2(counts[at]) * 0.12);
-			c.fillStyle = bad[at] ? pal.bad : colour;
-			c.fillRect(x, y + 1, 2, Math.max(band - 2, 1));
-			if (V.relation && related[at] & RELATION.BOTH) {
-				c.globalAlpha = 1;
-				c.fillStyle = related[at] & RELATION.PAST ? pal.past : pal.future;
-				c.fillRect(x, y + band - 2.5, 2, 2.5);
-			}
-		}
+		/* How strong from 1 to 5, and 8 more for an error. */
+		paint(b, y + 1, Math.max(band - 2, 1), (at) => counts[at] === 0 ? 0 : (bad[at] ? 8 : 0) +
+			(V.relation && !related[at] ? 1 : Math.min(5, 2 + Math.floor(Math.log2(counts[at]) / 2))), (look) => {
+			c.globalAlpha = [0, 0.18, 0.5, 0.65, 0.8, 1][look & 7];
+			c.fillStyle = look & 8 ? pal.bad : colour;
+		});
+		c.globalAlpha = 1;
+		if (V.relation)
+			paint(b, y + band - 2.5, 2.5, (at) => related[at] & RELATION.PAST ? 1 : related[at] & RELATION.FUTURE ? 2 : 0, (look) => {
+				c.fillStyle = look === 1 ? pal.past : pal.future;
+			});
 	}
 	c.globalAlpha = 1;
 	return { band, bands, n };
@@ -944,14 +958,14 @@ const putRaw = (pre, text) => {
 	pre.append(text.slice(end));
 };
 
-/* Offset, sixteen bytes, and what of them is ASCII, a line each. */
+/* Offset, eight bytes, and what of them is ASCII, a line each. */
 const hexDump = (bytes) => {
 	const lines = [];
 
-	for (let at = 0; at < bytes.length; at += 16) {
-		const some = [...bytes.subarray(at, at + 16)];
+	for (let at = 0; at < bytes.length; at += 8) {
+		const some = [...bytes.subarray(at, at + 8)];
 
-		lines.push(at.toString(16).padStart(6, '0') + '  ' + some.map((b) => b.toString(16).padStart(2, '0')).join(' ').padEnd(48) + ' ' +
+		lines.push(at.toString(16).padStart(6, '0') + '  ' + some.map((b) => b.toString(16).padStart(2, '0')).join(' ').padEnd(24) + ' ' +
 			some.map((b) => b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : '.').join(''));
 	}
 	return lines.join('\n');
@@ -1012,10 +1026,14 @@ const showDetails = () => {
 
 /* --- what is selected --- */
 
-const scrollToPlace = (place) => {
-	const top = place * rowHeight, view = list.clientHeight;
+/* The height of the list that the details do not cover. */
+const viewHeight = () => details.hidden || !isNarrow() ? list.clientHeight :
+	Math.max(details.getBoundingClientRect().top - list.getBoundingClientRect().top, 2 * rowHeight);
 
-	if (top < list.scrollTop + rowHeight || top + 2 * rowHeight > list.scrollTop + view)
+const scrollToPlace = (place) => {
+	const top = place * rowHeight, view = viewHeight();
+
+	if (top < list.scrollTop || top + rowHeight > list.scrollTop + view)
 		list.scrollTop = Math.max(0, top - view / 3);
 };
 
@@ -1047,7 +1065,7 @@ const selectPlace = (place) => {
 		select(V.visible[Math.min(Math.max(place, 0), V.visible.length - 1)]);
 };
 const currentPlace = () => S.selected >= 0 ? V.place[S.selected] : Math.floor(list.scrollTop / rowHeight) - 1;
-const pageRows = () => Math.max(1, Math.floor(list.clientHeight / rowHeight) - 1);
+const pageRows = () => Math.max(1, Math.floor(viewHeight() / rowHeight) - 1);
 
 /* The latest cause, or the earliest effect, that a constraint names; else in program order. */
 const selectCause = () => {
@@ -1173,7 +1191,7 @@ $('only-matches').onclick = () => toggle('onlyMatches');
 $('only-related').onclick = () => toggle('onlyRelated');
 
 const showAll = () => {
-	Object.assign(S, { query: '', level: -1, onlyMatches: false, onlyRelated: false, from: range.from, to: range.to });
+	Object.assign(S, { query: '', regex: false, level: -1, onlyMatches: false, onlyRelated: false, from: range.from, to: range.to });
 	S.hidden.clear();
 	$('query').value = '';
 	$('level').value = '-1';
@@ -1337,7 +1355,7 @@ const showHelp = () => {
 				sign('\u25cb', 'stands later than its time, because it follows another record'), sign('\u25a0', 'an error'),
 				sign('\u2192', 'a constraint: the record at the tip follows the other'), sign('\u21e2', 'a learned constraint (dashed): found in data, not written by a person'),
 				sign('[late]', 'a mark of the merge: see rejoin-log(1)')),
-			el('h3', { textContent: 'Keys' }), el('table', {}, ...keys),
+			el('h3', { textContent: 'Keys' }), el('div', { className: 'keys' }, el('table', {}, ...keys)),
 			el('h3', { textContent: 'Time line' }),
 			el('p', { textContent: 'Drag to zoom in, turn the wheel to zoom, drag with Shift to move, double-click for all of the time. A click selects a record.' }),
 			el('p', { textContent: 'The address of the page holds what is selected and shown: copy it to come back to it.' }));

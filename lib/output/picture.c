@@ -93,7 +93,7 @@ picture_begin(const struct picture_wanted *o, const struct rules *rules, struct 
 	pic = picture_new(rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
 	pic->shiviz = o->shiviz ? shiviz_new(pic->model, s->last) : NULL;
 	pic->html = o->html ? html_new(&html, pic->model) : NULL;
-	pic->model->ids = s->lines = o->html != NULL;
+	pic->model->all = s->lines = o->html != NULL;
 	s->artist = &pic->artist;
 	return pic;
 }
