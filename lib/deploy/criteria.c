@@ -73,7 +73,7 @@ load_goal(const char *path, struct goal **out, struct fail *f)
 		r = parse_goal(path, v, &text, &g, f);
 	if (r == 0 && !g->manifest) {
 		goal_free(g);
-		r = fail_set(f, EXIT_USAGE, "%s: cancels a deployment, and has no manifest", path);
+		r = fail_set(f, EXIT_USAGE, "%s: has no update manifest", path);
 	}
 	if (r == 0)
 		*out = g;

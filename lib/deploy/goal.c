@@ -86,6 +86,26 @@ service_parse(const char *name, struct json service, struct goal *g, struct fail
 	    &g->manifest, f);
 }
 
+/* The workflow of SERVICE, the modules of WHOLE, or both. */
+static int
+goal_fill(const char *name, struct json whole, struct json service, struct goal *g, struct fail *f)
+{
+	_cleanup_json_ struct json workflow = json_get(service, "workflow");
+	int r;
+
+	if (module_manifest_is(whole)) {
+		r = module_manifest_parse(name, whole, &g->modules, f);
+		if (r < 0)
+			return r;
+		if (json_kind(workflow) == JSON_NONE) {
+			g->action = GOAL_MODULES;
+			g->id = xstrdup(g->modules->id);
+			return 0;
+		}
+	}
+	return service_parse(name, service, g, f);
+}
+
 int
 goal_parse(const char *name, const char *text, size_t len, struct goal **out, struct fail *f)
 {
@@ -100,7 +120,7 @@ goal_parse(const char *name, const char *text, size_t len, struct goal **out, st
 		return fail_set(f, EXIT_USAGE, "%s: is %s, not an object", name, json_kind_name(whole));
 	service = text_unfold(whole);
 	g = xcalloc(1, sizeof *g);
-	r = service_parse(name, service, g, f);
+	r = goal_fill(name, whole, service, g, f);
 	if (r < 0)
 		goal_free(g);
 	else
@@ -120,6 +140,7 @@ goal_free(struct goal *g)
 	json_release(&g->workflow);
 	json_release(&g->urls);
 	manifest_free(g->manifest);
+	module_manifest_free(g->modules);
 	free(g);
 }
 

@@ -19,7 +19,7 @@ preview_read(const char *path, struct preview *p, struct fail *f)
 	if (r == 0)
 		r = goal_parse(path, text.s, text.len, &p->goal, f);
 	if (r == 0 && !p->goal->manifest)
-		r = fail_set(f, EXIT_USAGE, "%s: cancels a deployment, and has no manifest", path);
+		r = fail_set(f, EXIT_USAGE, "%s: has no update manifest", path);
 	if (r < 0)
 		return r;
 	p->dir = xasprintf("%s/rejoin-goal.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");

@@ -15,6 +15,15 @@ static const struct { const char *name; int resource; } limit_names[] = {
 
 enum { LIMIT_NAMES = sizeof limit_names / sizeof *limit_names };
 
+int
+launch_limit_resource(const char *name)
+{
+	for (size_t i = 0; i < LIMIT_NAMES; i++)
+		if (strcmp(name, limit_names[i].name) == 0)
+			return limit_names[i].resource;
+	return -1;
+}
+
 _Static_assert((int)LIMIT_NAMES <= (int)LAUNCH_LIMITS, "room for one of each");
 
 void

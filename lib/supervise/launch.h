@@ -64,6 +64,9 @@ struct launch {
 /* Empty, with the defaults; argv is to be filled in. */
 #define LAUNCH_INIT	{ .grace_ms = LAUNCH_GRACE_MS, .drain_ms = LAUNCH_DRAIN_MS, .log_max = LAUNCH_LOG_MAX }
 
+/* The RLIMIT_... called NAME by limits.conf(5); -1 for none. */
+int launch_limit_resource(const char *name);
+
 /* The LEN bytes of TEXT into L, which needs launch_release() afterwards.  EXIT_USAGE where they are wrong. */
 int launch_parse(const char *text, size_t len, struct launch *l, struct fail *f);
 
