@@ -34,6 +34,7 @@
 #include "deploy/reconcile.h"
 #include "deploy/agent_config.h"
 #include "deploy/verify.h"
+#include "module/modules.h"
 #include "retry/frame.h"
 
 enum { OPT_GOAL = OPT_OWN, OPT_STATE, OPT_ONCE, OPT_VERIFY };
@@ -71,6 +72,7 @@ struct agent {
 	struct runtime *runtime;
 	struct goal_source *source;
 	struct reconciler *reconciler;
+	struct modules *modules;
 	struct frame_reader frames;
 	struct loop_timer resync;
 	struct filewatch *filewatch;	/* of the runtime directory */
@@ -141,12 +143,30 @@ on_restart(void *cookie)
 	loop_shutdown(a->loop, EXIT_TROUBLE);
 }
 
+/* It is said at once: the instances may take their time to end. */
 static void
 on_signal(void *cookie)
 {
 	struct agent *a = cookie;
 
+	if (!loop_is_shutting_down(a->loop))
+		reconcile_stop(a->reconciler);
 	loop_shutdown(a->loop, EXIT_OK);
+}
+
+/* With --once no module is started: nothing would be there to end it. */
+static void
+on_modules(struct module_manifest *m, void *cookie)
+{
+	struct agent *a = cookie;
+
+	if (!a->once) {
+		modules_set(a->modules, m);
+		return;
+	}
+	if (m)
+		diag_info("--once: modules are left as they are");
+	module_manifest_free(m);
 }
 
 static void
@@ -220,6 +240,7 @@ on_command(int fd, short events, void *cookie)
 	if (h.asked > 0) {
 		diag_note("%u retry request%s", h.asked, h.asked == 1 ? "" : "s");
 		reconcile_retry(a->reconciler, h.asked, h.again > 0);
+		modules_retry(a->modules);
 	}
 }
 
@@ -307,6 +328,8 @@ on_reload(void *cookie)
 	reconcile_set_source(a->reconciler, source ? goal_source_path(source) : NULL,
 	    source ? goal_source_name(source) : NULL);
 	reconcile_retry(a->reconciler, 1, false);
+	if (!a->once)
+		modules_reload(a->modules);
 }
 
 /* SIGHUP that is ignored at the start, as by nohup(1), stays ignored; with a terminal it ends the session. */
@@ -327,7 +350,7 @@ open_all(struct agent *a, char *const *inventories)
 		.config = &a->config, .state = a->state,
 		.inventory = { .inventories = inventories, .group = a->profile->gid },
 		.publish = on_publish, .busy = on_busy, .log = on_log, .settled = on_settled,
-		.restart = on_restart, .refresh = on_refresh, .once = a->once, .cookie = a,
+		.restart = on_restart, .modules = on_modules, .refresh = on_refresh, .once = a->once, .cookie = a,
 	};
 	struct fail f;
 
@@ -338,7 +361,9 @@ open_all(struct agent *a, char *const *inventories)
 	spec.goal = a->source ? goal_source_path(a->source) : NULL;
 	spec.goal_name = a->source ? goal_source_name(a->source) : NULL;
 	if (runtime_open(a->profile, a->config.fifo_uid, a->config.fifo_gid, &a->runtime, &f) < 0 ||
-	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0)
+	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0 ||
+	    modules_new(a->loop, &(struct modules_spec){ .config = &a->config, .state = a->state, .log = on_log, .cookie = a },
+	    &a->modules, &f) < 0)
 		fail_die(&f);
 }
 
@@ -358,6 +383,9 @@ agent_start(struct agent *a)
 	a->filewatch = filewatch_new(a->loop, RUNTIME_POLL_MS);
 	filewatch_add(a->filewatch, a->profile->retry.path, FILEWATCH_PATH, on_runtime, a);
 	filewatch_add(a->filewatch, a->profile->status.path, FILEWATCH_PATH, on_runtime, a);
+	/* what runs is adopted before a goal can ask for it */
+	if (!a->once)
+		modules_start(a->modules);
 	reconcile_start(a->reconciler, &s);
 	sdnotify("READY=1");
 }
@@ -368,6 +396,7 @@ agent_release(struct agent *a)
 	loop_timer_stop(a->loop, &a->resync);
 	filewatch_free(a->filewatch);
 	goal_source_close(a->source);
+	modules_free(a->modules);
 	reconcile_free(a->reconciler);
 	runtime_close(a->runtime);
 	agent_config_release(&a->config);

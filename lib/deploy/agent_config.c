@@ -147,14 +147,18 @@ static int
 entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	static const char *const on_failure[] = { "continue", "stop", NULL }, *const on_replace[] = { "wait", "cancel", NULL };
+	static const char *const on_stop[] = { "terminate", "keep", NULL };
 	static const char *const methods[] = { "put", "post", NULL };
 	struct agent_config *s = cookie;
 	int n = 0, r;
 
 	if (strcmp(e->section, "link") == 0)
 		return e->key ? link_parse(e, &s->link, f) : 0;
+	r = module_runners_parse(&s->runners, e, f);
+	if (r <= 0)
+		return r;
 	if (strcmp(e->section, "agent") != 0 || !e->key)
-		return strcmp(e->section, "agent") == 0 ? 0 : ini_unknown(e, "agent link", f);
+		return strcmp(e->section, "agent") == 0 ? 0 : ini_unknown(e, "agent link module-impl.NAME", f);
 	if (strcmp(e->key, "goal") == 0) {
 		free(s->goal);
 		s->goal = dirs_expand(e->value);
@@ -168,6 +172,21 @@ entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 	if (strcmp(e->key, "allow-unsigned") == 0) {
 		r = ini_bool(e, &n, f);
 		s->allow_unsigned = n;
+		return r;
+	}
+	if (strcmp(e->key, "allow-modules") == 0) {
+		r = ini_bool(e, &n, f);
+		s->allow_modules = n;
+		return r;
+	}
+	if (strcmp(e->key, "trust-hub") == 0) {
+		r = ini_bool(e, &n, f);
+		s->trust_hub = n;
+		return r;
+	}
+	if (strcmp(e->key, "on-stop") == 0) {
+		r = ini_word(e, on_stop, &n, f);
+		s->keep_instances = n;
 		return r;
 	}
 	if (strcmp(e->key, "on-failure") == 0) {
@@ -218,7 +237,7 @@ entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 		s->posts_reports = n;
 		return r;
 	}
-	return ini_unknown(e, "goal handler-user allow-unsigned on-failure on-replace jobs script-timeout stop-grace "
+	return ini_unknown(e, "goal handler-user allow-unsigned allow-modules trust-hub on-stop on-failure on-replace jobs script-timeout stop-grace "
 	    "max-attempts backoff cache-max reboot reboot-timeout hold-until new-privileges fifo-owner report report-method", f);
 }
 
@@ -228,6 +247,7 @@ agent_config_parse(const char *file, const char *text, size_t len, struct agent_
 	*s = (struct agent_config){ .jobs = 1, .reboot_timeout_ms = 600000, .cache_max = INT64_C(1) << 30, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
 	    .link = { .idle_ms = 10000, .poll_ms = 60000, .patience_ms = 60000 },
 	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
+	module_runners_init(&s->runners);
 	return ini_parse(file, text, len, entry_parse, s, f);
 }
 
@@ -249,6 +269,7 @@ agent_config_release(struct agent_config *s)
 	free(s->hold_until);
 	xfree_strv(s->reboot);
 	free(s->report);
+	module_runners_release(&s->runners);
 	free(s->link.ca_file);
 	free(s->link.cert_file);
 	free(s->link.key_file);

@@ -4,6 +4,9 @@
  *	[agent]
  *	goal = file:/etc/rejoin/goal.json
  *	allow-unsigned = no
+ *	allow-modules = no
+ *	trust-hub = no
+ *	on-stop = terminate
  *	handler-user = root
  *	fifo-owner = USER:GROUP
  *	jobs = 1
@@ -31,6 +34,7 @@
  *	poll = 1m
  *	patience = 1m
  *
+ * and a section [module-impl.NAME] for each kind of modules (deploy/module_runner.h).
  * It is read from the configuration directory, else from the vendor's, and must be
  * trusted (base/file.h): it decides which programs run, and as which user.
  */
@@ -45,10 +49,14 @@
 #include "base/fail.h"
 #include "deploy/attempts.h"
 #include "deploy/http_job.h"
+#include "deploy/module_runner.h"
 
 struct agent_config {
 	char *goal;			/* URL of the goal; NULL for none */
 	bool allow_unsigned;		/* accept goals without a signature */
+	bool allow_modules;		/* accept goals with modules */
+	bool trust_hub;			/* accept goals of rejoin-hub without a signature */
+	bool keep_instances;		/* on-stop = keep: instances outlive a stop of the agent */
 	char *handler_user;		/* user that runs handlers; NULL where it is not set */
 	uid_t fifo_uid;			/* fifo-owner; (uid_t)-1 where it is not set */
 	gid_t fifo_gid;
@@ -66,6 +74,7 @@ struct agent_config {
 	char *report;			/* URL that reports go to; NULL for none */
 	bool posts_reports;		/* report-method = post */
 	struct http_job_link link;
+	struct module_runners runners;
 };
 
 /* Without a file S holds the defaults, and 0 is returned. */

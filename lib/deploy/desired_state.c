@@ -1,29 +1,33 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "deploy/acceptance.h"
 #include "deploy/desired_state.h"
 #include "deploy/goal_file.h"
+#include "hub/hubdir.h"
 
 void
 desired_state_init(struct desired_state *d, const char *source, const char *name, const char *state,
-    bool allow_unsigned)
+    const struct desired_policy *policy)
 {
 	*d = (struct desired_state){ .kept = xasprintf("%s/twins/desired.json", state), .text = BUF_INIT };
-	desired_state_set_source(d, source, name, allow_unsigned);
+	desired_state_set_source(d, source, name, policy);
 }
 
 void
-desired_state_set_source(struct desired_state *d, const char *source, const char *name, bool allow_unsigned)
+desired_state_set_source(struct desired_state *d, const char *source, const char *name,
+    const struct desired_policy *policy)
 {
 	free(d->source);
 	free(d->name);
 	d->source = source ? xstrdup(source) : NULL;
 	d->name = source ? xstrdup(name ? name : source) : NULL;
-	d->allow_unsigned = allow_unsigned;
+	d->policy = *policy;
+	d->is_hub = source && hubdir_has(source);
 	d->missing = d->refused = false;
 }
 
@@ -36,10 +40,38 @@ desired_state_release(struct desired_state *d)
 	buf_release(&d->text);
 }
 
+/* Does the goal need no signature? */
+static bool
+may_be_unsigned(const struct desired_state *d)
+{
+	return d->policy.allow_unsigned || (d->policy.trust_hub && d->is_hub);
+}
+
+/* The file PATH of a link, which its own user alone can have written. */
+static int
+check_link_file(const char *path, struct fail *f)
+{
+	_cleanup_free_ char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	struct stat of_dir, of_file;
+
+	if (lstat(dir, &of_dir) < 0 || lstat(path, &of_file) < 0)
+		return errno == ENOENT ? -ENOENT : fail_errno(f, errno, "%s", path);
+	if ((of_dir.st_mode & 022) || (of_file.st_mode & 022) || !S_ISREG(of_file.st_mode) || of_file.st_nlink != 1 ||
+	    (of_file.st_uid != of_dir.st_uid && of_file.st_uid != 0))
+		return fail_set(f, EXIT_DENIED, "%s: is not the file of the user of rejoin-hub alone", path);
+	return 0;
+}
+
 static int
 load_text(const struct desired_state *d, const char *path, struct buf *text, struct fail *f)
 {
-	return goal_file_load(path, d->allow_unsigned ? FILE_TRUSTED : 0, false, text, f);
+	if (d->is_hub && path == d->source) {
+		int r = d->policy.trust_hub ? check_link_file(path, f) : 0;
+
+		if (r < 0 || d->policy.trust_hub)
+			return r < 0 ? r : file_load(path, FILE_NOFOLLOW, MANIFEST_MAX, text, f);
+	}
+	return goal_file_load(path, may_be_unsigned(d) ? FILE_TRUSTED : 0, false, text, f);
 }
 
 /* The root keys are read anew for each goal, so that a key file put there later counts at the next look. */
@@ -51,7 +83,9 @@ accept_goal(const struct desired_state *d, const struct goal *g, struct fail *f)
 	int r = g->signature ? rootkeys_load(&keys, f) : 0;
 
 	if (r == 0)
-		r = acceptance_check(g, keys, d->allow_unsigned, &s, f);
+		r = acceptance_check(g, keys, may_be_unsigned(d), &s, f);
+	if (r == 0)
+		r = acceptance_check_modules(g, d->policy.allow_modules, may_be_unsigned(d), f);
 	rootkeys_free(keys);
 	return r;
 }

@@ -5,6 +5,10 @@
  * source that is not there changes nothing.  With allow-unsigned the file alone
  * decides what is run; it must then be trusted (base/file.h).
  *
+ * A goal of a link, STATE/hub/NAME/goal.json, is written by the user of rejoin-hub.
+ * With trust-hub it needs no signature, must belong to the owner of its directory or to
+ * root, and no other user may be able to write to either.
+ *
  * Errors: EXIT_USAGE for what is no goal, EXIT_DENIED for one that is not to be
  * trusted.
  */
@@ -17,11 +21,17 @@
 #include "base/fail.h"
 #include "deploy/goal.h"
 
+/* What goals are accepted: keys of agent.conf. */
+struct desired_policy {
+	bool allow_unsigned, allow_modules, trust_hub;
+};
+
 struct desired_state {
 	char *source;		/* the goal's file, or NULL where there is none to be had */
 	char *name;		/* what to call it in messages */
 	char *kept;		/* the twin's file */
-	bool allow_unsigned;
+	struct desired_policy policy;
+	bool is_hub;		/* SOURCE is of a link */
 	bool refused;		/* the file SOURCE was refused */
 	bool missing;		/* there is no file SOURCE */
 	bool damaged;		/* KEPT could not be read, and nothing has replaced it */
@@ -30,8 +40,9 @@ struct desired_state {
 
 /* SOURCE may be NULL; NAME is what to call it, NULL for its path; STATE is the state directory. */
 void desired_state_init(struct desired_state *d, const char *source, const char *name, const char *state,
-    bool allow_unsigned);
-void desired_state_set_source(struct desired_state *d, const char *source, const char *name, bool allow_unsigned);
+    const struct desired_policy *policy);
+void desired_state_set_source(struct desired_state *d, const char *source, const char *name,
+    const struct desired_policy *policy);
 void desired_state_release(struct desired_state *d);
 
 /* The goal that was kept: 0 with it in OUT, -ENOENT where there is none. */

@@ -470,7 +470,8 @@ outcome_settle(struct reconciler *r)
 {
 	const struct desired_state *d = &r->desired;
 	const bool is_written = write_unwritten(r) && write_report(r);
-	bool failed = !is_written || d->refused || d->damaged || (r->goal && report_has_failed(&r->report) == 1);
+	bool failed = !is_written || d->refused || d->damaged ||
+	    (r->goal && r->goal->action != GOAL_MODULES && report_has_failed(&r->report) == 1);
 	/* of a goal that is not there nothing can be said */
 	bool unknown = !is_written || d->missing || (!d->source && !r->goal);
 
@@ -540,7 +541,7 @@ next_decide(struct reconciler *r)
 		if (r->goal_is_new)
 			take_back(r);
 		outcome_settle(r);
-	} else if (!r->goal) {
+	} else if (!r->goal || r->goal->action == GOAL_MODULES) {
 		outcome_settle(r);
 	} else if (!r->started || r->retry_wanted) {
 		r->started = true;
@@ -571,6 +572,13 @@ asks_again(const struct goal *g, const struct goal *was)
 	    strcmp(g->retry_timestamp, was->retry_timestamp) != 0);
 }
 
+static void
+tell_modules(struct reconciler *r, struct goal *g)
+{
+	if (g->action != GOAL_CANCEL || g->modules)
+		r->spec.modules(TAKE_PTR(g->modules), r->spec.cookie);
+}
+
 /*
  * G takes the place of the goal; a running cycle keeps the old one until it has
  * ended.  The same deployment once more may come with other addresses: it is
@@ -595,6 +603,7 @@ runs_adopt(struct reconciler *r, struct goal *g)
 		    CYCLE_END : CYCLE_WAIT);
 	if (was != r->running)
 		goal_free(was);
+	tell_modules(r, g);
 }
 
 /* Read the hub's goal.  If it is wrong, the status says why, and the goal before it stays in force. */
@@ -622,6 +631,8 @@ load_kept_goal(struct reconciler *r)
 
 	if (e < 0 && e != -ENOENT)
 		set_note(r, f.text);
+	if (e == 0)
+		tell_modules(r, r->goal);
 }
 
 static int
@@ -788,6 +799,12 @@ reconciler_shutdown(void *cookie)
 	}
 }
 
+static struct desired_policy
+policy_of(const struct agent_config *c)
+{
+	return (struct desired_policy){ c->allow_unsigned, c->allow_modules, c->trust_hub };
+}
+
 int
 reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconciler **out,
     struct fail *f)
@@ -804,7 +821,9 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	};
 	e = make_state(r, f);
 	if (e == 0) {
-		desired_state_init(&r->desired, spec->goal, spec->goal_name, r->state, spec->config->allow_unsigned);
+		const struct desired_policy policy = policy_of(spec->config);
+
+		desired_state_init(&r->desired, spec->goal, spec->goal_name, r->state, &policy);
 		e = open_journal(r, f);
 	}
 	if (e == 0)
@@ -929,6 +948,7 @@ reconcile_look(struct reconciler *r)
 void
 reconcile_set_source(struct reconciler *r, const char *goal, const char *name)
 {
+	const struct desired_policy policy = policy_of(r->spec.config);
 	struct fail f;
 
 	r->is_refreshing = false;
@@ -937,7 +957,7 @@ reconcile_set_source(struct reconciler *r, const char *goal, const char *name)
 		set_note(r, f.text);
 	else if (r->reporting)
 		reporting_start(r->reporting);
-	desired_state_set_source(&r->desired, goal, name, r->spec.config->allow_unsigned);
+	desired_state_set_source(&r->desired, goal, name, &policy);
 	r->status.is_unsigned = r->spec.config->allow_unsigned;
 }
 
@@ -969,6 +989,13 @@ reconcile_flush(struct reconciler *r, loop_fn *done, void *cookie)
 		reporting_flush(r->reporting, done, cookie);
 	else
 		done(cookie);
+}
+
+void
+reconcile_stop(struct reconciler *r)
+{
+	r->stopping = true;
+	set_state(r, AGENT_STOPPING);
 }
 
 void

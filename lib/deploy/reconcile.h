@@ -27,6 +27,7 @@
 #include "base/loop.h"
 #include "component/enumerate.h"
 #include "deploy/agent_config.h"
+#include "deploy/module_manifest.h"
 
 struct reconcile_spec {
 	const struct agent_config *config;
@@ -45,6 +46,11 @@ struct reconcile_spec {
 	bool (*refresh)(void *cookie);
 	bool once;			/* reboot and restart nothing */
 	void (*restart)(void *cookie);	/* an update asks for a restart of the agent */
+	/*
+	 * The modules that a goal wants, which the callee owns from here on; NULL: it wants none.  Not
+	 * called without a goal, and for one that cancels a workflow.
+	 */
+	void (*modules)(struct module_manifest *m, void *cookie);
 	/* Nothing is left to do: EXIT_OK, EXIT_NO after a failure, EXIT_TROUBLE without a goal. */
 	void (*settled)(enum exit_status status, void *cookie);
 	void *cookie;
@@ -82,6 +88,9 @@ void reconcile_publish(struct reconciler *r);
 
 /* ANEW: attempts are counted anew as well (retry-failed). */
 void reconcile_retry(struct reconciler *r, unsigned n, bool anew);
+
+/* The agent is going to stop: no goal is accepted any more, and the status says so. */
+void reconcile_stop(struct reconciler *r);
 
 /*
  * After loop_run(): the shutdown of the loop (base/loop.h) has cancelled the cycle

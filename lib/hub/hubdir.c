@@ -21,6 +21,16 @@ hubdir_path(const char *name)
 	return xasprintf("%s/hub/%s", dirs_state(), name);
 }
 
+bool
+hubdir_has(const char *path)
+{
+	_cleanup_free_ char *links = xasprintf("%s/hub/", dirs_state());
+	const char *name = strncmp(path, links, strlen(links)) == 0 ? path + strlen(links) : NULL;
+	const char *file = name ? strchr(name, '/') : NULL;
+
+	return file && file > name && *name != '.' && file[1] && !strchr(file + 1, '/');
+}
+
 char *
 hubdir_file(const char *dir, const char *name)
 {

@@ -19,6 +19,7 @@
 #ifndef HUB_HUBDIR_H
 #define HUB_HUBDIR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/fail.h"
@@ -26,6 +27,9 @@
 
 /* STATE/hub/NAME, to be freed. */
 char *hubdir_path(const char *name);
+
+/* Is PATH a file of a link, STATE/hub/NAME/FILE, written so? */
+bool hubdir_has(const char *path);
 
 /* DIR/NAME and what is above it: for files of the link. To be freed. */
 char *hubdir_file(const char *dir, const char *name);

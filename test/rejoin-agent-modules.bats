@@ -1,0 +1,260 @@
+#!/usr/bin/env bats
+# Modules and instances of rejoin-agent, deployed by a hub behind a real broker.
+# shellcheck disable=SC2154	# start sets NAME_pid
+load helper
+load hub
+load http
+load modules
+load hostile
+
+setup() { begin; }
+teardown() {
+	end_pids "${PIDS[@]}"
+	end_instances
+	cd / || return
+}
+
+# idle - a module that runs until it is stopped, and says so
+idle() {
+	module "$1" <<-'EOT'
+	#!/bin/sh
+	echo start >>log
+	trap 'echo stop >>log; exit 0' TERM
+	while :; do sleep 0.1; done
+	EOT
+}
+
+log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
+
+@test "boot without persisted twins: the agent waits for a manifest, then loads and starts as many as possible" {
+	device evp2
+	idle good
+	idle gone
+	agent
+	hub
+	wait_for 'is ".instances == {} and .modules == {} and (has(\"deploymentId\") | not)"' || { cat agent.err hub.err; false; }
+	also='.modules.gone.downloadUrl = "file:/nowhere/gone" |
+		.modules.wrong = {"moduleImpl":"spawn","downloadUrl":.modules.good.downloadUrl,"hash":("0" * 64)} |
+		.instanceSpecs.w = {"moduleId":"wrong"} |
+		.modules.back = {"entryPoint":"main"} | .instanceSpecs.bd = {"moduleId":"back"} |
+		.modules.wasm = {"moduleImpl":"wasm","downloadUrl":"http://h/x","hash":("1" * 64)} |
+		.instanceSpecs.x = {"moduleId":"wasm"}' deploy d-1 a=good b=good c=gone
+	wait_for 'is ".modules.gone.status == \"error\" and .modules.wrong.status == \"error\" and .instances.a.status == \"ok\""' || { reports; cat agent.err; false; }
+	is '.instances.a == {"status":"ok","moduleId":"good"} and .instances.b.status == "ok"'
+	is '.modules.good == {"status":"ok"} and .modules.gone.status == "error"'
+	is '.instances.c.status == "unknown" and (.instances.c.failureMessage | startswith("waits for module gone: "))'
+	is '.modules.back.status == "unmanaged" and .instances.bd.status == "unmanaged"'
+	is '.modules.wasm.failureMessage == "no runner for wasm"'
+	wait_for '[ "$(log_of a)" = start ] && [ "$(log_of b)" = start ]'
+	[ ! -e "$REJOIN_STATE_DIR/agent/instances/bd" ]
+	# what is missing is there later: it is loaded then, and nothing else starts again
+	shared '.deployment.modules.gone.downloadUrl = "file:'"$PWD"'/modules/gone"'
+	wait_for 'is ".instances.c.status == \"ok\""' 20
+	[ "$(log_of a)" = start ]
+	shared 'del(.deployment.instanceSpecs.b) | .deployment.deploymentId = "d-2"'
+	wait_for 'is ".deploymentId == \"d-2\" and (.instances | has(\"b\") | not)"'
+	[ ! -e "$REJOIN_STATE_DIR/agent/instances/b" ]
+}
+
+@test "boot with persisted twins: without hub and broker the instances are started" {
+	device evp2
+	idle m
+	agent
+	hub
+	deploy d-1 a=m
+	wait_for 'is ".instances.a.status == \"ok\" and .reconcileStatus == \"ok\""' || { cat agent.err; false; }
+	kill "$agent_pid" "$hub_pid" "$tbhub_pid" "$broker_pid"
+	wait_for '! alive "$agent_pid"'
+	wait_for '[ "$(log_of a | xargs)" = "start stop" ]'
+	run -0 jq -r .deploymentId "$REJOIN_STATE_DIR/agent/twins/desired.json"
+	out_is d-1
+	rm "$HUB/goal.json"
+	agent
+	wait_for '[ "$(log_of a | xargs)" = "start stop start" ]' || { cat agent.err; false; }
+}
+
+@test "order of SIGINT: downloads are cancelled, all instances end in parallel, the last report, the end" {
+	device evp2
+	idle m
+	serve
+	say slow 60000
+	agent
+	hub
+	deploy d-1 a=m b=m
+	shared --arg u "$url/slow" '.deployment.modules.s = {"downloadUrl":$u,"hash":("2" * 64)} |
+		.deployment.instanceSpecs.s = {"moduleId":"s"}'
+	wait_for 'is ".instances.a.status == \"ok\" and .instances.b.status == \"ok\" and .modules.s.status == \"downloading\""' || { reports; cat agent.err; false; }
+	kill -INT "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	wait "$agent_pid"
+	[ "$(log_of a | xargs)" = "start stop" ]
+	[ "$(log_of b | xargs)" = "start stop" ]
+	run -0 grep -nE 'stopping 2 instances|instance [ab]: stopped' agent.err
+	[ "$(head -n 1 <<<"$output" | cut -d: -f2-)" = 'rejoin-agent: stopping 2 instances' ]
+	wait_for 'is ".instances.a.status == \"unknown\""'
+}
+
+@test "an instance that has ended is not started again, one that is killed neither; the report says how" {
+	device evp2
+	module zero <<<'#!/bin/sh'
+	module three <<<$'#!/bin/sh\nexit 3'
+	idle long
+	agent
+	hub
+	deploy d-1 zero=zero three=three long=long
+	wait_for 'is ".instances.zero.status == \"self-exiting\" and .instances.three.status == \"self-exiting\" and .instances.long.status == \"ok\""' || { reports; cat agent.err; false; }
+	is '.instances.zero == {"status":"self-exiting","moduleId":"zero"}'
+	is '.instances.three.failureMessage == "exited with 3" and .reconcileStatus == "error"'
+	kill -KILL "$(pid_of long)"
+	wait_for 'is ".instances.long.status == \"self-exiting\" and (.instances.long.failureMessage | contains(\"SIGKILL\"))"'
+	# neither a new report of the same deployment nor a retry starts it
+	shared '.deployment.deploymentId = "d-2"'
+	wait_for 'is ".deploymentId == \"d-2\""'
+	rejoin-retry --wait --timeout 20s
+	is '.instances.long.status == "self-exiting"'
+	[ "$(log_of long)" = start ]
+	# one that a deployment has left out is another one afterwards
+	deploy d-3 zero=zero
+	wait_for 'is ".deploymentId == \"d-3\" and (.instances | has(\"long\") | not)"'
+	deploy d-4 long=long
+	wait_for 'is ".deploymentId == \"d-4\" and .instances.long.status == \"ok\""'
+	# and so does a new start of the agent
+	deploy d-5 three=three
+	wait_for 'is ".instances.three.status == \"self-exiting\""'
+}
+
+@test "a changed hash under the same moduleId is noticed: the old instance is stopped, the new one started" {
+	device evp2
+	module m <<<$'#!/bin/sh\necho one >>log\nexec sleep 60'
+	idle other
+	agent
+	hub
+	deploy d-1 a=m o=other
+	wait_for '[ "$(log_of a)" = one ]' || { cat agent.err; false; }
+	local first
+	first=$(hash_of m)
+	module m <<<$'#!/bin/sh\necho two >>log\nexec sleep 60'
+	deploy d-1 a=m o=other
+	wait_for '[ "$(log_of a | xargs)" = "one two" ]' || { cat agent.err; reports; false; }
+	[ "$(log_of o)" = start ]
+	# the file that no module needs is removed
+	wait_for '[ ! -e "$REJOIN_STATE_DIR/agent/modules/sha256/$first" ]'
+	[ -e "$REJOIN_STATE_DIR/agent/modules/sha256/$(hash_of m)" ]
+}
+
+@test "instances outlive an agent that is killed: they are adopted, the others are stopped, none starts twice" {
+	device evp2
+	idle m
+	idle n
+	agent
+	hub
+	deploy d-1 a=m b=n
+	wait_for 'is ".instances.a.status == \"ok\" and .instances.b.status == \"ok\""' || { cat agent.err; false; }
+	local was
+	was=$(pid_of a)
+	kill_hard "$agent_pid"
+	alive "$was"
+	agent
+	wait_for 'grep -q "instance a: goes on" agent.err'
+	wait_for 'is ".instances.a.status == \"ok\""'
+	[ "$(pid_of a)" = "$was" ]
+	[ "$(log_of a)" = start ]
+	# while it is away another deployment comes
+	kill_hard "$agent_pid"
+	deploy d-2 a=m
+	wait_for '[ "$(jq -r .deploymentId "$HUB/goal.json")" = d-2 ]'
+	agent
+	wait_for 'is ".deploymentId == \"d-2\" and (.instances | has(\"b\") | not)"' || { cat agent.err; reports; false; }
+	[ "$(pid_of a)" = "$was" ]
+	[ "$(log_of a)" = start ]
+	# an adopted instance is stopped in order
+	kill "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	[ "$(log_of a | xargs)" = "start stop" ]
+}
+
+@test "modules need allow-modules, and a hub that is trusted; allow-modules does not allow unsigned updates" {
+	device evp2
+	idle m
+	sed -i 's/^allow-modules.*/allow-modules = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	agent
+	hub
+	deploy d-1 a=m
+	wait_for 'grep -q "has modules, and allow-modules is not set" agent.err' || { cat agent.err; false; }
+	run -1 rejoin-status --json
+	[ "$(jq -r .state <<<"$output")" = failed ]
+	[ ! -e "$REJOIN_STATE_DIR/agent/instances" ]
+	sed -i 's/^allow-modules.*/allow-modules = yes/; /^trust-hub/d; s/^allow-unsigned.*/allow-unsigned = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	kill -HUP "$agent_pid"
+	wait_for 'grep -q "its modules are not signed" agent.err' || { cat agent.err; false; }
+	sed -i '/^allow-unsigned/a trust-hub = yes' "$REJOIN_CONFIG_DIR/agent.conf"
+	kill -HUP "$agent_pid"
+	wait_for 'is ".instances.a.status == \"ok\""' || { cat agent.err; false; }
+	# the same goal from a file is not the hub's
+	kill "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	cp "$HUB/goal.json" other.json
+	jq '.deploymentId = "d-9"' other.json >goal.json
+	start agent rejoin-agent --goal "file:$PWD/goal.json"
+	wait_for 'grep -q "goal d-9: its modules are not signed" agent.err' || { cat agent.err; false; }
+	# without allow-modules what runs is stopped
+	sed -i 's/^allow-modules.*/allow-modules = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	kill_hard "$agent_pid"
+	agent
+	wait_for 'grep -q "instance a: removed" agent.err' || { cat agent.err; false; }
+}
+
+@test "a module does not run as root unless that is written" {
+	needs_hostile
+	device evp2
+	idle m
+	sed -i 's/^user = root/nofile = 64/' "$REJOIN_CONFIG_DIR/agent.conf"
+	agent
+	hub
+	deploy d-1 a=m
+	wait_for 'is ".instances.a.status == \"error\" and (.instances.a.failureMessage | contains(\"would run as root\"))"' || { reports; cat agent.err; false; }
+	sed -i 's/^handler-user.*/handler-user = nobody/' "$REJOIN_CONFIG_DIR/agent.conf"
+	kill -HUP "$agent_pid"
+	wait_for 'is ".instances.a.status == \"ok\""' 20 || { reports; cat agent.err; false; }
+	# its process changes its user before it is executed
+	wait_for '[ "$(stat -c %U "/proc/$(pid_of a)" 2>&1)" = nobody ]'
+	run -0 grep '^Max open files' "/proc/$(pid_of a)/limits"
+	[[ $output =~ 64\ +64 ]]
+	run -0 jq -c . "$REJOIN_STATE_DIR/agent/owners"
+	out_is "{\"a\":$(id -u nobody)}"
+}
+
+@test "a server without the module is asked once a step; the others keep running" {
+	device evp2
+	idle m
+	serve
+	agent
+	hub
+	deploy d-1 a=m
+	shared --arg u "$url/gone" '.deployment.modules.s = {"downloadUrl":$u,"hash":("2" * 64)} |
+		.deployment.instanceSpecs.s = {"moduleId":"s"}'
+	wait_for 'is ".modules.s.failureMessage == \"Download failed HTTP Response = 404\""' || { reports; cat agent.err; false; }
+	is '.modules.s.status == "error" and .reconcileStatus == "error" and .instances.a.status == "ok"'
+	wait_for '[ "$(requests_of GET /gone)" -ge 3 ]' 15
+	# after 0, 1 and 4 s: a fourth comes 6 s later
+	[ "$(requests_of GET /gone)" -eq 3 ]
+	[ "$(reports | grep -c nothere)" -eq 0 ]
+	[ "$(grep -c 'module s:' agent.err)" -eq 1 ]
+}
+
+@test "pause: while the file is there nothing changes" {
+	device evp2
+	idle m
+	agent
+	hub
+	deploy d-1 a=m
+	wait_for 'is ".instances.a.status == \"ok\""'
+	touch "$REJOIN_STATE_DIR/agent/paused"
+	wait_for 'is ".reconcileStatus == \"paused\""'
+	deploy d-2
+	wait_for 'is ".deploymentId == \"d-2\""' || { reports; false; }
+	[ "$(log_of a)" = start ]
+	rm "$REJOIN_STATE_DIR/agent/paused"
+	wait_for 'is ".reconcileStatus == \"ok\""'
+	wait_for '[ ! -e "$REJOIN_STATE_DIR/agent/instances/a" ]'
+}
