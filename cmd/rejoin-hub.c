@@ -11,28 +11,32 @@
 #include <unistd.h>
 
 #include "agent/profile.h"
-#include "base/clock.h"
 #include "base/diag.h"
+#include "base/file.h"
 #include "base/io.h"
 #include "base/json.h"
-#include "base/lines.h"
 #include "base/opt.h"
+#include "base/secret.h"
 #include "base/xalloc.h"
+#include "hub/blob.h"
 #include "hub/dialects.h"
 #include "hub/hub.h"
 #include "hub/hubdir.h"
+#include "hub/producer.h"
 #include "hub/reader.h"
-#include "hub/submission.h"
 
-enum { KEY_LINES = OPT_OWN, KEY_STATUS };
+enum { KEY_LINES = OPT_OWN, KEY_STATUS, KEY_HEADER, KEY_INSTANCE, KEY_CA_FILE };
 
 static const struct opt opts[] = {
 	OPT_AGENT,
+	{ KEY_CA_FILE, "ca-file", "FILE", "blob: trust the certificate authorities in FILE, not the system's" },
 	{ 'f', "follow", NULL, "config, calls: keep printing changes" },
+	{ KEY_HEADER, "header", "H", "blob: send the header H, or each line of the file if H is @FILE", .repeats = true },
+	{ KEY_INSTANCE, "instance", "NAME", "blob: ask for the storage of the instance NAME", .preset = "REJOIN_INSTANCE" },
 	OPT_JSON,
 	{ KEY_LINES, "lines", NULL, "send: read records from standard input, one object a line" },
 	{ KEY_STATUS, "status", "WORD", "answer: how the call ended", .choices = "ok error not-found", .preset = "ok" },
-	OPT_TIMEOUT("give up waiting after DUR", "30s"),
+	OPT_TIMEOUT("give up waiting after DUR", "30s; of a blob 60s without a byte"),
 	OPT_WAIT("send: wait until the record is confirmed"),
 	OPT_COMMON
 };
@@ -43,21 +47,26 @@ static const struct opt_tool tool = {
 	    "[-A NAME] send KIND KEY [--wait] [--timeout DUR]\n"
 	    "[-A NAME] send KIND --lines [--wait] [--timeout DUR]\n"
 	    "[-A NAME] config [-f] [INSTANCE]\n[-A NAME] calls [-f] [INSTANCE]\n"
-	    "[-A NAME] answer ID [--status WORD] [--wait]\n[-A NAME] call METHOD [--timeout DUR]\n[-A NAME] status [--json]",
+	    "[-A NAME] answer ID [--status WORD] [--wait]\n[-A NAME] call METHOD [--timeout DUR]\n[-A NAME] status [--json]\n"
+	    "[-A NAME] blob get|put SOURCE FILE [--header H]... [--json]\n"
+	    "\t[--instance NAME] [--ca-file FILE] [--timeout DUR]",
 	.opts = opts,
 	.operands = OPT_TEXTS,
-	.words = "run send config calls answer call status",
+	.words = "run send config calls answer call blob status",
 	.statuses = "0 done, or submitted; 1 the other side refused; 2 usage, or a wrong value; 3 trouble; 4 not confirmed in time; "
 	    "5 no link is running; 6 the queue is full, or another link is running; 7 denied",
 	.example = "echo 21.5 | rejoin-hub send telemetry room/temperature --wait",
 };
 
-enum { VALUE_MAX = 1 << 20, BATCH_MAX = 256 << 10 };
+enum { VALUE_MAX = 1 << 20, HEADERS_MAX = 65536, BLOB_IDLE_MS = 60000 };
 
 struct hub_options {
 	bool follow, json, lines, wait;
 	int64_t timeout_ms;
-	const char *status;
+	bool timeout_given;
+	char **headers;
+	size_t n_headers, headers_cap;
+	const char *status, *instance, *ca_file;
 	char **operands;
 	int n_operands;
 	struct profile *profile;
@@ -100,279 +109,138 @@ run_link(struct hub_options *o, struct fail *f)
 
 /* --- submitting */
 
-static int
-read_value(struct buf *b, struct fail *f)
+static struct producer
+producer_of(const struct hub_options *o)
 {
+	return (struct producer){ o->dir, dialects_find(o->profile->hub.dialect), o->wait, o->timeout_ms };
+}
+
+/* The value of KIND on standard input. */
+static int
+read_value(const char *kind, struct json *out, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_MAX(VALUE_MAX);
 	ssize_t n;
 
-	b->max = VALUE_MAX;
-	while ((n = io_read_buf(STDIN_FILENO, b)) > 0)
+	while ((n = io_read_buf(STDIN_FILENO, &b)) > 0)
 		;
 	if (n == -EMSGSIZE)
 		return fail_set(f, EXIT_USAGE, "standard input: a value has at most %d bytes", VALUE_MAX);
-	return n < 0 ? fail_errno(f, (int)n, "standard input") : 0;
+	return n < 0 ? fail_errno(f, (int)n, "standard input") : producer_value(kind, &b, out, f);
 }
 
-/* Telemetry, reports and calls are JSON; states, logs and answers are JSON or any bytes. */
-static int
-value_of(const char *kind, const struct buf *b, struct json *out, struct fail *f)
+static void
+line_wrong(const struct fail *f)
 {
-	const bool strict = strcmp(kind, "telemetry") == 0 || strcmp(kind, "report") == 0 || strcmp(kind, "call") == 0;
-	size_t len = b->len;
-
-	if (strcmp(kind, "call") == 0 && len == 0) {
-		*out = json_null();
-		return 0;
-	}
-	if (strict)
-		return json_parse("standard input", b->s, b->len, out, f);
-	if (strcmp(kind, "answer") == 0 && json_parse(NULL, b->s, b->len, out, f) == 0)
-		return 0;
-	/* one line of a log is the line */
-	if (strcmp(kind, "log") == 0 && len > 0 && b->s[len - 1] == '\n')
-		len--;
-	*out = dialect_text(b->s, len);
-	return 0;
-}
-
-/* The queue is full as far as the link has said. */
-static int
-check_room(const struct hub_options *o, struct fail *f)
-{
-	_cleanup_json_ struct json status = JSON_ABSENT, full = JSON_ABSENT;
-	struct fail ignored;
-
-	if (hubdir_status(o->dir, &status, &ignored) < 0)
-		return 0;
-	full = json_get(status, "full");
-	if (json_kind(full) == JSON_TRUE) {
-		fail_set(f, EXIT_BUSY, "%s: the urgent queue is full", o->dir);
-		fail_hint(f, "it empties when the hub confirms what is in it: rejoin-hub -A %s status", o->profile->name);
-		return -EBUSY;
-	}
-	return 0;
-}
-
-/* The exit status that the result of NAME means. */
-static int
-wait_result(const struct hub_options *o, const char *name, struct json *out, struct fail *f)
-{
-	_cleanup_json_ struct json status = JSON_ABSENT;
-	const char *reason;
-	int64_t n = EXIT_TROUBLE;
-
-	if (submission_wait(o->dir, name, o->timeout_ms, out, f) < 0)
-		return f->status;
-	status = json_get(*out, "status");
-	reason = json_get_text(*out, "reason");
-	(void)json_get_whole(status, &n);
-	if (n != EXIT_OK && n != EXIT_NO)
-		fail_set(f, (enum exit_status)n, "%s: %s", name, reason ? reason : "refused");
-	return (int)n;
-}
-
-/* Submit TEXT; with WAIT its result. */
-static int
-submit(const struct hub_options *o, const char *kind, const struct buf *text, struct json *result, struct fail *f)
-{
-	char name[SUBMISSION_NAME];
-	int r;
-
-	if (submission_is_urgent(kind) && check_room(o, f) < 0)
-		return f->status;
-	if (submission_send(o->dir, text->s, text->len, submission_is_urgent(kind), name, f) < 0)
-		return f->status;
-	if (!o->wait)
-		return EXIT_OK;
-	r = wait_result(o, name, result, f);
-	return r;
-}
-
-/* {"kind","key","value","time","wait"} as a line; VALUE is taken. */
-static int
-line_add(const struct hub_options *o, const char *kind, const char *key, struct json value, struct json time, struct buf *out,
-    struct fail *f)
-{
-	const struct dialect *d = dialects_find(o->profile->hub.dialect);
-	_cleanup_json_ struct json v = json_object();
-	char now[CLOCK_TEXT];
-
-	json_set_text(&v, "kind", kind);
-	json_set_text(&v, "key", key);
-	json_set(&v, "value", value);
-	if (json_get_string(time))
-		json_set(&v, "time", json_copy(time));
-	else
-		json_set_text(&v, "time", clock_now(now));
-	if (o->wait)
-		json_set(&v, "wait", json_bool(true));
-	if (strcmp(kind, "call") == 0)
-		json_set(&v, "timeout_ms", json_number((double)o->timeout_ms));
-	else if (strcmp(kind, "answer") != 0 && dialect_check(d, v, f) < 0)
-		return -EINVAL;
-	json_format(v, out);
-	return buf_putc(out, '\n');
-}
-
-static bool
-is_kind(const char *kind)
-{
-	static const char *const kinds[] = { "report", "state", "telemetry", "log" };
-
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(kinds[i], kind) == 0)
-			return true;
-	return false;
-}
-
-/* One line of --lines. */
-static int
-line_read(const struct hub_options *o, const char *kind, const char *line, size_t len, struct buf *out, struct fail *f)
-{
-	_cleanup_json_ struct json v = JSON_ABSENT, time = JSON_ABSENT;
-	const char *key;
-
-	if (json_parse("standard input", line, len, &v, f) < 0)
-		return -EINVAL;
-	key = json_get_text(v, "key");
-	if (!key)
-		return fail_set(f, EXIT_USAGE, "standard input: a line without a \"key\"");
-	time = json_get(v, "time");
-	return line_add(o, kind, key, json_get(v, "value"), time, out, f);
-}
-
-/* As lines come: what is there is one submission. */
-static int
-send_lines(const struct hub_options *o, const char *kind, struct fail *f)
-{
-	struct lines *in = xcalloc(1, sizeof *in);
-	_cleanup_buf_ struct buf batch = BUF_INIT;
-	struct fail wrong;
-	int status = EXIT_OK;
-
-	while (!in->at_end && (status == EXIT_OK || status == EXIT_NO || status == EXIT_USAGE)) {
-		ssize_t n = lines_read(in, STDIN_FILENO);
-		const char *line;
-		size_t len;
-
-		if (n < 0) {
-			free(in);
-			return fail_errno(f, (int)n, "standard input");
-		}
-		buf_reset(&batch);
-		while (lines_next(in, &line, &len)) {
-			if (len == 0 || line_read(o, kind, line, len, &batch, &wrong) == 0)
-				continue;
-			fail_tell(&wrong, NULL);	/* the other lines are sent */
-			status = EXIT_USAGE;
-		}
-		if (batch.len > 0) {
-			_cleanup_json_ struct json result = JSON_ABSENT;
-			int r = submit(o, kind, &batch, &result, f);
-
-			if (r != EXIT_OK)
-				status = r;
-			if (r > EXIT_USAGE)
-				fail_tell(f, NULL);
-		}
-	}
-	free(in);
-	return status;
+	fail_tell(f, NULL);	/* the other lines are sent */
 }
 
 static int
-send_one(const struct hub_options *o, const char *kind, const char *key, struct fail *f)
-{
-	_cleanup_buf_ struct buf value = BUF_INIT, line = BUF_INIT;
-	_cleanup_json_ struct json result = JSON_ABSENT;
-	struct json v = JSON_ABSENT;
-	int r = read_value(&value, f);
-
-	if (r == 0)
-		r = value_of(kind, &value, &v, f);
-	if (r == 0)
-		r = line_add(o, kind, key, v, JSON_ABSENT, &line, f);
-	if (r < 0)
-		return r;
-	r = submit(o, kind, &line, &result, f);
-	if (r > EXIT_NO)
-		fail_tell(f, NULL);
-	return r;
-}
-
-static int
-send_records(struct hub_options *o, struct fail *f)
+word_send(struct hub_options *o, struct fail *f)
 {
 	const char *kind = o->n_operands > 1 ? o->operands[1] : NULL;
+	const struct producer p = producer_of(o);
+	struct json value = JSON_ABSENT;
+	int r = 0;
 
 	if (!kind)
 		opt_misused_hint("kinds: report, state, telemetry, log", "send: the kind is missing");
-	if (!is_kind(kind))
+	if (!producer_is_kind(kind))
 		opt_misused_hint("kinds: report, state, telemetry, log", "send: unknown kind: '%s'", kind);
 	if (o->lines ? o->n_operands > 2 : o->n_operands != 3)
 		opt_misused(o->lines || o->n_operands > 3 ? "unexpected operand: '%s'" : "send %s: the key is missing",
 		    o->lines ? o->operands[2] : o->n_operands > 3 ? o->operands[3] : kind);
-	if (o->wait && hubdir_check_running(o->dir, f) < 0)
-		return -ENXIO;
-	return o->lines ? send_lines(o, kind, f) : send_one(o, kind, o->operands[2], f);
+	if (o->wait)
+		r = hubdir_check_running(o->dir, f);
+	if (r == 0 && o->lines)
+		return producer_send_lines(&p, kind, STDIN_FILENO, line_wrong, f);
+	if (r == 0)
+		r = read_value(kind, &value, f);
+	return r == 0 ? producer_send(&p, kind, o->operands[2], value, f) : r;
 }
 
 static int
-answer(struct hub_options *o, struct fail *f)
+word_answer(struct hub_options *o, struct fail *f)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, line = BUF_INIT;
-	_cleanup_json_ struct json result = JSON_ABSENT;
+	const struct producer p = producer_of(o);
 	struct json v = json_object(), response = JSON_ABSENT;
 	int r;
 
 	if (o->n_operands != 2)
 		opt_misused("answer: one operand, the call's id");
-	r = read_value(&text, f);
-	if (r == 0)
-		r = value_of("answer", &text, &response, f);
+	r = read_value("answer", &response, f);
 	json_set_text(&v, "status", o->status);
 	json_set(&v, "response", response);
 	if (r == 0)
-		r = line_add(o, "answer", o->operands[1], v, JSON_ABSENT, &line, f);
-	else
-		json_release(&v);
-	if (r < 0)
-		return r;
-	r = submit(o, "answer", &line, &result, f);
-	if (r > EXIT_NO)
-		fail_tell(f, NULL);
+		return producer_send(&p, "answer", o->operands[1], v, f);
+	json_release(&v);
 	return r;
 }
 
 static int
-call(struct hub_options *o, struct fail *f)
+word_call(struct hub_options *o, struct fail *f)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, line = BUF_INIT;
-	_cleanup_json_ struct json result = JSON_ABSENT, response = JSON_ABSENT;
+	const struct producer p = producer_of(o);
+	_cleanup_json_ struct json response = JSON_ABSENT;
 	struct json params = JSON_ABSENT;
-	struct hub_options with = *o;
 	int r;
 
 	if (o->n_operands != 2)
 		opt_misused("call: one operand, the method");
 	r = hubdir_check_running(o->dir, f);
 	if (r == 0)
-		r = read_value(&text, f);
+		r = read_value("call", &params, f);
 	if (r == 0)
-		r = value_of("call", &text, &params, f);
-	with.wait = true;
+		r = producer_call(&p, o->operands[1], params, &response, f);
+	if (r >= 0)
+		json_print(response);
+	return r;
+}
+
+/* --- blobs */
+
+static void
+blob_print(const struct hub_options *o, int r, const struct blob_result *b, const struct fail *f)
+{
+	_cleanup_json_ struct json v = json_object();
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	const bool to_stdout = strcmp(o->operands[3], "-") == 0 && strcmp(o->operands[1], "get") == 0;
+
+	json_set_text(&v, "result", r == 0 ? "ok" : r > 0 ? "refused" : "error");
+	json_set(&v, "http_status", json_number(b->http_status));
+	json_set(&v, "bytes", json_number((double)b->bytes));
+	if (r != 0)
+		json_set_text(&v, "reason", f->text);
+	json_format(v, &text);
+	buf_putc(&text, '\n');
+	fwrite(text.s, 1, text.len, to_stdout ? stderr : stdout);
+}
+
+static int
+word_blob(struct hub_options *o, struct fail *f)
+{
+	const struct producer p = producer_of(o);
+	struct blob_spec spec = {
+		.headers = o->headers, .instance = o->instance ? o->instance : getenv("REJOIN_INSTANCE"), .ca_file = o->ca_file,
+		.insecure = o->profile->hub.insecure, .timeout_ms = o->timeout_given ? o->timeout_ms : 0, .idle_ms = BLOB_IDLE_MS,
+		.producer = &p,
+	};
+	struct blob_result result = { 0 };
+	int r = 0;
+
+	if (o->n_operands != 4 || (strcmp(o->operands[1], "get") != 0 && strcmp(o->operands[1], "put") != 0))
+		opt_misused_hint("blob get URL FILE, or blob put URL FILE", "blob: three operands");
+	spec.put = strcmp(o->operands[1], "put") == 0;
+	spec.source = o->operands[2];
+	spec.file = o->operands[3];
+	if (strncmp(spec.source, "evp:", 4) == 0)
+		r = hubdir_check_running(o->dir, f);
 	if (r == 0)
-		r = line_add(&with, "call", o->operands[1], params, JSON_ABSENT, &line, f);
-	if (r < 0)
-		return r;
-	with.timeout_ms += 2000;	/* the link gives up first, and says why */
-	r = submit(&with, "call", &line, &result, f);
-	if (r > EXIT_NO) {
+		r = blob_run(&spec, &result, f);
+	if (o->json)
+		blob_print(o, r, &result, f);
+	else if (r > 0)
 		fail_tell(f, NULL);
-		return r;
-	}
-	response = json_get(result, "response");
-	json_print(response);
 	return r;
 }
 
@@ -397,7 +265,7 @@ print_queue(struct json status, const char *name)
 }
 
 static int
-status(struct hub_options *o, struct fail *f)
+word_status(struct hub_options *o, struct fail *f)
 {
 	_cleanup_json_ struct json v = JSON_ABSENT, running = JSON_ABSENT, denied = JSON_ABSENT;
 	const char *reason;
@@ -424,6 +292,37 @@ status(struct hub_options *o, struct fail *f)
 }
 
 /* --- */
+
+static void
+header_push(struct hub_options *o, const char *line, size_t len)
+{
+	o->headers = xgrow(o->headers, o->n_headers + 1, &o->headers_cap, sizeof *o->headers);
+	o->headers[o->n_headers++] = xstrndup(line, len);
+	o->headers[o->n_headers] = NULL;
+}
+
+/* A header, or with @ the file that holds some: what is in an argument can be read by other users. */
+static void
+header_add(struct hub_options *o, const char *text)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct fail f;
+
+	if (*text != '@') {
+		header_push(o, text, strlen(text));
+		return;
+	}
+	if (file_load(text + 1, 0, HEADERS_MAX, &b, &f) < 0)
+		fail_die(&f);
+	for (char *p = b.s; *p; p += strspn(p, "\r\n")) {
+		const size_t n = strcspn(p, "\r\n");
+
+		if (n > 0)
+			header_push(o, p, n);
+		p += n;
+	}
+	secret_wipe(&b);
+}
 
 static const char *
 parse(int argc, char *argv[], struct hub_options *o)
@@ -453,6 +352,16 @@ parse(int argc, char *argv[], struct hub_options *o)
 			break;
 		case OPT_KEY_TIMEOUT:
 			o->timeout_ms = opt_duration(&s);
+			o->timeout_given = true;
+			break;
+		case KEY_HEADER:
+			header_add(o, s.arg);
+			break;
+		case KEY_INSTANCE:
+			o->instance = s.arg;
+			break;
+		case KEY_CA_FILE:
+			o->ca_file = s.arg;
 			break;
 		case OPT_KEY_WAIT:
 			o->wait = true;
@@ -469,25 +378,27 @@ word_run(struct hub_options *o, struct fail *f)
 	const char *word = o->operands[0];
 
 	if (!word)
-		opt_misused("one of run, send, config, calls, answer, call, status is missing");
+		opt_misused("one of run, send, config, calls, answer, call, blob, status is missing");
 	if (strcmp(word, "run") == 0) {
 		if (o->n_operands > 1)
 			opt_misused("unexpected operand: '%s'", o->operands[1]);
 		return run_link(o, f);
 	}
 	if (strcmp(word, "send") == 0)
-		return send_records(o, f);
+		return word_send(o, f);
 	if (strcmp(word, "config") == 0)
 		return reader_config(o->dir, instance_operand(o), o->follow, print_record, NULL, f);
 	if (strcmp(word, "calls") == 0)
 		return reader_calls(o->dir, instance_operand(o), o->follow, print_record, NULL, f);
 	if (strcmp(word, "answer") == 0)
-		return answer(o, f);
+		return word_answer(o, f);
 	if (strcmp(word, "call") == 0)
-		return call(o, f);
+		return word_call(o, f);
+	if (strcmp(word, "blob") == 0)
+		return word_blob(o, f);
 	if (strcmp(word, "status") == 0)
-		return status(o, f);
-	opt_misused_hint("run, send, config, calls, answer, call, status", "unknown command: '%s'", word);
+		return word_status(o, f);
+	opt_misused_hint("run, send, config, calls, answer, call, blob, status", "unknown command: '%s'", word);
 }
 
 int
@@ -506,6 +417,7 @@ main(int argc, char *argv[])
 	o.dir = hubdir_path(o.profile->name);
 	r = word_run(&o, &f);
 	free(o.dir);
+	xfree_strv(o.headers);
 	profile_free(o.profile);
 	if (r < 0)
 		fail_die(&f);

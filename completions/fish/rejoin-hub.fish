@@ -1,8 +1,11 @@
 # made by "make generate": do not edit
 complete -c rejoin-hub -f
-complete -c rejoin-hub -n __fish_use_subcommand -a 'run send config calls answer call status'
+complete -c rejoin-hub -n __fish_use_subcommand -a 'run send config calls answer call blob status'
 complete -c rejoin-hub -s A -l agent -x -a '(command find /etc/rejoin/agents.d ~/.config/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")' -d 'use the profile NAME'
+complete -c rejoin-hub -l ca-file -r -d 'blob: trust the certificate authorities in FILE, not the system\'s'
 complete -c rejoin-hub -s f -l follow -d 'config, calls: keep printing changes'
+complete -c rejoin-hub -l header -x -d 'blob: send the header H, or each line of the file if H is @FILE'
+complete -c rejoin-hub -l instance -x -d 'blob: ask for the storage of the instance NAME'
 complete -c rejoin-hub -l json -d 'same as --format=jsonl'
 complete -c rejoin-hub -l lines -d 'send: read records from standard input, one object a line'
 complete -c rejoin-hub -l status -x -a 'ok error not-found' -d 'answer: how the call ended'

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/http.h"
 #include "base/xalloc.h"
@@ -27,6 +28,8 @@ struct http_transfer {
 	bool cancelled, paused, failed;	/* FAILED: FAIL is filled by us */
 	struct curl_slist *headers;
 	struct buf name, body;
+	int upload_fd;
+	int64_t uploaded;
 	char error[CURL_ERROR_SIZE];
 	struct http_response r;
 	size_t max;
@@ -449,11 +452,50 @@ add_headers(struct http_transfer *t, const struct http_request *q)
 	return r == 0 ? add_header(t, "Expect:") : r;
 }
 
+/* The next bytes of a file that is sent. */
+static size_t
+read_upload(char *p, size_t size, size_t n, void *cookie)
+{
+	struct http_transfer *t = cookie;
+	ssize_t got = pread(t->upload_fd, p, size * n, t->uploaded);
+
+	if (got < 0) {
+		fail_errno(&t->fail, errno, "the file to send");
+		t->failed = true;
+		return CURL_READFUNC_ABORT;
+	}
+	t->uploaded += got;
+	transfer_rearm(t);
+	return (size_t)got;
+}
+
+/* After a redirect the file is sent from its beginning. */
+static int
+seek_upload(void *cookie, curl_off_t offset, int whence)
+{
+	struct http_transfer *t = cookie;
+
+	if (whence != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	t->uploaded = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
 static void
 set_method(struct http_transfer *t, const struct http_request *q)
 {
 	const char *method = q->method ? q->method : q->body ? "POST" : "GET";
 
+	if (q->upload) {
+		t->upload_fd = q->upload_fd;
+		curl_easy_setopt(t->easy, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, read_upload);
+		curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+		curl_easy_setopt(t->easy, CURLOPT_SEEKFUNCTION, seek_upload);
+		curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
+		curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->upload_size);
+		return;
+	}
 	if (q->body)
 		buf_add(&t->body, q->body, q->body_len);
 	if (q->body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {

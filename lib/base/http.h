@@ -43,6 +43,9 @@ struct http_request {
 	const struct secret *token;	/* sent as "Authorization: Bearer"; NULL for none */
 	const char *body;		/* copied, and wiped afterwards; NULL for none */
 	size_t body_len;
+	bool upload;			/* the body is what UPLOAD_FD holds, a regular file, from its beginning; PUT */
+	int upload_fd;			/* borrowed until the end of the transfer */
+	int64_t upload_size;
 	const char *ca_file;		/* PEM file of the issuers to trust; NULL: the system's */
 	const char *cert_file, *key_file;	/* PEM files of the client's certificate and its key; NULL for none */
 	const char *proxy;		/* for what is not of this machine; "" for none; NULL: of the environment */

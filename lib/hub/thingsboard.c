@@ -388,10 +388,19 @@ static void
 hub_call(const struct dialect_context *c, int64_t n, const char *method, struct json params, struct dialect_message *m)
 {
 	_cleanup_free_ char *topic = xasprintf(ME "rpc/request/%jd", (intmax_t)n);
-	_cleanup_json_ struct json body = object_of("method", json_string(method));
+	_cleanup_json_ struct json body = object_of("method", json_string(method)), with = json_copy(params);
+	_cleanup_free_ char *number = xasprintf("%jd", (intmax_t)n);
+	struct json token = json_get(params, "storagetoken-request");
 
 	(void)c;
-	json_set(&body, "params", json_copy(params));
+	/* EVP's request has the number of its topic */
+	if (json_is_object(token)) {
+		json_set_text(&token, "reqid", number);
+		json_set(&with, "storagetoken-request", token);
+	} else {
+		json_release(&token);
+	}
+	json_set(&body, "params", json_copy(with));
 	message_set(m, topic, body);
 }
 
