@@ -93,17 +93,24 @@ supervise_examine(const char *dir, struct supervise_view *v, struct fail *f)
 	return 0;
 }
 
+void
+supervise_format_request(const struct launch *l, struct json extra, struct buf *out)
+{
+	_cleanup_json_ struct json request = json_is_object(extra) ? json_copy(extra) : json_object();
+
+	launch_to_json(l, &request);
+	json_format(request, out);
+	buf_putc(out, '\n');
+}
+
 int
 supervise_make(const char *dir, const struct launch *l, struct json extra, struct fail *f)
 {
 	_cleanup_free_ char *path = xasprintf("%s/request.json", dir);
-	_cleanup_json_ struct json request = json_is_object(extra) ? json_copy(extra) : json_object();
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	int r;
 
-	launch_to_json(l, &request);
-	json_format(request, &b);
-	buf_putc(&b, '\n');
+	supervise_format_request(l, extra, &b);
 	if (mkdir(dir, 0700) < 0)
 		return fail_errno(f, errno, "%s", dir);
 	r = file_replace(path, b.s, b.len, 0600, FILE_DURABLE);
@@ -463,14 +470,11 @@ supervise_forget(struct supervise *s)
 /* --- what is wanted of a running shim */
 
 static int
-replace_record(const char *dir, const char *name, struct json v)
+replace_record(const char *dir, const char *name, const struct buf *b)
 {
 	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
-	_cleanup_buf_ struct buf b = BUF_INIT;
 
-	json_format(v, &b);
-	buf_putc(&b, '\n');
-	return file_replace(path, b.s, b.len, 0600, 0);
+	return file_replace(path, b->s, b->len, 0600, 0);
 }
 
 /*
@@ -501,13 +505,16 @@ int
 supervise_end(const char *dir, enum outcome_why why, int signo, int64_t grace_ms)
 {
 	_cleanup_json_ struct json v = json_object();
+	_cleanup_buf_ struct buf b = BUF_INIT;
 	int r;
 
 	json_set_text(&v, "why", outcome_why_name(why));
 	json_set(&v, "signal", json_number(signo ? signo : SIGTERM));
 	if (grace_ms >= 0)
 		json_set(&v, "grace_ms", json_number((double)grace_ms));
-	r = replace_record(dir, "end", v);
+	json_format(v, &b);
+	buf_putc(&b, '\n');
+	r = replace_record(dir, "end", &b);
 	if (r == 0)
 		return signal_shim(dir, SIGUSR1);
 	/* a full disk is no reason to let it run: without the details, then */
@@ -515,14 +522,24 @@ supervise_end(const char *dir, enum outcome_why why, int signo, int64_t grace_ms
 	return r;
 }
 
+void
+supervise_format_lease(const char *path, struct buf *out)
+{
+	_cleanup_json_ struct json v = json_object();
+
+	json_set(&v, "file", path ? json_string(path) : json_null());
+	json_format(v, out);
+	buf_putc(out, '\n');
+}
+
 int
 supervise_set_lease(const char *dir, const char *path)
 {
-	_cleanup_json_ struct json v = json_object();
+	_cleanup_buf_ struct buf b = BUF_INIT;
 	int r;
 
-	json_set(&v, "file", path ? json_string(path) : json_null());
-	r = replace_record(dir, "lease", v);
+	supervise_format_lease(path, &b);
+	r = replace_record(dir, "lease", &b);
 	if (r == 0)
 		r = signal_shim(dir, SIGUSR1);
 	return r == -ESRCH ? 0 : r;

@@ -48,6 +48,9 @@ int supervise_examine(const char *dir, struct supervise_view *v, struct fail *f)
  */
 int supervise_make(const char *dir, const struct launch *l, struct json extra, struct fail *f);
 
+/* The bytes of its request.json, for a caller that makes the directory itself. */
+void supervise_format_request(const struct launch *l, struct json extra, struct buf *out);
+
 struct supervise_spec {
 	const char *dir;	/* absolute */
 	const char *unit;	/* run the shim as this transient service of systemd; NULL: as a child */
@@ -88,5 +91,8 @@ int supervise_end(const char *dir, enum outcome_why why, int signo, int64_t grac
  * for none.
  */
 int supervise_set_lease(const char *dir, const char *path);
+
+/* The bytes of the file "lease" that says the same. */
+void supervise_format_lease(const char *path, struct buf *out);
 
 #endif

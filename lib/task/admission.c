@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,33 +9,31 @@
 
 enum { COMMAND_MAX = 200 };
 
-static int64_t
-log_bytes(const struct store *s)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < store_size(s); i++)
-		sum += taskrecord_log_bytes(store_at(s, i));
-	return sum;
-}
-
 static int
-check_limits(const struct store *s, struct refusal *r)
+check_limits(struct store *s, uid_t owner, struct refusal *r)
 {
 	const struct store_limits *limits = store_limits(s);
+	const int room = taskhistory_room(store_history(s), owner);
 
-	if (store_size(s) >= (size_t)limits->tasks)
+	if (room == -ENOSPC)
+		return refusal_set(r, 507, "full", "history: the disk has no room for it");
+	if (room < 0)
+		return refusal_set(r, 507, "full", "the history has %jd bytes that no controller has released; release it",
+		    (intmax_t)limits->history_max / 2);
+	if (store_promised(s) >= (size_t)limits->tasks)
 		return refusal_set(r, 429, "limit", "%jd tasks that are not released", (intmax_t)limits->tasks);
-	if (log_bytes(s) >= limits->log_total)
+	if (store_log_bytes(s) >= limits->log_total)
 		return refusal_set(r, 507, "full", "the output of all tasks has reached its limit; release some");
 	return 0;
 }
 
 static int
-check_again(struct taskrecord *t, uid_t owner, bool is_admin, const struct submit *q, struct refusal *r)
+check_again(const struct taskrecord *t, uid_t owner, bool is_admin, const struct submit *q, struct refusal *r)
 {
 	if (t->owner != owner && !is_admin)
 		return refusal_set(r, 404, "no-task", "no task %jd", (intmax_t)q->id);
+	if (q->nonce[0] && strcmp(t->nonce, q->nonce) != 0)
+		return refusal_set(r, 409, "taken", "the id %jd is that of another task", (intmax_t)q->id);
 	if (strcmp(t->digest, q->digest) != 0)
 		return refusal_set(r, 409, "differs", "task %jd was requested with another command", (intmax_t)q->id);
 	return 0;
@@ -65,7 +64,7 @@ check_new(struct store *s, uid_t owner, const struct submit *q, struct refusal *
 		return refusal_set(r, 400, "usage", "no such user: '%s'", q->launch.user);
 	if (q->launch.user && pw->pw_uid != owner && owner != 0)
 		return refusal_set(r, 403, "denied", "only root may name another user");
-	return check_limits(s, r);
+	return check_limits(s, owner, r);
 }
 
 /* A task runs as the user that asked for it. */
@@ -83,23 +82,30 @@ set_user(struct submit *q, uid_t owner, struct refusal *r)
 	return 0;
 }
 
-int
-admission_request(struct store *s, uid_t owner, bool is_admin, struct json v, struct taskrecord **t, struct refusal *r)
+void
+admission_request(struct store *s, uid_t owner, bool is_admin, struct json v, store_answer *fn, void *cookie)
 {
 	_cleanup_submit_ struct submit q = SUBMIT_INIT;
 	_cleanup_free_ char *command = NULL;
-	int e = submit_parse(v, store_limits(s)->log_max, &q, r);
+	const struct taskrecord *recording;
+	struct refusal r = { .status = 0 };
+	struct taskrecord *t = NULL;
+	int e = submit_parse(v, store_limits(s)->log_max, &q, &r);
 
-	if (e < 0)
-		return e;
-	*t = store_find(s, q.id);
-	if (*t)
-		return check_again(*t, owner, is_admin, &q, r);
-	e = check_new(s, owner, &q, r);
-	if (e == 0)
-		e = set_user(&q, owner, r);
-	if (e < 0)
-		return e;
-	command = submit_command(v, COMMAND_MAX);
-	return store_record(s, owner, &q, command, t, r);
+	t = e == 0 ? store_find(s, q.id) : NULL;
+	recording = e == 0 ? store_find_recording(s, q.id) : NULL;
+	if (t || recording)
+		e = check_again(t ? t : recording, owner, is_admin, &q, &r);
+	else if (e == 0)
+		e = check_new(s, owner, &q, &r);
+	if (e == 0 && !t && !recording)
+		e = set_user(&q, owner, &r);
+	if (e < 0 || t) {
+		fn(e < 0 ? NULL : t, &r, cookie);
+	} else if (recording) {
+		store_await(s, q.id, fn, cookie);
+	} else {
+		command = submit_command(v, COMMAND_MAX);
+		store_record(s, owner, &q, command, fn, cookie);
+	}
 }

@@ -10,14 +10,13 @@
 #include <sys/types.h>
 
 #include "base/json.h"
-#include "task/refusal.h"
 #include "task/store.h"
 
 /*
  * Record the task that the request V (task/submit.h) of OWNER describes, and
- * start it.  *T is the task, also where it was there before.  -1 with R filled.
+ * start it.  FN gets the task, also where it was there before, when it is on the
+ * disk; or why it was refused.
  */
-int admission_request(struct store *s, uid_t owner, bool is_admin, struct json v, struct taskrecord **t,
-    struct refusal *r);
+void admission_request(struct store *s, uid_t owner, bool is_admin, struct json v, store_answer *fn, void *cookie);
 
 #endif

@@ -17,12 +17,10 @@ struct forgotten_id {
 };
 
 struct forgotten {
-	char *path;
 	struct forgotten_id *floors;	/* one an owner */
 	size_t n_floors, floors_cap;
 	struct forgotten_id *ahead;	/* each over the floor of its owner */
 	size_t n_ahead, ahead_cap;
-	bool dirty;
 };
 
 static int64_t
@@ -93,7 +91,6 @@ forgotten_open(const char *path, struct fail *f)
 	struct forgotten *g = xcalloc(1, sizeof *g);
 	int r = file_load(path, FILE_NOFOLLOW, FILE_MAX, &b, f);
 
-	*g = (struct forgotten){ .path = xstrdup(path) };
 	if (r == -ENOENT)
 		return g;
 	for (const char *line = b.s; r == 0 && line < b.s + b.len; ) {
@@ -117,7 +114,6 @@ forgotten_close(struct forgotten *g)
 		return;
 	free(g->floors);
 	free(g->ahead);
-	free(g->path);
 	free(g);
 }
 
@@ -130,25 +126,15 @@ forgotten_add(struct forgotten *g, uid_t owner, int64_t task, int64_t now)
 		set_floor(g, owner, task);
 	else
 		add_ahead(g, owner, task);
-	g->dirty = true;
 }
 
-int
-forgotten_save(struct forgotten *g)
+void
+forgotten_format(const struct forgotten *g, struct buf *out)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int r;
-
-	if (!g->dirty)
-		return 0;
 	for (size_t i = 0; i < g->n_floors; i++)
-		buf_printf(&b, "{\"owner\":%ju,\"floor\":%jd}\n", (uintmax_t)g->floors[i].owner, (intmax_t)g->floors[i].id);
+		buf_printf(out, "{\"owner\":%ju,\"floor\":%jd}\n", (uintmax_t)g->floors[i].owner, (intmax_t)g->floors[i].id);
 	for (size_t i = 0; i < g->n_ahead; i++)
-		buf_printf(&b, "{\"owner\":%ju,\"ahead\":%jd}\n", (uintmax_t)g->ahead[i].owner, (intmax_t)g->ahead[i].id);
-	r = file_replace(g->path, b.s, b.len, 0600, FILE_DURABLE);
-	if (r == 0)
-		g->dirty = false;
-	return r;
+		buf_printf(out, "{\"owner\":%ju,\"ahead\":%jd}\n", (uintmax_t)g->ahead[i].owner, (intmax_t)g->ahead[i].id);
 }
 
 bool

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/fail.h"
 
 enum { FORGOTTEN_AHEAD = 1000 };
@@ -30,8 +31,8 @@ void forgotten_close(struct forgotten *g);
 /* The end of TASK of OWNER, which was recorded at NOW by the agent's clock, is to be forgotten. */
 void forgotten_add(struct forgotten *g, uid_t owner, int64_t task, int64_t now);
 
-/* What was added is on the disk when this returns 0; else a negative errno. */
-int forgotten_save(struct forgotten *g);
+/* What the file is to hold; the caller brings it to the disk (task/retention.h). */
+void forgotten_format(const struct forgotten *g, struct buf *out);
 
 /* May TASK of OWNER be one of them? */
 bool forgotten_has(const struct forgotten *g, uid_t owner, int64_t task);

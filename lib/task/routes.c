@@ -215,15 +215,32 @@ reply_task(struct call *c, int status, const struct taskrecord *t)
 }
 
 static void
+task_answered(struct taskrecord *t, const struct refusal *r, int status, struct server_request *q)
+{
+	_cleanup_json_ struct json v = t ? taskrecord_describe(t) : JSON_ABSENT;
+
+	if (t)
+		server_reply(q, status, v);
+	else
+		server_reply_error(q, r->status, r->name, "%s", r->text);
+}
+
+static void
+task_accepted(struct taskrecord *t, const struct refusal *r, void *cookie)
+{
+	task_answered(t, r, 202, cookie);
+}
+
+static void
+task_was_over(struct taskrecord *t, const struct refusal *r, void *cookie)
+{
+	task_answered(t, r, 200, cookie);
+}
+
+static void
 submit(struct call *c)
 {
-	struct taskrecord *t;
-	struct refusal r;
-
-	if (admission_request(c->agent->store, c->q->uid, c->is_admin, c->body, &t, &r) < 0)
-		refuse(c, &r);
-	else
-		reply_task(c, 202, t);
+	admission_request(c->agent->store, c->q->uid, c->is_admin, c->body, task_accepted, c->q);
 }
 
 /* Does T pass the query's owner, state and after? */
@@ -256,16 +273,12 @@ kill_task(struct call *c, struct taskrecord *t)
 {
 	_cleanup_json_ struct json s = json_get(c->body, "signal"), g = json_get(c->body, "grace_ms");
 	int64_t signo = SIGTERM, grace_ms = -1;
-	struct refusal r;
-	const bool over = taskrecord_is_over(t);
 
 	if ((json_kind(s) != JSON_NONE && (!json_get_whole(s, &signo) || signo < 1 || signo >= NSIG)) ||
 	    (json_kind(g) != JSON_NONE && (!json_get_whole(g, &grace_ms) || grace_ms < 0)))
 		server_reply_error(c->q, 400, "usage", "\"signal\" or \"grace_ms\": not a number in its range");
-	else if (store_kill(t, (int)signo, grace_ms, &r) < 0)
-		refuse(c, &r);
 	else
-		reply_task(c, over ? 200 : 202, t);
+		store_kill(t, (int)signo, grace_ms, taskrecord_is_over(t) ? task_was_over : task_accepted, c->q);
 }
 
 static void
@@ -324,15 +337,24 @@ refused_item(struct json *list, int64_t id, const struct refusal *r)
 	json_append(list, v);
 }
 
+/* A release, until the ends of its tasks are on the disk. */
+struct release_call {
+	struct task_agent *agent;
+	struct server_request *q;
+	struct json tasks;
+	int64_t history;
+	bool is_admin;
+};
+
 /* A task that is not there was released before. */
 static void
-release(struct call *c)
+release_tasks(struct release_call *c)
 {
-	_cleanup_json_ struct json v = json_object(), tasks = json_get(c->body, "tasks");
+	_cleanup_json_ struct json v = json_object();
 	struct json released = json_array(), refused = json_array();
 
-	for (size_t i = 0; i < json_count(tasks); i++) {
-		_cleanup_json_ struct json item = json_at(tasks, i);
+	for (size_t i = 0; i < json_count(c->tasks); i++) {
+		_cleanup_json_ struct json item = json_at(c->tasks, i);
 		struct taskrecord *t;
 		struct refusal r;
 		int64_t id;
@@ -347,9 +369,42 @@ release(struct call *c)
 		else
 			json_append(&released, json_number((double)id));
 	}
+	taskhistory_release(store_history(c->agent->store), c->q->uid, c->history);
 	json_set(&v, "released", released);
 	json_set(&v, "refused", refused);
 	server_reply(c->q, 200, v);
+}
+
+/* What could not be brought to the disk is refused, task by task. */
+static void
+release_committed(int err, void *cookie)
+{
+	struct release_call *c = cookie;
+
+	(void)err;
+	release_tasks(c);
+	json_release(&c->tasks);
+	free(c);
+}
+
+static void
+release(struct call *c)
+{
+	_cleanup_json_ struct json tasks = json_get(c->body, "tasks"), history = json_get(c->body, "history");
+	struct release_call *r;
+	int64_t id = 0;
+
+	if (json_kind(tasks) != JSON_NONE && json_kind(tasks) != JSON_ARRAY) {
+		server_reply_error(c->q, 400, "usage", "\"tasks\": not a list of ids");
+		return;
+	}
+	if (json_kind(history) != JSON_NONE && (!json_get_whole(history, &id) || id < 0)) {
+		server_reply_error(c->q, 400, "usage", "\"history\": not the id of a record");
+		return;
+	}
+	r = xcalloc(1, sizeof *r);
+	*r = (struct release_call){ c->agent, c->q, json_copy(tasks), id, c->is_admin };
+	store_commit(c->agent->store, release_committed, r);
 }
 
 /* --- the table */

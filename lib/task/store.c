@@ -13,12 +13,14 @@
 #include "base/lock.h"
 #include "base/num.h"
 #include "base/xalloc.h"
+#include "task/ending.h"
+#include "task/recorder.h"
+#include "task/remover.h"
 #include "task/store.h"
+#include "task/storedir.h"
+#include "task/taskset.h"
 
-enum { RETRY_MS = 5000, COMMIT_MS = 100, CLEAN_A_ROUND = 2, STARTS_A_ROUND = 4, STORE_FILE_MAX = 4096 };
-
-/* Before the id of a task that is being removed: its directory is no task's any more. */
-static const char released_prefix[] = ".released-";
+enum { RETRY_MS = 5000, COMMIT_MS = 100, STARTS_A_ROUND = 4 };
 
 struct store {
 	struct loop *loop;
@@ -28,19 +30,18 @@ struct store {
 	char boot[PROCS_BOOT];
 	struct store_limits limits;
 	struct hlc *clock;
+	struct committer *committer;
+	struct recorder *recorder;
+	struct remover *remover;
 	struct taskhistory *history;
 	struct sessions *sessions;
-	struct taskrecord **tasks;	/* by id, ascending */
-	size_t n, cap;
+	struct taskset tasks;
 	store_changed *changed;
 	void *cookie;
 	int64_t count;
 	struct loop_timer retry;	/* starts what could not be started */
 	struct loop_timer commit;	/* brings the history to the disk, once for all changes of a while */
-	struct loop_timer clean;	/* removes what was released */
-	char **released;		/* its directories, under their new names */
-	size_t n_released, released_cap;
-	bool released_synced;		/* the new names are on the disk */
+	int64_t log_bytes;		/* of all tasks, a second ago at most */
 };
 
 static void start_pending(void *cookie);
@@ -80,54 +81,37 @@ store_count(const struct store *s)
 size_t
 store_size(const struct store *s)
 {
-	return s->n;
+	return s->tasks.n;
+}
+
+size_t
+store_promised(const struct store *s)
+{
+	return s->tasks.n + recorder_count(s->recorder);
+}
+
+int64_t
+store_log_bytes(const struct store *s)
+{
+	return s->log_bytes;
 }
 
 struct taskrecord *
 store_at(const struct store *s, size_t i)
 {
-	return s->tasks[i];
-}
-
-/* The place of ID among the tasks, or where it would be. */
-static size_t
-place_of(const struct store *s, int64_t id)
-{
-	size_t lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (s->tasks[mid]->id < id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return s->tasks.items[i];
 }
 
 struct taskrecord *
 store_find(const struct store *s, int64_t id)
 {
-	size_t i = place_of(s, id);
-
-	return i < s->n && s->tasks[i]->id == id ? s->tasks[i] : NULL;
-}
-
-static size_t
-count_in(const struct store *s, enum taskrecord_state state)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		n += s->tasks[i]->state == state;
-	return n;
+	return taskset_find(&s->tasks, id);
 }
 
 bool
 store_is_pending(const struct store *s)
 {
-	return count_in(s, TASK_RECORDED) > 0;
+	return taskset_count(&s->tasks, TASK_RECORDED) > 0 || committer_pending(s->committer) > 0;
 }
 
 /* --- changes of state */
@@ -144,12 +128,54 @@ record_event(struct taskrecord *t, const char *event, struct json more)
 }
 
 static void
+history_committed(int err, void *cookie)
+{
+	struct store *s = cookie;
+
+	if (err < 0)
+		loop_timer_set(s->loop, &s->commit, RETRY_MS);
+	else
+		s->changed(s->cookie);
+}
+
+static void
 commit_history(void *cookie)
 {
 	struct store *s = cookie;
 
-	if (taskhistory_sync(s->history) < 0)
-		loop_timer_set(s->loop, &s->commit, RETRY_MS);
+	if (!taskhistory_is_committed(s->history))
+		taskhistory_commit(s->history, history_committed, s);
+}
+
+struct store_commit {
+	struct store *store;
+	committer_done *done;
+	void *cookie;
+};
+
+static void
+commit_answered(int err, void *cookie)
+{
+	struct store_commit *c = cookie;
+
+	if (err == 0)
+		c->store->changed(c->store->cookie);
+	c->done(err, c->cookie);
+	free(c);
+}
+
+void
+store_commit(struct store *s, committer_done *done, void *cookie)
+{
+	struct store_commit *c;
+
+	if (taskhistory_is_committed(s->history)) {
+		done(0, cookie);
+		return;
+	}
+	c = xcalloc(1, sizeof *c);
+	*c = (struct store_commit){ s, done, cookie };
+	taskhistory_commit(s->history, commit_answered, c);
 }
 
 static void
@@ -172,20 +198,27 @@ set_state(struct taskrecord *t, enum taskrecord_state state)
 	t->state = state;
 	t->changed = ++t->store->count;
 	record_state(t);
-	t->store->changed(t, t->store->cookie);
+	t->store->changed(t->store->cookie);
+}
+
+/* It stays recorded, and is not started, until the disk has room for its end. */
+static void
+unstarted_ended(struct taskrecord *t, enum taskrecord_state state, const char *reason, int err, void *cookie)
+{
+	(void)cookie;
+	if (err < 0) {
+		loop_timer_set(t->store->loop, &t->store->retry, RETRY_MS);
+	} else if (!taskrecord_is_over(t)) {
+		t->reason = xstrdup(reason);
+		set_state(t, state);
+	}
 }
 
 /* It ends without having been started, and is never started. */
 static void
 end_unstarted(struct taskrecord *t, enum taskrecord_state state, const char *reason)
 {
-	if (taskrecord_write_ended(t, state, reason) < 0) {
-		loop_timer_set(t->store->loop, &t->store->retry, RETRY_MS);
-		return;		/* it stays recorded until the disk has room */
-	}
-	free(t->reason);
-	t->reason = xstrdup(reason);
-	set_state(t, state);
+	ending_add(t->store->committer, t, state, reason, unstarted_ended, NULL);
 }
 
 static void
@@ -241,17 +274,17 @@ static void
 start_pending(void *cookie)
 {
 	struct store *s = cookie;
-	size_t running = count_in(s, TASK_RUNNING), started = 0;
+	size_t running = taskset_count(&s->tasks, TASK_RUNNING), started = 0;
 
-	for (size_t i = 0; i < s->n && running < (size_t)s->limits.running; i++) {
-		if (s->tasks[i]->state != TASK_RECORDED)
+	for (size_t i = 0; i < s->tasks.n && running < (size_t)s->limits.running; i++) {
+		if (s->tasks.items[i]->state != TASK_RECORDED || s->tasks.items[i]->endings > 0)
 			continue;
 		if (started == STARTS_A_ROUND) {
 			loop_timer_set(s->loop, &s->retry, 0);
 			return;
 		}
-		start_task(s->tasks[i]);
-		running += s->tasks[i]->state == TASK_RUNNING;
+		start_task(s->tasks.items[i]);
+		running += s->tasks.items[i]->state == TASK_RUNNING;
 		started++;
 	}
 }
@@ -259,29 +292,13 @@ start_pending(void *cookie)
 /* --- tasks in memory */
 
 static struct taskrecord *
-insert_task(struct store *s, int64_t id)
+task_new(struct store *s, int64_t id)
 {
 	_cleanup_free_ char *dir = xasprintf("%s/%jd", s->path, (intmax_t)id);
 	struct taskrecord *t = taskrecord_new(id, dir);
-	size_t at = place_of(s, id);
 
 	t->store = s;
-	s->tasks = xgrow(s->tasks, s->n, &s->cap, sizeof *s->tasks);
-	memmove(s->tasks + at + 1, s->tasks + at, (s->n - at) * sizeof *s->tasks);
-	s->tasks[at] = t;
-	s->n++;
 	return t;
-}
-
-static void
-remove_task(struct taskrecord *t)
-{
-	struct store *s = t->store;
-	size_t at = place_of(s, t->id);
-
-	memmove(s->tasks + at, s->tasks + at + 1, (s->n - at - 1) * sizeof *s->tasks);
-	s->n--;
-	taskrecord_free(t);
 }
 
 /* --- from the disk */
@@ -318,25 +335,16 @@ adopt_task(struct taskrecord *t)
 static void
 load_task(struct store *s, int64_t id)
 {
-	struct taskrecord *t = insert_task(s, id);
+	struct taskrecord *t = task_new(s, id);
 
 	if (!taskrecord_load(t)) {
 		file_remove_tree(t->dir);
-		remove_task(t);
+		taskrecord_free(t);
 		return;
 	}
+	taskset_insert(&s->tasks, t);
 	t->changed = ++s->count;
 	adopt_task(t);
-}
-
-/* What a crash left of a task that was being released. */
-static void
-remove_released(const struct store *s, const char *name)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", s->path, name);
-
-	if (strncmp(name, released_prefix, sizeof released_prefix - 1) == 0)
-		file_remove_tree(path);
 }
 
 static int
@@ -352,67 +360,19 @@ load_tasks(struct store *s, struct fail *f)
 		if (num_parse(e->d_name, 1, INT64_MAX, &id) == 0)
 			load_task(s, id);
 		else
-			remove_released(s, e->d_name);
+			remover_clean(s->path, e->d_name);
 	closedir(d);
 	return 0;
 }
 
-/* The store's own id, made once with the directory. */
-static int
-load_id(struct store *s, struct fail *f)
-{
-	_cleanup_free_ char *path = xasprintf("%s/store", s->path);
-	_cleanup_json_ struct json v = JSON_ABSENT, n = JSON_ABSENT;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int r = json_load(path, FILE_NOFOLLOW, STORE_FILE_MAX, &v, f);
-
-	n = json_get(v, "id");
-	if (r == 0 && (!json_get_whole(n, &s->id) || s->id <= 0))
-		return fail_set(f, EXIT_TROUBLE, "%s: is damaged", path);
-	if (r != -ENOENT) {
-		hlc_see(s->clock, s->id);
-		return r;
-	}
-	s->id = hlc_next(s->clock, clock_wall_ms());
-	buf_printf(&b, "{\"id\":%jd,\"boot\":\"%s\"}\n", (intmax_t)s->id, s->boot);
-	r = file_replace(path, b.s, b.len, 0600, FILE_DURABLE);
-	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
-}
-
-static int
-lock_store(struct store *s, struct fail *f)
-{
-	_cleanup_free_ char *path = xasprintf("%s/.lock", s->path);
-	struct stat st;
-	int r = file_make_dirs(s->path, 0700);
-
-	if (r < 0 || stat(s->path, &st) < 0)
-		return fail_errno(f, r < 0 ? r : errno, "%s", s->path);
-	if (st.st_uid != geteuid() || st.st_mode & 022)
-		return fail_set(f, EXIT_DENIED, "%s: is not the caller's, or others can write there", s->path);
-	s->lock_fd = lock_open(path, 0600);
-	r = s->lock_fd < 0 ? s->lock_fd : lock_try(s->lock_fd);
-	if (r == -EAGAIN)
-		return fail_set(f, EXIT_BUSY, "%s: another rejoin-taskd serves it", s->path);
-	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
-}
-
-/* What cannot be removed now is removed when the store is opened again. */
 static void
-clean_released(void *cookie)
+task_recorded(struct taskrecord *t, void *cookie)
 {
 	struct store *s = cookie;
 
-	if (s->n_released > 0 && !s->released_synced)
-		s->released_synced = file_sync_dir(s->released[0]) == 0;
-	for (int i = 0; i < CLEAN_A_ROUND && s->n_released > 0 && s->released_synced; i++) {
-		char *path = s->released[--s->n_released];
-
-		file_remove_tree(path);
-		free(path);
-	}
-	if (s->n_released > 0)
-		loop_timer_set(s->loop, &s->clean, s->released_synced ? 0 : RETRY_MS);
+	taskset_insert(&s->tasks, t);
+	set_state(t, TASK_RECORDED);
+	loop_timer_set(s->loop, &s->retry, 0);
 }
 
 struct store *
@@ -428,16 +388,20 @@ store_open(struct loop *l, const char *path, const struct store_limits *limits, 
 	    .changed = changed, .cookie = cookie };
 	s->retry = (struct loop_timer){ .fn = start_pending, .cookie = s };
 	s->commit = (struct loop_timer){ .fn = commit_history, .cookie = s };
-	s->clean = (struct loop_timer){ .fn = clean_released, .cookie = s };
-	r = lock_store(s, f);
-	if (r == 0 && (r = procs_boot(s->boot)) < 0)
+	r = procs_boot(s->boot);
+	if (r < 0)
 		fail_errno(f, r, "boot id");
-	if (r == 0)
-		r = load_id(s, f);
+	else
+		r = storedir_open(s->path, s->boot, clock, &s->lock_fd, &s->id, f);
 	if (r == 0) {
-		s->history = taskhistory_open(history, (size_t)limits->history_max, clock, f);
+		s->committer = committer_new(l, f);
+		s->history = s->committer ? taskhistory_open(history, limits->history_max, clock, s->committer, f) : NULL;
 		s->sessions = s->history ? sessions_open(sessions, s->boot, f) : NULL;
 		r = s->sessions ? load_tasks(s, f) : -EIO;
+	}
+	if (s->committer) {
+		s->recorder = recorder_new(s->committer, task_recorded, s);
+		s->remover = remover_new(s->committer, s->path);
 	}
 	if (r < 0) {
 		store_close(s);
@@ -448,21 +412,37 @@ store_open(struct loop *l, const char *path, const struct store_limits *limits, 
 }
 
 void
+store_settle(struct store *s)
+{
+	if (!s || !s->committer)
+		return;
+	loop_timer_stop(s->loop, &s->retry);
+	loop_timer_stop(s->loop, &s->commit);
+	if (s->remover)
+		remover_stop(s->remover);
+	committer_drain(s->committer);
+}
+
+static void
+end_known(int err, void *cookie)
+{
+	(void)err, (void)cookie;
+}
+
+void
 store_close(struct store *s)
 {
 	if (!s)
 		return;
+	store_settle(s);
+	if (s->history)
+		taskhistory_commit(s->history, end_known, s);
+	committer_free(s->committer);
 	loop_timer_stop(s->loop, &s->retry);
 	loop_timer_stop(s->loop, &s->commit);
-	loop_timer_stop(s->loop, &s->clean);
-	for (size_t i = 0; i < s->n_released; i++)
-		free(s->released[i]);
-	free(s->released);
-	if (s->history)
-		taskhistory_sync(s->history);
-	for (size_t i = 0; i < s->n; i++)
-		taskrecord_free(s->tasks[i]);
-	free(s->tasks);
+	recorder_free(s->recorder);
+	remover_free(s->remover);
+	taskset_free(&s->tasks);
 	taskhistory_close(s->history);
 	sessions_close(s->sessions);
 	io_closep(&s->lock_fd);
@@ -478,72 +458,66 @@ store_limits(const struct store *s)
 
 /* --- requests */
 
-static int
-write_stdin(const char *dir, const struct buf *in)
+const struct taskrecord *
+store_find_recording(const struct store *s, int64_t id)
 {
-	_cleanup_free_ char *path = xasprintf("%s/stdin", dir);
-
-	return file_replace(path, in->s, in->len, 0644, FILE_DURABLE);
+	return recorder_find(s->recorder, id);
 }
 
-/* Durable, in this order: the directory with its request, the stdin; the lease needs not be. */
-static int
-record_task(struct taskrecord *t, const struct submit *q, struct refusal *r)
+void
+store_await(struct store *s, int64_t id, store_answer *fn, void *cookie)
 {
-	_cleanup_json_ struct json extra = json_object();
-	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)q->session);
-	struct fail f;
-	int e;
-
-	json_set(&extra, "task", submit_to_json(q, t->owner));
-	e = supervise_make(t->dir, &q->launch, extra, &f);
-	if (e == 0 && q->has_stdin)
-		e = write_stdin(t->dir, &q->in);
-	if (e == 0 && q->launch.lease)
-		e = supervise_set_lease(t->dir, lease);
-	if (e < 0) {
-		file_remove_tree(t->dir);
-		return refusal_errno(r, e, "task");
-	}
-	snprintf(t->digest, sizeof t->digest, "%s", q->digest);
-	t->session = q->session;
-	t->leave = !q->launch.lease;
-	t->start_before = q->start_before;
-	return 0;
+	recorder_wait(s->recorder, id, fn, cookie);
 }
 
-int
-store_record(struct store *s, uid_t owner, const struct submit *q, const char *command, struct taskrecord **t,
-    struct refusal *r)
+void
+store_record(struct store *s, uid_t owner, const struct submit *q, const char *command, store_answer *fn, void *cookie)
 {
-	int e;
+	struct taskrecord *t = task_new(s, q->id);
 
-	*t = insert_task(s, q->id);
-	(*t)->owner = owner;
-	e = record_task(*t, q, r);
-	if (e < 0) {
-		remove_task(*t);
-		return e;
-	}
-	(*t)->command = xstrdup(command);
-	set_state(*t, TASK_RECORDED);
-	loop_timer_set(s->loop, &s->retry, 0);
-	return 0;
+	t->owner = owner;
+	t->command = xstrdup(command);
+	recorder_add(s->recorder, t, q, fn, cookie);
 }
 
-int
-store_kill(struct taskrecord *t, int signo, int64_t grace_ms, struct refusal *r)
-{
-	int e;
+struct store_killing {
+	store_answer *fn;
+	void *cookie;
+};
 
-	if (taskrecord_is_over(t))
-		return 0;
+static void
+killed_unstarted(struct taskrecord *t, enum taskrecord_state state, const char *reason, int err, void *cookie)
+{
+	struct store_killing *k = cookie;
+	struct refusal r = { .status = 0 };
+
+	unstarted_ended(t, state, reason, err, NULL);
+	if (err < 0)
+		refusal_errno(&r, err, "kill");
+	k->fn(err < 0 ? NULL : t, &r, k->cookie);
+	free(k);
+}
+
+void
+store_kill(struct taskrecord *t, int signo, int64_t grace_ms, store_answer *fn, void *cookie)
+{
+	struct refusal r = { .status = 0 };
+	int e = 0;
+
 	if (t->state == TASK_RECORDED) {
-		end_unstarted(t, TASK_KILLED, "killed before it was started");
-		return 0;
+		struct store_killing *k = xcalloc(1, sizeof *k);
+
+		*k = (struct store_killing){ fn, cookie };
+		ending_add(t->store->committer, t, TASK_KILLED, "killed before it was started", killed_unstarted, k);
+		return;
 	}
-	e = supervise_end(t->dir, WHY_KILL, signo, grace_ms);
-	return e < 0 && e != -ESRCH ? refusal_errno(r, e, "kill") : 0;
+	if (!taskrecord_is_over(t))
+		e = supervise_end(t->dir, WHY_KILL, signo, grace_ms);
+	if (e == -ESRCH)
+		e = 0;
+	if (e < 0)
+		refusal_errno(&r, e, "kill");
+	fn(e < 0 ? NULL : t, &r, cookie);
 }
 
 int
@@ -559,45 +533,22 @@ store_set_session(struct taskrecord *t, int64_t session, bool leave, struct refu
 	return 0;
 }
 
-/*
- * First the name, then the files: a directory with half of its files must not be
- * taken for a task that was never started.  The files are removed a few at a time.
- */
-static int
-remove_directory(struct taskrecord *t)
-{
-	struct store *s = t->store;
-	char *path = xasprintf("%s/%s%jd", s->path, released_prefix, (intmax_t)t->id);
-
-	if (rename(t->dir, path) < 0) {
-		int e = errno;
-
-		free(path);
-		return -e;
-	}
-	s->released = xgrow(s->released, s->n_released, &s->released_cap, sizeof *s->released);
-	s->released[s->n_released++] = path;
-	s->released_synced = false;
-	loop_timer_set(s->loop, &s->clean, 0);
-	return 0;
-}
-
 int
 store_release(struct taskrecord *t, struct refusal *r)
 {
+	struct store *s = t->store;
 	int e;
 
 	if (!taskrecord_is_over(t))
 		return refusal_set(r, 409, "running", "task %jd is not over", (intmax_t)t->id);
-	record_state(t);
-	if (!taskhistory_has_end(t->store->history, t->id) || taskhistory_sync(t->store->history) < 0)
+	if (!taskhistory_has_committed_end(s->history, t->id))
 		return refusal_set(r, 507, "full", "history: its end cannot be recorded");
-	record_event(t, "released", JSON_ABSENT);
-	e = remove_directory(t);
+	e = remover_add(s->remover, t->dir, t->id);
 	if (e < 0)
 		return refusal_errno(r, e, "release");
-	t->store->count++;
-	remove_task(t);
+	record_event(t, "released", JSON_ABSENT);
+	s->count++;
+	taskset_remove(&s->tasks, t);
 	return 0;
 }
 
@@ -606,8 +557,8 @@ needs_session(int64_t id, void *cookie)
 {
 	const struct store *s = cookie;
 
-	for (size_t i = 0; i < s->n; i++)
-		if (s->tasks[i]->session == id && !s->tasks[i]->leave && !taskrecord_is_over(s->tasks[i]))
+	for (size_t i = 0; i < s->tasks.n; i++)
+		if (s->tasks.items[i]->session == id && !s->tasks.items[i]->leave && !taskrecord_is_over(s->tasks.items[i]))
 			return true;
 	return false;
 }
@@ -616,7 +567,10 @@ void
 store_sweep(struct store *s)
 {
 	sessions_sweep(s->sessions, lease_now_ns() / 1000000, needs_session, s);
-	for (size_t i = 0; i < s->n; i++)
-		if (taskrecord_is_over(s->tasks[i]))
-			record_state(s->tasks[i]);
+	s->log_bytes = 0;
+	for (size_t i = 0; i < s->tasks.n; i++) {
+		s->log_bytes += taskrecord_log_bytes(s->tasks.items[i]);
+		if (taskrecord_is_over(s->tasks.items[i]))
+			record_state(s->tasks.items[i]);
+	}
 }

@@ -24,6 +24,7 @@
 #include "base/fail.h"
 #include "base/hlc.h"
 #include "base/loop.h"
+#include "task/committer.h"
 #include "task/refusal.h"
 #include "task/sessions.h"
 #include "task/submit.h"
@@ -41,8 +42,11 @@ struct store_limits {
 
 struct store;
 
-/* The state of T, or the bytes of its output, may have changed. */
-typedef void store_changed(struct taskrecord *t, void *cookie);
+/* The state of a task has changed, or the history has more that is on the disk. */
+typedef void store_changed(void *cookie);
+
+/* T, as it was asked for; or (T NULL) it was refused, as R says. */
+typedef void store_answer(struct taskrecord *t, const struct refusal *r, void *cookie);
 
 /*
  * The store in the directory PATH, which is made.  Its tasks are adopted; those
@@ -50,6 +54,9 @@ typedef void store_changed(struct taskrecord *t, void *cookie);
  */
 struct store *store_open(struct loop *l, const char *path, const struct store_limits *limits,
     struct hlc *clock, store_changed *changed, void *cookie, struct fail *f);
+
+/* Finish what is on its way to the disk; all answers are given. */
+void store_settle(struct store *s);
 
 /* The tasks go on running. */
 void store_close(struct store *s);
@@ -65,23 +72,37 @@ size_t store_size(const struct store *s);
 struct taskrecord *store_at(const struct store *s, size_t i);
 struct taskrecord *store_find(const struct store *s, int64_t id);
 
-/* Tasks that are recorded, and not started yet. */
+/* The same with those that are on their way to the disk; and that one of them; NULL for none. */
+size_t store_promised(const struct store *s);
+const struct taskrecord *store_find_recording(const struct store *s, int64_t id);
+
+/* The bytes of the output of all tasks, as of the last store_sweep(). */
+int64_t store_log_bytes(const struct store *s);
+
+/* Tasks that are recorded and not started yet, or something on its way to the disk. */
 bool store_is_pending(const struct store *s);
 
 /*
  * Record the task that Q describes for OWNER, with COMMAND for lists, and start
- * it.  task/admission.h says whether that may be.  On the disk when this returns 0.
+ * it.  task/admission.h says whether that may be.  FN is called when it is on the
+ * disk, or refused.
  */
-int store_record(struct store *s, uid_t owner, const struct submit *q, const char *command, struct taskrecord **t,
-    struct refusal *r);
+void store_record(struct store *s, uid_t owner, const struct submit *q, const char *command, store_answer *fn,
+    void *cookie);
+
+/* Another request for the task ID, which is on its way: FN is called when the first one is. */
+void store_await(struct store *s, int64_t id, store_answer *fn, void *cookie);
 
 /* End it by SIGNO, SIGKILL after GRACE_MS (< 0: the task's own). */
-int store_kill(struct taskrecord *t, int signo, int64_t grace_ms, struct refusal *r);
+void store_kill(struct taskrecord *t, int signo, int64_t grace_ms, store_answer *fn, void *cookie);
+
+/* DONE is told when the history is on the disk. */
+void store_commit(struct store *s, committer_done *done, void *cookie);
 
 /* Move it to the session SESSION, whose lease it has from now on; or (LEAVE) none. */
 int store_set_session(struct taskrecord *t, int64_t session, bool leave, struct refusal *r);
 
-/* Remove a task that is over. */
+/* Remove a task that is over, and whose end is on the disk (store_commit()). */
 int store_release(struct taskrecord *t, struct refusal *r);
 
 /* Forget sessions and tasks whose time is over; to be called now and then. */

@@ -304,8 +304,31 @@ streams_session(struct task_agent *a, struct server_request *q)
 		wait_for(a, q, try_session, session_dirs, GATHER_MS);
 }
 
+struct history_call {
+	struct task_agent *agent;
+	struct server_request *q;
+};
+
+static void
+history_committed(int err, void *cookie)
+{
+	_cleanup_free_ struct history_call *c = cookie;
+	struct refusal r;
+
+	if (err < 0) {
+		refusal_errno(&r, err, "history");
+		server_reply_error(c->q, r.status, r.name, "%s", r.text);
+	} else {
+		wait_for(c->agent, c->q, try_history, NULL, 0);
+	}
+}
+
+/* What is read may be lost nowhere afterwards. */
 void
 streams_history(struct task_agent *a, struct server_request *q)
 {
-	wait_for(a, q, try_history, NULL, 0);
+	struct history_call *c = xcalloc(1, sizeof *c);
+
+	*c = (struct history_call){ a, q };
+	store_commit(a->store, history_committed, c);
 }

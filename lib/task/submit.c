@@ -44,6 +44,20 @@ parse_loss(struct json v, struct submit *q, struct refusal *r)
 }
 
 static int
+parse_nonce(struct json v, struct submit *q, struct refusal *r)
+{
+	_cleanup_json_ struct json n = json_get(v, "nonce");
+	const char *s = json_get_string(n);
+
+	if (json_kind(n) == JSON_NONE)
+		return 0;
+	if (!s || !*s || strlen(s) != json_string_len(n) || strlen(s) >= SUBMIT_NONCE)
+		return usage(r, "\"nonce\": not a text of 1 to 64 bytes");
+	strcpy(q->nonce, s);
+	return 0;
+}
+
+static int
 parse_stdin(struct json v, struct submit *q, struct refusal *r)
 {
 	_cleanup_json_ struct json in = json_get(v, "stdin_b64");
@@ -115,6 +129,8 @@ submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r
 	if (e == 0)
 		e = parse_loss(v, q, r);
 	if (e == 0)
+		e = parse_nonce(v, q, r);
+	if (e == 0)
 		e = parse_stdin(v, q, r);
 	if (e < 0)
 		return e;
@@ -133,6 +149,8 @@ submit_to_json(const struct submit *q, uid_t owner)
 	json_set(&v, "session", json_number((double)q->session));
 	json_set_text(&v, "on_loss", q->launch.lease ? "kill" : "leave");
 	json_set_text(&v, "digest", q->digest);
+	if (q->nonce[0])
+		json_set_text(&v, "nonce", q->nonce);
 	if (q->start_before)
 		json_set(&v, "start_before", json_number((double)q->start_before));
 	return v;

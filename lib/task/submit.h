@@ -3,11 +3,14 @@
  *
  *	{"id":HLC,"session":HLC,"argv":[...],"env":{...},"cwd":"/DIR","user":"NAME",
  *	 "stdin_b64":"...","on_loss":"kill"|"leave","grace_ms":N,"timeout_ms":N,
- *	 "start_before":MS,"log_max":N,"limits":{...},"new_privileges":true}
+ *	 "start_before":MS,"log_max":N,"limits":{...},"new_privileges":true,
+ *	 "nonce":"TEXT"}
  *
  * argv and env are those of supervise/launch.h.  The digest is the SHA-256 of
  * all that decides what is executed, so that the same request sent again is
- * told from another one with its id.
+ * told from another one with its id.  Where there is a nonce, the same request
+ * has the same nonce: the same command that another controller happened to give
+ * the same id is another task.
  */
 #ifndef TASK_SUBMIT_H
 #define TASK_SUBMIT_H
@@ -22,7 +25,7 @@
 #include "supervise/launch.h"
 #include "task/refusal.h"
 
-enum { SUBMIT_STDIN_MAX = 1 << 20 };
+enum { SUBMIT_STDIN_MAX = 1 << 20, SUBMIT_NONCE = 65 };
 
 struct submit {
 	int64_t id, session;	/* session 0: none */
@@ -31,6 +34,7 @@ struct submit {
 	bool has_stdin;
 	struct buf in;
 	char digest[SHA_TEXT];
+	char nonce[SUBMIT_NONCE];	/* empty: none */
 };
 
 #define SUBMIT_INIT	{ .launch = LAUNCH_INIT, .in = BUF_INIT }

@@ -186,11 +186,10 @@ taskd_listen(const char *path, bool *made, struct fail *f)
 /* --- serving */
 
 static void
-task_changed(struct taskrecord *t, void *cookie)
+task_changed(void *cookie)
 {
 	struct taskd *d = cookie;
 
-	(void)t;
 	if (d->agent.waiters)	/* not while the store is being opened */
 		waiters_wake(d->agent.waiters);
 }
@@ -240,6 +239,7 @@ taskd_run(const char *dir, int listen_fd, const struct taskd_conf *c, struct fai
 		r = loop_run(d.loop);
 		sdnotify("STOPPING=1");
 	}
+	store_settle(d.agent.store);
 	waiters_free(d.agent.waiters);
 	d.agent.waiters = NULL;
 	server_free(d.server);

@@ -8,7 +8,6 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "supervise/segment.h"
-#include "task/submit.h"
 #include "task/taskrecord.h"
 
 enum { COMMAND_MAX = 200, RECORD_FILE_MAX = 65536 };
@@ -92,7 +91,7 @@ taskrecord_load(struct taskrecord *t)
 	_cleanup_free_ char *path = xasprintf("%s/request.json", t->dir);
 	_cleanup_free_ char *in = xasprintf("%s/stdin", t->dir);
 	_cleanup_json_ struct json v = JSON_ABSENT, own = JSON_ABSENT;
-	const char *digest;
+	const char *digest, *nonce;
 	struct fail f;
 
 	if (json_load(path, FILE_NOFOLLOW, LAUNCH_REQUEST_MAX, &v, &f) == 0)
@@ -101,6 +100,8 @@ taskrecord_load(struct taskrecord *t)
 	if (!digest || (json_get_text(v, "stdin") && access(in, F_OK) < 0))
 		return false;
 	snprintf(t->digest, sizeof t->digest, "%s", digest);
+	nonce = json_get_text(own, "nonce");
+	snprintf(t->nonce, sizeof t->nonce, "%s", nonce ? nonce : "");
 	t->owner = (uid_t)whole_of(own, "owner");
 	t->start_before = whole_of(own, "start_before");
 	t->command = submit_command(v, COMMAND_MAX);
@@ -175,13 +176,15 @@ taskrecord_outcome(const struct taskrecord *t)
 static void
 describe_output(const struct taskrecord *t, struct json *v)
 {
-	_cleanup_fd_ int dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const bool known = t->outcome.start[0];
+	_cleanup_fd_ int dir = known ? -1 : open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int64_t first, end;
 
-	for (int k = 0; k < 2; k++)
-		if (dir >= 0 && segment_bounds(dir, k ? "err" : "out", &first, &end) == 0)
-			json_set(v, k ? "err" : "out",
-			    json_number((double)(t->outcome.bytes[k] > end ? t->outcome.bytes[k] : end)));
+	for (int k = 0; k < 2; k++) {
+		end = t->outcome.bytes[k];
+		if (known || (dir >= 0 && segment_bounds(dir, k ? "err" : "out", &first, &end) == 0))
+			json_set(v, k ? "err" : "out", json_number((double)end));
+	}
 }
 
 struct json

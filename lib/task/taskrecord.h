@@ -3,7 +3,7 @@
  * read from the task's directory.
  *
  *	ID/request.json	supervise/launch.h, with a member "task":
- *			{"id","owner","session","on_loss","digest","start_before"}
+ *			{"id","owner","session","on_loss","digest","nonce","start_before"}
  *	ID/lease	{"file":"../sessions/S.json"}, or null: runs without a lease
  *	ID/ended	{"state":"failed"|"expired"|"killed","reason"}: ended without a start
  *
@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/sha.h"
 #include "supervise/supervise.h"
+#include "task/submit.h"
 
 enum taskrecord_state {
 	TASK_RECORDED, TASK_RUNNING, TASK_ENDED, TASK_KILLED, TASK_UNKNOWN, TASK_FAILED, TASK_EXPIRED,
@@ -31,12 +32,13 @@ struct taskrecord {
 	bool leave;
 	enum taskrecord_state state;
 	char *dir, *command;		/* COMMAND: argv, for lists */
-	char digest[SHA_TEXT];
+	char digest[SHA_TEXT], nonce[SUBMIT_NONCE];
 	int64_t start_before;		/* wall clock, ms; 0: none */
 	char *reason;			/* of failed, expired */
 	struct outcome outcome;		/* if ended or killed */
 	struct supervise *run;		/* the store's */
 	int64_t changed;		/* the store's count at its last change of state */
+	int endings;			/* so many are on their way (task/ending.h) */
 };
 
 /* The directory DIR, which is copied. */

@@ -19,8 +19,8 @@ eval "$walk_before"
 strace $KILLWALK_FOLLOW -qq -e trace="$walk_calls" -o "$log" $walk_command || exit
 eval "$walk_after" || { echo "killwalk: fails without a kill"; exit 1; }
 
-# "NAME N": its Nth call of that name, as strace counts them
-points=$(sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' "$log" | awk '{ print $1, ++n[$1] }')
+# "NAME N": its Nth call of that name, as strace counts them: of each process and thread by itself
+points=$(sed -n 's/^\([0-9]*\) *\([a-z0-9_]*\)(.*/\2 \1x/p' "$log" | awk '{ $0 = $1 " " ++n[$1, $2] } !seen[$0]++')
 total=$(wc -l <<<"$points")
 step=1
 [ -n "${SOAK-}" ] || [ "$total" -le "$KILLWALK_MAX" ] || step=$(((total + KILLWALK_MAX - 1) / KILLWALK_MAX))

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,9 @@
 
 #include "base/base64.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "task/backlog.h"
+#include "task/committer.h"
 #include "task/forgotten.h"
 #include "task/frames.h"
 #include "task/link.h"
@@ -15,6 +18,7 @@
 #include "task/submit.h"
 #include "task/target.h"
 #include "task/taskcursor.h"
+#include "task/taskhistory.h"
 
 /* --- the words of the contract, on a clock that the test moves */
 
@@ -415,7 +419,7 @@ holds_a_floor_an_owner(void)
 	struct fail f;
 	struct forgotten *g = forgotten_open("forgotten", &f);
 
-	assert(g && forgotten_save(g) == 0 && access("forgotten", F_OK) < 0);
+	assert(g);
 	forgotten_add(g, 1000, 50, 60);
 	forgotten_add(g, 1000, 40, 60);
 	forgotten_add(g, 1000, 900, 61);	/* by a clock that is ahead */
@@ -424,7 +428,10 @@ holds_a_floor_an_owner(void)
 		assert(forgotten_has(g, 1000, 50) && forgotten_has(g, 1000, 1) && forgotten_has(g, 1000, 900));
 		assert(!forgotten_has(g, 1000, 51) && !forgotten_has(g, 1000, 899) && !forgotten_has(g, 2000, 50));
 		assert(!forgotten_has(g, 3000, 1) && !forgotten_has(g, 3000, 900));
-		assert(forgotten_save(g) == 0);
+		_cleanup_buf_ struct buf b = BUF_INIT;
+
+		forgotten_format(g, &b);
+		assert(file_replace("forgotten", b.s, b.len, 0600, 0) == 0);
 		forgotten_close(g);
 		g = forgotten_open("forgotten", &f);
 		assert(g);
@@ -452,9 +459,174 @@ refuses_a_damaged_floor(void)
 	}
 }
 
+/* --- the committer, and a history that it brings to the disk */
+
+struct commits {
+	struct loop *loop;
+	int done, failed;
+};
+
+static int
+write_number(struct committer_job *j, void *cookie)
+{
+	(void)cookie;
+	committer_sync(j, open("number", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+	return 0;
+}
+
+static int
+fail_to_write(struct committer_job *j, void *cookie)
+{
+	(void)cookie;
+	committer_sync(j, open("no/such/file", O_RDONLY | O_CLOEXEC));
+	return 0;
+}
+
+static void
+count_commit(int err, void *cookie)
+{
+	struct commits *c = cookie;
+
+	c->done += err == 0;
+	c->failed += err == -ENOENT;
+	if (c->done + c->failed == 200)
+		loop_stop(c->loop, 0);
+}
+
+static void
+commits_in_groups(void)
+{
+	struct commits c = { loop_new(), 0, 0 };
+	struct fail f;
+	struct committer *k = committer_new(c.loop, &f);
+
+	for (int i = 0; i < 200; i++)
+		committer_add(k, i % 10 == 7 ? fail_to_write : write_number, count_commit, &c);
+	assert(k && committer_pending(k) == 200);
+	loop_run(c.loop);
+	assert(c.done == 180 && c.failed == 20 && committer_pending(k) == 0);
+	committer_add(k, write_number, count_commit, &c);
+	committer_free(k);	/* what was added is done, and told */
+	assert(c.done == 181);
+	loop_free(c.loop);
+}
+
+static void
+note_error(int err, void *cookie)
+{
+	*(int *)cookie = err;
+}
+
+/* N records of OWNER of a kilobyte each, brought to the disk. */
+static void
+add_records(struct taskhistory *h, struct committer *k, uid_t owner, int n)
+{
+	_cleanup_json_ struct json more = json_object();
+	char text[900];
+	int err = 1;
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	json_set_text(&more, "reason", text);
+	for (int i = 0; i < n; i++) {
+		taskhistory_add(h, 7, owner, 0, "started", more);
+		if (i % 50 == 0)
+			committer_drain(k);
+	}
+	taskhistory_commit(h, note_error, &err);
+	committer_drain(k);
+	assert(err == 0 && taskhistory_is_committed(h));
+}
+
+struct records {
+	int n;
+	int64_t first, last, dropped;
+};
+
+/* All records of OWNER after AFTER: each once, ids rising. */
+static struct records
+read_records(const struct taskhistory *h, int64_t after, int64_t owner)
+{
+	struct records r = { 0, 0, after, 0 };
+
+	for (;;) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+		size_t before = (size_t)r.n;
+
+		assert(taskhistory_read(h, r.last, owner, 100000, &b) == 0);
+		for (char *p = b.s, *nl; b.len > 0 && (nl = strchr(p, '\n')); p = nl + 1) {
+			int64_t id = atoll(p + strlen("{\"id\":"));
+
+			*nl = '\0';
+			assert(id > r.last);
+			r.last = id;
+			if (strstr(p, "\"event\":\"dropped\""))
+				r.dropped = id;
+			else if (r.n++ == 0)
+				r.first = id;
+		}
+		if ((size_t)r.n == before)
+			return r;
+	}
+}
+
+static void
+keeps_history_until_it_is_released(void)
+{
+	struct loop *l = loop_new();
+	struct hlc clock = { 0 };
+	struct fail f;
+	struct committer *k = committer_new(l, &f);
+	struct taskhistory *h = taskhistory_open("history", 1 << 20, &clock, k, &f);
+	struct records of_1000, of_2000;
+	int64_t before, mark;
+
+	/* one owner releases all, the other one nothing: three times what is kept of released ones */
+	assert(h);
+	add_records(h, k, 2000, 10);
+	taskhistory_add(h, 99, 2000, 0, "ended", JSON_ABSENT);
+	taskhistory_add(h, 98, 1000, 0, "ended", JSON_ABSENT);
+	before = taskhistory_last(h);
+	for (int i = 0; i < 15; i++) {
+		add_records(h, k, 1000, 100);
+		taskhistory_release(h, 1000, taskhistory_last(h));
+		committer_drain(k);
+	}
+	for (int opened = 0; opened < 2; opened++) {
+		of_2000 = read_records(h, 0, 2000);
+		assert(of_2000.n == 11 && of_2000.dropped == 0);
+		of_1000 = read_records(h, before, 1000);
+		assert(of_1000.n > 100 && of_1000.n < 700 && of_1000.dropped > before && of_1000.first > of_1000.dropped);
+		assert(read_records(h, of_1000.dropped, 1000).dropped == 0);
+		assert(read_records(h, 0, -1).n == of_1000.n + 11);
+		assert(taskhistory_has_end(h, 99) && !taskhistory_may_have_dropped(h, 2000, 99));
+		assert(!taskhistory_has_end(h, 98) && taskhistory_may_have_dropped(h, 1000, 98));
+		taskhistory_close(h);
+		h = taskhistory_open("history", 1 << 20, &clock, k, &f);
+		assert(h);
+	}
+	/* what is kept has its bound: then the owner has no room, until it releases */
+	for (int i = 0; i < 10 && taskhistory_room(h, 2000) == 0; i++)
+		add_records(h, k, 2000, 200);
+	assert(taskhistory_room(h, 2000) == -EDQUOT && taskhistory_room(h, 3000) == 0);
+	of_2000 = read_records(h, 0, 2000);
+	assert(of_2000.dropped == 0 && of_2000.n > 600);
+	mark = of_2000.last;
+	taskhistory_release(h, 2000, mark + 1000000000);	/* no more than there is */
+	committer_drain(k);
+	assert(taskhistory_room(h, 2000) == 0);
+	add_records(h, k, 2000, 1);
+	assert(read_records(h, mark, 2000).n == 1);
+	taskhistory_close(h);
+	committer_free(k);
+	loop_free(l);
+}
+
 int
 main(void)
 {
+	commits_in_groups();
+	keeps_history_until_it_is_released();
 	beats_once_a_period();
 	sends_the_same_beat_again();
 	is_suspect_after_two_periods();

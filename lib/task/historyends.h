@@ -1,0 +1,32 @@
+/*
+ * historyends - the tasks whose end the history holds, by id.
+ */
+#ifndef TASK_HISTORYENDS_H
+#define TASK_HISTORYENDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct historyend {
+	int64_t task, record;	/* ids of the task and of the record of its end */
+	uid_t owner;
+};
+
+/* Open; empty when zeroed. */
+struct historyends {
+	struct historyend *items;	/* by task, ascending */
+	size_t n, cap;
+};
+
+void historyends_free(struct historyends *e);
+void historyends_add(struct historyends *e, const struct historyend *end);
+
+/* The id of the record of TASK's end; 0 where it has none. */
+int64_t historyends_find(const struct historyends *e, int64_t task);
+
+/* Remove those for which FN is true. */
+void historyends_remove(struct historyends *e, bool (*fn)(const struct historyend *end, void *cookie), void *cookie);
+
+#endif
