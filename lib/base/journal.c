@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,26 +85,40 @@ journal_close(struct journal *j)
 	free(j);
 }
 
-static int
+int
 journal_rotate(struct journal *j)
 {
 	_cleanup_free_ char *old = xasprintf("%s.1", j->path);
-	int r = journal_sync(j);
 
-	if (r < 0)
-		return r;
 	if (rename(j->path, old) < 0)
 		return -errno;
 	io_closep(&j->fd);
 	j->fd = -1;
-	r = open_file(j);
+	j->len = 0;
+	j->dirty = false;
+	return open_file(j);
+}
+
+static int
+rotate_durably(struct journal *j)
+{
+	int r = journal_sync(j);
+
+	if (r == 0)
+		r = journal_rotate(j);
 	return r < 0 ? r : file_sync_dir(j->path);
 }
 
-bool
-journal_will_rotate(const struct journal *j, size_t len)
+int
+journal_fd(const struct journal *j)
 {
-	return j->fd >= 0 && j->len > 0 && (size_t)j->len + len + 1 > j->max;
+	return j->fd;
+}
+
+off_t
+journal_size(const struct journal *j)
+{
+	return j->len;
 }
 
 int
@@ -116,8 +131,8 @@ journal_add(struct journal *j, const char *line, size_t len)
 	buf_putc(&b, '\n');
 	if (j->fd < 0)
 		r = open_file(j);	/* that could not be made when the last one was full */
-	else if (journal_will_rotate(j, len))
-		r = journal_rotate(j);
+	else if (j->max > 0 && j->len > 0 && (size_t)j->len + len + 1 > j->max)
+		r = rotate_durably(j);
 	if (r == 0)
 		r = lseek(j->fd, j->len, SEEK_SET) < 0 ? -errno : io_write_all(j->fd, b.s, b.len);
 	if (r < 0) {

@@ -9,7 +9,6 @@
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,18 +16,24 @@
 
 struct journal;
 
-/* PATH, made with mode 0640 where it is missing; NULL with errno. */
+/* PATH, made with mode 0640 where it is missing, which becomes PATH.1 at MAX bytes (0: never); NULL with errno. */
 struct journal *journal_open(const char *path, size_t max);
 void journal_close(struct journal *j);
-
-/* Does journal_add() of LEN bytes replace PATH.1, whose lines are lost by that? */
-bool journal_will_rotate(const struct journal *j, size_t len);
 
 /* LINE, without its newline.  A write that failed half-way is undone. */
 int journal_add(struct journal *j, const char *line, size_t len);
 
 /* What was added is on disk. */
 int journal_sync(struct journal *j);
+
+/*
+ * For a caller that fsyncs the file in another thread, and has it become PATH.1
+ * when it wants: the descriptor (-1 after a rotation that failed half-way), the
+ * bytes of its lines, and the rotation without an fsync of the file or directory.
+ */
+int journal_fd(const struct journal *j);
+off_t journal_size(const struct journal *j);
+int journal_rotate(struct journal *j);
 
 /* The last whole line of PATH into OUT, which is left empty where there is none. */
 int journal_last(const char *path, struct buf *out);
