@@ -1361,6 +1361,7 @@ const showHelp = () => {
 			el('p', { textContent: 'The address of the page holds what is selected and shown: copy it to come back to it.' }));
 	}
 	$('help').showModal();
+	$('help-title').focus();
 };
 $('help-open').onclick = showHelp;
 
