@@ -153,14 +153,13 @@ clockmodel_child(struct clockmodel *m, uint64_t end, uint64_t span)
 }
 
 void
-clockmodel_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t end)
+clockmodel_span_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span)
 {
-	const uint64_t *span = is_counted(m, at) ? idmap_find(&m->parents, end) : NULL;
 	uint64_t *v;
 
-	if (!span)
+	if (!is_counted(m, at))
 		return;
-	v = idmap_put(&m->ends, *span);
+	v = idmap_put(&m->ends, span);
 	if (*v & NEEDED) {
 		struct clockmodel_stamp last = stamp_of(*v);
 
@@ -168,6 +167,15 @@ clockmodel_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, ui
 	} else if (!(*v & SENT) || stamp_of(*v).clock == at->clock || stamp_of(*v).t < at->t) {
 		*v = value_of(at, SENT);
 	}
+}
+
+void
+clockmodel_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t end)
+{
+	const uint64_t *span = is_counted(m, at) ? idmap_find(&m->parents, end) : NULL;
+
+	if (span)
+		clockmodel_span_child_end(m, at, *span);
 }
 
 void

@@ -36,6 +36,9 @@ void clockmodel_child(struct clockmodel *m, uint64_t end, uint64_t span);
 /* The child whose end sends END ends at AT; the last child of a span counts. */
 void clockmodel_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t end);
 
+/* A child of SPAN ends at AT. */
+void clockmodel_span_child_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span);
+
 /* SPAN ends at AT; children whose ends come after it are paired then. */
 void clockmodel_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t span);
 

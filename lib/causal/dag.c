@@ -294,8 +294,9 @@ leave_predecessor(struct dependency *d)
 void
 dag_drop(struct dag *g, struct dependency *d)
 {
-	node_mark(d->waiter, "cycle");
-	if (g->cb.dropped)
+	if (!d->quiet)
+		node_mark(d->waiter, "cycle");
+	if (g->cb.dropped && !d->quiet)
 		g->cb.dropped(&(struct dag_dropped){ d->predecessor, d->waiter, (enum constraint_class)d->class, d->rule },
 		    g->cb.cookie);
 	leave_predecessor(d);

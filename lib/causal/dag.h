@@ -68,7 +68,7 @@ void dag_retire(struct dag *g, struct node *e);
 /* E waits for BEFORE; for the record before it in the source where CLASS is CONSTRAINT_PROGRAM. */
 void dag_wait_on(struct dag *g, struct node *e, struct node *before, enum constraint_class class, uint16_t rule);
 
-/* E waits for the record that sends ID.  QUIET: if none does, E is neither marked nor counted. */
+/* E waits for the record that sends ID.  QUIET: if none does, or only behind E, E is neither marked nor counted. */
 void dag_wait_on_id(struct dag *g, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule,
     bool quiet);
 

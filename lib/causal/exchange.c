@@ -84,8 +84,9 @@ void
 exchange_need(struct exchange *x, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule, bool quiet)
 {
 	if (x->known && known_ids_is_unsent(x->known, id)) {
-		x->count->unmatched++;
-		node_mark(e, "unmatched");
+		x->count->unmatched += !quiet;
+		if (!quiet)
+			node_mark(e, "unmatched");
 		return;
 	}
 	leave_lane(x, id);

@@ -20,8 +20,22 @@ message_admit(void *state, struct node *e, const struct constraint *x)
 
 	if (x->what == CONSTRAINT_SEND)
 		exchange_send(m->exchange, e, x->id);
-	else
-		exchange_need(m->exchange, e, x->id, (enum constraint_class)x->class, x->rule, false);
+	else if (!x->soft || !m->live || e->backlog)
+		exchange_need(m->exchange, e, x->id, (enum constraint_class)x->class, x->rule, x->soft);
+}
+
+/* Live: what may never come is not waited for; but what came while the record was held stands before it. */
+static void
+message_check_due(void *state, struct node *e, const struct constraint *x, bool again)
+{
+	const struct kind_env *m = state;
+	const struct index_entry *sent;
+
+	if (!x->soft || !m->live || e->backlog || again || x->what != CONSTRAINT_NEED)
+		return;
+	sent = dag_entry(m->dag, x->id);
+	if (sent && sent->state != INDEX_NONE && sent->state != INDEX_WANTED)
+		exchange_need(m->exchange, e, x->id, (enum constraint_class)x->class, x->rule, true);
 }
 
 static void
@@ -48,5 +62,5 @@ message_clock(struct clockmodel *m, const struct clockmodel_stamp *at, const str
 const struct kind message_kind = {
 	.name = "message", .takes = KIND_TAKES(CONSTRAINT_SEND) | KIND_TAKES(CONSTRAINT_NEED),
 	.takes_of_spans = KIND_TAKES(CONSTRAINT_NEED), .ids = message_ids, .note_clock = message_clock,
-	.open = message_open, .admit = message_admit, .retire = message_retire, .release = free,
+	.open = message_open, .admit = message_admit, .check_due = message_check_due, .retire = message_retire, .release = free,
 };

@@ -71,7 +71,7 @@ scheduler_rules_for(const struct rules *rules, const struct source *s, bool *any
 
 		/* The incarnations of one program in one file are in order already. */
 		used[i] = rule_is_for(r, s->fmt) && !(r->kind == RULE_LIFECYCLE && rule_is_of_source(r) && s->fifo &&
-		    !has_emitters(s));
+		    !has_emitters(s)) && (r->kind != RULE_TRACE || s->traced);
 		*any |= used[i];
 	}
 	return used;
@@ -110,6 +110,9 @@ choose_window(struct scheduler *s, struct queue *q)
 	/* One of a series that is in several sources may stand behind what waits in another. */
 	if (!src->fifo || q->by_emitter || (!spec->live && s->n > 1 && has_series(src)))
 		q->window_ns = spec->patience_ns + 1;
+	/* What is in order by several clocks is out of it by as much as these are apart. */
+	if (!src->fifo && src->per_host)
+		q->window_ns += domains_spread(src->domains);
 	/* The earliest of a series may be the last in the file, but not in a journal: only all that is there tells. */
 	if (spec->known && q->window_ns && has_series(src) && !(src->fifo && src->fmt->where == WHERE_EXPORT))
 		q->window_ns = QUEUE_FAR_NS;

@@ -166,7 +166,7 @@ span_retire(void *state, struct node *e, const struct constraint *x)
 		child_began(s, e, x);
 	} else if (x->what == CONSTRAINT_END) {
 		span_ended(s, x->id);
-	} else {
+	} else if (x->what == CONSTRAINT_SEND) {
 		child_ended(s, e, x->id);
 		dag_sent(s->env.dag, e, x->id);
 	}
@@ -202,7 +202,13 @@ span_ids(const struct constraint *x, uint64_t *sent, uint64_t *needed)
 static void
 span_clock(struct clockmodel *m, const struct clockmodel_stamp *at, const struct constraint *x)
 {
-	if (x->what == CONSTRAINT_CHILD) {
+	const struct clockmodel_stamp end = { at->clock, at->t + x->n, at->res };
+
+	if (x->what == CONSTRAINT_SPAN_END) {
+		clockmodel_end(m, &end, x->id);
+	} else if (x->what == CONSTRAINT_CHILD_END) {
+		clockmodel_span_child_end(m, &end, x->id);
+	} else if (x->what == CONSTRAINT_CHILD) {
 		clockmodel_child(m, (uint64_t)x->n, x->id);
 	} else if (x->what == CONSTRAINT_END) {
 		clockmodel_end(m, at, x->id);
@@ -221,7 +227,8 @@ span_asks(const struct rule *r)
 
 const struct kind span_kind = {
 	.name = "span", .takes = KIND_TAKES(CONSTRAINT_CHILD) | KIND_TAKES(CONSTRAINT_END),
-	.takes_of_spans = KIND_TAKES(CONSTRAINT_SEND) | KIND_TAKES(CONSTRAINT_CHILD) | KIND_TAKES(CONSTRAINT_END),
+	.takes_of_spans = KIND_TAKES(CONSTRAINT_SEND) | KIND_TAKES(CONSTRAINT_CHILD) | KIND_TAKES(CONSTRAINT_END) |
+	    KIND_TAKES(CONSTRAINT_SPAN_END) | KIND_TAKES(CONSTRAINT_CHILD_END),
 	.plans_due = true, .ids = span_ids, .note_clock = span_clock, .asks = span_asks,
 	.open = span_open, .admit = span_admit, .check_due = span_check_due, .retire = span_retire,
 	.release = span_release,

@@ -106,7 +106,7 @@ copy_all(int from, int to)
 }
 
 int
-filter_command_unpack(char *const *argv, int in_fd)
+filter_command_spool(char *const *argv, int in_fd, int *status)
 {
 	int to = open_nameless(), from, r;
 	pid_t pid;
@@ -120,11 +120,22 @@ filter_command_unpack(char *const *argv, int in_fd)
 	}
 	r = copy_all(from, to);
 	close(from);
-	if (filter_command_end(pid) != 0 && r == 0)
-		r = -EIO;
+	*status = filter_command_end(pid);
 	if (r < 0) {
 		close(to);
 		return r;
 	}
 	return to;
+}
+
+int
+filter_command_unpack(char *const *argv, int in_fd)
+{
+	int status, fd = filter_command_spool(argv, in_fd, &status);
+
+	if (fd >= 0 && status != 0) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
 }

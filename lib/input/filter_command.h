@@ -19,6 +19,9 @@ int filter_command_start(char *const *argv, int in_fd, pid_t *pid);
  */
 int filter_command_unpack(char *const *argv, int in_fd);
 
+/* The same where the output of a command that failed is of use: its status into *STATUS. */
+int filter_command_spool(char *const *argv, int in_fd, int *status);
+
 /* Wait for its end: 0, or its status where it failed; a reader that left early is no failure. */
 int filter_command_end(pid_t pid);
 

@@ -18,6 +18,7 @@ enum { LINE_MAX_BYTES = 1 << 20 };
 struct pipe {
 	struct feed feed;
 	char *path;
+	char **argv;			/* the command that reads a file, where its name does not tell; or NULL */
 	int fd;
 	bool comes_again, watched;
 	pid_t pid;			/* of the command that writes it, 0 for none */
@@ -129,7 +130,7 @@ static int
 pipe_start(struct feed *f, struct fail *why)
 {
 	struct pipe *p = (struct pipe *)f;
-	char *const *argv = filter_command_of(p->path);
+	char *const *argv = p->argv ? p->argv : filter_command_of(p->path);
 	struct stat st;
 
 	p->fd = open_path(p);
@@ -167,6 +168,7 @@ pipe_free(struct feed *f)
 		filter_command_end(p->pid);
 	buf_release(&p->line);
 	free(p->path);
+	xfree_strv(p->argv);
 	feed_release(f);
 	free(p);
 }
@@ -182,4 +184,13 @@ pipe_new(const char *path)
 	p->fd = -1;
 	p->line = (struct buf)BUF_INIT;
 	return &p->feed;
+}
+
+struct feed *
+pipe_new_of(const char *path, char **argv)
+{
+	struct feed *f = pipe_new(path);
+
+	((struct pipe *)f)->argv = argv;
+	return f;
 }

@@ -13,4 +13,7 @@
 /* PATH is a FIFO, "-", or any other file that is read to its end, by its command where it is compressed. */
 struct feed *pipe_new(const char *path);
 
+/* The same for a regular file that the command ARGV reads; ARGV is freed with xfree_strv(). */
+struct feed *pipe_new_of(const char *path, char **argv);
+
 #endif

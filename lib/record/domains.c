@@ -109,6 +109,20 @@ domains_at(struct domains *d, unsigned i)
 	return x;
 }
 
+int64_t
+domains_spread(struct domains *d)
+{
+	int64_t lo = 0, hi = 0;
+
+	for (unsigned i = 0; i < domains_count(d); i++) {
+		const int64_t ns = domains_at(d, i)->offset_ns;
+
+		lo = i == 0 || ns < lo ? ns : lo;
+		hi = i == 0 || ns > hi ? ns : hi;
+	}
+	return hi - lo;
+}
+
 static int
 by_name(const void *a, const void *b)
 {

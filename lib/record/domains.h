@@ -39,6 +39,9 @@ struct domain *domains_get(struct domains *d, struct span name, bool host);
 unsigned domains_count(struct domains *d);
 struct domain *domains_at(struct domains *d, unsigned i);
 
+/* How far the fastest clock is ahead of the slowest, ns. */
+int64_t domains_spread(struct domains *d);
+
 /* TO[I] is the place of domain I among all N by name, so that nothing depends on the order in which threads read. */
 void domains_sort(struct domains *d, unsigned *to, unsigned n);
 

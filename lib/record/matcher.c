@@ -7,6 +7,7 @@
 #include "record/matcher.h"
 #include "record/prefilter.h"
 #include "record/pattern.h"
+#include "record/trace.h"
 
 /* The search for one pattern. */
 struct search {
@@ -268,6 +269,8 @@ find_constraints(struct matcher *f, const struct source *s, int64_t off, struct 
 			lifecycle_edges(w, s, off, text, out);
 		} else if (w->rule->kind == RULE_SPAN) {
 			span_edges(w, s, off, text, out);
+		} else if (w->rule->kind == RULE_TRACE) {
+			trace_constraints(s->fmt, text, w->index, s->trace_ends, out);
 		} else {
 			message_edges(w, s, off, text, out);
 		}
@@ -317,6 +320,8 @@ matcher_id(struct matcher *f, const struct source *s, struct span text, unsigned
 
 		if (w->index != rule || w->rule->kind == RULE_LIFECYCLE)
 			continue;
+		if (w->rule->kind == RULE_TRACE)
+			return trace_id_text(s->fmt, text, w->index, id);
 		if (w->rule->id_path && is_of(w, message_id(w, text, (struct span){ NULL, 0 }), id))
 			return message_id(w, text, (struct span){ NULL, 0 });
 		if (matches(&w->recv, s, 0, text, &found)) {

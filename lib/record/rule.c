@@ -67,6 +67,8 @@ finish_rule(const struct rule *r, struct fail *f)
 		return fail_set(f, EXIT_USAGE, "%s: [%s]: match, open and id are for kind = message", r->where, r->name);
 	if (r->kind != RULE_LIFECYCLE && (r->belongs || r->started))
 		return fail_set(f, EXIT_USAGE, "%s: [%s]: belongs and initial are for kind = lifecycle", r->where, r->name);
+	if (r->kind == RULE_TRACE && (r->send || r->recv))
+		return fail_set(f, EXIT_USAGE, "%s: [%s]: kind = trace has no expressions", r->where, r->name);
 	if (r->open && r->match != MATCH_STREAM)
 		return fail_set(f, EXIT_USAGE, "%s: [%s]: open is for match = stream", r->where, r->name);
 	if (r->kind == RULE_MESSAGE && (!r->send || !r->recv))
@@ -115,7 +117,7 @@ set_pattern(struct pattern **slot, const struct ini_entry *e, struct fail *f)
 static int
 rule_set_key(const struct ini_entry *e, void *cookie, struct fail *f)
 {
-	static const char *const kinds[] = { "message", "span", "lifecycle", NULL };
+	static const char *const kinds[] = { "message", "span", "lifecycle", "trace", NULL };
 	static const char *const matches[] = { "first", "nth", "stream", NULL };
 	static const char *const states[] = { "unknown", "started", NULL };
 	struct rule_reading *w = cookie;
@@ -250,6 +252,8 @@ rules_release(struct rules *rs)
 bool
 rule_is_for(const struct rule *r, const struct format *fmt)
 {
+	if (r->kind == RULE_TRACE && fmt->where != WHERE_JSON && fmt->where != WHERE_LOGFMT)
+		return false;
 	if (!r->formats)
 		return true;
 	for (char **f = r->formats; *f; f++)

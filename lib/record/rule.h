@@ -25,7 +25,7 @@ enum constraint_class {
 	CONSTRAINT_CLOCK, CONSTRAINT_PROGRAM, CONSTRAINT_MESSAGE, CONSTRAINT_SPAN, CONSTRAINT_LIFECYCLE,
 };
 
-enum rule_kind { RULE_MESSAGE, RULE_SPAN, RULE_LIFECYCLE };
+enum rule_kind { RULE_MESSAGE, RULE_SPAN, RULE_LIFECYCLE, RULE_TRACE /* record/trace.h */ };
 
 /* Which send a receive of a message belongs to. */
 enum rule_match {
@@ -74,6 +74,8 @@ enum constraint_kind {
 	CONSTRAINT_MONO,		/* the monotonic clock of the boot ID shows N us */
 	CONSTRAINT_CHILD,		/* the span ID has a child; N is the id that its end sends */
 	CONSTRAINT_END,		/* of the span ID: behind the ends of its children */
+	CONSTRAINT_SPAN_END,		/* clocks alone: the span ID ends N ns after the record */
+	CONSTRAINT_CHILD_END,		/* clocks alone: a child that the span ID waits for ends N ns after the record */
 	CONSTRAINT_STOP, CONSTRAINT_START,	/* of the incarnation of ID */
 	CONSTRAINT_BELONGS,		/* to the incarnation of ID that is started */
 	CONSTRAINT_NTH_SEND,		/* one more with ID; N: as far apart are a send and its receive at most */
@@ -93,6 +95,7 @@ struct constraint {
 	bool own;		/* of CONSTRAINT_SEQUENCE: it has no id, and may begin anew */
 	bool started;		/* of a lifecycle: before the first record of it */
 	bool absolute;		/* of a stream: N counts from its beginning */
+	bool soft;		/* of CONSTRAINT_NEED: nothing is said where ID is sent by no record */
 };
 
 struct constraints {

@@ -15,10 +15,12 @@
 #include "input/own_output.h"
 #include "input/pump.h"
 #include "input/remote.h"
+#include "input/spanfile.h"
 #include "record/splitter.h"
 #include "record/doubt.h"
 #include "record/matcher.h"
 #include "record/source.h"
+#include "record/trace.h"
 
 enum {
 	SAMPLE = 65536,		/* the first bytes, at most, from which the format is told */
@@ -27,6 +29,8 @@ enum {
 	READ_THROUGH = 4 << 20,	/* of a file that lacks years: all of it */
 	SAMPLE_STEP = 256 << 10,	/* of a larger one, bytes between two samples */
 	SAMPLES_MAX = 4096,
+	PROBE = 16384,		/* bytes, at so many places, where trace contexts are looked for */
+	PROBES = 16,
 };
 
 /* Is its format the one that takes any time at the start of a line? */
@@ -508,6 +512,27 @@ boot_time(void)
 	return (int64_t)(now.tv_sec - up.tv_sec) * 1000000000 + now.tv_nsec - up.tv_nsec;
 }
 
+/* A file of spans is read as the lines that are made of it, compressed or not. */
+static int
+open_spans(struct source *s, char *const *unpack, struct stat *st, struct fail *f)
+{
+	int plain = unpack ? filter_command_unpack(unpack, s->fd) : s->fd, fd, ignored;
+
+	if (plain < 0)
+		return fail_errno(f, plain, "%s: %s", s->location, unpack[0]);
+	fd = spanfile_spool(plain, s->location, &s->spooled);
+	if (unpack)
+		close(plain);
+	drop_fd(s);
+	if (fd < 0)
+		return fail_errno(f, fd, "%s: its spans cannot be kept in TMPDIR or /var/tmp", s->location);
+	s->fd = fd;
+	s->seekable = s->spans = true;
+	ignored = fstat(fd, st);
+	(void)ignored;
+	return 0;
+}
+
 static int
 open_location(struct source *s, const struct source_spec *spec, struct stat *st, struct fail *f)
 {
@@ -531,6 +556,8 @@ open_location(struct source *s, const struct source_spec *spec, struct stat *st,
 		s->dev = st->st_dev;
 		s->ino = st->st_ino;
 	}
+	if (!remote && (argv ? spec->format && strcmp(spec->format, "spans") == 0 : spanfile_is_open(s->fd, spec->format)))
+		return open_spans(s, argv, st, f);
 	if (argv) {
 		int fd = filter_command_start(argv, s->fd, &s->pid);
 
@@ -559,6 +586,26 @@ source_new(const struct source_spec *spec, size_t buffer)
 	return s;
 }
 
+/* Do its first bytes, or some of a large file, hold trace contexts? */
+static bool
+has_contexts(struct source *s, int64_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	bool ignored;
+
+	if (trace_is_in(s->fmt, s->buf, sample(s), &s->trace_ends))
+		return true;
+	text = xrealloc(NULL, PROBE, 1);
+	for (int i = 1; i <= PROBES && size > SAMPLE; i++) {
+		ssize_t n = read_at(s, text, PROBE, size / PROBES * i - PROBE);
+		const char *nl = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+
+		if (nl && trace_is_in(s->fmt, nl + 1, (size_t)(text + n - nl - 1), &ignored))
+			return true;
+	}
+	return false;
+}
+
 /* Its format is known. */
 static void
 settle_time(struct source *s, const struct source_spec *spec, int64_t ref_s, int64_t size)
@@ -579,6 +626,7 @@ settle_time(struct source *s, const struct source_spec *spec, int64_t ref_s, int
 	s->time.start.limit_s = zone_from_utc(s->zone, ref_s) +
 	    (s->time.kinds & TIME_SET(TIME_CLOCK) ? CLOCK_AHEAD : CALENDAR_DAY);
 	s->time.calendar = s->time.start;
+	s->traced = trace_is_possible(s->fmt) && (has_contexts(s, size) || !s->seekable);
 	s->doubts = doubt_find(s, s->buf, s->seekable ? sample(s) : s->hi < SAMPLE ? s->hi : SAMPLE, spec->format != NULL);
 }
 
@@ -684,7 +732,7 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 		return open_pumped(spec, fs, buffer, out, f);
 	s = source_new(spec, buffer);
 	r = open_location(s, spec, &st, f);
-	if (r == 0 && s->seekable && !keep_open)
+	if (r == 0 && s->seekable && !keep_open && !s->spans)
 		drop_fd(s);
 	if (r == 0)
 		r = set_format(s, spec, fs, f);
@@ -791,6 +839,8 @@ source_close(struct source *s, struct fail *f)
 		if (status && !s->error)
 			r = fail_set(f, EXIT_TROUBLE, "%s: the command that reads it ended with %d", s->location, status);
 	}
+	if (s->spooled && !s->shared && r == 0)
+		r = fail_set(f, EXIT_TROUBLE, "%s: a part of it is not understood", s->location);
 	if (!s->shared) {
 		if (s->pump && pump_failed(s->pump, f))
 			r = -EIO;

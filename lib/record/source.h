@@ -119,6 +119,10 @@ struct source {
 	enum source_accept accept;
 	bool untimed;			/* no line of the sample has a time */
 	unsigned doubts;		/* of record/doubt.h */
+	bool spans;			/* LOCATION is a file of spans, and FD holds lines that were made of it */
+	bool traced;			/* its records may have trace contexts: record/trace.h */
+	bool trace_ends;		/* and is written when a span ends */
+	int spooled;			/* status of the command whose whole output it is; 0 for none that failed */
 	bool dry;			/* more would have been read, and was not there yet */
 	bool torn;			/* a block has no end yet */
 	unsigned undated;		/* lines that had no time, while none had any: their time is when they came */
