@@ -1311,3 +1311,77 @@ good_after_kill() {
 	status_is 1
 	err_has 'swupdate-handler-config.json: --log-level is a number, not a string'
 }
+
+# fake_apt - dpkg-query, apt-get and dpkg that work on the file installed, a line "NAME VERSION"; calls are in apt.log
+fake_apt() {
+	mkdir -p fake
+	: >installed
+	cat >fake/apt-get <<-EOT
+	#!/bin/sh
+	echo "\$(id -un) apt-get \$*" >>$PWD/apt.log
+	[ ! -e $PWD/broken ] || { echo 'Reading...'; echo "E: Unable to locate package \$(cat $PWD/broken)" >&2; exit 100; }
+	case " \$* " in *' update '*|*' --download-only '*) exit 0 ;; esac
+	while [ "\$1" != -- ]; do shift; done
+	shift
+	for p; do
+		n=\${p%%=*}
+		sed -i "/^\${n%-} /d" $PWD/installed
+		case \$p in *-) ;; *=*) echo "\$n \${p#*=}" >>$PWD/installed ;; *) echo "\$n 9" >>$PWD/installed ;; esac
+	done
+	EOT
+	cat >fake/dpkg-query <<-EOT
+	#!/bin/sh
+	for n; do :; done
+	sed -n "s/^\$n /installed /p" $PWD/installed | grep . || exit 1
+	EOT
+	printf '#!/bin/sh\necho "%s dpkg $*" >>%s/apt.log\n' "$(id -un)" "$PWD" >fake/dpkg
+	printf '#!/bin/sh\n[ "$1" = -n ] && shift && exec "$@"\n' >fake/sudo
+	chmod 755 fake/*
+}
+
+@test "microsoft/apt:1 installs the packages of its manifest, and dpkg says when they are" {
+	fake_apt
+	PATH=$PWD/fake:$PATH
+	apt_goal() { # ID PACKAGES [MORE]
+		printf '{"name":"edge","version":"1.0","packages":[%s]%s}' "$2" "${3-}" >apt.json
+		rejoin-goal make --id "$1" --step microsoft/apt:1 host apt.json
+	}
+	apt_goal w1 '{"name":"thermo","version":"1.0.1"},{"name":"old-"}'
+	echo 'old 3' >installed
+	run --separate-stderr rejoin-goal check goal.json
+	status_is 0
+	run --separate-stderr rejoin-installed -m goal.json - <<<'{"id":"host"}'
+	status_is 1
+	[ "$(jq -r .reason <<<"$output" | head -1)" = 'step_0: thermo is not installed, old is at 3' ]
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	[ "$(cat installed)" = 'thermo 1.0.1' ]
+	grep -q 'apt-get -y .* update$' apt.log
+	grep -q 'apt-get .* install --download-only -- thermo=1.0.1 old-$' apt.log
+	grep -q 'dpkg --configure -a$' apt.log
+	[[ $(tail -1 apt.log) == *'install -- thermo=1.0.1 old-' ]]
+	run --separate-stderr rejoin-installed -m goal.json - <<<'{"id":"host"}'
+	status_is 0
+	# what is installed is not installed again
+	rm apt.log
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	[ ! -e apt.log ]
+	# what apt says is the reason
+	echo nosuch >broken
+	apt_goal w2 '{"name":"nosuch"}'
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 1
+	tail -3 "$state/journal.jsonl"
+	jq -se 'any(.[]; .details == "E: Unable to locate package nosuch" and .extendedResultCode == 807403776)' "$state/journal.jsonl"
+	rm broken
+	# a manifest that is none runs nothing
+	rm apt.log
+	apt_goal w3 '{"name":"-oDir=x"}'
+	run --separate-stderr rejoin-goal check goal.json
+	status_is 1
+	out_has "'-oDir=x' is not the name of a package"
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 1
+	[ ! -e apt.log ]
+}

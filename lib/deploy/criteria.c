@@ -103,21 +103,16 @@ fetch_scripts(struct criteria *q)
 {
 	for (size_t i = 0; i < q->n_steps; i++) {
 		struct criteria_step *s = &q->steps[i];
-		const char *name = s->step ? json_get_text(s->step->properties, "scriptFileName") : NULL;
+		const struct payload *p = s->step ? manifest_step_script(s->step, NULL) : NULL;
+		_cleanup_free_ char *path = NULL;
+		struct fail f;
 
-		for (const struct payload **p = name ? s->step->files : NULL; p && *p; p++) {
-			_cleanup_free_ char *path = NULL;
-			struct fail f;
-
-			if (strcmp((*p)->name, name) != 0 || !download_is_url((*p)->url) ||
-			    payload_fetch(*p, q->cache, &path, &f) == 0)
-				continue;
-			s->fetch_fail = xcalloc(1, sizeof *s->fetch_fail);
-			*s->fetch_fail = f;
-			s->fail = s->fetch_fail;
-			s->step = NULL;
-			break;
-		}
+		if (!p || !download_is_url(p->url) || payload_fetch(p, q->cache, &path, &f) == 0)
+			continue;
+		s->fetch_fail = xcalloc(1, sizeof *s->fetch_fail);
+		*s->fetch_fail = f;
+		s->fail = s->fetch_fail;
+		s->step = NULL;
 	}
 }
 

@@ -154,23 +154,6 @@ step_answered(const struct handler_result *r, void *cookie)
 	evaluation_run_next(run);
 }
 
-/* The script that the step names; a handler of ours needs no file to be asked: NULL. */
-static int
-find_script(const struct manifest_step *step, const struct payload **script, struct fail *f)
-{
-	const char *name = json_get_text(step->properties, "scriptFileName");
-
-	*script = NULL;
-	if (!name)
-		return 0;
-	for (const struct payload **p = step->files; *p; p++)
-		if (strcmp((*p)->name, name) == 0) {
-			*script = *p;
-			return 0;
-		}
-	return fail_set(f, EXIT_USAGE, "scriptFileName '%s' is none of the step's files", name);
-}
-
 static int
 start_step(struct evaluation_run *run, const struct manifest_step *step, struct fail *f)
 {
@@ -181,10 +164,14 @@ start_step(struct evaluation_run *run, const struct manifest_step *step, struct 
 		.properties = step->properties, .component = run->component, .user = spec->user,
 		.timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
 	};
-	int r = find_script(step, &run->script, f);
+	const char *missing;
+	int r;
 
-	if (r == 0)
-		r = workdirs_take(q->workdirs, run->script, q->cache, &run->workdir, f);
+	run->script = manifest_step_script(step, &missing);
+	if (missing)
+		return fail_set(f, EXIT_USAGE, "scriptFileName '%s' is none of the step's files", missing);
+	call.file = run->script ? run->script->name : NULL;
+	r = workdirs_take(q->workdirs, run->script, q->cache, &run->workdir, f);
 	if (r < 0)
 		return r;
 	call.work_folder = run->workdir;

@@ -16,6 +16,7 @@
 #include "base/spawn.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "deploy/apt.h"
 #include "deploy/handler.h"
 #include "deploy/handler_run.h"
 #include "deploy/swupdate.h"
@@ -166,6 +167,10 @@ handler_argv(const struct handler_call *call, const char *program, const char *r
 	}
 	if (is_swupdate)
 		add_swupdate(&a, call);
+	if (apt_is_handler(call->handler) && call->file) {
+		add_arg(&a, xstrdup("--apt-manifest"));
+		add_arg(&a, xasprintf("%s/%s", call->work_folder, call->file));
+	}
 	if (arguments)
 		add_arguments(&a, arguments, call->component, is_swupdate);
 	add_arg(&a, xstrdup("--work-folder"));
@@ -310,11 +315,13 @@ char *
 handler_find(const char *handler)
 {
 	_cleanup_free_ char *name = xstrdup(handler);
+	char *path;
 
 	for (char *p = name; *p; p++)
 		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-", *p))
 			*p = '_';
-	return dirs_find("handlers.d", name);
+	path = dirs_find("handlers.d", name);
+	return path || !apt_is_handler(handler) ? path : dirs_helper("rejoin-apt");
 }
 
 static int

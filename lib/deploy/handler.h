@@ -7,7 +7,8 @@
  * {"resultCode","extendedResultCode","resultDetails"} in that file; a status
  * other than 0 is a failure whatever the file says.  For microsoft/script:1 the
  * program is the step's scriptFileName in the work folder, made executable where
- * it is not, and so it is for microsoft/swupdate:2 (deploy/swupdate.h); any other handler is an executable in handlers.d/ (configuration,
+ * it is not, and so it is for microsoft/swupdate:2 (deploy/swupdate.h).  microsoft/apt:1 is the program rejoin-apt,
+ * unless there is one in handlers.d/, and gets the path of its manifest as --apt-manifest.  Any other handler is an executable in handlers.d/ (configuration,
  * else vendor), named as its id with '_' for every character but [A-Za-z0-9-].
  *
  * It runs with a deadline, in its own session without our terminal, with an
@@ -38,6 +39,7 @@ struct handler_call {
 	struct json config;		/* of microsoft/swupdate:2: deploy/swupdate.h; JSON_ABSENT; borrowed */
 	struct json component;		/* a record, or JSON_ABSENT for the host; borrowed */
 	const char *work_folder;	/* absolute; the payload files are there */
+	const char *file;		/* the file there that it needs for every action (manifest_step_script()); or NULL */
 	const char *user;		/* run as, and the work folder's owner then; NULL for ourselves */
 	int64_t timeout_ms, grace_ms;
 	/* Run it under the shim, in this directory (deploy/handler_run.h); NULL: as an attached child. */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
+#include "deploy/apt.h"
 #include "deploy/import.h"
 #include "deploy/manifest.h"
 
@@ -313,6 +314,23 @@ manifest_free(struct manifest *m)
 	free(m->steps);
 	free(m->files);
 	free(m);
+}
+
+const struct payload *
+manifest_step_script(const struct manifest_step *step, const char **wanted)
+{
+	const char *name = json_get_text(step->properties, "scriptFileName");
+
+	if (wanted)
+		*wanted = NULL;
+	if (apt_is_handler(step->handler))
+		return step->files[0];
+	for (const struct payload **p = step->files; name && *p; p++)
+		if (strcmp((*p)->name, name) == 0)
+			return *p;
+	if (wanted)
+		*wanted = name;
+	return NULL;
 }
 
 char *

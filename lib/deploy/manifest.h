@@ -56,6 +56,13 @@ void manifest_free(struct manifest *m);
 /* Its file ID, or NULL. */
 const struct payload *manifest_file(const struct manifest *m, const char *id);
 
+/*
+ * The file of STEP that its handler needs for every action: the one that "scriptFileName" names, and the
+ * first one of microsoft/apt:1 (deploy/apt.h).  NULL where there is none; WANTED (or NULL) is then the name that none of
+ * its files has, else NULL.
+ */
+const struct payload *manifest_step_script(const struct manifest_step *step, const char **wanted);
+
 /* The updateId as the compact JSON text that is reported.  To be freed. */
 char *manifest_update_id(const struct manifest *m);
 

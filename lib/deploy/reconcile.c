@@ -341,7 +341,8 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 	if (o->failed)
 		set_note(r, o->details);
 	log_line(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
-	    o->cancelled ? "cancelled" : o->failed ? "failed" : "at its goal",
+	    o->cancelled ? "cancelled" : o->failed ? "failed" : o->need == ATTEMPTS_NEED_REBOOT ? "needs a reboot" :
+	    o->need == ATTEMPTS_NEED_RESTART ? "needs a restart of the agent" : "at its goal",
 	    *o->details ? ": " : "", o->details, json_count(o->waiting));
 }
 

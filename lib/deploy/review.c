@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "component/selector.h"
 #include "deploy/acceptance.h"
+#include "deploy/apt.h"
 #include "deploy/handler.h"
 #include "deploy/payload.h"
 #include "deploy/review.h"
@@ -184,11 +185,28 @@ review_copy(struct review *r, const char *object, const struct manifest_step *st
 }
 
 static void
+review_apt(struct review *r, const char *object, const struct manifest_step *step)
+{
+	const struct payload *p = step->files[0];
+	_cleanup_free_ char *path = p && !step->files[1] ? payload_local(p) : NULL;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct apt_update u = { 0 };
+	struct fail f;
+
+	if (!p || step->files[1])
+		finding_add(r, REVIEW_FAIL, object, "has not one file, its APT manifest");
+	else if (path && file_load(path, 0, VERSIONED_MAX, &text, &f) == 0 &&
+	    apt_update_parse(p->name, text.s, text.len, &u, &f) < 0)
+		finding_add(r, REVIEW_FAIL, object, "%s", f.text);
+	apt_update_release(&u);
+}
+
+static void
 review_handler(struct review *r, const char *object, const struct manifest_step *step)
 {
 	const char *criteria = json_get_text(step->properties, "installedCriteria");
 
-	if (!criteria)
+	if (!criteria && !apt_is_handler(step->handler))
 		finding_add(r, REVIEW_WARN, object, "has no installedCriteria: its handler must know by itself when it is"
 		    " installed");
 	if (strcmp(step->handler, "microsoft/script:1") == 0) {
@@ -204,6 +222,8 @@ review_handler(struct review *r, const char *object, const struct manifest_step 
 		finding_add(r, REVIEW_FAIL, object, "handler '%s': %s", step->handler, f.text);
 	if (strcmp(step->handler, "rejoin/copy:1") == 0)
 		review_copy(r, object, step, criteria);
+	if (apt_is_handler(step->handler))
+		review_apt(r, object, step);
 }
 
 static void

@@ -1,22 +1,9 @@
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "deploy/step_files.h"
 
 enum { SCRIPT_INLINE_MAX = 1 << 20 };	/* a longer script is hashed and copied by a child */
-
-/* The payload that is the step's script; NULL for none. */
-static const struct payload *
-script_find(const struct manifest_step *step)
-{
-	const char *script = json_get_text(step->properties, "scriptFileName");
-
-	for (const struct payload **p = step->files; script && *p; p++)
-		if (strcmp((*p)->name, script) == 0)
-			return *p;
-	return NULL;
-}
 
 int
 step_files_prepare(struct step_files *s, struct cycle_context *c, const struct manifest_step *step,
@@ -26,7 +13,7 @@ step_files_prepare(struct step_files *s, struct cycle_context *c, const struct m
 	    .link = &c->spec.config->link };
 	int e;
 
-	s->script = script_find(step);
+	s->script = manifest_step_script(step, NULL);
 	if (!s->script || payload_is_small(s->script, c->spec.cache, SCRIPT_INLINE_MAX))
 		return workdirs_take(c->workdirs, s->script, c->spec.cache, &s->workdir, f);
 	e = workdirs_make(c->workdirs, &s->workdir, f);

@@ -112,6 +112,7 @@ call_handler(struct steps *s, enum handler_action action, int64_t timeout_ms, ha
 		.new_privileges = c->spec.config->new_privileges,
 		.handler = step->handler, .action = action, .properties = step->properties,
 		.component = s->component, .work_folder = s->files.workdir,
+		.file = s->files.script ? s->files.script->name : NULL,
 		.user = agent_config_user(c->spec.config),
 		.timeout_ms = timeout_ms,
 		.grace_ms = c->spec.config->stop_grace_ms,

@@ -39,6 +39,14 @@ teardown() {
 	[ -n "${BATS_TEST_COMPLETED-}" ] || in_machine journalctl -b --no-pager -o short-precise -n 60 -u 'rejoin*' -u try-watch || :
 }
 
+# rebooted LEADER - wait until the machine runs again with another init than that one
+rebooted() {
+	wait_for "[ \"\$(cat '$MACHINE/leader')\" != $1 ]" 60
+	MACHINE_ROOT=/proc/$(cat "$MACHINE/leader")/root
+	export MACHINE_ROOT
+	wait_for 'up is-system-running 2>/dev/null | grep -qE "running|degraded"' 60
+}
+
 # in_machine CMD... - run it in there, as root, with an environment of its own
 in_machine() {
 	nsenter --target "$(cat "$MACHINE/leader")" --mount --uts --ipc --net --pid --cgroup --root --wd \

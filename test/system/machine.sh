@@ -38,19 +38,25 @@ for _ in $(seq 250); do
 done
 
 # /sys writable, or udevd does not start in there
-DBUS_SYSTEM_BUS_ADDRESS=unix:path=$dir/bus SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 \
-	systemd-nspawn --quiet --directory="$root" --boot --register=no --keep-unit \
-	--private-network --console=pipe --link-journal=no --machine=rejoin-test \
-	>"$dir/console" 2>&1 </dev/null &
-nspawn=$!
-for _ in $(seq 500); do
-	leader=$(pgrep -P "$nspawn" -x systemd) && break
-	kill -0 "$nspawn" 2>/dev/null || { cat "$dir/console" >&2; exit 1; }
-	sleep 0.02
-done
-echo "$leader" >"$dir/leader.new"
-mv "$dir/leader.new" "$dir/leader"
+boot() {
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$dir/bus SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 \
+		systemd-nspawn --quiet --directory="$root" --boot --register=no --keep-unit \
+		--private-network --console=pipe --link-journal=no --machine=rejoin-test \
+		>>"$dir/console" 2>&1 </dev/null &
+	nspawn=$!
+	for _ in $(seq 500); do
+		leader=$(pgrep -P "$nspawn" -x systemd) && break
+		kill -0 "$nspawn" 2>/dev/null || { cat "$dir/console" >&2; exit 1; }
+		sleep 0.02
+	done
+	echo "$leader" >"$dir/leader.new"
+	mv "$dir/leader.new" "$dir/leader"
+}
 
 tail --pid="$owner" -f /dev/null &
 tail=$!
-wait -n "$nspawn" "$tail" || :
+boot
+# with --keep-unit a machine that reboots ends with 133, for a service manager to start it again
+while status=0; wait -n "$nspawn" "$tail" || status=$?; [ "$status" = 133 ]; do
+	boot
+done
