@@ -299,9 +299,9 @@ check_instance(const struct profile *p, struct fail *f)
 
 /* Is there a request that DRAIN is to deliver? */
 static bool
-has_request(const struct pending *m)
+has_request(const struct profile *p, const struct pending *m)
 {
-	_cleanup_free_ char *name = pending_exists(m) ? NULL : pending_find_instance(m);
+	_cleanup_free_ char *name = p->retry.instance_command ? pending_find_instance(m) : NULL;
 
 	return name || pending_exists(m);
 }
@@ -325,7 +325,7 @@ run_retry(struct retry *r)
 	case STDIN:
 		return drain_stdin(r);
 	case DRAIN:
-		return has_request(&r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
+		return has_request(r->profile, &r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
 	case QUEUE:
 		return record_request(r, r->reason);
 	case ADD_AND_DRAIN:

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/logsocket.h"
 #include "base/utf8.h"
 
 static const char *name = "?", *tag;
@@ -64,7 +65,6 @@ diag_set_tag(const char *t)
 void
 diag_to_syslog(void)
 {
-	openlog(tag ? tag : name, LOG_PID, LOG_DAEMON);
 	syslogged = true;
 }
 
@@ -89,6 +89,12 @@ line_print(const char *label, const char *line, bool escape)
 	fwrite(out, 1, n, stderr);
 }
 
+static void
+to_log(int priority, const char *line)
+{
+	logsocket_send(LOG_DAEMON | priority, tag ? tag : name, line);
+}
+
 PRINTF(4, 0) static void
 vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 {
@@ -102,7 +108,7 @@ vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 		line_print(name, line, isatty(STDERR_FILENO));
 	}
 	if (syslogged)
-		syslog(priority, "%s", line);
+		to_log(priority, line);
 }
 
 void
@@ -125,8 +131,12 @@ diag_hint(const char *fmt, ...)
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
 	line_print("hint", line, isatty(STDERR_FILENO));
-	if (syslogged)
-		syslog(LOG_ERR, "hint: %s", line);
+	if (syslogged) {
+		char hint[2064];
+
+		snprintf(hint, sizeof hint, "hint: %s", line);
+		to_log(LOG_ERR, hint);
+	}
 }
 
 void

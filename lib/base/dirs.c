@@ -154,10 +154,11 @@ dirs_runtime_system(void)
 char *
 dirs_find(const char *subdir, const char *name)
 {
-	const char *const roots[] = { dirs_config(), dirs_vendor() };
+	/* not both at once: to find the vendor's takes longer than to find the file */
+	const char *(*const roots[])(void) = { dirs_config, dirs_vendor };
 
 	for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s/%s", roots[i], subdir, name);
+		_cleanup_free_ char *path = xasprintf("%s/%s/%s", roots[i](), subdir, name);
 
 		if (access(path, F_OK) == 0)
 			return TAKE_PTR(path);

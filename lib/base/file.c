@@ -59,6 +59,17 @@ contents_load(const char *path, int flags, gid_t group, size_t max, struct buf *
 	if ((uintmax_t)st.st_size > max)
 		return fail_set(f, EXIT_TROUBLE, "%s: %jd bytes are too many, at most %zu",
 		    path, (intmax_t)st.st_size, max);
+	/* a short read is the end of a regular file; those of /proc have no size */
+	if (st.st_size > 0) {
+		buf_reserve(out, (size_t)st.st_size + 1);
+		n = io_read(fd, out->s, (size_t)st.st_size + 1);
+		if (n < 0)
+			return fail_errno(f, (int)n, "%s", path);
+		out->len = (size_t)n;
+		out->s[n] = '\0';
+		if (n <= st.st_size)
+			return 0;
+	}
 	while ((n = io_read_buf(fd, out)) > 0)
 		if (out->len > max)
 			return fail_set(f, EXIT_TROUBLE, "%s: more than %zu bytes", path, max);

@@ -22,15 +22,14 @@ lock_open(const char *path, mode_t mode)
 	int fd;
 
 	do {
-		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-		if (fd >= 0) {
-			fchmod(fd, mode);	/* ours, just made: cannot fail */
-			return fd;
-		}
-		if (errno != EEXIST)
-			break;
+		/* most often it is there */
 		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	} while (fd < 0 && errno == ENOENT);	/* removed in between */
+		if (fd >= 0 || errno != ENOENT)
+			break;
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+		if (fd >= 0)
+			fchmod(fd, mode);	/* ours, just made: cannot fail */
+	} while (fd < 0 && errno == EEXIST);	/* made in between */
 	return fd < 0 ? -errno : fd;
 }
 

@@ -22,8 +22,11 @@ struct walk {
 	gid_t group;
 	struct fail *f;
 	int fd;			/* O_PATH: the directory reached so far */
-	char done[PATH_MAX];	/* its path without links; "" for "/" */
-	char left[PATH_MAX];	/* what is still to come */
+	struct stat dir;	/* of it, unless IS_NEW */
+	bool is_new;
+	struct buf done;	/* its path without links; "" for "/" */
+	char *rest;		/* the path, or what a link made of it */
+	const char *left;	/* in REST: what is still to come */
 	int links;
 };
 
@@ -69,7 +72,7 @@ is_without_root(void)
 static int
 walk_refuse(struct walk *w, bool is_file, const char *what, const char *cure)
 {
-	const char *where = *w->done ? w->done : "/";
+	const char *where = w->done.len ? w->done.s : "/";
 	int r = is_file ? fail_set(w->f, EXIT_DENIED, "%s: %s", w->path, what) :
 	    fail_set(w->f, EXIT_DENIED, "%.200s: directory %.200s is %s", w->path, where, what);
 
@@ -120,7 +123,7 @@ next_name(struct walk *w, char name[NAME_MAX + 1])
 		return false;
 	memcpy(name, s, len);
 	name[len] = '\0';
-	memmove(w->left, s + len, strlen(s + len) + 1);
+	w->left = s + len;
 	return true;
 }
 
@@ -133,38 +136,47 @@ go_to_root(struct walk *w)
 		return -errno;
 	io_closep(&w->fd);
 	w->fd = fd;
-	*w->done = '\0';
+	w->is_new = true;
+	buf_reset(&w->done);
 	return 0;
 }
 
 static int
 link_follow(struct walk *w, int link)
 {
-	char target[PATH_MAX], rest[PATH_MAX];
-	ssize_t n = readlinkat(link, "", target, sizeof target - 1);
+	/* not on the stack: each page of it that is touched takes as long as several calls */
+	_cleanup_free_ char *target = xrealloc(NULL, PATH_MAX, 1);
+	char *rest;
+	ssize_t n = readlinkat(link, "", target, PATH_MAX - 1);
 
 	if (n < 0)
 		return -errno;
 	if (++w->links > LINKS_MAX)
 		return -ELOOP;
 	target[n] = '\0';
-	if (snprintf(rest, sizeof rest, "%s%s", target, w->left) >= (int)sizeof rest)
+	if (strlen(target) + strlen(w->left) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	memcpy(w->left, rest, sizeof rest);
+	rest = xasprintf("%s%s", target, w->left);
+	free(w->rest);
+	w->left = w->rest = rest;
 	return *target == '/' ? go_to_root(w) : 0;
 }
 
 static int
 go_up(struct walk *w)
 {
-	char *slash = strrchr(w->done, '/');
+	const char *slash = strrchr(w->done.s, '/');
 	int fd = openat(w->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
 	io_closep(&w->fd);
 	w->fd = fd;
-	*(slash ? slash : w->done) = '\0';
+	w->is_new = true;
+	if (slash) {
+		w->done.len = (size_t)(slash - w->done.s);
+		w->done.s[w->done.len] = '\0';
+	}
 	return 0;
 }
 
@@ -179,13 +191,13 @@ static int
 walk_step(struct walk *w, const char *name, int flags, int *file)
 {
 	_cleanup_fd_ int fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat dir, st;
-	size_t at = strlen(w->done);
+	struct stat st;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || fstat(w->fd, &dir) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || (w->is_new && fstat(w->fd, &w->dir) < 0))
 		return fail_errno(w->f, errno, "%s", w->path);
-	r = check_object(w, &dir, is_at_end(w), &st);
+	w->is_new = false;
+	r = check_object(w, &w->dir, is_at_end(w), &st);
 	if (r < 0)
 		return r;
 	if (S_ISLNK(st.st_mode)) {
@@ -194,7 +206,8 @@ walk_step(struct walk *w, const char *name, int flags, int *file)
 		r = link_follow(w, fd);
 		return r < 0 ? fail_errno(w->f, r, "%s", w->path) : 0;
 	}
-	if (snprintf(w->done + at, sizeof w->done - at, "/%s", name) >= (int)(sizeof w->done - at))
+	buf_printf(&w->done, "/%s", name);
+	if (w->done.len >= PATH_MAX)
 		return fail_errno(w->f, ENAMETOOLONG, "%s", w->path);
 	if (is_at_end(w)) {
 		if (!S_ISREG(st.st_mode))
@@ -210,6 +223,7 @@ walk_step(struct walk *w, const char *name, int flags, int *file)
 		return fail_errno(w->f, ENOTDIR, "%s", w->path);
 	io_closep(&w->fd);
 	w->fd = fd;
+	w->dir = st;
 	fd = -1;
 	return 0;
 }
@@ -217,32 +231,29 @@ walk_step(struct walk *w, const char *name, int flags, int *file)
 static int
 walk_begin(struct walk *w)
 {
-	char cwd[PATH_MAX];
+	_cleanup_free_ char *cwd = NULL;
 	int r = go_to_root(w);
 
 	if (r < 0)
 		return fail_errno(w->f, r, "/");
 	if (*w->path == '/')
-		r = snprintf(w->left, sizeof w->left, "%s", w->path);
-	else if (getcwd(cwd, sizeof cwd))
-		r = snprintf(w->left, sizeof w->left, "%s/%s", cwd, w->path);
+		w->rest = xstrdup(w->path);
+	else if ((cwd = getcwd(NULL, 0)))
+		w->rest = xasprintf("%s/%s", cwd, w->path);
 	else
 		return fail_errno(w->f, errno, "%s", w->path);
-	return r < (int)sizeof w->left ? 0 : fail_errno(w->f, ENAMETOOLONG, "%s", w->path);
+	w->left = w->rest;
+	return strlen(w->rest) < PATH_MAX ? 0 : fail_errno(w->f, ENAMETOOLONG, "%s", w->path);
 }
 
-/* An O_PATH descriptor of the file. */
+/* An O_PATH descriptor of the file; one of its directory in *DIR and its name in LAST, unless they are NULL. */
 static int
-path_walk(const char *path, gid_t group, int flags, struct fail *f)
+path_walk(const char *path, gid_t group, int flags, int *dir, char *last, struct fail *f)
 {
-	struct walk *w = xcalloc(1, sizeof *w);
+	struct walk walk = { .path = path, .group = group, .f = f, .fd = -1, .done = BUF_INIT }, *w = &walk;
 	char name[NAME_MAX + 1];
 	int file = -1, r;
 
-	w->path = path;
-	w->group = group;
-	w->f = f;
-	w->fd = -1;
 	r = walk_begin(w);
 	while (r == 0) {
 		if (!next_name(w, name))
@@ -252,20 +263,40 @@ path_walk(const char *path, gid_t group, int flags, struct fail *f)
 		else if (strcmp(name, ".") != 0)
 			r = walk_step(w, name, flags, &file);
 	}
+	if (dir && r >= 0) {
+		*dir = w->fd;
+		w->fd = -1;
+		snprintf(last, NAME_MAX + 1, "%s", name);
+	}
 	io_closep(&w->fd);
-	free(w);
+	free(w->rest);
+	buf_release(&w->done);
 	return r < 0 ? r : file;
+}
+
+static bool
+is_same_file(int a, int b)
+{
+	struct stat s, t;
+
+	return fstat(a, &s) == 0 && fstat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
 }
 
 int
 trust_open(const char *path, gid_t group, int flags, struct fail *f)
 {
-	_cleanup_fd_ int file = path_walk(path, group, flags, f);
-	char proc[32];
+	char last[NAME_MAX + 1], proc[32];
+	_cleanup_fd_ int dir = -1;
+	_cleanup_fd_ int file = path_walk(path, group, flags, &dir, last, f);
 	int fd;
 
 	if (file < 0)
 		return file;
+	/* by the name in its directory, which takes half as long as by /proc, if it is still the same file */
+	fd = openat(dir, last, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && is_same_file(fd, file))
+		return fd;
+	io_closep(&fd);
 	/* the same inode: the link in /proc is of the descriptor, not of the name */
 	snprintf(proc, sizeof proc, "/proc/self/fd/%d", file);
 	fd = open(proc, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -275,7 +306,7 @@ trust_open(const char *path, gid_t group, int flags, struct fail *f)
 int
 trust_check(const char *path, gid_t group, struct fail *f)
 {
-	_cleanup_fd_ int file = path_walk(path, group, 0, f);
+	_cleanup_fd_ int file = path_walk(path, group, 0, NULL, NULL, f);
 
 	return file < 0 ? file : 0;
 }

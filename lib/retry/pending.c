@@ -351,11 +351,11 @@ remove_file(const char *path)
 }
 
 int
-pending_clear(const struct pending *m, struct fail *f)
+pending_clear(const struct pending *m, bool again, struct fail *f)
 {
 	int r = remove_file(m->sending);
 
-	if (r == 0)
+	if (r == 0 && again)
 		r = remove_file(m->again_sending);
 	return r < 0 ? set_refused(m->sending, r, f) : 0;
 }

@@ -69,8 +69,8 @@ void pending_reasons(const struct pending *m, struct buf *out);
 /* The delivery of "sending" failed: make it "pending" again. */
 void pending_unclaim(const struct pending *m);
 
-/* "sending" was delivered: remove it. */
-int pending_clear(const struct pending *m, struct fail *f);
+/* "sending" was delivered: remove it; AGAIN is of pending_claim(). */
+int pending_clear(const struct pending *m, bool again, struct fail *f);
 
 /* The longest name of an instance, in bytes; a name has neither blanks nor control characters. */
 enum { PENDING_INSTANCE_MAX = 48 };

@@ -110,7 +110,7 @@ deliver_one(const struct profile *p, const struct pending *m, const struct retry
 		write_last(m, &o->last);
 	if (spec->delivered)
 		spec->delivered(reasons.s, spec->cookie);
-	return pending_clear(m, f);
+	return pending_clear(m, again, f);
 }
 
 /* Deliver the request for the instance NAME: a frame of its own, whose outcome nothing follows. */
@@ -123,9 +123,6 @@ deliver_instance(const struct profile *p, const struct pending *m, const char *n
 	struct profile chosen = *p;
 	int r;
 
-	if (!p->retry.instance_command)
-		return fail_set(f, EXIT_USAGE, "%s: [retry] has no instance-command for the pending request of "
-		    "instance %s", p->file, name);
 	r = wait_idle(p, spec, o, f);
 	if (r == 0)
 		r = pending_claim_instance(m, name, f);
@@ -157,7 +154,7 @@ deliver_all(const struct profile *p, const struct pending *m, const struct retry
 		while (r == 0 && pending_exists(m))
 			r = deliver_one(p, m, spec, o, f);
 		free(name);
-		name = r == 0 ? pending_find_instance(m) : NULL;
+		name = r == 0 && p->retry.instance_command ? pending_find_instance(m) : NULL;
 		if (name)
 			r = deliver_instance(p, m, name, spec, o, f);
 	} while (r == 0 && name);
@@ -222,9 +219,9 @@ take_lock(int fd, const struct profile *p, const struct retry_spec *spec, struct
 
 /* Was a request recorded while this process held the lock, after its last check? */
 static bool
-is_left(const struct pending *m)
+is_left(const struct profile *p, const struct pending *m)
 {
-	_cleanup_free_ char *name = pending_is_new(m) ? NULL : pending_find_instance(m);
+	_cleanup_free_ char *name = p->retry.instance_command ? pending_find_instance(m) : NULL;
 
 	return name || pending_is_new(m);
 }
@@ -253,7 +250,7 @@ retry_drain(const struct profile *p, const struct pending *m, const struct retry
 			return r;
 		lock_release(fd);
 		/* a request recorded after the last check was left to us, as we held the lock */
-	} while (turn == TURN_LOCKED && is_left(m));
+	} while (turn == TURN_LOCKED && is_left(p, m));
 	return 0;
 }
 
