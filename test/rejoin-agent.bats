@@ -810,6 +810,34 @@ with_actions() { # ACTIONS - the goal's steps name them
 	[ "$(calls left restore) $(calls left backup)" = '1 2' ]
 }
 
+@test "a restore before an attempt that fails is tried again, and counts as an attempt" {
+	with_actions 'backup restore'
+	conf 'backoff = 100ms' 'max-attempts = 3'
+	script "$keeps_old"'
+		[ "$action$id" = installleft ] && { echo "{\"version\":\"half\"}" >"$path/fw.json"; say 0 broken; }'
+	sed -i 's|restore) mv|restore) [ "$id" != left ] \|\| [ -e '"$PWD"'/writable ] \|\| say 0 read-only; mv|' up/install.sh
+	deploy w1 2.0 motors
+	agent
+	# nothing more is installed onto what could not be restored
+	wait_for '[ "$(calls left restore)" = 3 ] && [ "$(status_of state)" = failed ]' 20
+	[ "$(calls left install) $(version left) $(version right)" = '1 half 2.0' ]
+}
+
+@test "rejoin/copy:1 restores a backup after which nothing was installed, and repeats a backup" {
+	copy() {
+		"$TOP/packaging/handlers.d/rejoin_copy_1" --action "$1" --file new --to "$PWD/to" --as fw.json \
+			--work-folder "$PWD/work" --result-file result
+		jq -r .resultCode result
+	}
+	mkdir to work
+	echo old >to/fw.json
+	echo new >work/new
+	[ "$(copy backup) $(copy restore) $(copy restore)" = '1000 1100 1101' ]
+	[ "$(copy backup) $(copy backup) $(copy install) $(copy restore) $(cat to/fw.json)" = '1000 1000 600 1100 old' ]
+	[ "$(copy backup) $(copy install) $(copy backup) $(copy restore) $(cat to/fw.json)" = '1000 600 1000 1100 new' ]
+	[ "$(ls -A to)" = fw.json ]
+}
+
 @test "with on-replace = cancel the handler's own cancel runs before it is ended" {
 	conf 'on-replace = cancel'
 	with_actions cancel

@@ -341,20 +341,28 @@ may_try(struct steps *s)
 	return false;
 }
 
-static void
-begin_install(struct steps *s)
+/* From now on it is one attempt more.  False: that cannot be kept, and the steps have ended. */
+static bool
+begin_attempt(struct steps *s)
 {
 	_cleanup_free_ char *name = steps_step_name(s);
 	struct fail f;
 
-	cycle_context_report_phase(s->c, handler_result_phase(HANDLER_INSTALL));
-	s->action = HANDLER_INSTALL;
 	if (attempts_begin(s->c->spec.attempts, name, s->component, &f) < 0) {
 		steps_fail_with(s, &f);
-		return;
+		return false;
 	}
 	s->attempted = true;
-	start_action(s, HANDLER_INSTALL);
+	return true;
+}
+
+static void
+begin_install(struct steps *s)
+{
+	cycle_context_report_phase(s->c, handler_result_phase(HANDLER_INSTALL));
+	s->action = HANDLER_INSTALL;
+	if (s->attempted || begin_attempt(s))
+		start_action(s, HANDLER_INSTALL);
 }
 
 static void
@@ -380,11 +388,15 @@ begin_work(struct steps *s)
 	}
 	/* an attempt that failed, or was interrupted, and was not restored */
 	s->restores_first = !s->resumes && attempts_has_backup(c->spec.attempts, name, s->id);
-	if (s->restores_first) {
+	if (!s->restores_first) {
+		continue_work(s);
+		return;
+	}
+	/* it changes the component, and belongs to the attempt: one that fails is followed by the next one */
+	s->action = HANDLER_RESTORE;
+	if (begin_attempt(s)) {
 		cycle_context_report_phase(c, handler_result_phase(HANDLER_RESTORE));
 		start_action(s, HANDLER_RESTORE);
-	} else {
-		continue_work(s);
 	}
 }
 
