@@ -9,9 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/filewatch.h"
-#include "base/hlc.h"
 #include "base/io.h"
-#include "base/journal.h"
 #include "base/lock.h"
 #include "base/procset.h"
 #include "base/spawn.h"
@@ -26,30 +24,26 @@
 #include "deploy/handler_log.h"
 #include "deploy/reconcile.h"
 #include "deploy/report.h"
-#include "deploy/reporting.h"
+#include "deploy/report_store.h"
+#include "deploy/result_journal.h"
 #include "deploy/waiting_check.h"
 
 enum { UNREACHABLE_MS = 60000, UNREACHABLE_DOUBLES = 6 };
-enum { JOURNAL_MAX = 16 << 20, PUBLISH_MS = 50, HOLD_POLL_MS = 5000, SEAT_WAIT_MS = 1000 };
+enum { PUBLISH_MS = 50, HOLD_POLL_MS = 5000, SEAT_WAIT_MS = 1000 };
 
 struct reconciler {
 	struct loop *loop;
 	struct reconcile_spec spec;
-	char *state, *current, *work, *cache, *runs;	/* paths */
+	char *state, *work, *cache, *runs;	/* paths */
 	int lock_fd;
 	struct desired_state desired;
 	struct goal *goal;			/* the one that is wanted; NULL for none */
 	struct goal *running;			/* what the cycle works on, once GOAL is another */
-	struct journal *journal;
-	struct hlc clock;
-	struct json unwritten;			/* results that are not in the journal yet */
+	struct result_journal *results;
 	struct attempts *attempts;
 	struct waiting_check *waiting_check;
 	struct loop_timer held;			/* until the next attempt is due */
-	struct report report;
-	struct buf written;			/* the report as it is on disk */
-	struct reporting *reporting;		/* NULL where reports go nowhere */
-	int64_t report_id;			/* of the last report that was to be sent */
+	struct report_store store;		/* of the report */
 	bool is_refreshing, has_refreshed;	/* the goal is being fetched; it was, for the next cycle */
 	char link_note[STATUS_TEXT];
 	struct status status;
@@ -133,50 +127,19 @@ set_state(struct reconciler *r, enum agent_state state)
 	status_publish(r);
 }
 
-/* The report to its file, with the id under which it is sent. */
-static int
-replace_current(struct reconciler *r)
-{
-	_cleanup_json_ struct json twin = json_copy(r->report.twin);
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	if (r->report_id)
-		json_set(&twin, "report", json_number((double)r->report_id));
-	json_format(twin, &b);
-	buf_putc(&b, '\n');
-	return file_replace(r->current, b.s, b.len, 0644, FILE_DURABLE);
-}
-
 /*
- * The twin is written when it says something new; what it speaks of is in the
+ * The report is written when it says something new; what it speaks of is in the
  * journal by then.  False where it could not be.
  */
 static bool
 write_report(struct reconciler *r)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int e;
+	struct fail f;
 
-	if (json_count(r->report.twin) == 0)
+	if (result_journal_sync(r->results, &f) == 0 && report_store_write(&r->store, &f) == 0)
 		return true;
-	json_format(r->report.twin, &b);
-	buf_putc(&b, '\n');
-	if (b.len == r->written.len && memcmp(b.s, r->written.s, b.len) == 0)
-		return true;
-	e = journal_sync(r->journal);
-	if (e == 0 && r->reporting)
-		e = reporting_add(r->reporting, r->report.twin, &r->report_id);
-	if (e == 0)
-		e = replace_current(r);
-	if (e < 0) {
-		_cleanup_free_ char *why = xasprintf("%s: %s", r->current, strerror(-e));
-
-		set_note(r, why);
-		return false;
-	}
-	buf_reset(&r->written);
-	buf_add(&r->written, b.s, b.len);
-	return true;
+	set_note(r, f.text);
+	return false;
 }
 
 /* --- what a cycle tells */
@@ -186,7 +149,7 @@ on_working(void *cookie)
 {
 	struct reconciler *r = cookie;
 
-	report_set_state(&r->report, r->running, REPORT_IN_PROGRESS);
+	report_set_state(&r->store.report, r->running, REPORT_IN_PROGRESS);
 	write_report(r);
 }
 
@@ -230,73 +193,20 @@ unreachable_wait(struct reconciler *r, const struct cycle_outcome *o)
 	return (int64_t)UNREACHABLE_MS << (r->unreachable < UNREACHABLE_DOUBLES ? r->unreachable++ : UNREACHABLE_DOUBLES);
 }
 
-static struct json
-result_record(struct reconciler *r, const char *workflow, const struct cycle_result *c)
-{
-	struct json v = json_object();
-	char now[CLOCK_TEXT];
-
-	json_set(&v, "id", json_number((double)hlc_next(&r->clock, clock_wall_ms())));
-	json_set_text(&v, "time", clock_now(now));
-	json_set_text(&v, "workflow", workflow);
-	json_set_text(&v, "step", c->step);
-	json_set_text(&v, "component", c->component);
-	json_set_text(&v, "phase", c->phase);
-	json_set(&v, "resultCode", json_number(c->code));
-	json_set(&v, "extendedResultCode", json_number(c->erc));
-	json_set_text(&v, "details", c->details);
-	return v;
-}
-
-/* RECORD to the journal; what changed the device (IS_CHANGE) is on disk before anything else is changed. */
-static int
-write_result(struct reconciler *r, struct json record, bool is_change)
-{
-	_cleanup_buf_ struct buf line = BUF_INIT;
-	int e;
-
-	json_format(record, &line);
-	e = journal_add(r->journal, line.s, line.len);
-	return e == 0 && is_change ? journal_sync(r->journal) : e;
-}
-
-/* Results that could not be written are tried again with the next one, and before the agent settles. */
-static bool
-write_unwritten(struct reconciler *r)
-{
-	while (json_count(r->unwritten) > 0) {
-		_cleanup_json_ struct json record = json_at(r->unwritten, 0), rest = JSON_ABSENT;
-		int e = write_result(r, record, true);
-
-		if (e < 0) {
-			_cleanup_free_ char *why = xasprintf("%s/journal.jsonl: %s", r->state, strerror(-e));
-
-			set_note(r, why);
-			return false;
-		}
-		rest = json_array();
-		for (size_t i = 1; i < json_count(r->unwritten); i++)
-			json_append(&rest, json_at(r->unwritten, i));
-		json_release(&r->unwritten);
-		r->unwritten = json_copy(rest);
-	}
-	return true;
-}
-
-/* A result counts as known once it is on disk. */
 static void
 add_result(struct reconciler *r, const char *workflow, const struct cycle_result *c)
 {
-	_cleanup_json_ struct json record = result_record(r, workflow, c);
+	_cleanup_json_ struct json record = result_journal_record(r->results, workflow, c);
+	const char *reported = report_workflow(&r->store.report);
+	struct fail f;
 
-	if (!report_is_news(&r->report, record))
+	if (!report_is_news(&r->store.report, record))
 		return;
-	if (!write_unwritten(r) || write_result(r, record, c->code != RESULT_INSTALL_SKIPPED_INSTALLED) < 0)
-		json_append(&r->unwritten, json_copy(record));
-	write_unwritten(r);
+	if (result_journal_add(r->results, record, c->code != RESULT_INSTALL_SKIPPED_INSTALLED, &f) < 0)
+		set_note(r, f.text);
 	/* one of another workflow is in the journal alone */
-	if (r->running || (report_workflow(&r->report) && strcmp(report_workflow(&r->report), workflow) == 0))
-		report_add_result(&r->report, json_copy(record));
+	if (r->running || (reported && strcmp(reported, workflow) == 0))
+		report_add_result(&r->store.report, json_copy(record));
 	log_line(r, "%s%s%s: %s: %d%s%s", c->step, *c->component ? ": " : "", c->component, c->phase,
 	    c->code, *c->details ? ": " : "", c->details);
 }
@@ -327,16 +237,16 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 	char now[CLOCK_TEXT];
 
 	if (!o->cancelled) {
-		report_end(&r->report, r->running, o, clock_now(now));
+		report_end(&r->store.report, r->running, o, clock_now(now));
 		r->need = o->need;
 		r->is_on_hold = o->is_on_hold;
 		if (!o->failed && !o->cancelled && o->need == ATTEMPTS_NEED_NONE && !o->is_on_hold)
-			report_set_completed(&r->report, r->running->id);
+			report_set_completed(&r->store.report, r->running->id);
 		write_report(r);
 		r->status.settled = r->status.covered;
 		r->status.settled_cycle = r->status.cycle;
 		r->status.result = o->code;
-		r->status.waiting = (int64_t)report_waiting(&r->report);
+		r->status.waiting = (int64_t)report_waiting(&r->store.report);
 	}
 	if (o->failed)
 		set_note(r, o->details);
@@ -379,7 +289,7 @@ new_run(void *cookie)
 {
 	struct reconciler *r = cookie;
 
-	return xasprintf("%s/%" PRId64, r->runs, hlc_next(&r->clock, clock_wall_ms()));
+	return xasprintf("%s/%" PRId64, r->runs, result_journal_next_id(r->results));
 }
 
 static void
@@ -406,7 +316,7 @@ begin_cycle(struct reconciler *r)
 		set_note(r, r->link_note);
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	set_state(r, AGENT_BUSY);
-	report_begin(&r->report, r->goal);
+	report_begin(&r->store.report, r->goal);
 	r->running = r->goal;
 	log_line(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->status.cycle);
 	r->cycle = cycle_start(r->loop, &spec);
@@ -470,9 +380,9 @@ static void
 outcome_settle(struct reconciler *r)
 {
 	const struct desired_state *d = &r->desired;
-	const bool is_written = write_unwritten(r) && write_report(r);
+	const bool is_written = write_report(r);
 	bool failed = !is_written || d->refused || d->damaged ||
-	    (r->goal && r->goal->action != GOAL_MODULES && report_has_failed(&r->report) == 1);
+	    (r->goal && r->goal->action != GOAL_MODULES && report_has_failed(&r->store.report) == 1);
 	/* of a goal that is not there nothing can be said */
 	bool unknown = !is_written || d->missing || (!d->source && !r->goal);
 
@@ -496,8 +406,8 @@ take_back(struct reconciler *r)
 	waiting_check_stop(r->waiting_check);
 	loop_timer_stop(r->loop, &r->held);
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
-	report_begin(&r->report, r->goal);
-	report_end(&r->report, r->goal, &cancelled, clock_now(now));
+	report_begin(&r->store.report, r->goal);
+	report_end(&r->store.report, r->goal, &cancelled, clock_now(now));
 	write_report(r);
 	r->status.waiting = 0;
 	log_line(r, "workflow %s: taken back", r->goal->id);
@@ -507,10 +417,10 @@ take_back(struct reconciler *r)
 static bool
 is_completed(const struct reconciler *r)
 {
-	const char *id = report_completed(&r->report), *last = report_workflow(&r->report);
+	const char *id = report_completed(&r->store.report), *last = report_workflow(&r->store.report);
 
 	return id && strcmp(id, r->goal->id) == 0 && last && strcmp(last, id) == 0 &&
-	    report_has_failed(&r->report) != 1;
+	    report_has_failed(&r->store.report) != 1;
 }
 
 /* Is the goal being fetched, or does that begin now? */
@@ -639,89 +549,13 @@ load_kept_goal(struct reconciler *r)
 static int
 load_report(struct reconciler *r, struct fail *f)
 {
-	_cleanup_json_ struct json twin = JSON_ABSENT, id = JSON_ABSENT;
-	int e = file_load(r->current, FILE_NOFOLLOW, 64 << 20, &r->written, f);
+	struct fail note;
+	int e = report_store_open(&r->store, r->loop, r->state, r->spec.config, r->spec.log, r->spec.cookie, &note, f);
 
-	if (e == 0)
-		e = json_parse(r->current, r->written.s, r->written.len, &twin, f);
-	if (e < 0 && e != -ENOENT) {
-		/* half a file cannot be: it is replaced whole.  What was known is in the journal. */
-		set_note(r, f->text);
-		buf_reset(&r->written);
-	}
-	id = json_get(twin, "report");
-	json_get_whole(id, &r->report_id);
-	json_remove(&twin, "report");
-	if (json_is_object(twin)) {
-		buf_reset(&r->written);
-		json_format(twin, &r->written);
-		buf_putc(&r->written, '\n');
-	}
-	report_init(&r->report, twin);
-	r->status.waiting = (int64_t)report_waiting(&r->report);
-	return 0;
-}
-
-static int
-open_reporting(struct reconciler *r, struct fail *f)
-{
-	const struct agent_config *config = r->spec.config;
-	_cleanup_free_ char *dir = xasprintf("%s/outbox", r->state);
-	const struct reporting_spec spec = { .dir = dir, .url = config->report, .posts = config->posts_reports,
-	    .link = &config->link, .log = r->spec.log, .cookie = r->spec.cookie };
-
-	return reporting_open(r->loop, &spec, &r->reporting, f);
-}
-
-/*
- * A report is in the outbox before it is in its file: one that is there and newer was on its way there
- * when the agent was killed.
- */
-static int
-load_reporting(struct reconciler *r, struct fail *f)
-{
-	_cleanup_json_ struct json twin = JSON_ABSENT;
-	int64_t last;
-	int e = open_reporting(r, f);
-
-	if (e < 0 || !r->reporting)
-		return e;
-	last = reporting_last(r->reporting, &twin);
-	if (last <= r->report_id || !json_is_object(twin))
-		return 0;
-	report_release(&r->report);
-	report_init(&r->report, twin);
-	r->report_id = last;
-	e = replace_current(r);
-	if (e < 0)
-		return fail_errno(f, e, "%s", r->current);
-	buf_reset(&r->written);
-	json_format(r->report.twin, &r->written);
-	buf_putc(&r->written, '\n');
-	return 0;
-}
-
-/* Ids go on after the last one that was given, whatever the clock says now. */
-static int
-open_journal(struct reconciler *r, struct fail *f)
-{
-	_cleanup_free_ char *path = xasprintf("%s/journal.jsonl", r->state);
-	_cleanup_buf_ struct buf line = BUF_INIT;
-	_cleanup_json_ struct json last = JSON_ABSENT;
-	_cleanup_json_ struct json id = JSON_ABSENT;
-	struct fail ignored;
-	int64_t number;
-
-	r->journal = journal_open(path, JOURNAL_MAX);
-	if (!r->journal)
-		return fail_errno(f, errno, "%s", path);
-	if (journal_last(path, &line) == 0 && line.len > 0 &&
-	    json_parse(NULL, line.s, line.len, &last, &ignored) == 0) {
-		id = json_get(last, "id");
-		if (json_get_whole(id, &number))
-			hlc_see(&r->clock, number);
-	}
-	return 0;
+	if (*note.text)
+		set_note(r, note.text);
+	r->status.waiting = (int64_t)report_waiting(&r->store.report);
+	return e;
 }
 
 /* A component that was waited for is online, or an attempt is due: another cycle. */
@@ -772,8 +606,7 @@ make_state(struct reconciler *r, struct fail *f)
 	if (e < 0)
 		return e;
 	twins = xasprintf("%s/twins", r->state);
-	r->current = xasprintf("%s/current.json", twins);
-	r->work = xasprintf("%s/work", r->state);
+		r->work = xasprintf("%s/work", r->state);
 	r->cache = xasprintf("%s/cache", r->state);
 	r->runs = xasprintf("%s/runs", r->state);
 	e = make_dir(twins, f);
@@ -814,7 +647,7 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	int e;
 
 	*r = (struct reconciler){
-		.loop = l, .spec = *spec, .lock_fd = -1, .unwritten = json_array(), .written = BUF_INIT,
+		.loop = l, .spec = *spec, .lock_fd = -1,
 		.publish_later = { .fn = status_publish, .cookie = r },
 		.held = { .fn = cycle_is_due, .cookie = r },
 		.waiting_check = waiting_check_new(l, &spec->inventory, cycle_is_due, r),
@@ -825,14 +658,12 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 		const struct desired_policy policy = policy_of(spec->config);
 
 		desired_state_init(&r->desired, spec->goal, spec->goal_name, r->state, &policy);
-		e = open_journal(r, f);
+		e = result_journal_open(r->state, &r->results, f);
 	}
 	if (e == 0)
 		e = attempts_open(r->state, &spec->config->attempts, &r->attempts, f);
 	if (e == 0)
 		e = load_report(r, f);
-	if (e == 0)
-		e = load_reporting(r, f);
 	if (e < 0)
 		reconcile_free(r);
 	else
@@ -920,7 +751,7 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	r->status.waiting = waiting;
 	r->status.is_unsigned = r->spec.config->allow_unsigned;
 	memcpy(r->status.note, waiting_note, sizeof waiting_note);
-	snprintf(r->status.report, sizeof r->status.report, "%s", r->current);
+	snprintf(r->status.report, sizeof r->status.report, "%s", r->store.path);
 	set_state(r, AGENT_STARTING);
 	loop_stage_add(r->loop, &r->shutdown);
 	/* attached handlers of an agent that was killed must not go on beside ours */
@@ -928,8 +759,7 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	if (procset_signal_mark(mark, SIGKILL) > 0)
 		log_line(r, "ended what an earlier agent had left running");
 	r->adoption = adoption_start(r->loop, r->runs, &callbacks);
-	if (r->reporting)
-		reporting_start(r->reporting);
+	report_store_start(&r->store);
 	if (r->adoption)
 		tell_adoption(r);
 	else
@@ -953,11 +783,9 @@ reconcile_set_source(struct reconciler *r, const char *goal, const char *name)
 	struct fail f;
 
 	r->is_refreshing = false;
-	reporting_free(TAKE_PTR(r->reporting));
-	if (open_reporting(r, &f) < 0)
+	if (report_store_set_config(&r->store, r->spec.config, &f) < 0)
 		set_note(r, f.text);
-	else if (r->reporting)
-		reporting_start(r->reporting);
+	report_store_start(&r->store);
 	desired_state_set_source(&r->desired, goal, name, &policy);
 	r->status.is_unsigned = r->spec.config->allow_unsigned;
 }
@@ -986,10 +814,7 @@ reconcile_note(struct reconciler *r, const char *text)
 void
 reconcile_flush(struct reconciler *r, loop_fn *done, void *cookie)
 {
-	if (r->reporting)
-		reporting_flush(r->reporting, done, cookie);
-	else
-		done(cookie);
+	report_store_flush(&r->store, done, cookie);
 }
 
 void
@@ -1034,15 +859,11 @@ reconcile_free(struct reconciler *r)
 	filewatch_free(r->hold);
 	adoption_free(r->adoption);
 	goal_free(r->goal);
-	journal_close(r->journal);
-	json_release(&r->unwritten);
-	report_release(&r->report);
-	reporting_free(r->reporting);
+	result_journal_close(r->results);
+	report_store_release(&r->store);
 	desired_state_release(&r->desired);
-	buf_release(&r->written);
 	io_closep(&r->lock_fd);
 	free(r->state);
-	free(r->current);
 	free(r->work);
 	free(r->cache);
 	free(r->runs);
