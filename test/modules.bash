@@ -74,5 +74,8 @@ reports() {
 # is JQ - the last report is such
 is() { reports | tail -n 1 | jq -e "$1" >/dev/null; }
 
-# pid_of INSTANCE - of its process
+# program_of INSTANCE - the pid of its program
+program_of() { xargs <"/proc/$(pid_of "$1")/task/$(pid_of "$1")/children"; }
+
+# pid_of INSTANCE - of the process that its shim has started
 pid_of() { jq .pid "$REJOIN_STATE_DIR/agent/instances/$1/run/started"; }

@@ -22,6 +22,8 @@ idle() {
 	trap 'echo stop >>log; exit 0' TERM
 	while :; do sleep 0.1; done
 	EOT
+	# modules of the same content share one file
+	echo "# $1" >>"modules/$1"
 }
 
 log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
@@ -105,7 +107,7 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	wait_for 'is ".instances.zero.status == \"self-exiting\" and .instances.three.status == \"self-exiting\" and .instances.long.status == \"ok\""' || { reports; cat agent.err; false; }
 	is '.instances.zero == {"status":"self-exiting","moduleId":"zero"}'
 	is '.instances.three.failureMessage == "exited with 3" and .reconcileStatus == "error"'
-	kill -KILL "$(pid_of long)"
+	kill -KILL "$(program_of long)"
 	wait_for 'is ".instances.long.status == \"self-exiting\" and (.instances.long.failureMessage | contains(\"SIGKILL\"))"'
 	# neither a new report of the same deployment nor a retry starts it
 	shared '.deployment.deploymentId = "d-2"'

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dirs.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/xalloc.h"
@@ -122,6 +123,26 @@ unit_name(const char *dir)
 	return unit;
 }
 
+/* The program of W behind the bridge. */
+static char **
+bridge_argv(const struct module_runner *runner, const struct module_runner_words *w)
+{
+	char **words = module_runner_argv(runner, w), **argv;
+	size_t n = 0, k = 0;
+
+	while (words[n])
+		n++;
+	argv = xcalloc(n + 5, sizeof *argv);
+	argv[k++] = dirs_helper("rejoin-instance-evp");
+	argv[k++] = xasprintf("--signal=%d", runner->stop_signal);
+	argv[k++] = xasprintf("--grace=%d", INSTANCE_GRACE_MS);
+	argv[k++] = xstrdup("--");
+	for (size_t i = 0; i < n; i++)
+		argv[k++] = words[i];
+	free(words);
+	return argv;
+}
+
 /* The run in the directory RUN, made and started. */
 static int
 run_start(struct loop *l, const struct instance_spec *s, const char *run, supervise_done *done, void *cookie,
@@ -135,7 +156,8 @@ run_start(struct loop *l, const struct instance_spec *s, const char *run, superv
 	struct json extra = json_object();
 	int r;
 
-	launch.argv = module_runner_argv(s->runner, &words);
+	launch.argv = bridge_argv(s->runner, &words);
+	launch.stops_leader = true;
 	launch.env = environment_of(s);
 	launch.cwd = xstrdup(home);
 	launch.user = s->user ? xstrdup(s->user) : NULL;
@@ -145,7 +167,6 @@ run_start(struct loop *l, const struct instance_spec *s, const char *run, superv
 	memcpy(launch.limits, s->runner->limits, sizeof launch.limits);
 	launch.n_limits = s->runner->n_limits;
 	json_set(&extra, "identity", json_copy(s->identity));
-	json_set(&extra, "stop_signal", json_number(s->runner->stop_signal));
 	r = supervise_make(run, &launch, extra, f);
 	json_release(&extra);
 	launch_release(&launch);
@@ -211,14 +232,8 @@ instance_examine(const char *dir, struct supervise_view *v, struct json *identit
 void
 instance_end(const char *dir, int64_t grace_ms)
 {
-	_cleanup_free_ char *run = instance_run_dir(dir), *path = xasprintf("%s/request.json", run);
-	_cleanup_json_ struct json request = JSON_ABSENT, v = JSON_ABSENT;
-	struct fail ignored;
-	int64_t signo;
+	_cleanup_free_ char *run = instance_run_dir(dir);
 
-	if (json_load(path, FILE_NOFOLLOW, LAUNCH_REQUEST_MAX, &request, &ignored) == 0)
-		v = json_get(request, "stop_signal");
-	if (!json_get_whole(v, &signo) || signo < 1 || signo >= NSIG)
-		signo = SIGTERM;
-	supervise_end(run, WHY_KILL, (int)signo, grace_ms);
+	/* the bridge passes on the program's own stop signal */
+	supervise_end(run, WHY_KILL, SIGTERM, grace_ms);
 }

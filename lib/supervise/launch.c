@@ -253,6 +253,8 @@ parse_flags(struct json v, struct launch *l, struct fail *f)
 	if (r == 0)
 		r = parse_choice(v, "background", "end", "leave", &l->leave_background, f);
 	if (r == 0)
+		r = parse_choice(v, "stop", "all", "leader", &l->stops_leader, f);
+	if (r == 0)
 		r = parse_bool(v, "new_privileges", &l->new_privileges, f);
 	if (r == 0)
 		r = parse_bool(v, "lease", &l->lease, f);
@@ -354,6 +356,8 @@ launch_to_json(const struct launch *l, struct json *object)
 	if (l->inherit_env)
 		json_set_text(object, "environment", "inherit");
 	json_set_text(object, "background", l->leave_background ? "leave" : "end");
+	if (l->stops_leader)
+		json_set_text(object, "stop", "leader");
 	json_set(object, "new_privileges", json_bool(l->new_privileges));
 	json_set(object, "lease", json_bool(l->lease));
 	json_set(object, "timeout_ms", json_number((double)l->timeout_ms));

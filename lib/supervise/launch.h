@@ -15,6 +15,7 @@
  *	 "stdio":"files"|"inherit",	inherit: the shim's own descriptors 0 to 2
  *	 "new_privileges":false,	true: without NoNewPrivileges
  *	 "background":"end"|"leave",	processes that are left when the leader has ended
+ *	 "stop":"all"|"leader",		leader: it ends the others; they get SIGTERM after its end
  *	 "lease":false,			true: the file "lease" of the directory names a lease
  *	 "cgroup":"NAME",		the name of its cgroup; default: one of the shim's
  *					own; "none": no cgroup
@@ -55,7 +56,7 @@ struct launch {
 	char *cwd, *user, *program, *stdin_name, *cgroup;	/* NULL: the default */
 	dev_t program_dev;
 	ino_t program_ino;
-	bool inherit, inherit_env, new_privileges, leave_background, lease;
+	bool inherit, inherit_env, new_privileges, leave_background, lease, stops_leader;
 	struct launch_limit limits[LAUNCH_LIMITS];
 	int n_limits;
 	int64_t timeout_ms, grace_ms, drain_ms, log_max;

@@ -77,6 +77,16 @@ signal_all(struct shim *s, int signo)
 		cgroup_signal(s->started.cgroup, signo);
 }
 
+/* The first signal of an end: the leader alone may be the one that knows how to end the others. */
+static void
+signal_first(struct shim *s, int signo)
+{
+	if (s->launch.stops_leader && !s->ended && s->started.pid > 0)
+		kill(s->started.pid, signo);
+	else
+		signal_all(s, signo);
+}
+
 static void
 kill_all(void *cookie)
 {
@@ -99,8 +109,8 @@ end_run(struct shim *s, enum outcome_why why, int signo, int64_t grace_ms)
 		kill_all(s);
 		return;
 	}
-	signal_all(s, signo);
-	signal_all(s, SIGCONT);	/* what is stopped can end */
+	signal_first(s, signo);
+	signal_first(s, SIGCONT);	/* what is stopped can end */
 	/* a second request may shorten the grace period, not prolong it */
 	if (!s->grace.set || s->grace.at_ms > clock_mono_ms() + grace_ms)
 		loop_timer_set(s->loop, &s->grace, grace_ms);
@@ -321,6 +331,8 @@ leader_ended(struct shim *s, int status)
 	int err = 0;
 
 	s->ended = true;
+	if (s->ending && s->launch.stops_leader)
+		signal_all(s, SIGTERM);
 	s->outcome.signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	s->outcome.exit = s->outcome.signo ? -1 : WEXITSTATUS(status);
 	if (io_read(s->exec_fd, &err, sizeof err) == (ssize_t)sizeof err)
