@@ -144,6 +144,29 @@ teardown() {
 	out_is ''
 }
 
+@test "an id that another controller has is not its task: another one is chosen" {
+	taskd
+	rejoin-task run -- true
+	ids=$(echo "$REJOIN_STATE_DIR"/controller/*/ids)
+	next=$(($(new_id) + 600000000))
+	# the next two ids of this controller, session and task, and one after them: all given by others
+	for i in 0 1 2; do
+		agent /1/session -d '{"id":'"$((next + i))"',"controller":"c","run":1,"period_ms":1000,"lease_ms":60000}' -f -o /dev/null
+		agent /1/tasks -d '{"id":'"$((next + 3 + i))"',"on_loss":"leave","argv":["echo","mine"],"nonce":"other"}' -f -o /dev/null
+	done
+	printf '%020d\n' "$((next - 1))" >"$ids"
+	run -0 --separate-stderr rejoin-task run -v -- echo mine
+	out_is mine
+	err_has "task $((next + 4)): submitting"
+	err_has "task $((next + 6)): submitting"
+	echo '{"argv":["echo","mine"]}' >lines
+	printf '%020d\n' "$((next - 1))" >"$ids"
+	run -0 --separate-stderr rejoin-task run --lines <lines
+	out_has '"text":"mine\n"'
+	run -0 sh -c 'rejoin-task history | jq -s "map(select(.event == \"ended\")) | length"'
+	out_is 6
+}
+
 @test "signals go to the task" {
 	taskd
 	start task env --default-signal=INT rejoin-task run -- sh -c "trap 'echo got; exit 7' INT; echo begun; while :; do sleep 0.05; done"

@@ -94,6 +94,30 @@ teardown() {
 	err_has 'history.jsonl.forgotten: is damaged'
 }
 
+@test "the same id and command with another nonce is another task's" {
+	taskd
+	id=$(new_id)
+	body() { echo '{"id":'"$id"',"on_loss":"leave","argv":["sh","-c","echo x >>ran"],"cwd":"'"$PWD"'","nonce":"'"$1"'"}'; }
+	run -0 agent /1/tasks -d "$(body one)" -f
+	wait_for '[ "$(states)" = ended ]'
+	kill_taskd
+	taskd
+	run -0 agent /1/tasks -d "$(body one)" -f
+	out_has '"state":"ended"'
+	run -0 agent /1/tasks -d "$(body two)" -w '%{http_code}'
+	out_has '"error":"taken"'
+	out_has 409
+	# one without a nonce is continued, as with run --id
+	run -0 agent /1/tasks -d "$(body one | jq -c 'del(.nonce)')" -f
+	out_has '"state":"ended"'
+	run -0 cat ran
+	out_is x
+	for bad in '""' 5 "\"$(printf %065d 0)\"" '"a\u0000b"'; do
+		run -0 agent /1/tasks -d "$(body one | jq -c ".nonce = $bad")" -o body -w '%{http_code}'
+		out_is 400
+	done
+}
+
 @test "bad requests are refused, each with its status" {
 	taskd
 	bad() {
@@ -276,6 +300,11 @@ teardown() {
 		answer(idle)
 		began = time.monotonic()
 		halves = [connect(b) for b in (b"", b"G", b"GET /1/ta", ask, ask + b"X: ", b"POST" + ask[3:] + b"Content-Length: 9\r\n\r\n{")]
+		for part in (b"G", b"GET /1/ta", ask + b"X:"):	# also behind an answer
+		    s = connect(ask + b"\r\n")
+		    answer(s)
+		    s.sendall(part)
+		    halves.append(s)
 		for s in halves:
 		    s.settimeout(max(0.1, began + 18 - time.monotonic()))
 		    while s.recv(4096): pass	# what is said before the end is no matter

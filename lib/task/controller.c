@@ -3,19 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
-#include "base/hlc.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/xalloc.h"
 #include "task/controller.h"
 
-enum { LOCK_MS = 10000, HISTORY_FILE_MAX = 64 << 20 };
+enum { LOCK_MS = 10000, HISTORY_FILE_MAX = 64 << 20, ID_DIGITS = 20 };
 
 struct controller {
 	char *dir;
@@ -66,17 +66,27 @@ lock_directory(const struct controller *c, struct fail *f)
 	return fail_errno(f, r, "%s", path);
 }
 
+/* Two hosts that began in the same microsecond have different ones. */
+static int64_t
+random_run(void)
+{
+	uint64_t n;
+
+	if (getrandom(&n, sizeof n, GRND_NONBLOCK) != (ssize_t)sizeof n)
+		n = (uint64_t)clock_wall_us();
+	return (int64_t)(n % ((UINT64_C(1) << 53) - 1)) + 1;
+}
+
 static int
 load_run(struct controller *c, struct fail *f)
 {
-	struct hlc clock = { 0 };
 	int lock = lock_directory(c, f), r = 0;
 
 	if (lock < 0)
 		return lock;
 	c->run = load_number(c, "run", "run");
 	if (c->run == 0) {
-		c->run = hlc_next_us(&clock, clock_wall_us());
+		c->run = random_run();
 		r = save_number(c, "run", "run", c->run, FILE_DURABLE);
 	}
 	close(lock);
@@ -114,6 +124,29 @@ int64_t
 controller_run(const struct controller *c)
 {
 	return c->run;
+}
+
+int64_t
+controller_claim_id(struct controller *c, int64_t at_least, struct fail *f)
+{
+	_cleanup_free_ char *path = path_of(c, "ids");
+	_cleanup_fd_ int fd = lock_open(path, 0600);
+	char text[ID_DIGITS + 2] = "";
+	int64_t id = at_least, last;
+	int r = fd < 0 ? fd : lock_wait(fd, LOCK_MS);
+
+	if (r < 0)
+		return fail_errno(f, r, "%s", path);
+	if (pread(fd, text, ID_DIGITS, 0) < 0)
+		return fail_errno(f, errno, "%s", path);
+	last = strtoll(text, NULL, 10);
+	if (last >= id)
+		id = last + 1;
+	snprintf(text, sizeof text, "%0*jd\n", ID_DIGITS, (intmax_t)id);
+	/* in place: only the first one needs room on the disk */
+	if (pwrite(fd, text, ID_DIGITS + 1, 0) != ID_DIGITS + 1)
+		return fail_errno(f, errno ? errno : ENOSPC, "%s", path);
+	return id;
 }
 
 int64_t

@@ -2,7 +2,8 @@
  * controller - what a controller remembers of a target, in the directory
  * STATE/controller/TARGET/:
  *
- *	run		{"run":HLC}: made once with the directory
+ *	run		{"run":N}: a random number, made once with the directory
+ *	ids		the last id that was given, 20 digits; locked while one is
  *	tasks/ID	{"session":HLC}: the session of a task that is not released
  *	history.jsonl	the agent's history, each record once
  *	adopted		{"history":HLC}: the last record in it
@@ -24,6 +25,12 @@ struct controller *controller_open(const char *key, struct fail *f);
 void controller_close(struct controller *c);
 
 int64_t controller_run(const struct controller *c);
+
+/*
+ * An id of at least AT_LEAST that no process with this directory has got before,
+ * or gets afterwards; or a negative errno with F filled.
+ */
+int64_t controller_claim_id(struct controller *c, int64_t at_least, struct fail *f);
 
 /* The session of TASK; 0 where none is known. */
 int64_t controller_session(const struct controller *c, int64_t task);

@@ -1,12 +1,13 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/hlc.h"
 #include "base/xalloc.h"
 #include "task/coupling.h"
 
-enum { FIRST_ANSWER_MS = 15000 };
+enum { FIRST_ANSWER_MS = 15000, RENEWALS_MAX = 20 };
 
 struct coupling {
 	struct coupling_spec spec;
@@ -15,6 +16,7 @@ struct coupling {
 	int64_t session;
 	int64_t agent_run;		/* the agent's, at its last answer */
 	bool taken_up;			/* the session was there before us */
+	int renewals;			/* how often its id was another controller's */
 	bool ever_coupled;
 	struct client_request *couple, *beat;
 	struct loop_timer couple_timer, beat_timer;
@@ -186,6 +188,15 @@ coupling_is_final(const struct client_answer *a)
 	return !a->f && a->status >= 400 && a->status < 500 && a->status != 408 && a->status != 429;
 }
 
+/* Another controller happened to give its session the id of ours, which is new. */
+static bool
+is_anothers(struct coupling *c, const struct client_answer *a)
+{
+	const char *word = json_get_text(a->v, "error");
+
+	return a->status == 409 && !c->taken_up && word && strcmp(word, "differs") == 0 && c->renewals++ < RENEWALS_MAX;
+}
+
 static void
 couple_answered(const struct client_answer *a, void *cookie)
 {
@@ -195,7 +206,7 @@ couple_answered(const struct client_answer *a, void *cookie)
 	c->couple = NULL;
 	if (!a->f && a->status >= 200 && a->status < 300) {
 		session_made(c, a->v);
-	} else if (!a->f && a->status == 404) {
+	} else if (!a->f && (a->status == 404 || is_anothers(c, a))) {
 		coupling_renew(c);
 	} else if (coupling_is_final(a) || may_give_up(c, a)) {
 		client_explain(a, c->spec.name, &f);
@@ -215,7 +226,7 @@ couple_send(void *cookie)
 		return;
 	json_set(&v, "id", json_number((double)c->session));
 	json_set_text(&v, "controller", c->spec.label);
-	json_set(&v, "run", json_number((double)c->spec.run));
+	json_set(&v, "run", json_number((double)controller_run(c->spec.controller)));
 	json_set(&v, "period_ms", json_number((double)c->link.timing.period_ms));
 	json_set(&v, "lease_ms", json_number((double)c->link.timing.lease_ms));
 	json_set_text(&v, "on_loss", c->link.timing.leave ? "leave" : "kill");
@@ -227,12 +238,19 @@ couple_send(void *cookie)
 void
 coupling_renew(struct coupling *c)
 {
+	struct fail f;
+
 	if (c->couple)
 		return;
 	client_cancel(c->beat);
 	c->beat = NULL;
-	c->session = coupling_new_id(c);
 	c->link.state = LINK_NEW;
+	c->taken_up = false;
+	c->session = coupling_claim_id(c, &f);
+	if (c->session < 0) {
+		c->spec.callbacks.failed(&f, c->spec.callbacks.cookie);
+		return;
+	}
 	arm_beat(c);
 	loop_timer_set(c->spec.loop, &c->couple_timer, 0);
 }
@@ -253,7 +271,11 @@ coupling_new(const struct coupling_spec *spec, struct fail *f)
 		return NULL;
 	}
 	if (c->session == 0)
-		c->session = coupling_new_id(c);
+		c->session = coupling_claim_id(c, f);
+	if (c->session < 0) {
+		coupling_free(c);
+		return NULL;
+	}
 	loop_timer_set(spec->loop, &c->couple_timer, 0);
 	return c;
 }
@@ -286,4 +308,13 @@ int64_t
 coupling_new_id(struct coupling *c)
 {
 	return hlc_next_us(&c->clock, clock_wall_us());
+}
+
+int64_t
+coupling_claim_id(struct coupling *c, struct fail *f)
+{
+	int64_t id = controller_claim_id(c->spec.controller, coupling_new_id(c), f);
+
+	hlc_see(&c->clock, id);
+	return id;
 }

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 #include "task/client.h"
+#include "task/controller.h"
 #include "task/link.h"
 #include "task/taskevent.h"
 
@@ -34,7 +35,7 @@ struct coupling_spec {
 	struct client *client;
 	const char *name;		/* of the target, for messages */
 	const char *label;		/* the controller's name, for people at the agent */
-	int64_t run;			/* the controller's (task/controller.h) */
+	struct controller *controller;
 	int64_t session;		/* to be taken up, 0: a new one */
 	int64_t above;			/* an id that new ones must be greater than */
 	struct link_timing timing;
@@ -56,6 +57,9 @@ enum link_state coupling_state(const struct coupling *c);
 
 /* A new id, greater than each that the agent has named. */
 int64_t coupling_new_id(struct coupling *c);
+
+/* One that no other process of this controller gets, for a task; a negative errno with F filled. */
+int64_t coupling_claim_id(struct coupling *c, struct fail *f);
 
 /* May a request that was refused with A succeed later? */
 bool coupling_is_final(const struct client_answer *a);

@@ -6,11 +6,13 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "task/interrupt.h"
+#include "task/usersignals.h"
 
 enum { ANSWER_MS = 5000 };
 
 struct interrupt {
 	struct interrupt_spec spec;
+	struct usersignals signals;
 	int64_t task;			/* 0: none yet */
 	int signo, count;		/* the last one; how many there were */
 	bool asking, detaching;
@@ -78,8 +80,10 @@ answer_typed(int fd, short events, void *cookie)
 }
 
 static void
-signal_came(struct interrupt *i, int signo)
+signal_came(int signo, void *cookie)
 {
+	struct interrupt *i = cookie;
+
 	i->signo = signo;
 	i->count++;
 	if (!i->task) {
@@ -98,48 +102,14 @@ signal_came(struct interrupt *i, int signo)
 	send_request(i);
 }
 
-static void
-on_int(void *cookie)
-{
-	signal_came(cookie, SIGINT);
-}
-
-static void
-on_term(void *cookie)
-{
-	signal_came(cookie, SIGTERM);
-}
-
-static void
-on_hup(void *cookie)
-{
-	signal_came(cookie, SIGHUP);
-}
-
-static void
-watch_one(struct loop *l, int signo, loop_fn *fn, void *cookie)
-{
-	struct sigaction sa;
-
-	if (sigaction(signo, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
-		loop_signal(l, signo, fn, cookie);
-}
-
-void
-interrupt_watch(struct loop *l, loop_fn *int_fn, loop_fn *term_fn, loop_fn *hup_fn, void *cookie)
-{
-	watch_one(l, SIGINT, int_fn, cookie);
-	watch_one(l, SIGTERM, term_fn, cookie);
-	watch_one(l, SIGHUP, hup_fn, cookie);
-}
-
 struct interrupt *
 interrupt_new(const struct interrupt_spec *spec)
 {
 	struct interrupt *i = xcalloc(1, sizeof *i);
 
 	*i = (struct interrupt){ .spec = *spec };
-	interrupt_watch(spec->loop, on_int, on_term, on_hup, i);
+	i->signals = (struct usersignals){ signal_came, i };
+	usersignals_watch(&i->signals, spec->loop);
 	return i;
 }
 

@@ -33,7 +33,4 @@ void interrupt_free(struct interrupt *i);
 /* TASK was submitted, and may be sent signals. */
 void interrupt_set_task(struct interrupt *i, int64_t task);
 
-/* Call FN for each of SIGINT, SIGTERM and SIGHUP that is not ignored. */
-void interrupt_watch(struct loop *l, loop_fn *on_int, loop_fn *on_term, loop_fn *on_hup, void *cookie);
-
 #endif

@@ -9,8 +9,9 @@
 #include "task/interrupt.h"
 #include "task/pump.h"
 #include "task/runner.h"
+#include "task/taskrequest.h"
 
-enum { ANSWER_MS = 5000, OUTPUT_WAIT_S = 20, OUTPUT_MS = 25000 };
+enum { ANSWER_MS = 5000, OUTPUT_WAIT_S = 20, OUTPUT_MS = 25000, CLAIMS_MAX = 20 };
 
 /* What is asked of the agent next, beside the output. */
 enum runner_phase {
@@ -25,6 +26,8 @@ struct runner {
 	struct interrupt *interrupt;
 	enum runner_phase phase;
 	int64_t task;			/* 0 until the agent's clock is known */
+	char nonce[TASKREQUEST_NONCE];	/* of a new task; else empty */
+	int claims, sent;		/* how many ids it had; how often it was submitted with this one */
 	int64_t held_by;		/* the session that has the task's lease; 0: not known */
 	bool submitted, over;
 	int64_t at[2];			/* offsets of the next bytes of both streams */
@@ -162,6 +165,24 @@ output_next(void *cookie)
 
 /* --- the session */
 
+/* A task of ours, not one that is there. */
+static bool
+claim_task(struct runner *r)
+{
+	struct fail f;
+	int64_t id = coupling_claim_id(r->coupling, &f);
+
+	if (id < 0) {
+		runner_fail(r, &f);
+		return false;
+	}
+	r->task = id;
+	r->claims++;
+	r->sent = 0;
+	taskrequest_nonce(r->nonce);
+	return true;
+}
+
 static void
 session_coupled(struct json answer, void *cookie)
 {
@@ -169,8 +190,8 @@ session_coupled(struct json answer, void *cookie)
 	const int64_t session = coupling_session(r->coupling);
 
 	(void)answer;
-	if (r->task == 0)
-		r->task = coupling_new_id(r->coupling);
+	if (r->task == 0 && !claim_task(r))
+		return;
 	controller_keep_session(r->spec->controller, r->task, session);
 	if (r->control || r->phase > RUNNER_FOLLOW)
 		return;		/* what is asked now needs no session, or is refused and comes back here */
@@ -271,6 +292,13 @@ control_refused(struct runner *r, const struct client_answer *a)
 		coupling_renew(r->coupling);
 	} else if (r->phase == RUNNER_HISTORY || r->phase == RUNNER_RELEASE) {
 		runner_finish(r, r->status);
+	} else if (r->phase == RUNNER_SUBMIT && r->nonce[0] && r->claims < CLAIMS_MAX &&
+	    taskrequest_is_id_taken(word, r->sent)) {
+		controller_forget_task(r->spec->controller, r->task);
+		if (claim_task(r)) {
+			controller_keep_session(r->spec->controller, r->task, coupling_session(r->coupling));
+			loop_timer_set(r->loop, &r->control_timer, 0);
+		}
 	} else {
 		client_explain(a, r->spec->name, &f);
 		runner_fail(r, &f);
@@ -341,6 +369,9 @@ phase_body(struct runner *r, char **path)
 		event = taskevent_new("submitting");
 		json_set(&event, "task", json_number((double)r->task));
 		taskevent_step(&r->spec->events, event, "task %jd: submitting", (intmax_t)r->task);
+		if (r->nonce[0])
+			json_set_text(&v, "nonce", r->nonce);
+		r->sent++;
 		json_set(&v, "session", json_number((double)coupling_session(r->coupling)));
 		json_set_text(&v, "on_loss", r->spec->timing.leave ? "leave" : "kill");
 		break;
@@ -413,7 +444,7 @@ start_session(struct runner *r)
 	const struct runner_spec *spec = r->spec;
 	const struct coupling_spec session = {
 		.loop = spec->loop, .client = spec->client, .name = spec->name, .label = spec->label,
-		.run = controller_run(spec->controller), .session = r->held_by, .above = spec->task,
+		.controller = spec->controller, .session = r->held_by, .above = spec->task,
 		.timing = spec->timing, .events = spec->events,
 		.callbacks = { session_coupled, session_reconnected, session_lost, session_failed, r },
 	};

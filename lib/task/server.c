@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "task/server.h"
@@ -31,6 +33,7 @@ struct server {
 	struct loop *loop;
 	struct MHD_Daemon *daemon;
 	int epoll_fd, listen_fd;
+	int arrivals_fd;	/* an epoll of ours: connections to which bytes have come */
 	server_fn *fn;
 	void *cookie;
 	struct loop_timer timer, sweep;
@@ -57,6 +60,25 @@ static void server_work(struct server *s);
 
 /* --- connections */
 
+/*
+ * A request begins with its first byte; the library tells only of whole request
+ * lines.  To be called before the library reads, so that the bytes are still there.
+ */
+static void
+notice_arrivals(struct server *s)
+{
+	struct epoll_event events[64];
+	int n;
+
+	while ((n = epoll_wait(s->arrivals_fd, events, 64, 0)) > 0)
+		for (int i = 0; i < n; i++) {
+			struct server_connection *c = events[i].data.ptr;
+
+			if (!c->began_ms && !c->waiting)
+				c->began_ms = clock_mono_ms();
+		}
+}
+
 static uid_t
 peer_of(int fd)
 {
@@ -82,6 +104,7 @@ connection_opened(struct server *s, struct MHD_Connection *mhd, void **context)
 	c->next = s->connections;
 	s->connections = c;
 	*context = c;
+	epoll_ctl(s->arrivals_fd, EPOLL_CTL_ADD, c->fd, &(struct epoll_event){ EPOLLIN | EPOLLET, { .ptr = c } });
 	if (same >= CONNECTIONS_A_UID)
 		shutdown(c->fd, SHUT_RDWR);
 }
@@ -95,6 +118,7 @@ connection_closed(struct server *s, struct server_connection *c)
 		p = &(*p)->next;
 	if (*p)
 		*p = c->next;
+	epoll_ctl(s->arrivals_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	free(c);
 }
 
@@ -275,6 +299,7 @@ server_work(struct server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	notice_arrivals(s);
 	MHD_run(s->daemon);
 	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
 		loop_timer_set(s->loop, &s->timer, ms > 60000 ? 60000 : (int64_t)ms);
@@ -301,7 +326,7 @@ server_new(struct loop *l, int listen_fd, server_fn *fn, void *cookie, struct fa
 	struct server *s = xcalloc(1, sizeof *s);
 
 	*s = (struct server){ .loop = l, .fn = fn, .cookie = cookie, .listen_fd = listen_fd,
-	    .last_ms = clock_mono_ms() };
+	    .last_ms = clock_mono_ms(), .arrivals_fd = epoll_create1(EPOLL_CLOEXEC) };
 	s->timer = (struct loop_timer){ .fn = server_due, .cookie = s };
 	s->sweep = (struct loop_timer){ .fn = sweep_connections, .cookie = s };
 	fcntl(listen_fd, F_SETFL, O_NONBLOCK);
@@ -311,7 +336,10 @@ server_new(struct loop *l, int listen_fd, server_fn *fn, void *cookie, struct fa
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
 	    MHD_OPTION_NOTIFY_CONNECTION, notify_connection, s, MHD_OPTION_NOTIFY_COMPLETED, request_completed, s,
 	    MHD_OPTION_URI_LOG_CALLBACK, request_begins, s, MHD_OPTION_END);
-	if (!s->daemon) {
+	if (!s->daemon || s->arrivals_fd < 0) {
+		if (s->daemon)
+			MHD_stop_daemon(s->daemon);
+		io_closep(&s->arrivals_fd);
 		free(s);
 		fail_set(f, EXIT_TROUBLE, "libmicrohttpd: the server cannot be started");
 		return NULL;
@@ -336,6 +364,7 @@ server_free(struct server *s)
 	loop_timer_stop(s->loop, &s->timer);
 	loop_timer_stop(s->loop, &s->sweep);
 	MHD_stop_daemon(s->daemon);
+	io_closep(&s->arrivals_fd);
 	free(s);
 }
 

@@ -4,8 +4,9 @@
  * A request is read as a whole, then given to the handler, which replies at once
  * or later.  The peer is named by its uid (SO_PEERCRED).
  * Bounds: SERVER_BODY_MAX bytes of body (413), 8 KiB of headers, 1,024
- * connections, 256 a uid, 10 s for a request to arrive (the first one: from the
- * connection on), 60 s idle between requests.
+ * connections, 256 a uid, 10 s for a request to arrive from its first byte on (the
+ * first one: from the connection on), 60 s idle between requests.  What a peer sends
+ * together with the request before counts as idle.
  */
 #ifndef TASK_SERVER_H
 #define TASK_SERVER_H

@@ -8,14 +8,13 @@
 #include "task/archive.h"
 #include "task/taskbatch.h"
 #include "task/taskbatch_lines.h"
-#include "task/taskbatch_task.h"
-#include "task/interrupt.h"
+#include "task/taskbatch_set.h"
 #include "task/pump.h"
-#include "task/taskrequest.h"
+#include "task/usersignals.h"
 
 enum {
 	ANSWER_MS = 5000, OUTPUT_WAIT_S = 20, OUTPUT_MS = 25000,
-	QUEUE_MAX = 64, RELEASE_MANY = 100, BLOCKED_MS = 1000,
+	QUEUE_MAX = 64, RELEASE_MANY = 100, BLOCKED_MS = 1000, CLAIMS_MAX = 20,
 };
 
 /* What is asked of the agent now, beside the output. */
@@ -27,8 +26,7 @@ struct taskbatch {
 	struct coupling *coupling;	/* made with the first line, whose id may name a session */
 	bool is_coupled, is_over;
 	struct taskbatch_lines lines;
-	struct taskbatch_task *tasks, **tail;	/* not released, in the order of their lines */
-	size_t queued, over;		/* how many are not submitted; how many are over and not released */
+	struct taskbatch_set tasks;
 	enum taskbatch_step step;
 	struct taskbatch_task *of_step;	/* the task of SUBMIT, ADOPT, KILL */
 	bool blocked;			/* the agent takes no more, until some are released */
@@ -37,6 +35,7 @@ struct taskbatch {
 	struct loop_timer control_timer, output_timer;
 	unsigned int control_tries, output_tries;
 	struct pump pump;
+	struct usersignals user_signals;
 	int signo, signals;
 	int status;
 	struct fail *fail;
@@ -61,45 +60,12 @@ taskbatch_stop(struct taskbatch *b, int status)
 	loop_stop(b->loop, status);
 }
 
-static void
-count_status(struct taskbatch *b, int status)
-{
-	if (status == TASKEVENT_UNKNOWN)
-		b->status = TASKEVENT_UNKNOWN;
-	else if (status != 0 && b->status == EXIT_OK)
-		b->status = EXIT_NO;
-}
-
-static struct taskbatch_task *
-find_task(struct taskbatch *b, int64_t id)
-{
-	struct taskbatch_task *t = b->tasks;
-
-	while (t && t->id != id)
-		t = t->next;
-	return t;
-}
-
 /* All are written, and nothing more can come. */
 static void
 check_over(struct taskbatch *b)
 {
-	if (b->lines.at_end && !b->tasks && pump_is_empty(&b->pump) && !b->is_over)
-		taskbatch_stop(b, b->status);
-}
-
-static void
-remove_task(struct taskbatch *b, struct taskbatch_task *t)
-{
-	struct taskbatch_task **p = &b->tasks;
-
-	while (*p != t)
-		p = &(*p)->next;
-	*p = t->next;
-	if (b->tail == &t->next)
-		b->tail = p;
-	b->over -= t->over;
-	taskbatch_task_free(t);
+	if (b->lines.at_end && !b->tasks.first && pump_is_empty(&b->pump) && !b->is_over)
+		taskbatch_stop(b, b->tasks.status);
 }
 
 /* T is over; it stays here until it is released. */
@@ -108,22 +74,8 @@ end_task(struct taskbatch *b, struct taskbatch_task *t, struct json v)
 {
 	_cleanup_buf_ struct buf records = BUF_INIT;
 
-	b->over += !t->over;
-	count_status(b, taskbatch_task_end(t, v, &records));
+	taskbatch_set_end(&b->tasks, t, v, &records);
 	write_records(b, &records);
-}
-
-/* T ends without having been submitted. */
-static void
-refuse_task(struct taskbatch *b, struct taskbatch_task *t, const char *state, const char *reason)
-{
-	_cleanup_json_ struct json v = json_object();
-
-	json_set_text(&v, "state", state);
-	json_set_text(&v, "reason", reason);
-	end_task(b, t, v);
-	b->queued--;
-	remove_task(b, t);
 }
 
 /* --- the lines */
@@ -132,7 +84,7 @@ refuse_task(struct taskbatch *b, struct taskbatch_task *t, const char *state, co
 static void
 want_lines(struct taskbatch *b)
 {
-	taskbatch_lines_want(&b->lines, b->queued < QUEUE_MAX);
+	taskbatch_lines_want(&b->lines, b->tasks.queued < QUEUE_MAX);
 }
 
 static void
@@ -144,16 +96,14 @@ add_line(int64_t number, const char *line, size_t len, int err, void *cookie)
 	struct fail f;
 	int r = err ? fail_set(&f, EXIT_TROUBLE, "the line cannot be read: %s", strerror(err)) :
 	    taskrequest_parse(line, len, &request, &f);
-	const bool known = find_task(b, taskbatch_task_id(request)) != NULL;
+	const bool known = taskbatch_set_find(&b->tasks, taskbatch_task_id(request)) != NULL;
 
 	t = taskbatch_task_new(number, request);
-	*b->tail = t;
-	b->tail = &t->next;
-	b->queued++;
+	taskbatch_set_add(&b->tasks, t);
 	if (r < 0)
-		refuse_task(b, t, "refused", f.text);
+		taskbatch_set_refuse(&b->tasks, t, "refused", f.text);
 	else if (t->id && known)
-		refuse_task(b, t, "refused", "another line has this id");
+		taskbatch_set_refuse(&b->tasks, t, "refused", "another line has this id");
 }
 
 static void start_session(struct taskbatch *b);
@@ -164,7 +114,7 @@ lines_read(void *cookie)
 	struct taskbatch *b = cookie;
 
 	want_lines(b);
-	if (b->tasks && !b->coupling)
+	if (b->tasks.first && !b->coupling)
 		start_session(b);
 	control_soon(b);
 	check_over(b);
@@ -176,8 +126,7 @@ lines_read(void *cookie)
 static void
 mark_submitted(struct taskbatch *b, struct taskbatch_task *t, int64_t session)
 {
-	b->queued -= t->held_by == 0;
-	t->held_by = session;
+	taskbatch_set_submitted(&b->tasks, t, session);
 	want_lines(b);
 }
 
@@ -191,7 +140,7 @@ write_frames(struct taskbatch *b, const struct buf *answer)
 	int n;
 
 	while ((n = frames_next(&p, answer->s + answer->len, true, &f)) > 0) {
-		struct taskbatch_task *t = find_task(b, f.task);
+		struct taskbatch_task *t = taskbatch_set_find(&b->tasks, f.task);
 		_cleanup_json_ struct json v = JSON_ABSENT;
 		struct fail ignored;
 
@@ -204,9 +153,8 @@ write_frames(struct taskbatch *b, const struct buf *answer)
 			if (!taskbatch_task_frame(t, &f, &records))
 				return false;
 		} else if (json_parse(NULL, f.bytes, (size_t)f.length, &v, &ignored) == 0) {
-			b->over++;
 			mark_submitted(b, t, coupling_session(b->coupling));	/* the answer to that may have been lost */
-			count_status(b, taskbatch_task_end(t, v, &records));
+			taskbatch_set_end(&b->tasks, t, v, &records);
 		}
 	}
 	write_records(b, &records);
@@ -235,7 +183,7 @@ output_next(void *cookie)
 	_cleanup_free_ char *path = xasprintf("/1/output?session=%jd&after=%s&wait=%d",
 	    (intmax_t)coupling_session(b->coupling), b->cursor ? b->cursor : "", OUTPUT_WAIT_S);
 
-	if (b->output || !b->is_coupled || !b->tasks || !pump_is_empty(&b->pump))
+	if (b->output || !b->is_coupled || !b->tasks.first || !pump_is_empty(&b->pump))
 		return;
 	b->output = client_get(b->spec->client, path, OUTPUT_MS, output_answered, b);
 }
@@ -265,7 +213,7 @@ next_step(struct taskbatch *b)
 	const int64_t session = coupling_session(b->coupling);
 	struct taskbatch_task *to_kill = NULL, *to_adopt = NULL, *to_submit = NULL;
 
-	for (struct taskbatch_task *t = b->tasks; t; t = t->next) {
+	for (struct taskbatch_task *t = b->tasks.first; t; t = t->next) {
 		if (t->over)
 			continue;
 		if (t->to_kill && !to_kill)
@@ -280,36 +228,9 @@ next_step(struct taskbatch *b)
 		return BATCH_KILL;
 	if (to_adopt)
 		return BATCH_ADOPT;
-	if (b->over > 0 && (b->over >= RELEASE_MANY || b->queued == 0 || b->blocked))
+	if (b->tasks.over > 0 && (b->tasks.over >= RELEASE_MANY || b->tasks.queued == 0 || b->blocked))
 		return BATCH_HISTORY;
 	return to_submit && !b->blocked ? BATCH_SUBMIT : BATCH_IDLE;
-}
-
-/* Over and kept at the agent: there is nothing more to do with them. */
-static void
-forget_kept(struct taskbatch *b)
-{
-	for (struct taskbatch_task *t = b->tasks, *next; t; t = next) {
-		next = t->next;
-		if (t->over)
-			remove_task(b, t);
-	}
-}
-
-/* What is done with: released, or refused, which stays at the agent. */
-static void
-forget_items(struct taskbatch *b, struct json items)
-{
-	for (size_t i = 0; i < json_count(items); i++) {
-		_cleanup_json_ struct json item = json_at(items, i), id = json_get(item, "id");
-		struct taskbatch_task *t = NULL;
-		int64_t n;
-
-		if (json_get_whole(item, &n) || json_get_whole(id, &n))
-			t = find_task(b, n);
-		if (t && t->over)
-			remove_task(b, t);
-	}
 }
 
 static void
@@ -318,8 +239,8 @@ forget_released(struct taskbatch *b, struct json v)
 	_cleanup_json_ struct json released = json_get(v, "released"), refused = json_get(v, "refused");
 
 	archive_forget(b->spec->controller, v);
-	forget_items(b, released);
-	forget_items(b, refused);
+	taskbatch_set_forget(&b->tasks, released);
+	taskbatch_set_forget(&b->tasks, refused);
 }
 
 /* The session that has the lease of a task: another one where the task was there before. */
@@ -357,7 +278,7 @@ control_succeeded(struct taskbatch *b, const struct client_answer *a)
 			return;
 		}
 		taskevent_report(&b->spec->events, taskevent_new("history"), "%s", f.text);
-		forget_kept(b);
+		taskbatch_set_forget_over(&b->tasks);
 		break;
 	case BATCH_RELEASE:
 		forget_released(b, a->v);
@@ -382,8 +303,12 @@ control_refused(struct taskbatch *b, const struct client_answer *a)
 		coupling_renew(b->coupling);
 	} else if (b->of_step && b->of_step->over && b->step <= BATCH_KILL) {
 		;		/* its end came by the other connection */
+	} else if (b->step == BATCH_SUBMIT && b->of_step->nonce[0] && b->of_step->claims < CLAIMS_MAX &&
+	    taskrequest_is_id_taken(word, b->of_step->sent)) {
+		controller_forget_task(b->spec->controller, b->of_step->id);
+		b->of_step->id = 0;	/* another id will do */
 	} else if (b->step == BATCH_SUBMIT) {
-		refuse_task(b, b->of_step, "refused", f.text);
+		taskbatch_set_refuse(&b->tasks, b->of_step, "refused", f.text);
 		want_lines(b);
 	} else if (b->step == BATCH_ADOPT) {
 		_cleanup_json_ struct json v = json_object();
@@ -394,7 +319,7 @@ control_refused(struct taskbatch *b, const struct client_answer *a)
 	} else if (b->step == BATCH_KILL) {
 		b->of_step->to_kill = false;
 	} else {
-		forget_kept(b);
+		taskbatch_set_forget_over(&b->tasks);
 	}
 	b->step = BATCH_IDLE;
 }
@@ -413,7 +338,7 @@ control_answered(const struct client_answer *a, void *cookie)
 		control_refused(b, a);
 	} else if (b->step == BATCH_SUBMIT && !a->f) {
 		/* 429, 507: it says that it did not record it; some that are over make room */
-		b->blocked = b->over > 0;
+		b->blocked = b->tasks.over > 0;
 		b->step = BATCH_IDLE;
 		wait = b->blocked ? 0 : BLOCKED_MS;
 	} else {
@@ -430,14 +355,30 @@ control_answered(const struct client_answer *a, void *cookie)
 static struct json
 release_body(struct taskbatch *b)
 {
-	struct json v = json_object(), tasks = json_array();
+	struct json v = json_object();
 
-	for (const struct taskbatch_task *t = b->tasks; t; t = t->next)
-		if (t->over)
-			json_append(&tasks, json_number((double)t->id));
 	json_set(&v, "history", json_number((double)controller_adopted(b->spec->controller)));
-	json_set(&v, "tasks", tasks);
+	json_set(&v, "tasks", taskbatch_set_over(&b->tasks));
 	return v;
+}
+
+/* A task of ours, not one that is there. */
+static bool
+claim_task(struct taskbatch *b, struct taskbatch_task *t)
+{
+	struct fail f;
+	int64_t id = coupling_claim_id(b->coupling, &f);
+
+	if (id < 0) {
+		taskbatch_set_refuse(&b->tasks, t, "refused", f.text);
+		return false;
+	}
+	t->id = id;
+	t->claims++;
+	t->sent = 0;
+	t->announced = false;
+	taskrequest_nonce(t->nonce);
+	return true;
 }
 
 static struct json
@@ -446,8 +387,9 @@ submit_body(struct taskbatch *b, struct taskbatch_task *t)
 	_cleanup_buf_ struct buf records = BUF_INIT;
 	struct json v = json_copy(t->request);
 
-	if (!t->id)
-		t->id = coupling_new_id(b->coupling);
+	t->sent++;
+	if (t->nonce[0])
+		json_set_text(&v, "nonce", t->nonce);
 	controller_keep_session(b->spec->controller, t->id, coupling_session(b->coupling));
 	if (!t->announced)
 		taskbatch_task_submitting(t, &records);
@@ -496,11 +438,15 @@ control_next(void *cookie)
 	if (b->control || !b->is_coupled || b->is_over)
 		return;
 	if (b->spec->keep)
-		forget_kept(b);	/* none is the task of a request that is under way */
+		taskbatch_set_forget_over(&b->tasks);	/* none is the task of a request that is under way */
 	if (b->step != BATCH_RELEASE)
 		b->step = next_step(b);
 	if (b->step == BATCH_IDLE) {
 		check_over(b);
+		return;
+	}
+	if (b->step == BATCH_SUBMIT && !b->of_step->id && !claim_task(b, b->of_step)) {
+		control_soon(b);
 		return;
 	}
 	if (b->step == BATCH_HISTORY) {
@@ -532,7 +478,7 @@ session_coupled(struct json answer, void *cookie)
 	free(TAKE_PTR(b->cursor));
 	client_cancel(b->output);
 	b->output = NULL;
-	for (const struct taskbatch_task *t = b->tasks; t; t = t->next)
+	for (const struct taskbatch_task *t = b->tasks.first; t; t = t->next)
 		if (t->held_by && !t->over)
 			controller_keep_session(b->spec->controller, t->id, coupling_session(b->coupling));
 	control_soon(b);
@@ -559,7 +505,7 @@ session_lost(void *cookie)
 
 	json_set_text(&v, "state", "unknown");
 	json_set_text(&v, "reason", "the task agent is lost");
-	for (struct taskbatch_task *t = b->tasks; t; t = t->next)
+	for (struct taskbatch_task *t = b->tasks.first; t; t = t->next)
 		if (t->held_by && !t->over)
 			end_task(b, t, v);
 	taskbatch_stop(b, TASKEVENT_UNKNOWN);
@@ -577,37 +523,21 @@ session_failed(const struct fail *f, void *cookie)
 /* --- signals: to all tasks; what is not submitted is not run */
 
 static void
-signal_came(struct taskbatch *b, int signo)
+signal_came(int signo, void *cookie)
 {
+	struct taskbatch *b = cookie;
+
 	b->signo = signo;
 	b->signals++;
 	taskbatch_lines_end(&b->lines);
-	for (struct taskbatch_task *t = b->tasks, *next; t; t = next) {
+	for (struct taskbatch_task *t = b->tasks.first, *next; t; t = next) {
 		next = t->next;
 		t->to_kill = t->held_by && !t->over;
 		if (!t->held_by && (t != b->of_step || !b->control))
-			refuse_task(b, t, "refused", "interrupted");
+			taskbatch_set_refuse(&b->tasks, t, "refused", "interrupted");
 	}
 	control_soon(b);
 	check_over(b);
-}
-
-static void
-on_int(void *cookie)
-{
-	signal_came(cookie, SIGINT);
-}
-
-static void
-on_term(void *cookie)
-{
-	signal_came(cookie, SIGTERM);
-}
-
-static void
-on_hup(void *cookie)
-{
-	signal_came(cookie, SIGHUP);
 }
 
 /* --- all of it */
@@ -619,8 +549,8 @@ start_session(struct taskbatch *b)
 	const struct taskbatch_spec *spec = b->spec;
 	const struct coupling_spec session = {
 		.loop = spec->loop, .client = spec->client, .name = spec->name, .label = spec->label,
-		.run = controller_run(spec->controller), .above = b->tasks->id,
-		.session = b->tasks->id ? controller_session(spec->controller, b->tasks->id) : 0,
+		.controller = spec->controller, .above = b->tasks.first->id,
+		.session = b->tasks.first->id ? controller_session(spec->controller, b->tasks.first->id) : 0,
 		.timing = spec->timing, .events = spec->events,
 		.callbacks = { session_coupled, session_reconnected, session_lost, session_failed, b },
 	};
@@ -645,11 +575,12 @@ taskbatch_run(const struct taskbatch_spec *spec, struct fail *f)
 {
 	struct taskbatch b = { .spec = spec, .loop = spec->loop, .fail = f };
 
-	b.tail = &b.tasks;
+	taskbatch_set_init(&b.tasks, &b.pump);
 	b.control_timer = (struct loop_timer){ .fn = control_next, .cookie = &b };
 	b.output_timer = (struct loop_timer){ .fn = output_next, .cookie = &b };
 	pump_init(&b.pump, b.loop, STDOUT_FILENO, records_written, &b);
-	interrupt_watch(b.loop, on_int, on_term, on_hup, &b);
+	b.user_signals = (struct usersignals){ signal_came, &b };
+	usersignals_watch(&b.user_signals, b.loop);
 	taskbatch_lines_init(&b.lines, b.loop, spec->in_fd);
 	b.lines.line = add_line;
 	b.lines.read = lines_read;
@@ -663,12 +594,7 @@ taskbatch_run(const struct taskbatch_spec *spec, struct fail *f)
 	loop_timer_stop(b.loop, &b.control_timer);
 	loop_timer_stop(b.loop, &b.output_timer);
 	pump_release(&b.pump);
-	while (b.tasks) {
-		struct taskbatch_task *t = b.tasks;
-
-		b.tasks = t->next;
-		taskbatch_task_free(t);
-	}
+	taskbatch_set_release(&b.tasks);
 	taskbatch_lines_release(&b.lines);
 	free(b.cursor);
 	return b.status;

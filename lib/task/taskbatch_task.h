@@ -10,10 +10,13 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "task/frames.h"
+#include "task/taskrequest.h"
 
 struct taskbatch_task {
 	int64_t line, id;	/* id 0: it has none yet */
 	struct json request;	/* until it is submitted */
+	char nonce[TASKREQUEST_NONCE];	/* where the id is ours; else empty */
+	int claims, sent;	/* how many ids it had; how often it was submitted with this one */
 	int64_t held_by;	/* the session that has its lease; 0: not submitted yet */
 	int64_t at[2];		/* offsets of the next bytes of both streams */
 	bool announced;		/* that it is being submitted */

@@ -1,8 +1,12 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "task/taskrequest.h"
 
@@ -31,6 +35,26 @@ taskrequest_new(char *const *command, struct json env)
 	json_set(&v, "argv", argv);
 	json_set(&v, "env", all);
 	return v;
+}
+
+void
+taskrequest_nonce(char out[TASKREQUEST_NONCE])
+{
+	uint64_t n[2];
+
+	if (getrandom(n, sizeof n, GRND_NONBLOCK) != (ssize_t)sizeof n) {	/* early in boot */
+		n[0] = (uint64_t)clock_wall_us();
+		n[1] = (uint64_t)getpid();
+	}
+	snprintf(out, TASKREQUEST_NONCE, "%016jx%016jx", (uintmax_t)n[0], (uintmax_t)n[1]);
+}
+
+bool
+taskrequest_is_id_taken(const char *word, int sent)
+{
+	/* no-task: another user's */
+	return word && (strcmp(word, "taken") == 0 || strcmp(word, "no-task") == 0 ||
+	    (strcmp(word, "released") == 0 && sent == 1));
 }
 
 int

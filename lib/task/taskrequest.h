@@ -8,6 +8,7 @@
 #ifndef TASK_TASKREQUEST_H
 #define TASK_TASKREQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/fail.h"
@@ -18,6 +19,20 @@ struct json taskrequest_new(char *const *command, struct json env);
 
 /* An object with the environment that a request has where it names none. */
 struct json taskrequest_environment(void);
+
+/*
+ * A new nonce, by which a task is told from another controller's with the same
+ * id and command (task/submit.h).
+ */
+enum { TASKREQUEST_NONCE = 33 };
+void taskrequest_nonce(char out[TASKREQUEST_NONCE]);
+
+/*
+ * WORD is that of a refusal: is the id that we chose another task's, so that
+ * another id will do?  SENT is how often it was sent: where it was more than
+ * once, a task that has run may be ours.
+ */
+bool taskrequest_is_id_taken(const char *word, int sent);
 
 /* The rest of FD as the standard input, at most 1 MiB; -EMSGSIZE where it is more. */
 int taskrequest_read_stdin(struct json *request, int fd);

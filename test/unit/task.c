@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base64.h"
@@ -11,6 +12,7 @@
 #include "base/loop.h"
 #include "task/backlog.h"
 #include "task/committer.h"
+#include "task/controller.h"
 #include "task/forgotten.h"
 #include "task/frames.h"
 #include "task/link.h"
@@ -459,6 +461,45 @@ refuses_a_damaged_floor(void)
 	}
 }
 
+/* --- ids of one controller directory, claimed by many processes in the same microsecond */
+
+enum { CLAIMERS = 8, CLAIMS = 200 };
+
+static void
+claim_some(int out)
+{
+	int64_t ids[CLAIMS];
+	struct fail f;
+	struct controller *c = controller_open("target", &f);
+
+	for (int i = 0; c && i < CLAIMS; i++)
+		ids[i] = controller_claim_id(c, 1000, &f);
+	_exit(c && write(out, ids, sizeof ids) == sizeof ids ? 0 : 1);
+}
+
+static void
+claims_each_id_once(void)
+{
+	static bool seen[CLAIMERS * CLAIMS];
+	int p[2], status;
+	int64_t id;
+
+	assert(pipe(p) == 0);
+	for (int i = 0; i < CLAIMERS; i++)
+		if (fork() == 0)
+			claim_some(p[1]);
+	close(p[1]);
+	while (read(p[0], &id, sizeof id) == sizeof id) {
+		assert(id >= 1000 && id < 1000 + CLAIMERS * CLAIMS && !seen[id - 1000]);
+		seen[id - 1000] = true;
+	}
+	for (int i = 0; i < CLAIMERS; i++)
+		assert(wait(&status) > 0 && status == 0);
+	for (int i = 0; i < CLAIMERS * CLAIMS; i++)
+		assert(seen[i]);
+	close(p[0]);
+}
+
 /* --- the committer, and a history that it brings to the disk */
 
 struct commits {
@@ -625,6 +666,7 @@ keeps_history_until_it_is_released(void)
 int
 main(void)
 {
+	claims_each_id_once();
 	commits_in_groups();
 	keeps_history_until_it_is_released();
 	beats_once_a_period();
