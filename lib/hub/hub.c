@@ -6,58 +6,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/incarnation.h"
 #include "base/clock.h"
 #include "base/dirs.h"
-#include "base/file.h"
 #include "base/inotify.h"
 #include "base/io.h"
 #include "base/loop.h"
-#include "base/num.h"
 #include "base/sdnotify.h"
+#include "base/secret.h"
 #include "base/xalloc.h"
 #include "hub/attributes.h"
+#include "hub/broker.h"
 #include "hub/calls.h"
 #include "hub/clientid.h"
-#include "hub/connection.h"
 #include "hub/dialects.h"
 #include "hub/devicecall.h"
 #include "hub/hub.h"
 #include "hub/hubdir.h"
 #include "hub/intake.h"
-#include "hub/mqtt.h"
+#include "hub/linkstatus.h"
 #include "hub/native.h"
 #include "hub/outcalls.h"
-#include "hub/resolver.h"
 #include "hub/results.h"
 #include "hub/sender.h"
 #include "hub/submission.h"
 
-enum { SWEEP_MS = 10000, STATUS_MS = 500, RETRY_INTAKE_MS = 5000, FULL_MS = 1000, PORT_PLAIN = 1883, PORT_TLS = 8883 };
+enum { SWEEP_MS = 10000, STATUS_MS = 500, RETRY_INTAKE_MS = 5000, FULL_MS = 1000 };
 
 struct hub {
 	struct hub_spec spec;
 	const struct profile_hub *conf;
 	struct loop *loop;
-	char *dir, *id, *host, *owners;
-	int port;
-	bool tls;
+	char *dir, *id, *owners;
 	int lock;
 	const struct dialect *dialect;
 	struct dialect_context context;
-	/* the link */
-	struct connection connection;
-	unsigned int entered;		/* states that were acted on */
-	struct resolver *resolver;
-	struct mqtt *mqtt;
-	char *address;
-	char why[256];			/* of the last loss */
-	bool reported_loss, was_ready, up;
-	struct loop_timer step, follow;
+	struct dialect_message will;
+	struct broker *broker;
+	bool was_ready;
 	/* records */
 	struct outbox *outbox;
 	struct sender *sender;
@@ -67,7 +55,6 @@ struct hub {
 	struct attributes attributes;
 	struct outcalls *outcalls;
 	struct devicecall *devicecall;
-	struct secret password, username;
 	int64_t refused_messages;
 };
 
@@ -95,67 +82,22 @@ log_fail(struct hub *h, const struct fail *f)
 	hub_log(h, false, "%s", f->text);
 }
 
-static uint32_t
-random_number(void)
-{
-	uint32_t n = 0;
-
-	if (getrandom(&n, sizeof n, GRND_NONBLOCK) != sizeof n)
-		n = (uint32_t)clock_mono_ms() * 2654435761U;
-	return n;
-}
-
 /* --- status */
-
-static struct json
-level_json(const struct hub *h, enum outbox_queue q)
-{
-	struct json v = json_object();
-	struct outbox_level l;
-
-	outbox_get_level(h->outbox, q, &l);
-	json_set(&v, "records", json_number((double)l.records));
-	json_set(&v, "bytes", json_number((double)l.bytes));
-	json_set(&v, "max", json_number((double)l.max));
-	json_set(&v, "dropped", json_number((double)l.dropped_all));
-	json_set(&v, "acked", json_number((double)l.confirmed));
-	return v;
-}
 
 static void
 on_status(void *cookie)
 {
 	struct hub *h = cookie;
-	_cleanup_free_ char *path = hubdir_file(h->dir, "status");
-	_cleanup_json_ struct json v = json_object();
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	char incarnation[INCARNATION_TEXT];
-	const bool backoff = h->connection.state == CONNECTION_BACKOFF;
-	int r;
+	const struct linkstatus status = {
+		.state = connection_state_name(broker_state(h->broker)), .reason = broker_why(h->broker), .broker = h->conf->broker,
+		.client_id = h->id, .dialect = h->dialect->name, .denied = broker_is_denied(h->broker),
+		.confirms_end_to_end = sender_confirms_end_to_end(h->sender), .full = h->intake.full, .outbox = h->outbox,
+		.accepted = h->intake.accepted, .refused = h->intake.refused, .refused_messages = h->refused_messages,
+	};
+	int r = linkstatus_write(h->dir, &status);
 
-	if (incarnation_of(getpid(), incarnation) < 0)
-		incarnation[0] = '\0';
-	json_set(&v, "pid", json_number(getpid()));
-	json_set_text(&v, "incarnation", incarnation);
-	json_set_text(&v, "state", connection_state_name(h->connection.state));
-	json_set(&v, "denied", json_bool(backoff && h->connection.cause == CONNECTION_DENIED));
-	if (h->why[0])
-		json_set_text(&v, "reason", h->why);
-	json_set_text(&v, "broker", h->conf->broker);
-	json_set_text(&v, "client_id", h->id);
-	json_set_text(&v, "dialect", h->dialect->name);
-	json_set_text(&v, "confirmed", sender_confirms_end_to_end(h->sender) ? "end to end" : "broker only");
-	json_set(&v, "urgent", level_json(h, OUTBOX_URGENT));
-	json_set(&v, "bulk", level_json(h, OUTBOX_BULK));
-	json_set(&v, "full", json_bool(h->intake.full));
-	json_set(&v, "accepted", json_number((double)h->intake.accepted));
-	json_set(&v, "refused", json_number((double)h->intake.refused));
-	json_set(&v, "refused_messages", json_number((double)h->refused_messages));
-	json_format(v, &b);
-	buf_putc(&b, '\n');
-	r = file_replace(path, b.s, b.len, 0644, 0);
 	if (r < 0)
-		hub_log(h, false, "%s: %s", path, strerror(-r));
+		hub_log(h, false, "%s/status: %s", h->dir, strerror(-r));
 }
 
 static void
@@ -165,68 +107,14 @@ status_changed(struct hub *h)
 		loop_timer_set(h->loop, &h->status, STATUS_MS);
 }
 
-/* --- the link follows its state machine */
-
-static void
-connection_changed(struct hub *h)
-{
-	const int64_t now = clock_mono_ms();
-
-	if (h->connection.entered != h->entered)
-		loop_timer_set(h->loop, &h->follow, 0);
-	if (h->connection.due_ms == INT64_MAX)
-		loop_timer_stop(h->loop, &h->step);
-	else
-		loop_timer_set(h->loop, &h->step, h->connection.due_ms > now ? h->connection.due_ms - now : 0);
-	status_changed(h);
-}
-
-static void
-link_advance(struct hub *h, enum connection_state from)
-{
-	if (h->connection.state != from)
-		return;
-	connection_advance(&h->connection, clock_mono_ms());
-	connection_changed(h);
-}
-
-static void __attribute__((format(printf, 3, 4)))
-link_fail(struct hub *h, enum connection_cause cause, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(h->why, sizeof h->why, fmt, ap);
-	va_end(ap);
-	connection_fail(&h->connection, cause, clock_mono_ms());
-	connection_changed(h);
-}
-
-static void
-on_step(void *cookie)
-{
-	struct hub *h = cookie;
-	const enum connection_state s = h->connection.state;
-
-	if (s >= CONNECTION_RESOLVING && s <= CONNECTION_SUBSCRIBING)
-		snprintf(h->why, sizeof h->why, "timed out: %s", connection_state_name(s));
-	connection_step(&h->connection, clock_mono_ms());
-	connection_changed(h);
-}
+/* --- messages */
 
 static int
 message_publish(const struct dialect_message *m, void *cookie)
 {
 	struct hub *h = cookie;
-	struct fail f;
-	int mid;
 
-	if (!h->mqtt || !h->up)
-		return -ENOTCONN;
-	mid = mqtt_publish(h->mqtt, m->topic, m->payload.s, m->payload.len, m->retain, 1, &f);
-	if (mid < 0)
-		link_fail(h, CONNECTION_LOST, "%s", f.text);
-	return mid < 0 ? -EIO : mid;
+	return broker_publish(h->broker, m->topic, m->payload.s, m->payload.len, m->retain, 0);
 }
 
 /* What the device itself answers to a call, or says of itself. */
@@ -318,7 +206,7 @@ attributes_received(struct hub *h, const struct dialect_event *e)
 	if (attributes_apply(&h->attributes, e->attributes, e->kind == DIALECT_LEVEL, &f) < 0)
 		log_fail(h, &f);
 	else if (e->kind == DIALECT_LEVEL)
-		link_advance(h, CONNECTION_FETCHING);
+		broker_fetched(h->broker);
 }
 
 static void
@@ -363,25 +251,84 @@ on_received(const char *topic, const char *payload, size_t len, void *cookie)
 
 /* --- callbacks of the connection */
 
-static void
-on_connected(void *cookie)
-{
-	link_advance(cookie, CONNECTION_CONNECTING);
-}
-
-static void
-on_accepted(void *cookie)
+static char **
+on_topics(void *cookie)
 {
 	struct hub *h = cookie;
 
-	link_advance(h, CONNECTION_CONNECTING);
-	link_advance(h, CONNECTION_CONNACK);
+	return h->dialect->subscriptions(&h->context);
 }
 
 static void
-on_subscribed(void *cookie)
+online_publish(struct hub *h, bool online)
 {
-	link_advance(cookie, CONNECTION_SUBSCRIBING);
+	_cleanup_dialect_message_ struct dialect_message m = DIALECT_MESSAGE_INIT;
+
+	if (!h->dialect->acknowledged)
+		return;
+	native_online(&h->context, online, &m);
+	(void)message_publish(&m, h);
+}
+
+/* Subscribed: records are sent from now on, and the attributes are asked for. */
+static void
+on_up(bool first, void *cookie)
+{
+	struct hub *h = cookie;
+	_cleanup_dialect_message_ struct dialect_message m = DIALECT_MESSAGE_INIT;
+
+	if (first) {
+		online_publish(h, true);
+		sender_start(h->sender);
+		outcalls_link(h->outcalls);
+	}
+	if (!h->dialect->has_level) {
+		broker_fetched(h->broker);
+		return;
+	}
+	h->dialect->fetch(&h->context, &m);
+	(void)message_publish(&m, h);
+}
+
+static void
+on_synced(void *cookie)
+{
+	struct hub *h = cookie;
+
+	if (!h->was_ready)
+		sdnotify("READY=1");
+	h->was_ready = true;
+}
+
+static void
+on_down(void *cookie)
+{
+	struct hub *h = cookie;
+
+	sender_stop(h->sender);
+}
+
+static bool
+on_drain(void *cookie)
+{
+	struct hub *h = cookie;
+
+	sender_pump(h->sender);
+	return sender_is_idle(h->sender);
+}
+
+static void
+on_leave(void *cookie)
+{
+	online_publish(cookie, false);
+}
+
+static void
+on_off(void *cookie)
+{
+	struct hub *h = cookie;
+
+	loop_release(h->loop);
 }
 
 static void
@@ -391,211 +338,22 @@ on_published(int mid, void *cookie)
 
 	sender_published(h->sender, mid);
 	status_changed(h);
-	if (h->connection.state == CONNECTION_DRAINING && sender_is_idle(h->sender)) {
-		connection_drained(&h->connection, clock_mono_ms());
-		connection_changed(h);
-	}
+	if (sender_is_idle(h->sender))
+		broker_drained(h->broker);
 }
 
 static void
-on_lost(enum mqtt_loss loss, const char *why, void *cookie)
+on_changed(void *cookie)
 {
-	static const enum connection_cause causes[] = { CONNECTION_LOST, CONNECTION_DENIED, CONNECTION_TAKEN_OVER };
-
-	link_fail(cookie, causes[loss], "%s", why);
+	status_changed(cookie);
 }
 
 static void
-on_resolved(const char *address, const char *why, void *cookie)
+on_log(const char *text, bool verbose, void *cookie)
 {
 	struct hub *h = cookie;
 
-	h->resolver = NULL;
-	if (!address) {
-		link_fail(h, CONNECTION_LOST, "%s: %s", h->host, why);
-		return;
-	}
-	free(h->address);
-	h->address = xstrdup(address);
-	link_advance(h, CONNECTION_RESOLVING);
-}
-
-/* Files of secrets are read for each connection, so that they can be replaced. */
-static int
-secrets_load(struct hub *h, struct fail *f)
-{
-	int r = 0;
-
-	if (h->conf->password_file)
-		r = secret_load(h->conf->password_file, &h->password, f);
-	if (r == 0 && h->conf->username_file)
-		r = secret_load(h->conf->username_file, &h->username, f);
-	return r;
-}
-
-static int
-client_start(struct hub *h, struct fail *f)
-{
-	static const struct mqtt_callbacks cb = { on_connected, on_accepted, on_subscribed, on_published, on_received, on_lost };
-	_cleanup_dialect_message_ struct dialect_message will = DIALECT_MESSAGE_INIT;
-	struct mqtt_spec spec = {
-		.id = h->id, .version5 = h->conf->version && strcmp(h->conf->version, "5") == 0,
-		.keep_alive_s = (int)(h->conf->keep_alive_ms / 1000), .tls = h->tls,
-		.ca_file = h->conf->ca_file, .cert_file = h->conf->cert_file, .key_file = h->conf->key_file,
-	};
-
-	if (secrets_load(h, f) < 0)
-		return -EACCES;
-	spec.username = h->username.s ? h->username.s : h->conf->username;
-	spec.password = h->password.s ? &h->password : NULL;
-	if (h->dialect->acknowledged) {
-		native_online(&h->context, false, &will);
-		spec.will_topic = will.topic;
-		spec.will = will.payload.s;
-	}
-	h->mqtt = mqtt_new(h->loop, &spec, &cb, h, f);
-	return h->mqtt ? mqtt_connect(h->mqtt, h->tls ? h->host : h->address, h->port, f) : -EIO;
-}
-
-static void
-link_close(struct hub *h)
-{
-	h->up = false;
-	sender_stop(h->sender);
-	resolver_cancel(h->resolver);
-	h->resolver = NULL;
-	mqtt_free(h->mqtt);
-	h->mqtt = NULL;
-}
-
-static void
-subscribe_all(struct hub *h)
-{
-	char **topics = h->dialect->subscriptions(&h->context);
-	struct fail f;
-
-	if (mqtt_subscribe(h->mqtt, topics, &f) < 0)
-		link_fail(h, CONNECTION_LOST, "%s", f.text);
-	xfree_strv(topics);
-}
-
-/* Subscribed: records are sent from now on, and the attributes are asked for. */
-static void
-attributes_fetch(struct hub *h)
-{
-	_cleanup_dialect_message_ struct dialect_message m = DIALECT_MESSAGE_INIT;
-
-	if (!h->up) {
-		h->up = true;
-		h->reported_loss = false;
-		h->why[0] = '\0';
-		hub_log(h, false, "%s: connected as %s", h->conf->broker, h->id);
-		if (h->dialect->acknowledged)
-			native_online(&h->context, true, &m);
-		if (m.topic)
-			(void)message_publish(&m, h);
-		dialect_message_release(&m);
-		sender_start(h->sender);
-		outcalls_link(h->outcalls);
-	}
-	if (!h->dialect->has_level) {
-		link_advance(h, CONNECTION_FETCHING);
-		return;
-	}
-	h->dialect->fetch(&h->context, &m);
-	(void)message_publish(&m, h);
-}
-
-static void
-link_synced(struct hub *h)
-{
-	hub_log(h, true, "%s: synced", h->conf->broker);
-	if (!h->was_ready)
-		sdnotify("READY=1");
-	h->was_ready = true;
-}
-
-static void
-link_backoff(struct hub *h)
-{
-	const int64_t left = h->connection.due_ms - clock_mono_ms();
-
-	link_close(h);
-	if (h->connection.cause == CONNECTION_TAKEN_OVER)
-		hub_log(h, false, "%s: another client uses the id %s: next attempt in %jd s", h->conf->broker, h->id,
-		    (intmax_t)(left / 1000));
-	else if (h->connection.cause == CONNECTION_DENIED)
-		hub_log(h, false, "%s: denied: %s; next attempt in %jd s", h->conf->broker, h->why, (intmax_t)(left / 1000));
-	else
-		hub_log(h, h->reported_loss, "%s: %s; trying again", h->conf->broker, h->why);
-	h->reported_loss = true;
-}
-
-static void
-link_off(struct hub *h)
-{
-	_cleanup_dialect_message_ struct dialect_message m = DIALECT_MESSAGE_INIT;
-
-	if (h->mqtt && h->up && h->dialect->acknowledged) {
-		native_online(&h->context, false, &m);
-		(void)message_publish(&m, h);
-	}
-	if (h->mqtt)
-		mqtt_disconnect(h->mqtt);
-	link_close(h);
-	loop_release(h->loop);
-}
-
-static void
-state_act(struct hub *h)
-{
-	struct fail f;
-
-	switch (h->connection.state) {
-	case CONNECTION_RESOLVING:
-		link_close(h);
-		h->resolver = resolver_start(h->loop, h->host, h->connection.failures, on_resolved, h);
-		if (!h->resolver)
-			link_fail(h, CONNECTION_LOST, "%s: %s", h->host, strerror(errno));
-		break;
-	case CONNECTION_CONNECTING:
-		if (client_start(h, &f) < 0)
-			link_fail(h, f.status == EXIT_DENIED ? CONNECTION_DENIED : CONNECTION_LOST, "%s", f.text);
-		break;
-	case CONNECTION_SUBSCRIBING:
-		subscribe_all(h);
-		break;
-	case CONNECTION_FETCHING:
-		attributes_fetch(h);
-		break;
-	case CONNECTION_SYNCED:
-		link_synced(h);
-		break;
-	case CONNECTION_DRAINING:
-		sender_pump(h->sender);
-		if (sender_is_idle(h->sender))
-			connection_drained(&h->connection, clock_mono_ms());
-		connection_changed(h);
-		break;
-	case CONNECTION_BACKOFF:
-		link_backoff(h);
-		break;
-	case CONNECTION_OFF:
-		link_off(h);
-		break;
-	case CONNECTION_CONNACK:
-		break;
-	}
-}
-
-static void
-on_follow(void *cookie)
-{
-	struct hub *h = cookie;
-
-	h->entered = h->connection.entered;
-	state_act(h);
-	connection_changed(h);
+	h->spec.log(text, verbose, h->spec.cookie);
 }
 
 /* --- submissions */
@@ -704,24 +462,6 @@ record_confirmed(const char *sub, int64_t id, const char *how, void *cookie)
 
 /* --- start and end */
 
-static int
-broker_parse(struct hub *h, struct fail *f)
-{
-	const char *url = h->conf->broker, *host = strstr(url, "://") + 3, *end, *colon;
-	int64_t port;
-
-	h->tls = strncmp(url, "mqtts", 5) == 0;
-	port = h->tls ? PORT_TLS : PORT_PLAIN;
-	end = *host == '[' ? strchr(host, ']') : NULL;
-	colon = strchr(end ? end : host, ':');
-	h->host = end ? xstrndup(host + 1, (size_t)(end - host - 1)) :
-	    xstrndup(host, colon ? (size_t)(colon - host) : strlen(host));
-	if (!*h->host || (colon && num_parse(colon + 1, 1, 65535, &port) < 0))
-		return fail_set(f, EXIT_USAGE, "broker: '%s': not mqtt://HOST[:PORT] or mqtts://HOST[:PORT]", url);
-	h->port = (int)port;
-	return 0;
-}
-
 /* The group of the profile; (gid_t)-1 where there is none, with F filled where it should be. */
 static gid_t
 group_of(const struct profile_hub *conf, struct fail *f)
@@ -779,10 +519,22 @@ on_shutdown(void *cookie)
 	sdnotify("STOPPING=1");
 	on_scan(h);
 	loop_hold(h->loop);
-	connection_stop(&h->connection, clock_mono_ms());
-	if (h->connection.entered == h->entered && h->connection.state == CONNECTION_OFF)
-		loop_release(h->loop);
-	connection_changed(h);
+	broker_stop(h->broker);
+}
+
+static int
+link_open(struct hub *h, struct fail *f)
+{
+	const struct broker_callbacks cb = { on_topics, on_up, on_synced, on_down, on_drain, on_leave, on_off, on_received,
+		on_published, on_changed, on_log, h };
+	struct broker_spec spec = { .loop = h->loop, .conf = h->conf, .id = h->id };
+
+	if (h->dialect->acknowledged) {
+		native_online(&h->context, false, &h->will);
+		spec.will_topic = h->will.topic;
+		spec.will = h->will.payload.s;
+	}
+	return broker_new(&spec, &cb, &h->broker, f);
 }
 
 static int
@@ -793,15 +545,13 @@ hub_open(struct hub *h, struct fail *f)
 	if (group == (gid_t)-1 && h->conf->group)
 		return -EINVAL;
 	h->dialect = dialects_find(h->conf->dialect);
-	if (broker_parse(h, f) < 0)
-		return -EINVAL;
 	h->id = clientid_expand(h->conf->client_id, f);
 	if (!h->id)
 		return -EINVAL;
 	h->context = (struct dialect_context){ h->id, h->conf->goal_key, h->conf->fleet_groups };
 	h->dir = hubdir_path(h->spec.profile->name);
-	if (secrets_load(h, f) < 0)
-		return -EACCES;
+	if (link_open(h, f) < 0)
+		return -EINVAL;
 	umask(027);
 	if (hubdir_make(h->dir, group, f) < 0)
 		return -EIO;
@@ -814,40 +564,34 @@ hub_open(struct hub *h, struct fail *f)
 static void
 hub_release(struct hub *h)
 {
-	if (h->sender)
-		link_close(h);
+	broker_free(h->broker);
+	dialect_message_release(&h->will);
 	sender_free(h->sender);
 	outbox_close(h->outbox);
 	outcalls_free(h->outcalls);
 	devicecall_free(h->devicecall);
 	intake_release(&h->intake);
 	attributes_close(&h->attributes);
-	secret_release(&h->password);
-	secret_release(&h->username);
 	io_closep(&h->inotify);
 	io_closep(&h->lock);
 	free(h->dir);
 	free(h->id);
-	free(h->host);
 	free(h->owners);
-	free(h->address);
 	loop_free(h->loop);
 }
 
 int
 hub_run(const struct hub_spec *spec, struct fail *f)
 {
-	struct hub h = { .spec = *spec, .conf = &spec->profile->hub, .loop = loop_new(), .lock = -1, .inotify = -1 };
+	struct hub h = { .spec = *spec, .conf = &spec->profile->hub, .loop = loop_new(), .lock = -1, .inotify = -1,
+		.will = DIALECT_MESSAGE_INIT };
 	struct loop_stage stage = { .fn = on_shutdown, .cookie = &h };
 	int r;
 
-	h.step = (struct loop_timer){ .fn = on_step, .cookie = &h };
-	h.follow = (struct loop_timer){ .fn = on_follow, .cookie = &h };
 	h.scan = (struct loop_timer){ .fn = on_scan, .cookie = &h };
 	h.sweep = (struct loop_timer){ .fn = on_sweep, .cookie = &h };
 	h.status = (struct loop_timer){ .fn = on_status, .cookie = &h };
 	h.watchdog = (struct loop_timer){ .fn = on_watchdog, .cookie = &h };
-	connection_init(&h.connection, random_number);
 	signal(SIGPIPE, SIG_IGN);
 	secret_guard();
 	r = hub_open(&h, f);
@@ -856,8 +600,7 @@ hub_run(const struct hub_spec *spec, struct fail *f)
 		loop_signal(h.loop, SIGTERM, on_end, &h);
 		loop_stage_add(h.loop, &stage);
 		on_status(&h);
-		connection_start(&h.connection, clock_mono_ms());
-		connection_changed(&h);
+		broker_start(h.broker);
 		on_sweep(&h);
 		if (sdnotify_watchdog_ms() > 0)
 			on_watchdog(&h);

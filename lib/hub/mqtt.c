@@ -303,9 +303,18 @@ mqtt_subscribe(struct mqtt *m, char *const *topics, struct fail *f)
 }
 
 int
-mqtt_publish(struct mqtt *m, const char *topic, const char *payload, size_t len, bool retain, int qos, struct fail *f)
+mqtt_publish(struct mqtt *m, const char *topic, const char *payload, size_t len, bool retain, int64_t expiry_s,
+    struct fail *f)
 {
-	int mid, rc = mosquitto_publish(m->client, &mid, topic, (int)len, payload, qos, retain);
+	mosquitto_property *props = NULL;
+	int mid, rc = MOSQ_ERR_SUCCESS;
+
+	if (m->version5 && expiry_s > 0)
+		rc = mosquitto_property_add_int32(&props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
+		    expiry_s > UINT32_MAX ? UINT32_MAX : (uint32_t)expiry_s);
+	if (rc == MOSQ_ERR_SUCCESS)
+		rc = mosquitto_publish_v5(m->client, &mid, topic, (int)len, payload, 1, retain, props);
+	mosquitto_property_free_all(&props);
 
 	if (rc != MOSQ_ERR_SUCCESS)
 		return failed(topic, rc, f);

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/fail.h"
 #include "base/loop.h"
@@ -63,8 +64,11 @@ int mqtt_connect(struct mqtt *m, const char *host, int port, struct fail *f);
 /* To all of TOPICS, QoS 1; `subscribed` is called once for all. */
 int mqtt_subscribe(struct mqtt *m, char *const *topics, struct fail *f);
 
-/* QoS 1 (or 0); returns the number that `published` has, or a negative errno. */
-int mqtt_publish(struct mqtt *m, const char *topic, const char *payload, size_t len, bool retain, int qos,
+/*
+ * QoS 1; returns the number that `published` has, or a negative errno.  With MQTT 5 the broker
+ * drops the message if it is not delivered within EXPIRY_S seconds; 0: it keeps it.
+ */
+int mqtt_publish(struct mqtt *m, const char *topic, const char *payload, size_t len, bool retain, int64_t expiry_s,
     struct fail *f);
 
 /* DISCONNECT, so that the broker does not publish the will. */
