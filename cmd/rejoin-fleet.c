@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/profile.h"
 #include "base/argv.h"
 #include "base/diag.h"
 #include "base/json.h"
@@ -19,15 +20,18 @@
 #include "base/xalloc.h"
 #include "fleet/execcarrier.h"
 #include "fleet/fleet.h"
+#include "fleet/mqttcarrier.h"
 
 enum {
 	KEY_VIA = OPT_OWN, KEY_WAVES, KEY_MAX_FAILED, KEY_MIN_EXECUTED, KEY_PER_MINUTE, KEY_PAUSE, KEY_JOURNAL, KEY_RESUME,
 	KEY_DRY_RUN,
 };
 
+enum { JOBS_EXEC = 10, JOBS_MQTT = 1000 };
+
 static const struct opt opts[] = {
 	{ KEY_DRY_RUN, "dry-run", NULL, "print each device with its wave, and ask none" },
-	{ 'j', "jobs", "N", "wait for the outcomes of at most N devices at a time", .preset = "10" },
+	{ 'j', "jobs", "N", "wait for the outcomes of at most N devices at a time", .preset = "10 with exec:, 1000 with mqtt:" },
 	{ KEY_JOURNAL, "journal", "FILE", "record the rollout in FILE, or continue the one that is in it" },
 	{ KEY_MAX_FAILED, "max-failed", "P", "halt when more than P of the executed devices have failed", .preset = "5%" },
 	{ KEY_MIN_EXECUTED, "min-executed", "N", "do not halt before N devices have executed", .preset = "10" },
@@ -35,7 +39,7 @@ static const struct opt opts[] = {
 	{ KEY_PER_MINUTE, "per-minute", "N", "ask at most N devices a minute", .preset = "no limit" },
 	{ KEY_RESUME, "resume", NULL, "continue the rollout of --journal although it was halted" },
 	OPT_TIMEOUT("an outcome that is not there after DUR is unknown", "10m"),
-	{ KEY_VIA, "via", "VIA", "how a device is asked: exec:ARGV runs a command (VIA has ${device} in it)" },
+	{ KEY_VIA, "via", "VIA", "how a device is asked, VIA: exec:ARGV with ${device} in it, or mqtt:PROFILE" },
 	{ KEY_WAVES, "waves", "LIST", "parts of the fleet, LIST, that are asked by the end of each wave", .preset = "1%,10%,100%" },
 	OPT_COMMON
 };
@@ -63,9 +67,23 @@ struct fleet_options {
 	/* exec: */
 	char **argv;
 	char *runs;
+	/* mqtt: */
+	struct profile *profile;
+	struct json goal;
+	struct rolloutlog *log;
 };
 
 /* --- the carrier */
+
+static void
+on_log(const char *text, bool verbose, void *cookie)
+{
+	(void)cookie;
+	if (verbose)
+		diag_note("%s", text);
+	else
+		diag_info("%s", text);
+}
 
 /* ARGV of "exec:ARGV", and the action after it. */
 static int
@@ -109,16 +127,60 @@ runs_place(struct fleet_options *o, struct fail *f)
 	return mkdtemp(o->runs) ? 0 : fail_errno(f, errno, "%s", o->runs);
 }
 
+static bool
+is_exec(const struct fleet_options *o)
+{
+	return strncmp(o->via, "exec:", 5) == 0;
+}
+
 static struct carrier *
 carrier_make(const struct carrier_callbacks *cb, void *cookie, struct fail *f)
 {
 	struct fleet_options *o = cookie;
-	struct execcarrier_spec spec = { .loop = o->loop, .roster = o->roster, .argv = o->argv };
+	struct execcarrier_spec exec = { .loop = o->loop, .roster = o->roster, .argv = o->argv };
+	const struct mqttcarrier_spec mqtt = { .loop = o->loop, .roster = o->roster, .action = o->action, .goal = o->goal,
+		.conf = o->profile ? &o->profile->hub : NULL, .rollout = rolloutlog_id(o->log), .log = on_log };
 
+	if (!is_exec(o))
+		return mqttcarrier_new(&mqtt, cb, f);
 	if (runs_place(o, f) < 0)
 		return NULL;
-	spec.runs = o->runs;
-	return execcarrier_new(&spec, cb, f);
+	exec.runs = o->runs;
+	return execcarrier_new(&exec, cb, f);
+}
+
+/* What --via names is there, and can do the action. */
+static int
+via_check(struct fleet_options *o, struct fail *f)
+{
+	if (is_exec(o))
+		return argv_join(o, f);
+	o->profile = profile_load_or_die(o->via + strlen("mqtt:"));
+	return mqttcarrier_check(&o->profile->hub, o->action, o->roster, &o->goal, f);
+}
+
+/* The action as the journal has it: of a goal also its hash, as the file may change. */
+static char **
+action_words(const struct fleet_options *o)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	char **v, text[SHA_TEXT];
+	size_t n = 0;
+
+	while (o->action[n])
+		n++;
+	v = xcalloc(n + 2, sizeof *v);
+	for (size_t i = 0; i < n; i++)
+		v[i] = xstrdup(o->action[i]);
+	if (json_kind(o->goal) != JSON_NONE) {
+		struct sha *s = sha_new("sha256");
+
+		json_format(o->goal, &b);
+		sha_add(s, b.s, b.len);
+		sha_end(s, text);
+		v[n] = xstrdup(text);
+	}
+	return v;
 }
 
 /* --- */
@@ -133,16 +195,6 @@ print_outcome(struct json record, void *cookie)
 	json_sanitize(STDOUT_FILENO, &b);
 	buf_putc(&b, '\n');
 	return fwrite(b.s, 1, b.len, stdout) == b.len && fflush(stdout) == 0 ? 0 : -errno;
-}
-
-static void
-on_log(const char *text, bool verbose, void *cookie)
-{
-	(void)cookie;
-	if (verbose)
-		diag_note("%s", text);
-	else
-		diag_info("%s", text);
 }
 
 /* The plan: {"device","wave"} a line, in the order in which they would be asked. */
@@ -180,20 +232,26 @@ static int
 fleet_start(struct fleet_options *o, struct fail *f)
 {
 	struct rolloutlog *journal = NULL;
-	char digest[SHA_TEXT];
-	struct rolloutlog_head head = { .action = o->action, .via = o->via, .waves = o->waves, .digest = digest };
+	char digest[SHA_TEXT], **words;
+	struct rolloutlog_head head = { .via = o->via, .waves = o->waves, .digest = digest };
 	int r = roster_read(STDIN_FILENO, "standard input", &o->roster, f);
 
 	if (r == 0)
 		r = rollout_parse_waves(o->waves, roster_count(o->roster), &o->policy, f);
+	if (r == 0)
+		r = via_check(o, f);
 	if (r < 0)
 		return r;
+	words = action_words(o);
+	head.action = words;
 	roster_digest(o->roster, digest);
 	head.devices = roster_count(o->roster);
 	/* a dry run makes no journal, and reads one that is there */
 	r = rolloutlog_open(o->dry_run && o->journal && access(o->journal, F_OK) < 0 ? NULL : o->journal, &head, &journal, f);
+	xfree_strv(words);
 	if (r < 0)
 		return r;
+	o->log = journal;
 	roster_shuffle(o->roster, rolloutlog_seed(journal));
 	r = o->dry_run ? plan_print(o) : rollout_carry_out(o, journal, f);
 	rolloutlog_close(journal);
@@ -250,8 +308,10 @@ parse(int argc, char *argv[], struct fleet_options *o)
 	o->action = s.operands;
 	if (!o->via)
 		opt_misused_hint("for example --via 'exec:ssh ${device}'", "--via is missing");
-	if (strncmp(o->via, "exec:", 5) != 0)
-		opt_misused_hint("exec:ARGV", "--via: '%s': unknown way to ask a device", o->via);
+	if (!is_exec(o) && (strncmp(o->via, "mqtt:", 5) != 0 || !o->via[5]))
+		opt_misused_hint("exec:ARGV, mqtt:PROFILE", "--via: '%s': unknown way to ask a device", o->via);
+	if (p->parallel == 0)
+		p->parallel = is_exec(o) ? JOBS_EXEC : JOBS_MQTT;
 	if (!o->action[0])
 		opt_misused("the action is missing");
 	if (o->resume && !o->journal)
@@ -265,22 +325,23 @@ main(int argc, char *argv[])
 {
 	struct fleet_options o = {
 		.waves = "1%,10%,100%",
-		.policy = { .max_failed = ROLLOUT_PARTS / 20, .min_executed = 10, .parallel = 10, .timeout_ms = 600000 },
+		.policy = { .max_failed = ROLLOUT_PARTS / 20, .min_executed = 10, .timeout_ms = 600000 },
 	};
 	struct fail f;
 	int r;
 
 	diag_init(argv);
 	parse(argc, argv, &o);
-	o.policy.timeout_ms += EXECCARRIER_SLACK_MS;
+	if (is_exec(&o))
+		o.policy.timeout_ms += EXECCARRIER_SLACK_MS;
 	o.loop = loop_new();
-	r = argv_join(&o, &f);
-	if (r == 0)
-		r = fleet_start(&o, &f);
+	r = fleet_start(&o, &f);
 	loop_free(o.loop);
 	roster_free(o.roster);
 	xfree_strv(o.argv);
 	free(o.runs);
+	json_release(&o.goal);
+	profile_free(o.profile);
 	if (r < 0)
 		fail_die(&f);
 	finish((enum exit_status)r);

@@ -9,7 +9,7 @@ complete -c rejoin-fleet -l pause -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'wait 
 complete -c rejoin-fleet -l per-minute -x -d 'ask at most N devices a minute'
 complete -c rejoin-fleet -l resume -d 'continue the rollout of --journal although it was halted'
 complete -c rejoin-fleet -l timeout -x -a '250ms 1s 5s 30s 1m 10m 1h 1d' -d 'an outcome that is not there after DUR is unknown'
-complete -c rejoin-fleet -l via -x -d 'how a device is asked: exec:ARGV runs a command (VIA has ${device} in it)'
+complete -c rejoin-fleet -l via -x -d 'how a device is asked, VIA: exec:ARGV with ${device} in it, or mqtt:PROFILE'
 complete -c rejoin-fleet -l waves -x -d 'parts of the fleet, LIST, that are asked by the end of each wave'
 complete -c rejoin-fleet -s q -l quiet -d 'report errors only'
 complete -c rejoin-fleet -l syslog -d 'report to syslog as well'

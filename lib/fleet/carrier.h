@@ -52,10 +52,13 @@ struct carrier_ops {
 	/* The outcome of the device is on disk: nothing of it is needed any more. */
 	void (*recorded)(struct carrier *c, uint32_t device, int attempt);
 	bool (*is_ready)(const struct carrier *c);
-	/* It is known that the device is not there: it is not asked. */
-	bool (*is_absent)(const struct carrier *c, uint32_t device);
-	/* End what is awaited, where that can be done; results follow. */
-	void (*stop)(struct carrier *c);
+	/*
+	 * It is known that the device is not there, so that it is not asked; where EXPIRED is set, its
+	 * deadline has passed without an outcome, and it is likely that it never was.
+	 */
+	bool (*is_absent)(const struct carrier *c, uint32_t device, bool expired);
+	/* End what is awaited; results follow.  False where that cannot be done. */
+	bool (*stop)(struct carrier *c);
 	/* What is awaited goes on without us. */
 	void (*free)(struct carrier *c);
 };

@@ -264,14 +264,15 @@ exec_ready(const struct carrier *carrier)
 }
 
 static bool
-exec_absent(const struct carrier *carrier, uint32_t device)
+exec_absent(const struct carrier *carrier, uint32_t device, bool expired)
 {
 	(void)carrier;
+	(void)expired;
 	(void)device;
 	return false;
 }
 
-static void
+static bool
 exec_stop(struct carrier *carrier)
 {
 	struct execcarrier *c = (struct execcarrier *)carrier;
@@ -281,6 +282,7 @@ exec_stop(struct carrier *carrier)
 
 		(void)supervise_end(dir, WHY_KILL, 0, EXECCARRIER_GRACE_MS);
 	}
+	return true;
 }
 
 static void

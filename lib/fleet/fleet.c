@@ -192,7 +192,7 @@ batch_ask(struct fleet *t)
 	int r = 0;
 
 	while (n < BATCH && r == 0 && rollout_next(t->rollout, now, &device)) {
-		if (t->carrier->ops->is_absent(t->carrier, device)) {
+		if (t->carrier->ops->is_absent(t->carrier, device, false)) {
 			const struct carrier_result gone = { .device = device, .outcome = ROLLOUT_ABSENT, .details = "offline" };
 
 			asked++;
@@ -252,6 +252,20 @@ progress_log(struct fleet *t)
 }
 
 static void
+device_expire(struct fleet *t, uint32_t device, int64_t now)
+{
+	const bool busy = rollout_state(t->rollout, device) == ROLLOUT_AGAIN;
+	const bool absent = !busy && t->carrier->ops->is_absent(t->carrier, device, true);
+	const struct carrier_result r = {
+		.device = device, .outcome = busy ? ROLLOUT_BUSY : absent ? ROLLOUT_ABSENT : ROLLOUT_UNKNOWN,
+		.details = busy ? "still busy" : absent ? "offline" : "no outcome before the deadline",
+	};
+
+	if (rollout_result(t->rollout, device, r.outcome, now))
+		outcome_add(t, &r, r.outcome, false);
+}
+
+static void
 on_pump(void *cookie)
 {
 	struct fleet *t = cookie;
@@ -259,10 +273,7 @@ on_pump(void *cookie)
 	uint32_t device;
 
 	while (rollout_expired(t->rollout, now, &device)) {
-		const bool busy = rollout_state(t->rollout, device) == ROLLOUT_BUSY;
-		const struct carrier_result r = { .device = device, .details = busy ? "still busy" : "no outcome before the deadline" };
-
-		outcome_add(t, &r, rollout_state(t->rollout, device), false);
+		device_expire(t, device, now);
 	}
 	progress_log(t);
 	while (!t->error && t->carrier->ops->is_ready(t->carrier) && batch_ask(t))
@@ -367,9 +378,7 @@ on_signal(void *cookie)
 		    rollout_total(t->rollout, ROLLOUT_ASKED) + rollout_total(t->rollout, ROLLOUT_AGAIN));
 		rollout_stop(t->rollout);
 		pump_soon(t);
-	} else if (t->signals == 2 && !rolloutlog_is_kept(t->spec.journal)) {
-		t->carrier->ops->stop(t->carrier);
-	} else {
+	} else if (t->signals > 2 || rolloutlog_is_kept(t->spec.journal) || !t->carrier->ops->stop(t->carrier)) {
 		loop_stop(t->spec.loop, EXIT_OK);
 	}
 }

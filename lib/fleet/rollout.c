@@ -305,37 +305,33 @@ rollout_expired(struct rollout *r, int64_t now, uint32_t *device)
 	/* it will not be asked again */
 	while (ended && r->again_first < r->n_again) {
 		*device = r->again[r->again_first++].device;
-		if (r->states[*device] != ROLLOUT_AGAIN)
-			continue;
-		state_set(r, *device, ROLLOUT_BUSY);
-		return true;
+		if (r->states[*device] == ROLLOUT_AGAIN)
+			return true;
 	}
 	while (r->oldest < r->next && is_decided(r->states[r->oldest]))
 		r->oldest++;
 	if (r->oldest == r->next || r->deadlines[r->oldest] > now)
 		return false;
-	*device = r->oldest++;
-	state_set(r, *device, r->states[*device] == ROLLOUT_AGAIN ? ROLLOUT_BUSY : ROLLOUT_UNKNOWN);
-	halt_check(r);
+	*device = r->oldest;
 	return true;
 }
 
 bool
 rollout_result(struct rollout *r, uint32_t device, enum rollout_state outcome, int64_t now)
 {
+	const bool running = r->phase == ROLLOUT_RUNNING || r->phase == ROLLOUT_PAUSED;
 	const enum rollout_state was = r->states[device];
 
 	if (was == ROLLOUT_PENDING || (is_outcome(was) && (was != ROLLOUT_UNKNOWN || outcome == ROLLOUT_UNKNOWN)))
 		return false;
-	if (outcome == ROLLOUT_BUSY && was == ROLLOUT_ASKED && now + r->policy.again_ms < r->deadlines[device] &&
-	    (r->phase == ROLLOUT_RUNNING || r->phase == ROLLOUT_PAUSED)) {
+	if (outcome == ROLLOUT_BUSY && was == ROLLOUT_AGAIN && running && now < r->deadlines[device])
+		return false;
+	if (outcome == ROLLOUT_BUSY && was == ROLLOUT_ASKED && running && now + r->policy.again_ms < r->deadlines[device]) {
 		r->again = xgrow(r->again, r->n_again, &r->again_cap, sizeof *r->again);
 		r->again[r->n_again++] = (struct rollout_again){ device, now + r->policy.again_ms };
 		state_set(r, device, ROLLOUT_AGAIN);
 		return false;
 	}
-	if (outcome == ROLLOUT_BUSY && was == ROLLOUT_AGAIN)
-		return false;
 	state_set(r, device, outcome);
 	halt_check(r);
 	return true;

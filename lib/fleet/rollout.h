@@ -86,7 +86,10 @@ bool rollout_next(struct rollout *r, int64_t now, uint32_t *device);
 /* DEVICE, which rollout_next() gave, was not asked: it is PENDING, and no further device is asked. */
 void rollout_give_back(struct rollout *r, uint32_t device);
 
-/* A device whose deadline has passed, which has its outcome now: false for none. */
+/*
+ * A device whose deadline has passed, or that will not be asked again: false for none.  The caller gives its
+ * outcome at once, BUSY where it is AGAIN, else UNKNOWN or ABSENT.
+ */
 bool rollout_expired(struct rollout *r, int64_t now, uint32_t *device);
 
 /*

@@ -47,6 +47,14 @@ percentages_and_waves_are_read(void)
 	assert(p.n_waves == 1 && p.waves[0] == 1);
 }
 
+/* A device that has expired, which gets its outcome. */
+static bool
+expire(struct rollout *r, int64_t now, uint32_t *device)
+{
+	return rollout_expired(r, now, device) &&
+	    rollout_result(r, *device, rollout_state(r, *device) == ROLLOUT_AGAIN ? ROLLOUT_BUSY : ROLLOUT_UNKNOWN, now);
+}
+
 static uint32_t
 next(struct rollout *r, int64_t now)
 {
@@ -94,12 +102,12 @@ a_deadline_makes_it_unknown_and_late_outcomes_count(void)
 	assert(next(r, 0) == 0 && next(r, 5) == 1 && next(r, 6) == 2);
 	assert(rollout_result(r, 1, ROLLOUT_SETTLED, 7));
 	assert(!rollout_result(r, 1, ROLLOUT_FAILED, 8) && rollout_state(r, 1) == ROLLOUT_SETTLED);
-	assert(!rollout_expired(r, 999, &device));
-	assert(rollout_expired(r, 1000, &device) && device == 0 && !rollout_expired(r, 1000, &device));
+	assert(!expire(r, 999, &device));
+	assert(expire(r, 1000, &device) && device == 0 && !expire(r, 1000, &device));
 	assert(rollout_due(r, 1000) == 1006 && rollout_total(r, ROLLOUT_UNKNOWN) == 1);
 	assert(rollout_result(r, 0, ROLLOUT_SETTLED, 1001) && !rollout_result(r, 0, ROLLOUT_SETTLED, 1002));
 	assert(rollout_total(r, ROLLOUT_UNKNOWN) == 0 && rollout_total(r, ROLLOUT_SETTLED) == 2);
-	assert(rollout_expired(r, 1006, &device) && device == 2);
+	assert(expire(r, 1006, &device) && device == 2);
 	assert(!rollout_result(r, 2, ROLLOUT_UNKNOWN, 1007));
 	assert(rollout_phase(r, 1007) == ROLLOUT_DONE && rollout_due(r, 1007) == INT64_MAX);
 	rollout_free(r);
@@ -130,7 +138,7 @@ a_busy_device_is_asked_again(void)
 	r = rollout_new(&p, 2);
 	assert(next(r, 0) == 0 && !rollout_result(r, 0, ROLLOUT_BUSY, 10));
 	rollout_stop(r);
-	assert(rollout_expired(r, 10, &device) && device == 0 && rollout_state(r, 0) == ROLLOUT_BUSY);
+	assert(expire(r, 10, &device) && device == 0 && rollout_state(r, 0) == ROLLOUT_BUSY);
 	assert(rollout_phase(r, 10) == ROLLOUT_DONE);
 	rollout_free(r);
 }
@@ -177,7 +185,7 @@ a_restored_rollout_continues(void)
 	rollout_restored(r, false, 7000);
 	assert(rollout_deadline(r, 1) == 8000 && rollout_state(r, 2) == ROLLOUT_ASKED);
 	assert(rollout_wave(r) == 1 && next(r, 7000) == 4);
-	assert(!rollout_expired(r, 7001, &device) || device == 3);
+	assert(!expire(r, 7001, &device) || device == 3);
 	rollout_free(r);
 	/* halted stays halted */
 	r = rollout_new(&p, 20);
@@ -383,7 +391,7 @@ simulate(struct world *w, const struct rollout_policy *p, double failing, int ki
 
 	while (rollout_phase(r, now) != ROLLOUT_DONE) {
 		outcomes_receive(w, r, now);
-		while (rollout_expired(r, now, &device)) {
+		while (expire(r, now, &device)) {
 			w->counted[device]++;
 			journal_put(w, device, 0, rollout_state(r, device));
 		}
