@@ -270,6 +270,131 @@ import_goal() {
 	status_is 2
 }
 
+# double - a device whose goal and reports are those of the double: poll DURATION, and more lines of [link]
+double() {
+	web_stop
+	serve
+	port=${url##*:} # of the double
+	printf '[agent]\ngoal = %s/goal\nreport = %s/reports/{id}\nallow-unsigned = yes\nhandler-user = %s\n' \
+		"$url" "$url" "$(id -un)" >"$REJOIN_CONFIG_DIR/agent.conf"
+	printf '%s\n' "${@:2}" '[link]' "poll = $1" 'idle = 3s' 'patience = 2s' >>"$REJOIN_CONFIG_DIR/agent.conf"
+}
+# local_goal ID VERSION - a goal whose files are local, at the double
+local_goal() {
+	deploy "$1" "$2"
+	sed "s,https://$host:$port/,file:$PWD/www/,g" www/goal.json >local.json
+	say goal local.json
+}
+
+@test "a server that holds the request back brings a new goal at once" {
+	double 10m
+	local_goal w1 2.0
+	start agent rejoin-agent
+	wait_for '[ "$(version left) $(status_of state)" = "2.0 idle" ]' 20
+	# the second request is held back: the poll of 10 minutes does not count
+	wait_for '[ "$(requests_of GET /goal)" = 2 ]' 20
+	local_goal w2 3.0
+	wait_for '[ "$(version left) $(status_of state)" = "3.0 idle" ]' 20
+	end_pids "$agent_pid"
+}
+
+@test "with report-method = post reports are sent by POST, with the token; Retry-After is obeyed" {
+	double 10m 'report-method = post'
+	(umask 077; echo token-1 >token)
+	echo "token-file = $PWD/token" >>"$REJOIN_CONFIG_DIR/agent.conf"
+	local_goal w1 2.0
+	start agent rejoin-agent
+	wait_for '[ "$(requests_of POST /reports/)" = 2 ] && [ "$(status_of state)" = idle ]' 20
+	[ "$(grep -c '^POST .* token body ' requests)" = 2 ]
+	grep -q '^GET /goal token' requests
+	say fail 503 1 'Retry-After: 3'
+	begun=$(date +%s%N)
+	fw left 1.0
+	printf 'retry-update%52s' '' | tr ' ' '\0' >"$run_dir/commands.fifo"
+	wait_for '[ "$(version left) $(status_of state)" = "2.0 idle" ]' 20
+	wait_for '[ "$(requests_of POST /reports/)" -ge 4 ] && [ -z "$(status_of note)" ]' 30
+	# the 503 was for the goal or for a report: the same request again came after 3 s
+	[ $(($(date +%s%N) - begun)) -ge 2000000000 ] || [ "$(requests_of GET /goal)" -ge 3 ]
+	end_pids "$agent_pid"
+	chmod 644 token
+	run --separate-stderr timeout 30 rejoin-agent --once
+	err_has "$PWD/token"
+}
+
+@test "a report that is refused for good is set aside, said, and keeps no other from being sent" {
+	deploy w1 2.0
+	# the server has no place for reports at first
+	sed -i "s,/reports/{id},/none/{id}," "$REJOIN_CONFIG_DIR/agent.conf"
+	start agent rejoin-agent
+	wait_for '[ "$(version left) $(status_of state)" = "2.0 idle" ]' 20
+	wait_for '[[ $(status_of note) == *"report "*": HTTP 405; "*" wait"* ]]' 20
+	wait_for '[ "$(find "$state/outbox/refused" -name "*.json" 2>/dev/null | wc -l)" -ge 1 ]' 60
+	end_pids "$agent_pid"
+	sed -i "s,/none/{id},/reports/{id}," "$REJOIN_CONFIG_DIR/agent.conf"
+	start agent rejoin-agent
+	wait_for '[ "$(reported)" != "" ]' 30
+	n=$(find "$state/outbox/refused" -name '*.json' | wc -l)
+	wait_for '[[ $(status_of note) == *"$n reports were refused by the server, and are kept in $state/outbox/refused"* ]]' 20
+	run --separate-stderr rejoin-status
+	err_out="$output$stderr"
+	[[ $err_out == *'were refused by the server'* ]]
+	# each report is at the server or in the directory
+	[ "$(find "$state/outbox/refused" www/reports -name '*.json' | wc -l)" -ge 2 ]
+	jq -e .id "$state"/outbox/refused/*.json
+	rm "$state"/outbox/refused/*.json
+	end_pids "$agent_pid"
+	start agent rejoin-agent
+	wait_for '[ "$(status_of state)" = idle ] && [ -z "$(status_of note)" ]' 20
+	end_pids "$agent_pid"
+}
+
+@test "a payload is had from the next source, and the status says how far it is" {
+	rate=1m
+	web_stop
+	web
+	configure
+	head -c 3000000 /dev/urandom >www/big.bin
+	head -c 2000000 /dev/zero >www/other.bin
+	deploy w1 2.0 '' big.bin
+	# one that is not there, one with other content, one that brings it
+	jq -c --arg u "https://$host:$port" '.fileUrls["f-big.bin"] = ["https://127.0.0.1:9/big.bin",
+		($u + "/none.bin"), ($u + "/other.bin"), ($u + "/slow/big.bin")]' www/goal.json >new
+	mv new www/goal.json
+	start agent rejoin-agent
+	wait_for 'rejoin-status --json | jq -e ".progress | test(\"^0/1, [0-9.]+ of 2.9 MiB, [0-9.]+ MiB/s$\")"' 30
+	wait_for '[ "$(version left) $(status_of state)" = "2.0 idle" ]' 30
+	cmp <(sha256sum <www/big.bin) sums
+	[ "$(gets /none.bin 404)" = 1 ]
+	[ "$(gets /other.bin 200)" -ge 1 ]
+	end_pids "$agent_pid"
+}
+
+@test "with a proxy everything goes through it" {
+	# nginx as a forward proxy, in front of a name that nothing resolves
+	double 10m
+	local_goal w1 2.0
+	cat >proxy.conf <<-EOT
+	worker_processes 1; pid $PWD/proxy.pid; error_log $PWD/proxy.err;
+	$([ "$(id -u)" != 0 ] || echo 'user root;')
+	events { worker_connections 64; }
+	http {
+		access_log $PWD/proxy.log; client_body_temp_path $PWD/tmp/body; proxy_temp_path $PWD/tmp/proxy;
+		fastcgi_temp_path $PWD/tmp/fastcgi; uwsgi_temp_path $PWD/tmp/uwsgi; scgi_temp_path $PWD/tmp/scgi;
+		server { listen unix:$PWD/unused.sock; listen 127.0.0.1:$((port + 1)); location / { proxy_pass $url; } }
+	}
+	EOT
+	start proxy nginx -e "$PWD/proxy.err" -c "$PWD/proxy.conf" -g 'daemon off;'
+	wait_for '[ -s proxy.pid ] || ! alive "$proxy_pid"'
+	alive "$proxy_pid" || skip 'the port was taken'
+	sed -i "s,$url/,http://hub.invalid/," "$REJOIN_CONFIG_DIR/agent.conf"
+	echo "proxy = http://127.0.0.1:$((port + 1))" >>"$REJOIN_CONFIG_DIR/agent.conf"
+	run --separate-stderr timeout 30 rejoin-agent --once
+	status_is 0
+	[ "$(version left) $(requests_of PUT /reports/)" = '2.0 2' ]
+	grep -q 'http://hub.invalid/goal' proxy.log
+	end_pids "$proxy_pid"
+}
+
 # Two namespaces with a link between them, of which one packet in thirty is lost.
 apart() {
 	needs_root

@@ -24,7 +24,10 @@ struct download {
 	void *cookie;
 	const char *urls[SOURCES_MAX];
 	bool is_useless[SOURCES_MAX];
+	bool was_short[SOURCES_MAX];	/* it has ended before the end, as if that were all */
 	size_t n;
+	size_t owner;		/* the source of all that is in the file; SOURCES_MAX: several, or not known */
+	bool is_pure;		/* parts of several sources made other content: none are put together any more */
 	int64_t gained_ms;	/* when a byte came last, CLOCK_MONOTONIC */
 	struct http_job_backoff backoff;
 	struct fail fail;	/* the last one */
@@ -136,9 +139,9 @@ is_whole(const struct download *d)
 	    d->check(d->fd, d->cookie);
 }
 
-/* STATUS of the source I was not a part of the content, or what came is not it. */
+/* STATUS of the source I was not a part of the content, or what is there now is not it. */
 static void
-source_judge(struct download *d, size_t i, int status, bool was_resumed)
+source_judge(struct download *d, size_t i, int status)
 {
 	const int len = (int)strcspn(d->urls[i], "?#");
 
@@ -148,11 +151,14 @@ source_judge(struct download *d, size_t i, int status, bool was_resumed)
 	}
 	if (status >= 200 && status < 300) {
 		if (d->size >= 0 && file_length(d->fd) < d->size) {
+			/* a connection that is closed may look like an end, but not twice */
+			d->is_useless[i] = d->was_short[i];
+			d->was_short[i] = true;
 			fail_set(&d->fail, EXIT_TROUBLE, "%.*s: ended before its end", len, d->urls[i]);
 			return;
 		}
-		/* what was resumed may have begun with something else */
-		d->is_useless[i] = !was_resumed;
+		d->is_useless[i] = d->owner == i;
+		d->is_pure |= d->owner != i;
 		(void)!ftruncate(d->fd, 0);
 		fail_set(&d->fail, EXIT_DENIED, "%.*s: is not what its hash says", len, d->urls[i]);
 		return;
@@ -162,17 +168,25 @@ source_judge(struct download *d, size_t i, int status, bool was_resumed)
 	    "%.*s: HTTP %d", len, d->urls[i], status);
 }
 
-/* One try of the source I: true where the file is whole. */
+/* One try of the source I: true where the file is whole.  *GAINED: it has brought something. */
 static bool
-source_try(struct download *d, size_t i)
+source_try(struct download *d, size_t i, bool *gained)
 {
-	const int64_t before = file_length(d->fd);
-	int status = transfer_run(d, d->urls[i]);
+	int64_t before = file_length(d->fd);
+	int status;
 
+	if (d->is_pure && d->owner != i && ftruncate(d->fd, 0) == 0)
+		before = 0;
+	if (before == 0)
+		d->owner = i;
+	status = transfer_run(d, d->urls[i]);
 	show_progress(d);
-	if (file_length(d->fd) > before) {
+	*gained = file_length(d->fd) > before;
+	if (*gained) {
 		d->gained_ms = clock_mono_ms();
 		d->backoff = (struct http_job_backoff){ 0, 0 };
+		if (d->owner != i)
+			d->owner = SOURCES_MAX;
 	}
 	if (status < 0) {
 		/* a URL that is wrong, and a certificate, stay so */
@@ -181,21 +195,31 @@ source_try(struct download *d, size_t i)
 	}
 	if (status >= 200 && status < 300 && is_whole(d))
 		return true;
-	source_judge(d, i, status, before > 0);
+	source_judge(d, i, status);
 	return false;
 }
 
-/* All sources once; *ANY: one of them is worth another try. */
+/*
+ * All sources once; *ANY: one of them is worth another try.  Where nothing is put together the one
+ * that has begun goes on for as long as it brings something.
+ */
 static bool
 round_try(struct download *d, bool *any)
 {
+	const size_t first = d->is_pure && d->owner < d->n ? d->owner : 0;
+
 	*any = false;
-	for (size_t i = 0; i < d->n; i++) {
+	for (size_t k = 0; k < d->n; k++) {
+		const size_t i = (first + k) % d->n;
+		bool gained;
+
 		if (d->is_useless[i])
 			continue;
-		if (source_try(d, i))
+		if (source_try(d, i, &gained))
 			return true;
 		*any |= !d->is_useless[i];
+		if (d->is_pure && gained && !d->is_useless[i])
+			break;
 	}
 	return false;
 }
@@ -205,7 +229,7 @@ download_fill(const char *path, int fd, const char *const *urls, int64_t size, d
     void *cookie, struct fail *f)
 {
 	struct download d = { .path = path, .fd = fd, .size = size, .check = check, .cookie = cookie,
-	    .gained_ms = clock_mono_ms() };
+	    .gained_ms = clock_mono_ms(), .owner = SOURCES_MAX };
 	bool any;
 
 	for (; *urls && d.n < SOURCES_MAX; urls++)

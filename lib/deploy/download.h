@@ -3,7 +3,8 @@
  *
  * The sources are tried in turn.  A transfer that was cut is resumed where it stopped,
  * from the same source or another: what they have is the same content.  One that has
- * other content, or says that it has none (404, 403, ...), is not tried again.  When no
+ * other content, or says that it has none (404, 403, ...), is not tried again; once parts of several sources were
+ * not the content, each is asked for all of it.  When no
  * source has brought a byte for the link's patience, the download has failed; the file stays, to
  * be resumed.  While no source brings anything the time between tries grows, at random (deploy/http_job.h).
  *

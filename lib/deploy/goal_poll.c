@@ -32,6 +32,7 @@ struct goal_poll {
 	struct http_job_backoff backoff;
 	bool is_failing;
 	bool may_be_held;		/* JOB may take as long as the server likes */
+	bool has_asked;			/* one that may be held was made: the server has shown whether it holds them */
 	struct loop_timer next;
 	loop_fn *refreshed;		/* of the refresh that is under way; or NULL */
 	void *refresh_cookie;
@@ -62,14 +63,15 @@ poll_fail(struct goal_poll *p, const struct fail *f, int64_t at_least_ms)
 static void
 poll_succeed(struct goal_poll *p, bool has_waited)
 {
-	const int64_t ms = has_waited ? AGAIN_MS : p->link->poll_ms;
+	const bool is_soon = has_waited || (*p->etag && !p->has_asked);
+	const int64_t ms = is_soon ? AGAIN_MS : p->link->poll_ms;
 
 	http_job_backoff_succeed(&p->backoff);
 	if (p->is_failing)
 		p->callbacks.failed(NULL, p->callbacks.cookie);
 	p->is_failing = false;
 	/* a thousand devices that were switched on together do not ask together */
-	loop_timer_set(p->loop, &p->next, has_waited ? ms : ms - http_job_random(ms / 4 + 1));
+	loop_timer_set(p->loop, &p->next, is_soon ? ms : ms - http_job_random(ms / 4 + 1));
 	end_refresh(p);
 }
 
@@ -233,6 +235,7 @@ poll_start(void *cookie)
 	loop_timer_stop(p->loop, &p->next);
 	import_forget(p);
 	p->may_be_held = may_wait;
+	p->has_asked |= may_wait;
 	p->job = http_job_start(p->loop, &(struct http_job_request){ .url = p->url, .headers = headers,
 	    .max = MANIFEST_MAX, .timeout_ms = may_wait ? WAIT_S * 1000 + SLACK_MS : REFRESH_MS, .link = p->link },
 	    poll_done, p);

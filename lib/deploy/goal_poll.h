@@ -3,7 +3,7 @@
  *
  * The URL is asked for with GET and the ETag of what was received last.  A server
  * that holds requests back until there is something new (deploy/http_job.h) is asked
- * again at once; another one every POLL.  After a failure the time until the next
+ * again at once; another one every POLL.  A second after the first answer it is asked whether it does.  After a failure the time until the next
  * try grows, at random.  What was received goes to a file, which is replaced atomically
  * and read like any other goal's file.
  *

@@ -45,7 +45,7 @@ struct reconciler {
 	struct loop_timer held;			/* until the next attempt is due */
 	struct report_store store;		/* of the report */
 	bool is_refreshing, has_refreshed;	/* the goal is being fetched; it was, for the next cycle */
-	char link_note[STATUS_TEXT];
+	char link_note[STATUS_TEXT], report_note[STATUS_TEXT];	/* of what goes on beside the cycles */
 	struct status status;
 	struct cycle *cycle;
 	enum attempts_need need;		/* of the last cycle */
@@ -83,6 +83,25 @@ set_note(struct reconciler *r, const char *text)
 	if (*text && strcmp(r->status.note, text) != 0)
 		log_line(r, "%s", text);
 	snprintf(r->status.note, sizeof r->status.note, "%s", text);
+}
+
+/* The note while there is nothing else to be said. */
+static const char *
+standing_note(const struct reconciler *r)
+{
+	return *r->link_note ? r->link_note : r->report_note;
+}
+
+static void
+standing_note_set(struct reconciler *r, char *which, const char *text)
+{
+	const bool is_shown = !*r->status.note || strcmp(r->status.note, standing_note(r)) == 0;
+
+	snprintf(which, STATUS_TEXT, "%s", text);
+	if (is_shown)
+		set_note(r, standing_note(r));
+	else if (*text)
+		log_line(r, "%s", text);
 }
 
 /* Is there anything wrong with the goal's file, or with the one that was kept? */
@@ -313,7 +332,7 @@ begin_cycle(struct reconciler *r)
 	filewatch_free(TAKE_PTR(r->hold));
 	r->status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
 	if (!has_wrong_goal(r))
-		set_note(r, r->link_note);
+		set_note(r, standing_note(r));
 	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	set_state(r, AGENT_BUSY);
 	report_begin(&r->store.report, r->goal);
@@ -546,12 +565,24 @@ load_kept_goal(struct reconciler *r)
 		tell_modules(r, r->goal);
 }
 
+/* The standing note may say something else. */
+static void
+on_reporting(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	standing_note_set(r, r->report_note, report_store_note(&r->store));
+	publish_soon(r);
+}
+
 static int
 load_report(struct reconciler *r, struct fail *f)
 {
 	struct fail note;
-	int e = report_store_open(&r->store, r->loop, r->state, r->spec.config, r->spec.log, r->spec.cookie, &note, f);
+	int e = report_store_open(&r->store, r->loop, r->state, r->spec.config, on_log, on_reporting, r, &note, f);
 
+	if (e == 0)
+		standing_note_set(r, r->report_note, report_store_note(&r->store));
 	if (*note.text)
 		set_note(r, note.text);
 	r->status.waiting = (int64_t)report_waiting(&r->store.report);
@@ -785,6 +816,7 @@ reconcile_set_source(struct reconciler *r, const char *goal, const char *name)
 	r->is_refreshing = false;
 	if (report_store_set_config(&r->store, r->spec.config, &f) < 0)
 		set_note(r, f.text);
+	standing_note_set(r, r->report_note, report_store_note(&r->store));
 	report_store_start(&r->store);
 	desired_state_set_source(&r->desired, goal, name, &policy);
 	r->status.is_unsigned = r->spec.config->allow_unsigned;
@@ -801,13 +833,7 @@ reconcile_refreshed(struct reconciler *r)
 void
 reconcile_note(struct reconciler *r, const char *text)
 {
-	const bool is_shown = !*r->status.note || strcmp(r->status.note, r->link_note) == 0;
-
-	snprintf(r->link_note, sizeof r->link_note, "%s", text);
-	if (is_shown)
-		set_note(r, text);
-	else if (*text)
-		log_line(r, "%s", text);
+	standing_note_set(r, r->link_note, text);
 	status_publish(r);
 }
 

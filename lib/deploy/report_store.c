@@ -76,7 +76,7 @@ int
 report_store_set_config(struct report_store *s, const struct agent_config *config, struct fail *f)
 {
 	const struct reporting_spec spec = { .dir = s->outbox, .url = config->report, .posts = config->posts_reports,
-	    .link = &config->link, .log = s->log, .cookie = s->cookie };
+	    .link = &config->link, .log = s->log, .changed = s->changed, .cookie = s->cookie };
 
 	reporting_free(TAKE_PTR(s->reporting));
 	return reporting_open(s->loop, &spec, &s->reporting, f);
@@ -107,12 +107,13 @@ outbox_load(struct report_store *s, struct fail *f)
 
 int
 report_store_open(struct report_store *s, struct loop *l, const char *dir, const struct agent_config *config,
-    void (*log)(const char *text, void *cookie), void *cookie, struct fail *note, struct fail *f)
+    void (*log)(const char *text, void *cookie), loop_fn *changed, void *cookie, struct fail *note, struct fail *f)
 {
 	int e;
 
 	*s = (struct report_store){ .loop = l, .path = xasprintf("%s/twins/current.json", dir),
-	    .outbox = xasprintf("%s/outbox", dir), .written = BUF_INIT, .log = log, .cookie = cookie };
+	    .outbox = xasprintf("%s/outbox", dir), .written = BUF_INIT, .log = log, .changed = changed,
+	    .cookie = cookie };
 	current_load(s, note);
 	e = report_store_set_config(s, config, f);
 	return e < 0 ? e : outbox_load(s, f);
@@ -126,6 +127,12 @@ report_store_release(struct report_store *s)
 	buf_release(&s->written);
 	free(TAKE_PTR(s->path));
 	free(TAKE_PTR(s->outbox));
+}
+
+const char *
+report_store_note(const struct report_store *s)
+{
+	return s->reporting ? reporting_note(s->reporting) : "";
 }
 
 void

@@ -28,16 +28,18 @@ struct report_store {
 	int64_t id;			/* of the last report that was to be sent; 0: none */
 	struct reporting *reporting;	/* NULL where reports go nowhere */
 	void (*log)(const char *text, void *cookie);
+	loop_fn *changed;
 	void *cookie;
 };
 
 /*
- * Below the state directory DIR, whose twins/ is there.  LOG with COOKIE has what sending tells.
+ * Below the state directory DIR, whose twins/ is there.  LOG with COOKIE has what sending tells;
+ * CHANGED is called when report_store_note() says something else.
  * A current.json that cannot be read is set aside in *NOTE, a message of the fail's
  * length ("" where it could): what was known is in the journal.
  */
 int report_store_open(struct report_store *s, struct loop *l, const char *dir, const struct agent_config *config,
-    void (*log)(const char *text, void *cookie), void *cookie, struct fail *note, struct fail *f);
+    void (*log)(const char *text, void *cookie), loop_fn *changed, void *cookie, struct fail *note, struct fail *f);
 void report_store_release(struct report_store *s);
 
 /* Write the report where it says something new: 0, or -errno with F filled. */
@@ -45,6 +47,9 @@ int report_store_write(struct report_store *s, struct fail *f);
 
 /* Reports go where CONFIG says now. */
 int report_store_set_config(struct report_store *s, const struct agent_config *config, struct fail *f);
+
+/* That reports wait, or were refused (deploy/reporting.h); "" for nothing. */
+const char *report_store_note(const struct report_store *s);
 
 /* Send what waits. */
 void report_store_start(struct report_store *s);

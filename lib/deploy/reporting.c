@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/xalloc.h"
 #include "deploy/reporting.h"
 #include "hub/hubdir.h"
@@ -15,7 +17,7 @@
 
 #define HUB	"hub:"
 
-enum { SEND_MS = 60000, ANSWER_MAX = 65536 };
+enum { SEND_MS = 60000, ANSWER_MAX = 65536, REFUSALS_MAX = 5, REFUSED_KEPT = 100, NOTE_TEXT = 256 };
 
 struct reporting {
 	struct loop *loop;
@@ -27,6 +29,11 @@ struct reporting {
 	struct outbox *outbox;
 	struct http_job *job;
 	int64_t sending;		/* the id of the report under way */
+	unsigned refusals;		/* answers to it that are final */
+	char *refused;			/* the directory of those that were set aside */
+	size_t n_refused;
+	char note[NOTE_TEXT];
+	loop_fn *changed;
 	struct http_job_backoff backoff;
 	struct loop_timer next;
 	loop_fn *flushed;
@@ -55,11 +62,29 @@ end_flush(struct reporting *g)
 		done(g->flush_cookie);
 }
 
+/* What the status says: reports that wait, else those that were refused. */
+static void
+note_update(struct reporting *g, const char *why)
+{
+	char text[NOTE_TEXT] = "";
+
+	if (why)
+		snprintf(text, sizeof text, "report %" PRId64 ": %.150s; %" PRId64 " wait", g->sending, why, reporting_waiting(g));
+	else if (g->n_refused > 0)
+		snprintf(text, sizeof text, "%zu reports were refused by the server, and are kept in %.150s", g->n_refused, g->refused);
+	if (strcmp(text, g->note) == 0)
+		return;
+	memcpy(g->note, text, sizeof text);
+	if (g->changed)
+		g->changed(g->cookie);
+}
+
 static void
 send_failed(struct reporting *g, const char *why, int64_t at_least_ms)
 {
 	int64_t ms = http_job_backoff_next(&g->backoff);
 
+	note_update(g, why);
 	if (!g->is_failing)
 		log_line(g, "report %" PRId64 ": %s; sent again until it is accepted", g->sending, why);
 	g->is_failing = true;
@@ -80,8 +105,80 @@ send_accepted(struct reporting *g)
 	e = outbox_confirm(g->outbox, OUTBOX_URGENT, g->sending);
 	if (e < 0)
 		log_line(g, "outbox: %s", strerror(-e));
+	g->refusals = 0;
+	note_update(g, NULL);
 	/* from the loop, so that a server that answers at once holds nothing up */
 	loop_timer_set(g->loop, &g->next, 0);
+}
+
+static int64_t
+record_id(struct json record)
+{
+	_cleanup_json_ struct json id = json_get(record, "id");
+	int64_t n;
+
+	return json_get_whole(id, &n) ? n : 0;
+}
+
+/*
+ * A status that the same report gets however often it is sent (RFC 9110).  Those that
+ * speak of credentials, of time or of the server are none: they may be another one next time.
+ */
+static bool
+is_final(int status)
+{
+	static const short finals[] = { 400, 404, 405, 406, 409, 410, 411, 413, 414, 415, 422, 431, 501 };
+
+	for (size_t i = 0; i < sizeof finals / sizeof *finals; i++)
+		if (status == finals[i])
+			return true;
+	return false;
+}
+
+/* Remove the oldest of the reports that were set aside, until there are REFUSED_KEPT; ids have one length. */
+static void
+refused_trim(struct reporting *g)
+{
+	struct dirent **names;
+	int n = scandir(g->refused, &names, NULL, alphasort), n_files = 0;
+
+	for (int i = 0; i < n; i++)
+		n_files += *names[i]->d_name != '.';
+	g->n_refused = (size_t)n_files;
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", g->refused, names[i]->d_name);
+
+		if (*names[i]->d_name != '.' && g->n_refused > REFUSED_KEPT && unlink(path) == 0)
+			g->n_refused--;
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+}
+
+/* The report that was sent goes to a file of its own, out of the way of those behind it.  False where it could not. */
+static bool
+set_aside(struct reporting *g, int status)
+{
+	_cleanup_json_ struct json record = JSON_ABSENT;
+	_cleanup_free_ char *path = xasprintf("%s/%" PRId64 ".json", g->refused, g->sending);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r = outbox_next(g->outbox, OUTBOX_URGENT, 0, &record);
+
+	if (r <= 0 || record_id(record) != g->sending)
+		return false;
+	json_format(record, &text);
+	buf_putc(&text, '\n');
+	r = file_make_dirs(g->refused, 0700);
+	if (r == 0)
+		r = file_replace(path, text.s, text.len, 0600, FILE_DURABLE);
+	if (r < 0) {
+		log_line(g, "%s: %s", path, strerror(-r));
+		return false;
+	}
+	log_line(g, "report %" PRId64 ": HTTP %d, %d times: it is refused, and kept as %s", g->sending, status, REFUSALS_MAX, path);
+	refused_trim(g);
+	return true;
 }
 
 static void
@@ -93,6 +190,11 @@ send_done(const struct http_job_response *r, const struct fail *f, void *cookie)
 	g->job = NULL;
 	if (loop_is_shutting_down(g->loop))
 		return;
+	if (!f && is_final(r->status) && ++g->refusals >= REFUSALS_MAX && set_aside(g, r->status)) {
+		g->is_failing = false;
+		send_accepted(g);
+		return;
+	}
 	if (f || r->status < 200 || r->status > 299) {
 		snprintf(status, sizeof status, "HTTP %d", f ? 0 : r->status);
 		send_failed(g, f ? f->text : status, f ? 0 : r->retry_after_ms);
@@ -108,15 +210,6 @@ url_for(const struct reporting *g, int64_t id)
 	const char *mark = strstr(g->url, "{id}");
 
 	return mark ? xasprintf("%.*s%" PRId64 "%s", (int)(mark - g->url), g->url, id, mark + 4) : xstrdup(g->url);
-}
-
-static int64_t
-record_id(struct json record)
-{
-	_cleanup_json_ struct json id = json_get(record, "id");
-	int64_t n;
-
-	return json_get_whole(id, &n) ? n : 0;
 }
 
 /* Into the directory of rejoin-hub, which has it from then on. */
@@ -197,6 +290,7 @@ reporting_open(struct loop *l, const struct reporting_spec *spec, struct reporti
 	g = xcalloc(1, sizeof *g);
 	*g = (struct reporting){ .loop = l, .url = spec->url ? xstrdup(spec->url) : NULL, .posts = spec->posts,
 	    .link = spec->link, .log = spec->log, .cookie = spec->cookie,
+	    .refused = xasprintf("%s/refused", spec->dir),
 	    .next = { .fn = send_next, .cookie = g } };
 	r = outbox_open(spec->dir, 0, 0, &g->outbox, f);
 	if (r < 0) {
@@ -206,8 +300,17 @@ reporting_open(struct loop *l, const struct reporting_spec *spec, struct reporti
 	if (!g->url && reporting_waiting(g) > 0)
 		log_line(g, "%" PRId64 " reports wait, and no address for them is set ('report' of agent.conf)",
 		    reporting_waiting(g));
+	refused_trim(g);
+	note_update(g, NULL);
+	g->changed = spec->changed;	/* the caller asks for the first note itself */
 	*out = g;
 	return 0;
+}
+
+const char *
+reporting_note(const struct reporting *g)
+{
+	return g->note;
 }
 
 void
@@ -218,6 +321,7 @@ reporting_free(struct reporting *g)
 	loop_timer_stop(g->loop, &g->next);
 	http_job_kill(g->job);
 	outbox_close(g->outbox);
+	free(g->refused);
 	free(g->url);
 	free(g);
 }

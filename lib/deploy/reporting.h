@@ -11,6 +11,9 @@
  * at growing random distances (deploy/http_job.h) or when the server says so by Retry-After.  So a server may get
  * a report twice, and knows it by its id; it gets none out of order.
  *
+ * A report that is answered five times with a status that it would always get (400, 404, 413, 422, ...) is
+ * refused: it is set aside as DIR/refused/ID.json, of which the newest 100 are kept, and the next one is sent.
+ *
  * With an address hub:NAME a report, without its id, is submitted to the link of the
  * profile NAME instead (hub/submission.h), and is accepted when it is on disk there.
  */
@@ -32,6 +35,7 @@ struct reporting_spec {
 	bool posts;		/* POST, not PUT */
 	const struct http_job_link *link;
 	void (*log)(const char *text, void *cookie);
+	loop_fn *changed;	/* reporting_note() says something else; or NULL */
 	void *cookie;
 };
 
@@ -52,6 +56,9 @@ void reporting_start(struct reporting *g);
 
 /* DONE is called, from the loop, once all is accepted or a try has failed. */
 void reporting_flush(struct reporting *g, loop_fn *done, void *cookie);
+
+/* What an operator should know of it: that reports wait, or were refused; "" for nothing. */
+const char *reporting_note(const struct reporting *g);
 
 /* The number of reports that wait. */
 int64_t reporting_waiting(const struct reporting *g);

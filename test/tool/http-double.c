@@ -17,6 +17,8 @@
  *	fail-logs STATUS		what a device's logs are answered with; 0: well
  *	expire				no access token is good any longer
  *	slow MS				before each answer
+ *	goal FILE			what /goal has from now on, with an ETag; it holds requests back
+ *					that prefer to wait (RFC 7240) until there is another one
  *	restart-takes MS TIME | never	what a restart of a device does
  *	history-order newest|oldest	of a page of logs
  *
@@ -76,6 +78,8 @@ static struct {
 	struct stream streams[STREAMS];
 	int next_stream, token, slow_ms, fail_status, fail_count, fail_logs, restart_ms;
 	char fail_header[128], restart_time[64];
+	char *goal;
+	int goal_number;
 	bool oldest_first;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER, .token = 1, .restart_ms = 0 };
 
@@ -436,6 +440,33 @@ is_authorised(struct MHD_Connection *c)
 }
 
 static enum MHD_Result
+goal(struct MHD_Connection *c)
+{
+	const char *have = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
+	const char *prefer = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Prefer");
+	const int number = all.goal_number;
+	_cleanup_free_ char *old = xasprintf("\"g%d\"", number), *etag = NULL;
+	bool is_held = prefer && strncmp(prefer, "wait=", 5) == 0 && have && strcmp(have, old) == 0, is_known;
+	struct MHD_Response *r;
+	struct timespec until;
+	enum MHD_Result e;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 30;
+	while (is_held && all.goal_number == number && pthread_cond_timedwait(&all.news, &all.lock, &until) == 0)
+		;
+	etag = xasprintf("\"g%d\"", all.goal_number);
+	is_known = have && strcmp(have, etag) == 0;
+	r = MHD_create_response_from_buffer(is_known ? 0 : strlen(all.goal), all.goal, MHD_RESPMEM_MUST_COPY);
+	MHD_add_response_header(r, "ETag", etag);
+	if (is_held)
+		MHD_add_response_header(r, "Preference-Applied", "wait");
+	e = MHD_queue_response(c, is_known ? 304 : 200, r);
+	MHD_destroy_response(r);
+	return e;
+}
+
+static enum MHD_Result
 route(struct MHD_Connection *c, const char *method, const char *path, const struct buf *body)
 {
 	_cleanup_free_ char *text = NULL;
@@ -448,6 +479,8 @@ route(struct MHD_Connection *c, const char *method, const char *path, const stru
 	}
 	if (strcmp(path, "/events") == 0)
 		return events(c);
+	if (strcmp(path, "/goal") == 0 && all.goal)
+		return goal(c);
 	if (strncmp(path, "/v5/", 4) != 0)
 		return strcmp(path, "/gone") == 0 ? reply(c, 404, "text/plain", "gone", NULL) :
 		    reply(c, 200, "text/plain", "well", NULL);
@@ -530,6 +563,17 @@ set_device(char *rest)
 	d->assigned = !rest || !strstr(rest, "unassigned");
 }
 
+static char *
+text_of_file(const char *path)
+{
+	struct buf b = BUF_INIT;
+	struct fail f;
+
+	if (file_load(path, 0, FILE_DATA_MAX, &b, &f) < 0)
+		fail_die(&f);
+	return buf_steal(&b);
+}
+
 static void
 obey(char *line)
 {
@@ -560,7 +604,12 @@ obey(char *line)
 		each_stream(do_evict, NULL);
 	else if (strcmp(word, "unsubscribe") == 0)
 		each_stream(do_unsubscribe, rest);
-	else if (strcmp(word, "fail") == 0) {
+	else if (strcmp(word, "goal") == 0) {
+		free(all.goal);
+		all.goal = text_of_file(rest);
+		all.goal_number++;
+		pthread_cond_broadcast(&all.news);
+	} else if (strcmp(word, "fail") == 0) {
 		all.fail_status = atoi(strsep(&rest, " "));
 		all.fail_count = atoi(strsep(&rest, " "));
 		snprintf(all.fail_header, sizeof all.fail_header, "%s", rest ? rest : "");
@@ -578,17 +627,6 @@ obey(char *line)
 		all.oldest_first = strcmp(rest, "oldest") == 0;
 	else
 		diag(0, "not understood: %s", word);
-}
-
-static char *
-text_of_file(const char *path)
-{
-	struct buf b = BUF_INIT;
-	struct fail f;
-
-	if (file_load(path, 0, FILE_DATA_MAX, &b, &f) < 0)
-		fail_die(&f);
-	return buf_steal(&b);
 }
 
 int
