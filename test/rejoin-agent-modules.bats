@@ -260,3 +260,110 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	wait_for 'is ".reconcileStatus == \"ok\""'
 	wait_for '[ ! -e "$REJOIN_STATE_DIR/agent/instances/a" ]'
 }
+
+# recorded FROM - the deploymentStatus of the EVP agent's last report before the time FROM of the recording
+recorded() {
+	awk -v t="2026-11-29T$1" '$1 < t && /"deploymentStatus":/' "$TOP/test/data/evp/evp-mqtt-trace.txt" | tail -n 1 |
+		cut -d' ' -f4- | jq -c '.deploymentStatus | if type == "string" then fromjson else . end'
+}
+
+# reported STATUS - the last deploymentStatus that the hub has received is this one
+reported() {
+	local want
+	want=$(jq -cS . <<<"$1")
+	wait_for "[ \"\$(reports | tail -n 1 | jq -cS .)\" = '$want' ]" || { reports; false; }
+}
+
+# ours FILE - a recorded deployment with modules that are here, as what the hub wants
+ours() {
+	jq --arg m1 "file:$PWD/modules/tel" --arg h1 "$(hash_of tel)" --arg m2 "file:$PWD/modules/rpc" --arg h2 "$(hash_of rpc)" \
+		--arg m3 "file:$PWD/modules/bye" --arg h3 "$(hash_of bye)" --arg gone "${url-}/gone" '
+		def here: if .modules.M1 then .modules.M1 += {downloadUrl:$m1,hash:$h1} else . end |
+			if .modules.M2 then .modules.M2 += {downloadUrl:$m2,hash:$h2} |
+				.modules.M3 += {downloadUrl:$m3,hash:$h3} | .modules.M4.downloadUrl = $gone else . end;
+		.deployment |= if type == "string" then (fromjson | here | tojson) else here end' \
+		"$TOP/test/data/evp/$1" >shared.new && mv shared.new shared.json
+}
+
+@test "the recorded session of EVP2 gives the reports of the EVP agent, but for what is better here" {
+	device evp2
+	serve
+	idle tel
+	idle rpc
+	idle bye
+	agent
+	hub
+	wait_for '[ "$(reports | wc -l)" -ge 1 ]'
+	ours evp2-deployment.json
+	wait_for 'is ".modules.M4.status == \"error\" and .instances.tel.status == \"ok\" and .instances.bye.status == \"ok\" and .instances.rpcx.status == \"ok\""' || { reports; cat agent.err; false; }
+	# an instance that waits and a backdoor are listed; nothing is applying once something has failed
+	reported "$(recorded 00:02:11 | jq '
+		.instances.bad = {failureMessage:"waits for module M4: Download failed HTTP Response = 404",moduleId:"M4",status:"unknown"} |
+		.instances.bd = {moduleId:"MB",status:"unmanaged"} | .modules.MB.status = "unmanaged" |
+		.reconcileStatus = "error"')"
+	# the first report of a device that has no manifest yet
+	diff <(recorded 00:01:50 | jq -S .) <(reports | head -n 1 | jq -S .)
+	# the keys beside it
+	diff <(grep -m 1 systemInfo "$TOP/test/data/evp/evp-mqtt-trace.txt" | cut -d' ' -f4- |
+		jq -c '[(.systemInfo | del(.evp_agent_commit_hash) | keys), keys]') \
+		<(sed -n 's,^v1/devices/me/attributes ,,p' tbhub.out | head -n 1 | jq -c '[(.systemInfo | keys), keys]')
+	kill -KILL "$(program_of rpcx)"
+	wait_for 'is ".instances.rpcx.status == \"self-exiting\""'
+}
+
+@test "the recorded session of EVP1 gives the reports of the EVP agent" {
+	device evp1
+	idle tel
+	idle rpc
+	idle bye
+	agent
+	hub
+	ours evp1-deployment.json
+	wait_for 'is ".reconcileStatus == \"ok\""' || { reports; cat agent.err hub.err; false; }
+	reported "$(recorded 00:03:09)"
+	diff <(grep systemInfo "$TOP/test/data/evp/evp-mqtt-trace.txt" | tail -n 1 | cut -d' ' -f4- | jq -c '[(.systemInfo.utsname | keys_unsorted),
+		(.systemInfo | keys_unsorted), keys_unsorted, (.deploymentStatus | type)]') \
+		<(sed -n 's,^v1/devices/me/attributes ,,p' tbhub.out | tail -n 1 | jq -c '[(.systemInfo.utsname | keys_unsorted),
+		(.systemInfo | keys_unsorted), keys_unsorted, (.deploymentStatus | type)]')
+	run -0 rejoin-hub -A dev config tel
+	[ "$(jq -r .value <<<"$output")" = '{"foo": "bar"}' ]
+}
+
+@test "runtime: the deployment is applied when it changes, reports are periodic, and the hub changes the interval" {
+	device evp2
+	idle m
+	agent
+	hub
+	wait_for '[ "$(reports | wc -l)" -ge 1 ]'
+	shared '.desiredDeviceConfig = {"configuration/$agent/report-status-interval-max":1}'
+	wait_for 'grep -q "report-status-interval-max\":1[,}]" tbhub.out' || { cat tbhub.out agent.err; false; }
+	local n
+	n=$(reports | wc -l)
+	wait_for '[ "$(reports | wc -l)" -ge $((n + 2)) ]' 15
+	deploy d-1 a=m
+	wait_for 'is ".instances.a.status == \"ok\""'
+	run -0 rejoin-status --json
+	run -0 jq -c '[.deployment,.reconcileStatus,.modules,.instances]' <<<"$output"
+	out_is '["d-1","ok",[{"id":"m","status":"ok"}],[{"name":"a","status":"ok","moduleId":"m"}]]'
+	run -0 rejoin-status --format kv
+	out_has instances=1
+}
+
+@test "a shell script is a module through rejoin-hub alone: the example" {
+	device evp2
+	module sh <"$TOP/packaging/examples/shell-module.sh"
+	shared '."configuration/load/interval" = "0.2"'
+	agent
+	hub
+	deploy d-1 load=sh
+	wait_for '[ "$(grep -c "^v1/devices/me/telemetry {\"load/load\":[0-9.]*}$" tbhub.out)" -ge 3 ]' || { cat tbhub.out agent.err; cat "$REJOIN_STATE_DIR"/agent/instances/load/run/err.*; false; }
+	wait_for 'grep -qF "{\"state/load/interval\":\"0.2\"}" tbhub.out'
+	pub v1/devices/me/rpc/request/5 '{"params":{"direct-command-request":{"reqid":"r","method":"measure","instance":"load","params":""}}}'
+	wait_for 'grep -q "rpc/response/5 .*\"status\":\"ok\",\"response\":\"[0-9.]*" tbhub.out' || { cat tbhub.out; false; }
+	pub v1/devices/me/rpc/request/6 '{"params":{"direct-command-request":{"reqid":"r","method":"dance","instance":"load","params":""}}}'
+	wait_for 'grep -q "rpc/response/6 .*not found" tbhub.out'
+	kill "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	run -0 jq -c .why "$REJOIN_STATE_DIR/agent/instances/load/run/status"
+	out_is '"kill"'
+}

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/table.h"
+#include "base/xalloc.h"
 
 enum { REPORT_MAX = 16 << 20, RESTARTS_MAX = 5 };
 
@@ -57,12 +58,12 @@ list_of(struct json object, const char *key)
 	return json_array();
 }
 
-/* The member "rejoin" of the agent's report, absent without a report. */
+/* The object in FILE, which the agent has written; absent without one. */
 static struct json
-report_of(const struct status *s, struct buf *note)
+file_of(const struct status *s, const char *file, struct buf *note)
 {
-	_cleanup_fd_ int fd = *s->report ? open(s->report, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
-	_cleanup_json_ struct json report = JSON_ABSENT;
+	_cleanup_fd_ int fd = *file ? open(file, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+	struct json report = JSON_ABSENT;
 	char path[32];
 	struct stat st;
 	struct fail f;
@@ -72,17 +73,78 @@ report_of(const struct status *s, struct buf *note)
 	/* the writer of the status must not make another user read a file that it may not */
 	if (fstat(fd, &st) < 0 || st.st_uid != s->owner || !S_ISREG(st.st_mode)) {
 		buf_printf(note, "%s%s: is not a file of the user that owns the status file",
-		    note->len ? "; " : "", s->report);
+		    note->len ? "; " : "", file);
 		return JSON_ABSENT;
 	}
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	if (json_load(path, 0, REPORT_MAX, &report, &f) < 0) {
-		buf_printf(note, "%s%s: %s", note->len ? "; " : "", s->report, f.text + (strncmp(f.text, path,
+		buf_printf(note, "%s%s: %s", note->len ? "; " : "", file, f.text + (strncmp(f.text, path,
 		    strlen(path)) == 0 ? strlen(path) + 2 : 0));
 		return JSON_ABSENT;
 	}
+	if (!json_is_object(report))
+		json_release(&report);
+	return report;
+}
+
+/* The member "rejoin" of the agent's report, absent without a report. */
+static struct json
+report_of(const struct status *s, struct buf *note)
+{
+	_cleanup_json_ struct json report = file_of(s, s->report, note);
+
 	return json_is_object(report) ? json_get(report, "rejoin") : JSON_ABSENT;
 }
+
+/* What the modules of our agent are doing: modules.json beside the directory of its report. */
+static struct json
+modules_of(const struct status *s, struct buf *note)
+{
+	_cleanup_free_ char *path = xstrdup(s->report), *file = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		char *slash = strrchr(path, '/');
+
+		if (!slash)
+			return JSON_ABSENT;
+		*slash = '\0';
+	}
+	file = xasprintf("%s/modules.json", path);
+	return file_of(s, file, note);
+}
+
+/* The members of OBJECT as a list of objects that name themselves by KEY. */
+static struct json
+named_list(struct json object, const char *key)
+{
+	struct json list = json_array();
+
+	for (struct json_iter it = json_begin(object); json_next(&it); ) {
+		struct json v = json_object();
+
+		json_set_text(&v, key, it.key);
+		for (struct json_iter m = json_begin(it.value); json_next(&m); )
+			json_set(&v, m.key, json_copy(m.value));
+		json_append(&list, v);
+	}
+	return list;
+}
+
+/* Those of an agent that has, or had, a deployment of modules. */
+static void
+modules_add(struct json *record, struct json status)
+{
+	_cleanup_json_ struct json modules = json_get(status, "modules"), instances = json_get(status, "instances");
+	const char *id = json_get_text(status, "deploymentId"), *how = json_get_text(status, "reconcileStatus");
+
+	if (!json_is_object(status))
+		return;
+	json_set(record, "deployment", id ? json_string(id) : json_null());
+	json_set(record, "reconcileStatus", how ? json_string(how) : json_null());
+	json_set(record, "modules", named_list(modules, "id"));
+	json_set(record, "instances", named_list(instances, "name"));
+}
+
 
 /* The last restarts, oldest first; lines that are no JSON object are skipped. */
 static struct json
@@ -109,11 +171,12 @@ struct json
 overview_of(const struct profile *p, const struct status *s, bool pending)
 {
 	_cleanup_buf_ struct buf note = BUF_INIT;
-	_cleanup_json_ struct json report = JSON_ABSENT, results = JSON_ABSENT;
+	_cleanup_json_ struct json report = JSON_ABSENT, results = JSON_ABSENT, modules = JSON_ABSENT;
 	struct json v = json_object(), restarts;
 
 	buf_puts(&note, s->note);
 	report = report_of(s, &note);
+	modules = modules_of(s, &note);
 	restarts = restarts_of(p, &note);
 	results = list_of(report, "results");
 	json_set_text(&v, "agent", p->name);
@@ -126,6 +189,7 @@ overview_of(const struct profile *p, const struct status *s, bool pending)
 	json_set(&v, "progress", text_or_null(s->progress));
 	json_set(&v, "waiting", list_of(report, "waiting"));
 	json_set(&v, "held", list_of(report, "held"));
+	modules_add(&v, modules);
 	json_set(&v, "pending", json_bool(s->pending || pending));
 	json_set(&v, "results", last_results(results));
 	json_set(&v, "restarts", restarts);
@@ -195,7 +259,7 @@ static void
 format_heads(struct json record, struct buf *out)
 {
 	static const char *const shown[] = { "agent", "running", "incarnation", "since", "state",
-	    "workflow", "phase", "progress", "waiting", "held", "pending", "unsigned", "note" };
+	    "workflow", "phase", "progress", "waiting", "held", "deployment", "reconcileStatus", "pending", "unsigned", "note" };
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct table *t = table_new();
 
@@ -241,6 +305,10 @@ overview_format(struct json record, struct buf *out)
 	    (const char *const[]){ "id", "name", "since", NULL }, out);
 	format_list(record, "held", (const char *const[]){ "HELD", "ATTEMPT", "OF", "AT", NULL },
 	    (const char *const[]){ "id", "attempt", "attempts", "at", NULL }, out);
+	format_list(record, "modules", (const char *const[]){ "MODULE", "STATUS", "REASON", NULL },
+	    (const char *const[]){ "id", "status", "failureMessage", NULL }, out);
+	format_list(record, "instances", (const char *const[]){ "INSTANCE", "STATUS", "MODULE", "REASON", NULL },
+	    (const char *const[]){ "name", "status", "moduleId", "failureMessage", NULL }, out);
 	format_list(record, "results", (const char *const[]){ "COMPONENT", "PHASE", "RESULT", "TIME",
 	    "DETAILS", NULL }, (const char *const[]){ "component", "phase", "resultCode", "time",
 	    "details", NULL }, out);

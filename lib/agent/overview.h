@@ -4,6 +4,9 @@
  *	{"agent","running","incarnation","since","state","workflow","phase",
  *	 "progress","waiting":[],"held":[],"pending","results":[],"restarts":[]}
  *
+ * and of an agent with modules (module/manager.h) "deployment", "reconcileStatus", "modules":[] and
+ * "instances":[].
+ *
  * Unknown texts are null, and so is "running" if it cannot be told.  "waiting" (components
  * that are offline), "held" (components in back-off, with the time of the next
  * attempt) and "results" (the last one of each component) come from the agent's
