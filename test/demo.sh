@@ -307,9 +307,40 @@ if command -v mosquitto >/dev/null && command -v mosquitto_pub >/dev/null; then
 	echo '"clean"' | rejoin-hub send telemetry vacuum/state || fail 'telemetry'
 	seen 'the controller has the report' 'grep -q "vacuum/report .*vacuum-3.0.*\"resultCode\":700" "$work/reports.out"'
 	seen 'and what a script on the device sends' 'grep -q "vacuum/telemetry .*\"value\":\"clean\"" "$work/reports.out"'
+
+	heading '10. A module over MQTT: a shell script counts, while the link and the agent are killed'
+	cat >"$work/up/counter.sh" <<-'EOT'
+	#!/bin/sh
+	echo "starts" >>starts
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		echo "$i" | rejoin-hub send telemetry "$REJOIN_INSTANCE/count"
+		sleep 0.1
+	done
+	exec sleep 600
+	EOT
+	tell '  the module:'
+	sed 's/^/    /' "$work/up/counter.sh"
+	printf 'allow-modules = yes\ntrust-hub = yes\n[module-impl.spawn]\nuser = %s\n' "$(id -un)" >>"$work/etc/agent.conf"
+	kill -HUP "${groups[-1]}"
+	module=$(printf '"deploymentId":"d-1","instanceSpecs":{"counter":{"moduleId":"M1"}},"modules":{"M1":{"moduleImpl":"spawn","downloadUrl":"file:%s","hash":"%s"}}' \
+		"$work/up/counter.sh" "$(sha256sum "$work/up/counter.sh" | cut -d' ' -f1)")
+	tell "  the goal, with a deployment beside the update: {$module, ...}"
+	sed "s|^{|{$module,|; 1!b" "$work/goal3.json" | tr -d '\n' >"$work/goal4.json"
+	mosquitto_pub -p "$port" -q 1 -r -t rejoin/1/vacuum/goal -f "$work/goal4.json" || fail 'the goal published'
+	counted() { grep -o 'vacuum/telemetry .*"key":"counter/count","value":[0-9]*' "$work/reports.out" | sed 's/.*://' | sort -nu; }
+	seen 'the module counts' '[ "$(counted | wc -l)" -ge 3 ]'
+	tell "  $dim\$ kill -9 \$hub \$agent$plain"
+	kill -KILL "${groups[-2]}" "${groups[-1]}"
+	wait "${groups[-2]}" "${groups[-1]}" 2>/dev/null
+	launch hub rejoin-hub run
+	launch agent rejoin-agent -v
+	seen 'the agent adopts the instance, which goes on' 'grep -q "instance counter: goes on" "$work/agent.err"'
+	seen 'no number is missing' '[ "$(counted | xargs)" = "$(seq 20 | xargs)" ]'
+	seen 'it was started once' '[ "$(cat "$work/state/agent/instances/counter/home/starts")" = starts ]'
+	show rejoin-status --format table
 else
 	tell
-	tell 'Step 9, over MQTT, is left out: mosquitto and mosquitto-clients are not installed.'
+	tell 'Steps 9 and 10, over MQTT, are left out: mosquitto and mosquitto-clients are not installed.'
 fi
 
 heading 'Every step was seen.'

@@ -362,6 +362,9 @@ ours() {
 	wait_for 'grep -q "rpc/response/5 .*\"status\":\"ok\",\"response\":\"[0-9.]*" tbhub.out' || { cat tbhub.out; false; }
 	pub v1/devices/me/rpc/request/6 '{"params":{"direct-command-request":{"reqid":"r","method":"dance","instance":"load","params":""}}}'
 	wait_for 'grep -q "rpc/response/6 .*not found" tbhub.out'
+	serve
+	shared --arg u "$url/file" '."configuration/load/fetch" = $u'
+	wait_for 'grep -qF "{\"state/load/fetched\":\"$(printf well | sha256sum | cut -d" " -f1)\"}" tbhub.out' || { cat tbhub.out; false; }
 	kill "$agent_pid"
 	wait_for '! alive "$agent_pid"'
 	run -0 jq -c .why "$REJOIN_STATE_DIR/agent/instances/load/run/status"

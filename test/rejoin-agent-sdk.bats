@@ -130,3 +130,25 @@ ready() { # INSTANCE=MODULE...
 	wait_for 'got v1/devices/me/attributes "{\"state/a/status\":\"three\"}"'
 	[ "$(said a | grep -c '^config state')" -ge 3 ]
 }
+
+@test "blobs: a file is fetched and stored; one outside of the instance's directory is refused" {
+	ready a=sdk
+	serve
+	local home=$REJOIN_STATE_DIR/agent/instances/a/home
+	configure a get "$url/well $home/default_workspace/got"
+	wait_for 'does a "blob-done 0 result 0 http 200"' || { said a; cat "$REJOIN_STATE_DIR"/agent/instances/a/run/err.*; false; }
+	[ "$(cat "$home/default_workspace/got")" = well ]
+	configure a get "$url/gone $home/default_workspace/none"
+	wait_for 'does a "blob-done 0 result 2 http 404"' || { said a; false; }
+	[ ! -e "$home/default_workspace/none" ]
+	configure a put "$url/up $home/default_workspace/got"
+	wait_for 'grep -q "^PUT /up" requests' || { cat requests; said a; false; }
+	wait_for '[ "$(said a | grep -c "^blob-done 0 result 0 http 200")" -eq 2 ]'
+	configure a get "$url/well /etc/rejoin-test"
+	wait_for 'does a "blob 4"' || { said a; false; }
+	ln -s /etc "$home/link"
+	configure a get "$url/well $home/link/rejoin-test"
+	wait_for '[ "$(said a | grep -c "^blob 4")" -eq 2 ]' || { said a; false; }
+	configure a get "$url/well $home/../run/status"
+	wait_for '[ "$(said a | grep -c "^blob 4")" -eq 3 ]' || { said a; false; }
+}
