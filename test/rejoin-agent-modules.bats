@@ -370,3 +370,77 @@ ours() {
 	run -0 jq -c .why "$REJOIN_STATE_DIR/agent/instances/load/run/status"
 	out_is '"kill"'
 }
+
+@test "link, agent and broker killed at random: no state is lost or comes twice, no instance starts twice" {
+	local kills=6 count=60 i
+	[ -z "${SOAK-}" ] || kills=50 count=600
+	broker
+	collector
+	profile rejoin
+	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOT
+	[agent]
+	goal = file:$HUB/goal.json
+	report = hub:dev
+	allow-modules = yes
+	trust-hub = yes
+	allow-unsigned = yes
+	handler-user = $(id -un)
+	[module-impl.spawn]
+	user = $(id -un)
+	EOT
+	unset REJOIN_AGENT
+	mkdir modules
+	module count <<-EOT
+	#!/bin/sh
+	echo start >>log
+	trap 'exit 0' TERM
+	for i in \$(seq $count); do
+		until printf %s "\$i" | rejoin-hub send state "\$REJOIN_INSTANCE/s\$i"; do sleep 0.1; done
+		sleep 0.05
+	done
+	echo done >>log
+	while :; do sleep 0.1; done
+	EOT
+	echo '{}' >shared.json
+	deploy d-1 c=count
+	agent
+	hub
+	wait_for '[ "$(rejoin-hub -A dev status --json 2>/dev/null | jq -r .state)" = synced ]'
+	mosquitto_pub -p "$PORT" -q 1 -r -t rejoin/1/d1/goal -m "$(jq -c .deployment shared.json)"
+	wait_for '[ -s "$REJOIN_STATE_DIR/agent/instances/c/home/log" ]' || { cat agent.err hub.err; false; }
+	for i in $(seq "$kills"); do
+		case $((i % 3)) in
+		0) kill_hard "$broker_pid"; broker_up ;;
+		1) kill_hard "$hub_pid"; hub ;;
+		2) kill_hard "$agent_pid"; agent ;;
+		esac
+		sleep 0.$((RANDOM % 9))
+	done
+	wait_for '[ "$(log_of c | xargs)" = "start done" ]' 120 || { log_of c; false; }
+	states() { cut -d' ' -f2- kept | jq -r 'select(.kind == "state") | .key' | sort; }
+	wait_for '[ "$(states | uniq | wc -l)" -eq '"$count"' ]' 120 || { states | tail; cat hub.err; false; }
+	# each once: the collector knows a record by its submission
+	[ "$(states | uniq -d | wc -l)" -eq 0 ]
+	[ "$(log_of c | xargs)" = 'start done' ]
+}
+
+@test "a full disk: the module is not loaded, what runs goes on, and it is loaded when there is room" {
+	needs_mounts
+	needs nsenter
+	device evp2
+	idle m
+	mkdir -p "$REJOIN_STATE_DIR/agent"
+	start agent own-mounts sh -c "mount -t tmpfs -o size=1m,mode=755 none '$REJOIN_STATE_DIR/agent' && exec rejoin-agent"
+	hub
+	deploy d-1 a=m
+	local log=/proc/$agent_pid/root$REJOIN_STATE_DIR/agent/instances/a/home/log
+	wait_for '[ "$(cat "'"$log"'" 2>/dev/null)" = start ]' || { cat agent.err; false; }
+	idle big
+	head -c 800000 /dev/urandom | base64 -w 100 | sed 's/^/#/' >>modules/big
+	deploy d-2 a=m b=big
+	wait_for 'is ".modules.big.status == \"error\" and (.modules.big.failureMessage | contains(\"No space left\"))"' || { reports; cat agent.err; false; }
+	is '.instances.a.status == "ok"'
+	nsenter -t "$agent_pid" -m mount -o remount,size=8m "$REJOIN_STATE_DIR/agent"
+	wait_for 'is ".instances.b.status == \"ok\""' 30 || { reports; cat agent.err; false; }
+	[ "$(cat "$log")" = start ]
+}
