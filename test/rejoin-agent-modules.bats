@@ -396,7 +396,7 @@ ours() {
 	trap 'exit 0' TERM
 	for i in \$(seq $count); do
 		until printf %s "\$i" | rejoin-hub send state "\$REJOIN_INSTANCE/s\$i"; do sleep 0.1; done
-		sleep 0.05
+		sleep 0.1 || exit
 	done
 	echo done >>log
 	while :; do sleep 0.1; done

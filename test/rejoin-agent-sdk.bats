@@ -5,6 +5,7 @@ load helper
 load hub
 load http
 load modules
+load hostile
 
 setup() { begin; }
 teardown() {
@@ -151,4 +152,50 @@ ready() { # INSTANCE=MODULE...
 	wait_for '[ "$(said a | grep -c "^blob 4")" -eq 2 ]' || { said a; false; }
 	configure a get "$url/well $home/../run/status"
 	wait_for '[ "$(said a | grep -c "^blob 4")" -eq 3 ]' || { said a; false; }
+}
+
+@test "another user reaches neither socket of an instance, nor its directory" {
+	needs_hostile
+	ready a=sdk
+	local home=$REJOIN_STATE_DIR/agent/instances/a/home
+	wait_for '[ -S "$home/in.sock" ] && [ -S "$home/sdk.sock" ]'
+	run as_hostile perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ARGV[0])) or die "$!\n"' "$home/sdk.sock"
+	[ "$status" -ne 0 ]
+	out_has 'Permission denied'
+	# its packets are not taken, while those of root are
+	send() { perl -MSocket -e 'socket(S, AF_UNIX, 5, 0); connect(S, sockaddr_un($ARGV[0])) or die "$!\n"; send(S, "in\0$ARGV[1]", 0); sleep 1' \
+		"$home/in.sock" "$1"; }
+	export home
+	run as_hostile perl -MSocket -e 'socket(S, AF_UNIX, 5, 0); connect(S, sockaddr_un($ARGV[0])) or die "$!\n"; send(S, "in\0forged", 0)' "$home/in.sock"
+	send real
+	wait_for 'does a "received in real"' || { said a; false; }
+	run -1 grep forged <(said a)
+	run as_hostile ls "$home"
+	[ "$status" -ne 0 ]
+	run as_hostile touch "$home/x"
+	[ "$status" -ne 0 ]
+}
+
+@test "an instance submits for itself alone" {
+	needs_hostile
+	device evp2 "group = nogroup"
+	sed -i 's/^user = root/user = nobody/' "$REJOIN_CONFIG_DIR/agent.conf"
+	module good <<-'EOT'
+	#!/bin/sh
+	echo 1 | rejoin-hub send telemetry good/mine
+	echo 2 | rejoin-hub send telemetry ghost/forged
+	echo 3 | rejoin-hub send report ""
+	echo '{"deploymentStatus":{}}' | rejoin-hub send report ""
+	echo 4 | rejoin-hub send telemetry good/last
+	exec sleep 60
+	EOT
+	agent
+	hub
+	deploy d-1 good=good
+	wait_for 'got v1/devices/me/telemetry "{\"good/last\":4}"' || { cat tbhub.out agent.err hub.err; cat "$REJOIN_STATE_DIR"/agent/instances/good/run/err.*; false; }
+	got v1/devices/me/telemetry '{"good/mine":1}'
+	run -1 grep forged tbhub.out
+	run -1 grep -F '"deploymentStatus":{}' tbhub.out
+	# counted
+	wait_for '[ "$(rejoin-hub -A dev status --json | jq .refused)" -ge 2 ]'
 }
