@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/io.h"
@@ -111,11 +112,11 @@ is_root_service(void)
 	return geteuid() == 0 && getenv("INVOCATION_ID") && access("/run/systemd/system", F_OK) == 0;
 }
 
-/* The name of an instance as a part of a unit's name. */
+/* A unit for a run of the instance: the last one may not be unloaded yet, so each has a name of its own. */
 static char *
 unit_name(const char *dir)
 {
-	char *unit = xasprintf("rejoin-instance-%s.service", strrchr(dir, '/') + 1);
+	char *unit = xasprintf("rejoin-instance-%s-%jd.service", strrchr(dir, '/') + 1, (intmax_t)clock_wall_ms());
 
 	for (char *p = unit; *p; p++)
 		if (*p == '%')
