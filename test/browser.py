@@ -110,14 +110,15 @@ class Browser:
             else:
                 return answer["result"]
 
-    def open(self, url, width=1280, height=800, dark=False, touch=False):
+    def open(self, url=None, width=1280, height=800, dark=False, touch=False):
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session, target)
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.call(domain + ".enable")
         page.look(width, height, dark, touch)
-        page.go(url)
+        if url:
+            page.go(url)
         return page
 
 

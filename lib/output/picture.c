@@ -38,7 +38,8 @@ flush(struct render_artist *artist, struct buf *out)
 }
 
 struct picture *
-picture_new(const struct rules *rules, const struct graph_style *graph, const struct svg_style *svg)
+picture_new(const struct rules *rules, const struct graph_style *graph, const struct svg_style *svg,
+    const struct html_style *html)
 {
 	struct picture *pic = xcalloc(1, sizeof *pic);
 
@@ -46,6 +47,8 @@ picture_new(const struct rules *rules, const struct graph_style *graph, const st
 	pic->model = model_new(rules);
 	pic->graph = graph ? graph_new(graph, pic->model) : NULL;
 	pic->svg = svg ? svg_new(svg, pic->model) : NULL;
+	pic->html = html ? html_new(html, pic->model) : NULL;
+	pic->model->all = html != NULL;
 	return pic;
 }
 
@@ -90,10 +93,9 @@ picture_begin(const struct picture_wanted *o, const struct rules *rules, struct 
 
 	if (!o->graph && !o->svg && !o->html && !o->shiviz)
 		return NULL;
-	pic = picture_new(rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL);
+	pic = picture_new(rules, o->graph ? &graph : NULL, o->svg ? &svg : NULL, o->html ? &html : NULL);
 	pic->shiviz = o->shiviz ? shiviz_new(pic->model, s->last) : NULL;
-	pic->html = o->html ? html_new(&html, pic->model) : NULL;
-	pic->model->all = s->lines = o->html != NULL;
+	s->lines = o->html != NULL;
 	s->artist = &pic->artist;
 	return pic;
 }

@@ -27,7 +27,8 @@ struct picture {
 };
 
 /* RULES is borrowed; a style that is NULL is not drawn. */
-struct picture *picture_new(const struct rules *rules, const struct graph_style *graph, const struct svg_style *svg);
+struct picture *picture_new(const struct rules *rules, const struct graph_style *graph, const struct svg_style *svg,
+    const struct html_style *html);
 
 /*
  * Have what WANTED asks for drawn as STYLE says, for standard output, which is a terminal or not: the picture is the

@@ -10,6 +10,7 @@
 #include "output/label.h"
 #include "output/picture.h"
 
+#include "../page.h"
 #include "../xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -67,7 +68,7 @@ check_rows(const char *p, size_t n, unsigned width)
 	}
 }
 
-/* Whatever the bytes are, the graph fits and is text, and the document is well-formed. */
+/* Whatever the bytes are, the graph fits and is text, and the documents are well-formed. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -93,7 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct graph_style graph = { .width = data[0] % 4 == 0 ? 0 : 20 + data[0], .ascii = data[3] & 1,
 	    .explain = data[3] & 2, .last = data[3] & 4 ? data[3] : 0 };
 	struct svg_style svg = { .last = graph.last };
-	struct picture *pic = picture_new(&rules, &graph, &svg);
+	struct html_style html = { .last = graph.last };
+	struct picture *pic = picture_new(&rules, &graph, &svg, &html);
 	struct render_style style = { .artist = &pic->artist, .last = graph.last };
 	struct merging m = { .rules = &rules, .patience_ns = 5000000000, .buffer = SIZE_MAX, .relations = true };
 	struct causal_count count;
@@ -107,6 +109,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_rows(out.w.buf, out.w.len, graph.width);
 	svg_format(pic->svg, &doc);
 	if (xml_check(doc.s, doc.len))
+		abort();
+	buf_reset(&doc);
+	html_format(pic->html, &doc);
+	if (page_check(doc.s, doc.len))
 		abort();
 	render_release(&out);
 	picture_free(pic);

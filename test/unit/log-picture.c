@@ -1,4 +1,4 @@
-/* What is drawn: labels, the graph of a few records, and a document of any. */
+/* What is drawn: labels, the graph of a few records, and documents of any. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include "output/label.h"
 #include "output/picture.h"
 
+#include "../page.h"
 #include "../xml.h"
 
 static int failed;
@@ -81,7 +82,7 @@ static const struct line story[] = {
 };
 
 static void
-tell(struct model *t, struct graph *g, struct svg *s, struct buf *out)
+tell(struct graph *g, struct svg *s, struct html *h, struct buf *out)
 {
 	for (size_t i = 0; i < sizeof story / sizeof *story; i++) {
 		const struct line *l = &story[i];
@@ -89,7 +90,7 @@ tell(struct model *t, struct graph *g, struct svg *s, struct buf *out)
 		struct event e = { .serial = i, .emitter = l->emitter, .t = 1795255200000000000 + l->ms * 1000000,
 		    .moved_ns = l->moved_ms * 1000000, .mark = l->mark, .level = l->level, .stop = l->stop,
 		    .text = { l->text, strlen(l->text) }, .raw = { l->text, strlen(l->text) }, .arrows = &a,
-		    .n_arrows = l->arrow >= 0 };
+		    .n_arrows = l->arrow >= 0, .n_constraints = l->arrow >= 0 };
 
 		if (l->arrow >= 0)
 			a.emitter = story[l->arrow].emitter;
@@ -98,8 +99,9 @@ tell(struct model *t, struct graph *g, struct svg *s, struct buf *out)
 			graph_event(g, &e, out);
 		if (s)
 			svg_event(s, &e);
+		if (h)
+			html_event(h, &e);
 	}
-	(void)t;
 }
 
 static void
@@ -164,7 +166,7 @@ test_graph(void)
 		struct graph *g = graph_new(&graphs[i].style, t);
 
 		emitters(t);
-		tell(t, g, NULL, &b);
+		tell(g, NULL, NULL, &b);
 		graph_flush(g, &b);
 		same("graph", b.s, graphs[i].want);
 		graph_free(g);
@@ -185,7 +187,7 @@ test_svg(void)
 
 		emitters(t);
 		for (int i = 0; i < (last ? 1 : 1000); i++)
-			tell(t, NULL, s, NULL);
+			tell(NULL, s, NULL, NULL);
 		assert(svg_format(s, &b) == (last ? 0 : 1000));
 		assert(!strstr(b.s, "Cut: ") == (last > 0));
 		bad = xml_check(b.s, b.len);
@@ -198,6 +200,80 @@ test_svg(void)
 	}
 }
 
+static void
+check_page(const struct buf *b)
+{
+	const char *bad = page_check(b->s, b->len);
+
+	if (bad) {
+		printf("html: not well-formed: %.80s\n", bad);
+		failed = 1;
+	}
+}
+
+/* The records of a page, which it keeps in a ring that grows; and those that it lacks. */
+static void
+test_html(void)
+{
+	static const struct rules rules;
+	static const size_t lasts[] = { 0, 1, 3, 5, 1000, 1024, 1500, 5999, 6000, 6001 };
+	const size_t n = sizeof story / sizeof *story;
+
+	for (size_t i = 0; i < sizeof lasts / sizeof *lasts; i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+		struct model *t = model_new(&rules);
+		struct html *h = html_new(&(struct html_style){ lasts[i] }, t);
+		size_t rows = 0, want = lasts[i] && lasts[i] < 1000 * n ? lasts[i] : 1000 * n;
+
+		emitters(t);
+		for (int k = 0; k < 1000; k++)
+			tell(NULL, NULL, h, NULL);
+		assert(html_format(h, &b) == 0);
+		for (const char *p = strstr(b.s, "\"records\":["); (p = strstr(p, "\n[")); p++)
+			rows++;
+		assert(rows == want);
+		check_page(&b);
+		html_free(h);
+		model_free(t);
+	}
+}
+
+/* Bytes of all kinds as a record and as a name: the page stays a page. */
+static void
+test_html_bytes(void)
+{
+	static const struct rules rules;
+	static const char *const texts[] = { "", "</script>", "<!--<script>", "\\\"<", "\xff<\x80", "\xed\xa0\x80", "\xe2\x80\xa8\xe2\x80\xae",
+	    "\xf4\x8f\xbf\xbf", "\x01\x1f\x7f", "\xc2" };
+	struct model *t = model_new(&rules);
+	struct html *h = html_new(&(struct html_style){ 0 }, t);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	char zeros[HTML_RAW + 3] = { 0 };
+	struct event e = { .serial = 0 };
+
+	t->emitters = xcalloc(1, sizeof *t->emitters);
+	t->n_emitters = 1;
+	t->emitters->name = xstrdup("</script>\xff");
+	memset(zeros + HTML_RAW - 1, 0xc3, 1);
+	memset(zeros + HTML_RAW, 0xa9, 1);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		for (int64_t k = -1; k < 2; k++) {
+			struct arrow a = { .from = 0, .rule = "<", .id = { texts[i], strlen(texts[i]) } };
+
+			e = (struct event){ .serial = e.serial + 1, .t = k < 0 ? INT64_MIN : k ? INT64_MAX : 0, .mark = texts[i],
+			    .level = -1, .raw = a.id, .text = k ? a.id : (struct span){ "elsewhere", 9 }, .arrows = &a, .n_constraints = 1 };
+			html_event(h, &e);
+		}
+	/* A character that the limit would cut in two. */
+	e = (struct event){ .serial = e.serial + 1, .level = 8, .raw = { zeros, sizeof zeros }, .text = { zeros + 5, sizeof zeros - 5 } };
+	html_event(h, &e);
+	assert(html_format(h, &b) == 0);
+	check_page(&b);
+	assert(strstr(b.s, "\"\\u003c/script>\\\\xff\""));
+	html_free(h);
+	model_free(t);
+}
+
 int
 main(void)
 {
@@ -206,5 +282,7 @@ main(void)
 	test_labels();
 	test_graph();
 	test_svg();
+	test_html();
+	test_html_bytes();
 	return failed;
 }
