@@ -134,10 +134,9 @@ $B/vendordir: FORCE
 	@printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR) $(BINDIR)' | cmp -s - $@ || printf '%s\n' '$(VENDORDIR) $(LIBEXECDIR) $(BINDIR)' >$@
 
 # What is the same in each page of output/html.h.
-PAGE := lib/output/page.sh lib/output/page.html lib/output/page.css lib/output/page.js
-$B/page.c: $(PAGE)
+$B/page.c: $(wildcard lib/output/page/*)
 	@mkdir -p $(@D)
-	$(call say,GEN,$@)lib/output/page.sh >$@
+	$(call say,GEN,$@)lib/output/page/page.sh >$@
 $B/page.o: $B/page.c $B/flags
 	$(call say,CC,$<)$(CC_CMD) -c -o $@ $<
 

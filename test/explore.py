@@ -120,6 +120,22 @@ class Truth:
                     todo.append(v)
         return found - {i}
 
+    def distance(self, a, b):
+        """How many constraints a path from A to B has at least."""
+        steps, layer, seen = 0, {a}, set()
+        while layer:
+            todo = list(layer)
+            while todo:
+                v = todo.pop()
+                if v not in seen:
+                    seen.add(v)
+                    todo += [w for w in self.after[v] if self.records[w]["source"] == self.records[v]["source"]]
+            if b in seen:
+                return steps
+            steps += 1
+            layer = {w for v in seen for w in self.after[v]} - seen
+        return None
+
     def past(self, i):
         return self.closure(i, self.before)
 
@@ -201,6 +217,25 @@ def explore_closure():
         equal("only the related", set(listed(page)), truth.past(i) | truth.future(i) | {i})
         page.screenshot(SHOTS + "/page-related.png")
         page.click("#only-related")
+        # the path from a marked record: steps that are true, with as few constraints as can be
+        target = max(truth.future(i))
+        page.key("p")
+        search(page, truth.records[target]["text"])
+        page.wait("[...document.querySelectorAll('#details h3')].some((h) => h.textContent.startsWith('Path from'))")
+        path = page.eval("[...document.querySelector('#details h3 + ul').querySelectorAll('.go')].map((b) => Number(b.dataset.record))")
+        equal("its ends", (path[0], path[-1]), (i, target))
+        hops = 0
+        for a, b in zip(path, path[1:]):
+            if truth.records[a]["source"] == truth.records[b]["source"]:
+                holds("a step in program order", a < b)
+            else:
+                holds("a step by a constraint", a in truth.before[b])
+                hops += 1
+        equal("its constraints", hops, truth.distance(i, target))
+        holds("rows of the path are marked", page.eval("document.querySelectorAll('.row[data-path]').length") > 0)
+        page.screenshot(SHOTS + "/page-path.png")
+        search(page, truth.records[i]["text"])
+        page.key("p")
         # a constraint leads to its other record
         page.screenshot(SHOTS + "/page-light.png")
         receive = next(j for j, reason, _ in truth.reasons if j > 100)
@@ -277,6 +312,14 @@ def explore_filters():
               set(part))
         page.key("0")
         equal("all of the time", set(listed(page)), everything)
+
+        # the clock of the reader
+        page.call("Emulation.setTimezoneOverride", timezoneId="Asia/Kolkata")
+        page.key("u")
+        equal("local time", page.eval("document.querySelector('.row .when').textContent"), "15:30:" + times[0][17:23])
+        equal("its zone", page.eval("document.getElementById('zone').textContent"), "UTC+5:30")
+        page.key("u")
+        equal("UTC", page.eval("document.querySelector('.row .when').textContent"), "10:00:" + times[0][17:23])
 
         # the address brings it all back
         search(page, "rx=")
@@ -380,6 +423,36 @@ def explore_hostile():
         equal("its records", svg.eval("document.querySelectorAll('g.r').length"), len(texts))
         equal("nothing ran in it", svg.eval("window.hurt === undefined && document.querySelectorAll('script, img').length"), 0)
         clean(svg)
+
+
+def explore_odd():
+    """Pages of nothing, of one record, of records without times or with far too many emitters, and of violations."""
+    write("messages.conf", RULES)
+    write("empty", "")
+    write("one", "2026-11-21T10:00:00Z one\n")
+    write("untimed", "no\ntime\nhere\n")
+    write("wide", "1990-01-01T00:00:00Z old\n2026-11-21T10:00:00.000000001Z new\n")
+    write("first", "2026-11-21T10:00:00Z gets rx=7\n")
+    write("second", "".join("2026-11-21T10:00:0%d.5Z b\n" % s for s in range(6)) + "2026-11-21T10:00:09Z sends tx=7\n")
+    many = ["e%03d" % k for k in range(150)]
+    for k, name in enumerate(many):
+        write(name, "2026-11-21T10:%02d:%02dZ rx=%d tx=%d\n" % (k // 60, k % 60, k - 1, k))
+    pages = {"empty": ["empty"], "one": ["one"], "untimed": ["untimed"], "wide": ["wide"], "many": ["--rules", "messages.conf"] + many,
+             "late": ["--rules", "messages.conf", "--patience", "2s", "first", "second"]}
+    with Browser() as browser:
+        for name, args in pages.items():
+            subprocess.run(["rejoin-log", "--html", name + ".html"] + args, check=True, stderr=subprocess.DEVNULL)
+            page = browser.open(url(name + ".html"))
+            for key in ("End", "Home", "ArrowDown", "ArrowRight", "ArrowLeft", "z", "+", "-", "<", ">", "0", "r", "r", "x", "p", "]", "u", "e", "Escape"):
+                page.key(key)
+            page.screenshot(SHOTS + "/page-%s.png" % name)
+            clean(page)
+            if name == "late":
+                # the receive stands above its send, which is its cause all the same
+                search(page, "gets rx=7")
+                holds("a violated constraint leads to the cause", page.eval(
+                    "[...document.querySelectorAll('#details .go.back')].map((b) => b.firstChild.data).pop()") == "message requests 7, violated after second")
+                equal("what was before it", page.eval("document.getElementById('count-past').textContent"), "7 records")
 
 
 def explore_diagram():

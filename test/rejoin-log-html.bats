@@ -119,4 +119,6 @@ explore() {
 
 @test "in a browser: hostile text is shown, and does nothing" { explore hostile; }
 
+@test "in a browser: pages of nothing, one record, no times, many emitters, violations" { explore odd; }
+
 @test "in a browser: the diagram has all arrows, and learned ones are dashed" { explore diagram; }

@@ -2,8 +2,8 @@
  * page - the parts of the page of output/html.h that are the same in each: its
  * markup, style and script.
  *
- * Their sources are page.html, page.css and page.js beside this header; page.sh
- * makes them into C when the tree is built.  page.html says which script may run,
+ * Their sources are the files of page/ beside this header; page.sh there makes them
+ * into C when the tree is built.  page.html says which script may run,
  * by its hash, and that nothing may be loaded.
  */
 #ifndef OUTPUT_PAGE_H
