@@ -103,7 +103,8 @@ data() { sed -n '/id="data">/,/<\/script>/p' "$1" | sed 's/^.*id="data">//; s/<\
 	[ ! -e x ]
 }
 
-# explore CASE - see test/explore.py; the screenshots stay in build/browser/
+# explore CASE - see test/explore.py; the screenshots stay in build/browser/.  With a
+# sanitizer the tests above are enough.
 explore() {
 	needs chromium python3
 	mkdir -p "$B/browser"
@@ -111,14 +112,20 @@ explore() {
 	status_is 0
 }
 
+# bats test_tags=plain
 @test "in a browser: a click highlights the causal past and future, as --json has them" { explore closure; }
 
+# bats test_tags=plain
 @test "in a browser: search, filters, zoom, keys, and the address" { explore filters; }
 
+# bats test_tags=plain
 @test "in a browser: the page at the width of a phone, with accessible names" { explore phone; }
 
+# bats test_tags=plain
 @test "in a browser: hostile text is shown, and does nothing" { explore hostile; }
 
+# bats test_tags=plain
 @test "in a browser: pages of nothing, one record, no times, many emitters, violations" { explore odd; }
 
+# bats test_tags=plain
 @test "in a browser: the diagram has all arrows, and learned ones are dashed" { explore diagram; }

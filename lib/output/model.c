@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "record/matcher.h"
 #include "causal/idmap.h"
+#include "causal/reason.h"
 #include "record/scan.h"
 #include "output/label.h"
 #include "output/model.h"
@@ -431,9 +432,7 @@ model_marks(const struct event *e, struct buf *out)
 const char *
 model_class_name(uint8_t class)
 {
-	static const char *const names[] = { "clock", "program order", "message", "span", "lifecycle" };
-
-	return names[class];
+	return reason_name(NULL, (enum constraint_class)class, UINT16_MAX);
 }
 
 void

@@ -24,7 +24,7 @@ const edgeItems = (i, edgesOf, ends) => {
 		const after = ends === graph.from;
 
 		items.push(linkTo(other, reasonOf(graph.kind[edge], graph.id[edge]) + (after ? ' after ' : ' before ') + shown(nameOf(other)),
-			(kind[2] ? 'learned ' : '') + (kind[3] ? 'back' : ''), after ? R.t[i] - R.t[other] : R.t[other] - R.t[i]));
+			(kind[2] ? 'learned ' : '') + (kind[3] ? 'back' : ''), after ? delay(other, i) : delay(i, other)));
 	}
 	if (n > SHOWN_EDGES)
 		items.push(el('li', { className: 'nothing', textContent: 'and ' + plural(n - SHOWN_EDGES, 'other') }));
@@ -40,14 +40,14 @@ const pastItems = (i) => {
 	for (const x of graph.outside.get(i) || [])
 		items.push(el('li', { className: 'nothing', textContent: reasonOf(x.kind, x.id) + ': with a record that is not in this page' }));
 	if (graph.previous[i] >= 0)
-		items.push(linkTo(graph.previous[i], 'program order', '', R.t[i] - R.t[graph.previous[i]]));
+		items.push(linkTo(graph.previous[i], 'program order', '', delay(graph.previous[i], i)));
 	return items;
 };
 const futureItems = (i) => {
 	const items = edgeItems(i, graph.outOf, graph.to);
 
 	if (graph.next[i] >= 0)
-		items.push(linkTo(graph.next[i], 'program order', '', R.t[graph.next[i]] - R.t[i]));
+		items.push(linkTo(graph.next[i], 'program order', '', delay(i, graph.next[i])));
 	return items;
 };
 
@@ -67,7 +67,7 @@ const pathSection = (i) => {
 		for (let v = from; v !== to; v = graph.next[v])
 			n++;
 		if (n)
-			items.push(el('li', { className: 'nothing', textContent: plural(n, 'record') + ' on in ' + shown(nameOf(to)) }));
+			items.push(el('li', { className: 'nothing', textContent: plural(n, 'record') + ' later in ' + shown(nameOf(to)) }));
 	};
 	at = V.path.first;
 	items.push(linkTo(at, 'begins with ' + shown(nameOf(at)), '', null));
@@ -79,7 +79,7 @@ const pathSection = (i) => {
 			items.push(linkTo(graph.from[edge], shown(nameOf(graph.from[edge])), '', null));
 		at = graph.to[edge];
 		items.push(linkTo(at, reasonOf(graph.kind[edge], graph.id[edge]) + ' to ' + shown(nameOf(at)), (kind[2] ? 'learned ' : '') + (kind[3] ? 'back' : ''),
-			R.t[at] - R.t[graph.from[edge]]));
+			delay(graph.from[edge], at)));
 	}
 	skip(at, V.path.last);
 	if (at !== V.path.last)

@@ -74,6 +74,9 @@ const rawText = (i) => R.flags[i] & FLAG.BASE64 ? R.text[i] :
 	R.flags[i] & FLAG.APART ? R.head[i] : R.head[i] + R.text[i] + R.tail[i];
 const rawBytes = (i) => R.flags[i] & FLAG.BASE64 ? Uint8Array.from(atob(R.head[i]), (c) => c.charCodeAt(0)) :
 	new TextEncoder().encode(rawText(i));
+/* The time from A to B; null where one of them has none. */
+const hasTime = (i) => range.timed && !(R.flags[i] & FLAG.INHERITED);
+const delay = (a, b) => hasTime(a) && hasTime(b) ? R.t[b] - R.t[a] : null;
 const placeOf = (i) => {
 	const source = R.emitters[R.emitter[i]].source;
 

@@ -12,7 +12,7 @@ const STEPS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 2e8
 	6e11, 9e11, 18e11, 36e11, 72e11, 216e11, 432e11, 864e11, 1728e11, 6048e11, 2592e12, 7776e12, 31536e12, 31536e13];
 
 const drawAxis = (c, w, h) => {
-	const pal = colours(), step = STEPS.find((s) => (S.to - S.from) / s * 90 <= w) || STEPS[STEPS.length - 1];
+	const pal = colours(), step = STEPS.find((s) => (S.to - S.from) / s * 90 <= w && (range.timed || s >= 1e9)) || STEPS[STEPS.length - 1];
 	/* Steps are counted from midnight. */
 	const zero = -((range.zero + ahead(range.zero)) % 86400) * 1e9;
 
