@@ -205,6 +205,7 @@ def explore_closure():
             page.key("Escape")
             page.click("#r%d" % i)
             equal("the clicked record", selected(page), i)
+            holds("its time", truth.records[i]["time"][:23].replace("T", " ") in page.eval("document.querySelector('#details dl').textContent"))
             raw = page.eval("document.querySelector('pre.bytes').textContent")
             equal("raw text", raw, text)
             wanted = sorted("%s after %s" % (reason, source) for j, reason, source in truth.reasons if j == i)
@@ -434,10 +435,12 @@ def explore_odd():
     write("wide", "1990-01-01T00:00:00Z old\n2026-11-21T10:00:00.000000001Z new\n")
     write("first", "2026-11-21T10:00:00Z gets rx=7\n")
     write("second", "".join("2026-11-21T10:00:0%d.5Z b\n" % s for s in range(6)) + "2026-11-21T10:00:09Z sends tx=7\n")
+    write("loose", "2026-11-21T10:00:00Z tx=1\n2026-11-21T10:00:01Z other\n2026-11-21T10:00:02Z rx=1\n")
     many = ["e%03d" % k for k in range(150)]
     for k, name in enumerate(many):
         write(name, "2026-11-21T10:%02d:%02dZ rx=%d tx=%d\n" % (k // 60, k % 60, k - 1, k))
     pages = {"empty": ["empty"], "one": ["one"], "untimed": ["untimed"], "wide": ["wide"], "many": ["--rules", "messages.conf"] + many,
+             "loose": ["--rules", "messages.conf", "loose,order=none"],
              "late": ["--rules", "messages.conf", "--patience", "2s", "first", "second"]}
     with Browser() as browser:
         for name, args in pages.items():
@@ -447,6 +450,13 @@ def explore_odd():
                 page.key(key)
             page.screenshot(SHOTS + "/page-%s.png" % name)
             clean(page)
+            if name == "wide":
+                page.key("End")
+                holds("nanoseconds are kept", "2026-11-21 10:00:00.000000001" in page.eval("document.querySelector('#details dl').textContent"))
+            if name == "loose":
+                # a constraint within a source, and no program order
+                page.key("Home")
+                equal("what follows", [listed(page)[k] for k in range(3)], ["self", "none", "future"])
             if name == "late":
                 # the receive stands above its send, which is its cause all the same
                 search(page, "gets rx=7")
