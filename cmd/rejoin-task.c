@@ -5,26 +5,16 @@
  * The command runs under rejoin-taskd; its output and its end are fetched, each
  * byte once, through any number of cuts.  run and attach end with its status.
  */
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "base/json.h"
 #include "base/num.h"
 #include "base/opt.h"
-#include "base/table.h"
 #include "base/xalloc.h"
-#include "task/archive.h"
-#include "task/taskbatch.h"
-#include "task/tasklist.h"
-#include "task/runner.h"
-#include "task/target.h"
-#include "task/tasklog.h"
-#include "task/taskrequest.h"
+#include "task/taskverbs.h"
 
 enum { KEY_ALL = OPT_OWN, KEY_DETACH, KEY_FROM, KEY_ID, KEY_KEEP, KEY_LEASE, KEY_LINES, KEY_LOSS, KEY_PERIOD, KEY_USER };
 
@@ -68,121 +58,12 @@ static const struct opt_tool tool = {
 	.example = "rejoin-task device7 run -- make -C /srv/build",
 };
 
-enum { INQUIRY_MS = 10000, WAIT_S = 30, SECONDS_MS = 1000 };
-
+/* The command line, beside what the verbs take from it. */
 struct task_options {
-	bool all, detach, follow, keep, lines, json, give_stdin, leave, loss_given;
-	int64_t id, from, timeout_ms;	/* FROM -1: both streams */
-	int format;			/* 0: jsonl, 1: table */
-	int signo;
-	struct link_timing timing;
-	const char *user;
-	struct json env;
-	struct target target;
-	char **operands, **command;
-	char label[256];		/* the controller's name, for people at the agent */
-	struct inquiry_agent agent;
-	struct controller *controller;
-	struct taskevent_sink events;
+	struct taskverbs verb;
+	bool leave, loss_given;
+	char **operands;
 };
-
-/* --- what the user should know, on stderr: in words, or as records */
-
-static void
-report(struct json event, const char *text, void *cookie)
-{
-	const struct task_options *o = cookie;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	if (!o->json) {
-		diag_info("%s: %s", o->target.name, text);
-		return;
-	}
-	json_format(event, &b);
-	fprintf(stderr, "%s\n", b.s);
-}
-
-static void
-report_step(struct json event, const char *text, void *cookie)
-{
-	const struct task_options *o = cookie;
-
-	if (o->json)
-		report(event, text, cookie);
-	else
-		diag_note("%s: %s", o->target.name, text);
-}
-
-/* --- run and attach: they end with the task's status */
-
-static int
-run_lines(struct task_options *o, struct fail *f)
-{
-	const struct taskbatch_spec spec = {
-		.loop = o->agent.loop, .client = o->agent.client, .controller = o->controller, .name = o->target.name,
-		.label = o->label, .timing = o->timing, .keep = o->keep, .in_fd = STDIN_FILENO, .events = o->events,
-	};
-	int status = taskbatch_run(&spec, f);
-
-	if (status == TASKEVENT_FAILED)
-		fail_tell(f, NULL);
-	return status;
-}
-
-static int
-run_task(struct task_options *o, struct json request, struct fail *f)
-{
-	const struct runner_spec spec = {
-		.loop = o->agent.loop, .client = o->agent.client, .controller = o->controller, .name = o->target.name,
-		.label = o->label, .task = o->id, .request = request, .timing = o->timing, .keep = o->keep,
-		.detach = o->detach, .events = o->events,
-		.is_terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !o->give_stdin,
-	};
-	int64_t task;
-	int status = runner_run(&spec, &task, f);
-
-	if (o->detach && status == EXIT_OK)
-		printf("%jd\n", (intmax_t)task);
-	if (status == TASKEVENT_FAILED && f->text[0])
-		fail_tell(f, NULL);
-	return status;
-}
-
-static int
-run_new_task(struct task_options *o, struct fail *f)
-{
-	_cleanup_json_ struct json request = JSON_ABSENT;
-	int r;
-
-	if (o->lines)
-		return run_lines(o, f);
-	request = taskrequest_new(o->command, o->env);
-	if (o->timeout_ms > 0)
-		json_set(&request, "timeout_ms", json_number((double)o->timeout_ms));
-	if (o->user)
-		json_set_text(&request, "user", o->user);
-	r = o->give_stdin ? taskrequest_read_stdin(&request, STDIN_FILENO) : 0;
-	if (r < 0)
-		return fail_errno(f, r, "standard input");
-	return run_task(o, request, f);
-}
-
-static int
-attach(struct task_options *o, struct fail *f)
-{
-	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
-	_cleanup_free_ char *path = xasprintf("/1/tasks/%jd", (intmax_t)o->id);
-	const char *on_loss;
-	int r = inquiry_get(&o->agent, path, &q, f);
-
-	if (r < 0)
-		return r;
-	on_loss = json_get_text(q.v, "on_loss");
-	o->timing.leave = on_loss && strcmp(on_loss, "leave") == 0;
-	return run_task(o, JSON_ABSENT, f);
-}
-
-/* --- the others */
 
 static int64_t
 id_of(const char *text)
@@ -194,98 +75,17 @@ id_of(const char *text)
 	return id;
 }
 
-static int
-show_log(struct task_options *o, struct fail *f)
-{
-	return tasklog_copy(&o->agent, o->id, o->from, o->follow, &o->events, f);
-}
-
-static int
-list(struct task_options *o, struct fail *f)
-{
-	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int r = inquiry_get(&o->agent, "/1/tasks", &q, f);
-
-	if (r < 0)
-		return r;
-	tasklist_format(q.v, o->format == 1, table_columns(STDOUT_FILENO), &b);
-	json_sanitize(STDOUT_FILENO, &b);
-	fwrite(b.s, 1, b.len, stdout);
-	return EXIT_OK;
-}
-
-static int
-history(struct task_options *o, struct fail *f)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	size_t shown = 0;
-	int r = archive_merge(&o->agent, o->controller, 0, f);
-
-	while (r == 0) {
-		buf_reset(&b);
-		r = controller_history(o->controller, &b, f);
-		if (r == 0 && b.len > shown)
-			fwrite(b.s + shown, 1, b.len - shown, stdout);
-		if (fflush(stdout) != 0)
-			return fail_errno(f, errno, "standard output");
-		shown = b.len;
-		if (r < 0 || !o->follow)
-			break;
-		r = archive_merge(&o->agent, o->controller, WAIT_S, f);
-	}
-	return r;
-}
-
-static int
-kill_task(struct task_options *o, struct fail *f)
-{
-	_cleanup_free_ char *path = xasprintf("/1/tasks/%jd/kill", (intmax_t)o->id);
-	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
-	_cleanup_json_ struct json v = json_object();
-	int r;
-
-	json_set(&v, "signal", json_number(o->signo));
-	r = inquiry_post(&o->agent, path, &v, &q, f);
-	if (r == 0 && q.status == 200)
-		diag_info("%s: it was over already", o->operands[0]);
-	return r;
-}
-
-static int
-release(struct task_options *o, struct fail *f)
-{
-	_cleanup_json_ struct json ids = json_array(), refused = JSON_ABSENT;
-	int r = 0;
-
-	if (o->all == (o->operands[0] != NULL))
-		opt_misused("either --all or the ids of tasks");
-	for (char **p = o->operands; *p; p++)
-		json_append(&ids, json_number((double)id_of(*p)));
-	if (o->all)
-		r = archive_find_over(&o->agent, &ids, f);
-	if (r == 0)
-		r = archive_release(&o->agent, o->controller, ids, &refused, f);
-	for (size_t i = 0; r == 0 && i < json_count(refused); i++) {
-		_cleanup_json_ struct json item = json_at(refused, i);
-		const char *reason = json_get_text(item, "reason");
-
-		diag(0, "%s", reason ? reason : "refused");
-	}
-	return r < 0 ? r : json_count(refused) > 0 ? EXIT_BUSY : EXIT_OK;
-}
-
 /* --- the command line */
 
 static const struct command {
 	const char *name;
-	int (*perform)(struct task_options *o, struct fail *f);	/* a status, or < 0 with F */
+	int (*perform)(struct taskverbs *o, struct fail *f);	/* a status, or < 0 with F */
 	bool passes_on;		/* ends with the task's status */
 	bool of_task;		/* its operand is a task's id */
 } commands[] = {
-	{ "run", run_new_task, true, false }, { "attach", attach, true, true }, { "log", show_log, false, true },
-	{ "list", list, false, false }, { "history", history, false, false }, { "kill", kill_task, false, true },
-	{ "release", release, false, false },
+	{ "run", taskverbs_run, true, false }, { "attach", taskverbs_attach, true, true }, { "log", taskverbs_log, false, true },
+	{ "list", taskverbs_list, false, false }, { "history", taskverbs_history, false, false }, { "kill", taskverbs_kill, false, true },
+	{ "release", taskverbs_release, false, false },
 };
 
 static const struct command *
@@ -306,7 +106,7 @@ set_env(struct task_options *o, const char *text)
 	if (!*name)
 		opt_misused("--env: no name: '%s'", text);
 	if (value)
-		json_set_text(&o->env, name, value);
+		json_set_text(&o->verb.env, name, value);
 }
 
 static int
@@ -329,87 +129,98 @@ parse_option(struct opt_scan *s, int key, struct task_options *o)
 {
 	switch (key) {
 	case KEY_ALL:
-		o->all = true;
+		o->verb.all = true;
 		break;
 	case KEY_DETACH:
-		o->detach = true;
+		o->verb.detach = true;
 		break;
 	case 'e':
 		set_env(o, s->arg);
 		break;
 	case 'f':
-		o->follow = true;
+		o->verb.follow = true;
 		break;
 	case OPT_KEY_FORMAT:
-		o->format = (int)opt_choice(s);
+		o->verb.as_table = opt_choice(s) == 1;
 		break;
 	case KEY_FROM:
-		o->from = opt_number(s, 0, INT64_MAX);
+		o->verb.from = opt_number(s, 0, INT64_MAX);
 		break;
 	case KEY_ID:
-		o->id = opt_number(s, 1, INT64_C(1) << 53);
+		o->verb.id = opt_number(s, 1, INT64_C(1) << 53);
 		break;
 	case OPT_KEY_JSON:
-		o->json = true;
-		o->format = 0;
+		o->verb.json = true;
+		o->verb.as_table = false;
 		break;
 	case KEY_KEEP:
-		o->keep = true;
+		o->verb.keep = true;
 		break;
 	case KEY_LEASE:
-		o->timing.lease_ms = opt_duration(s);
+		o->verb.timing.lease_ms = opt_duration(s);
 		break;
 	case KEY_LINES:
-		o->lines = true;
+		o->verb.lines = true;
 		break;
 	case KEY_LOSS:
 		o->leave = opt_choice(s) == 1;
 		o->loss_given = true;
 		break;
 	case KEY_PERIOD:
-		o->timing.period_ms = opt_duration(s);
+		o->verb.timing.period_ms = opt_duration(s);
 		break;
 	case 's':
-		o->signo = signal_of(s->arg);
+		o->verb.signo = signal_of(s->arg);
 		break;
 	case 'i':
-		o->give_stdin = true;
+		o->verb.give_stdin = true;
 		break;
 	case OPT_KEY_TIMEOUT:
-		o->timeout_ms = opt_duration(s);
+		o->verb.timeout_ms = opt_duration(s);
 		break;
 	case KEY_USER:
-		o->user = s->arg;
+		o->verb.user = s->arg;
 		break;
 	}
+}
+
+static void
+parse_ids(struct task_options *o)
+{
+	if (o->verb.all == (o->operands[0] != NULL))
+		opt_misused("either --all or the ids of tasks");
+	for (char **p = o->operands; *p; p++)
+		json_append(&o->verb.ids, json_number((double)id_of(*p)));
 }
 
 /* Misuse of the command C. */
 static void
 check_command(const struct command *c, struct task_options *o)
 {
-	const bool runs = c->perform == run_new_task, has_command = o->command && o->command[0];
+	const bool runs = c->perform == taskverbs_run, has_command = o->verb.command && o->verb.command[0];
 
 	if (runs && o->operands[0])
 		opt_misused("unexpected operand: '%s' (the command stands behind --)", o->operands[0]);
-	if (runs && !o->lines && !has_command)
+	if (runs && !o->verb.lines && !has_command)
 		opt_misused("the command is missing: run -- COMMAND");
-	if (runs && o->lines && (has_command || o->detach || o->give_stdin || o->id || o->user || o->timeout_ms))
+	if (runs && o->verb.lines && (has_command || o->verb.detach || o->verb.give_stdin || o->verb.id || o->verb.user || o->verb.timeout_ms))
 		opt_misused("--lines: the command, its id, user, timeout and input stand in the lines");
-	if (!runs && o->command)
+	if (!runs && o->verb.command)
 		opt_misused("%s takes no command", c->name);
-	if (!runs && o->lines)
+	if (!runs && o->verb.lines)
 		opt_misused("--lines is for run");
 	if (c->of_task && !o->operands[0])
 		opt_misused("the task's id is missing");
 	if (c->of_task && o->operands[1])
 		opt_misused("unexpected operand: '%s'", o->operands[1]);
 	if (c->of_task)
-		o->id = id_of(o->operands[0]);
-	if (o->detach && o->loss_given && !o->leave)
+		o->verb.id = id_of(o->operands[0]);
+	if (c->perform == taskverbs_release)
+		parse_ids(o);
+	if (o->verb.detach && o->loss_given && !o->leave)
 		opt_misused("--detach leaves the task without a controller: not with --on-loss kill");
-	o->timing.leave = o->loss_given ? o->leave : o->detach;
-	if (!o->timing.leave && 2 * o->timing.period_ms > o->timing.lease_ms)
+	o->verb.timing.leave = o->loss_given ? o->leave : o->verb.detach;
+	if (!o->verb.timing.leave && 2 * o->verb.timing.period_ms > o->verb.timing.lease_ms)
 		opt_misused("twice the --period is more than the --lease");
 }
 
@@ -425,14 +236,14 @@ parse(int argc, char *argv[], struct task_options *o)
 	while ((key = opt_next(&s)) != -1)
 		parse_option(&s, key, o);
 	o->operands = s.operands;
-	o->command = s.command;
+	o->verb.command = s.command;
 	c = find_command(o->operands[0]);
 	if (!c && o->operands[0] && (o->operands[1] || target_is_one(o->operands[0]))) {
-		if (target_parse(*o->operands++, &o->target, &f) < 0)
+		if (target_parse(*o->operands++, &o->verb.target, &f) < 0)
 			opt_misused("%s", f.text);
 		c = find_command(o->operands[0]);
 	} else {
-		target_parse("", &o->target, &f);
+		target_parse("", &o->verb.target, &f);
 	}
 	if (!c && o->operands[0])
 		opt_misused("no such command: '%s' (run, attach, log, list, history, kill, release)", o->operands[0]);
@@ -445,42 +256,24 @@ parse(int argc, char *argv[], struct task_options *o)
 	return c;
 }
 
-static int
-perform(const struct command *c, struct task_options *o)
-{
-	struct fail f = { .status = EXIT_TROUBLE, .text = "" };
-	int r = -EIO;
-
-	gethostname(o->label, sizeof o->label - 1);
-	o->events = (struct taskevent_sink){ report, report_step, o };
-	o->agent = (struct inquiry_agent){ .loop = loop_new(), .name = o->target.name,
-	    .timeout_ms = INQUIRY_MS + (o->follow ? WAIT_S * SECONDS_MS : 0) };
-	o->controller = controller_open(o->target.key, &f);
-	if (o->controller)
-		o->agent.client = client_new(o->agent.loop, &o->target, &f);
-	if (o->agent.client)
-		r = c->perform(o, &f);
-	client_free(o->agent.client);
-	controller_close(o->controller);
-	loop_free(o->agent.loop);
-	if (r >= 0)
-		return r;
-	fail_tell(&f, NULL);
-	return c->passes_on ? TASKEVENT_FAILED : (int)f.status;
-}
-
 int
 main(int argc, char *argv[])
 {
-	struct task_options o = { .from = -1, .format = isatty(STDOUT_FILENO) ? 1 : 0, .signo = SIGTERM,
-	    .timing = LINK_TIMING, .env = json_object() };
+	struct task_options o = { .verb = { .from = -1, .as_table = isatty(STDOUT_FILENO), .signo = SIGTERM,
+	    .timing = LINK_TIMING, .env = json_object(), .ids = json_array() } };
+	struct fail f = { .status = EXIT_TROUBLE, .text = "" };
 	const struct command *c;
-	int status;
+	int r;
 
 	diag_init(argv);
 	c = parse(argc, argv, &o);
-	status = perform(c, &o);
-	target_release(&o.target);
-	json_release(&o.env);
-	finish((enum exit_status)status);
+	r = taskverbs_open(&o.verb, &f);
+	if (r == 0)
+		r = c->perform(&o.verb, &f);
+	if (r < 0) {
+		fail_tell(&f, NULL);
+		r = c->passes_on ? TASKEVENT_FAILED : (int)f.status;
+	}
+	taskverbs_close(&o.verb);
+	finish((enum exit_status)r);
 }

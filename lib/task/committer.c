@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -115,7 +114,6 @@ static void *
 commit_jobs(void *cookie)
 {
 	struct committer *c = cookie;
-	const uint64_t one = 1;
 	struct jobs group;
 
 	pthread_mutex_lock(&c->lock);
@@ -126,7 +124,7 @@ commit_jobs(void *cookie)
 		pthread_mutex_lock(&c->lock);
 		while (group.first)
 			jobs_push(&c->finished, jobs_pop(&group));
-		(void)!write(c->event_fd, &one, sizeof one);
+		eventfd_write(c->event_fd, 1);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -154,10 +152,10 @@ tell_results(struct committer *c)
 static void
 some_finished(int fd, short events, void *cookie)
 {
-	uint64_t n;
+	eventfd_t n;
 
 	(void)events;
-	(void)!read(fd, &n, sizeof n);
+	eventfd_read(fd, &n);
 	tell_results(cookie);
 }
 
