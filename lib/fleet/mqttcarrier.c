@@ -433,7 +433,7 @@ mqttcarrier_new(const struct mqttcarrier_spec *spec, const struct carrier_callba
 		c->goal_id = goal_id(spec->goal);
 		json_format(spec->goal, &c->goal_text);
 	}
-	c->id = clientid_expand(spec->conf->client_id, f);
+	c->id = clientid_expand(spec->conf->client_id, spec->conf->cert_file, f);
 	broker.id = c->id;
 	if (!c->id || broker_new(&broker, &on, &c->broker, f) < 0) {
 		carrier_free(&c->base);

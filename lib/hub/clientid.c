@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/certname.h"
 #include "base/file.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
@@ -31,8 +32,19 @@ machine_add(struct buf *out, struct fail *f)
 	return buf_add(out, hex, ID_DIGITS);
 }
 
+static int
+certificate_add(struct buf *out, const char *cert_file, struct fail *f)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (!cert_file)
+		return fail_set(f, EXIT_USAGE, "client-id: ${cert:CN}: there is no cert-file");
+	name = certname_load(cert_file, f);
+	return name ? buf_puts(out, name) : -EINVAL;
+}
+
 char *
-clientid_expand(const char *text, struct fail *f)
+clientid_expand(const char *text, const char *cert_file, struct fail *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	char host[256] = "";
@@ -46,8 +58,12 @@ clientid_expand(const char *text, struct fail *f)
 		} else if (strncmp(p, "${host}", 7) == 0) {
 			buf_puts(&b, host);
 			p += 7;
+		} else if (strncmp(p, "${cert:CN}", 10) == 0) {
+			if (certificate_add(&b, cert_file, f) < 0)
+				return NULL;
+			p += 10;
 		} else if (p[0] == '$' && p[1] == '{') {
-			fail_set(f, EXIT_USAGE, "client-id: '%s': neither ${machine} nor ${host}", p);
+			fail_set(f, EXIT_USAGE, "client-id: '%s': none of ${machine}, ${host}, ${cert:CN}", p);
 			return NULL;
 		} else {
 			buf_putc(&b, *p++);

@@ -181,6 +181,7 @@ call_received(struct hub *h, const struct dialect_event *e)
 
 	if (outcalls_has(h->outcalls, e->number))
 		return;
+	hub_log(h, true, "call %s received: %s/%s", e->id, e->instance, e->method);
 	if (strcmp(e->instance, "$agent") == 0) {
 		devicecall_run(h->devicecall, call, clock_wall_ms());
 		return;
@@ -198,11 +199,27 @@ call_received(struct hub *h, const struct dialect_event *e)
 	}
 }
 
+/* By which id the agent speaks of the goal. */
+static void
+goal_log(struct hub *h, struct json attributes)
+{
+	_cleanup_json_ struct json goal = json_get(attributes, "goal"), workflow = json_get(goal, "workflow");
+	const char *id = json_get_text(workflow, "id");
+
+	if (!id)
+		id = json_get_text(goal, "deploymentId");
+	if (json_kind(goal) == JSON_NULL)
+		hub_log(h, true, "goal withdrawn");
+	else if (json_kind(goal) != JSON_NONE)
+		hub_log(h, true, "goal %s received", id ? id : "without an id");
+}
+
 static void
 attributes_received(struct hub *h, const struct dialect_event *e)
 {
 	struct fail f;
 
+	goal_log(h, e->attributes);
 	if (attributes_apply(&h->attributes, e->attributes, e->kind == DIALECT_LEVEL, &f) < 0)
 		log_fail(h, &f);
 	else if (e->kind == DIALECT_LEVEL)
@@ -367,6 +384,7 @@ item_accept(const struct intake_item *item, void *cookie, struct fail *f)
 	const enum outbox_queue queue = submission_is_urgent(kind) ? OUTBOX_URGENT : OUTBOX_BULK;
 	const struct timespec at = { item->time_ms / 1000, item->time_ms % 1000 * 1000000 };
 	char text[CLOCK_TEXT];
+	int64_t id = 0;
 	int r;
 
 	if (strcmp(kind, "call") == 0)
@@ -379,7 +397,9 @@ item_accept(const struct intake_item *item, void *cookie, struct fail *f)
 	if (strcmp(kind, "telemetry") == 0 && json_kind(time) != JSON_STRING)
 		json_set(&record, "ts", json_number((double)item->time_ms));
 	json_set_text(&record, "sub", item->sub);
-	r = outbox_add(h->outbox, queue, record, NULL);
+	r = outbox_add(h->outbox, queue, record, &id);
+	if (r == 0)
+		hub_log(h, true, "record %jd accepted: %s %s", (intmax_t)id, kind, json_get_text(record, "key"));
 	if (r == -ENOBUFS || r == -ENOSPC)
 		return INTAKE_FULL;
 	if (r == 0)
@@ -545,7 +565,7 @@ hub_open(struct hub *h, struct fail *f)
 	if (group == (gid_t)-1 && h->conf->group)
 		return -EINVAL;
 	h->dialect = dialects_find(h->conf->dialect);
-	h->id = clientid_expand(h->conf->client_id, f);
+	h->id = clientid_expand(h->conf->client_id, h->conf->cert_file, f);
 	if (!h->id)
 		return -EINVAL;
 	h->context = (struct dialect_context){ h->id, h->conf->goal_key, h->conf->fleet_groups };
