@@ -168,6 +168,7 @@ $B/unit/%: $B/test/unit/%.o $B/libcore.a
 	$(link)
 $B/tool/http-double: LIBS_MORE = $(call libs,libmicrohttpd) -lpthread
 $B/tool/relay: LIBS_MORE = -lpthread
+$B/tool/kafkamock: LIBS_MORE = $(call libs,rdkafka)
 $B/tool/%: $B/test/tool/%.o $B/libcore.a
 	$(link)
 $B/fuzz/%: $B/test/fuzz/%.o $B/libcore.a

@@ -92,3 +92,26 @@ reported() {
 	link
 	wait_for '[[ $(reported) == *w1:0 ]]' 60
 }
+
+@test "the logs of controller, link, agent and collector, merged: each record after its cause" {
+	kill "$hub_pid"
+	wait_for '! alive "$hub_pid"'
+	export REJOIN_STAMP=1
+	link
+	start agent rejoin-agent -v
+	publish w1 2.0
+	wait_for '[[ $(reported) == *w1:0 ]]' || { reported; cat agent.err hub.err; false; }
+	cp -r "$TOP/packaging/formats.d" "$TOP/packaging/rules.d" "$REJOIN_CONFIG_DIR/"
+	# the clock of the link is two seconds ahead of the others
+	awk 'match($0, /T[0-9:]+\./) { split(substr($0, RSTART + 1, 8), a, ":"); s = a[1] * 3600 + a[2] * 60 + a[3] + 2
+		printf "%s%02d:%02d:%02d%s\n", substr($0, 1, RSTART), s / 3600, s % 3600 / 60, s % 60, substr($0, RSTART + 9) }' hub.err >hub.log
+	cut -d' ' -f2- kept >collector.log
+	cp agent.err agent.log
+	run -0 --separate-stderr rejoin-log --json agent.log collector.log hub.log
+	printf '%s\n' "$output" >merged
+	at() { grep -n -m1 "$1" merged | cut -d: -f1; }
+	[ "$(at 'goal w1 received')" -lt "$(at 'workflow w1: cycle 1 begins')" ] || { cat merged; false; }
+	id=$(grep -o 'record [0-9]* accepted: report' hub.log | head -1 | grep -o '[0-9]*')
+	[ -n "$id" ]
+	[ "$(at "record $id accepted")" -lt "$(at "\\\\\"id\\\\\":$id")" ] || { cat merged; false; }
+}

@@ -176,6 +176,7 @@ device_ask(struct fleet *t, uint32_t device, bool again, int64_t now)
 	const struct carrier_ask ask = { device, t->attempts[device], again, rollout_deadline(t->rollout, device) - now };
 	struct fail f;
 
+	fleet_log(t, true, "%s: asked as %s.%u", roster_name(t->spec.roster, device), rolloutlog_id(t->spec.journal), device);
 	if (t->carrier->ops->ask(t->carrier, &ask, &f) < 0)
 		on_not_asked(device, &f, t);
 }
