@@ -79,27 +79,11 @@ tell_progress(struct download *d)
 	print_line(v);
 }
 
-/* The first byte that a 206 brings; -1 where it does not say so. */
-static int64_t
-range_start(const struct http_response *r)
-{
-	const char *range = http_response_header(r, "Content-Range");
-	int64_t n = -1;
-
-	if (range && strncasecmp(range, "bytes ", 6) == 0) {
-		_cleanup_free_ char *first = xstrndup(range + 6, strcspn(range + 6, "-"));
-
-		if (num_parse(first, 0, INT64_MAX, &n) < 0)
-			n = -1;
-	}
-	return n;
-}
-
 /* A server that sends the whole sends it from the beginning. */
 static int
 body_begin(const struct http_response *r, struct download *d)
 {
-	const int64_t start = r->status == 206 ? range_start(r) : 0;
+	const int64_t start = r->status == 206 ? http_response_range(r) : 0;
 
 	if (start < 0 || start > d->length || ftruncate(d->fd, start) < 0 || lseek(d->fd, start, SEEK_SET) < 0)
 		return -EIO;

@@ -2,7 +2,9 @@
 #include <strings.h>
 
 #include "base/http_response.h"
+#include "base/num.h"
 #include "base/secret.h"
+#include "base/xalloc.h"
 
 const char *
 http_response_header(const struct http_response *r, const char *name)
@@ -13,6 +15,21 @@ http_response_header(const struct http_response *r, const char *name)
 		if (strncasecmp(p, name, n) == 0 && p[n] == ':')
 			return p + n + 1 + strspn(p + n + 1, " \t");
 	return NULL;
+}
+
+int64_t
+http_response_range(const struct http_response *r)
+{
+	const char *range = http_response_header(r, "Content-Range");
+	int64_t n = -1;
+
+	if (range && strncasecmp(range, "bytes ", 6) == 0) {
+		_cleanup_free_ char *first = xstrndup(range + 6, strcspn(range + 6, "-"));
+
+		if (num_parse(first, 0, INT64_MAX, &n) < 0)
+			n = -1;
+	}
+	return n;
 }
 
 int

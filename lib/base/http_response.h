@@ -4,6 +4,8 @@
 #ifndef BASE_HTTP_RESPONSE_H
 #define BASE_HTTP_RESPONSE_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/fail.h"
 
@@ -15,6 +17,9 @@ struct http_response {
 
 /* The value of R's header NAME (in any case), borrowed; NULL for none. */
 const char *http_response_header(const struct http_response *r, const char *name);
+
+/* The first byte that its Content-Range says it has (RFC 9110, section 14.4); -1 where it does not say. */
+int64_t http_response_range(const struct http_response *r);
 
 /*
  * 0 for a status of 2xx; else F is filled with NAME and the status: EXIT_DENIED for 401

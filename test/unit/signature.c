@@ -329,6 +329,47 @@ a_real_goal_verifies_and_no_change_of_it(const char *dir)
 	rootkeys_free(keys);
 }
 
+/*
+ * Each bit of the whole file: what is accepted has the manifest that was signed.  The manifest and the
+ * signature are walked above; a sample of the bits is enough without SOAK.
+ */
+static void
+no_change_of_the_file_runs_another_manifest(const char *dir)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, keys_text = BUF_INIT;
+	const size_t step = getenv("SOAK") ? 1 : 29;
+	struct rootkeys *keys = rootkeys_new();
+	struct goal *good, *g;
+	struct signer s;
+	struct fail f;
+	size_t accepted = 0;
+
+	load(dir, "packaging/examples/rootkeys-azure.json", &keys_text);
+	assert(rootkeys_parse(keys, "production", keys_text.s, keys_text.len, &f) == 0);
+	load(dir, "test/data/adu/signed-good.json", &text);
+	assert(goal_parse("good", text.s, text.len, &good, &f) == 0);
+	for (size_t i = 0; i < 8 * text.len; i += step) {
+		text.s[i / 8] ^= (char)(1 << i % 8);
+		f.status = EXIT_OK;
+		if (goal_parse("bent", text.s, text.len, &g, &f) < 0) {
+			assert(f.status == EXIT_USAGE);
+		} else {
+			if (acceptance_check(g, keys, false, &s, &f) < 0) {
+				assert(f.status == EXIT_DENIED);
+			} else {
+				assert(g->manifest_len == good->manifest_len &&
+				    memcmp(g->manifest_text, good->manifest_text, g->manifest_len) == 0);
+				accepted++;
+			}
+			goal_free(g);
+		}
+		text.s[i / 8] ^= (char)(1 << i % 8);
+	}
+	assert(accepted > 0);	/* such as one of its URLs */
+	goal_free(good);
+	rootkeys_free(keys);
+}
+
 static void
 unsigned_goals_need_permission(void)
 {
@@ -360,6 +401,7 @@ main(void)
 	other_algorithms_and_demands_are_refused();
 	disabled_keys_are_refused();
 	damaged_key_files_are_refused();
+	no_change_of_the_file_runs_another_manifest(dir ? dir : ".");
 	unsigned_goals_need_permission();
 	a_real_goal_verifies_and_no_change_of_it(dir ? dir : ".");
 	EVP_PKEY_free(root);
