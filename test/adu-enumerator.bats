@@ -115,3 +115,53 @@ ids() { jq -r '.components | map(.id) | join(" ")' <<<"$output"; }
 	[ "$(nm -D --defined-only "$SO" | sed 's/.* //' | sort | tr '\n' ' ')" = \
 		'FreeComponentsDataString GetAllComponents GetContractInfo SelectComponents ' ]
 }
+
+@test "rejoin-doctor finds a registration that is missing, is the example, or has another hash, and registers" {
+	mkdir -p data/extensions/component_enumerator fake
+	x=data/extensions/component_enumerator/extension.json
+	sed -i "s,^path = .*fifo,path = $PWD/data/du-commands.fifo," "$REJOIN_CONFIG_DIR/agents.d/adu.conf"
+	cat >fake/AducIotAgent <<-E
+	#!/bin/sh
+	[ "\$1 \$2 \$3" = '--extension-type componentEnumerator --register-extension' ] || exit 1
+	[ ! -e $PWD/refuse ] || exit 1
+	jq -n --arg so "\$4" --arg h "\$(openssl dgst -sha256 -binary "\$4" | base64)" \
+		'{fileName: \$so, sizeInBytes: 1, hashes: {sha256: \$h}}' >$PWD/$x
+	E
+	chmod +x fake/AducIotAgent
+	doctor() { run --separate-stderr rejoin-doctor -A adu --json "$@" enumerator; }
+	is() { jq -se --arg s "$1" --arg t "$2" 'length == 1 and .[0].state == $s and (.[0].what | contains($t))' <<<"$output"; }
+	doctor
+	is ok 'is not installed'
+	PATH=$PWD/fake:$PATH
+	doctor
+	is warn 'no component enumerator is registered'
+	touch refuse
+	doctor --fix
+	is warn 'no component enumerator is registered'
+	rm refuse
+	doctor --fix
+	jq -se '.[0].repair | contains("registered '"$(realpath "$SO")"'")' <<<"$output"
+	doctor
+	status_is 0
+	is ok "$(realpath "$SO") is registered"
+	# after an upgrade of the package its hash is another one
+	jq '.hashes.sha256 = "AAAA"' $x >new && mv new $x
+	doctor
+	is fail 'has not the hash of'
+	doctor --fix
+	doctor
+	is ok 'is registered'
+	# the example is replaced, and one of another vendor is not
+	for so in libcontoso_component_enumerator.so libtruck.so; do
+		echo "$so" >$so
+		"fake/AducIotAgent" --extension-type componentEnumerator --register-extension "$PWD/$so"
+		doctor --fix
+	done
+	is ok "another enumerator is registered: $PWD/libtruck.so"
+	"fake/AducIotAgent" --extension-type componentEnumerator --register-extension "$PWD/libcontoso_component_enumerator.so"
+	doctor
+	is warn 'an example'
+	doctor --fix
+	doctor
+	is ok 'is registered'
+}

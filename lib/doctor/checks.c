@@ -14,6 +14,8 @@ static const struct check checks[] = {
 	    marks_check_fix },
 	{ "inventory", "whether the inventory can be read, its ids are unique and its probes exist", CHECK_AGENT,
 	    inventory_check_run, NULL },
+	{ "enumerator", "whether the Azure agent has our component enumerator registered, with its hash", CHECK_AGENT,
+	    enumerator_check_run, enumerator_check_fix },
 	{ "hardening", "what the toolkit's units forbid that the profile or a probe needs", CHECK_AGENT,
 	    hardening_check_run, NULL },
 	{ "logs", "whether the log files have times that are understood, and lag", CHECK_AGENT,

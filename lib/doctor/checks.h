@@ -37,6 +37,8 @@ int config_check_fix(struct doctor_run *x, const struct finding *f, struct buf *
 void logs_check_run(struct doctor_run *x);
 void journal_check_run(struct doctor_run *x);
 void limits_check_run(struct doctor_run *x);
+void enumerator_check_run(struct doctor_run *x);
+int enumerator_check_fix(struct doctor_run *x, const struct finding *f, struct buf *done, struct fail *why);
 void hardening_check_run(struct doctor_run *x);
 
 #endif

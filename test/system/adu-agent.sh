@@ -15,6 +15,7 @@
 set -u
 data=/var/lib/adu log=/var/log/adu
 extension=$data/extensions/component_enumerator/extension.json
+hash_of() { sha256sum <"$1" | cut -c -64 | tr a-f A-F | basenc -d --base16 | base64; }
 sandbox=$data/downloads/3f1c9a50-deployment
 
 # write_log LEVEL MESSAGE FUNCTION - to the log and the journal, as the agent does
@@ -31,7 +32,7 @@ evaluate() {
 	fi
 	write_log I "Setting sandbox $sandbox" SetWorkFolder
 	so=$(jq -r .fileName "$extension")
-	if [ ! -e "$data/dead" ] && [ "$(sha256sum <"$so" | cut -c -64)" = "$(jq -r .hashes.sha256 "$extension")" ] &&
+	if [ ! -e "$data/dead" ] && [ "$(hash_of "$so")" = "$(jq -r .hashes.sha256 "$extension")" ] &&
 		components=$(adu-loader "$so" 1 '{"group":"cameras"}'); then
 		while IFS=$'\t' read -r id path; do
 			jq -n --arg v "$(cat "$data/deployment")" '{version: $v}' | adu-shell "$path/firmware.json"
@@ -72,8 +73,9 @@ daemon)
 	;;
 "--extension-type componentEnumerator --register-extension "/*)
 	mkdir -p "${extension%/*}"
-	jq -n --arg so "$4" --arg hash "$(sha256sum <"$4" | cut -c -64)" \
-		'{fileName: $so, hashes: {sha256: $hash}}' >"$extension"
+	jq -n --arg so "$4" --argjson n "$(stat -c %s "$4")" \
+		--arg hash "$(hash_of "$4")" \
+		'{fileName: $so, sizeInBytes: $n, hashes: {sha256: $hash}}' >"$extension"
 	;;
 *)
 	echo "AducIotAgent: $*: not an option of this double" >&2
