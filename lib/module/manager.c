@@ -12,55 +12,12 @@
 #include "base/trust.h"
 #include "base/xalloc.h"
 #include "module/instance.h"
-#include "module/manager.h"
+#include "module/manager_parts.h"
 #include "module/module_file.h"
 
 enum { PAUSED_POLL_MS = 5000 };
 
-enum module_phase { MODULE_UNKNOWN, MODULE_DOWNLOADING, MODULE_OK, MODULE_ERROR };
-
-struct module {
-	struct manager *manager;
-	const struct manifest_module *spec;	/* of the manifest */
-	enum module_phase state;
-	char *failure;
-	unsigned int tries;
-	struct loop_timer retry;
-	struct module_file *job;
-};
-
-enum instance_phase { INSTANCE_WAITING, INSTANCE_RUNNING, INSTANCE_STOPPING, INSTANCE_EXITED, INSTANCE_ERROR };
-
-struct instance {
-	struct manager *manager;
-	char *name, *dir;
-	struct json identity;		/* of what runs, or ran last */
-	enum instance_phase state;
-	char *failure;
-	unsigned int tries;
-	struct loop_timer retry;
-	struct supervise *run;		/* while RUNNING and STOPPING */
-	uid_t uid;			/* of what runs */
-};
-
-struct manager {
-	struct loop *loop;
-	struct manager_spec spec;
-	char *agent, *modules_dir, *instances_dir, *owners, *paused;
-	struct filewatch *filewatch;		/* of PAUSED */
-	struct module_manifest *manifest;	/* NULL: not known yet */
-	struct module **modules;
-	size_t n_modules, modules_cap;
-	struct instance **instances;
-	size_t n_instances, instances_cap;
-	struct json reported;
-	struct loop_timer pass;
-	struct loop_stage stage;
-	bool is_stopping;
-	size_t awaited;			/* instances that the shutdown waits for */
-};
-
-static void __attribute__((format(printf, 2, 3)))
+void
 manager_log(struct manager *m, const char *fmt, ...)
 {
 	_cleanup_free_ char *text = NULL;
@@ -73,15 +30,15 @@ manager_log(struct manager *m, const char *fmt, ...)
 }
 
 /* Any number of reasons are one pass. */
-static void
-pass_request(struct manager *m)
+void
+manager_request_pass(struct manager *m)
 {
 	if (!m->pass.set && !m->is_stopping)
 		loop_timer_set(m->loop, &m->pass, 0);
 }
 
-static int64_t
-retry_delay(unsigned int tries)
+int64_t
+manager_retry_ms(unsigned int tries)
 {
 	static const int seconds[] = { 1, 3, 6, 10, 20, 40, 60 };
 	const unsigned int last = sizeof seconds / sizeof *seconds - 1;
@@ -89,188 +46,29 @@ retry_delay(unsigned int tries)
 	return seconds[tries < last ? tries : last] * 1000;
 }
 
-static void
-failure_set(char **failure, const char *text)
+void
+manager_set_failure(char **failure, const char *text)
 {
 	free(*failure);
 	*failure = text ? xstrdup(text) : NULL;
 }
 
-/* --- modules */
-
-static struct module *
-module_find(const struct manager *m, const char *id)
-{
-	for (size_t i = 0; i < m->n_modules; i++)
-		if (strcmp(m->modules[i]->spec->id, id) == 0)
-			return m->modules[i];
-	return NULL;
-}
-
-static void
-module_retry_due(void *cookie)
-{
-	struct module *x = cookie;
-
-	x->state = MODULE_UNKNOWN;
-	pass_request(x->manager);
-}
-
-static void
-module_fail(struct module *x, const char *why)
-{
-	x->state = MODULE_ERROR;
-	if (!x->failure || strcmp(x->failure, why) != 0)
-		manager_log(x->manager, "module %s: %s", x->spec->id, why);
-	failure_set(&x->failure, why);
-	loop_timer_set(x->manager->loop, &x->retry, retry_delay(x->tries++));
-}
-
-static void
-module_fetched(const char *failure, void *cookie)
-{
-	struct module *x = cookie;
-
-	x->job = NULL;
-	if (failure) {
-		module_fail(x, failure);
-	} else {
-		x->state = MODULE_OK;
-		x->tries = 0;
-		failure_set(&x->failure, NULL);
-		manager_log(x->manager, "module %s: loaded", x->spec->id);
-	}
-	pass_request(x->manager);
-}
-
-/* What is described wrongly, or cannot be run here, is not fetched, and nothing changes that. */
-static char *
-module_obstacle(const struct manager *m, const struct manifest_module *spec)
-{
-	if (spec->problem)
-		return xstrdup(spec->problem);
-	return spec->is_backdoor || module_runners_find(&m->spec.config->runners, spec->impl) ? NULL :
-	    xasprintf("no runner for %s", spec->impl);
-}
-
-static void
-module_load(struct module *x)
-{
-	struct manager *m = x->manager;
-	_cleanup_free_ char *obstacle = module_obstacle(m, x->spec);
-	struct fail f;
-
-	if (x->spec->is_backdoor || x->job)
-		return;
-	if (obstacle) {
-		x->state = MODULE_ERROR;
-		failure_set(&x->failure, obstacle);
-		return;
-	}
-	if (x->state != MODULE_UNKNOWN)
-		return;
-	x->job = module_file_start(m->loop, m->modules_dir, x->spec->id, x->spec->url, x->spec->hash,
-	    &m->spec.config->link, module_fetched, x, &f);
-	if (x->job)
-		x->state = MODULE_DOWNLOADING;
-	else
-		module_fail(x, f.text);
-}
-
-static void
-module_free(struct module *x)
-{
-	loop_timer_stop(x->manager->loop, &x->retry);
-	if (x->job)
-		module_file_cancel(x->job);
-	free(x->failure);
-	free(x);
-}
-
-static bool
-is_same_module(const struct manifest_module *a, const struct manifest_module *b)
-{
-	return a && b && strcmp(a->hash, b->hash) == 0 && strcmp(a->impl, b->impl) == 0 &&
-	    a->is_backdoor == b->is_backdoor && !a->problem == !b->problem;
-}
-
-/* The modules of NEXT: those with the same content keep their state, the others begin anew. */
-static void
-modules_follow(struct manager *m, const struct module_manifest *next)
-{
-	struct module **list = xcalloc(next->n_modules + 1, sizeof *list);
-
-	for (size_t i = 0; i < next->n_modules; i++) {
-		const struct manifest_module *spec = &next->modules[i];
-		struct module *old = module_find(m, spec->id), *x;
-
-		if (old && is_same_module(old->spec, spec)) {
-			/* another address may have what the old one had not */
-			if (old->state == MODULE_ERROR && strcmp(old->spec->url, spec->url) != 0) {
-				loop_timer_stop(m->loop, &old->retry);
-				old->state = MODULE_UNKNOWN;
-				old->tries = 0;
-			}
-			for (size_t k = 0; k < m->n_modules; k++)
-				if (m->modules[k] == old)
-					m->modules[k] = m->modules[--m->n_modules];
-			x = old;
-		} else {
-			x = xcalloc(1, sizeof *x);
-			*x = (struct module){ .manager = m, .retry = { .fn = module_retry_due, .cookie = x } };
-		}
-		x->spec = spec;
-		list[i] = x;
-	}
-	for (size_t i = 0; i < m->n_modules; i++)
-		module_free(m->modules[i]);
-	free(m->modules);
-	m->modules = list;
-	m->n_modules = m->modules_cap = next->n_modules;
-}
-
-/* Is the file called HEX one that a module needs, or a part of one? */
-static bool
-is_needed_file(const struct manager *m, const char *hex)
-{
-	for (size_t i = 0; i < m->n_modules; i++) {
-		const char *hash = m->modules[i]->spec->hash;
-
-		if (*hash && strncmp(hex, hash, strlen(hash)) == 0)
-			return true;
-	}
-	/* what still runs is not pulled from under it: an interpreter may read its file again */
-	for (size_t i = 0; i < m->n_instances; i++) {
-		_cleanup_json_ struct json hash = json_get(m->instances[i]->identity, "hash");
-		const char *s = json_get_string(hash);
-
-		if (m->instances[i]->run && s && strncmp(hex, s, strlen(s)) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Unload: the files that no module of the deployment needs. */
-static void
-files_trim(const struct manager *m)
-{
-	_cleanup_free_ char *dir = xasprintf("%s/sha256", m->modules_dir);
-	DIR *d = opendir(dir);
-
-	for (struct dirent *e; d && (e = readdir(d)) != NULL; )
-		if (*e->d_name != '.' && !is_needed_file(m, e->d_name))
-			unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		closedir(d);
-}
-
-/* --- instances */
-
-static const struct manifest_instance *
-instance_wanted(const struct manager *m, const struct instance *i)
+const struct manifest_instance *
+manager_wanted(const struct manager *m, const struct instance *i)
 {
 	return m->manifest ? module_manifest_instance(m->manifest, i->name) : NULL;
 }
+
+struct instance *
+manager_instance(const struct manager *m, const char *name)
+{
+	for (size_t k = 0; k < m->n_instances; k++)
+		if (strcmp(m->instances[k]->name, name) == 0)
+			return m->instances[k];
+	return NULL;
+}
+
+/* --- instances */
 
 /* What the instance W is to run as; JSON_ABSENT where it is not to be run. */
 static struct json
@@ -298,7 +96,7 @@ instance_retry_due(void *cookie)
 	struct instance *i = cookie;
 
 	i->state = INSTANCE_WAITING;
-	pass_request(i->manager);
+	manager_request_pass(i->manager);
 }
 
 static struct instance *
@@ -325,15 +123,6 @@ instance_free(struct instance *i)
 	free(i->name);
 	free(i->dir);
 	free(i);
-}
-
-static struct instance *
-instance_find(const struct manager *m, const char *name)
-{
-	for (size_t k = 0; k < m->n_instances; k++)
-		if (strcmp(m->instances[k]->name, name) == 0)
-			return m->instances[k];
-	return NULL;
 }
 
 /* The users of the instances that run, for the link.  Written before one is started. */
@@ -368,8 +157,8 @@ instance_fail(struct instance *i, const char *why)
 	i->state = INSTANCE_ERROR;
 	if (!i->failure || strcmp(i->failure, why) != 0)
 		manager_log(i->manager, "instance %s: %s", i->name, why);
-	failure_set(&i->failure, why);
-	loop_timer_set(i->manager->loop, &i->retry, retry_delay(i->tries++));
+	manager_set_failure(&i->failure, why);
+	loop_timer_set(i->manager->loop, &i->retry, manager_retry_ms(i->tries++));
 }
 
 /* It ended by itself: how, where that was not with status 0. */
@@ -388,7 +177,7 @@ instance_exited(struct instance *i, const struct supervise_view *v, const struct
 		buf_puts(&how, f && *f->text ? f->text : "its end is not known");
 	else if (outcome_status(&v->outcome) != 0)
 		outcome_describe(&v->outcome, &how);
-	failure_set(&i->failure, how.len > 0 ? how.s : NULL);
+	manager_set_failure(&i->failure, how.len > 0 ? how.s : NULL);
 	manager_log(i->manager, "instance %s: has ended%s%s", i->name, how.len > 0 ? ": " : "", how.s);
 }
 
@@ -406,7 +195,7 @@ instance_ended(const struct supervise_view *v, const struct fail *f, void *cooki
 		manager_log(m, "instance %s: stopped", i->name);
 		i->state = INSTANCE_WAITING;
 		i->tries = 0;
-		failure_set(&i->failure, NULL);
+		manager_set_failure(&i->failure, NULL);
 		if (m->is_stopping && --m->awaited == 0) {
 			status_tell(m);
 			loop_release(m->loop);
@@ -417,14 +206,14 @@ instance_ended(const struct supervise_view *v, const struct fail *f, void *cooki
 		instance_exited(i, v, f);
 	}
 	owners_update(m);
-	pass_request(m);
+	manager_request_pass(m);
 }
 
 static void
 instance_stop(struct instance *i)
 {
 	i->state = INSTANCE_STOPPING;
-	failure_set(&i->failure, NULL);
+	manager_set_failure(&i->failure, NULL);
 	instance_end(i->dir, INSTANCE_GRACE_MS);
 }
 
@@ -473,20 +262,20 @@ instance_try(struct instance *i, const struct manifest_instance *w)
 {
 	struct manager *m = i->manager;
 	_cleanup_json_ struct json identity = identity_of(m, w);
-	const struct module *x = w->problem ? NULL : module_find(m, w->module_id);
+	const struct module *x = w->problem ? NULL : manager_module(m, w->module_id);
 	const char *obstacle = w->problem ? w->problem : stream_obstacle(w);
 	struct fail f;
 
 	if (obstacle) {
 		i->state = INSTANCE_ERROR;
-		failure_set(&i->failure, obstacle);
+		manager_set_failure(&i->failure, obstacle);
 		return;
 	}
 	if (!x || x->state != MODULE_OK) {
 		_cleanup_free_ char *why = xasprintf("waits for module %s%s%s", w->module_id, x && x->failure ? ": " : "",
 		    x && x->failure ? x->failure : "");
 
-		failure_set(&i->failure, why);
+		manager_set_failure(&i->failure, why);
 		return;
 	}
 	if (instance_launch(i, w, identity, &f) < 0) {
@@ -496,7 +285,7 @@ instance_try(struct instance *i, const struct manifest_instance *w)
 	json_release(&i->identity);
 	i->identity = json_copy(identity);
 	i->state = INSTANCE_RUNNING;
-	failure_set(&i->failure, NULL);
+	manager_set_failure(&i->failure, NULL);
 	manager_log(m, "instance %s: started", i->name);
 }
 
@@ -507,7 +296,7 @@ static bool
 instance_follow(struct instance *i)
 {
 	struct manager *m = i->manager;
-	const struct manifest_instance *w = instance_wanted(m, i);
+	const struct manifest_instance *w = manager_wanted(m, i);
 	_cleanup_json_ struct json identity = identity_of(m, w);
 	const bool is_wanted = json_is_object(identity);
 
@@ -523,7 +312,7 @@ instance_follow(struct instance *i)
 	case INSTANCE_EXITED:
 		if (is_wanted && !json_equal(identity, i->identity)) {
 			i->state = INSTANCE_WAITING;
-			failure_set(&i->failure, NULL);
+			manager_set_failure(&i->failure, NULL);
 		}
 		break;
 	case INSTANCE_WAITING:
@@ -550,7 +339,7 @@ instances_follow(struct manager *m)
 	for (size_t k = 0; k < m->manifest->n_instances; k++) {
 		const struct manifest_instance *w = &m->manifest->instances[k];
 
-		if (!instance_find(m, w->name))
+		if (!manager_instance(m, w->name))
 			instance_new(m, w->name);
 	}
 }
@@ -578,10 +367,10 @@ pass_run(void *cookie)
 	}
 	instances_follow(m);
 	for (size_t i = 0; i < m->n_modules; i++)
-		module_load(m->modules[i]);
+		manager_load_module(m->modules[i]);
 	for (size_t k = 0; k < m->n_instances; k++) {
 		struct instance *i = m->instances[k];
-		const struct manifest_instance *w = instance_wanted(m, i);
+		const struct manifest_instance *w = manager_wanted(m, i);
 
 		if (!w || w->problem || w->is_backdoor) {
 			if (w && w->problem && !i->run)
@@ -589,94 +378,17 @@ pass_run(void *cookie)
 			continue;
 		}
 		routes_write(m, i, w);
-		if (i->state == INSTANCE_WAITING && !module_find(m, w->module_id)->spec->is_backdoor)
+		if (i->state == INSTANCE_WAITING && !manager_module(m, w->module_id)->spec->is_backdoor)
 			instance_try(i, w);
 	}
-	files_trim(m);
+	manager_trim_files(m);
 	status_tell(m);
-}
-
-/* --- what all are doing, in EVP's words */
-
-static struct json
-module_status(const struct module *x)
-{
-	static const char *const words[] = { [MODULE_UNKNOWN] = "unknown", [MODULE_DOWNLOADING] = "downloading",
-		[MODULE_OK] = "ok", [MODULE_ERROR] = "error" };
-	struct json v = json_object();
-
-	/* a failure stays one while it is tried again: else each try would be two reports */
-	json_set_text(&v, "status", x->spec->is_backdoor ? "unmanaged" : x->failure ? "error" : words[x->state]);
-	if (x->failure)
-		json_set_text(&v, "failureMessage", x->failure);
-	return v;
-}
-
-static struct json
-instance_status(const struct manager *m, const struct instance *i)
-{
-	static const char *const words[] = { [INSTANCE_WAITING] = "unknown", [INSTANCE_RUNNING] = "ok",
-		[INSTANCE_STOPPING] = "stopping", [INSTANCE_EXITED] = "self-exiting", [INSTANCE_ERROR] = "error" };
-	const struct manifest_instance *w = instance_wanted(m, i);
-	struct json v = json_object();
-
-	json_set_text(&v, "status", w && w->is_backdoor && !i->run ? "unmanaged" : words[i->state]);
-	json_set_text(&v, "moduleId", w ? w->module_id : "");
-	if (i->failure)
-		json_set_text(&v, "failureMessage", i->failure);
-	return v;
-}
-
-/* applying: something is under way; error: nothing is, and something has failed. */
-static const char *
-reconcile_status(const struct manager *m)
-{
-	bool failed = false;
-
-	if (access(m->paused, F_OK) == 0)
-		return "paused";
-	for (size_t i = 0; i < m->n_modules; i++) {
-		const struct module *x = m->modules[i];
-
-		if (!x->failure && x->state != MODULE_OK && !x->spec->is_backdoor)
-			return "applying";
-		failed |= x->failure != NULL;
-	}
-	for (size_t k = 0; k < m->n_instances; k++) {
-		if (m->instances[k]->state == INSTANCE_STOPPING)
-			return "applying";
-		failed |= m->instances[k]->failure != NULL;
-	}
-	return failed ? "error" : "ok";
-}
-
-/* The order is that of the deployment: what is the same reads the same. */
-static struct json
-status_make(const struct manager *m)
-{
-	struct json v = json_object(), instances = json_object(), modules = json_object();
-
-	for (size_t k = 0; m->manifest && k < m->manifest->n_instances; k++) {
-		const struct instance *i = instance_find(m, m->manifest->instances[k].name);
-
-		if (i)
-			json_set(&instances, i->name, instance_status(m, i));
-	}
-	for (size_t i = 0; i < m->n_modules; i++)
-		json_set(&modules, m->modules[i]->spec->id, module_status(m->modules[i]));
-	json_set(&v, "instances", instances);
-	json_set(&v, "modules", modules);
-	if (m->manifest && *m->manifest->id) {
-		json_set_text(&v, "deploymentId", m->manifest->id);
-		json_set_text(&v, "reconcileStatus", reconcile_status(m));
-	}
-	return v;
 }
 
 static void
 status_tell(struct manager *m)
 {
-	struct json v = status_make(m);
+	struct json v = manager_status(m);
 
 	if (json_equal(v, m->reported)) {
 		json_release(&v);
@@ -744,7 +456,7 @@ static void
 paused_changed(bool names, void *cookie)
 {
 	(void)names;
-	pass_request(cookie);
+	manager_request_pass(cookie);
 }
 
 static void
@@ -836,7 +548,7 @@ manager_start(struct manager *m)
 	instances_adopt(m);
 	owners_update(m);
 	status_tell(m);
-	pass_request(m);
+	manager_request_pass(m);
 }
 
 void
@@ -848,10 +560,10 @@ manager_set(struct manager *m, struct module_manifest *manifest)
 		manifest = xcalloc(1, sizeof *manifest);
 		manifest->id = xstrdup("");
 	}
-	modules_follow(m, manifest);
+	manager_follow_modules(m, manifest);
 	m->manifest = manifest;
 	module_manifest_free(was);
-	pass_request(m);
+	manager_request_pass(m);
 }
 
 void
@@ -874,7 +586,7 @@ manager_retry(struct manager *m, const char *instance)
 		i->tries = 0;
 		i->state = INSTANCE_WAITING;
 	}
-	pass_request(m);
+	manager_request_pass(m);
 }
 
 void
@@ -887,7 +599,7 @@ manager_free(struct manager *m)
 	for (size_t k = 0; k < m->n_instances; k++)
 		instance_free(m->instances[k]);
 	for (size_t i = 0; i < m->n_modules; i++)
-		module_free(m->modules[i]);
+		manager_free_module(m->modules[i]);
 	module_manifest_free(m->manifest);
 	json_release(&m->reported);
 	free(m->instances);
