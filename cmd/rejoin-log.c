@@ -19,6 +19,7 @@
 #include "base/xalloc.h"
 #include "log/check.h"
 #include "log/follow.h"
+#include "log/learning.h"
 #include "log/options.h"
 #include "output/picture.h"
 #include "output/sourcelist.h"
@@ -292,6 +293,37 @@ list(const struct options *set, struct sources *all)
 	return true;
 }
 
+static void
+tell_learned(const struct learned *w)
+{
+	diag_note("%u rules learned from %jd records, by one id in %u", w->rules, (intmax_t)w->records, 1U << (w->level < 31 ? w->level : 31));
+	if (w->timed_out)
+		diag_info("learning ended after %d s: not all records were read", LEARN_SECONDS);
+}
+
+/* Print rules. */
+static bool
+learn(const struct options *set, const struct sources *all)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct learned what;
+
+	learning_rules(&set->run, all, &out, &what);
+	fwrite(out.s, 1, out.len, stdout);
+	tell_learned(&what);
+	return true;
+}
+
+/* Learn rules, which the merge then uses. */
+static void
+learn_and_use(struct options *set, const struct sources *all)
+{
+	struct learned what;
+
+	learning_use(&set->run, all, &what);
+	tell_learned(&what);
+}
+
 static bool
 read_to_the_end(struct options *set, const struct source_specs *specs, const struct formats *formats, bool *failed)
 {
@@ -307,7 +339,9 @@ read_to_the_end(struct options *set, const struct source_specs *specs, const str
 	for (unsigned i = 0; i < all.n; i++)
 		begin_source(all.v[i], &w);
 	*failed |= w.failed;
-	good = set->sources ? list(set, &all) : set->check ? check(set, &all) : merge(set, specs, &all);
+	if (set->auto_rules)
+		learn_and_use(set, &all);
+	good = set->learn ? learn(set, &all) : set->sources ? list(set, &all) : set->check ? check(set, &all) : merge(set, specs, &all);
 	sources_close(&all, problem, failed);
 	return good || (!set->check && !set->strict);
 }

@@ -17,6 +17,9 @@ gap(const struct dependency *d)
 struct dependency *
 cycle_weaker(struct dependency *a, struct dependency *b)
 {
+	/* What was learned, or waits for a parent that may be in no log, is the least sure. */
+	if (a->quiet != b->quiet)
+		return a->quiet ? a : b;
 	return b->class > a->class || (b->class == a->class && gap(b) > gap(a)) ? b : a;
 }
 

@@ -8,7 +8,7 @@
 
 enum {
 	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_COLOR, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
-	OPT_HOLD, OPT_HTML, OPT_IDLE, OPT_INCLUDE, OPT_LEVEL, OPT_OFFSET,
+	OPT_HOLD, OPT_HTML, OPT_IDLE, OPT_INCLUDE, OPT_LEARN, OPT_LEVEL, OPT_OFFSET,
 	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_STAMP, OPT_STRICT,
 	 OPT_SVG, OPT_UNTIL, OPT_WATERMARK,
 };
@@ -38,6 +38,7 @@ static const struct opt table[] = {
 	{ OPT_IDLE, "idle", "DUR", "with -f, do not wait for a source that was silent for DUR" },
 	{ OPT_INCLUDE, "include", "RE", "print only records that match RE" },
 	OPT_JSON,
+	{ OPT_LEARN, "learn", NULL, "print rules that are learned from the sources, and no record" },
 	{ OPT_LEVEL, "level", "L", "omit records less severe than L", .choices = "emerg alert crit error warning notice info debug trace" },
 	{ 'n', "lines", "N", "print only the last N records" },
 	{ OPT_OFFSET, "offset", "OFF", "correct clocks by OFF: auto, off, or NAME=DUR for a clock that is ahead", .preset = "auto",
@@ -47,7 +48,8 @@ static const struct opt table[] = {
 	{ OPT_PREFIX, "prefix", "WHEN", "print the source before each record", .choices = "never auto always",
 	    .preset = "auto" },
 	{ OPT_RAW, "raw", NULL, "write control characters to a terminal unchanged" },
-	{ OPT_RULES, "rules", "FILE", "use the rules in FILE as well", .repeats = true },
+	{ OPT_RULES, "rules", "FILE", "use the rules in FILE as well, or with auto those that are learned", .samples = "auto",
+	    .repeats = true },
 	{ OPT_SAVE_STATE, "save-state", "FILE", "continue where the run that wrote FILE ended" },
 	{ OPT_SINCE, "since", "TIME", "print only records from TIME on", .samples = "10m 1h 1d" },
 	{ OPT_SOURCES, "sources", NULL, "print how each source is understood, and no record" },
@@ -200,7 +202,14 @@ options_set(struct options *o, const struct opt_scan *s)
 	case OPT_RAW:
 		o->raw = true;
 		break;
+	case OPT_LEARN:
+		o->learn = true;
+		break;
 	case OPT_RULES:
+		if (strcmp(s->arg, "auto") == 0) {
+			o->auto_rules = true;
+			break;
+		}
 		if (rules_load(&o->run.rules, s->arg, &f) < 0)
 			fail_die(&f);
 		break;
@@ -265,7 +274,7 @@ drawing(const struct options *o)
 void
 options_use_environment(struct options *o)
 {
-	bool prints = !drawing(o) && !o->check && !o->sources && !o->run.style.stamp;
+	bool prints = !drawing(o) && !o->check && !o->sources && !o->learn && !o->run.style.stamp;
 	int format = o->format_said || !prints ? -1 : opt_environment_format(&options_tool);
 
 	if (format == FORMAT_JSONL || format == FORMAT_JSON)
@@ -297,6 +306,19 @@ check_drawing(const struct options *o)
 		opt_misused("--ascii is for --graph");
 }
 
+static void
+check_learning(const struct options *o)
+{
+	if (o->learn && (o->follow || o->check || o->sources || o->state || drawing(o) || o->picture.shiviz))
+		opt_misused("--learn cannot be combined with %s", o->follow ? "--follow" : o->check ? "--check" : o->sources ? "--sources" :
+		    o->state ? "--save-state" : drawing(o) ? drawing(o) : "--format=shiviz");
+	if (o->learn && (o->run.style.explain || o->run.style.last || o->run.style.json || filter_is_any(&o->run.filter)))
+		opt_misused("--learn prints no record: it cannot be combined with --explain, --lines, --format=jsonl or a filter");
+	if (o->auto_rules && (o->learn || o->follow || o->check || o->sources || o->state))
+		opt_misused("--rules=auto cannot be combined with %s", o->learn ? "--learn" : o->follow ? "--follow: use --learn, and "
+		    "follow with --rules=FILE" : o->check ? "--check" : o->sources ? "--sources" : "--save-state");
+}
+
 void
 options_check(const struct options *o)
 {
@@ -319,6 +341,7 @@ options_check(const struct options *o)
 	if (o->sources && (o->follow || o->check || o->state || drawing(o)))
 		opt_misused("--sources cannot be combined with %s", o->follow ? "--follow" : o->check ? "--check" :
 		    o->state ? "--save-state" : drawing(o));
+	check_learning(o);
 	check_drawing(o);
 	if (o->run.style.stamp && (o->run.style.json || o->picture.shiviz || drawing(o) || o->check || o->sources))
 		opt_misused("--stamp is for records that are printed as text");

@@ -25,12 +25,13 @@ struct options_offset {
 
 struct options {
 	const char *agent;
-	bool check, strict, sources, raw;
+	bool check, learn, strict, sources, raw;
 	struct picture_wanted picture;
 	bool format_said;
 	bool follow;
 	int64_t watermark_ms, idle_ms;	/* 0: none */
 	int64_t hold_ms;		/* -1: what suits the output */
+	bool auto_rules;		/* --rules auto */
 	const char *state;		/* where --save-state keeps how far it got, or NULL */
 	enum { WHEN_NEVER, WHEN_AUTO, WHEN_ALWAYS } prefix, colour;
 	struct run run;

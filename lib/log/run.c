@@ -19,9 +19,8 @@ enum {
 	SAMPLED_MAX = 64,	/* files that are looked at before they are followed */
 };
 
-/* One for each core that is ours. */
-static unsigned
-threads(void)
+unsigned
+run_threads(void)
 {
 	cpu_set_t cpus;
 	int n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
@@ -218,7 +217,7 @@ clocks_begin(struct clocks *c, struct run *run, struct sources *all, bool *any)
 	bool *clocks = xcalloc(all->n + 1, sizeof *clocks), some;
 
 	*c = (struct clocks){ run, all, { .rules = &run->rules, .used = xcalloc(all->n + 1, sizeof *c->spec.used),
-	    .clocks = clocks, .domains = all->domains, .window_ns = run->patience_ms * 1000000, .workers = threads() - 1 }, all->n };
+	    .clocks = clocks, .domains = all->domains, .window_ns = run->patience_ms * 1000000, .workers = run_threads() - 1 }, all->n };
 	*any = false;
 	for (unsigned i = 0; i < c->n; i++) {
 		c->spec.used[i] = scheduler_rules_for(&run->rules, all->v[i], &some);
@@ -333,7 +332,7 @@ merge_causal(struct run *run, struct sources *all, struct render *out, struct ca
 	spec.idle = style->last ? NULL : flush;
 	spec.cookie = &x;
 	/* What draws records looks for their fields itself, with the regular expressions of the decoder. */
-	spec.workers = style->artist ? 0 : threads() - 1;
+	spec.workers = style->artist ? 0 : run_threads() - 1;
 	batch_run(all->v, all->n, &spec, count);
 	known_ids_free(known);
 	twins_free(x.twins);

@@ -39,6 +39,9 @@ void run_choose_orders(const struct run *run, struct sources *all);
 void run_sample_clocks(struct run *run, struct source_specs *specs, const struct formats *formats,
     struct domains *domains);
 
+/* One for each core that is ours, at most 8. */
+unsigned run_threads(void);
+
 /* Merge ALL into OUT; COUNT is that of all that was done. */
 void run_merge(struct run *run, struct sources *all, struct render *out, struct causal_count *count);
 
