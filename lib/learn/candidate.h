@@ -48,6 +48,7 @@ struct candidate {
 	double shape;
 	int64_t spread_ns;		/* between the quartiles of the delays */
 	int64_t against;		/* instances that contradict */
+	int64_t longest_ns;		/* of the delays, as they are read from two clocks */
 };
 
 struct candidates {

@@ -2,9 +2,16 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "learn/clockfit.h"
 #include "learn/direction.h"
 
-enum { GROUP_MIN = 8 /* instances of two sources that have a shape */, VALUES_MIN = 12 };
+enum {
+	FLOW_MIN = 4,			/* instances of two sources whose middle is known */
+	GROUP_MIN = 8,			/* and whose steps are */
+	FLOW_ENOUGH = 24,		/* and whose middle is known well */
+	VALUES_MIN = 12,
+	STRAY = 20,			/* spreads below the middle of delays: that is none of them */
+};
 
 #define SHAPE_MIN	0.25
 #define SHAPE_SIGMAS	4.0	/* of what chance makes of delays without a tail, whose deviation is about 1 / sqrt(N) */
@@ -21,7 +28,7 @@ struct judgement {
 	double shape, weight;
 	int64_t spread;
 	bool chance;			/* no more than that */
-	bool coarse;			/* the resolution hides the shape */
+	double grain;			/* what the resolution may make of the shape */
 };
 
 struct search_state {
@@ -126,45 +133,65 @@ steps_differ(const struct flow *f, int64_t *room)
 	return delay * 2 > (own < other ? own : other);
 }
 
-/* Is the spread of the delays no less than a quarter of that of the times, as if records were paired at random? */
-static bool
-is_random(const struct flow *f, int64_t spread, int64_t *room)
+/* The delays of F by their middle, behind the N others in POOL: flows differ by the offset of their clocks. */
+static unsigned
+pool_delays(const struct flow *f, const int64_t *d, int64_t *pool, unsigned n)
 {
+	const int64_t middle = quantile(d, f->n, 50);
+
 	for (unsigned i = 0; i < f->n; i++)
-		room[i] = f->v[i].a_ns;
-	return spread * 4 > spread_of(room, f->n);
+		pool[n + i] = d[i] - middle;
+	return n + f->n;
 }
 
 static void
 candidate_judge(struct search_state *s, struct candidate *c, struct judgement *j)
 {
-	double spread = 0, chance = 0, coarse = 0;
+	int64_t *d = s->room, *pool = d + CANDIDATE_INSTANCES, *times = pool + CANDIDATE_INSTANCES;
+	unsigned n = 0, counted = 0, unlike = 0, flows = 0;
+	int64_t coarsest = 0, range, span = 0;
+	bool doubtful = c->recurs;
 
 	*j = (struct judgement){ .shape = 0 };
 	qsort(c->v, c->n, sizeof *c->v, by_flow);
 	for (size_t i = 0; i < c->n;) {
 		const struct flow f = flow_at(c, i);
 		const int64_t res = s->res[f.v->a] > s->res[f.v->b] ? s->res[f.v->a] : s->res[f.v->b];
-		int64_t q;
 
 		i += f.n;
+		flows++;
+		coarsest = res > coarsest ? res : coarsest;
+		if (f.n < FLOW_MIN)
+			continue;
+		delays_of(&f, 1, d);
+		c->longest_ns = -d[0] > c->longest_ns ? -d[0] : c->longest_ns;
+		c->longest_ns = d[f.n - 1] > c->longest_ns ? d[f.n - 1] : c->longest_ns;
+		for (unsigned k = 0; k < f.n; k++)
+			times[n + k] = f.v[k].a_ns;
+		n = pool_delays(&f, d, pool, n);
 		if (f.n < GROUP_MIN)
 			continue;
-		delays_of(&f, 1, s->room);
-		j->shape += direction_shape(s->room, f.n) * f.n;
-		coarse += quantile(s->room, f.n, 95) - quantile(s->room, f.n, 5) < 4 * res ? f.n : 0;
-		q = quantile(s->room, f.n, 75) - quantile(s->room, f.n, 25);
-		spread += (double)q * f.n;
-		j->weight += f.n;
-		if (is_random(&f, q, s->room) || ((c->recurs || (c->number && is_counter(&f))) && steps_differ(&f, s->room)))
-			chance += f.n;
+		doubtful |= c->number && is_counter(&f);
+		counted += f.n;
+		unlike += steps_differ(&f, d) ? f.n : 0;
 	}
-	if (j->weight > 0) {
-		j->shape /= j->weight;
-		j->spread = (int64_t)(spread / j->weight);
-		j->chance = chance * 5 > j->weight;
-		j->coarse = coarse * 2 > j->weight;
+	/* Few delays between each two: the clocks are fitted instead of the middle of each. */
+	if (flows && c->n / flows < FLOW_ENOUGH) {
+		for (n = 0; n < c->n; n++)
+			times[n] = c->v[n].a_ns;
+		span = spread_of(times, n);
+		n = clockfit_rest(c, s->n, pool);
+	} else if (n) {
+		span = spread_of(times, n);
 	}
+	if (n == 0)
+		return;
+	j->spread = spread_of(pool, n);
+	j->weight = n;
+	j->shape = direction_shape(pool, n);
+	range = quantile(pool, n, 95) - quantile(pool, n, 5);
+	j->grain = range > 0 ? 2.0 * (double)coarsest / (double)range : 1;
+	j->chance = j->spread * 4 > span || (doubtful && unlike * 5 >= counted);
 	c->shape = j->shape;
 	c->spread_ns = j->spread;
 }
@@ -213,10 +240,16 @@ bound(const struct search_state *s, struct offsets *o, const struct candidate *c
 {
 	for (size_t i = 0; i < c->n;) {
 		const struct flow f = flow_at(c, i);
+		unsigned k = 0;
+		int64_t least;
 
 		i += f.n;
 		delays_of(&f, sign, s->room);
-		offsets_bound(o, sign > 0 ? f.v->a : f.v->b, sign > 0 ? f.v->b : f.v->a, s->room, f.n);
+		/* Two messages that have one id by chance make a delay like no other. */
+		least = quantile(s->room, f.n, 50) - STRAY * (c->spread_ns + 1000);
+		while (s->room[k] < least)
+			k++;
+		offsets_bound(o, sign > 0 ? f.v->a : f.v->b, sign > 0 ? f.v->b : f.v->a, s->room + k, f.n - k);
 	}
 }
 
@@ -266,8 +299,8 @@ by_shape(struct search_state *s)
 		const struct judgement *j = &s->j[i];
 		const double least = SHAPE_SIGMAS / sqrt(j->weight + 1);
 
-		if (!is_open(s, i) || j->coarse || j->weight < DIRECTION_INSTANCES || (c->values < VALUES_MIN && !c->recurs) ||
-		    fabs(j->shape) < (least > SHAPE_MIN ? least : SHAPE_MIN) ||
+		if (!is_open(s, i) || j->weight < DIRECTION_INSTANCES || (c->values < VALUES_MIN && !c->recurs) ||
+		    fabs(j->shape) < (least > SHAPE_MIN ? least : SHAPE_MIN) + j->grain ||
 		    (double)j->spread > SPREAD_MORE * (double)best[c->x] || (double)j->spread > SPREAD_MORE * (double)best[c->y])
 			continue;
 		v[n++] = (struct ranked){ i, j->weight * fabs(j->shape) / (1 + (double)j->spread) };
@@ -280,32 +313,31 @@ by_shape(struct search_state *s)
 	free(best);
 }
 
-/* Instances of C that are surely forward, and surely backward, by what is known of the clocks; false where nothing is. */
-static bool
-count_sides(const struct search_state *s, const struct candidate *c, int64_t *forward, int64_t *backward)
+/*
+ * By what is known of the clocks: how many instances of C contradict that X is the cause, and how many that Y
+ * is.  Where one bound alone is known, what it does not prove counts as a contradiction if STRICT.
+ */
+static void
+count_contradictions(const struct search_state *s, const struct candidate *c, bool strict, int64_t *forward, int64_t *backward)
 {
 	*forward = *backward = 0;
 	for (size_t i = 0; i < c->n; i++) {
 		const struct link_instance *x = &c->v[i];
 		const int64_t d = x->b_ns - x->a_ns, res = s->res[x->a] > s->res[x->b] ? s->res[x->a] : s->res[x->b];
-		int64_t lo, hi, margin;
+		int64_t lo, hi;
 
 		offsets_range(s->offsets, x->a, x->b, &lo, &hi);
-		if (lo <= -OFFSET_UNKNOWN && hi >= OFFSET_UNKNOWN)
-			return false;
 		if (lo > -OFFSET_UNKNOWN && hi < OFFSET_UNKNOWN) {
-			/* Between them lies the offset, probably in the middle. */
-			margin = (hi - lo) / 4 + res;
-			*forward += d >= lo + (hi - lo) / 2 + margin;
-			*backward += d <= lo + (hi - lo) / 2 - margin;
-		} else {
-			*forward += hi < OFFSET_UNKNOWN && d >= hi;
-			*backward += lo > -OFFSET_UNKNOWN && d <= lo;
+			*forward += d < lo - res;
+			*backward += d > hi + res;
+		} else if (strict) {
+			*forward += !(hi < OFFSET_UNKNOWN && d >= hi);
+			*backward += !(lo > -OFFSET_UNKNOWN && d <= lo);
 		}
 	}
-	return true;
 }
 
+/* One direction is contradicted by most instances, and the other by nearly none. */
 static void
 by_clocks(struct search_state *s)
 {
@@ -314,11 +346,12 @@ by_clocks(struct search_state *s)
 		const int64_t n = (int64_t)c->n;
 		int64_t forward, backward;
 
-		if (!is_open(s, i) || n < DIRECTION_INSTANCES || !count_sides(s, c, &forward, &backward))
+		if (!is_open(s, i) || n < DIRECTION_INSTANCES)
 			continue;
-		if (forward * 50 >= n * 49 && backward * 50 < n)
+		count_contradictions(s, c, true, &forward, &backward);
+		if (forward * 50 <= n && backward * 2 >= n)
 			c->direction = 1;
-		else if (backward * 50 >= n * 49 && forward * 50 < n)
+		else if (backward * 50 <= n && forward * 2 >= n)
 			c->direction = -1;
 		if (c->direction)
 			c->how = "clocks corrected by other rules";
@@ -437,9 +470,10 @@ count_against(struct search_state *s)
 		struct candidate *c = &s->c->v[i];
 		int64_t forward, backward;
 
-		if (!c->direction || !count_sides(s, c, &forward, &backward))
+		if (!c->direction)
 			continue;
-		c->against = c->direction > 0 ? backward : forward;
+		count_contradictions(s, c, false, &forward, &backward);
+		c->against = c->direction > 0 ? forward : backward;
 		if (c->against * 50 > (int64_t)c->n)
 			c->direction = 0;
 	}

@@ -147,6 +147,15 @@ is_expressible(const struct candidate *c)
 	return c->recurs ? c->nth : c->direction > 0 ? c->unique_x || c->nth : c->unique_y || c->nth;
 }
 
+/* Twice as long as any delay, at most a day. */
+static int64_t
+within_s(int64_t longest_ns)
+{
+	const int64_t s = 2 * (longest_ns / 1000000000) + 1;
+
+	return s < 86400 ? s : 86400;
+}
+
 static void
 put_rule(struct buf *out, const struct templates *t, const struct candidate *c, unsigned number)
 {
@@ -164,6 +173,9 @@ put_rule(struct buf *out, const struct templates *t, const struct candidate *c, 
 	buf_printf(out, " apart\n# counter-examples: %jd\n[learned-%u]\nlearned = yes\n", (intmax_t)c->against, number);
 	if (c->recurs)
 		buf_puts(out, "match = nth\n");
+	/* Clocks may be further apart than the default of 5 s. */
+	if (c->recurs && c->longest_ns > INT64_C(2500000000))
+		buf_printf(out, "within = %jds\n", (intmax_t)within_s(c->longest_ns));
 	buf_puts(out, "send = ");
 	templates_pattern(t, from, out);
 	buf_puts(out, "\nrecv = ");

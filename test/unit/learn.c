@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "learn/clockfit.h"
 #include "learn/direction.h"
 #include "learn/template.h"
 
@@ -34,6 +35,14 @@ static int64_t
 exponential(double mean)
 {
 	return (int64_t)(-log(1 - chance()) * mean);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
 }
 
 /* --- templates */
@@ -346,9 +355,34 @@ test_offsets(void)
 	offsets_free(o);
 }
 
+/* Four messages between each two of 12 sources, whose clocks are hours apart. */
+static void
+test_clockfit(void)
+{
+	struct candidate c = { .n = 0 };
+	int64_t *rest = xcalloc(CLOCKFIT_MAX, sizeof *rest), off[12];
+	unsigned n;
+
+	for (int i = 0; i < 12; i++)
+		off[i] = (int64_t)(chance() * 7200e9);
+	for (uint16_t a = 0; a < 12; a++)
+		for (uint16_t b = 0; b < 12; b++)
+			for (int k = 0; k < 4 && a != b; k++) {
+				c.v = xgrow(c.v, c.n, &c.cap, sizeof *c.v);
+				c.v[c.n++] = (struct link_instance){ .a = a, .b = b, .a_ns = off[a], .b_ns = off[b] + 500000 + exponential(3e6) };
+			}
+	n = clockfit_rest(&c, 12, rest);
+	expect(n == 12 * 11 * 4, "all instances are fitted");
+	qsort(rest, n, sizeof *rest, compare_numbers);
+	expect(rest[0] > -4000000 && rest[n - 1] < 60000000 && direction_shape(rest, n) > 0.35, "the clocks are taken out, and the tail stays");
+	free(c.v);
+	free(rest);
+}
+
 int
 main(void)
 {
+	test_clockfit();
 	test_text();
 	test_json();
 	test_sample();
