@@ -14,6 +14,7 @@ enum {
 	SAMPLE = 2 << 20,		/* bytes of each source that tell which members are part of templates */
 	RECORDS_AT_ONCE = 512,
 	DESCRIPTION_MAX = 160,
+	RULES_MAX = 200,		/* each costs time on each record */
 };
 
 /* A learner while it reads. */
@@ -225,7 +226,7 @@ put_rules(struct buf *out, const struct learner *l, const struct candidates *c, 
 		if (is_expressible(&c->v[i]))
 			v[n++] = &c->v[i];
 	qsort(v, n, sizeof *v, by_support);
-	what->rules = (unsigned)n;
+	what->rules = (unsigned)(n < RULES_MAX ? n : RULES_MAX);
 	buf_printf(out, "# Learned by rejoin-log from %u sources: %jd records, %jd MiB%s; one id in %u was looked at.\n", l->n,
 	    (intmax_t)what->records, (intmax_t)(what->bytes >> 20), what->timed_out ? ", which is not all of them" : "",
 	    1U << (what->level < 31 ? what->level : 31));
@@ -234,8 +235,10 @@ put_rules(struct buf *out, const struct learner *l, const struct candidates *c, 
 	buf_puts(out, "# A rule says what was always before what.  That is no proof of a cause: keep, change or\n"
 	    "# delete it.  See rejoin-log(1), LEARNING.\n");
 	put_clocks(out, l, o);
-	for (size_t i = 0; i < n; i++)
-		put_rule(out, l->templates, v[i], (unsigned)i + 1);
+	if (n > RULES_MAX)
+		buf_printf(out, "# %zu more rules, with less support, are left out.\n", n - RULES_MAX);
+	for (unsigned i = 0; i < what->rules; i++)
+		put_rule(out, l->templates, v[i], i + 1);
 	free(v);
 }
 

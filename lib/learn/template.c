@@ -27,7 +27,7 @@ struct piece {
 struct template_kind {
 	struct piece *v;
 	size_t n, cap;
-	bool json;
+	bool json, cut;			/* CUT: its text is longer than what is looked at */
 	size_t before_min, before_max;
 };
 
@@ -525,6 +525,7 @@ kind_keep(struct record_values *r, struct template_kind *k, const struct format 
 		free(k->v[i].text2);
 	}
 	k->n = 0;
+	k->cut = text.n > TEXT_MAX;
 	if (k->json)
 		keep_members(r, k, fmt, text, 0, 0);
 	else
@@ -591,16 +592,13 @@ static void
 put_escaped(struct buf *out, const char *text)
 {
 	for (const char *p = text; *p; p++) {
-		if (strchr("\\^$.[|()?*+{}#", *p))
+		if (*p < ' ' || *p > '~') {	/* a rules file is text */
+			buf_printf(out, "\\x%02x", (unsigned char)*p);
+			continue;
+		}
+		if (strchr("\\^$.[|()?*+{}#;", *p))
 			buf_putc(out, '\\');
-		if (*p == '\n')
-			buf_puts(out, "\\n");
-		else if (*p == '\t')
-			buf_puts(out, "\\t");
-		else if (*p != '\r')
-			buf_putc(out, *p);
-		else
-			buf_puts(out, "\\r");
+		buf_putc(out, *p);
 	}
 }
 
@@ -675,7 +673,24 @@ templates_pattern(const struct templates *t, uint32_t slot, struct buf *out)
 	else
 		buf_putc(out, '^');
 	put_text_pattern(k, 0, slot, out);
-	buf_puts(out, "$");
+	buf_puts(out, k->cut ? "" : "$");
+}
+
+/* TEXT for a comment: what is no plain character is a blank. */
+static void
+put_printable(struct buf *out, const char *text)
+{
+	for (; *text; text++)
+		buf_putc(out, *text < ' ' || *text > '~' ? ' ' : *text);
+}
+
+static void
+put_named(struct buf *out, const char *name, const char *value, const char *end)
+{
+	put_printable(out, name);
+	buf_putc(out, '=');
+	put_printable(out, value);
+	buf_puts(out, end);
 }
 
 void
@@ -687,17 +702,16 @@ templates_describe(const struct templates *t, uint32_t slot, struct buf *out)
 		const struct piece *x = &k->v[i];
 
 		if (x->what == PIECE_TEXT)
-			for (const char *p = x->text; *p; p++)
-				buf_putc(out, *p < ' ' ? ' ' : *p);
+			put_printable(out, x->text);
 		else if (x->what == PIECE_VALUE)
 			buf_puts(out, x->slot == slot ? "<id>" : "*");
 		else if (x->what == PIECE_MEMBER)
-			buf_printf(out, "%s=%s ", x->text, x->text2);
+			put_named(out, x->text, x->text2, " ");
 		else if (x->what == PIECE_OPEN)
-			buf_printf(out, "%s=", x->text);
+			put_named(out, x->text, "", "");
 		else if (x->what == PIECE_CLOSE)
 			buf_putc(out, ' ');
 		else if (x->slot == slot)
-			buf_printf(out, "%s=<id> ", x->text);
+			put_named(out, x->text, "<id>", " ");
 	}
 }
