@@ -211,6 +211,8 @@ check_command(const struct command *c, struct task_options *o)
 		opt_misused("--lines is for run");
 	if (c->of_task && !o->operands[0])
 		opt_misused("the task's id is missing");
+	if (!runs && !c->of_task && c->perform != taskverbs_release && o->operands[0])
+		opt_misused("unexpected operand: '%s'", o->operands[0]);
 	if (c->of_task && o->operands[1])
 		opt_misused("unexpected operand: '%s'", o->operands[1]);
 	if (c->of_task)

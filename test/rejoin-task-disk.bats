@@ -31,7 +31,7 @@ faulty() {
 	[ "$3" = agent ] && agent=(env "LD_PRELOAD=$B/fault.so" "FAULT=$1:$2:ENOSPC")
 	[ "$3" = controller ] && controller=(env "LD_PRELOAD=$B/fault.so" "FAULT=$1:$2:ENOSPC")
 	start taskd "${agent[@]}" rejoin-taskd --idle 0s
-	wait_for '[ -S "$REJOIN_RUNTIME_DIR/taskd.sock" ] || ! alive "$taskd_pid"'
+	wait_for 'rejoin-task list >/dev/null 2>&1 || ! alive "$taskd_pid"'
 	if ! alive "$taskd_pid"; then
 		grep -q 'No space left' taskd.err || { echo "no message: $(cat taskd.err)"; return 1; }
 		taskd

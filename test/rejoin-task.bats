@@ -167,6 +167,42 @@ teardown() {
 	out_is 6
 }
 
+@test "a reader that goes away ends the task by SIGPIPE, as it would a command" {
+	taskd
+	run -0 --separate-stderr bash -c 'timeout 60 rejoin-task run -- yes | head -1; echo "${PIPESTATUS[0]}"'
+	out_is $'y\n141'
+	run -0 bash -c 'for i in 1 2 3; do echo "{\"argv\":[\"yes\"]}"; done | timeout 60 rejoin-task run --lines | head -1 | jq -r .event'
+	out_is submitting
+	wait_for '[ "$(states | grep -c running)" = 0 ]'
+	run -0 sh -c 'rejoin-task history | jq -c "select(.event == \"killed\") | .status.signal" | sort -u'
+	out_is 13
+}
+
+@test "output that cannot be written is no success, and stays at the agent" {
+	taskd
+	run -125 --separate-stderr bash -c 'timeout 60 rejoin-task run -- seq 100000 >/dev/full'
+	err_has 'its output cannot be written: No space left on device'
+	id=$(rejoin-task list --json | jq .id)
+	run -0 bash -c "rejoin-task log $id | md5sum"
+	out_is "$(seq 100000 | md5sum)"
+	echo '{"argv":["true"]}' >lines
+	run -125 --separate-stderr bash -c 'timeout 60 rejoin-task run --lines <lines >/dev/full'
+	err_has 'standard output: No space left on device'
+	[ "$(states)" = $'ended\nended' ]
+}
+
+@test "a task that is over is fetched whatever session it had" {
+	taskd
+	run -0 rejoin-task run --keep -- sh -c 'echo here'
+	id=$(rejoin-task list --json | jq .id)
+	rm "$REJOIN_STATE_DIR"/controller/*/tasks/*
+	run -0 rejoin-task run --id "$id" --keep -- sh -c 'echo here'
+	out_is here
+	rm "$REJOIN_STATE_DIR"/controller/*/tasks/*
+	run -0 rejoin-task attach "$id"
+	out_is here
+}
+
 @test "signals go to the task" {
 	taskd
 	start task env --default-signal=INT rejoin-task run -- sh -c "trap 'echo got; exit 7' INT; echo begun; while :; do sleep 0.05; done"
@@ -251,6 +287,10 @@ teardown() {
 }
 
 @test "what is wrong on the command line, and no agent" {
+	for verb in list history; do
+		run -2 --separate-stderr rejoin-task "$verb" extra
+		err_has "unexpected operand: 'extra'"
+	done
 	run -2 --separate-stderr rejoin-task
 	status_is 2
 	run -2 --separate-stderr rejoin-task lst

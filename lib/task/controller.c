@@ -17,6 +17,8 @@
 
 enum { LOCK_MS = 10000, HISTORY_FILE_MAX = 64 << 20, ID_DIGITS = 20 };
 
+static const int64_t ahead_max = INT64_C(3600) * 1000000;	/* of ids, which are microseconds */
+
 struct controller {
 	char *dir;
 	int64_t run;
@@ -140,7 +142,7 @@ controller_claim_id(struct controller *c, int64_t at_least, struct fail *f)
 	if (pread(fd, text, ID_DIGITS, 0) < 0)
 		return fail_errno(f, errno, "%s", path);
 	last = strtoll(text, NULL, 10);
-	if (last >= id)
+	if (last >= id && last - id < ahead_max)	/* else a wrong clock was set right: its ids are far ahead */
 		id = last + 1;
 	snprintf(text, sizeof text, "%0*jd\n", ID_DIGITS, (intmax_t)id);
 	/* in place: only the first one needs room on the disk */

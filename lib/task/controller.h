@@ -28,7 +28,8 @@ int64_t controller_run(const struct controller *c);
 
 /*
  * An id of at least AT_LEAST that no process with this directory has got before,
- * or gets afterwards; or a negative errno with F filled.
+ * or gets afterwards; or a negative errno with F filled.  After the clock was set
+ * back by more than an hour this is left to the nonce of a task (task/submit.h).
  */
 int64_t controller_claim_id(struct controller *c, int64_t at_least, struct fail *f);
 

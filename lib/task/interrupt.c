@@ -128,3 +128,11 @@ interrupt_set_task(struct interrupt *i, int64_t task)
 {
 	i->task = task;
 }
+
+void
+interrupt_send(struct interrupt *i, int signo)
+{
+	i->signo = signo;
+	if (i->task)
+		send_request(i);
+}

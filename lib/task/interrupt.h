@@ -33,4 +33,7 @@ void interrupt_free(struct interrupt *i);
 /* TASK was submitted, and may be sent signals. */
 void interrupt_set_task(struct interrupt *i, int64_t task);
 
+/* Send SIGNO to the task. */
+void interrupt_send(struct interrupt *i, int signo);
+
 #endif

@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +32,9 @@ struct runner {
 	int claims, sent;		/* how many ids it had; how often it was submitted with this one */
 	int64_t held_by;		/* the session that has the task's lease; 0: not known */
 	bool submitted, over;
+	bool ended;			/* the task has, as of its submission */
+	bool unkept;			/* the session is not recorded here, and that was said */
+	int write_error;		/* errno of standard output or error, once it has been noted; else 0 */
 	int64_t at[2];			/* offsets of the next bytes of both streams */
 	struct pump pumps[2];
 	struct backlog backlog;
@@ -43,6 +48,8 @@ struct runner {
 static void
 runner_finish(struct runner *r, int status)
 {
+	if (r->write_error != 0 && r->write_error != EPIPE)
+		status = TASKEVENT_FAILED;
 	r->over = true;
 	r->status = status;
 	loop_stop(r->loop, status);
@@ -109,11 +116,32 @@ pumps_are_empty(const struct runner *r)
 	return pump_is_empty(&r->pumps[0]) && pump_is_empty(&r->pumps[1]);
 }
 
+/*
+ * A command whose output is read no more is ended by SIGPIPE.  What could not be
+ * written for another reason stays at the agent, and is no success.
+ */
+static void
+note_write_error(struct runner *r)
+{
+	const int error = r->pumps[0].error ? r->pumps[0].error : r->pumps[1].error;
+
+	if (error == 0 || r->write_error != 0)
+		return;
+	r->write_error = error;
+	if (error == EPIPE)
+		interrupt_send(r->interrupt, SIGPIPE);
+	else
+		taskevent_report(&r->spec->events, taskevent_new("output"),
+		    "its output cannot be written: %s; it stays at the agent: rejoin-task log %jd", strerror(error),
+		    (intmax_t)r->task);
+}
+
 static void
 output_written(void *cookie)
 {
 	struct runner *r = cookie;
 
+	note_write_error(r);
 	if (pumps_are_empty(r) && r->phase == RUNNER_FOLLOW)
 		loop_timer_set(r->loop, &r->output_timer, 0);
 }
@@ -146,7 +174,7 @@ output_answered(const struct client_answer *a, void *cookie)
 		loop_timer_set(r->loop, &r->control_timer, 0);
 	} else if (!write_frames(r, &a->r->body)) {
 		output_again(r);
-	} else if (a->r->body.len == 0) {
+	} else if (pumps_are_empty(r)) {	/* nothing came, or it cannot be written */
 		loop_timer_set(r->loop, &r->output_timer, 0);
 	}
 }
@@ -164,6 +192,25 @@ output_next(void *cookie)
 }
 
 /* --- the session */
+
+/* A task that runs is moved to our session; one that is over is read whatever session it had. */
+static bool
+needs_adoption(const struct runner *r)
+{
+	return r->held_by != coupling_session(r->coupling) && !r->spec->timing.leave && !r->ended;
+}
+
+/* A restarted controller takes up the session by this. */
+static void
+keep_session(struct runner *r)
+{
+	int e = controller_keep_session(r->spec->controller, r->task, coupling_session(r->coupling));
+
+	if (e < 0 && !r->unkept)
+		taskevent_report(&r->spec->events, taskevent_new("state"),
+		    "the session cannot be recorded here, so no other controller could take it up: %s", strerror(-e));
+	r->unkept = e < 0;
+}
 
 /* A task of ours, not one that is there. */
 static bool
@@ -187,18 +234,17 @@ static void
 session_coupled(struct json answer, void *cookie)
 {
 	struct runner *r = cookie;
-	const int64_t session = coupling_session(r->coupling);
 
 	(void)answer;
 	if (r->task == 0 && !claim_task(r))
 		return;
-	controller_keep_session(r->spec->controller, r->task, session);
+	keep_session(r);
 	if (r->control || r->phase > RUNNER_FOLLOW)
 		return;		/* what is asked now needs no session, or is refused and comes back here */
 	if (!r->submitted && json_is_object(r->spec->request))
 		r->phase = RUNNER_SUBMIT;
 	else
-		r->phase = r->held_by != session && !r->spec->timing.leave ? RUNNER_ADOPT : RUNNER_FOLLOW;
+		r->phase = needs_adoption(r) ? RUNNER_ADOPT : RUNNER_FOLLOW;
 	loop_timer_set(r->loop, r->phase == RUNNER_FOLLOW ? &r->output_timer : &r->control_timer, 0);
 }
 
@@ -257,12 +303,13 @@ task_submitted(struct runner *r, struct json task)
 
 	r->submitted = true;
 	r->held_by = json_get_whole(session, &id) ? id : coupling_session(r->coupling);
+	r->ended = taskevent_is_over(task);
 	interrupt_set_task(r->interrupt, r->task);
 	if (r->spec->detach) {
 		runner_finish(r, EXIT_OK);
 		return;
 	}
-	r->phase = r->held_by != coupling_session(r->coupling) && !r->spec->timing.leave ? RUNNER_ADOPT : RUNNER_FOLLOW;
+	r->phase = needs_adoption(r) ? RUNNER_ADOPT : RUNNER_FOLLOW;
 }
 
 static void
@@ -277,7 +324,7 @@ history_merged(struct runner *r, const struct client_answer *a)
 		return;
 	}
 	r->phase = RUNNER_RELEASE;
-	if (r->spec->keep)
+	if (r->spec->keep || (r->write_error != 0 && r->write_error != EPIPE))
 		runner_finish(r, r->status);
 }
 
@@ -296,7 +343,7 @@ control_refused(struct runner *r, const struct client_answer *a)
 	    taskrequest_is_id_taken(word, r->sent)) {
 		controller_forget_task(r->spec->controller, r->task);
 		if (claim_task(r)) {
-			controller_keep_session(r->spec->controller, r->task, coupling_session(r->coupling));
+			keep_session(r);
 			loop_timer_set(r->loop, &r->control_timer, 0);
 		}
 	} else {
@@ -473,7 +520,9 @@ runner_run(const struct runner_spec *spec, int64_t *task, struct fail *f)
 	for (int i = 0; i < 2; i++)
 		pump_init(&r.pumps[i], r.loop, i + 1, output_written, &r);
 	/* the session that a killed controller had with this task, if its lease is valid */
+	r.ended = spec->ended;
 	r.held_by = r.task ? controller_session(spec->controller, r.task) : 0;
+	signal(SIGPIPE, SIG_IGN);
 	start_session(&r);
 	if (r.coupling)
 		loop_run(r.loop);

@@ -28,6 +28,7 @@ struct runner_spec {
 	struct link_timing timing;
 	bool keep;			/* do not release it at its end */
 	bool detach;			/* return when it is recorded */
+	bool ended;			/* the task is there and over */
 	bool is_terminal;		/* ask what Ctrl-C is to do */
 	struct taskevent_sink events;
 };

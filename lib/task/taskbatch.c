@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,11 +196,16 @@ output_soon(struct taskbatch *b)
 		loop_timer_set(b->loop, &b->output_timer, 0);
 }
 
+static void signal_came(int signo, void *cookie);
+
 static void
 records_written(void *cookie)
 {
 	struct taskbatch *b = cookie;
 
+	/* as commands whose output is read no more */
+	if (b->pump.error == EPIPE && b->signals == 0)
+		signal_came(SIGPIPE, b);
 	output_soon(b);
 	check_over(b);
 }
@@ -437,7 +443,7 @@ control_next(void *cookie)
 
 	if (b->control || !b->is_coupled || b->is_over)
 		return;
-	if (b->spec->keep)
+	if (b->spec->keep || b->pump.error)	/* what could not be written stays there */
 		taskbatch_set_forget_over(&b->tasks);	/* none is the task of a request that is under way */
 	if (b->step != BATCH_RELEASE)
 		b->step = next_step(b);
@@ -564,10 +570,20 @@ start_session(struct taskbatch *b)
 static void
 flush_records(struct taskbatch *b)
 {
-	const struct pump *p = &b->pump;
+	struct pump *p = &b->pump;
 
 	if (!p->error)
-		(void)!io_write_all(p->fd, p->bytes.s + p->done, p->bytes.len - p->done);
+		p->error = -io_write_all(p->fd, p->bytes.s + p->done, p->bytes.len - p->done);
+}
+
+/* Records that nothing could read are no success. */
+static int
+final_status(const struct taskbatch *b)
+{
+	if (b->pump.error == 0 || b->pump.error == EPIPE)
+		return b->status;
+	fail_errno(b->fail, b->pump.error, "standard output");
+	return TASKEVENT_FAILED;
 }
 
 int
@@ -575,6 +591,7 @@ taskbatch_run(const struct taskbatch_spec *spec, struct fail *f)
 {
 	struct taskbatch b = { .spec = spec, .loop = spec->loop, .fail = f };
 
+	signal(SIGPIPE, SIG_IGN);
 	taskbatch_set_init(&b.tasks, &b.pump);
 	b.control_timer = (struct loop_timer){ .fn = control_next, .cookie = &b };
 	b.output_timer = (struct loop_timer){ .fn = output_next, .cookie = &b };
@@ -588,6 +605,7 @@ taskbatch_run(const struct taskbatch_spec *spec, struct fail *f)
 	want_lines(&b);
 	loop_run(b.loop);
 	flush_records(&b);
+	b.status = final_status(&b);
 	client_cancel(b.control);
 	client_cancel(b.output);
 	coupling_free(b.coupling);

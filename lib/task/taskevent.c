@@ -48,6 +48,12 @@ state_of(struct json task)
 	return state ? state : "unknown";
 }
 
+bool
+taskevent_is_over(struct json task)
+{
+	return strcmp(state_of(task), "running") != 0 && strcmp(state_of(task), "recorded") != 0;
+}
+
 int
 taskevent_status(struct json task)
 {
@@ -76,6 +82,8 @@ taskevent_end(const struct taskevent_sink *s, int64_t id, struct json task)
 	json_set(&v, "exit", json_number(result));
 	if (json_is_object(status))
 		json_set(&v, "status", json_copy(status));
+	if (reason)
+		json_set_text(&v, "reason", reason);
 	if (reason)
 		taskevent_report(s, v, "task %jd: %s: %s", (intmax_t)id, state, reason);
 	else if (error)

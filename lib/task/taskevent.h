@@ -42,4 +42,7 @@ int taskevent_end(const struct taskevent_sink *s, int64_t id, struct json task);
 /* The same status, without a report. */
 int taskevent_status(struct json task);
 
+/* Is TASK, as the agent describes it, over? */
+bool taskevent_is_over(struct json task);
+
 #endif

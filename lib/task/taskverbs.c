@@ -60,12 +60,12 @@ run_lines(struct taskverbs *o, struct fail *f)
 }
 
 static int
-run_task(struct taskverbs *o, struct json request, struct fail *f)
+run_task(struct taskverbs *o, struct json request, bool ended, struct fail *f)
 {
 	const struct runner_spec spec = {
 		.loop = o->agent.loop, .client = o->agent.client, .controller = o->controller, .name = o->target.name,
 		.label = o->label, .task = o->id, .request = request, .timing = o->timing, .keep = o->keep,
-		.detach = o->detach, .events = o->events,
+		.detach = o->detach, .ended = ended, .events = o->events,
 		.is_terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !o->give_stdin,
 	};
 	int64_t task;
@@ -94,7 +94,7 @@ taskverbs_run(struct taskverbs *o, struct fail *f)
 	r = o->give_stdin ? taskrequest_read_stdin(&request, STDIN_FILENO) : 0;
 	if (r < 0)
 		return fail_errno(f, r, "standard input");
-	return run_task(o, request, f);
+	return run_task(o, request, false, f);
 }
 
 int
@@ -109,7 +109,7 @@ taskverbs_attach(struct taskverbs *o, struct fail *f)
 		return r;
 	on_loss = json_get_text(q.v, "on_loss");
 	o->timing.leave = on_loss && strcmp(on_loss, "leave") == 0;
-	return run_task(o, JSON_ABSENT, f);
+	return run_task(o, JSON_ABSENT, taskevent_is_over(q.v), f);
 }
 
 /* --- the others */

@@ -126,6 +126,36 @@ keeps_within_its_rules(void)
 	assert(link_safe_after(&l) == 26000);
 }
 
+/*
+ * P = 5 s, A = 5 s, L = 40 s, G = 10 s, D = 1 s: the agent is lost L + G + D after the
+ * first sending of the beat that stays unanswered, 56 s after the last answer; what the
+ * agent ran is gone before.  Renewed to the arrival of each re-send it would not be.
+ */
+static void
+adds_up(void)
+{
+	static const int64_t delays[] = { 1000, 3000, 6000, 10000, 10000 };
+	struct task_session s = { .id = 1, .lease_ms = LINK_LEASE_MS, .period_ms = LINK_PERIOD_MS };
+	struct task_link l = coupled(0);
+	int64_t sent = LINK_PERIOD_MS, resent, lost;
+
+	session_open(&s, 0);
+	assert(link_step(&l, sent) && l.seen == 0);
+	lost = link_safe_after(&l);
+	assert(lost == sent + LINK_LEASE_MS + LINK_GRACE_MS + LINK_SLACK_MS && lost == 56000);
+	/* the answers alone are cut: this beat and its re-sends arrive, each after a timeout and its delay */
+	assert(session_beat(&s, l.n, l.seen, sent) == SESSION_RENEWED);
+	resent = sent;
+	for (size_t i = 0; i < sizeof delays / sizeof *delays && resent + LINK_ANSWER_MS + delays[i] < s.deadline_ms; i++) {
+		resent += LINK_ANSWER_MS + delays[i];
+		assert(session_beat(&s, l.n, l.seen, resent) == SESSION_DUPLICATE);
+	}
+	assert(resent == 30000 && s.deadline_ms == LINK_LEASE_MS && s.deadline_ms + LINK_GRACE_MS < lost);
+	assert(resent + LINK_LEASE_MS + LINK_GRACE_MS > lost);
+	/* one lost beat is survived: period + answer + slack < lease */
+	assert(LINK_PERIOD_MS + LINK_ANSWER_MS + LINK_SLACK_MS < LINK_LEASE_MS);
+}
+
 static void
 renews_a_lease(void)
 {
@@ -674,6 +704,7 @@ main(void)
 	is_suspect_after_two_periods();
 	is_lost_once();
 	keeps_within_its_rules();
+	adds_up();
 	renews_a_lease();
 	keeps_a_session_in_its_file();
 	names_a_target();
