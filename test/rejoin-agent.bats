@@ -1238,6 +1238,30 @@ good_after_kill() {
 		'rejoin-agent -q --once --jobs 2' good_after_kill
 }
 
+# After a call that failed: what is said to be done is done, and known; and the next
+# start makes good what is not.
+good_after_error() {
+	if [ "$walk_status" -eq 0 ]; then
+		[ "$(version left) $(version right) $(version front)" = '2.0 2.0 2.0' ] &&
+			[ "$(jq -r .deviceUpdate.agent.state "$state/twins/current.json")" = 0 ] || return
+	fi
+	good_after_kill
+}
+
+# bats test_tags=plain
+@test "with any call that fails once, nothing is said that is not so, and the next start makes it good" {
+	needs_strace
+	conf 'backoff = 0s'
+	script
+	deploy w1 2.0
+	export state run_dir
+	export -f fw version good_after_kill good_after_error
+	"$TOP/test/fault/errorwalk.sh" \
+		'openat,read,write,pwrite64,rename,unlink,unlinkat,rmdir,mkdir,mknodat,fchmod,chmod,ftruncate,fdatasync,fsync,copy_file_range,clone3,pipe2,epoll_create1,inotify_init1,inotify_add_watch,getdents64,fcntl,socketpair' \
+		'rm -rf "$state" "$run_dir"; for c in left right front; do fw $c 1.0; done' \
+		'rejoin-agent -q --once --jobs 2' good_after_error
+}
+
 # bats test_tags=plain
 @test "what is renamed into place is on disk first, and so is the journal" {
 	needs_strace

@@ -9,6 +9,7 @@
 # evenly spaced points at most (50), all of them with SOAK=1.  KILLWALK_FOLLOW
 # is -f, or empty where the processes that COMMAND starts are to be left alone.
 set -u
+. "$(dirname "$0")/points.bash"
 walk_calls=$1 walk_before=$2 walk_command=$3 walk_after=$4
 : "${KILLWALK_MAX:=50}" "${KILLWALK_FOLLOW=-f}"
 log=$(mktemp) || exit
@@ -19,11 +20,9 @@ eval "$walk_before"
 strace $KILLWALK_FOLLOW -qq -e trace="$walk_calls" -o "$log" $walk_command || exit
 eval "$walk_after" || { echo "killwalk: fails without a kill"; exit 1; }
 
-# "NAME N": its Nth call of that name, as strace counts them: of each process and thread by itself
-points=$(sed -n 's/^\([0-9]*\) *\([a-z0-9_]*\)(.*/\2 \1x/p' "$log" | awk '{ $0 = $1 " " ++n[$1, $2] } !seen[$0]++')
+points=$(walk_points "$log")
 total=$(wc -l <<<"$points")
-step=1
-[ -n "${SOAK-}" ] || [ "$total" -le "$KILLWALK_MAX" ] || step=$(((total + KILLWALK_MAX - 1) / KILLWALK_MAX))
+step=$(walk_step "$total" "$KILLWALK_MAX")
 
 killed=0
 for ((i = 1; i <= total; i += step)); do
