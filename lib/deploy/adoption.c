@@ -101,10 +101,23 @@ adoption_start(struct loop *l, const char *dir, const struct adoption_callbacks 
 }
 
 const struct handler_run_record *
-adoption_first(const struct adoption *a)
+adoption_next(const struct adoption *a, const struct handler_run_record *previous)
+{
+	bool is_after = !previous;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (is_after && a->runs[i]->supervise)
+			return &a->runs[i]->record;
+		is_after |= &a->runs[i]->record == previous;
+	}
+	return NULL;
+}
+
+bool
+adoption_is_on(const struct adoption *a, const char *component)
 {
 	for (size_t i = 0; i < a->n; i++)
-		if (a->runs[i]->supervise)
-			return &a->runs[i]->record;
-	return NULL;
+		if (a->runs[i]->supervise && strcmp(a->runs[i]->record.component, component) == 0)
+			return true;
+	return false;
 }

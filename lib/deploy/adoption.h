@@ -10,6 +10,8 @@
 #ifndef DEPLOY_ADOPTION_H
 #define DEPLOY_ADOPTION_H
 
+#include <stdbool.h>
+
 #include "base/loop.h"
 #include "deploy/handler_run.h"
 
@@ -26,8 +28,11 @@ struct adoption;
 /* Take over the runs in DIR; NULL where there are none: DONE is not called then. */
 struct adoption *adoption_start(struct loop *l, const char *dir, const struct adoption_callbacks *callbacks);
 
-/* A run that is waited for. */
-const struct handler_run_record *adoption_first(const struct adoption *a);
+/* The runs that are waited for: the first one (PREVIOUS is NULL), or the one after PREVIOUS; NULL for none. */
+const struct handler_run_record *adoption_next(const struct adoption *a, const struct handler_run_record *previous);
+
+/* Does one go on on COMPONENT, "" for the host? */
+bool adoption_is_on(const struct adoption *a, const char *component);
 
 /* Forget them: the runs go on.  A may be NULL. */
 void adoption_free(struct adoption *a);

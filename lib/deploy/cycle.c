@@ -22,6 +22,7 @@ struct cycle {
 	struct steps **steps;		/* of the current stage: on each component */
 	size_t n_steps, next_steps;
 	size_t stage;
+	bool has_problem;		/* not all components are known */
 	struct loop_timer kick;		/* so that nothing ends before cycle_start() has returned */
 };
 
@@ -123,7 +124,8 @@ begin_stage(struct cycle *c)
 		cycle_context_add_result(&c->context, s, 0, "", HANDLER_DOWNLOAD, &r);
 		return true;
 	}
-	if (!s->is_host && json_count(s->selected) == 0 && json_count(s->waiting) == 0) {
+	/* of an inventory that could not be read that cannot be said */
+	if (!s->is_host && !c->has_problem && json_count(s->selected) == 0 && json_count(s->waiting) == 0) {
 		const struct handler_result r = { .code = RESULT_INSTALL_SKIPPED_NO_COMPONENT,
 		    .details = "no matching components" };
 
@@ -179,8 +181,10 @@ on_problem(const struct fail *f, void *cookie)
 	struct cycle *c = cookie;
 
 	c->context.spec.log(f->text, c->context.spec.cookie);
-	if (f->status != EXIT_OK)
+	if (f->status != EXIT_OK) {
+		c->has_problem = true;
 		cycle_context_add_failure(&c->context, RESULT_FAILURE, 0, "", f->text);
+	}
 }
 
 /* The plan is there, or R is why not. */

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -55,6 +56,7 @@ struct reconciler {
 	bool has_rebooted;			/* it was run by this incarnation */
 	struct adoption *adoption;		/* of what an earlier agent left running; else NULL */
 	bool started, goal_is_new, retry_wanted, stopping;
+	bool is_busy;				/* as spec.busy() was told */
 	unsigned unreachable;			/* cycles in a row that could not fetch all files */
 	size_t done, total;			/* tasks of the cycle */
 	int64_t published_ms;
@@ -250,6 +252,41 @@ static void refresh_goal(struct reconciler *r);
 static void next_decide(struct reconciler *r);
 static void carry_out(struct reconciler *r);
 
+/* Does a run of an earlier agent go on on COMPONENT, "" for the host? */
+static bool
+component_is_occupied(const char *component, void *cookie)
+{
+	const struct reconciler *r = cookie;
+
+	return r->adoption && adoption_is_on(r->adoption, component);
+}
+
+/* Is there work that another agent must not do beside us? */
+static void
+busy_update(struct reconciler *r)
+{
+	const bool is_busy = r->cycle || r->adoption;
+
+	if (is_busy != r->is_busy)
+		r->spec.busy(is_busy, r->spec.cookie);
+	r->is_busy = is_busy;
+}
+
+/* Work directories are of no use once nothing runs in them. */
+static void
+work_remove(struct reconciler *r)
+{
+	DIR *d = opendir(r->runs);
+	bool has_runs = false;
+
+	for (struct dirent *e; d && (e = readdir(d)); )
+		has_runs |= *e->d_name != '.';
+	if (d)
+		closedir(d);
+	if (!has_runs)
+		file_remove_tree(r->work);
+}
+
 static void
 end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 {
@@ -259,19 +296,23 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 		report_end(&r->store.report, r->running, o, clock_now(now));
 		r->need = o->need;
 		r->is_on_hold = o->is_on_hold;
-		if (!o->failed && !o->cancelled && o->need == ATTEMPTS_NEED_NONE && !o->is_on_hold)
+		if (!o->failed && !o->cancelled && o->need == ATTEMPTS_NEED_NONE && !o->is_on_hold && !o->is_occupied)
 			report_set_completed(&r->store.report, r->running->id);
 		write_report(r);
+		r->status.waiting = (int64_t)report_waiting(&r->store.report);
+	}
+	/* what is occupied is seen to by another cycle: a request that waits for this one waits for that */
+	if (!o->cancelled && !o->is_occupied) {
 		r->status.settled = r->status.covered;
 		r->status.settled_cycle = r->status.cycle;
 		r->status.result = o->code;
-		r->status.waiting = (int64_t)report_waiting(&r->store.report);
 	}
 	if (o->failed)
 		set_note(r, o->details);
 	log_line(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
 	    o->cancelled ? "cancelled" : o->failed ? "failed" : o->need == ATTEMPTS_NEED_REBOOT ? "needs a reboot" :
-	    o->need == ATTEMPTS_NEED_RESTART ? "needs a restart of the agent" : "at its goal",
+	    o->need == ATTEMPTS_NEED_RESTART ? "needs a restart of the agent" :
+	    o->is_occupied ? "goes on after a run of an earlier agent" : "at its goal",
 	    *o->details ? ": " : "", o->details, json_count(o->waiting));
 }
 
@@ -294,8 +335,8 @@ on_done(const struct cycle_outcome *o, void *cookie)
 	if (r->running != r->goal)
 		goal_free(r->running);
 	r->running = NULL;
-	file_remove_tree(r->work);
-	r->spec.busy(false, r->spec.cookie);
+	work_remove(r);
+	busy_update(r);
 	if (r->stopping)
 		loop_release(r->loop);
 	next_decide(r);
@@ -318,13 +359,13 @@ begin_cycle(struct reconciler *r)
 		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
 		.attempts = r->attempts, .work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
 		.fetching = on_fetching,
-		.result = on_result, .log = on_log, .done = on_done, .run_dir = new_run, .cookie = r,
+		.result = on_result, .log = on_log, .done = on_done, .run_dir = new_run,
+		.is_occupied = component_is_occupied, .cookie = r,
 	};
 
 	waiting_check_stop(r->waiting_check);
 	loop_timer_stop(r->loop, &r->held);
 	attempts_set_workflow(r->attempts, r->goal->id);
-	r->spec.busy(true, r->spec.cookie);
 	r->status.cycle++;
 	r->status.covered = r->status.retries;
 	r->need = ATTEMPTS_NEED_NONE;
@@ -339,6 +380,7 @@ begin_cycle(struct reconciler *r)
 	r->running = r->goal;
 	log_line(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->status.cycle);
 	r->cycle = cycle_start(r->loop, &spec);
+	busy_update(r);
 }
 
 static void
@@ -394,19 +436,37 @@ carry_out(struct reconciler *r)
 	}
 }
 
+/* What an earlier agent left running goes on. */
+static void
+show_adoption(struct reconciler *r)
+{
+	const struct handler_run_record *run = adoption_next(r->adoption, NULL);
+
+	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", run->workflow);
+	set_state(r, AGENT_BUSY);
+	snprintf(r->status.phase, sizeof r->status.phase, "%s", handler_result_phase(run->action));
+	status_publish(r);
+}
+
 /* Nothing to do: say how things stand, and that every retry so far has had its answer. */
 static void
 outcome_settle(struct reconciler *r)
 {
 	const struct desired_state *d = &r->desired;
-	const bool is_written = write_report(r);
-	bool failed = !is_written || d->refused || d->damaged ||
+	bool is_written, failed, unknown;
+
+	r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
+	if (r->adoption) {
+		show_adoption(r);
+		return;
+	}
+	is_written = write_report(r);
+	failed = !is_written || d->refused || d->damaged ||
 	    (r->goal && r->goal->action != GOAL_MODULES && report_has_failed(&r->store.report) == 1);
 	/* of a goal that is not there nothing can be said */
-	bool unknown = !is_written || d->missing || (!d->source && !r->goal);
-
+	unknown = !is_written || d->missing || (!d->source && !r->goal);
 	r->status.settled = r->status.covered = r->status.retries;
-	r->status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
+	r->status.pending = false;
 	cache_trim(r->cache, r->goal, r->spec.config->cache_max);
 	set_state(r, failed ? AGENT_FAILED : r->need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
 	r->spec.settled(unknown ? EXIT_TROUBLE : failed || r->need != ATTEMPTS_NEED_NONE || r->is_on_hold ?
@@ -454,7 +514,8 @@ is_fetching(struct reconciler *r)
 static void
 next_decide(struct reconciler *r)
 {
-	if (r->cycle || (r->adoption && !r->stopping))
+	/* a step of the host may change anything */
+	if (r->cycle || (!r->stopping && component_is_occupied("", r)))
 		return;		/* until it has ended */
 	if (r->stopping) {
 		set_state(r, AGENT_STOPPED);
@@ -655,11 +716,11 @@ reconciler_shutdown(void *cookie)
 	waiting_check_stop(r->waiting_check);
 	loop_timer_stop(r->loop, &r->held);
 	set_state(r, AGENT_STOPPING);
+	adoption_free(TAKE_PTR(r->adoption));
 	if (r->cycle) {
 		loop_hold(r->loop);	/* until on_done() */
 		cycle_cancel(r->cycle, CYCLE_DETACH);
 	} else {
-		adoption_free(TAKE_PTR(r->adoption));
 		next_decide(r);
 	}
 }
@@ -702,13 +763,12 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	return e;
 }
 
-/* What is left of work directories is of no use: nothing runs in them. */
 static void
 finish_start(struct reconciler *r)
 {
 	_cleanup_free_ char *twins = xasprintf("%s/twins", r->state);
 
-	file_remove_tree(r->work);
+	work_remove(r);
 	file_remove_temporaries(r->state);
 	file_remove_temporaries(twins);
 	load_kept_goal(r);
@@ -717,20 +777,6 @@ finish_start(struct reconciler *r)
 	refresh_goal(r);
 	cache_remove_parts(r->cache, r->goal);
 	next_decide(r);
-}
-
-static void
-tell_adoption(struct reconciler *r)
-{
-	const struct handler_run_record *run = adoption_first(r->adoption);
-
-	r->spec.busy(true, r->spec.cookie);
-	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", run->workflow);
-	set_state(r, AGENT_BUSY);
-	snprintf(r->status.phase, sizeof r->status.phase, "%s", handler_result_phase(run->action));
-	status_publish(r);
-	log_line(r, "workflow %s: %s: %s goes on, as an earlier agent began it", run->workflow, run->step,
-	    handler_result_phase(run->action));
 }
 
 /* Its result belongs to its own workflow, whatever the goal is now. */
@@ -744,6 +790,7 @@ adopted_run_ended(const struct handler_run_record *run, const struct handler_res
 	const char *counted = attempts_workflow(r->attempts);
 
 	handler_log_output(run->step, run->component, run->action, result->output, on_log, r);
+	r->retry_wanted = true;		/* its component was left alone meanwhile */
 	if (counted && strcmp(counted, run->workflow) == 0)
 		attempts_set_installed(r->attempts, run->step, run->component,
 		    run->action == HANDLER_INSTALL && result->code > 0);
@@ -765,8 +812,10 @@ adoption_done(void *cookie)
 	struct reconciler *r = cookie;
 
 	r->adoption = NULL;
-	r->spec.busy(false, r->spec.cookie);
-	finish_start(r);
+	if (!r->cycle)
+		work_remove(r);
+	busy_update(r);
+	next_decide(r);
 }
 
 void
@@ -791,10 +840,11 @@ reconcile_start(struct reconciler *r, const struct status *s)
 		log_line(r, "ended what an earlier agent had left running");
 	r->adoption = adoption_start(r->loop, r->runs, &callbacks);
 	report_store_start(&r->store);
-	if (r->adoption)
-		tell_adoption(r);
-	else
-		finish_start(r);
+	busy_update(r);
+	for (const struct handler_run_record *run = NULL; r->adoption && (run = adoption_next(r->adoption, run)); )
+		log_line(r, "workflow %s: %s: %s goes on, as an earlier agent began it", run->workflow, run->step,
+		    handler_result_phase(run->action));
+	finish_start(r);
 }
 
 void

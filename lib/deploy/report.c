@@ -144,7 +144,14 @@ void
 report_add_result(struct report *r, struct json record)
 {
 	_cleanup_free_ char *key = result_key(record);
+	const char *component = json_get_text(record, "component");
 
+	/* "no matching components" is over */
+	if (component && *component) {
+		_cleanup_free_ char *none = xasprintf("%s ", json_get_text(record, "step"));
+
+		json_remove(&r->results, none);
+	}
 	json_set(&r->results, key, record);
 }
 
@@ -267,11 +274,11 @@ result_list(const struct report *r)
 	return list;
 }
 
-/* It goes on after a reboot, or when it may. */
+/* It goes on after a reboot, when it may, or when a run of an earlier agent has ended. */
 static bool
 is_unfinished(const struct cycle_outcome *o)
 {
-	return o->need != ATTEMPTS_NEED_NONE || o->is_on_hold;
+	return o->need != ATTEMPTS_NEED_NONE || o->is_on_hold || o->is_occupied;
 }
 
 void

@@ -568,6 +568,15 @@ start_step(struct steps *s)
 		files_ready(s, e < 0 ? &f : NULL);
 }
 
+/* A run of an earlier agent goes on on the component. */
+static void
+steps_leave_occupied(struct steps *s)
+{
+	s->c->outcome.is_occupied = true;
+	cycle_context_skip(s->c, s->id);
+	steps_end(s, false);
+}
+
 struct steps *
 steps_new(struct cycle_context *c, const struct plan_stage *stage, struct json component)
 {
@@ -594,6 +603,8 @@ steps_begin(struct steps *s)
 	if (cycle_context_is_skipped(s->c, s->id))
 		steps_fail(s, &(struct handler_result){ .code = RESULT_FAILURE,
 		    .details = "not tried: an earlier step failed" });
+	else if (s->c->spec.is_occupied(s->id, s->c->spec.cookie))
+		steps_leave_occupied(s);
 	else
 		start_step(s);
 }

@@ -12,6 +12,7 @@
 # points at most (50), all of them with SOAK=1.  Calls of the loader are left out.
 # With ERRORWALK_ALL each bad point is printed, and the walk goes on.
 set -u
+# shellcheck source=/dev/null
 . "$(dirname "$0")/points.bash"
 walk_calls=$1 walk_before=$2 walk_command=$3 walk_after=$4
 : "${ERRORWALK_MAX:=50}"

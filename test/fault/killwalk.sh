@@ -9,6 +9,7 @@
 # evenly spaced points at most (50), all of them with SOAK=1.  KILLWALK_FOLLOW
 # is -f, or empty where the processes that COMMAND starts are to be left alone.
 set -u
+# shellcheck source=/dev/null
 . "$(dirname "$0")/points.bash"
 walk_calls=$1 walk_before=$2 walk_command=$3 walk_after=$4
 : "${KILLWALK_MAX:=50}" "${KILLWALK_FOLLOW=-f}"
