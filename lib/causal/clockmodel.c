@@ -2,7 +2,7 @@
 
 #include "base/xalloc.h"
 #include "causal/clockmodel.h"
-#include "causal/idmap.h"
+#include "causal/idages.h"
 #include "causal/skew.h"
 
 enum { OPEN_MAX = 1 << 18 };	/* needs whose sender has not come, at most */
@@ -15,8 +15,8 @@ _Static_assert((int)SKEW_CLOCKS_MAX <= (int)CLOCK_MASK, "a value tells the clock
 struct clockmodel {
 	int64_t window_ns, newest_ns;
 	struct skew *recent, *before;
-	struct idmap ids;
-	struct idmap ends;		/* by span: its end, or the end of its last child */
+	struct idages ids;
+	struct idages ends;		/* by span: its end, or the end of its last child */
 	struct idmap parents;		/* by the id that a child's end sends: the span that it is a child of */
 	int64_t open;
 };
@@ -46,6 +46,14 @@ keep_id(uint64_t id, uint64_t value, void *cookie)
 	return false;
 }
 
+static void
+forget_id(uint64_t value, void *cookie)
+{
+	struct clockmodel *m = cookie;
+
+	m->open -= (value & NEEDED) != 0;
+}
+
 static bool
 keep_end(uint64_t id, uint64_t value, void *cookie)
 {
@@ -70,10 +78,9 @@ clockmodel_new(int64_t window_ns)
 
 	m->window_ns = window_ns < INT64_MAX / 4 ? window_ns : INT64_MAX / 4;
 	m->newest_ns = INT64_MIN / 2;
-	m->ids.keep = keep_id;
-	m->ids.cookie = m;
-	m->ends.keep = keep_end;
-	m->ends.cookie = m;
+	/* Clocks that are far apart are known from what came first. */
+	m->ids = (struct idages){ .keep_first = window_ns == INT64_MAX, .keep = keep_id, .forget = forget_id, .cookie = m };
+	m->ends = (struct idages){ .keep_first = window_ns == INT64_MAX, .keep = keep_end, .cookie = m };
 	m->parents.keep = keep_parent;
 	m->recent = skew_new();
 	m->before = skew_new();
@@ -87,8 +94,8 @@ clockmodel_free(struct clockmodel *m)
 		return;
 	skew_free(m->recent);
 	skew_free(m->before);
-	idmap_release(&m->ids);
-	idmap_release(&m->ends);
+	idages_release(&m->ids);
+	idages_release(&m->ends);
 	idmap_release(&m->parents);
 	free(m);
 }
@@ -117,7 +124,7 @@ clockmodel_sent(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_
 
 	if (!is_counted(m, at))
 		return;
-	v = idmap_put(&m->ids, id);
+	v = idages_put(&m->ids, id);
 	if (*v & NEEDED) {
 		struct clockmodel_stamp needed = stamp_of(*v);
 
@@ -131,7 +138,7 @@ clockmodel_sent(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_
 void
 clockmodel_needed(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t id)
 {
-	const uint64_t *known = is_counted(m, at) ? idmap_find(&m->ids, id) : NULL;
+	const uint64_t *known = is_counted(m, at) ? idages_find(&m->ids, id) : NULL;
 
 	if (at->clock >= SKEW_CLOCKS_MAX)
 		return;
@@ -140,7 +147,7 @@ clockmodel_needed(struct clockmodel *m, const struct clockmodel_stamp *at, uint6
 
 		pair(m, &sent, at, at->res);
 	} else if (!(known && *known) && m->open < OPEN_MAX) {
-		*idmap_put(&m->ids, id) = value_of(at, NEEDED);
+		*idages_put(&m->ids, id) = value_of(at, NEEDED);
 		m->open++;
 	}
 }
@@ -159,7 +166,7 @@ clockmodel_span_child_end(struct clockmodel *m, const struct clockmodel_stamp *a
 
 	if (!is_counted(m, at))
 		return;
-	v = idmap_put(&m->ends, span);
+	v = idages_put(&m->ends, span);
 	if (*v & NEEDED) {
 		struct clockmodel_stamp last = stamp_of(*v);
 
@@ -185,7 +192,7 @@ clockmodel_end(struct clockmodel *m, const struct clockmodel_stamp *at, uint64_t
 
 	if (!is_counted(m, at))
 		return;
-	v = idmap_put(&m->ends, span);
+	v = idages_put(&m->ends, span);
 	if (*v & SENT) {
 		struct clockmodel_stamp child = stamp_of(*v);
 

@@ -4,7 +4,8 @@
  * A record that needs an id is later than the one that sends it, and the end of a
  * span is later than the ends of its children.  Each such pair that two clocks
  * stamped bounds their difference (causal/skew).  Records come in any order; of an
- * id the first sender counts, and what was sent long ago is forgotten.
+ * id the first sender counts, and what was sent long ago is forgotten: by time, and
+ * by number (causal/idages), so that its size does not grow with what is read.
  *
  * Units: ns.  Clocks are numbered from 0 on.
  */

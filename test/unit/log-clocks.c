@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/xalloc.h"
+#include "causal/idages.h"
 #include "log/run.h"
 
 enum { HOSTS = 10, EVENTS = 20000, EVENTS_SOAK = 200000 };
@@ -358,6 +359,27 @@ try_two_files(size_t events)
 	free(w.v);
 }
 
+/* However many ids there are, the first and the last are known, and the size has a bound. */
+static void
+try_many_ids(void)
+{
+	struct idages a = { .keep_first = true };
+	const uint64_t many = 1000000;
+
+	for (uint64_t i = 1; i <= many; i++)
+		*idages_put(&a, i * UINT64_C(0x9e3779b97f4a7c15)) = i;
+	for (uint64_t i = 1; i <= IDAGES_IDS; i++) {
+		const uint64_t *first = idages_find(&a, i * UINT64_C(0x9e3779b97f4a7c15));
+		const uint64_t *last = idages_find(&a, (many + 1 - i) * UINT64_C(0x9e3779b97f4a7c15));
+
+		if (!first || *first != i || !last || *last != many + 1 - i)
+			abort();
+	}
+	if ((a.first.cap + a.recent.cap + a.before.cap) * sizeof(struct idmap_entry) > 3 << 20)
+		abort();
+	idages_release(&a);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -377,6 +399,7 @@ main(int argc, char *argv[])
 	formats.n = 1;
 	if (format_parse("test", "host", host, sizeof host - 1, &formats.v[0], &f) < 0)
 		problem(&f, NULL);
+	try_many_ids();
 	try_small_offsets(events);
 	try_hours(events);
 	try_two_files(events);
