@@ -9,6 +9,7 @@
 #include "log/live.h"
 #include "log/twins.h"
 #include "causal/realtime.h"
+#include "record/source_open.h"
 
 enum {
 	READ_SIZE = 64 << 10,

@@ -10,6 +10,7 @@
 #include "causal/skew.h"
 #include "log/run.h"
 #include "log/twins.h"
+#include "record/source_open.h"
 
 enum {
 	THREADS_MAX = 8,	/* beyond, memory is the limit */

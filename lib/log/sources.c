@@ -4,6 +4,7 @@
 
 #include "base/xalloc.h"
 #include "log/sources.h"
+#include "record/source_open.h"
 
 enum {
 	VIEW = 64 << 10,		/* read at once of a part of a source */

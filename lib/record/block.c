@@ -5,7 +5,7 @@
 #include "base/xalloc.h"
 #include "record/block.h"
 #include "record/matcher.h"
-#include "record/splitter.h"
+#include "record/sourcebuf.h"
 
 /* Records that begin this close to the end of what was read may need more of it: the next block has them. */
 enum { TAIL = 4096 };
@@ -296,7 +296,7 @@ block_decode(struct block *b, struct source *s, const struct block_spec *spec)
 	b->domains = s->per_host ? b->domain_room : NULL;
 	/* What the last block left would make blocks of few records. */
 	if (s->hi - s->cur <= tail)
-		source_fill(s);
+		sourcebuf_fill(s);
 	while (r == 1 && s->cur < spec->bytes && (b->n == 0 || s->eof || s->hi - s->cur > tail))
 		if (!quick || b->n == 0 || b->resolutions || s->in_rest || !decode_quickly(b, s, spec, tail))
 			r = decode_one(b, s, spec);

@@ -33,6 +33,12 @@ void linker_join_parts(struct source *s, size_t *len);
  */
 bool linker_join_text(const struct source *s, const char *p, size_t n, struct buf *out);
 
+/* How long the record at CUR is; false: it is not at its end, but long enough for a piece. */
+bool linker_record(struct source *s, size_t *len);
+
+/* The same of the rest of a record that is longer than a piece. */
+bool linker_rest(struct source *s, size_t *len);
+
 /* The end of a group of lines that begins at CUR; false: it is long enough for a piece. */
 bool linker_end_of_lines(struct source *s, size_t *len);
 

@@ -130,29 +130,12 @@ struct source {
 };
 
 /*
- * Open what SPEC says, with up to BUFFER bytes read at once; KEEP_OPEN false
- * opens a file anew for each read, where there are more files than descriptors.
- */
-int source_open(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
-    struct source **out, struct fail *f);
-
-/*
- * The same for FEED, of which the first bytes have come; read it with
- * source_next(), which gives 0 and leaves EOF unset where nothing is there yet.
- */
-int source_open_feed(const struct source_spec *spec, const struct formats *fs, size_t buffer, struct feed *feed,
-    struct source **out, struct fail *f);
-
-/*
  * The last stamp without a year or a day, in seconds of local time, from which the
  * next one is told; false where there was none.  What is read on from there later
  * is told the same after source_set_calendar().
  */
 bool source_calendar(const struct source *s, int64_t *local_s);
 void source_set_calendar(struct source *s, int64_t local_s);
-
-/* Would reading it not wait?  Of a source with a descriptor. */
-bool source_is_ready(const struct source *s);
 
 /* Closes it; where a command of it failed, F says so and the result is negative. */
 int source_close(struct source *s, struct fail *f);
@@ -175,8 +158,22 @@ bool source_probe(struct source *scratch, int64_t from, int64_t *off, int64_t *t
 
 int source_next_slow(struct source *s, struct record *r);
 
+/* Its own of the format's regular expressions, for its thread. */
+void source_share_regexes(struct source *s);
+
 /* The fields of a record of S, as format_fields() finds them; S is used by one thread. */
-bool source_fields(const struct source *s, const char *p, size_t n, struct fields *out);
+static inline bool
+source_fields(const struct source *s, const char *p, size_t n, struct fields *out)
+{
+	return format_match(s->fmt, s->line, p, n, out);
+}
+
+/* Is its format the one that takes any time at the start of a line? */
+static inline bool
+source_takes_any_time(const struct source *s)
+{
+	return (s->fmt->kinds & TIME_SET(TIME_ANY)) && s->fmt->where == WHERE_START;
+}
 
 /* The emitter of the record TEXT: what the user's emitter= matches, else KNOWN, which the format found. */
 struct span source_emitter(const struct source *s, struct span known, struct span text);

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "record/cursor.h"
+#include "record/source_open.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

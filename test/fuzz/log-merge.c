@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "../merging.h"
+#include "record/source_open.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

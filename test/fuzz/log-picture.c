@@ -12,6 +12,7 @@
 
 #include "../page.h"
 #include "../xml.h"
+#include "record/source_open.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -19,6 +19,7 @@
 #include "base/xalloc.h"
 #include "record/cursor.h"
 #include "record/matcher.h"
+#include "record/source_open.h"
 
 static const char rules_text[] =
     "[m]\nsend = (?:Sent|Send)\\D*(?<id>\\d+)\nrecv = (?:Received|Recv)\\D*(?<id>\\d+)\n"

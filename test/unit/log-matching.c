@@ -17,6 +17,7 @@
 #include "base/diag.h"
 #include "base/io.h"
 #include "../merging.h"
+#include "record/source_open.h"
 
 static uint64_t state, seed;
 

@@ -19,6 +19,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "../merging.h"
+#include "record/source_open.h"
 
 /* Of a world: SOAK=1 takes the larger number; a sanitizer makes the others slow enough. */
 enum { EVENTS = 30000, EVENTS_SOAK = 200000 };

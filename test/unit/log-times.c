@@ -17,6 +17,7 @@
 #include "base/xalloc.h"
 #include "record/doubt.h"
 #include "record/source.h"
+#include "record/source_open.h"
 
 enum { PROGRAM, ZONE, MTIME, EXPECTED, RESOLUTION, AMBIGUOUS, CITATION, LINE, COLUMNS };
 

@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "../merging.h"
+#include "record/source_open.h"
 
 /* SOAK=1 takes the larger number. */
 enum { ROUNDS = 150, ROUNDS_SOAK = 1500 };
