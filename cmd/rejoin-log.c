@@ -21,16 +21,17 @@
 #include "log/follow.h"
 #include "log/learning.h"
 #include "log/options.h"
+#include "log/spool.h"
 #include "output/picture.h"
 #include "output/sourcelist.h"
 #include "record/doubt.h"
 
-/* A source that is passed over; COOKIE is the bool that remembers it. */
+/* A source that is passed over, or what there is to know of one (EXIT_OK); COOKIE is the bool that remembers the former. */
 static void
 problem(const struct fail *f, void *cookie)
 {
-	diag(0, "%s", f->text);
-	*(bool *)cookie = true;
+	fail_tell(f, NULL);
+	*(bool *)cookie |= f->status != EXIT_OK;
 }
 
 static void
@@ -166,15 +167,15 @@ static bool
 merge(struct options *set, const struct source_specs *specs, struct sources *all)
 {
 	struct render_style *s = &set->run.style;
-	const struct source *once = set->run.exact ? sources_find_once(all) : NULL;
 	bool tty = isatty(STDOUT_FILENO);
 	struct causal_count count = { 0 };
 	struct picture *pic;
 	struct progress_signal *ask;
 	struct render out;
+	struct fail f;
 
-	if (once)
-		die(EXIT_USAGE, 0, "%s: cannot be read twice, as --exact needs", once->name);
+	if (set->run.exact && spool_run(all, set->spool_bytes, &f) < 0)
+		fail_die(&f);
 	options_settle_style(set, tty, specs);
 	pic = picture_begin(&set->picture, &set->run.rules, s, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : s);
@@ -332,7 +333,7 @@ read_to_the_end(struct options *set, const struct source_specs *specs, const str
 	struct fail f;
 	bool good;
 
-	if (sources_open(&all, specs, formats, problem, failed, &f) < 0)
+	if (sources_open(&all, &(struct sources_wanted){ specs, formats, problem, failed }, &f) < 0)
 		fail_die(&f);
 	options_check_offsets(set, specs, all.v, all.n);
 	options_give_offsets(set, specs, all.domains);

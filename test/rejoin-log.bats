@@ -525,7 +525,7 @@ bad.log:8: stands before line 9, which it follows (s)'
 	local status=0
 	wait "${PIDS[-1]}" || status=$?
 	status_is 1
-	grep -q 'a.log: Stale file handle' err
+	grep -q 'a.log: was cut or replaced while it was read' err
 	run ! grep -q ' new ' out
 }
 
@@ -566,8 +566,8 @@ bad.log:8: stands before line 9, which it follows (s)'
 	status_is 1
 	err_has 'the command that reads it ended with 1'
 	run --separate-stderr rejoin-log --exact - <a.log
-	status_is 2
-	err_has 'cannot be read twice'
+	status_is 0
+	out_is "$(cat a.log)"
 }
 
 @test "a line is written as soon as it is decided" {
@@ -1031,9 +1031,9 @@ merged() {
 	printf '%s\n' "$output" >merged.log
 	run --separate-stderr rejoin-log --check --rules ids.conf merged.log
 	status_is 0
-	run --separate-stderr rejoin-log --exact --rules ids.conf front/*.log.gz
-	status_is 2
-	err_has '1.log.gz: cannot be read twice'
+	run --separate-stderr rejoin-log --exact --rules ids.conf front/*.log.gz back=app.log
+	status_is 0
+	out_is "$(cat merged.log)"
 }
 
 @test "a full standard output is trouble" {

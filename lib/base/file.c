@@ -307,3 +307,14 @@ file_encode(const char *name)
 		buf_putc(&b, '%');
 	return buf_steal(&b);
 }
+
+int
+file_open_nameless(void)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd = dir && *dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+
+	if (fd < 0)
+		fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}

@@ -59,4 +59,7 @@ int file_remove_tree(const char *path);
  */
 char *file_encode(const char *name);
 
+/* A file that has no name, in $TMPDIR or /var/tmp, and goes with its descriptor; -errno. */
+int file_open_nameless(void);
+
 #endif

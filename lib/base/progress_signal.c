@@ -1,15 +1,16 @@
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/progress_signal.h"
-#include "base/diag.h"
 #include "base/xalloc.h"
 
 struct progress_signal {
 	progress_signal_fn *fn;
 	void *cookie;
 	pthread_t thread;
+	bool has_thread;
 	sigset_t usr1;
 };
 
@@ -27,7 +28,6 @@ struct progress_signal *
 progress_signal_begin(progress_signal_fn *fn, void *cookie)
 {
 	struct progress_signal *a = xcalloc(1, sizeof *a);
-	int r;
 
 	a->fn = fn;
 	a->cookie = cookie;
@@ -35,16 +35,17 @@ progress_signal_begin(progress_signal_fn *fn, void *cookie)
 	sigaddset(&a->usr1, SIGUSR1);
 	/* Threads that are made from here on inherit it. */
 	pthread_sigmask(SIG_BLOCK, &a->usr1, NULL);
-	r = pthread_create(&a->thread, NULL, progress_report, a);
-	if (r)
-		die(EXIT_TROUBLE, r, "pthread_create");
+	/* Without a thread there are no reports, but the work is done. */
+	a->has_thread = pthread_create(&a->thread, NULL, progress_report, a) == 0;
 	return a;
 }
 
 void
 progress_signal_end(struct progress_signal *a)
 {
-	pthread_cancel(a->thread);
-	pthread_join(a->thread, NULL);
+	if (a->has_thread) {
+		pthread_cancel(a->thread);
+		pthread_join(a->thread, NULL);
+	}
 	free(a);
 }

@@ -10,7 +10,7 @@ typedef void progress_signal_fn(void *cookie);
 
 struct progress_signal;
 
-/* From here on FN is called for each SIGUSR1, until progress_signal_end(). */
+/* From here on FN is called for each SIGUSR1, until progress_signal_end(); for none where no thread can be made. */
 struct progress_signal *progress_signal_begin(progress_signal_fn *fn, void *cookie);
 void progress_signal_end(struct progress_signal *a);
 

@@ -18,6 +18,7 @@ struct index {
 	struct index_entry *v;		/* open addressing, linear probing */
 	size_t cap, n;			/* CAP is a power of two */
 	int64_t remember_ns, limit_ns;
+	size_t most;			/* ids that are remembered */
 	bool (*keep)(uint64_t id, void *cookie);
 	void *cookie;
 	struct bloom forgotten;
@@ -39,7 +40,7 @@ table_new(size_t cap)
 }
 
 struct index *
-index_new(int64_t remember_ns)
+index_new(int64_t remember_ns, size_t bytes)
 {
 	struct index *x = xcalloc(1, sizeof *x);
 
@@ -47,6 +48,9 @@ index_new(int64_t remember_ns)
 	x->v = table_new(x->cap);
 	x->remember_ns = remember_ns;
 	x->limit_ns = INT64_MIN;
+	x->most = bytes / (sizeof(struct index_entry) + sizeof(struct sent));
+	if (x->most < FEW)
+		x->most = FEW;
 	return x;
 }
 
@@ -280,6 +284,12 @@ index_passed(struct index *x, int64_t ns)
 {
 	size_t n = AT_ONCE;
 
+	/* Too many were sent in that time: what is beyond is forgotten by time as well. */
+	if (x->log_n > x->most) {
+		const int64_t t = x->log[(x->log_head + x->log_n - x->most) & (x->log_cap - 1)].t;
+
+		ns = t > ns ? t : ns;
+	}
 	x->limit_ns = ns;
 	while (n == AT_ONCE && x->n > FEW) {
 		for (n = 0; n < AT_ONCE && n < x->log_n && x->log[(x->log_head + n) & (x->log_cap - 1)].t < ns; n++)

@@ -44,8 +44,8 @@ struct index_entry {
 
 struct index;
 
-/* Sent ids are remembered for REMEMBER_NS; INT64_MAX: all of them. */
-struct index *index_new(int64_t remember_ns);
+/* Sent ids are remembered for REMEMBER_NS (INT64_MAX: all of them), in about BYTES at most. */
+struct index *index_new(int64_t remember_ns, size_t bytes);
 void index_free(struct index *x);
 
 /* The entry of ID or NULL; valid until the next index_put() or index_passed(). */

@@ -175,7 +175,7 @@ static void
 rewind_all(const struct prescan *p)
 {
 	for (unsigned i = 0; i < p->n; i++)
-		source_rewind(p->v[i]);
+		source_read_again(p->v[i]);
 }
 
 /* Of the ids that are needed, were some sent so long before that they had been forgotten? */

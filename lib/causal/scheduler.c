@@ -329,7 +329,8 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
 	    .behind_ns = INT64_MIN, .why = BUF_INIT, .lines = spec->explain || spec->lines };
 	kind_index_init(&s->kinds);
-	s->index = index_new(spec->known ? INT64_MAX : spec->remember_ns);
+	s->index = index_new(spec->known ? INT64_MAX : spec->remember_ns,
+	    spec->known || spec->verify ? SIZE_MAX : spec->buffer / 4);
 	if (spec->known)
 		index_keep(s->index, is_early, (void *)(uintptr_t)spec->known);
 	s->dag = dag_new(s->index, &cb, !spec->minimax && !spec->verify, spec->live);

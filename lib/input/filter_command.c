@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "input/filter_command.h"
@@ -81,18 +82,6 @@ filter_command_end(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
-/* A file that has no name, and goes with its descriptor. */
-static int
-open_nameless(void)
-{
-	const char *dir = getenv("TMPDIR");
-	int fd = dir && *dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
-
-	if (fd < 0)
-		fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
-}
-
 static int
 copy_all(int from, int to)
 {
@@ -108,7 +97,7 @@ copy_all(int from, int to)
 int
 filter_command_spool(char *const *argv, int in_fd, int *status)
 {
-	int to = open_nameless(), from, r;
+	int to = file_open_nameless(), from, r;
 	pid_t pid;
 
 	if (to < 0)

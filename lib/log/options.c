@@ -9,7 +9,7 @@
 enum {
 	OPT_ASCII = OPT_OWN, OPT_BUFFER, OPT_CHECK, OPT_COLOR, OPT_EXACT, OPT_EXCLUDE, OPT_EXPLAIN, OPT_GRAPH,
 	OPT_HOLD, OPT_HTML, OPT_IDLE, OPT_INCLUDE, OPT_LEARN, OPT_LEVEL, OPT_OFFSET,
-	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_STAMP, OPT_STRICT,
+	OPT_ORDER, OPT_PATIENCE, OPT_PREFIX, OPT_RAW, OPT_REMEMBER, OPT_RULES, OPT_SAVE_STATE, OPT_SINCE, OPT_SOURCES, OPT_SPOOL, OPT_STAMP, OPT_STRICT,
 	 OPT_SVG, OPT_UNTIL, OPT_WATERMARK,
 };
 
@@ -48,11 +48,13 @@ static const struct opt table[] = {
 	{ OPT_PREFIX, "prefix", "WHEN", "print the source before each record", .choices = "never auto always",
 	    .preset = "auto" },
 	{ OPT_RAW, "raw", NULL, "write control characters to a terminal unchanged" },
+	{ OPT_REMEMBER, "remember", "DUR", "look for a predecessor that was printed up to DUR before", .preset = "--patience" },
 	{ OPT_RULES, "rules", "FILE", "use the rules in FILE as well, or with auto those that are learned", .samples = "auto",
 	    .repeats = true },
 	{ OPT_SAVE_STATE, "save-state", "FILE", "continue where the run that wrote FILE ended" },
 	{ OPT_SINCE, "since", "TIME", "print only records from TIME on", .samples = "10m 1h 1d" },
 	{ OPT_SOURCES, "sources", NULL, "print how each source is understood, and no record" },
+	{ OPT_SPOOL, "spool", "SIZE", "with --exact, copy at most SIZE of what cannot be read twice", .preset = "1G" },
 	{ OPT_STAMP, "stamp", "ZONE", "print before each record its corrected time", .choices = "none utc local",
 	    .preset = "none" },
 	{ OPT_STRICT, "strict", NULL, "exit with 1 if a constraint was violated or dropped, or a source not understood" },
@@ -196,6 +198,14 @@ options_set(struct options *o, const struct opt_scan *s)
 		if (o->run.patience_ms > 86400000)
 			opt_misused("--patience is more than a day: '%s'", s->arg);
 		break;
+	case OPT_REMEMBER:
+		o->run.remember_ms = opt_duration(s);
+		if (o->run.remember_ms > INT64_C(86400000) * 1000)
+			opt_misused("--remember is more than 1000 days: '%s'", s->arg);
+		break;
+	case OPT_SPOOL:
+		o->spool_bytes = opt_size(s, 0, INT64_MAX);
+		break;
 	case OPT_PREFIX:
 		o->prefix = opt_choice(s);
 		break;
@@ -245,7 +255,8 @@ options_set(struct options *o, const struct opt_scan *s)
 void
 options_init(struct options *o)
 {
-	*o = (struct options){ .prefix = WHEN_AUTO, .colour = WHEN_AUTO, .hold_ms = -1, .run = { .patience_ms = 5000, .buffer_bytes = 64 << 20,
+	*o = (struct options){ .prefix = WHEN_AUTO, .colour = WHEN_AUTO, .hold_ms = -1, .spool_bytes = 1 << 30,
+	    .run = { .patience_ms = 5000, .remember_ms = -1, .buffer_bytes = 64 << 20,
 	    .estimate = true, .filter = FILTER_ALL } };
 }
 

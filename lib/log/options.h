@@ -29,6 +29,7 @@ struct options {
 	struct picture_wanted picture;
 	bool format_said;
 	bool follow;
+	int64_t spool_bytes;		/* of sources that --exact cannot read twice */
 	int64_t watermark_ms, idle_ms;	/* 0: none */
 	int64_t hold_ms;		/* -1: what suits the output */
 	bool auto_rules;		/* --rules auto */

@@ -36,7 +36,7 @@ run_scheduler_spec(const struct run *run, struct scheduler_spec *spec)
 	const bool minimax = run->order == RUN_MINIMAX;
 
 	*spec = (struct scheduler_spec){ .rules = &run->rules, .patience_ns = run->patience_ms * 1000000,
-	    .remember_ns = run->patience_ms * 1000000, .minimax = minimax,
+	    .remember_ns = (run->remember_ms < 0 ? run->patience_ms : run->remember_ms) * 1000000, .minimax = minimax,
 	    .buffer = minimax ? SIZE_MAX : (size_t)run->buffer_bytes, .explain = style->explain || style->json, .lines = style->lines,
 	    .relations = style->artist,
 	    .fields = style->json || run->filter.level >= 0, .dropped = run->dropped, .unsafe = run->unsafe,

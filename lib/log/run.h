@@ -14,6 +14,7 @@ struct run {
 	bool exact;			/* the sources can all be read twice, and are */
 	bool estimate;			/* then their clocks' offsets, too */
 	int64_t patience_ms, buffer_bytes;
+	int64_t remember_ms;		/* -1: PATIENCE_MS */
 	struct filter filter;
 	struct render_style style;
 	struct rules rules;

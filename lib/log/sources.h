@@ -18,14 +18,20 @@ struct sources {
 	const struct domain **apart;	/* domains that are read by views of their own; NULL for none */
 };
 
+struct sources_wanted {
+	const struct source_specs *specs;
+	const struct formats *formats;
+	void (*problem)(const struct fail *f, void *cookie);
+	void *cookie;
+};
+
 /*
  * Open those of SPECS that can be; PROBLEM is told of each other one.  The
  * read buffers are the smaller the more there are, and where there are more
  * files than descriptors, each is opened anew when it is read.  A negative
  * result, with F filled, for what is wrong with the operands themselves.
  */
-int sources_open(struct sources *all, const struct source_specs *specs, const struct formats *formats,
-    void (*problem)(const struct fail *f, void *cookie), void *cookie, struct fail *f);
+int sources_open(struct sources *all, const struct sources_wanted *w, struct fail *f);
 
 /*
  * Have the records of each of the N DOMAINS, which ALL takes, read apart from the
@@ -35,8 +41,5 @@ void sources_split(struct sources *all, unsigned i, const struct domain **domain
 
 /* PROBLEM is told of those that could not be read to their end. */
 void sources_close(struct sources *all, void (*problem)(const struct fail *f, void *cookie), void *cookie);
-
-/* The first that cannot be read twice, NULL for none. */
-const struct source *sources_find_once(const struct sources *all);
 
 #endif

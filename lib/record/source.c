@@ -331,6 +331,16 @@ source_rewind(struct source *s)
 }
 
 void
+source_read_again(struct source *s)
+{
+	if (s->eof && s->error == 0 && s->end == INT64_MAX) {
+		s->end = s->at;
+		s->bounded = true;
+	}
+	source_rewind(s);
+}
+
+void
 source_range(struct source *v, int64_t from, int64_t to)
 {
 	source_rewind(v);
@@ -352,7 +362,7 @@ source_view(struct source *s, int64_t from, int64_t to, size_t buffer)
 	v->cap = buffer;
 	v->buf = xrealloc(NULL, v->cap + SOURCE_SLACK, 1);
 	memset(v->buf + v->cap, 0, SOURCE_SLACK);
-	source_range(v, from, to);
+	source_range(v, from, s->bounded && to > s->end ? s->end : to);
 	return v;
 }
 

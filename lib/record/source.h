@@ -103,8 +103,10 @@ struct source {
 
 	/* Where the bytes come from. */
 	int fd;				/* -1: closed, or opened anew for each read */
+	int64_t size, written_s;	/* of the file when it was opened */
 	dev_t dev;			/* what LOCATION was when it was opened */
 	ino_t ino;
+	bool bounded;			/* it was read before: END is where it ended then */
 	bool nonblock;			/* source_next() gives 0, without EOF, where it would wait for bytes */
 	int64_t lines;			/* newlines before CUR, where block_decode() counts them */
 	bool seekable, shared;		/* pread(2) works; the descriptor is another's */
@@ -142,6 +144,9 @@ int source_close(struct source *s, struct fail *f);
 
 /* Read a seekable one again from its start, as it was when it was opened. */
 void source_rewind(struct source *s);
+
+/* The same up to where it has been read: what the first pass saw is the bound of the second. */
+void source_read_again(struct source *s);
 
 /*
  * The bytes from FROM to TO of a seekable one, as a source of its own that

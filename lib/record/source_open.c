@@ -135,13 +135,16 @@ open_location(struct source *s, const struct source_spec *spec, struct stat *st,
 	int r = 0;
 
 	if (!remote) {
-		s->fd = strcmp(s->location, "-") == 0 ? io_open("-") : open(s->location, O_RDONLY | O_CLOEXEC);
+		/* A FIFO without a writer must not keep the others from being opened: what writes to it may wait for them. */
+		s->fd = strcmp(s->location, "-") == 0 ? io_open("-") : open(s->location, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (s->fd < 0)
 			return fail_errno(f, s->fd == -1 ? errno : s->fd, "%s", s->location);
 		if (fstat(s->fd, st) < 0)
 			return fail_errno(f, errno, "%s", s->location);
 		if (S_ISDIR(st->st_mode))
 			return fail_errno(f, EISDIR, "%s", s->location);
+		if (strcmp(s->location, "-") != 0)
+			fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
 		r = own_output_check(st, s->location, f);
 		if (r < 0)
 			return r;
@@ -312,28 +315,46 @@ settle_year(struct source *s, int year)
 }
 
 int
-source_open(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+source_open_begin(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
     struct source **out, struct fail *f)
 {
-	struct source *s;
 	struct stat st = { .st_mtime = time(NULL) };
-	struct stamp first;
 	struct fail ignored;
+	struct source *s;
 	int r;
 
 	if (source_spec_is_journal(spec))
 		return open_pumped(spec, fs, buffer, out, f);
 	s = source_new(spec, buffer);
 	r = open_location(s, spec, &st, f);
-	if (r == 0 && s->seekable && !keep_open && !s->spans)
-		drop_fd(s);
-	if (r == 0)
-		r = set_format(s, spec, fs, f);
 	if (r < 0) {
 		source_close(s, &ignored);
 		return r;
 	}
-	settle_time(s, spec, S_ISREG(st.st_mode) ? st.st_mtime : time(NULL), st.st_size);
+	if (s->seekable && !keep_open && !s->spans)
+		drop_fd(s);
+	s->size = st.st_size;
+	s->written_s = S_ISREG(st.st_mode) ? st.st_mtime : time(NULL);
+	*out = s;
+	return 0;
+}
+
+int
+source_open_finish(struct source *s, const struct source_spec *spec, const struct formats *fs, struct fail *f)
+{
+	struct stamp first;
+	struct fail ignored;
+	int r;
+
+	if (s->fmt)
+		return 0;
+	sourcebuf_wait(s);
+	r = set_format(s, spec, fs, f);
+	if (r < 0) {
+		source_close(s, &ignored);
+		return r;
+	}
+	settle_time(s, spec, s->written_s, s->size);
 	if (s->cut == CUT_LINE && s->fmt->kinds &&
 	    splitter_first_time(s, s->seekable ? sourcebuf_sample(s) : s->hi, &first))
 		s->first_ns = s->last_ns = first.ns;
@@ -342,9 +363,17 @@ source_open(const struct source_spec *spec, const struct formats *fs, size_t buf
 	if (spec->year)
 		settle_year(s, spec->year);
 	else if (s->seekable && lacks_date(s, s->buf, sourcebuf_sample(s)))
-		settle_calendar(s, st.st_size);
-	*out = s;
+		settle_calendar(s, s->size);
 	return 0;
+}
+
+int
+source_open(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+    struct source **out, struct fail *f)
+{
+	int r = source_open_begin(spec, fs, buffer, keep_open, out, f);
+
+	return r < 0 ? r : source_open_finish(*out, spec, fs, f);
 }
 
 /* What a followed file lacks of its dates is told as without following. */

@@ -17,6 +17,14 @@ int source_open(const struct source_spec *spec, const struct formats *fs, size_t
     struct source **out, struct fail *f);
 
 /*
+ * The same in two steps, so that many can be opened before any is waited for: FINISH
+ * waits for the first bytes.  A source that FINISH fails for is closed.
+ */
+int source_open_begin(const struct source_spec *spec, const struct formats *fs, size_t buffer, bool keep_open,
+    struct source **out, struct fail *f);
+int source_open_finish(struct source *s, const struct source_spec *spec, const struct formats *fs, struct fail *f);
+
+/*
  * The same for FEED, of which the first bytes have come; read it with
  * source_next(), which gives 0 and leaves EOF unset where nothing is there yet.
  */

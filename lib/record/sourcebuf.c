@@ -37,6 +37,15 @@ sourcebuf_is_ready(const struct source *s)
 	return s->seekable || s->behind || poll(&pfd, 1, 0) != 0;
 }
 
+void
+sourcebuf_wait(const struct source *s)
+{
+	struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+
+	while (!s->seekable && s->fd >= 0 && s->hi == 0 && poll(&pfd, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
 /* Is there, or will there be, more of S before its views end? */
 static bool
 comes_in_time(const struct source *s)
@@ -125,6 +134,9 @@ sourcebuf_fill(struct source *s)
 		s->dry = true;
 		return false;
 	}
+	/* The second pass does not find what the first one read. */
+	if (r == 0 && n && s->bounded)
+		r = -ESTALE;
 	if (r <= 0) {
 		s->eof = true;
 		s->error = r < 0 ? (int)-r : 0;

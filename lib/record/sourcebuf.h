@@ -17,6 +17,9 @@ enum { SOURCE_SAMPLE = 65536 };	/* the first bytes, at most, from which the form
 /* More bytes behind HI; false at the end, or where none are there yet. */
 bool sourcebuf_fill(struct source *s);
 
+/* Wait until something is there to be read, or its end.  A FIFO to which nothing wrote yet is not at its end. */
+void sourcebuf_wait(const struct source *s);
+
 /* Would reading it not wait?  Of a source with a descriptor. */
 bool sourcebuf_is_ready(const struct source *s);
 

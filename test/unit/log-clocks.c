@@ -234,7 +234,7 @@ merge(const char *what, const char *const *operands, size_t events)
 			problem(&f, NULL);
 	source_specs_finish(&specs);
 	if (rules_parse(&run.rules, "test", rule, sizeof rule - 1, &f) < 0 ||
-	    sources_open(&all, &specs, &formats, problem, NULL, &f) < 0)
+	    sources_open(&all, &(struct sources_wanted){ &specs, &formats, problem, NULL }, &f) < 0)
 		problem(&f, NULL);
 	told_by_host = false;
 	told_offsets = 0;

@@ -142,7 +142,7 @@ as_json(const char *dir, const struct buf *text, struct json *lines, size_t n)
 	assert(file_write(path, text->s, text->len) == 0);
 	assert(source_specs_add(&specs, path, &f) == 0);
 	source_specs_finish(&specs);
-	assert(sources_open(&all, &specs, &formats, NULL, NULL, &f) == 0 && all.n == 1);
+	assert(sources_open(&all, &(struct sources_wanted){ &specs, &formats, NULL, NULL }, &f) == 0 && all.n == 1);
 	render_init(&out, -1, &style);
 	merging_run(all.v, all.n, &m, &out, &count);
 	assert((size_t)count.records == n);
