@@ -41,6 +41,8 @@ teardown() {
 
 @test "the first hour" { type_guide first-hour; }
 
+@test "many devices" { type_guide fleet; }
+
 @test "any service of systemd" { type_guide systemd; }
 
 @test "Mender" {
