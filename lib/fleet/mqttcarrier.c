@@ -207,6 +207,9 @@ mqttcarrier_receive(struct carrier *carrier, const char *topic, const char *payl
 		_cleanup_json_ struct json online = json_get(v, "online");
 
 		c->devices[device].presence = json_kind(online) == JSON_TRUE ? PRESENCE_ONLINE : PRESENCE_OFFLINE;
+		/* it came back, and a broker that was killed may have lost what waited for it */
+		if (c->ready && c->devices[device].presence == PRESENCE_ONLINE && c->devices[device].deadline_ms > 0)
+			device_publish(c, (uint32_t)device);
 		if (!c->ready)
 			loop_timer_set(c->spec.loop, &c->gather, clock_mono_ms() - c->up_ms < GATHER_MS ? QUIET_MS : 0);
 	} else if (strcmp(what, "res") == 0) {

@@ -8,7 +8,7 @@
  *
  * The id of a request is ROLLOUT.DEVICE, the same each time: a device carries out an id once, and
  * repeats its outcome.  So a request may be sent again: after each loss of the connection, when a
- * run is continued, and once half-way to the deadline; what was lost is then found out.
+ * run is continued, when the device comes back, and once half-way to the deadline.
  *
  * A goal is settled when the device reports that it has carried it out: its workflow with the state
  * 0, or its deployment of modules with reconcileStatus ok.  The state 255 and the status error are failed.
