@@ -147,3 +147,19 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 	view
 	status_is 0
 }
+
+@test "no request is lost to a reader that is killed, or that ends between frames and is away" {
+	local sizes='400 6'
+	[ -z "${SOAK-}" ] || sizes='100000 200'
+	# shellcheck disable=SC2086	# they are two words
+	"$TOP/test/retry-kill.sh" $sizes KILL reader
+	# shellcheck disable=SC2086
+	"$TOP/test/retry-kill.sh" $sizes TERM reader
+}
+
+@test "no request is lost by a delivering process that is killed" {
+	local sizes='200 40'
+	[ -z "${SOAK-}" ] || sizes='100000 200'
+	# shellcheck disable=SC2086
+	"$TOP/test/retry-kill.sh" $sizes KILL retry
+}

@@ -303,7 +303,7 @@ pending_claim(const struct pending *m, bool *again, struct fail *f)
 	if (r < 0)
 		return set_refused(m->pending, r, f);
 	*again = exists(m->again_sending);
-	return 0;
+	return *again ? check_regular(m->again_sending, f) : 0;
 }
 
 void

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ main(int argc, char *argv[])
 			pause();
 	}
 	while (take < 0 || counts[0] < take) {
+		struct pollfd in = { .fd = fd, .events = POLLIN };
 		char b[64];
 		ssize_t n;
 
@@ -93,9 +95,11 @@ main(int argc, char *argv[])
 			nap(latency);
 			continue;
 		}
+		/* not in read(2): SIGTERM could come between its return and the next call */
 		let_end(SIG_UNBLOCK);
-		n = read(fd, b, sizeof b);
+		poll(&in, 1, -1);
 		let_end(SIG_BLOCK);
+		n = read(fd, b, sizeof b);
 		if (n <= 0) {
 			close(fd);
 			fd = -1;
