@@ -70,3 +70,33 @@ agent_reads() {
 	rejoin-retry --drain
 	[ "$(frames)" -eq 1 ]
 }
+
+@test "rejoin/copy:1 restores also what no install has changed, and after one what was there" {
+	mkdir to work
+	echo payload >work/new
+	action() {
+		rm -f result
+		"$TOP/packaging/handlers.d/rejoin_copy_1" "--action-$1" --file new --as fw --to "$PWD/to" \
+			--work-folder "$PWD/work" --result-file "$PWD/result"
+		[ "$(jq .resultCode result)" = "$2" ] || { cat result; return 1; }
+	}
+	action restore 1101
+	action backup 1001
+	echo old >to/fw
+	# interrupted after the backup: its two names are of one file
+	action backup 1000
+	action restore 1100
+	[ "$(cat to/fw)" = old ]
+	action restore 1101
+	action backup 1000
+	action install 600
+	[ "$(cat to/fw)" = payload ]
+	action restore 1100
+	[ "$(cat to/fw)" = old ]
+	# the file is gone meanwhile
+	action backup 1000
+	rm to/fw
+	action restore 1100
+	[ "$(cat to/fw)" = old ]
+	[ "$(ls -A to)" = fw ]
+}
