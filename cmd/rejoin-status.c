@@ -22,7 +22,11 @@
 #include "base/dirs.h"
 #include "base/json.h"
 #include "base/opt.h"
+#include "base/spawn.h"
+#include "base/table.h"
 #include "base/xalloc.h"
+#include "doctor/codes.h"
+#include "doctor/program.h"
 #include "retry/pending.h"
 
 enum { KEY_UNTIL = OPT_OWN };
@@ -47,6 +51,9 @@ static const struct opt_tool tool = {
 
 enum format { JSONL, JSON, TABLE, KV };
 enum until { NOW, IDLE, BUSY, READY, SETTLED };
+enum { LOG_MS = 3000 };
+
+static const char *const until_names[] = { "nothing", "idle", "busy", "ready", "settled" };
 
 struct viewer {
 	const char *agent;	/* NULL for the default */
@@ -116,20 +123,79 @@ wait_for_state(const struct viewer *v, struct status *s)
 {
 	const int64_t end = clock_mono_ms() + v->timeout_ms;
 	_cleanup_status_waiter_ struct status_waiter change;
+	bool told = false;
 	struct fail f;
 
 	status_waiter_open(&change, v->profile);
 	for (;;) {
+		const char *const before = status_text_state(s->state);
 		int64_t left = v->timeout_ms < 0 ? -1 : end - clock_mono_ms();
 
 		if (status_read(v->profile, s, &f) < 0)
 			fail_die(&f);
 		if (is_reached(v, s))
 			return true;
+		if (!told || before != status_text_state(s->state))
+			diag_note("%s: waiting for %s; it is %s%s%s%s", v->profile->name, until_names[v->until],
+			    status_text_state(s->state), *s->phase ? ", " : "", s->phase,
+			    pending_exists(&v->pending) ? ", and a retry request is pending" : "");
+		told = true;
 		if (v->timeout_ms >= 0 && left <= 0)
 			return false;
 		status_waiter_wait(&change, left);
 	}
+}
+
+/* Add to each result its name in words, as rejoin-doctor explain has it. */
+static void
+name_results(struct json *record)
+{
+	_cleanup_json_ struct json results = json_get(*record, "results");
+	struct json named = json_array();
+	struct codes *codes = NULL;
+	struct fail f;
+
+	if (json_count(results) == 0 || codes_load(&codes, &f) < 0) {
+		json_release(&named);
+		return;
+	}
+	for (size_t i = 0; i < json_count(results); i++) {
+		struct json r = json_at(results, i);
+		_cleanup_json_ struct json code = json_get(r, "resultCode"), found = JSON_ABSENT, first = JSON_ABSENT;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		json_get_spelling(code, &text);
+		if (codes_explain(codes, text.s, &found) > 0)
+			first = json_at(found, 0);
+		if (json_is_object(first) && json_get_text(first, "name"))
+			json_set_text(&r, "resultName", json_get_text(first, "name"));
+		json_append(&named, r);
+	}
+	json_set(record, "results", named);
+	codes_free(codes);
+}
+
+/* On a terminal: the last lines of the agent's log, if they can be had soon. */
+static void
+print_log(const struct viewer *v)
+{
+	_cleanup_free_ char *program = program_sibling("rejoin-log");
+	const struct spawn_spec spec = { .argv = (char *[]){ program, (char[]){ "-q" }, (char[]){ "-n5" },
+	    (char[]){ "-A" }, v->profile->name, NULL }, .timeout_ms = LOG_MS, .grace_ms = 100, .out_max = 16384 };
+	_cleanup_buf_ struct buf shown = BUF_INIT;
+	struct spawn_result r;
+
+	if (v->format != TABLE || !isatty(STDOUT_FILENO) || v->profile->n_logs == 0)
+		return;
+	spawn_run(&spec, &r);
+	for (char *line, *rest = r.out.s; r.status == 0 && (line = strsep(&rest, "\n")) && *line; ) {
+		table_escape(line, &shown);
+		buf_putc(&shown, '\n');
+	}
+	if (shown.len)
+		printf("\nLOG\n%s", shown.s);
+	buf_release(&r.out);
+	buf_release(&r.err);
 }
 
 static void
@@ -144,7 +210,9 @@ print_record(const struct viewer *v, const struct status *s)
 		json_print(record);
 		break;
 	case TABLE:
-		overview_format(record, &b);
+		name_results(&record);
+		overview_format(record, &(struct overview_style){ .now_s = clock_wall_ms() / 1000,
+		    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") }, &b);
 		break;
 	case KV:
 		overview_format_kv(record, &b);
@@ -214,7 +282,7 @@ main(int argc, char *argv[])
 {
 	struct viewer v = { .timeout_ms = -1, .format = isatty(STDOUT_FILENO) ? TABLE : JSONL };
 	enum exit_status status;
-	struct status s;
+	struct status s = { 0 };
 	struct opt_scan scan;
 	bool reached;
 
@@ -229,6 +297,7 @@ main(int argc, char *argv[])
 	check_hung(&s);
 	mention_system(&v, &s);
 	print_record(&v, &s);
+	print_log(&v);
 	status = reached || s.running == 0 ? status_of(&v, &s) : EXIT_TIMEOUT;
 	if (!reached)
 		diag(0, "%s: timed out waiting for --until; it is %s%s", v.profile->name, status_text_state(s.state),

@@ -52,9 +52,9 @@ report() {
 	status_is 0
 	[[ $output =~ 'state        idle' ]]
 	[[ $output =~ 'WAITING FOR'[\ ]+NAME[\ ]+SINCE ]]
-	[[ $output =~ 'cam-2'[\ ]+'rear \x1b[2J'[\ ]+2026 ]]
+	[[ $output =~ 'cam-2'[\ ]+'rear \x1b[2J'[\ ]+(2026|[0-9]+\ d\ ago) ]]
 	[[ $output =~ COMPONENT[\ ]+PHASE[\ ]+RESULT ]]
-	[[ $output =~ cam-1[\ ]+apply[\ ]+700[\ ]+2026.*new ]]
+	[[ $output =~ cam-1[\ ]+apply[\ ]+700\ Apply_Success[\ ]+(2026|[0-9]+\ d\ ago).*new ]]
 	view --format kv
 	status_is 0
 	out_has $'\nstate=idle\n'
@@ -64,6 +64,47 @@ report() {
 	needs script
 	run script -qec "rejoin-status -A t" /dev/null
 	out_has 'running      yes'
+}
+
+@test "on a terminal: times as a person says them, the state in colour, the last lines of the log" {
+	needs script
+	double --workflow w-1
+	printf '[log.a]\npath = %s/a.log\n' "$PWD" >>"$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	for i in 1 2 3 4 5 6 7; do
+		printf '2026-01-22T10:18:1%dZ line %d\033[2J\n' "$i" "$i" >>a.log
+	done
+	run script -qec "rejoin-status -A t" /dev/null
+	[[ $output =~ since[\ ]+[0-9]+\ s\ ago ]]
+	out_has $'\e[32midle\e[0m'
+	out_has 'line 3'
+	out_has 'line 7\x1b[2J'
+	[[ $output != *'line 2'* && $output != *$'\e[2J'* ]]
+	NO_COLOR=1 run script -qec "rejoin-status -A t" /dev/null
+	[[ $output != *$'\e['* ]]
+	# a record keeps the exact time, and a table in a pipe has neither colour nor log
+	view
+	member '.since|test("^20..-.*Z$")' true
+	view --format table
+	[[ $output != *$'\e['* && $output != *LOG* ]]
+}
+
+@test "with -v it says what is waited for" {
+	double --workflow w-1
+	run --separate-stderr rejoin-status -v -A t --until busy --timeout 300ms
+	status_is 4
+	err_has 't: waiting for busy; it is idle'
+}
+
+@test "of a unit the invocation is the name of the incarnation, as in the history" {
+	needs_mounts
+	double --workflow w-1
+	sed -i 's/^\[status\]/[agent]\nunit = t-of-the-test.service\n[status]/' "$REJOIN_CONFIG_DIR/agents.d/t.conf"
+	local id=0123456789abcdef0123456789abcdef
+	run own-mounts sh -c "mount -t tmpfs none /run && mkdir -p /run/systemd/units &&
+		ln -s $id /run/systemd/units/invocation:t-of-the-test.service &&
+		rejoin-status -A t --format table; rejoin-status -A t --json"
+	[[ ${lines[*]} =~ incarnation[\ ]+$id ]]
+	[[ $output == *'"invocation":"'$id'"'* && $output =~ '"incarnation":"'[0-9a-f]{8}-$double_pid- ]]
 }
 
 @test "a failed deployment, an agent that stopped, and one that was killed" {

@@ -17,7 +17,7 @@ export PAGER=cat SYSTEMD_PAGER=cat
 
 # What differs from run to run, as one word each; columns as one blank.
 same() {
-	sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|\+0000)?/TIME/g; s/[0-9a-f]{8}-[0-9]+-[0-9]+|[0-9a-f]{32}/INCARNATION/g
+	sed -E 's/[0-9]+ (s|min|h|d) ago/TIME/g; s/[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|\+0000)?/TIME/g; s/[0-9a-f]{8}-[0-9]+-[0-9]+|[0-9a-f]{32}/INCARNATION/g
 		s/process [0-9]+/process PID/g; s/[0-9]+(\.[0-9]+)? ?(ms|s)\b/DURATION/g; s/[ \t]+/ /g; s/ $//'
 }
 

@@ -7,6 +7,7 @@
 #include "agent/history.h"
 #include "agent/overview.h"
 #include "agent/status_text.h"
+#include "base/ago.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/table.h"
@@ -167,12 +168,26 @@ restarts_of(const struct profile *p, struct buf *note)
 	return list;
 }
 
+/*
+ * The invocation of P's unit, which the service manager publishes by a link of this
+ * name; empty without one.
+ */
+static void
+invocation_of(const struct profile *p, char id[64])
+{
+	_cleanup_free_ char *path = p->unit ? xasprintf("/run/systemd/units/invocation:%s", p->unit) : NULL;
+	const ssize_t n = path ? readlink(path, id, 63) : -1;
+
+	id[n > 0 ? n : 0] = '\0';
+}
+
 struct json
 overview_of(const struct profile *p, const struct status *s, bool pending)
 {
 	_cleanup_buf_ struct buf note = BUF_INIT;
 	_cleanup_json_ struct json report = JSON_ABSENT, results = JSON_ABSENT, modules = JSON_ABSENT;
 	struct json v = json_object(), restarts;
+	char invocation[64];
 
 	buf_puts(&note, s->note);
 	report = report_of(s, &note);
@@ -182,6 +197,9 @@ overview_of(const struct profile *p, const struct status *s, bool pending)
 	json_set_text(&v, "agent", p->name);
 	json_set(&v, "running", s->running < 0 ? json_null() : json_bool(s->running));
 	json_set(&v, "incarnation", text_or_null(s->incarnation));
+	invocation_of(p, invocation);
+	if (s->running == 1 && *invocation)
+		json_set_text(&v, "invocation", invocation);
 	json_set(&v, "since", text_or_null(s->since));
 	json_set_text(&v, "state", status_text_state(s->state));
 	json_set(&v, "workflow", text_or_null(s->workflow));
@@ -255,25 +273,78 @@ format_member(struct json record, const char *key, struct buf *out)
 	return out->s;
 }
 
+/* The same as it is shown: of a time, how long ago; of a result code, its name. */
+static const char *
+show_member(struct json record, const char *key, const struct overview_style *style, struct buf *out)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, name = BUF_INIT;
+
+	format_member(record, key, &text);
+	buf_reset(out);
+	if (strcmp(key, "since") == 0 || strcmp(key, "time") == 0 || strcmp(key, "at") == 0)
+		ago_format(text.s, style->now_s, out);
+	else if (strcmp(key, "resultCode") == 0 && *format_member(record, "resultName", &name))
+		buf_printf(out, "%s %s", text.s, name.s);
+	else
+		buf_puts(out, text.s);
+	return out->s;
+}
+
+/* The colour of a state in SGR (ECMA-48): green is well, yellow is under way, red is not well. */
+static const char *
+state_colour(const char *state)
+{
+	static const struct { const char *states, *sgr; } colours[] = {
+		{ " idle ", "32" }, { " busy starting stopping needs-reboot ", "33" }, { " failed hung stopped unknown ", "31" },
+	};
+	_cleanup_free_ char *word = xasprintf(" %s ", state);
+
+	for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
+		if (strstr(colours[i].states, word))
+			return colours[i].sgr;
+	return "0";
+}
+
+/* The word of the line "state WORD" in TABLE, which has no other colours. */
 static void
-format_heads(struct json record, struct buf *out)
+colour_state(struct buf *table, const char *state)
+{
+	_cleanup_buf_ struct buf whole = BUF_INIT;
+	char *line = strstr(table->s, "\nstate "), *word = line ? strstr(line + 7, state) : NULL;
+
+	if (!word || !*state)
+		return;
+	buf_add(&whole, table->s, (size_t)(word - table->s));
+	buf_printf(&whole, "\033[%sm%s\033[0m%s", state_colour(state), state, word + strlen(state));
+	buf_reset(table);
+	buf_add(table, whole.s, whole.len);
+}
+
+static void
+format_heads(struct json record, const struct overview_style *style, struct buf *out)
 {
 	static const char *const shown[] = { "agent", "running", "incarnation", "since", "state",
 	    "workflow", "phase", "progress", "waiting", "held", "deployment", "reconcileStatus", "pending", "unsigned", "note" };
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct table *t = table_new();
 
-	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-		if (*format_member(record, shown[i], &b) || strcmp(shown[i], "running") == 0)
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+		/* one name for one incarnation: the history has the invocation */
+		if (strcmp(shown[i], "incarnation") != 0 || !*format_member(record, "invocation", &b))
+			show_member(record, shown[i], style, &b);
+		if (b.len || strcmp(shown[i], "running") == 0)
 			add_row(t, shown[i], b.len ? b.s : "unknown");
+	}
 	table_format(t, out);
 	table_free(t);
+	if (style->colour)
+		colour_state(out, format_member(record, "state", &b));
 }
 
 /* The array KEY of RECORD: its members KEYS (NULL-terminated) under HEADINGS. */
 static void
 format_list(struct json record, const char *key, const char *const *headings,
-    const char *const *keys, struct buf *out)
+    const char *const *keys, const struct overview_style *style, struct buf *out)
 {
 	_cleanup_json_ struct json list = json_get(record, key);
 	_cleanup_buf_ struct buf b = BUF_INIT;
@@ -289,7 +360,7 @@ format_list(struct json record, const char *key, const char *const *headings,
 		_cleanup_json_ struct json v = json_at(list, i);
 
 		for (const char *const *k = keys; *k && json_is_object(v); k++)
-			table_cell(t, format_member(v, *k, &b));
+			table_cell(t, show_member(v, *k, style, &b));
 		table_end_row(t);
 	}
 	buf_putc(out, '\n');
@@ -298,23 +369,23 @@ format_list(struct json record, const char *key, const char *const *headings,
 }
 
 void
-overview_format(struct json record, struct buf *out)
+overview_format(struct json record, const struct overview_style *style, struct buf *out)
 {
-	format_heads(record, out);
+	format_heads(record, style, out);
 	format_list(record, "waiting", (const char *const[]){ "WAITING FOR", "NAME", "SINCE", NULL },
-	    (const char *const[]){ "id", "name", "since", NULL }, out);
+	    (const char *const[]){ "id", "name", "since", NULL }, style, out);
 	format_list(record, "held", (const char *const[]){ "HELD", "ATTEMPT", "OF", "AT", NULL },
-	    (const char *const[]){ "id", "attempt", "attempts", "at", NULL }, out);
+	    (const char *const[]){ "id", "attempt", "attempts", "at", NULL }, style, out);
 	format_list(record, "modules", (const char *const[]){ "MODULE", "STATUS", "REASON", NULL },
-	    (const char *const[]){ "id", "status", "failureMessage", NULL }, out);
+	    (const char *const[]){ "id", "status", "failureMessage", NULL }, style, out);
 	format_list(record, "instances", (const char *const[]){ "INSTANCE", "STATUS", "MODULE", "REASON", NULL },
-	    (const char *const[]){ "name", "status", "moduleId", "failureMessage", NULL }, out);
+	    (const char *const[]){ "name", "status", "moduleId", "failureMessage", NULL }, style, out);
 	format_list(record, "results", (const char *const[]){ "COMPONENT", "PHASE", "RESULT", "TIME",
 	    "DETAILS", NULL }, (const char *const[]){ "component", "phase", "resultCode", "time",
-	    "details", NULL }, out);
+	    "details", NULL }, style, out);
 	format_list(record, "restarts", (const char *const[]){ "RESTART", "OUTCOME", "METHOD", "AFTER",
 	    "REASON", NULL }, (const char *const[]){ "time", "outcome", "method", "after", "reason",
-	    NULL }, out);
+	    NULL }, style, out);
 }
 
 void

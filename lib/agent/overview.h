@@ -7,6 +7,9 @@
  * and of an agent with modules (module/manager.h) "deployment", "reconcileStatus", "modules":[] and
  * "instances":[].
  *
+ * "invocation" is present, too, for a unit that systemd runs: it is the name of the
+ * incarnation in the history and in rejoin-restart, so that a table shows it alone.
+ *
  * Unknown texts are null, and so is "running" if it cannot be told.  "waiting" (components
  * that are offline), "held" (components in back-off, with the time of the next
  * attempt) and "results" (the last one of each component) come from the agent's
@@ -31,8 +34,16 @@ struct json overview_of(const struct profile *p, const struct status *s, bool pe
 /* The components that the report of S says are waited for: an object with their ids as keys. */
 struct json overview_waiting(const struct status *s);
 
-/* Format RECORD for a reader: its texts, then a table for each list that is not empty. */
-void overview_format(struct json record, struct buf *out);
+struct overview_style {
+	int64_t now_s;		/* seconds since 1970: times are shown as they are seen then */
+	bool colour;		/* the state has a colour, for a terminal */
+};
+
+/*
+ * Format RECORD for a reader: its texts, then a table for each list that is not
+ * empty.  A result with a member "resultName" shows that as well.
+ */
+void overview_format(struct json record, const struct overview_style *style, struct buf *out);
 
 /* Format RECORD as KEY=VALUE lines; the value of a list is its length. */
 void overview_format_kv(struct json record, struct buf *out);
