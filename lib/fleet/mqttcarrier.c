@@ -240,7 +240,6 @@ on_up(bool first, void *cookie)
 	if (first) {
 		c->up_ms = clock_mono_ms();
 		loop_timer_set(c->spec.loop, &c->gather, QUIET_MS);
-		asked_publish(c);
 	}
 	broker_fetched(c->broker);
 }
@@ -252,8 +251,11 @@ on_gather(void *cookie)
 	struct mqttcarrier *c = cookie;
 
 	c->ready = broker_is_up(c->broker);
-	if (c->ready)
-		c->cb.ready(NULL, c->cb.cookie);
+	if (!c->ready)
+		return;
+	/* a device that connects later says so, and is asked then */
+	asked_publish(c);
+	c->cb.ready(NULL, c->cb.cookie);
 }
 
 static void
@@ -312,7 +314,7 @@ device_ask(struct carrier *carrier, const struct carrier_ask *a, struct fail *f)
 	d->asked_ms = clock_mono_ms();
 	d->repeated = false;
 	/* without a connection it is published with the next one */
-	if (broker_is_up(c->broker))
+	if (c->ready)
 		device_publish(c, a->device);
 	return 0;
 }
