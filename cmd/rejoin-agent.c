@@ -214,6 +214,17 @@ on_resync(void *cookie)
 		diag_info("%s: a frame of %zu bytes, '%s', ignored", a->profile->retry.path, n, command);
 }
 
+static void
+retry_instance(const char *name, void *cookie)
+{
+	struct agent *a = cookie;
+
+	if (modules_retry(a->modules, name))
+		diag_note("instance %s: retry request", name);
+	else
+		diag_info("instance %s: retry request, but there is no such instance", name);
+}
+
 /*
  * Any number of retries is one flag to the reconciler.  A flood of frames fills
  * neither the log nor the loop: one line and at most ROUND reads per call.
@@ -223,7 +234,7 @@ on_command(int fd, short events, void *cookie)
 {
 	struct agent *a = cookie;
 	const char *const names[] = { a->profile->retry.command, a->profile->retry.again_command, NULL };
-	struct frame_haul h = { 0 };
+	struct frame_haul h = { .named_command = a->profile->retry.instance_command, .named = retry_instance, .cookie = a };
 	char block[4096];
 	ssize_t n;
 
@@ -240,7 +251,7 @@ on_command(int fd, short events, void *cookie)
 	if (h.asked > 0) {
 		diag_note("%u retry request%s", h.asked, h.asked == 1 ? "" : "s");
 		reconcile_retry(a->reconciler, h.asked, h.again > 0);
-		modules_retry(a->modules);
+		(void)modules_retry(a->modules, NULL);
 	}
 }
 

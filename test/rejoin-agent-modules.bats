@@ -115,6 +115,13 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	rejoin-retry --wait --timeout 20s
 	is '.instances.long.status == "self-exiting"'
 	[ "$(log_of long)" = start ]
+	# a retry that names it does, and it alone
+	rejoin-retry --instance long
+	wait_for 'is ".instances.long.status == \"ok\""'
+	[ "$(log_of long | xargs)" = 'start start' ]
+	is '.instances.zero.status == "self-exiting"'
+	rejoin-retry --instance nothing
+	wait_for 'grep -q "instance nothing: retry request, but there is no such instance" agent.err'
 	# one that a deployment has left out is another one afterwards
 	deploy d-3 zero=zero
 	wait_for 'is ".deploymentId == \"d-3\" and (.instances | has(\"long\") | not)"'

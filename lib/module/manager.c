@@ -566,9 +566,11 @@ manager_set(struct manager *m, struct module_manifest *manifest)
 	manager_request_pass(m);
 }
 
-void
+bool
 manager_retry(struct manager *m, const char *instance)
 {
+	if (instance && !manager_instance(m, instance))
+		return false;
 	for (size_t i = 0; i < m->n_modules; i++)
 		if (m->modules[i]->state == MODULE_ERROR && !instance) {
 			loop_timer_stop(m->loop, &m->modules[i]->retry);
@@ -587,6 +589,7 @@ manager_retry(struct manager *m, const char *instance)
 		i->state = INSTANCE_WAITING;
 	}
 	manager_request_pass(m);
+	return true;
 }
 
 void

@@ -58,8 +58,8 @@ void manager_start(struct manager *m);
 /* MANIFEST is wanted now, and owned by M; NULL: no module is. */
 void manager_set(struct manager *m, struct module_manifest *manifest);
 
-/* Start INSTANCE (NULL: all) again where it has ended, and try at once what has failed. */
-void manager_retry(struct manager *m, const char *instance);
+/* Start INSTANCE again where it has ended, or try at once what has failed (NULL).  False: there is no INSTANCE. */
+bool manager_retry(struct manager *m, const char *instance);
 
 /* The profile of the link is AGENT from now on, for instances that are started; NULL for none. */
 void manager_set_agent(struct manager *m, const char *agent);

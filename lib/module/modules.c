@@ -156,11 +156,10 @@ modules_set(struct modules *m, struct module_manifest *manifest)
 		module_manifest_free(manifest);
 }
 
-void
-modules_retry(struct modules *m)
+bool
+modules_retry(struct modules *m, const char *instance)
 {
-	if (m->manager)
-		manager_retry(m->manager, NULL);
+	return m->manager && manager_retry(m->manager, instance);
 }
 
 void

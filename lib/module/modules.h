@@ -8,6 +8,8 @@
 #ifndef MODULE_MODULES_H
 #define MODULE_MODULES_H
 
+#include <stdbool.h>
+
 #include "base/fail.h"
 #include "base/loop.h"
 #include "deploy/agent_config.h"
@@ -31,8 +33,11 @@ void modules_start(struct modules *m);
 /* MANIFEST is wanted, and owned by M; NULL: none is. */
 void modules_set(struct modules *m, struct module_manifest *manifest);
 
-/* Try at once what has failed. */
-void modules_retry(struct modules *m);
+/*
+ * Try at once what has failed; with INSTANCE that one alone, also where it has ended by itself.
+ * False: there is no INSTANCE, or there are no modules.
+ */
+bool modules_retry(struct modules *m, const char *instance);
 
 /* The configuration was read anew. */
 void modules_reload(struct modules *m);

@@ -110,6 +110,18 @@ index_of(const char *command, const char *const *names)
 	return -1;
 }
 
+/* The name in COMMAND, "H's named command NAME", perhaps after a short frame that ran into it; else NULL. */
+static const char *
+command_name(const char *command, const struct frame_haul *h)
+{
+	const char *at = h->named && h->named_command ? strstr(command, h->named_command) : NULL;
+
+	if (!at)
+		return NULL;
+	at += strlen(h->named_command);
+	return at[0] == ' ' && at[1] ? at + 1 : NULL;
+}
+
 void
 frame_sort(struct frame_reader *r, const char *p, size_t n, const char *const *names,
     struct frame_haul *h)
@@ -118,9 +130,12 @@ frame_sort(struct frame_reader *r, const char *p, size_t n, const char *const *n
 	int found;
 
 	while ((found = frame_next(r, &p, &n, command)) != 0) {
-		int i = found > 0 ? index_of(command, names) : -1;
+		const char *name = found > 0 ? command_name(command, h) : NULL;
+		int i = found > 0 && !name ? index_of(command, names) : -1;
 
-		if (i >= 0)
+		if (name)
+			h->named(name, h->cookie);
+		else if (i >= 0)
 			h->asked++;
 		else if (h->ignored++ == 0)
 			strcpy(h->sample, found > 0 ? command : "");

@@ -52,6 +52,10 @@ struct frame_haul {
 	unsigned asked, ignored;	/* frames of a wanted command, and all others */
 	unsigned again;			/* of those asked, not for the first of the wanted commands */
 	char sample[FRAME_SIZE];	/* the first ignored command; "" if it was no frame */
+	/* Set by the caller: NAMED, unless it is NULL, is called for each frame "NAMED_COMMAND NAME". */
+	const char *named_command;
+	void (*named)(const char *name, void *cookie);
+	void *cookie;
 };
 
 /*

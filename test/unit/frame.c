@@ -89,6 +89,29 @@ short_one_is_dropped(void)
 	assert(!frame_asks("retry-updates", "retry-update") && !frame_asks("", "retry-update"));
 }
 
+/* The names, a line each. */
+static void
+name_add(const char *name, void *cookie)
+{
+	strcat(cookie, name);
+	strcat(cookie, "\n");
+}
+
+static void
+check_named(void)
+{
+	const char *const names[] = { "retry-update", NULL };
+	struct frame_reader r = { 0 };
+	char got[256] = "", frame[64] = "retry-instance left", odd[64] = "retry-instance retry-update",
+	    none[64] = "retry-instance ";
+	struct frame_haul h = { .named_command = "retry-instance", .named = name_add, .cookie = got };
+
+	frame_sort(&r, frame, sizeof frame, names, &h);
+	frame_sort(&r, odd, sizeof odd, names, &h);
+	frame_sort(&r, none, sizeof none, names, &h);
+	assert(strcmp(got, "left\nretry-update\n") == 0 && h.asked == 0 && h.ignored == 1);
+}
+
 static void
 check_sort(void)
 {
@@ -109,6 +132,7 @@ int
 main(void)
 {
 	check_sort();
+	check_named();
 	for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
 		for (size_t step = 1; step <= 130; step++)
 			check(i, step);
