@@ -93,9 +93,13 @@ bool
 spanfile_is(const char *path, const char *format)
 {
 	_cleanup_fd_ int fd = -1;
+	struct stat st;
 
 	if (format && strcmp(format, "spans") != 0)
 		return false;
+	/* a FIFO is opened by its reader alone: a writer would take this for it, and lose what it writes */
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return format != NULL;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return fd >= 0 && spanfile_is_open(fd, format);
 }
