@@ -79,6 +79,9 @@ write_files(struct committer_job *j, const struct recording *p)
 	_cleanup_fd_ int dir = open(p->task->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = dir < 0 ? -errno : p->has_stdin ? write_stdin(dir, &p->in) : 0, fd;
 
+	/* the request makes a task of the directory: what it cannot start without is there before it */
+	if (r == 0 && p->lease.len > 0)
+		r = write_lease(dir, &p->lease);
 	if (r < 0)
 		return r;
 	fd = write_file(dir, "request.json", &p->request, 0600);
@@ -87,7 +90,7 @@ write_files(struct committer_job *j, const struct recording *p)
 	committer_sync(j, fd);
 	committer_sync(j, fcntl(dir, F_DUPFD_CLOEXEC, 0));
 	committer_sync(j, open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	return p->lease.len > 0 ? write_lease(dir, &p->lease) : 0;
+	return 0;
 }
 
 static int
