@@ -187,8 +187,8 @@ teardown() {
 	run -0 sh -c 'rejoin-task list --json | jq -c .status.exit'
 	out_is $'0\n1\nnull'
 	run -0 agent /1/history
-	run -0 jq -r 'select(.event != "recorded" and .event != "started") | .event' <<<"$output"
-	out_is $'ended\nunknown\nended'
+	# those that ended without an agent are recorded in any order
+	[ "$(jq -r 'select(.event != "recorded" and .event != "started") | .event' <<<"$output" | sort | xargs)" = 'ended ended unknown' ]
 }
 
 @test "it exits when idle, and the next one finds everything" {
