@@ -202,8 +202,12 @@ span_ids(const struct constraint *x, uint64_t *sent, uint64_t *needed)
 static void
 span_clock(struct clockmodel *m, const struct clockmodel_stamp *at, const struct constraint *x)
 {
-	const struct clockmodel_stamp end = { at->clock, at->t + x->n, at->res };
+	struct clockmodel_stamp end = *at;
 
+	/* N is how long it took, which a log may say as it likes */
+	if ((x->what == CONSTRAINT_SPAN_END || x->what == CONSTRAINT_CHILD_END) &&
+	    __builtin_add_overflow(at->t, x->n, &end.t))
+		return;
 	if (x->what == CONSTRAINT_SPAN_END) {
 		clockmodel_end(m, &end, x->id);
 	} else if (x->what == CONSTRAINT_CHILD_END) {
