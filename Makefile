@@ -257,6 +257,7 @@ install: all
 	ln -sf rejoin-retry.1 '$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1'
 	$(call put,644,$(wildcard man/*.5),$(MANDIR)/man5)
 	$(call put,644,$(wildcard man/*.7),$(MANDIR)/man7)
+	$(call put,644,$(wildcard man/*.8),$(MANDIR)/man8)
 	$(call put,644,$(wildcard completions/bash/*),$(BASHDIR))
 	$(call put,644,$(wildcard completions/zsh/*),$(ZSHDIR))
 	$(call put,644,$(wildcard completions/fish/*),$(FISHDIR))
@@ -275,12 +276,12 @@ install: all
 		$(fill) "packaging/udev/$$f.in" >'$(DESTDIR)$(RULESDIR)'/"$$f" || exit 1; done
 
 # In a staging directory, the directories that are empty now are taken away, too.
-PLACES := $(BINDIR) $(SYSUSERSDIR) $(dir $(LIBEXECDIR)) $(dir $(ADUDIR)) $(dir $(VENDORDIR)) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
+PLACES := $(BINDIR) $(SYSUSERSDIR) $(dir $(LIBEXECDIR)) $(dir $(ADUDIR)) $(dir $(VENDORDIR)) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 $(BASHDIR) $(ZSHDIR) $(FISHDIR) \
 	$(UNITDIR) $(TMPFILESDIR) $(RULESDIR)
 uninstall:
 	rm -f $(TOOLS:%='$(DESTDIR)$(BINDIR)/%') $(HELPERS:%='$(DESTDIR)$(LIBEXECDIR)/%') '$(DESTDIR)$(ADUDIR)/$(ADU_SO)' '$(DESTDIR)$(BINDIR)/adu-trigger-reprocess' \
 		'$(DESTDIR)$(MANDIR)/man1/adu-trigger-reprocess.1' \
-		$(foreach s,1 5 7,$(patsubst man/%,'$(DESTDIR)$(MANDIR)/man$s/%',$(wildcard man/*.$s))) \
+		$(foreach s,1 5 7 8,$(patsubst man/%,'$(DESTDIR)$(MANDIR)/man$s/%',$(wildcard man/*.$s))) \
 		$(patsubst completions/bash/%,'$(DESTDIR)$(BASHDIR)/%',$(wildcard completions/bash/*)) \
 		$(patsubst completions/zsh/%,'$(DESTDIR)$(ZSHDIR)/%',$(wildcard completions/zsh/*)) \
 		$(patsubst completions/fish/%,'$(DESTDIR)$(FISHDIR)/%',$(wildcard completions/fish/*)) \

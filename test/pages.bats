@@ -115,11 +115,11 @@ run_page() {
 	needs mandoc col jq
 	local page bad=0 pids=()
 	own-mounts true 2>/dev/null || cannot 'no mount namespace can be made here'
-	for page in "$TOP"/man/*.[157]; do
+	for page in "$TOP"/man/*.[1578]; do
 		run_page "$page" 3>&- 4>&- &
 		pids+=($!)
 	done
-	for page in "$TOP"/man/*.[157]; do
+	for page in "$TOP"/man/*.[1578]; do
 		wait "${pids[0]}" || { bad=1; echo "--- ${page##*/}"; cat "${page##*/}/log"; }
 		pids=("${pids[@]:1}")
 	done

@@ -31,7 +31,7 @@ function tool_completion() {
 END {
 	f = "_" tool
 	gsub(/-/, "_", f)
-	printf "# bash completion for %s(1), made by \"make generate\": do not edit\n", tool
+	printf "# bash completion for %s(%d), made by \"make generate\": do not edit\n", tool, section
 	printf "%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}%s\n\n", f, has_command ? " i" : ""
 	# "=" is a word of its own in COMP_WORDS
 	print "\tif [[ $cur == = ]]; then"

@@ -3,7 +3,7 @@
 # the tools (lib/base/opt_help.h): run.sh DIRECTORY, a tree like this one.
 #
 #	completions/	whole files
-#	man/TOOL.1	what stands between '.\" option NAME' and '.\" end', in
+#	man/TOOL.[18]	what stands between '.\" option NAME' and '.\" end', in
 #			the list from '.\" begin options' to '.\" end options'.
 #			Prose after '.\" end' belongs to that option, and stays.
 #
@@ -20,10 +20,12 @@ mkdir -p "$to/completions/bash" "$to/completions/zsh" "$to/completions/fish" "$t
 for c in cmd/*.c; do
 	t=$(basename "$c" .c)
 	"$B/bin/$t" --print-options >"$table"
-	awk -f "$here/lib.awk" -f "$here/bash.awk" "$table" >"$to/completions/bash/$t"
+	page=man/$t.1
+	[ ! -e "man/$t.8" ] || page=man/$t.8
+	awk -f "$here/lib.awk" -f "$here/bash.awk" -v section="${page##*.}" "$table" >"$to/completions/bash/$t"
 	awk -f "$here/lib.awk" -f "$here/zsh.awk" "$table" >"$to/completions/zsh/_$t"
 	awk -f "$here/lib.awk" -f "$here/fish.awk" "$table" >"$to/completions/fish/$t.fish"
-	[ -e "man/$t.1" ] || continue
-	awk -f "$here/lib.awk" -f "$here/page.awk" "$table" "man/$t.1" >"$table.page"
-	cmp -s "$table.page" "$to/man/$t.1" || cat "$table.page" >"$to/man/$t.1"
+	[ -e "$page" ] || continue
+	awk -f "$here/lib.awk" -f "$here/page.awk" "$table" "$page" >"$table.page"
+	cmp -s "$table.page" "$to/$page" || cat "$table.page" >"$to/$page"
 done

@@ -14,7 +14,7 @@ load helper
 		run in_machine "$t" --version
 		status_is 0
 		out_is "$t $(cat "$TOP/VERSION")"
-		in_machine test -s "/usr/share/man/man1/$t.1"
+		in_machine sh -c 'test -s "/usr/share/man/man1/$1.1" || test -s "/usr/share/man/man8/$1.8"' - "$t"
 	done
 }
 
