@@ -180,6 +180,7 @@ teardown() {
 	wait_for '[ -e "$REJOIN_STATE_DIR/tasks/$id/status" ]'
 	kill -KILL "$(jq .shim "$REJOIN_STATE_DIR/tasks/$((id + 2))/started")"
 	taskd
+	wait_for 'states | grep -q unknown'
 	touch go1
 	wait_for '! states | grep -q running'
 	run -0 states
@@ -364,14 +365,19 @@ teardown() {
 	agent /1/tasks -d '{"id":'"$id"',"on_loss":"leave","cwd":"'"$PWD"'","argv":["sh","-c","while [ ! -e go ]; do sleep 0.05; done"]}' >/dev/null
 	wait_for '[ "$(states)" = running ]'
 	session=$(agent /1/session -d '{"id":'"$((id + 1))"',"controller":"c","run":1,"period_ms":5000,"lease_ms":60000,"on_loss":"kill"}' | jq .session)
-	agent /1/tasks -d '{"id":'"$((id + 2))"',"session":'"$session"',"argv":["true"]}' >/dev/null
-	wait_for '[ "$(states | sort | tr "\n" " ")" = "recorded running " ]'
+	for i in 2 3; do
+		agent /1/tasks -d '{"id":'"$((id + i))"',"session":'"$session"',"argv":["true"]}' >/dev/null
+	done
+	wait_for '[ "$(states | sort | tr "\n" " ")" = "recorded recorded running " ]'
 	kill_taskd
-	# the crash came before this file
+	# the crash came before this file, and before its first byte
 	rm "$REJOIN_STATE_DIR/tasks/$((id + 2))/lease"
+	: >"$REJOIN_STATE_DIR/tasks/$((id + 3))/lease"
 	taskd
 	touch go
-	wait_for '[ "$(states | sort -u)" = ended ]'
+	wait_for '! states | grep -q "recorded\|running"'
+	run -0 states
+	out_is $'ended\nended\nended'
 }
 
 @test "a hostile user reaches no session, lease, record, output or history of another one" {

@@ -239,14 +239,13 @@ run_over(const struct supervise_view *v, const struct fail *f, void *cookie)
 	loop_timer_set(t->store->loop, &t->store->retry, 0);	/* there is room for another one */
 }
 
-/* A crash may have come between the request and the file that names its lease. */
+/* A crash may have come after the request, before the file that names its lease was there and whole. */
 static int
 ensure_lease(struct taskrecord *t)
 {
-	_cleanup_free_ char *path = xasprintf("%s/lease", t->dir);
 	_cleanup_free_ char *lease = xasprintf("../sessions/%jd.json", (intmax_t)t->session);
 
-	if (t->leave || access(path, F_OK) == 0)
+	if (t->leave || taskrecord_names_lease(t))
 		return 0;
 	return supervise_set_lease(t->dir, lease);
 }

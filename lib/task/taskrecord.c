@@ -65,19 +65,34 @@ whole_of(struct json v, const char *key)
 	return json_get_whole(n, &out) && out >= 0 ? out : 0;
 }
 
+static bool
+load_lease(const struct taskrecord *t, struct json *v)
+{
+	_cleanup_free_ char *path = xasprintf("%s/lease", t->dir);
+	struct fail f;
+
+	return json_load(path, FILE_NOFOLLOW, RECORD_FILE_MAX, v, &f) == 0;
+}
+
+bool
+taskrecord_names_lease(const struct taskrecord *t)
+{
+	_cleanup_json_ struct json v = JSON_ABSENT;
+
+	return load_lease(t, &v);
+}
+
 /* ID/lease has the session of a task that was moved; else its request has it. */
 static void
 load_session(struct taskrecord *t, struct json own)
 {
-	_cleanup_free_ char *path = xasprintf("%s/lease", t->dir);
 	_cleanup_json_ struct json v = JSON_ABSENT;
 	const char *on_loss = json_get_text(own, "on_loss"), *file;
-	struct fail f;
 	long long id;
 
 	t->session = whole_of(own, "session");
 	t->leave = on_loss && strcmp(on_loss, "leave") == 0;
-	if (json_load(path, FILE_NOFOLLOW, RECORD_FILE_MAX, &v, &f) < 0)
+	if (!load_lease(t, &v))
 		return;
 	file = json_get_text(v, "file");
 	t->leave = !file;

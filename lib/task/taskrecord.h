@@ -51,6 +51,9 @@ void taskrecord_free(struct taskrecord *t);
  */
 bool taskrecord_load(struct taskrecord *t);
 
+/* Is the file there and whole that names the lease of T, for its shim? */
+bool taskrecord_names_lease(const struct taskrecord *t);
+
 /* Did it end without a start?  Then its state and reason are set. */
 bool taskrecord_load_ended(struct taskrecord *t);
 
