@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/num.h"
 #include "base/opt.h"
@@ -63,6 +64,8 @@ struct task_options {
 	struct taskverbs verb;
 	bool leave, loss_given;
 	char **operands;
+	const struct opt *given[sizeof opts / sizeof *opts];	/* each option once */
+	size_t n_given;
 };
 
 static int64_t
@@ -82,11 +85,20 @@ static const struct command {
 	int (*perform)(struct taskverbs *o, struct fail *f);	/* a status, or < 0 with F */
 	bool passes_on;		/* ends with the task's status */
 	bool of_task;		/* its operand is a task's id */
+	const char *options;	/* its own, a blank between; the common ones are for all */
 } commands[] = {
-	{ "run", taskverbs_run, true, false }, { "attach", taskverbs_attach, true, true }, { "log", taskverbs_log, false, true },
-	{ "list", taskverbs_list, false, false }, { "history", taskverbs_history, false, false }, { "kill", taskverbs_kill, false, true },
-	{ "release", taskverbs_release, false, false },
+	{ "run", taskverbs_run, true, false,
+	    "detach env id json keep lease lines on-loss period stdin timeout user" },
+	{ "attach", taskverbs_attach, true, true, "json keep lease period" },
+	{ "log", taskverbs_log, false, true, "follow from json" },
+	{ "list", taskverbs_list, false, false, "format json" },
+	{ "history", taskverbs_history, false, false, "follow json" },
+	{ "kill", taskverbs_kill, false, true, "signal" },
+	{ "release", taskverbs_release, false, false, "all" },
 };
+
+/* Options of run that are not for --lines, where each line says it for its task. */
+static const char of_one_task[] = "detach env id stdin timeout user";
 
 static const struct command *
 find_command(const char *name)
@@ -125,8 +137,18 @@ signal_of(const char *text)
 }
 
 static void
+note_option(struct task_options *o, const struct opt *opt)
+{
+	for (size_t i = 0; i < o->n_given; i++)
+		if (o->given[i] == opt)
+			return;
+	o->given[o->n_given++] = opt;
+}
+
+static void
 parse_option(struct opt_scan *s, int key, struct task_options *o)
 {
+	note_option(o, s->opt);
 	switch (key) {
 	case KEY_ALL:
 		o->verb.all = true;
@@ -193,22 +215,51 @@ parse_ids(struct task_options *o)
 		json_append(&o->verb.ids, json_number((double)id_of(*p)));
 }
 
+/* Is WORD one of WORDS, which have a blank between? */
+static bool
+has_word(const char *words, const char *word)
+{
+	const size_t len = strlen(word);
+
+	for (const char *p = words; (p = strstr(p, word)); p += len)
+		if ((p == words || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0'))
+			return true;
+	return false;
+}
+
+/* An option that the command would ignore is misuse. */
+static void
+check_options(const struct command *c, const struct task_options *o)
+{
+	for (size_t i = 0; i < o->n_given; i++) {
+		const char *name = o->given[i]->name;
+		_cleanup_buf_ struct buf takers = BUF_INIT;
+
+		if (o->verb.lines && has_word(of_one_task, name))
+			opt_misused("--%s: not an option of run --lines: each line has its own", name);
+		for (size_t k = 0; k < sizeof commands / sizeof *commands; k++)
+			if (has_word(commands[k].options, name))
+				buf_printf(&takers, "%s%s", takers.len > 0 ? ", " : "", commands[k].name);
+		if (takers.len > 0 && !has_word(c->options, name))
+			opt_misused("--%s: not an option of %s, but of %s", name, c->name, takers.s);
+	}
+}
+
 /* Misuse of the command C. */
 static void
 check_command(const struct command *c, struct task_options *o)
 {
 	const bool runs = c->perform == taskverbs_run, has_command = o->verb.command && o->verb.command[0];
 
+	check_options(c, o);
 	if (runs && o->operands[0])
 		opt_misused("unexpected operand: '%s' (the command stands behind --)", o->operands[0]);
 	if (runs && !o->verb.lines && !has_command)
 		opt_misused("the command is missing: run -- COMMAND");
-	if (runs && o->verb.lines && (has_command || o->verb.detach || o->verb.give_stdin || o->verb.id || o->verb.user || o->verb.timeout_ms))
-		opt_misused("--lines: the command, its id, user, timeout and input stand in the lines");
+	if (runs && o->verb.lines && has_command)
+		opt_misused("--lines: the commands stand in the lines");
 	if (!runs && o->verb.command)
 		opt_misused("%s takes no command", c->name);
-	if (!runs && o->verb.lines)
-		opt_misused("--lines is for run");
 	if (c->of_task && !o->operands[0])
 		opt_misused("the task's id is missing");
 	if (!runs && !c->of_task && c->perform != taskverbs_release && o->operands[0])

@@ -309,6 +309,29 @@ teardown() {
 	err_has 'no task agent listens there'
 }
 
+@test "an option that the command would ignore is refused, by each command" {
+	local run='--detach --env=A=b --id=1 --lines --on-loss=leave --stdin --timeout=1s --user=root'
+	refuses() {
+		local command=$1 status=$2 option
+		for option in "${@:3}"; do
+			run "-$status" --separate-stderr rejoin-task $command "$option"
+			err_has "${option%%=*}: not an option of $command"
+		done
+	}
+	refuses run 125 --all --follow --format=table --from=1 --signal=KILL
+	refuses 'run --lines' 125 --detach --env=A=b --id=1 --stdin --timeout=1s --user=root
+	refuses attach 125 $run --all --follow --format=table --from=1 --signal=KILL
+	refuses log 2 $run --all --format=table --keep --lease=1m --period=1s --signal=KILL
+	refuses list 2 $run --all --follow --from=1 --keep --lease=1m --period=1s --signal=KILL
+	refuses history 2 $run --all --format=table --from=1 --keep --lease=1m --period=1s --signal=KILL
+	refuses kill 2 $run --all --follow --format=table --from=1 --json --keep --lease=1m --period=1s
+	refuses release 2 $run --follow --format=table --from=1 --json --keep --lease=1m --period=1s --signal=KILL
+	run -2 --separate-stderr rejoin-task list --keep
+	err_has '--keep: not an option of list, but of run, attach'
+	# the common ones are for all, and what is accepted goes as far as the agent
+	run -5 --separate-stderr rejoin-task -v history -f --json
+}
+
 @test "a socket that is not the caller's to use" {
 	needs_root
 	needs setpriv
