@@ -134,12 +134,17 @@ teardown() {
 	run -0 sh -c "rejoin-task history | jq .id | sort | uniq -d"
 	out_is ''
 	id=$(rejoin-task run --detach -- sleep 60)
-	run -6 --separate-stderr rejoin-task release "$id"
+	run -6 --separate-stderr rejoin-task release "$id" 17
+	err_has 'no task 17'
 	status_is 6
 	err_has 'is not over'
 	rejoin-task kill "$id"
 	wait_for '[ "$(states)" = killed ]'
 	run -0 rejoin-task release --all
+	# again: it was released before
+	run -0 rejoin-task release "$id"
+	run -1 --separate-stderr rejoin-task release "$id" 17
+	err_has 'no task 17'
 	run -0 rejoin-task list
 	out_is ''
 }

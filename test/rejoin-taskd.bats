@@ -22,7 +22,11 @@ teardown() {
 	run -0 jq -r .event <<<"$output"
 	out_is $'recorded\nstarted\nended'
 	run -0 agent /1/release -d '{"id":1,"history":0,"tasks":['"$id"',1]}'
-	out_is '{"released":['"$id"',1],"refused":[]}'
+	out_is '{"released":['"$id"'],"refused":[{"id":1,"error":"no-task","reason":"no task 1"}]}'
+	# sent again: the same answer
+	run -0 agent /1/release -d '{"id":1,"history":0,"tasks":['"$id"',1,'"$((id + 1))"']}'
+	run -0 jq -c '[.released, .refused[].id]' <<<"$output"
+	out_is '[['"$id"'],1,'"$((id + 1))"']'
 	[ ! -e "$REJOIN_STATE_DIR/tasks/$id" ]
 }
 
@@ -414,7 +418,8 @@ teardown() {
 	out_is $'0 cursor 0 0\n 200'
 	run -0 as /1/history
 	out_is ' 200'
-	as /1/release -d '{"id":1,"history":0,"tasks":['$task']}' >/dev/null
+	run -0 as /1/release -d '{"id":1,"history":0,"tasks":['$task']}'
+	out_has '"released":[],"refused":[{"id":'$task',"error":"no-task"'
 	# an id of another one is not his, and one that he makes up moves no clock of the agent
 	run -0 as /1/tasks -d '{"id":'$task',"on_loss":"leave","argv":["true"]}'
 	out_has ' 404'

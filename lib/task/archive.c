@@ -34,16 +34,30 @@ archive_find_over(const struct inquiry_agent *a, struct json *ids, struct fail *
 	return 0;
 }
 
+bool
+archive_is_unknown(struct json item)
+{
+	const char *word = json_get_text(item, "error");
+
+	return word && strcmp(word, "no-task") == 0;
+}
+
 void
 archive_forget(struct controller *c, struct json v)
 {
-	_cleanup_json_ struct json released = json_get(v, "released");
+	_cleanup_json_ struct json released = json_get(v, "released"), refused = json_get(v, "refused");
 	int64_t id;
 
 	for (size_t i = 0; i < json_count(released); i++) {
 		_cleanup_json_ struct json item = json_at(released, i);
 
 		if (json_get_whole(item, &id))
+			controller_forget_task(c, id);
+	}
+	for (size_t i = 0; i < json_count(refused); i++) {
+		_cleanup_json_ struct json item = json_at(refused, i), task = json_get(item, "id");
+
+		if (archive_is_unknown(item) && json_get_whole(task, &id))
 			controller_forget_task(c, id);
 	}
 }

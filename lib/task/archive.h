@@ -5,6 +5,8 @@
 #ifndef TASK_ARCHIVE_H
 #define TASK_ARCHIVE_H
 
+#include <stdbool.h>
+
 #include "base/fail.h"
 #include "base/json.h"
 #include "task/controller.h"
@@ -20,7 +22,10 @@ int archive_find_over(const struct inquiry_agent *a, struct json *ids, struct fa
 int archive_release(const struct inquiry_agent *a, struct controller *c, struct json ids, struct json *refused,
     struct fail *f);
 
-/* Forget the sessions of the tasks that V, the agent's answer to a release, names. */
+/* Is ITEM, a member of "refused" in the answer to a release, a task that the agent does not know? */
+bool archive_is_unknown(struct json item);
+
+/* Forget the sessions of the tasks that are no longer there, by V, the agent's answer to a release. */
 void archive_forget(struct controller *c, struct json v);
 
 #endif

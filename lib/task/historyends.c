@@ -43,12 +43,12 @@ historyends_add(struct historyends *e, const struct historyend *end)
 	e->n++;
 }
 
-int64_t
+const struct historyend *
 historyends_find(const struct historyends *e, int64_t task)
 {
 	const size_t at = place_of(e, task);
 
-	return at < e->n && e->items[at].task == task ? e->items[at].record : 0;
+	return at < e->n && e->items[at].task == task ? &e->items[at] : NULL;
 }
 
 void

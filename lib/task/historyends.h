@@ -23,8 +23,8 @@ struct historyends {
 void historyends_free(struct historyends *e);
 void historyends_add(struct historyends *e, const struct historyend *end);
 
-/* The id of the record of TASK's end; 0 where it has none. */
-int64_t historyends_find(const struct historyends *e, int64_t task);
+/* The end of TASK, NULL where there is none; valid until E is changed. */
+const struct historyend *historyends_find(const struct historyends *e, int64_t task);
 
 /* Remove those for which FN is true. */
 void historyends_remove(struct historyends *e, bool (*fn)(const struct historyend *end, void *cookie), void *cookie);

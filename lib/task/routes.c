@@ -346,7 +346,33 @@ struct release_call {
 	bool is_admin;
 };
 
-/* A task that is not there was released before. */
+/*
+ * Was the task ID, which is not there, released before?  A release that is sent again
+ * has the same answer.  It also has where the end may have left the history.
+ */
+static bool
+was_released(const struct release_call *c, int64_t id)
+{
+	const struct taskhistory *h = store_history(c->agent->store);
+
+	if (taskhistory_has_end(h, id))
+		return c->is_admin || taskhistory_has_end_of(h, c->q->uid, id);
+	return id > store_id(c->agent->store) && taskhistory_may_have_dropped(h, c->q->uid, id);
+}
+
+/* Release the task ID; R is filled where it is refused.  Another user's is refused as if there were none. */
+static int
+release_task(const struct release_call *c, int64_t id, struct refusal *r)
+{
+	struct taskrecord *t = store_find(c->agent->store, id);
+
+	if (t && (t->owner == c->q->uid || c->is_admin))
+		return store_release(t, r);
+	if (!t && was_released(c, id))
+		return 0;
+	return refusal_set(r, 404, "no-task", "no task %jd", (intmax_t)id);
+}
+
 static void
 release_tasks(struct release_call *c)
 {
@@ -355,16 +381,12 @@ release_tasks(struct release_call *c)
 
 	for (size_t i = 0; i < json_count(c->tasks); i++) {
 		_cleanup_json_ struct json item = json_at(c->tasks, i);
-		struct taskrecord *t;
 		struct refusal r;
 		int64_t id;
 
 		if (!json_get_whole(item, &id))
 			continue;
-		t = store_find(c->agent->store, id);
-		if (t && t->owner != c->q->uid && !c->is_admin)
-			t = NULL;
-		if (t && store_release(t, &r) < 0)
+		if (release_task(c, id, &r) < 0)
 			refused_item(&refused, id, &r);
 		else
 			json_append(&released, json_number((double)id));

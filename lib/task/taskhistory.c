@@ -378,15 +378,23 @@ taskhistory_room(const struct taskhistory *h, uid_t owner)
 bool
 taskhistory_has_end(const struct taskhistory *h, int64_t task)
 {
-	return historyends_find(&h->ends, task) > 0;
+	return historyends_find(&h->ends, task) != NULL;
+}
+
+bool
+taskhistory_has_end_of(const struct taskhistory *h, uid_t owner, int64_t task)
+{
+	const struct historyend *end = historyends_find(&h->ends, task);
+
+	return end && end->owner == owner;
 }
 
 bool
 taskhistory_has_committed_end(const struct taskhistory *h, int64_t task)
 {
-	const int64_t record = historyends_find(&h->ends, task);
+	const struct historyend *end = historyends_find(&h->ends, task);
 
-	return record > 0 && record <= h->committed;
+	return end && end->record <= h->committed;
 }
 
 bool

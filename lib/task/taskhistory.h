@@ -59,8 +59,9 @@ void taskhistory_release(struct taskhistory *h, uid_t owner, int64_t id);
  */
 int taskhistory_room(const struct taskhistory *h, uid_t owner);
 
-/* Does it hold an event that ends TASK; and is that on the disk? */
+/* Does it hold an event that ends TASK; is TASK one of OWNER's; and is the event on the disk? */
 bool taskhistory_has_end(const struct taskhistory *h, int64_t task);
+bool taskhistory_has_end_of(const struct taskhistory *h, uid_t owner, int64_t task);
 bool taskhistory_has_committed_end(const struct taskhistory *h, int64_t task);
 
 /* May it have held one for TASK of OWNER, and dropped it? */

@@ -176,7 +176,7 @@ int
 taskverbs_release(struct taskverbs *o, struct fail *f)
 {
 	_cleanup_json_ struct json refused = JSON_ABSENT;
-	int r = o->all ? archive_find_over(&o->agent, &o->ids, f) : 0;
+	int r = o->all ? archive_find_over(&o->agent, &o->ids, f) : 0, status = EXIT_OK;
 
 	if (r == 0)
 		r = archive_release(&o->agent, o->controller, o->ids, &refused, f);
@@ -184,9 +184,13 @@ taskverbs_release(struct taskverbs *o, struct fail *f)
 		_cleanup_json_ struct json item = json_at(refused, i);
 		const char *reason = json_get_text(item, "reason");
 
-		diag(0, "%s", reason ? reason : "refused");
+		diag(0, "%s: %s", o->target.name, reason ? reason : "refused");
+		if (!archive_is_unknown(item))
+			status = EXIT_BUSY;
+		else if (status == EXIT_OK)
+			status = EXIT_NO;
 	}
-	return r < 0 ? r : json_count(refused) > 0 ? EXIT_BUSY : EXIT_OK;
+	return r < 0 ? r : status;
 }
 
 /* --- what they need */
