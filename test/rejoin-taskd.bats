@@ -420,6 +420,9 @@ teardown() {
 	out_is ' 200'
 	run -0 as /1/release -d '{"id":1,"history":0,"tasks":['$task']}'
 	out_has '"released":[],"refused":[{"id":'$task',"error":"no-task"'
+	run -0 as /1/tasks -d '{"id":'$((task + 1))',"on_loss":"leave","new_privileges":true,"argv":["true"]}'
+	out_has 'only root may submit a task with new_privileges'
+	out_has ' 403'
 	# an id of another one is not his, and one that he makes up moves no clock of the agent
 	run -0 as /1/tasks -d '{"id":'$task',"on_loss":"leave","argv":["true"]}'
 	out_has ' 404'

@@ -64,6 +64,8 @@ check_new(struct store *s, uid_t owner, const struct submit *q, struct refusal *
 		return refusal_set(r, 400, "usage", "no such user: '%s'", q->launch.user);
 	if (q->launch.user && pw->pw_uid != owner && owner != 0)
 		return refusal_set(r, 403, "denied", "only root may name another user");
+	if (q->launch.new_privileges && owner != 0 && owner != geteuid())
+		return refusal_set(r, 403, "denied", "only root may submit a task with new_privileges");
 	return check_limits(s, owner, r);
 }
 
