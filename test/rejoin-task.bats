@@ -39,7 +39,7 @@ teardown() {
 	out_is 'no newline'
 }
 
-@test "an agent that is killed and comes back: nothing is lost, and it is said once" {
+@test "two missed heartbeats: an agent that is killed and comes back loses nothing, and it is said once" {
 	taskd
 	start task rejoin-task run --period 300ms --lease 8s -- sh -c 'for i in $(seq 40); do echo $i; sleep 0.05; done; exit 9'
 	wait_for 'grep -q 5 task.out'
@@ -74,7 +74,7 @@ teardown() {
 	out_is '["killed","lease"]'
 }
 
-@test "local log files: with --on-loss leave it goes on without the agent, and is fetched when that is back" {
+@test "local log files: with --on-loss leave a task writes them without the agent, and they are fetched when it is back" {
 	taskd
 	start task rejoin-task run --on-loss leave --period 200ms -- sh -c "echo one; while [ ! -e $PWD/go ]; do sleep 0.05; done; echo two; exit 4"
 	wait_for 'grep -q one task.out'
@@ -82,6 +82,10 @@ teardown() {
 	wait_for 'grep -q "no answer" task.err'
 	touch go
 	wait_for '[ -e "$(echo "$REJOIN_STATE_DIR"/tasks/*/status)" ]'
+	run -0 cat "$REJOIN_STATE_DIR"/tasks/*/out.*
+	out_is $'one\ntwo'
+	run -0 cat task.out
+	out_is one
 	taskd
 	wait_for '! alive "$task_pid"' 20
 	wait "$task_pid" || status=$?
@@ -110,7 +114,7 @@ teardown() {
 	err_has 'has run, and was released'
 }
 
-@test "detach, list, log, attach, release; the history is adopted, each record once" {
+@test "history adopted: each record once, after detach, list, log, attach and release" {
 	taskd
 	id=$(rejoin-task run --detach -- sh -c 'echo one; echo two >&2; exit 5')
 	wait_for '[ "$(states)" = ended ]'

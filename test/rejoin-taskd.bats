@@ -30,7 +30,7 @@ teardown() {
 	[ ! -e "$REJOIN_STATE_DIR/tasks/$id" ]
 }
 
-@test "the same request again is the same task, another one with its id is refused" {
+@test "duplicates handled: the same request again is the same task, another one with its id is refused" {
 	taskd
 	id=$(new_id)
 	body='{"id":'$id',"on_loss":"leave","argv":["sh","-c","echo x >>ran"],"cwd":"'$PWD'"}'
@@ -152,7 +152,7 @@ teardown() {
 	[ "$(states)" = '' ]
 }
 
-@test "a beat sent again renews nothing, a lower one is refused" {
+@test "duplicates handled: a beat sent again renews nothing, a lower one is refused" {
 	taskd
 	id=$(new_id)
 	now=$(agent /1/session -d '{"id":'"$id"',"controller":"c","run":1,"period_ms":1000,"lease_ms":60000}' | jq .now)
@@ -172,7 +172,7 @@ teardown() {
 	out_is 409
 }
 
-@test "running tasks are reported after a restart of the agent, and completed ones truly" {
+@test "running tasks reported: after a restart of the agent, to a controller that couples; completed ones truly" {
 	taskd
 	id=$(new_id)
 	for i in 0 1 2; do
@@ -185,6 +185,9 @@ teardown() {
 	kill -KILL "$(jq .shim "$REJOIN_STATE_DIR/tasks/$((id + 2))/started")"
 	taskd
 	wait_for 'states | grep -q unknown'
+	run -0 agent /1/session -d '{"id":'"$((id + 9))"',"controller":"c","run":1,"period_ms":1000,"on_loss":"leave"}'
+	run -0 jq -c '[.tasks[] | .id - '"$id"', .state]' <<<"$output"
+	out_is '[0,"ended",1,"running",2,"unknown"]'
 	touch go1
 	wait_for '! states | grep -q running'
 	run -0 states

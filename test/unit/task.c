@@ -52,9 +52,24 @@ beats_once_a_period(void)
 	assert(link_answer(&l, 2, 11000, 10001) && !link_answer(&l, 2, 11000, 10002));
 }
 
-/* "acknowledged within 5 seconds", "five re-sends": 1 3 6 10 10 s after each timeout. */
+/* "5 s acknowledgement": an answer is waited for 5 s, a timeout comes then and not before. */
 static void
-sends_the_same_beat_again(void)
+waits_5_s_for_an_acknowledgement(void)
+{
+	struct task_link l = coupled(0);
+
+	assert(usual.answer_ms == 5000 && link_step(&l, 5000) && l.in_flight && link_next(&l) <= 10000);
+	assert(!link_step(&l, 9999) && l.in_flight);
+	assert(!link_step(&l, 10000) && !l.in_flight && l.unanswered && link_next(&l) == 11000);
+	/* in the last millisecond it is in time */
+	l = coupled(0);
+	assert(link_step(&l, 5000) && !link_step(&l, 9999) && link_answer(&l, 1, 9999, 9999));
+	assert(!l.unanswered && l.state == LINK_COUPLED && link_step(&l, 10000) && l.n == 2);
+}
+
+/* "five re-sends" of the same beat, 1 3 6 10 10 s after each timeout of 5 s. */
+static void
+re_sends_a_beat_five_times(void)
 {
 	static const int64_t delays[] = { 1000, 3000, 6000, 10000, 10000 };
 	struct link_timing patient = usual;
@@ -79,9 +94,9 @@ sends_the_same_beat_again(void)
 	assert(!link_step(&l, t + 1011) && link_step(&l, t + 1012) && l.n == 2);
 }
 
-/* "two heartbeats missed": suspect, no more; "reconnected" by any answer. */
+/* "two missed heartbeats": suspect, no more; "reconnected" by any answer. */
 static void
-is_suspect_after_two_periods(void)
+is_suspect_after_two_missed_heartbeats(void)
 {
 	struct task_link l = coupled(0);
 
@@ -93,19 +108,24 @@ is_suspect_after_two_periods(void)
 	assert(link_answer(&l, 1, 12000, 12000) && l.state == LINK_COUPLED);
 }
 
-/* "unrecoverable": at the first sending + lease + grace + slack, and never before. */
+/* "unrecoverable means killed": lost at the first sending + lease + grace + slack; the lease has ended before. */
 static void
-is_lost_once(void)
+unrecoverable_means_killed(void)
 {
+	struct task_session s = { .id = 1, .lease_ms = LINK_LEASE_MS, .period_ms = LINK_PERIOD_MS };
 	struct task_link l = coupled(0);
 	int64_t sent = 0;
 
+	session_open(&s, 0);
 	for (int64_t t = 0; t < 5000 + 51000; t++) {
 		sent += link_step(&l, t);
 		assert(l.state != LINK_LOST);
 	}
 	assert(!link_step(&l, 56000) && l.state == LINK_LOST && link_next(&l) == INT64_MAX);
 	assert(sent == 5 && link_safe_after(&l) == 56000);	/* the fifth would be too late */
+	/* the other side has killed its tasks, and renews nothing any more */
+	assert(s.deadline_ms + LINK_GRACE_MS < 56000 && !session_is_valid(&s, s.deadline_ms));
+	assert(session_beat(&s, 1, 0, 56000) == SESSION_EXPIRED && s.deadline_ms == LINK_LEASE_MS);
 	assert(!link_answer(&l, 1, 60000, 57000) && l.state == LINK_LOST);
 }
 
@@ -165,9 +185,6 @@ renews_a_lease(void)
 	assert(s.deadline_ms == 41000);
 	assert(session_beat(&s, 1, 1000, 6000) == SESSION_RENEWED && s.deadline_ms == 41000);
 	assert(session_beat(&s, 2, 6000, 11000) == SESSION_RENEWED && s.deadline_ms == 46000);
-	/* "duplicates handled": it is answered, and renews nothing */
-	assert(session_beat(&s, 2, 6000, 30000) == SESSION_DUPLICATE && s.deadline_ms == 46000);
-	assert(session_beat(&s, 1, 1000, 31000) == SESSION_DECREASED && s.deadline_ms == 46000);
 	/* a beat that was held up renews to what its sender had seen, not to its arrival */
 	assert(session_beat(&s, 3, 11000, 44000) == SESSION_RENEWED && s.deadline_ms == 51000);
 	/* reordered: nothing goes backwards */
@@ -176,6 +193,22 @@ renews_a_lease(void)
 	assert(session_beat(&s, 6, 89999, 90000) == SESSION_EXPIRED && !session_is_valid(&s, 90000));
 	s.leave = true;
 	assert(session_is_valid(&s, 90000) && session_beat(&s, 6, 0, 90000) == SESSION_RENEWED);
+}
+
+/* "duplicates handled": a beat that arrives twice is answered and renews nothing, a second answer changes nothing. */
+static void
+handles_duplicates(void)
+{
+	struct task_session s = { .id = 1, .lease_ms = 40000, .period_ms = 5000 };
+	struct task_link l = coupled(0);
+
+	session_open(&s, 1000);
+	assert(session_beat(&s, 2, 6000, 11000) == SESSION_RENEWED && s.deadline_ms == 46000);
+	assert(session_beat(&s, 2, 6000, 30000) == SESSION_DUPLICATE && s.deadline_ms == 46000);
+	assert(session_beat(&s, 2, 29000, 30000) == SESSION_DUPLICATE && s.deadline_ms == 46000);
+	assert(session_beat(&s, 1, 1000, 31000) == SESSION_DECREASED && s.deadline_ms == 46000);
+	assert(link_step(&l, 5000) && link_answer(&l, 1, 5010, 5020));
+	assert(!link_answer(&l, 1, 5030, 5040) && l.seen == 5010 && !l.unanswered && l.n == 1);
 }
 
 static void
@@ -700,12 +733,14 @@ main(void)
 	commits_in_groups();
 	keeps_history_until_it_is_released();
 	beats_once_a_period();
-	sends_the_same_beat_again();
-	is_suspect_after_two_periods();
-	is_lost_once();
+	waits_5_s_for_an_acknowledgement();
+	re_sends_a_beat_five_times();
+	is_suspect_after_two_missed_heartbeats();
+	unrecoverable_means_killed();
 	keeps_within_its_rules();
 	adds_up();
 	renews_a_lease();
+	handles_duplicates();
 	keeps_a_session_in_its_file();
 	names_a_target();
 	takes_a_request();
