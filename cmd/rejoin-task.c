@@ -21,23 +21,23 @@ enum { KEY_ALL = OPT_OWN, KEY_DETACH, KEY_FROM, KEY_ID, KEY_KEEP, KEY_LEASE, KEY
 
 static const struct opt opts[] = {
 	{ KEY_ALL, "all", NULL, "release: all tasks that are over" },
-	{ KEY_DETACH, "detach", NULL, "run: print the task's id and exit; it goes on without a controller" },
-	{ 'e', "env", "NAME", "run: pass NAME, or NAME=VALUE, in its environment", .repeats = true },
+	{ KEY_DETACH, "detach", NULL, "run: print the task's id and exit; the task needs no controller" },
+	{ 'e', "env", "NAME", "run: pass NAME, or NAME=VALUE, in the task's environment", .repeats = true },
 	{ 'f', "follow", NULL, "log, history: wait for more" },
 	OPT_FORMAT("jsonl table", "table on a terminal, else jsonl"),
 	{ KEY_FROM, "from", "N", "log: standard output alone, from byte N on" },
-	{ KEY_ID, "id", "ID", "run: the task is ID; one that is there is continued, not run again", .preset = "a new one" },
+	{ KEY_ID, "id", "ID", "run: give the task this ID; a task that has it is continued, not run again", .preset = "a new one" },
 	OPT_JSON,
 	{ KEY_KEEP, "keep", NULL, "run, attach: do not release the task at its end" },
-	{ KEY_LEASE, "lease", "DUR", "run: the task goes on for DUR without a heartbeat", .preset = "40s" },
+	{ KEY_LEASE, "lease", "DUR", "run, attach: end the task after DUR without a heartbeat", .preset = "40s" },
 	{ KEY_LINES, "lines", NULL, "run: read requests as JSON Lines, and run them in one session" },
-	{ KEY_LOSS, "on-loss", "WHAT", "run: what happens to it when the controller is lost", .choices = "kill leave",
+	{ KEY_LOSS, "on-loss", "WHAT", "run: WHAT happens to the task when the controller is lost", .choices = "kill leave",
 	    .preset = "kill, leave with --detach" },
-	{ KEY_PERIOD, "period", "DUR", "run: send a heartbeat each DUR", .preset = "5s" },
+	{ KEY_PERIOD, "period", "DUR", "run, attach: send a heartbeat each DUR", .preset = "5s" },
 	{ 's', "signal", "SIGNAL", "kill: send SIGNAL first, SIGKILL after the grace period", .preset = "TERM" },
-	{ 'i', "stdin", NULL, "run: give it the standard input, at most 1M" },
+	{ 'i', "stdin", NULL, "run: pass standard input to the task, at most 1M" },
 	OPT_TIMEOUT("run: end the task after DUR", "none"),
-	{ KEY_USER, "user", "USER", "run: as USER; for root", .preset = "the caller" },
+	{ KEY_USER, "user", "USER", "run: run the task as USER; for root alone", .preset = "the caller" },
 	OPT_COMMON
 };
 
@@ -45,10 +45,11 @@ static const struct opt_tool tool = {
 	.purpose = "run a command that survives the loss of the connection",
 	.synopsis = "[TARGET] run [--detach] [--id ID] [--on-loss WHAT]\n"
 	    "\t[--period DUR] [--lease DUR] [--timeout DUR] [--user USER]\n"
-	    "\t[-e NAME]... [-i] -- COMMAND [ARG]...\n"
+	    "\t[-e NAME]... [-i] [--keep] -- COMMAND [ARG]...\n"
 	    "[TARGET] run --lines [--on-loss WHAT] [--period DUR]\n"
 	    "\t[--lease DUR] [--keep]\n"
-	    "[TARGET] attach ID\n[TARGET] log [-f] [--from N] ID\n[TARGET] list [--format F]\n"
+	    "[TARGET] attach [--period DUR] [--lease DUR] [--keep] ID\n"
+	    "[TARGET] log [-f] [--from N] ID\n[TARGET] list [--format F]\n"
 	    "[TARGET] history [-f]\n[TARGET] kill [-s SIGNAL] ID\n[TARGET] release {--all | ID...}",
 	.opts = opts,
 	.operands = OPT_TASKS,

@@ -20,8 +20,8 @@ enum { KEY_DIAL = OPT_OWN, KEY_IDLE, KEY_SOCKET };
 
 static const struct opt opts[] = {
 	{ KEY_DIAL, "dial", NULL, "copy standard input and output to the socket: the far end of ssh" },
-	{ KEY_IDLE, "idle", "DUR", "exit after DUR without work, 0s: never", .preset = "60s" },
-	{ KEY_SOCKET, "socket", "PATH", "listen on PATH, unless a socket was passed", .preset = "taskd.sock in the runtime directory" },
+	{ KEY_IDLE, "idle", "DUR", "exit after DUR without work; 0s is never", .preset = "60s" },
+	{ KEY_SOCKET, "socket", "PATH", "listen on PATH, unless systemd passed a socket", .preset = "taskd.sock in the runtime directory" },
 	OPT_COMMON
 };
 
