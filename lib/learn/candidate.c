@@ -42,7 +42,8 @@ groups_of(struct occurrence *v, int n, struct group *g)
 {
 	unsigned k = 0;
 
-	qsort(v, (size_t)n, sizeof *v, by_slot);
+	if (n > 0)
+		qsort(v, (size_t)n, sizeof *v, by_slot);
 	for (int i = 0, j; i < n; i = j) {
 		for (j = i + 1; j < n && v[j].slot == v[i].slot; j++)
 			;
@@ -206,7 +207,8 @@ candidates_find(struct candidates *c, const struct occurrences *o, const struct 
 		if (good[i])
 			c->v[kept++] = c->v[i];
 	c->n = kept;
-	qsort(c->v, c->n, sizeof *c->v, by_slots);
+	if (c->n > 0)
+		qsort(c->v, c->n, sizeof *c->v, by_slots);
 	free(good);
 	free(count);
 	free(v);

@@ -17,7 +17,8 @@ by_number(const void *a, const void *b)
 static int64_t
 median(int64_t *v, unsigned n)
 {
-	qsort(v, n, sizeof *v, by_number);
+	if (n > 0)
+		qsort(v, n, sizeof *v, by_number);
 	return v[n / 2];
 }
 

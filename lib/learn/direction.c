@@ -76,7 +76,8 @@ delays_of(const struct flow *f, int sign, int64_t *out)
 {
 	for (unsigned i = 0; i < f->n; i++)
 		out[i] = sign * (f->v[i].b_ns - f->v[i].a_ns);
-	qsort(out, f->n, sizeof *out, by_number);
+	if (f->n > 0)
+		qsort(out, f->n, sizeof *out, by_number);
 }
 
 static int64_t
@@ -99,7 +100,8 @@ direction_shape(const int64_t *d, unsigned n)
 static int64_t
 spread_of(int64_t *v, unsigned n)
 {
-	qsort(v, n, sizeof *v, by_number);
+	if (n > 0)
+		qsort(v, n, sizeof *v, by_number);
 	return quantile(v, n, 75) - quantile(v, n, 25);
 }
 
@@ -153,7 +155,8 @@ candidate_judge(struct search_state *s, struct candidate *c, struct judgement *j
 	bool doubtful = c->recurs;
 
 	*j = (struct judgement){ .shape = 0 };
-	qsort(c->v, c->n, sizeof *c->v, by_flow);
+	if (c->n > 0)
+		qsort(c->v, c->n, sizeof *c->v, by_flow);
 	for (size_t i = 0; i < c->n;) {
 		const struct flow f = flow_at(c, i);
 		const int64_t res = s->res[f.v->a] > s->res[f.v->b] ? s->res[f.v->a] : s->res[f.v->b];
@@ -306,7 +309,8 @@ by_shape(struct search_state *s)
 		v[n++] = (struct ranked){ i, j->weight * fabs(j->shape) / (1 + (double)j->spread) };
 		slack = j->spread < slack ? j->spread : slack;
 	}
-	qsort(v, n, sizeof *v, by_rank);
+	if (n > 0)
+		qsort(v, n, sizeof *v, by_rank);
 	for (size_t k = 0; k < n; k++)
 		accept(s, v[k].i, s->j[v[k].i].shape > 0 ? 1 : -1, 2 * slack + 2000, "the shape of the delays");
 	free(v);
@@ -426,7 +430,8 @@ drop_implied(struct candidates *c)
 	for (size_t i = 0; i < c->n; i++)
 		if (c->v[i].direction)
 			v[n++] = (struct ranked){ i, (double)c->v[i].spread_ns };
-	qsort(v, n, sizeof *v, by_rank);
+	if (n > 0)
+		qsort(v, n, sizeof *v, by_rank);
 	for (size_t k = 0; k < n; k++) {
 		struct candidate *p = &c->v[v[k].i];
 		const uint32_t from = p->direction > 0 ? p->x : p->y, to = p->direction > 0 ? p->y : p->x;

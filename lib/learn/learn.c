@@ -225,7 +225,8 @@ put_rules(struct buf *out, const struct learner *l, const struct candidates *c, 
 	for (size_t i = 0; i < c->n; i++)
 		if (is_expressible(&c->v[i]))
 			v[n++] = &c->v[i];
-	qsort(v, n, sizeof *v, by_support);
+	if (n > 0)
+		qsort(v, n, sizeof *v, by_support);
 	what->rules = (unsigned)(n < RULES_MAX ? n : RULES_MAX);
 	buf_printf(out, "# Learned by rejoin-log from %u sources: %jd records, %jd MiB%s; one id in %u was looked at.\n", l->n,
 	    (intmax_t)what->records, (intmax_t)(what->bytes >> 20), what->timed_out ? ", which is not all of them" : "",

@@ -187,6 +187,7 @@ occurrences_of(const struct occurrences *o, size_t k, struct occurrence *out)
 		if (i == o->v[k].last)
 			break;
 	}
-	qsort(out, (size_t)n, sizeof *out, by_source);
+	if (n > 0)
+		qsort(out, (size_t)n, sizeof *out, by_source);
 	return n;
 }
