@@ -186,6 +186,7 @@ check_goal(struct goal_tool *t, const char *path)
 
 	if (r == 0)
 		r = rootkeys_load(&keys, &f);
+	config.link.patience_ms = 0;	/* a person waits: each source is tried once */
 	download_allow(&config.link, NULL);
 	if (r < 0 || preview_load(path, &p, &f) < 0)
 		fail_die(&f);
@@ -213,6 +214,7 @@ show_goal(struct goal_tool *t, const char *path)
 
 	if (agent_config_load(&config, &f) < 0)
 		fail_die(&f);
+	config.link.patience_ms = 0;	/* a person waits: each source is tried once */
 	download_allow(&config.link, NULL);
 	if (preview_load(path, &p, &f) < 0)
 		fail_die(&f);

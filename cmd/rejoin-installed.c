@@ -176,6 +176,7 @@ set_criteria(struct tool *t)
 	if (t->ask.manifest) {
 		r = agent_config_load(&t->config, &f);
 		t->how.evaluation.user = agent_config_user(&t->config);
+		t->config.link.patience_ms = 0;		/* the caller waits: each source is tried once */
 		download_allow(&t->config.link, NULL);
 	}
 	if (r == 0)

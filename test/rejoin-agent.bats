@@ -311,6 +311,7 @@ result() { # COMPONENT - code of its last result
 # here, so it is enough to see whether the agent begins with it.
 signed_goal() {
 	sed -i 's/^allow-unsigned.*/allow-unsigned = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	conf '[link]' 'proxy = http://127.0.0.1:1' 'patience = 0s'
 	cp "$TOP/test/data/adu/$1" goal.json
 }
 
