@@ -619,7 +619,8 @@ open_place() {
 	reader
 	rejoin-retry -A t
 	chmod 644 "$marks/lock"
-	start other others "$public/lock-holder" -r "$marks/lock"
+	# no function: its process could not be ended with what it started
+	start other setpriv --reuid=nobody --regid=nogroup --clear-groups "$public/lock-holder" -r "$marks/lock"
 	wait_for 'grep -q locked other.out'
 	# the other user holds it: root waits, names the process, and delivers anyway
 	retry --timeout 300ms
