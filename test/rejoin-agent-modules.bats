@@ -18,8 +18,8 @@ teardown() {
 idle() {
 	module "$1" <<-'EOT'
 	#!/bin/sh
-	echo start >>log
 	trap 'echo stop >>log; exit 0' TERM
+	echo start >>log
 	while :; do sleep 0.1; done
 	EOT
 	# modules of the same content share one file
@@ -27,6 +27,10 @@ idle() {
 }
 
 log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
+
+# logs INSTANCE LINE... - waits until it has written just this: an instance is well once its process is
+# there, which is before its script has written anything
+logs() { wait_for "[ \"\$(log_of $1 2>&1 | xargs)\" = '${*:2}' ]" || { log_of "$1"; false; }; }
 
 @test "boot without persisted twins: the agent waits for a manifest, then loads and starts as many as possible" {
 	device evp2
@@ -47,12 +51,13 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	is '.instances.c.status == "unknown" and (.instances.c.failureMessage | startswith("waits for module gone: "))'
 	is '.modules.back.status == "unmanaged" and .instances.bd.status == "unmanaged"'
 	is '.modules.wasm.failureMessage == "no runner for wasm"'
-	wait_for '[ "$(log_of a)" = start ] && [ "$(log_of b)" = start ]'
+	logs a start
+	logs b start
 	[ ! -e "$REJOIN_STATE_DIR/agent/instances/bd" ]
 	# what is missing is there later: it is loaded then, and nothing else starts again
 	shared '.deployment.modules.gone.downloadUrl = "file:'"$PWD"'/modules/gone"'
 	wait_for 'is ".instances.c.status == \"ok\""' 20
-	[ "$(log_of a)" = start ]
+	logs a start
 	shared 'del(.deployment.instanceSpecs.b) | .deployment.deploymentId = "d-2"'
 	wait_for 'is ".deploymentId == \"d-2\" and (.instances | has(\"b\") | not)"'
 	[ ! -e "$REJOIN_STATE_DIR/agent/instances/b" ]
@@ -65,14 +70,15 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	hub
 	deploy d-1 a=m
 	wait_for 'is ".instances.a.status == \"ok\" and .reconcileStatus == \"ok\""' || { cat agent.err; false; }
+	logs a start
 	kill "$agent_pid" "$hub_pid" "$tbhub_pid" "$broker_pid"
 	wait_for '! alive "$agent_pid"'
-	wait_for '[ "$(log_of a | xargs)" = "start stop" ]'
+	logs a start stop
 	run -0 jq -r .deploymentId "$REJOIN_STATE_DIR/agent/twins/desired.json"
 	out_is d-1
 	rm "$HUB/goal.json"
 	agent
-	wait_for '[ "$(log_of a | xargs)" = "start stop start" ]' || { cat agent.err; false; }
+	logs a start stop start || { cat agent.err; false; }
 }
 
 @test "order of SIGINT: downloads are cancelled, all instances end in parallel, the last report, the end" {
@@ -86,6 +92,8 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	shared --arg u "$url/slow" '.deployment.modules.s = {"downloadUrl":$u,"hash":("2" * 64)} |
 		.deployment.instanceSpecs.s = {"moduleId":"s"}'
 	wait_for 'is ".instances.a.status == \"ok\" and .instances.b.status == \"ok\" and .modules.s.status == \"downloading\""' || { reports; cat agent.err; false; }
+	logs a start
+	logs b start
 	kill -INT "$agent_pid"
 	wait_for '! alive "$agent_pid"'
 	wait "$agent_pid"
@@ -107,6 +115,7 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	wait_for 'is ".instances.zero.status == \"self-exiting\" and .instances.three.status == \"self-exiting\" and .instances.long.status == \"ok\""' || { reports; cat agent.err; false; }
 	is '.instances.zero == {"status":"self-exiting","moduleId":"zero"}'
 	is '.instances.three.failureMessage == "exited with 3" and .reconcileStatus == "error"'
+	logs long start
 	kill -KILL "$(program_of long)"
 	wait_for 'is ".instances.long.status == \"self-exiting\" and (.instances.long.failureMessage | contains(\"SIGKILL\"))"'
 	# neither a new report of the same deployment nor a retry starts it
@@ -114,11 +123,11 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	wait_for 'is ".deploymentId == \"d-2\""'
 	rejoin-retry --wait --timeout 20s
 	is '.instances.long.status == "self-exiting"'
-	[ "$(log_of long)" = start ]
+	logs long start
 	# a retry that names it does, and it alone
 	rejoin-retry --instance long
 	wait_for 'is ".instances.long.status == \"ok\""'
-	[ "$(log_of long | xargs)" = 'start start' ]
+	logs long start start
 	is '.instances.zero.status == "self-exiting"'
 	rejoin-retry --instance nothing
 	wait_for 'grep -q "instance nothing: retry request, but there is no such instance" agent.err'
@@ -139,13 +148,13 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	agent
 	hub
 	deploy d-1 a=m o=other
-	wait_for '[ "$(log_of a)" = one ]' || { cat agent.err; false; }
+	logs a one || { cat agent.err; false; }
 	local first
 	first=$(hash_of m)
 	module m <<<$'#!/bin/sh\necho two >>log\nexec sleep 60'
 	deploy d-1 a=m o=other
-	wait_for '[ "$(log_of a | xargs)" = "one two" ]' || { cat agent.err; reports; false; }
-	[ "$(log_of o)" = start ]
+	logs a one two || { cat agent.err; reports; false; }
+	logs o start
 	# the file that no module needs is removed
 	wait_for '[ ! -e "$REJOIN_STATE_DIR/agent/modules/sha256/$first" ]'
 	[ -e "$REJOIN_STATE_DIR/agent/modules/sha256/$(hash_of m)" ]
@@ -167,7 +176,7 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	wait_for 'grep -q "instance a: goes on" agent.err'
 	wait_for 'is ".instances.a.status == \"ok\""'
 	[ "$(pid_of a)" = "$was" ]
-	[ "$(log_of a)" = start ]
+	logs a start
 	# while it is away another deployment comes
 	kill_hard "$agent_pid"
 	deploy d-2 a=m
@@ -175,11 +184,11 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	agent
 	wait_for 'is ".deploymentId == \"d-2\" and (.instances | has(\"b\") | not)"' || { cat agent.err; reports; false; }
 	[ "$(pid_of a)" = "$was" ]
-	[ "$(log_of a)" = start ]
+	logs a start
 	# an adopted instance is stopped in order
 	kill "$agent_pid"
 	wait_for '! alive "$agent_pid"'
-	[ "$(log_of a | xargs)" = "start stop" ]
+	logs a start stop
 }
 
 @test "modules need allow-modules, and a hub that is trusted; allow-modules does not allow unsigned updates" {
@@ -262,7 +271,7 @@ log_of() { cat "$REJOIN_STATE_DIR/agent/instances/$1/home/log"; }
 	wait_for 'is ".reconcileStatus == \"paused\""'
 	deploy d-2
 	wait_for 'is ".deploymentId == \"d-2\""' || { reports; false; }
-	[ "$(log_of a)" = start ]
+	logs a start
 	rm "$REJOIN_STATE_DIR/agent/paused"
 	wait_for 'is ".reconcileStatus == \"ok\""'
 	wait_for '[ ! -e "$REJOIN_STATE_DIR/agent/instances/a" ]'
@@ -314,6 +323,7 @@ ours() {
 	diff <(grep -m 1 systemInfo "$TOP/test/data/evp/evp-mqtt-trace.txt" | cut -d' ' -f4- |
 		jq -c '[(.systemInfo | del(.evp_agent_commit_hash) | keys), keys]') \
 		<(sed -n 's,^v1/devices/me/attributes ,,p' tbhub.out | head -n 1 | jq -c '[(.systemInfo | keys), keys]')
+	wait_for '[ -n "$(program_of rpcx)" ]'
 	kill -KILL "$(program_of rpcx)"
 	wait_for 'is ".instances.rpcx.status == \"self-exiting\""'
 }
