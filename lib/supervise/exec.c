@@ -135,13 +135,20 @@ plan_release(struct exec_plan *p)
 
 /* --- in the child; nothing here returns to the shim's own code */
 
+/* What the shim ignores or catches is not for the command. */
 static void
-reset_signals(void)
+reset_dispositions(void)
+{
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+}
+
+/* A signal that came since the fork ends the child now, as it would have ended the command. */
+static void
+unblock_signals(void)
 {
 	sigset_t none;
 
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -224,19 +231,19 @@ run_child(const struct exec_plan *p, int go_fd, int error_fd)
 	char go;
 	int r;
 
+	reset_dispositions();
 	setsid();
 	if (io_read(go_fd, &go, 1) != 1)
 		_exit(EXIT_NOT_RELEASED);	/* the shim is gone, and nothing was executed */
+	unblock_signals();
 	reset_oom_score();
 	r = place_descriptors(p);
 	if (r == 0)
 		r = set_limits(p->launch);
 	if (r == 0)
 		r = become_user(p);
-	if (r == 0) {
-		reset_signals();
+	if (r == 0)
 		r = execute(p);
-	}
 	r = -r;
 	(void)!write(error_fd, &r, sizeof r);
 	_exit(r == ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN);
@@ -246,6 +253,7 @@ static int
 fork_child(const struct exec_plan *p, struct exec_child *c)
 {
 	int go[2], err[2], r = 0;
+	sigset_t all, before;
 
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return -errno;
@@ -255,6 +263,9 @@ fork_child(const struct exec_plan *p, struct exec_child *c)
 		close(go[1]);
 		return r;
 	}
+	/* a signal to the child is lost while it has the shim's dispositions: it is to wait until they are reset */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
 	c->pid = fork();
 	if (c->pid == 0) {
 		close(go[1]);
@@ -262,6 +273,7 @@ fork_child(const struct exec_plan *p, struct exec_child *c)
 	}
 	if (c->pid < 0)
 		r = -errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(go[0]);
 	close(err[1]);
 	c->go_fd = go[1];

@@ -5,7 +5,9 @@
  * The child leads its own session and process group.  It dies with the shim:
  * before the release because its pipe ends, afterwards by PR_SET_PDEATHSIG.
  * It has the default signal dispositions, no descriptor above 2, the
- * environment of the launch, and REJOIN_RUN=MARK.
+ * environment of the launch, and REJOIN_RUN=MARK.  A signal that it gets between
+ * the fork and the execution ends it after the release, as it would end the
+ * command: none is lost.
  */
 #ifndef SUPERVISE_EXEC_H
 #define SUPERVISE_EXEC_H

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "base/xalloc.h"
+#include "supervise/exec.h"
 #include "supervise/lease.h"
 #include "supervise/segment.h"
 #include "supervise/supervise.h"
@@ -303,6 +304,40 @@ tells_why_nothing_was_executed(void)
 	assert(e.view.state == SUPERVISE_ENDED && e.view.outcome.exit == 127 && e.view.outcome.error == ENOENT);
 }
 
+/* A signal between the fork and the execution: the shim ignores or blocks it, the child does not. */
+static void
+loses_no_signal_before_the_execution(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGPIPE, SIGXFSZ, SIGTERM, SIGUSR1, SIGCHLD };
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ "exit 3" }, NULL };
+	struct launch l = LAUNCH_INIT;
+	struct exec_spec spec = { .dir = AT_FDCWD, .launch = &l, .out = { -1, -1 }, .mark = "x" };
+	struct exec_child c;
+	struct fail f;
+	sigset_t before, now;
+
+	l.argv = argv;
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		const int signo = signals[i];
+		void (*old)(int) = signal(signo, SIG_IGN);
+		int status;
+
+		sigprocmask(SIG_SETMASK, NULL, &before);
+		assert(exec_prepare(&spec, &c, &f) == 0);
+		sigprocmask(SIG_SETMASK, NULL, &now);
+		assert(memcmp(&before, &now, sizeof now) == 0);
+		assert(kill(c.pid, signo) == 0);
+		exec_release(&c);
+		assert(signal(signo, old) == SIG_IGN);
+		assert(waitpid(c.pid, &status, 0) == c.pid);
+		if (signo == SIGCHLD)	/* ignored by default */
+			assert(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+		else
+			assert(WIFSIGNALED(status) && WTERMSIG(status) == signo);
+		close(c.error_fd);
+	}
+}
+
 /* A child that left its session, one without environment as well: with a cgroup and without. */
 static void
 ends_all_at_the_deadline(const char *cgroup)
@@ -519,9 +554,22 @@ never_runs_twice(void)
 	    "%d interrupted, 0 run twice\n", rounds, t.again, t.ended, t.interrupted);
 }
 
+/* The files of another run, or of one that was interrupted, are not ours. */
+static void
+enter_own_directory(void)
+{
+	char dir[] = "supervise.XXXXXX";
+
+	assert(mkdtemp(dir) && chdir(dir) == 0);
+}
+
 int
 main(void)
 {
+	_cleanup_free_ char *outer = getcwd(NULL, 0), *own = NULL;
+
+	enter_own_directory();
+	own = getcwd(NULL, 0);
 	reads_a_request();
 	reads_what_a_shim_wrote();
 	reads_a_lease();
@@ -529,6 +577,7 @@ main(void)
 	keeps_output_in_segments();
 	runs_a_command();
 	tells_why_nothing_was_executed();
+	loses_no_signal_before_the_execution();
 	ends_all_at_the_deadline("");
 	ends_all_at_the_deadline(",\"cgroup\":\"none\"");
 	ends_what_stays_in_the_background();
@@ -537,5 +586,6 @@ main(void)
 	is_adopted();
 	is_interrupted();
 	never_runs_twice();
+	assert(chdir(outer) == 0 && file_remove_tree(own) == 0);
 	return 0;
 }
