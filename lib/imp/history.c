@@ -26,7 +26,7 @@ history_add_device(struct history *h, const char *id, struct fail *f)
 	struct imp_device d;
 	int r = imp_device_read(h->imp, id, &d, f);
 
-	if (r < 0 || history_find(h, d.id))
+	if (r < 0 || history_find_device(h, d.id))
 		return r;
 	h->devices = xrealloc(h->devices, h->n_devices + 1, sizeof *h->devices);
 	h->devices[h->n_devices] = (struct history_device){ .n_recent = 0 };
@@ -35,7 +35,7 @@ history_add_device(struct history *h, const char *id, struct fail *f)
 }
 
 struct history_device *
-history_find(struct history *h, const char *id)
+history_find_device(struct history *h, const char *id)
 {
 	for (size_t i = 0; i < h->n_devices; i++)
 		if (strcmp(h->devices[i].id, id) == 0)
@@ -57,7 +57,7 @@ is_seen(const struct history *h, uint64_t hash)
 static void
 note_entry(struct history *h, const char *device, const char *when, uint64_t hash)
 {
-	struct history_device *d = history_find(h, device);
+	struct history_device *d = history_find_device(h, device);
 
 	h->seen[h->n_seen++ % HISTORY_SEEN] = hash;
 	if (d)

@@ -42,7 +42,7 @@ void history_release(struct history *h);
 int history_add_device(struct history *h, const char *id, struct fail *f);
 
 /* NULL where it is none of ours. */
-struct history_device *history_find(struct history *h, const char *id);
+struct history_device *history_find_device(struct history *h, const char *id);
 
 /* E is shown now; false where it was already. */
 bool history_show(struct history *h, const struct imp_entry *e);
