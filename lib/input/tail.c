@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -7,18 +6,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/xalloc.h"
 #include "input/own_output.h"
-#include "input/part.h"
+#include "input/parts.h"
 #include "input/tail.h"
 
 enum {
-	TRIES = 20,		/* listings of a directory whose names are moved on meanwhile */
-	READ_PLACES = 8,	/* of files that were read to their end, by which they are recognised */
 	UNLINKED_MS = 5000,	/* for so long a file without a name may still be written to by a program that has it open */
 	UNLINKED_SHORT_MS = 100,	/* the same where descriptors are scarce */
-	RETRY_MS = 500,
 };
 
 /* The feed's bytes from STREAM on were read at this place. */
@@ -30,29 +25,12 @@ struct mark {
 struct tail {
 	struct feed feed;
 	char *path;
-	struct tails *all;
-	struct filewatch_item *watched;
-	struct part *parts;		/* the oldest first; the first is being read */
-	size_t n, cap;
-	bool pinned;
-	bool names;			/* the path may be another file by now */
+	struct parts parts;
 	bool restored;
-	bool close_first;		/* nothing more is expected in the first part */
-	int trouble;			/* why it cannot be opened: an errno that was reported; 0 for none */
 	int64_t given, passed;
-	struct rotation_place here;	/* behind what was handed out last; with nothing yet, its time is that of the start */
-	struct rotation_place read[READ_PLACES];
-	size_t n_read;
 	struct mark *marks;		/* from the one before PASSED on */
 	size_t n_marks, marks_cap;
 	int64_t skip;			/* so much behind its restored place had passed, too */
-	struct loop_timer again, unlinked;
-};
-
-struct tails {
-	struct filewatch *filewatch;
-	struct tail **v;
-	size_t n, cap;
 };
 
 struct tails *
@@ -72,290 +50,24 @@ tails_free(struct tails *all)
 	free(all);
 }
 
-/* --- which file belongs to which tail */
-
-static bool
-is_file(const struct rotation_file *f, dev_t dev, ino_t ino)
-{
-	return f->ino == ino && f->dev == dev;
-}
-
-/* Is file I of R one that T reads or has read? */
-static bool
-has_read(const struct tail *t, struct rotation *r, size_t i)
-{
-	const struct rotation_file *f = &r->v[i];
-
-	for (size_t k = 0; k < t->n; k++)
-		if (is_file(f, t->parts[k].at.dev, t->parts[k].at.ino))
-			return true;
-	for (size_t k = 0; k < t->n_read && k < READ_PLACES; k++) {
-		const struct rotation_place *at = &t->read[k];
-
-		/* The number alone may be that of a file that was made since. */
-		if (is_file(f, at->dev, at->ino) && at->n_tail && rotation_fd(r, i) >= 0 && rotation_holds(f->fd, at))
-			return true;
-	}
-	return false;
-}
-
-/* Is file I of R what the path of T leads to now? */
-static bool
-is_named(const struct tail *t, const struct rotation *r, size_t i)
-{
-	struct stat st;
-
-	return !t->pinned && stat(t->path, &st) == 0 && is_file(&r->v[i], st.st_dev, st.st_ino);
-}
-
-/* Does file I of R, which T would read, belong to another tail?  One file may be followed under two names. */
-static bool
-is_anothers(const struct tail *t, struct rotation *r, size_t i)
-{
-	const bool mine = r->current && i == r->n - 1;
-
-	for (size_t k = 0; k < t->all->n; k++) {
-		const struct tail *u = t->all->v[k];
-
-		if (u == t)
-			continue;
-		if (mine ? has_read(u, r, i) && !is_named(u, r, i) : is_named(u, r, i) || (u->pinned && has_read(u, r, i)))
-			return true;
-	}
-	return false;
-}
-
-/* --- parts */
-
-static void
-tell_trouble(struct tail *t, int error)
-{
-	if (error == t->trouble)
-		return;
-	if (error == 0 && t->trouble != ENOENT)
-		feed_tell(&t->feed, EXIT_OK, "can be read now");
-	else if (error == EMFILE || error == ENFILE)
-		feed_tell(&t->feed, EXIT_TROUBLE, "%s: raise the limit of open files (ulimit -n)", strerror(error));
-	else if (error != 0 && error != ENOENT)
-		feed_tell(&t->feed, EXIT_TROUBLE, "%s; trying again", strerror(error));
-	t->trouble = error;
-}
-
-/* What cannot be opened now is tried again. */
-static void
-try_again(struct tail *t, int error)
-{
-	tell_trouble(t, error);
-	if (!t->again.set && error != ENOENT)
-		loop_timer_set(t->feed.loop, &t->again, RETRY_MS);
-}
-
-static void
-drop_part(struct tail *t)
-{
-	t->read[t->n_read++ % READ_PLACES] = t->parts[0].at;
-	io_closep(&t->parts[0].fd);
-	memmove(t->parts, t->parts + 1, --t->n * sizeof *t->parts);
-	t->close_first = false;
-	if (t->feed.loop)
-		loop_timer_stop(t->feed.loop, &t->unlinked);
-}
-
-/* Forget all parts: they are found again. */
-static void
-drop_parts(struct tail *t)
-{
-	for (size_t i = 0; i < t->n; i++)
-		io_closep(&t->parts[i].fd);
-	t->n = 0;
-}
-
-/* Add all files of R from the one at FROM on, the first at OFF, up to one that cannot be opened. */
-static int
-add_parts(struct tail *t, struct rotation *r, size_t from, int64_t off)
-{
-	for (size_t i = from; i < r->n; i++, off = 0) {
-		int error;
-
-		if ((i > from || off == 0) && is_anothers(t, r, i))
-			continue;
-		t->parts = xgrow(t->parts, t->n, &t->cap, sizeof *t->parts);
-		error = part_open(&t->parts[t->n], r, i, off);
-		if (error == -ESTALE)
-			return error;		/* it was renamed since: those behind it must wait for it */
-		if (error == -EIO && r->v[i].packed) {
-			feed_tell(&t->feed, EXIT_TROUBLE, "%s: cannot be decompressed", r->v[i].path);
-			feed_gap(&t->feed, NULL);
-			continue;
-		}
-		if (error < 0) {
-			try_again(t, -error);
-			return error;
-		}
-		t->n++;
-		tell_trouble(t, 0);
-	}
-	return 0;
-}
-
-/* The first of R that nothing was read of, where nothing was read of the current one. */
-static size_t
-first_unread(const struct tail *t, struct rotation *r)
-{
-	ssize_t i = t->here.n_tail ? rotation_find(r, &t->here) : -1;
-
-	return i >= 0 ? (size_t)i + 1 : rotation_newer(r, t->here.mtime_ns);
-}
-
-/* List the files in R, and set K to the first behind the part LAST, or, where that is NULL, behind what was read. */
-static int
-list_unread(struct tail *t, const struct part *last, struct rotation *r, size_t *k)
-{
-	for (int i = 0; i < TRIES; i++) {
-		int error = rotation_open(t->path, r);
-
-		if (error < 0)
-			return error;
-		*k = last ? rotation_after(r, &last->at) : first_unread(t, r);
-		if (!r->stale)
-			return 0;
-		rotation_release(r);
-	}
-	return -ESTALE;
-}
-
-/*
- * The first bytes of the current file have been read.  What it held before may
- * have been copied and truncated away meanwhile: then that is to be read first.
- */
-static bool
-is_first(struct tail *t)
-{
-	struct part *p = &t->parts[0];
-	struct rotation r;
-	bool yes = true;
-	size_t k;
-
-	if (t->pinned || part_modified_ns(p) == p->opened_ns || list_unread(t, NULL, &r, &k) < 0)
-		return true;
-	if (k < r.n && !is_file(&r.v[k], p->at.dev, p->at.ino) && !is_anothers(t, &r, k)) {
-		for (size_t i = k; i < r.n; i++)
-			yes &= !is_file(&r.v[i], p->at.dev, p->at.ino);
-		if (!yes) {
-			drop_parts(t);
-			t->names = add_parts(t, &r, k, 0) == -ESTALE;
-		}
-	}
-	rotation_release(&r);
-	return yes;
-}
-
-static void
-watch_again(struct tail *t)
-{
-	if (t->watched)
-		filewatch_renew(t->watched);
-}
-
-/* The path is a file that was not there before: the first one, or what came after the last. */
-static void
-find_next(struct tail *t)
-{
-	int error = -ESTALE;
-
-	t->names = false;
-	if (t->pinned)
-		return;
-	for (int i = 0; error == -ESTALE && i < TRIES; i++) {
-		struct part *last = t->n ? &t->parts[t->n - 1] : NULL;
-		struct rotation r;
-		size_t k;
-
-		if (last)
-			last->at.mtime_ns = part_modified_ns(last);
-		error = list_unread(t, last, &r, &k);
-		if (error < 0)
-			continue;
-		error = add_parts(t, &r, k, 0);
-		rotation_release(&r);
-	}
-	if (error < 0)
-		try_again(t, -error);
-	watch_again(t);
-}
-
-static bool
-is_replaced(const struct tail *t)
-{
-	const struct part *last = &t->parts[t->n - 1];
-	struct stat st;
-
-	return !t->pinned && stat(t->path, &st) == 0 && (st.st_ino != last->at.ino || st.st_dev != last->at.dev);
-}
-
-/* List the files in R; returns which one holds the place AT, -1 for none. */
-static ssize_t
-list_place(const struct tail *t, struct rotation *r, const struct rotation_place *at)
-{
-	ssize_t k = -1;
-
-	*r = (struct rotation){ .v = NULL };
-	for (int i = 0; i < TRIES; i++) {
-		rotation_release(r);
-		if (rotation_open(t->path, r) < 0)
-			return -1;
-		k = at->n_tail ? rotation_find(r, at) : -1;
-		if (!r->stale)
-			break;
-	}
-	return k;
-}
-
-/* The first part is not what it was: a copy may be. */
-static void
-find_copy(struct tail *t)
-{
-	struct rotation_place at = t->parts[0].at;
-	struct rotation r = { .v = NULL };
-	ssize_t i = -1;
-
-	drop_parts(t);
-	if (t->pinned) {
-		t->here.ino = 0;	/* what was copied over it belongs to another */
-		return;
-	}
-	i = list_place(t, &r, &at);
-	if (i >= 0) {
-		add_parts(t, &r, (size_t)i, at.off);
-	} else {
-		feed_tell(&t->feed, EXIT_OK, "was truncated: reading it from its beginning");
-		feed_gap(&t->feed, NULL);
-		if (r.current)
-			add_parts(t, &r, r.n - 1, 0);
-	}
-	rotation_release(&r);
-	watch_again(t);
-	t->names = true;
-}
-
 /* --- reading */
 
 /* As part_read() of the first part, and taken; -EINTR where other parts come before it. */
 static ssize_t
 read_first(struct tail *t, char *to, size_t n, bool torn)
 {
-	struct part *p = &t->parts[0];
+	struct part *p = &t->parts.v[0];
 	ssize_t r = part_read(p, to, n, torn);
 
 	if (r <= 0)
 		return r;
-	if (p->at.off == 0 && t->n == 1 && !torn && !is_first(t))
+	if (p->at.off == 0 && t->parts.n == 1 && !torn && !parts_is_first(&t->parts))
 		return -EINTR;
 	t->marks = xgrow(t->marks, t->n_marks, &t->marks_cap, sizeof *t->marks);
 	t->marks[t->n_marks] = (struct mark){ t->given, p->at };
 	part_take(p, to, (size_t)r);
 	t->marks[t->n_marks++].at.mtime_ns = p->at.mtime_ns;
-	t->here = p->at;
+	t->parts.here = p->at;
 	return r;
 }
 
@@ -364,11 +76,11 @@ static ssize_t
 finish_first(struct tail *t, char *to, size_t n)
 {
 	ssize_t r = read_first(t, to, n, true);
-	bool torn = !t->parts[0].last_newline;
+	bool torn = !t->parts.v[0].last_newline;
 
 	if (r != 0)
 		return r;
-	drop_part(t);
+	parts_drop_first(&t->parts);
 	if (!torn)
 		return 0;
 	*to = '\n';
@@ -379,8 +91,8 @@ finish_first(struct tail *t, char *to, size_t n)
 static bool
 goes_on(const struct tail *t)
 {
-	for (size_t i = 1; i < t->n; i++)
-		if (i + 1 < t->n || part_has_bytes(&t->parts[i]))
+	for (size_t i = 1; i < t->parts.n; i++)
+		if (i + 1 < t->parts.n || part_has_bytes(&t->parts.v[i]))
 			return true;
 	return false;
 }
@@ -389,41 +101,21 @@ goes_on(const struct tail *t)
 static void
 rest_at_end(struct tail *t)
 {
-	struct part *p = &t->parts[0];
+	struct part *p = &t->parts.v[0];
 	struct rlimit limit;
 	bool scarce;
 
-	if (t->n > 1 || t->feed.once)
+	if (t->parts.n > 1 || t->feed.once)
 		return;
-	if (t->pinned && !part_has_bytes(p)) {
-		t->here = p->at;
-		drop_part(t);
+	if (t->parts.pinned && !part_has_bytes(p)) {
+		t->parts.here = p->at;
+		parts_drop_first(&t->parts);
 		return;
 	}
-	if (t->unlinked.set || !(t->pinned || part_is_unlinked(p)))
+	if (t->parts.unlinked.set || !(t->parts.pinned || part_is_unlinked(p)))
 		return;
-	scarce = t->pinned || (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)p->fd > limit.rlim_cur / 2);
-	loop_timer_set(t->feed.loop, &t->unlinked, scarce ? UNLINKED_SHORT_MS : UNLINKED_MS);
-}
-
-/* A pinned file that grew: open it again. */
-static void
-reopen_pinned(struct tail *t)
-{
-	struct part *p;
-	struct stat st;
-	int fd;
-
-	if (t->n || !t->names || stat(t->path, &st) < 0 || st.st_ino != t->here.ino || st.st_dev != t->here.dev ||
-	    st.st_size <= t->here.off)
-		return;
-	fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return;
-	t->parts = xgrow(t->parts, t->n, &t->cap, sizeof *t->parts);
-	p = &t->parts[t->n++];
-	*p = (struct part){ .fd = fd, .at = t->here, .opened_ns = t->here.mtime_ns, .whole = t->here.off,
-	    .scanned = t->here.off, .last_newline = true };
+	scarce = t->parts.pinned || (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)p->fd > limit.rlim_cur / 2);
+	loop_timer_set(t->feed.loop, &t->parts.unlinked, scarce ? UNLINKED_SHORT_MS : UNLINKED_MS);
 }
 
 static ssize_t
@@ -433,14 +125,14 @@ read_some(struct tail *t, char *to, size_t n)
 		bool after;
 		ssize_t r;
 
-		if (t->n == 0 && t->names && t->pinned)
-			reopen_pinned(t);
-		if (t->n == 0 && t->names)
-			find_next(t);
-		if (t->n == 0)
+		if (t->parts.n == 0 && t->parts.names && t->parts.pinned)
+			parts_reopen(&t->parts);
+		if (t->parts.n == 0 && t->parts.names)
+			parts_find_next(&t->parts);
+		if (t->parts.n == 0)
 			return -EAGAIN;
 		/* First whether it has a successor, then its end: what was written before is then read. */
-		after = goes_on(t) || t->close_first;
+		after = goes_on(t) || t->parts.close_first;
 		r = read_first(t, to, n, false);
 		if (r == 0 && after) {
 			r = finish_first(t, to, n);
@@ -448,18 +140,18 @@ read_some(struct tail *t, char *to, size_t n)
 				continue;
 		}
 		if (r == -ESTALE)
-			find_copy(t);
+			parts_find_copy(&t->parts);
 		if (r == -ESTALE || r == -EINTR)
 			continue;
 		if (r != 0)
 			return r;
-		if (!t->names) {
+		if (!t->parts.names) {
 			rest_at_end(t);
 			return -EAGAIN;
 		}
-		t->names = false;
-		if (is_replaced(t))
-			find_next(t);
+		t->parts.names = false;
+		if (parts_is_replaced(&t->parts))
+			parts_find_next(&t->parts);
 	}
 }
 
@@ -479,16 +171,17 @@ tail_ready(struct feed *f)
 {
 	struct tail *t = (struct tail *)f;
 
-	if (t->n == 0 && t->pinned)
-		reopen_pinned(t);
-	else if (t->n == 0 || (t->names && is_replaced(t)))
-		find_next(t);
-	for (size_t i = 0; i < t->n; i++)
-		if (part_has_bytes(&t->parts[i]) && (part_has_line(&t->parts[i]) || i + 1 < t->n || t->close_first))
+	if (t->parts.n == 0 && t->parts.pinned)
+		parts_reopen(&t->parts);
+	else if (t->parts.n == 0 || (t->parts.names && parts_is_replaced(&t->parts)))
+		parts_find_next(&t->parts);
+	for (size_t i = 0; i < t->parts.n; i++)
+		if (part_has_bytes(&t->parts.v[i]) &&
+		    (part_has_line(&t->parts.v[i]) || i + 1 < t->parts.n || t->parts.close_first))
 			return true;
-	if (t->close_first)
-		drop_part(t);		/* it is empty: what comes next tells the format */
-	else if (t->n)
+	if (t->parts.close_first)
+		parts_drop_first(&t->parts);	/* it is empty: what comes next tells the format */
+	else if (t->parts.n)
 		rest_at_end(t);
 	return f->once;
 }
@@ -499,8 +192,8 @@ tail_sample(struct feed *f, char *to, size_t n)
 	const struct tail *t = (const struct tail *)f;
 	ssize_t r = 0;
 
-	for (size_t i = 0; i < t->n && r == 0; i++)
-		r = pread(t->parts[i].fd, to, n, 0);
+	for (size_t i = 0; i < t->parts.n && r == 0; i++)
+		r = pread(t->parts.v[i].fd, to, n, 0);
 	return r < 0 ? -errno : r;
 }
 
@@ -511,7 +204,7 @@ path_changed(bool names, void *cookie)
 {
 	struct tail *t = cookie;
 
-	t->names |= names || t->pinned;
+	t->parts.names |= names || t->parts.pinned;
 	feed_wake(&t->feed);
 }
 
@@ -526,64 +219,11 @@ close_time_over(void *cookie)
 {
 	struct tail *t = cookie;
 
-	t->close_first = t->n == 1 && (t->pinned || part_is_unlinked(&t->parts[0]));
+	t->parts.close_first = t->parts.n == 1 && (t->parts.pinned || part_is_unlinked(&t->parts.v[0]));
 	feed_wake(&t->feed);
 }
 
 /* --- start and end */
-
-/* Is what the path leads to the rotated file of another log, whose tail reads it? */
-static bool
-is_current_anothers(const struct tail *t, struct rotation *r)
-{
-	return r->current && is_anothers(t, r, r->n - 1);
-}
-
-/* Go on where the run before was. */
-static void
-resume(struct tail *t)
-{
-	struct rotation r;
-	ssize_t i = list_place(t, &r, &t->here);
-	int error = 0;
-
-	if (i >= 0) {
-		int64_t off = t->here.off + t->skip;
-
-		/* A newline that stood for a torn end is not in the file. */
-		error = add_parts(t, &r, (size_t)i, off < r.v[i].size ? off : r.v[i].size);
-		if (t->n)
-			t->here = t->parts[0].at;
-		t->skip = 0;
-	} else if (!t->pinned) {
-		if (t->here.n_tail && !is_current_anothers(t, &r)) {
-			feed_tell(&t->feed, EXIT_OK, "what was read last is not there any more: something may be missing");
-			feed_gap(&t->feed, NULL);
-		}
-		error = add_parts(t, &r, rotation_newer(&r, t->here.mtime_ns), 0);
-	}
-	rotation_release(&r);
-	if (error == -ESTALE)
-		find_next(t);
-}
-
-/* The file itself, without its rotated siblings: those are of the time before. */
-static void
-tail_begin(struct tail *t)
-{
-	struct rotation one = { .v = xcalloc(1, sizeof *one.v), .n = 1, .current = true };
-	struct stat st;
-
-	if (stat(t->path, &st) == 0) {
-		one.v[0] = (struct rotation_file){ .fd = -1, .path = xstrdup(t->path), .dev = st.st_dev, .ino = st.st_ino,
-		    .size = st.st_size, .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec };
-		add_parts(t, &one, 0, 0);
-	} else {
-		one.n = 0;
-		try_again(t, errno);
-	}
-	rotation_release(&one);
-}
 
 static int
 check_path(struct tail *t, struct fail *why)
@@ -615,13 +255,14 @@ tail_start(struct feed *f, struct fail *why)
 		return r;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	if (!t->restored)
-		t->here.mtime_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+		t->parts.here.mtime_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	if (!f->once)
-		t->watched = filewatch_add(t->all->filewatch, t->path, FILEWATCH_CONTENT | FILEWATCH_PATH, path_changed, t);
-	if (t->restored)
-		resume(t);
-	else
-		tail_begin(t);
+		t->parts.watched = filewatch_add(t->parts.all->filewatch, t->path, FILEWATCH_CONTENT | FILEWATCH_PATH,
+		    path_changed, t);
+	if (!t->restored)
+		parts_begin(&t->parts);
+	else if (parts_resume(&t->parts, t->skip))
+		t->skip = 0;
 	return 0;
 }
 
@@ -651,7 +292,7 @@ tail_save(struct feed *f, struct json *state)
 		more = t->skip;
 	else if (t->passed < t->given && t->n_marks)
 		more = t->passed - t->marks[0].stream;
-	rotation_save(t->passed == t->given || !t->n_marks ? &t->here : &t->marks[0].at, state);
+	rotation_save(t->passed == t->given || !t->n_marks ? &t->parts.here : &t->marks[0].at, state);
 	json_set(state, "and", json_number((double)more));
 }
 
@@ -660,7 +301,7 @@ tail_restore(struct feed *f, struct json state, struct fail *why)
 {
 	struct tail *t = (struct tail *)f;
 	_cleanup_json_ struct json and = json_get(state, "and");
-	int r = rotation_restore(&t->here, state);
+	int r = rotation_restore(&t->parts.here, state);
 
 	if (r < 0)
 		return fail_set(why, EXIT_TROUBLE, "%s: the saved state is damaged", t->path);
@@ -673,20 +314,8 @@ static void
 tail_free(struct feed *f)
 {
 	struct tail *t = (struct tail *)f;
-	struct tails *all = t->all;
-	size_t i = 0;
 
-	while (all->v[i] != t)
-		i++;
-	all->v[i] = all->v[--all->n];
-	if (t->watched)
-		filewatch_remove(t->watched);
-	if (f->loop) {
-		loop_timer_stop(f->loop, &t->again);
-		loop_timer_stop(f->loop, &t->unlinked);
-	}
-	drop_parts(t);
-	free(t->parts);
+	parts_release(&t->parts);
 	free(t->marks);
 	free(t->path);
 	feed_release(f);
@@ -703,11 +332,9 @@ tail_new(const char *path, struct tails *all)
 
 	feed_init(&t->feed, &ops, path);
 	t->path = xstrdup(path);
-	t->all = all;
-	t->again = (struct loop_timer){ .fn = open_again, .cookie = t };
-	t->unlinked = (struct loop_timer){ .fn = close_time_over, .cookie = t };
-	all->v = xgrow(all->v, all->n, &all->cap, sizeof(struct tail *));
-	all->v[all->n++] = t;
+	parts_init(&t->parts, t->path, &t->feed, all);
+	t->parts.again = (struct loop_timer){ .fn = open_again, .cookie = t };
+	t->parts.unlinked = (struct loop_timer){ .fn = close_time_over, .cookie = t };
 	return &t->feed;
 }
 
@@ -716,6 +343,6 @@ tail_new_pinned(const char *path, struct tails *all)
 {
 	struct feed *f = tail_new(path, all);
 
-	((struct tail *)f)->pinned = true;
+	((struct tail *)f)->parts.pinned = true;
 	return f;
 }
