@@ -51,7 +51,7 @@ agent_reads() {
 	[ "$(frames)" -eq 1 ]
 	# the settle time is 250 ms; the rest is for a machine that is busy
 	[ "$took" -ge 250000 ]
-	[ "$took" -lt 1750000 ]
+	[ "$took" -lt 6000000 ]
 	plug camera-3 1.0
 	wait_for '[ "$(frames)" -eq 2 ]'
 }

@@ -744,12 +744,12 @@ with_payload() { # ID VERSION FILE
 	agent
 	wait_for '[ "$(status_of phase)" = download ]' 20
 	retry
-	wait_for '[ "$(status_of retries)" = 1 ]' 2
+	wait_for '[ "$(status_of retries)" = 1 ]' 5
 	local begun=$EPOCHREALTIME
 	kill -TERM "$agent_pid"
-	wait_for '[ "$(status_of state)" = stopping ] || [ "$(status_of state)" = stopped ]' 1
-	wait_for '! alive "$agent_pid"' 3
-	[ $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) -lt 2500000 ]
+	wait_for '[ "$(status_of state)" = stopping ] || [ "$(status_of state)" = stopped ]' 3
+	wait_for '! alive "$agent_pid"' 6
+	[ $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) -lt 6000000 ]
 	[ "$(status_of state)" = stopped ]
 	[ "$(calls host install)" = 0 ]
 	# what the killed fetch left is removed by the next start

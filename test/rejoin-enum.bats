@@ -469,7 +469,7 @@ b.state=online'
 	run --separate-stderr rejoin-enum inv.json
 	status_is 0
 	[ "${#lines[@]}" -eq 32 ]
-	[ $((${EPOCHREALTIME/./} - begin)) -lt 8000000 ]
+	[ $((${EPOCHREALTIME/./} - begin)) -lt 14000000 ]
 }
 
 @test "an inventory with a probe must be trusted, one without need not" {

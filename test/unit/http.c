@@ -275,10 +275,10 @@ main(void)
 	check(q, "/moved", "302 moved");
 	check(plain, "/cut", "200!3 /cut");
 	q = plain;
-	q.idle_ms = 50;
-	check(q, "/slow", "200!4 /slow: nothing came for 50 ms");
+	q.idle_ms = 500;
+	check(q, "/slow", "200!4 /slow: nothing came for 500 ms");
 	q = plain;
-	q.timeout_ms = 50;
+	q.timeout_ms = 500;
 	check(q, "/slow", "200!4 /slow: ");
 	q = plain;
 	q.max = 20000;
