@@ -1414,6 +1414,45 @@ good_after_error() {
 	err_has 'swupdate-handler-config.json: --log-level is a number, not a string'
 }
 
+@test "a failed microsoft/swupdate:2 is undone by its action cancel, which must answer 800" {
+	cat >up/install.sh <<-EOF
+	#!/bin/sh
+	action=\$(printf %s "\$1" | cut -d- -f4-)
+	for result; do [ "\${name-}" != --result-file ] || break; name=\$result; done
+	echo "\$action" >>$PWD/actions
+	say() { printf '{"resultCode":%d,"extendedResultCode":%d,"resultDetails":"%s"}' \$1 \$2 "\$3" >"\$result"; exit 0; }
+	case \$action in
+	is-installed) say 901 0 ;;
+	download) say 500 0 ;;
+	install) say 600 0 ;;
+	apply) say 0 77 'no such slot' ;;
+	cancel) say \$(cat $PWD/answer) 0 ;;
+	esac
+	EOF
+	echo image >up/os.swu
+	swupdate() { # ID ANSWER DETAILS [OPTION...]
+		local id=$1 details=$3
+		echo "$2" >answer
+		: >actions
+		shift 3
+		rejoin-goal make --id "$id" --step microsoft/swupdate:2 '{"group":"motors"}' up/os.swu up/install.sh --criteria 2.0 "$@"
+		run --separate-stderr rejoin-goal check goal.json
+		status_is 0
+		run --separate-stderr timeout -k 1 30 rejoin-agent --once -j 1
+		status_is 1
+		jq -se --arg id "$id" --arg d "$details" '[.[] | select(.workflow == $id and .resultCode == 0)] as $r |
+			$r != [] and all($r[]; .extendedResultCode == 77 and .details == $d)' "$state/journal.jsonl"
+	}
+	swupdate w1 800 'no such slot; restored'
+	[ "$(tr '\n' ' ' <actions)" = 'is-installed download install apply cancel is-installed download install apply cancel ' ]
+	swupdate w2 801 'no such slot; not restored: cancel answered 801, not 800'
+	swupdate w3 -1 'no such slot; not restored: '
+	# a script that says that it has a restore is asked for that
+	swupdate w4 800 'no such slot' --property 'actions=restore'
+	run grep -c cancel actions
+	out_is 0
+}
+
 # fake_apt - dpkg-query, apt-get and dpkg that work on the file installed, a line "NAME VERSION"; calls are in apt.log
 fake_apt() {
 	mkdir -p fake

@@ -37,6 +37,7 @@ struct handler {
 	char *mark, *result_file;
 	int64_t timeout_ms, grace_ms;
 	bool cancelled, by_shell;
+	bool undoes_by_cancel;		/* and is the restore that does */
 	struct buf details;
 	struct handler_result result;
 	struct loop_timer report;	/* where nothing could be started */
@@ -154,8 +155,9 @@ handler_argv(const struct handler_call *call, const char *program, const char *r
 	const char *version = json_get_text(call->properties, "apiVersion");
 	const char *arguments = json_get_text(call->properties, "arguments");
 	const char *criteria = json_get_text(call->properties, "installedCriteria");
-	const char *action = handler_result_phase(call->action);
 	const bool is_swupdate = swupdate_is_handler(call->handler);
+	const char *action = handler_result_phase(call->action == HANDLER_RESTORE &&
+	    handler_undoes_by_cancel(call->handler, call->properties) ? HANDLER_CANCEL : call->action);
 	struct args a = { 0 };
 
 	add_arg(&a, xstrdup(program));
@@ -209,6 +211,8 @@ result_report(struct handler *h, const char *output)
 		h->result.erc = 0;
 		buf_reset(&h->details);
 		buf_puts(&h->details, "cancelled");
+	} else if (h->undoes_by_cancel) {
+		swupdate_set_restored(&h->result, &h->details);
 	}
 	h->result.details = h->details.s;
 	h->result.output = output;
@@ -444,8 +448,7 @@ call_prepare(struct handler *h, const struct handler_call *call)
 
 	full.config = JSON_ABSENT;
 	if (!program)
-		r = strcmp(call->handler, script_id) == 0 || swupdate_is_handler(call->handler) ? find_script(h, call, &program)
-		    : find_handler(h, call, &program);
+		r = handler_runs_script(call->handler) ? find_script(h, call, &program) : find_handler(h, call, &program);
 	if (r < 0)
 		return r;
 	h->program = xstrdup(program);
@@ -522,6 +525,8 @@ handler_start(struct loop *l, const struct handler_call *call, handler_done *don
 		.result_file = swupdate_is_handler(call->handler) ? swupdate_result_file(call->work_folder) :
 		    xasprintf("%s/action_%s_aduc_result.json", call->work_folder, action),
 		.timeout_ms = call->timeout_ms, .grace_ms = call->grace_ms,
+		.undoes_by_cancel = call->action == HANDLER_RESTORE &&
+		    handler_undoes_by_cancel(call->handler, call->properties),
 		.details = BUF_INIT,
 		.report = { .fn = report_later, .cookie = h },
 	};
@@ -576,6 +581,18 @@ handler_has_action(const char *handler, struct json properties, enum handler_act
 	if (strncmp(handler, "microsoft/", 10) == 0)
 		return actions && has_word(actions, handler_result_phase(action));
 	return true;
+}
+
+bool
+handler_undoes_by_cancel(const char *handler, struct json properties)
+{
+	return swupdate_is_handler(handler) && !handler_has_action(handler, properties, HANDLER_RESTORE);
+}
+
+bool
+handler_runs_script(const char *handler)
+{
+	return strcmp(handler, script_id) == 0 || swupdate_is_handler(handler);
 }
 
 bool

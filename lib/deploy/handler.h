@@ -69,6 +69,16 @@ bool handler_is_durable_action(enum handler_action action);
  */
 bool handler_has_action(const char *handler, struct json properties, enum handler_action action);
 
+/*
+ * Is a failed install or apply by HANDLER undone by its action cancel, though nothing was backed up?  The restore
+ * of microsoft/swupdate:2 is that in the Azure agent: it succeeds, as 1100, if the script answers 800.  A step whose
+ * PROPERTIES name an action restore has that instead.
+ */
+bool handler_undoes_by_cancel(const char *handler, struct json properties);
+
+/* Is the program of HANDLER a script among the files of its step, scriptFileName? */
+bool handler_runs_script(const char *handler);
+
 /* Does it outlive the agent? */
 bool handler_is_durable(const struct handler *h);
 

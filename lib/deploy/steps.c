@@ -175,13 +175,18 @@ files_fetched(const struct fail *f, void *cookie)
 
 /* --- backup and restore */
 
-/* R, of install, apply or what follows them, is a failure: what was there before is put back where there is a backup. */
+/*
+ * R, of install, apply or what follows them, is a failure: what was there before is put back where there is a backup, or
+ * where the handler undoes it without one.
+ */
 static void
 restore_or_fail(struct steps *s, const struct handler_result *r)
 {
+	const struct manifest_step *step = steps_current(s);
 	_cleanup_free_ char *name = steps_step_name(s);
 
-	if (!attempts_has_backup(s->c->spec.attempts, name, s->id)) {
+	if (!attempts_has_backup(s->c->spec.attempts, name, s->id) &&
+	    !handler_undoes_by_cancel(step->handler, step->properties)) {
 		steps_fail(s, r);
 		return;
 	}

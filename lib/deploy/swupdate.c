@@ -9,6 +9,8 @@
 
 enum { CONFIG_MAX = 65536 };
 
+enum { ERC_CANCEL_FAILED = 0x30100402 };	/* the Azure agent's, where an update could not be undone */
+
 static const char result_name[] = "aduc_result.json";
 
 bool
@@ -48,4 +50,18 @@ swupdate_has_result(const char *path)
 	const char *name = strrchr(path, '/');
 
 	return name && strcmp(name + 1, result_name) == 0 && access(path, F_OK) == 0;
+}
+
+void
+swupdate_set_restored(struct handler_result *r, struct buf *details)
+{
+	if (r->code == RESULT_CANCEL_SUCCESS) {
+		r->code = RESULT_RESTORE_SUCCESS;
+		return;
+	}
+	if (r->code > 0) {
+		buf_printf(details, "%scancel answered %d, not %d", details->len ? ": " : "", r->code, RESULT_CANCEL_SUCCESS);
+		r->erc = ERC_CANCEL_FAILED;
+	}
+	r->code = RESULT_FAILURE;
 }

@@ -6,7 +6,8 @@
  *
  *	{"--log-file": "/var/log/swupdate.log", "--output-dir": "/var/lib/swupdate"}
  *
- * and leaves its result in aduc_result.json, which counts whatever its exit status is.
+ * and leaves its result in aduc_result.json, which counts whatever its exit status is.  A failed
+ * install or apply is undone by its action cancel, which must answer 800.
  */
 #ifndef DEPLOY_SWUPDATE_H
 #define DEPLOY_SWUPDATE_H
@@ -15,6 +16,7 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "deploy/handler_result.h"
 
 /* Is HANDLER, an id, this one? */
 bool swupdate_is_handler(const char *handler);
@@ -27,5 +29,8 @@ char *swupdate_result_file(const char *work_folder);
 
 /* Is PATH, where a result is expected, the result file of this handler, and is it there? */
 bool swupdate_has_result(const char *path);
+
+/* R, of the action cancel that undoes a failed update: 1100 if it is 800, else a failure with DETAILS. */
+void swupdate_set_restored(struct handler_result *r, struct buf *details);
 
 #endif
