@@ -10,24 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/profile.h"
 #include "base/opt.h"
-#include "base/suggest.h"
 #include "base/xalloc.h"
-#include "component/enumerate.h"
 #include "component/listing.h"
-#include "deploy/agent_config.h"
-#include "deploy/download.h"
 #include "deploy/draft.h"
-#include "deploy/goal_source.h"
-#include "deploy/preview.h"
-#include "deploy/review.h"
+#include "deploy/goal_check.h"
 
 enum { KEY_STEP = OPT_OWN, KEY_CRITERIA, KEY_ARGUMENTS, KEY_PROPERTY, KEY_ID, KEY_NAME, KEY_PROVIDER,
-	KEY_UPDATE_VERSION, KEY_DIR, KEY_IMPORT,
-	KEY_COMPATIBILITY };
+	KEY_UPDATE_VERSION, KEY_DIR, KEY_IMPORT, KEY_COMPATIBILITY };
 
 static const struct opt opts[] = {
 	OPT_AGENT,
@@ -68,21 +60,16 @@ static const struct opt_tool tool = {
 static const struct listing_column finding_columns[] = {
 	{ "LEVEL", "level" }, { "OBJECT", "object" }, { "FINDING", "finding" }, { NULL, NULL }
 };
-static const struct listing_spec findings = {
-	.name = "findings", .table = finding_columns, .tsv = finding_columns,
-};
+static const struct listing_spec findings = { .name = "findings", .table = finding_columns, .tsv = finding_columns };
 
 static const struct listing_column step_columns[] = {
 	{ "STEP", "step" }, { "HANDLER", "handler" }, { "COMPONENTS", "components" },
 	{ "CRITERIA", "criteria" }, { "FILES", "files" }, { NULL, NULL }
 };
-static const struct listing_spec steps = {
-	.name = "steps", .table = step_columns, .tsv = step_columns,
-};
+static const struct listing_spec steps = { .name = "steps", .table = step_columns, .tsv = step_columns };
 
 struct goal_tool {
-	const char *agent, *dir;
-	const char *compatibility;	/* with --import */
+	const char *agent, *dir, *compatibility;
 	bool is_import;
 	struct draft_name name;
 	struct draft *draft;		/* what "make" is to write */
@@ -98,15 +85,13 @@ make_goal(struct goal_tool *t)
 {
 	_cleanup_free_ char *path = NULL;
 	struct fail f;
-	int r;
 
 	if (t->is_import && t->name.id)
 		opt_misused("--id cannot be combined with --import: a service chooses the id of a deployment");
 	if (t->is_import != (t->compatibility != NULL))
 		opt_misused("--import and --compatibility require each other");
-	r = t->is_import ? draft_write_import(t->draft, &t->name, t->compatibility, t->dir, &path, &f) :
-	    draft_write(t->draft, &t->name, t->dir, &path, &f);
-	if (r < 0)
+	if ((t->is_import ? draft_write_import(t->draft, &t->name, t->compatibility, t->dir, &path, &f) :
+	    draft_write(t->draft, &t->name, t->dir, &path, &f)) < 0)
 		fail_die(&f);
 	puts(path);
 	diag_note("%s: written; 'rejoin-goal check %s' says what would keep it from being carried out", path, path);
@@ -144,88 +129,44 @@ print_finding(enum review_level level, const char *object, const char *text, voi
 	print_record(record, cookie);
 }
 
-/* The device's components, where it has an inventory. */
-static void
-sort_components(struct goal_tool *t, struct plan *plan, struct json *components)
-{
-	struct profile_scope scope;
-	struct enumerate_spec spec = { .problem = fail_tell };
-
-	profile_scope_or_die(t->agent, (char *[]){ NULL }, &scope);
-	spec.inventories = scope.inventories;
-	spec.group = scope.group;
-	if (access(scope.inventories[0], F_OK) == 0 && enumerate(&spec, components) <= EXIT_NO)
-		plan_select(plan, *components);
-	else
-		json_release(components);
-	profile_free(scope.profile);
-}
-
-/* What rejoin-agent refuses to start without, where it is configured here. */
-static bool
-check_user(struct goal_tool *t, const struct agent_config *c)
-{
-	if (!c->goal || c->handler_user || geteuid() != 0)
-		return true;
-	print_finding(REVIEW_FAIL, "agent.conf", "handler-user is not set: the user that runs the programs of "
-	    "updates, such as root", t);
-	return false;
-}
-
 static enum exit_status
 check_goal(struct goal_tool *t, const char *path)
 {
-	bool has_user;
-	struct preview p;
-	struct agent_config config = { 0 };
-	struct rootkeys *keys = NULL;
-	_cleanup_json_ struct json components = JSON_ABSENT;
+	_cleanup_goal_check_ struct goal_check c;
+	struct profile_scope scope;
+	struct goal_check_spec spec = { .finding = print_finding, .problem = fail_tell, .cookie = t };
 	enum review_level worst;
 	struct fail f;
-	int r = agent_config_load(&config, &f);
 
-	if (r == 0)
-		r = rootkeys_load(&keys, &f);
-	config.link.patience_ms = 0;	/* a person waits: each source is tried once */
-	download_allow(&config.link, NULL);
-	if (r < 0 || preview_load(path, &p, &f) < 0)
+	if (goal_check_load(path, &c, &f) < 0)
 		fail_die(&f);
-	sort_components(t, p.plan, &components);
+	profile_scope_or_die(t->agent, (char *[]){ NULL }, &scope);
+	spec.inventories = scope.inventories;
+	spec.group = scope.group;
 	t->listing = listing_new(t->format, &findings, &t->out);
-	has_user = check_user(t, &config);
-	worst = review_goal(&(struct review_spec){ .goal = p.goal, .plan = p.plan, .keys = keys,
-	    .allow_unsigned = config.allow_unsigned, .components = components,
-	    .finding = print_finding, .cookie = t });
+	if (goal_check_run(&c, &spec, &worst, &f) < 0)
+		fail_die(&f);
 	print_listing(t);
-	rootkeys_free(keys);
-	agent_config_release(&config);
-	preview_release(&p);
-	return worst == REVIEW_FAIL || !has_user ? EXIT_NO : EXIT_OK;
+	profile_free(scope.profile);
+	return worst == REVIEW_FAIL ? EXIT_NO : EXIT_OK;
 }
 
 static enum exit_status
 show_goal(struct goal_tool *t, const char *path)
 {
+	_cleanup_goal_check_ struct goal_check c;
 	_cleanup_free_ char *update = NULL;
-	struct agent_config config = { 0 };
-	struct preview p;
 	struct fail f;
 	bool whole;
 
-	if (agent_config_load(&config, &f) < 0)
+	if (goal_check_load(path, &c, &f) < 0)
 		fail_die(&f);
-	config.link.patience_ms = 0;	/* a person waits: each source is tried once */
-	download_allow(&config.link, NULL);
-	if (preview_load(path, &p, &f) < 0)
-		fail_die(&f);
-	update = manifest_update_id(p.plan->manifest);
-	diag_info("%s: deployment %s, update %s, %s", path, p.goal->id, update,
-	    p.goal->signature ? "signed" : "not signed");
+	update = manifest_update_id(c.preview.plan->manifest);
+	diag_info("%s: deployment %s, update %s, %s", path, c.preview.goal->id, update,
+	    c.preview.goal->signature ? "signed" : "not signed");
 	t->listing = listing_new(t->format, &steps, &t->out);
-	whole = preview_steps(&p, print_record, fail_tell, t);
+	whole = preview_steps(&c.preview, print_record, fail_tell, t);
 	print_listing(t);
-	preview_release(&p);
-	agent_config_release(&config);
 	return whole ? EXIT_OK : EXIT_TROUBLE;
 }
 
@@ -258,24 +199,16 @@ step_option(struct goal_tool *t, int key, struct opt_scan *s, struct fail *f)
 static const char **
 text_option(struct goal_tool *t, int key)
 {
-	switch (key) {
-	case 'A':
-		return &t->agent;
-	case KEY_ID:
-		return &t->name.id;
-	case KEY_COMPATIBILITY:
-		return &t->compatibility;
-	case KEY_DIR:
-		return &t->dir;
-	case KEY_NAME:
-		return &t->name.name;
-	case KEY_PROVIDER:
-		return &t->name.provider;
-	case KEY_UPDATE_VERSION:
-		return &t->name.version;
-	default:
-		return NULL;
-	}
+	const struct { int key; const char **text; } texts[] = {
+		{ 'A', &t->agent }, { KEY_COMPATIBILITY, &t->compatibility }, { KEY_DIR, &t->dir },
+		{ KEY_ID, &t->name.id }, { KEY_NAME, &t->name.name }, { KEY_PROVIDER, &t->name.provider },
+		{ KEY_UPDATE_VERSION, &t->name.version },
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (texts[i].key == key)
+			return texts[i].text;
+	return NULL;
 }
 
 static int
@@ -316,19 +249,15 @@ parse_options(struct goal_tool *t, struct opt_scan *s)
 static char *
 only_file(const struct opt_scan *s)
 {
-	struct agent_config config = { 0 };
 	struct fail f;
-	char *path = NULL;
+	char *path;
 
 	if (s->n_operands > 2)
 		opt_misused("%s: requires one FILE", *s->operands);
 	if (s->n_operands == 2)
 		return xstrdup(s->operands[1]);
-	if (agent_config_load(&config, &f) < 0)
+	if (goal_check_find(&path, &f) < 0)
 		fail_die(&f);
-	if (config.goal && goal_source_file(config.goal))
-		path = xstrdup(goal_source_file(config.goal));
-	agent_config_release(&config);
 	if (!path)
 		opt_misused("%s: requires a FILE, since agent.conf names no goal in a file", *s->operands);
 	return path;
@@ -338,22 +267,16 @@ static enum exit_status
 run_command(struct goal_tool *t, const struct opt_scan *scan)
 {
 	const char *command = *scan->operands;
-	struct suggest s;
-	_cleanup_buf_ struct buf hint = BUF_INIT;
+	_cleanup_free_ char *path = NULL;
 
 	if (!command)
 		opt_misused("requires a command: make, check or show");
 	if (strcmp(command, "make") == 0)
 		return make_goal(t);
-	if (strcmp(command, "check") == 0 || strcmp(command, "show") == 0) {
-		_cleanup_free_ char *path = only_file(scan);
-
-		return *command == 'c' ? check_goal(t, path) : show_goal(t, path);
-	}
-	suggest_begin(&s, command);
-	suggest_offer_list(&s, tool.words);
-	suggest_hint(&s, "commands", &hint);
-	opt_misused_hint(hint.s, "%s: unknown command", command);
+	if (strcmp(command, "check") != 0 && strcmp(command, "show") != 0)
+		opt_unknown_command(&tool, command);
+	path = only_file(scan);
+	return *command == 'c' ? check_goal(t, path) : show_goal(t, path);
 }
 
 int

@@ -398,7 +398,7 @@ word_run(struct hub_options *o, struct fail *f)
 		return word_blob(o, f);
 	if (strcmp(word, "status") == 0)
 		return word_status(o, f);
-	opt_misused_hint("run, send, config, calls, answer, call, blob, status", "unknown command: '%s'", word);
+	opt_unknown_command(&tool, word);
 }
 
 int

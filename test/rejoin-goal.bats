@@ -52,6 +52,11 @@ script() {
 		run --separate-stderr rejoin-goal check --json
 		status_is 1
 		out_has 'handler-user is not set'
+		# also where the configuration names no goal yet
+		sed -i /goal/d "$REJOIN_CONFIG_DIR/agent.conf"
+		run --separate-stderr rejoin-goal check --json goal.json
+		status_is 1
+		out_has 'handler-user is not set'
 	fi
 	echo '[agent]' >"$REJOIN_CONFIG_DIR/agent.conf"
 	run --separate-stderr rejoin-goal check
@@ -124,6 +129,39 @@ script() {
 	check_goal
 	status_is 1
 	out_has "fail step 1: its script 'other.sh' is not one of its files"
+	rejoin-goal make --step rejoin/copy host install.sh
+	check_goal
+	status_is 1
+	out_has "fail step 1: handler 'rejoin/copy' is not in handlers.d: did you mean 'rejoin/copy:1'?"
+}
+
+@test "a step of microsoft/swupdate:2 has a script and an image" {
+	script
+	echo image >os.swu
+	echo other >b.swu
+	rejoin-goal make --step microsoft/swupdate:2 '{"group":"cameras"}' os.swu install.sh b.swu --criteria 7
+	check_goal
+	status_is 0
+	[[ $output != *fail* ]]
+	run --separate-stderr rejoin-goal show --json goal.json
+	[ "$(jq -c '.properties | [.scriptFileName, .swuFileName]' <<<"$output")" = '["install.sh","os.swu"]' ]
+	rejoin-goal make --step microsoft/swupdate:2 host os.swu install.sh b.swu --criteria 7 --property swuFileName=b.swu
+	run --separate-stderr rejoin-goal show --json goal.json
+	[ "$(jq -r .properties.swuFileName <<<"$output")" = b.swu ]
+	run --separate-stderr rejoin-goal make --step microsoft/swupdate:2 host install.sh
+	status_is 2
+	err_has 'step by microsoft/swupdate:2: has no image, a .swu file, among its files'
+	run --separate-stderr rejoin-goal make --step microsoft/swupdate:2 host os.swu
+	status_is 2
+	err_has 'step by microsoft/swupdate:2: has no script to run among its files'
+	run --separate-stderr rejoin-goal make --step microsoft/script:1 host
+	status_is 2
+	rejoin-goal make --step microsoft/swupdate:2 host os.swu install.sh --criteria 7 --property swuFileName=none.swu
+	echo '{"--log-level":3}' >"$REJOIN_CONFIG_DIR/swupdate-handler-config.json"
+	check_goal
+	status_is 1
+	out_has "fail step 1: its image 'none.swu' is not one of its files"
+	out_has 'swupdate-handler-config.json: --log-level is a number, not a string'
 }
 
 @test "a selector that matches nothing here is a warning" {
@@ -201,6 +239,19 @@ script() {
 	err_has 'closed/update-1.0.1.json: Permission denied'
 	run --separate-stderr rejoin-goal make --dir missing --step rejoin/copy:1 '{}' camera-2.0.json
 	status_is 3
+}
+
+# Each command of the page's first goal, as a reader types it, and what it prints.
+@test "what the page types installs a first goal" {
+	needs_mounts
+	needs mandoc col
+	mandoc -Tascii "$TOP/man/rejoin-goal.1" | col -bx | sed -n '/^   A first goal/,/^   Commands/p' |
+		awk -f "$TOP/test/transcript.awk" | sed 's,/etc/rejoin,/srv/etc,g' >steps
+	run own-mounts bash -c 'mount -t tmpfs -o mode=755 tmpfs /srv && mkdir /srv/etc &&
+		cp -r "$REJOIN_CONFIG_DIR"/*.d /srv/etc/ || exit
+		REJOIN_CONFIG_DIR=/srv/etc exec timeout -k 1 60 bash "$1" steps' - "$TOP/test/transcript.bash"
+	status_is 0
+	out_is '10 commands'
 }
 
 @test "misuse is told from trouble" {

@@ -54,6 +54,18 @@ opt_misused_hint(const char *hint, const char *fmt, ...)
 	abort();
 }
 
+void
+opt_unknown_command(const struct opt_tool *tool, const char *command)
+{
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+	struct suggest near;
+
+	suggest_begin(&near, command);
+	suggest_offer_list(&near, tool->words);
+	suggest_hint(&near, "commands", &hint);
+	opt_misused_hint(hint.s, "%s: unknown command", command);
+}
+
 /* The name of the current option, as messages have it. */
 static const char *
 current_name(const struct opt_scan *s, char text[64])

@@ -154,4 +154,8 @@ void opt_misused(const char *fmt, ...)
 void opt_misused_hint(const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 
+/* As opt_misused(): COMMAND is none of the words of TOOL; the hint names the nearest. */
+void opt_unknown_command(const struct opt_tool *tool, const char *command)
+	__attribute__((noreturn));
+
 #endif

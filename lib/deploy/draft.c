@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -10,9 +11,11 @@
 #include "component/selector.h"
 #include "deploy/draft.h"
 #include "deploy/goal.h"
+#include "deploy/handler.h"
 #include "deploy/import.h"
 #include "deploy/manifest.h"
 #include "deploy/payload.h"
+#include "deploy/swupdate.h"
 
 struct draft_step {
 	char *handler;
@@ -164,19 +167,57 @@ name_of(const struct draft *d, struct json ids, size_t i)
 	return xstrdup(json_get_text(entity, "fileName"));
 }
 
-/* A script step must say which of its files is the script; the first one is, where nothing is said. */
+static bool
+is_image(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len > 4 && strcasecmp(name + len - 4, ".swu") == 0;
+}
+
+/* The name of the first file of S that is an image, or that is none; NULL where there is no such file. */
+static char *
+first_file(const struct draft *d, const struct draft_step *s, bool image)
+{
+	for (size_t i = 0; i < json_count(s->files); i++) {
+		char *name = name_of(d, s->files, i);
+
+		if (is_image(name) == image)
+			return name;
+		free(name);
+	}
+	return NULL;
+}
+
+/* The property KEY of S is the file NAME, unless it was given. */
+static int
+set_file(struct draft_step *s, const char *key, const char *name, const char *what, struct fail *f)
+{
+	if (json_get_text(s->properties, key))
+		return 0;
+	if (!name)
+		return fail_set(f, EXIT_USAGE, "step by %s: has no %s among its files", s->handler, what);
+	json_set_text(&s->properties, key, name);
+	return 0;
+}
+
+/* A step must say which of its files is the script, and which the image: the first one, where nothing is said. */
 static int
 complete_step(const struct draft *d, struct draft_step *s, struct fail *f)
 {
-	_cleanup_free_ char *name = NULL;
+	const bool is_swupdate = swupdate_is_handler(s->handler);
+	_cleanup_free_ char *script = NULL, *image = NULL;
+	int r;
 
-	if (strcmp(s->handler, "microsoft/script:1") != 0 || json_get_text(s->properties, "scriptFileName"))
+	if (!handler_runs_script(s->handler))
 		return 0;
-	if (json_count(s->files) == 0)
-		return fail_set(f, EXIT_USAGE, "step by %s: has no file to run", s->handler);
-	name = name_of(d, s->files, 0);
-	json_set_text(&s->properties, "scriptFileName", name);
-	return 0;
+	script = is_swupdate || json_count(s->files) == 0 ? first_file(d, s, false) : name_of(d, s->files, 0);
+	r = set_file(s, "scriptFileName", script, "script to run", f);
+	if (r == 0 && is_swupdate) {
+		image = first_file(d, s, true);
+		r = set_file(s, "swuFileName", image, "image, a .swu file,", f);
+	}
+	return r;
 }
 
 static struct json

@@ -53,7 +53,8 @@ int draft_set_pair(struct draft *d, const char *text, struct fail *f);
 /*
  * Write everything as NAME to the directory DIR, which exists.  GOAL, to be freed, is the
  * path of goal.json.  A microsoft/script:1 step without scriptFileName has its
- * first file as that.
+ * first file as that; a microsoft/swupdate:2 step the first that is no image, and its first image, a file *.swu, as
+ * swuFileName.
  */
 int draft_write(struct draft *d, const struct draft_name *name, const char *dir, char **goal, struct fail *f);
 

@@ -42,6 +42,19 @@ is_http(const char *url)
 	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
 }
 
+/* URL is none; where it is the path of a file, that is what the hint says. */
+static int
+set_misaddressed(const char *url, struct fail *f)
+{
+	_cleanup_free_ char *path = realpath(strncmp(url, "file:", 5) == 0 ? url + 5 : url, NULL);
+	int r = fail_set(f, EXIT_USAGE,
+	    "not a goal's address: '%s' (such as file:/etc/rejoin/goal.json or https://HOST/goal.json)", url);
+
+	if (path)
+		fail_hint(f, "the address of that file is file:%s", path);
+	return r;
+}
+
 int
 goal_source_open(struct loop *l, const struct goal_source_spec *spec, struct goal_source **out, struct fail *f)
 {
@@ -50,8 +63,7 @@ goal_source_open(struct loop *l, const struct goal_source_spec *spec, struct goa
 	struct goal_source *h;
 
 	if (!is_http(url) && !path)
-		return fail_set(f, EXIT_USAGE,
-		    "not a goal's address: '%s' (such as file:/etc/rejoin/goal.json or https://HOST/goal.json)", url);
+		return set_misaddressed(url, f);
 	h = xcalloc(1, sizeof *h);
 	*h = (struct goal_source){ .changed = spec->changed, .cookie = spec->cookie };
 	if (is_http(url)) {

@@ -5,8 +5,9 @@
 
 #include "base/dirs.h"
 #include "base/file.h"
-#include "base/trust.h"
 #include "base/sha.h"
+#include "base/suggest.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 #include "component/selector.h"
 #include "deploy/acceptance.h"
@@ -14,6 +15,7 @@
 #include "deploy/handler.h"
 #include "deploy/payload.h"
 #include "deploy/review.h"
+#include "deploy/swupdate.h"
 
 enum { SCRIPT_MAX = 4 << 20, VERSIONED_MAX = 1 << 20 };
 
@@ -110,6 +112,22 @@ payload_mentions(const struct payload *p, const char *needle)
 	    memmem(text.s, text.len, needle, strlen(needle));
 }
 
+/* microsoft/swupdate:2 needs an image beside its script, and reads its configuration here. */
+static void
+review_swupdate(struct review *r, const char *object, const struct manifest_step *step)
+{
+	const char *image = json_get_text(step->properties, "swuFileName");
+	_cleanup_json_ struct json config = JSON_ABSENT;
+	struct fail f;
+
+	if (!image || !*image)
+		finding_add(r, REVIEW_FAIL, object, "handlerProperties has no swuFileName");
+	else if (!step_file(step, image))
+		finding_add(r, REVIEW_FAIL, object, "its image '%s' is not one of its files", image);
+	if (swupdate_load_config(&config, &f) < 0)
+		finding_add(r, REVIEW_FAIL, object, "%s", f.text);
+}
+
 static void
 review_script(struct review *r, const char *object, const struct manifest_step *step)
 {
@@ -201,6 +219,20 @@ review_apt(struct review *r, const char *object, const struct manifest_step *ste
 	apt_update_release(&u);
 }
 
+/* HANDLER has no program here: of a slip of the finger the right one is named. */
+static void
+review_unknown(struct review *r, const char *object, const char *handler)
+{
+	_cleanup_buf_ struct buf hint = BUF_INIT;
+	struct suggest s;
+
+	suggest_begin(&s, handler);
+	suggest_offer_list(&s, "rejoin/copy:1 microsoft/script:1 microsoft/swupdate:2 microsoft/apt:1");
+	suggest_hint(&s, "handlers", &hint);
+	suggest_release(&s);
+	finding_add(r, REVIEW_FAIL, object, "handler '%s' is not in handlers.d: %s", handler, hint.s);
+}
+
 static void
 review_handler(struct review *r, const char *object, const struct manifest_step *step)
 {
@@ -209,7 +241,9 @@ review_handler(struct review *r, const char *object, const struct manifest_step 
 	if (!criteria && !apt_is_handler(step->handler))
 		finding_add(r, REVIEW_WARN, object, "has no installedCriteria: its handler must know by itself when it is"
 		    " installed");
-	if (strcmp(step->handler, "microsoft/script:1") == 0) {
+	if (swupdate_is_handler(step->handler))
+		review_swupdate(r, object, step);
+	if (handler_runs_script(step->handler)) {
 		review_script(r, object, step);
 		return;
 	}
@@ -217,7 +251,7 @@ review_handler(struct review *r, const char *object, const struct manifest_step 
 	struct fail f;
 
 	if (!program)
-		finding_add(r, REVIEW_FAIL, object, "handler '%s' is not in handlers.d", step->handler);
+		review_unknown(r, object, step->handler);
 	else if (trust_check(program, (gid_t)-1, &f) < 0)
 		finding_add(r, REVIEW_FAIL, object, "handler '%s': %s", step->handler, f.text);
 	if (strcmp(step->handler, "rejoin/copy:1") == 0)
