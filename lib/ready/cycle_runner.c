@@ -75,15 +75,24 @@ end_with(struct cycle_runner *t, int status)
 
 /* --- the cycle */
 
+/* The files of the cycle are there, and the next run may be able to read them. */
+static bool
+is_unread(const struct supervise_view *v, const struct fail *f)
+{
+	return v->state == SUPERVISE_INTERRUPTED && f->text[0];
+}
+
 /* A command that could not be executed was no cycle: the same incarnation may begin one. */
 static int
 status_of(const struct cycle_runner *t, const struct supervise_view *v, const struct fail *f)
 {
 	if (v->state == SUPERVISE_ENDED && v->outcome.error)
 		report(t, EXIT_TROUBLE, "%s: %s", t->spec->cycle[0], strerror(v->outcome.error));
+	else if (is_unread(v, f))
+		report(t, EXIT_TROUBLE, "%s: how the cycle ended cannot be read: %s", t->spec->peer, f->text);
 	else if (v->state == SUPERVISE_INTERRUPTED)
-		report(t, EXIT_TROUBLE, "%s: the shim of the cycle was killed: how the cycle ended is not known%s%s",
-		    t->spec->peer, f->text[0] ? ": " : "", f->text);
+		report(t, EXIT_TROUBLE, "%s: the shim of the cycle was killed: how the cycle ended is not known",
+		    t->spec->peer);
 	else if (v->state != SUPERVISE_ENDED)
 		report_fail(t, f);
 	return v->state == SUPERVISE_ENDED ? outcome_status(&v->outcome) : CYCLE_RUNNER_FAILED;
@@ -101,7 +110,7 @@ cycle_ended(const struct supervise_view *v, const struct fail *f, void *cookie)
 	    (readiness_read(t->spec->place, &t->now, &failure) < 0 ||
 	    readiness_end(t->spec->place, t->spec->self, &t->now, &failure) < 0))
 		report_fail(t, &failure);
-	else if (work_cycle_remove(t->spec->place->state_dir, &failure) < 0)
+	else if (!is_unread(v, f) && work_cycle_remove(t->spec->place->state_dir, &failure) < 0)
 		report_fail(t, &failure);
 	end_with(t, status);
 }

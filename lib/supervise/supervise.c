@@ -21,7 +21,7 @@
 
 enum {
 	RECORD_MAX = 16384, LOCK_FD = 3, REPORT_FD = 4,
-	POLL_MS = 100, CLEAR_MS = 20, CLEARS_MAX = 500, UNIT_TIMEOUT_MS = 60000, TEXT_MAX = 400,
+	POLL_MS = 100, UNREAD_MAX = 20, CLEAR_MS = 20, CLEARS_MAX = 500, UNIT_TIMEOUT_MS = 60000, TEXT_MAX = 400,
 };
 
 extern char **environ;
@@ -38,6 +38,7 @@ struct supervise {
 	struct buf report;
 	struct loop_timer timer;
 	int clears;		/* how often the remains of an interrupted run were killed */
+	int unread;		/* how often the files could not be read */
 };
 
 /* --- what the files say */
@@ -195,6 +196,11 @@ conclude(void *cookie)
 	struct fail f = { .status = EXIT_OK, .text = "" };
 
 	if (supervise_examine(s->dir, &v, &f) < 0) {
+		/* no descriptor or memory now: the status is no less there for that */
+		if (s->unread++ < UNREAD_MAX) {
+			loop_timer_set(s->loop, &s->timer, POLL_MS);
+			return;
+		}
 		v.state = SUPERVISE_INTERRUPTED;	/* F says what is wrong with its files */
 		report_end(s, &v, &f);
 		return;

@@ -61,8 +61,9 @@ struct supervise;
 
 /*
  * It is over: V's state is ENDED or INTERRUPTED, with every process of the run
- * gone; or NEW, and F says why it could not be started.  Called once, from the
- * loop.  The handle is gone after the call.
+ * gone; or NEW, and F says why it could not be started.  INTERRUPTED with a text in F:
+ * the files of the run could not be read for two seconds, and may tell its end later.
+ * Called once, from the loop.  The handle is gone after the call.
  */
 typedef void supervise_done(const struct supervise_view *v, const struct fail *f, void *cookie);
 
