@@ -10,7 +10,8 @@
 # signal, or takes longer than 20 s, is bad in any case, and so is a failure
 # (a status that is not 0 or 1) without a word.  ERRORWALK_MAX evenly spaced
 # points at most (50), all of them with SOAK=1.  Calls of the loader are left out.
-# With ERRORWALK_ALL each bad point is printed, and the walk goes on.
+# With ERRORWALK_ALL each bad point is printed, and the walk goes on.  ERRORWALK_PART
+# N/M takes the Nth of M parts of the points, for M walks at once.
 set -u
 # shellcheck source=/dev/null
 . "$(dirname "$0")/points.bash"
@@ -56,8 +57,10 @@ done)
 total=$(wc -l <<<"$points")
 step=$(walk_step "$total" "$ERRORWALK_MAX")
 
+part=${ERRORWALK_PART:-1/1}
+first=$((${part%/*} + (step > 1 ? RANDOM % step : 0))) step=$((step * ${part#*/}))
 runs=0 bad=0
-for ((i = 1 + (step > 1 ? RANDOM % step : 0); i <= total; i += step)); do
+for ((i = first; i <= total; i += step)); do
 	read -r name n error < <(sed -n "${i}p" <<<"$points")
 	eval "$walk_before"
 	# shellcheck disable=SC2086
