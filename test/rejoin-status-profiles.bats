@@ -10,6 +10,8 @@ setup() {
 	sed -i "s|^argv = /[^ ]*/|argv = |" "$REJOIN_CONFIG_DIR"/agents.d/*.conf
 }
 
+nones='evp greengrass-lite imp kanto mender mender-3 mender-orchestrator swupdate'
+
 # says PROGRAM STATUS TEXT - it is what PROGRAM prints, and ends with
 says() {
 	printf '%s' "$3" >"fake/$1.says"
@@ -104,6 +106,91 @@ state_is() {
 	for pair in activating:busy inactive:idle failed:failed deactivating:busy; do
 		says systemctl 0 "ActiveState=${pair%:*}"$'\n'
 		state_is sysupdate "${pair#*:}"
+	done
+}
+
+@test "systemd: systemd, mosquitto, taskd" {
+	local a pair
+	for a in systemd mosquitto taskd; do
+		for pair in active/running:idle activating/start:starting reloading/reload:busy deactivating/stop:stopping \
+			inactive/dead:stopped failed/failed:failed; do
+			says systemctl 0 "$(printf 'LoadState=loaded\nInvocationID=0123\nMainPID=0\nNRestarts=0\nResult=success\nJob=0\nActiveState=%s\nSubState=%s\n' \
+				"${pair%/*}" "$(sed 's|.*/||; s|:.*||' <<<"$pair")")"
+			state_is $a "${pair#*:}"
+		done
+		says systemctl 1 'no bus'
+		state_is $a unknown
+	done
+}
+
+@test "a path and a log: adu" {
+	local conf=$REJOIN_CONFIG_DIR/agents.d/adu.conf t
+	mkdir downloads logs
+	sed -i "/^user = /d; /^group = /d; s|^busy-path = .*|busy-path = $PWD/downloads/*|; s|^path = /var/log/adu/|path = $PWD/logs/|
+		s|^path = .*fifo|path = $PWD/pipe|" "$conf"
+	state_is adu idle
+	start reader adu-reader pipe counts
+	wait_for '[ -p pipe ] && [ -e counts ]'
+	mkdir downloads/w1
+	state_is adu busy
+	# lines as du-agent writes them
+	t=$(date -u -d '1 minute' +%Y-%m-%dT%H:%M:%S)
+	printf '%s.0001Z 77[77] [I] Setting sandbox %s/downloads/w1\n' "$t" "$PWD" >logs/du-agent.1.log
+	state_is adu busy
+	printf '%s.0002Z 77[77] [E] WorkCompletionCallback: Install failed. Going to state Failed\n' "$t" >>logs/du-agent.1.log
+	state_is adu failed
+	printf '%s.0003Z 77[77] [I] Workflow is Complete.\n' "$t" >>logs/du-agent.1.log
+	rmdir downloads/w1
+	state_is adu idle
+}
+
+@test "an API: adu-1.3" {
+	local conf=$REJOIN_CONFIG_DIR/agents.d/adu-1.3.conf pair
+	mkdir api
+	mkfifo -m 0660 api/apireq.fifo
+	sed -i "/^user = /d; /^group = /d; s|^path = .*apireq.fifo|path = $PWD/api/apireq.fifo|" "$conf"
+	state_is adu-1.3 stopped
+	# it answers into the FIFO that the request names: a code and a value, of two bytes each
+	cat >reader <<-'END'
+	#!/bin/bash
+	exec 3<>api/apireq.fifo
+	echo up
+	while :; do
+		read -r _ _ _ _ l1 l2 < <(head -c 6 <&3 | od -An -tu1)
+		cat says >"$(head -c $((l1 * 256 + l2)) <&3)"
+	done
+	END
+	chmod +x reader
+	start reader ./reader
+	wait_for '[ -s reader.out ]'
+	for pair in 1:starting 2:busy 6:busy 7:needs-reboot 9:idle 10:failed; do
+		printf "\\0\\0\\0\\x$(printf %x "${pair%:*}")" >says
+		state_is adu-1.3 "${pair#*:}"
+	done
+}
+
+@test "a file: rejoin" {
+	start double agent-double "$REJOIN_RUNTIME_DIR/agent"
+	wait_for 'grep -q ready double.out'
+	state_is rejoin idle
+	end_pids "$double_pid"
+	state_is rejoin stopped
+}
+
+@test "none: evp, greengrass-lite, imp, kanto, mender, mender-3, mender-orchestrator, swupdate" {
+	local a
+	sed -i "/^user = /d; /^group = /d" "$REJOIN_CONFIG_DIR/agents.d/evp.conf"
+	for a in $nones; do
+		state_is $a unknown
+	done
+}
+
+@test "each profile that is shipped is tested here" {
+	local a
+	for a in $(basename -a -s .conf "$TOP"/packaging/agents.d/*.conf); do
+		# in the name of a test
+		grep -qE "^@test \"[^\"]*[ :]${a/./[.]}[,\"]" "$BATS_TEST_FILENAME" ||
+			{ echo "$a is not tested"; return 1; }
 	done
 }
 
