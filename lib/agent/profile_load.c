@@ -35,8 +35,13 @@ look_up_owners(struct profile *p, struct fail *f)
 static bool
 is_name(const char *s)
 {
-	return *s && *s != '.' && !s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789._-")];
+	if (!*s || *s == '.')
+		return false;
+	for (; *s; s++)
+		if (!(*s >= 'a' && *s <= 'z') && !(*s >= 'A' && *s <= 'Z') && !(*s >= '0' && *s <= '9') &&
+		    *s != '.' && *s != '_' && *s != '-')
+			return false;
+	return true;
 }
 
 /* The name that agents.d/default stands for, or NULL. */
@@ -102,7 +107,7 @@ int
 profile_load_as_written(const char *name, struct profile **out, struct fail *f)
 {
 	_cleanup_free_ char *chosen = name ? xstrdup(name) : profile_default_name();
-	_cleanup_free_ char *base = xasprintf("%s.conf", chosen);
+	_cleanup_free_ char *base = xconcat(chosen, ".conf", NULL);
 	_cleanup_free_ char *path = is_name(chosen) ? dirs_find("agents.d", base) : NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct fail missing;
@@ -148,7 +153,7 @@ struct name_list {
 static void
 add_names(const char *dir, struct name_list *l)
 {
-	_cleanup_free_ char *path = xasprintf("%s/agents.d", dir);
+	_cleanup_free_ char *path = xconcat(dir, "/agents.d", NULL);
 	DIR *d = opendir(path);
 	struct dirent *e;
 

@@ -99,8 +99,11 @@ PRINTF(4, 0) static void
 vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 {
 	char line[2048];
-	int n = vsnprintf(line, sizeof line, fmt, ap);
+	int n;
 
+	if (!shown && !(syslogged && logsocket_open()))
+		return;
+	n = vsnprintf(line, sizeof line, fmt, ap);
 	if (n >= 0 && (size_t)n < sizeof line && err)
 		snprintf(line + n, sizeof line - (size_t)n, ": %s", strerror(abs(err)));
 	if (shown) {

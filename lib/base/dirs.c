@@ -49,9 +49,9 @@ dir_locate(struct place *p)
 	if (is_set(p->env))
 		p->found = xstrdup(secure_getenv(p->env));
 	else if (is_users() && is_set(p->xdg))
-		p->found = xasprintf("%s/rejoin", secure_getenv(p->xdg));
+		p->found = xconcat(secure_getenv(p->xdg), "/rejoin", NULL);
 	else if (is_users() && p->home && home && *home)
-		p->found = xasprintf("%s/%s/rejoin", home, p->home);
+		p->found = xconcat(home, "/", p->home, "/rejoin", NULL);
 	else if (is_users() && !p->home)
 		p->found = xasprintf("/run/user/%ju/rejoin", (uintmax_t)geteuid());
 	else
@@ -111,7 +111,7 @@ dirs_build_tree(void)
 		return NULL;
 	}
 	*slash = '\0';
-	mark = xasprintf("%s/packaging/agents.d/rejoin.conf", tree);
+	mark = xconcat(tree, "/packaging/agents.d/rejoin.conf", NULL);
 	if (access(mark, F_OK) < 0)
 		tree[0] = '\0';
 	return *tree ? tree : NULL;
@@ -123,7 +123,7 @@ dirs_vendor(void)
 	static char *of_tree;
 
 	if (!of_tree && dirs_build_tree())
-		of_tree = xasprintf("%s/packaging", dirs_build_tree());
+		of_tree = xconcat(dirs_build_tree(), "/packaging", NULL);
 	return of_tree ? of_tree : VENDOR_DIR;
 }
 
@@ -158,7 +158,7 @@ dirs_find(const char *subdir, const char *name)
 	const char *(*const roots[])(void) = { dirs_config, dirs_vendor };
 
 	for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s/%s", roots[i](), subdir, name);
+		_cleanup_free_ char *path = xconcat(roots[i](), "/", subdir, "/", name, NULL);
 
 		if (access(path, F_OK) == 0)
 			return TAKE_PTR(path);
@@ -176,7 +176,7 @@ compare_names(const void *a, const void *b)
 static char **
 add_names(char **v, size_t *n, const char *dir, const char *subdir, const char *suffix)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s", dir, subdir);
+	_cleanup_free_ char *path = xconcat(dir, "/", subdir, NULL);
 	DIR *d = opendir(path);
 
 	for (const struct dirent *e; d && (e = readdir(d)); ) {
@@ -218,11 +218,11 @@ dirs_helper(const char *name)
 
 	own_directory(self);
 	if (*self) {
-		path = xasprintf("%s/../libexec/rejoin/%s", self, name);
+		path = xconcat(self, "/../libexec/rejoin/", name, NULL);
 		if (access(path, X_OK) == 0)
 			return TAKE_PTR(path);
 	}
-	return xasprintf("%s/%s", LIBEXEC_DIR, name);
+	return xconcat(LIBEXEC_DIR "/", name, NULL);
 }
 
 char *

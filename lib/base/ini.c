@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -52,8 +51,9 @@ ini_bool(const struct ini_entry *e, int *yes, struct fail *f)
 	    ini_bad(e, f, "%s: neither yes nor no: '%s'", e->key, e->value) : 0;
 }
 
-int
-ini_word(const struct ini_entry *e, const char *const *words, int *index, struct fail *f)
+/* The value of E is none of WORDS. */
+static int
+word_unknown(const struct ini_entry *e, const char *const *words, struct fail *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct suggest near;
@@ -62,11 +62,6 @@ ini_word(const struct ini_entry *e, const char *const *words, int *index, struct
 	suggest_begin(&near, e->value);
 	for (int i = 0; words[i]; i++) {
 		suggest_offer(&near, words[i]);
-		if (strcmp(e->value, words[i]) == 0) {
-			*index = i;
-			suggest_release(&near);
-			return 0;
-		}
 		buf_printf(&b, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
 	}
 	r = ini_bad(e, f, "%s: '%s' is not %s", e->key, e->value, b.s);
@@ -76,16 +71,33 @@ ini_word(const struct ini_entry *e, const char *const *words, int *index, struct
 	return r;
 }
 
+int
+ini_word(const struct ini_entry *e, const char *const *words, int *index, struct fail *f)
+{
+	for (int i = 0; words[i]; i++)
+		if (strcmp(e->value, words[i]) == 0) {
+			*index = i;
+			return 0;
+		}
+	return word_unknown(e, words, f);
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /* S without the blanks around it, in place. */
 static char *
 blanks_trim(char *s)
 {
 	char *end = s + strlen(s);
 
-	while (end > s && isspace((unsigned char)end[-1]))
+	while (end > s && is_blank(end[-1]))
 		end--;
 	*end = '\0';
-	while (isspace((unsigned char)*s))
+	while (is_blank(*s))
 		s++;
 	return s;
 }

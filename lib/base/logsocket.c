@@ -40,14 +40,23 @@ log_write(const char *message, size_t len)
 	return n >= 0;
 }
 
+bool
+logsocket_open(void)
+{
+	return fd >= 0 || log_connect(SOCK_DGRAM);
+}
+
 void
 logsocket_send(int priority, const char *tag, const char *text)
 {
 	char message[2304];
-	int n = snprintf(message, sizeof message, "<%d>%.128s[%d]: %s", priority, tag, (int)getpid(), text);
 	size_t len;
+	int n;
 
-	if (n < 0 || (fd < 0 && !log_connect(SOCK_DGRAM)))
+	if (!logsocket_open())
+		return;
+	n = snprintf(message, sizeof message, "<%d>%.128s[%d]: %s", priority, tag, (int)getpid(), text);
+	if (n < 0)
 		return;
 	len = (size_t)n < sizeof message ? (size_t)n : sizeof message - 1;
 	if (log_write(message, len + stream))

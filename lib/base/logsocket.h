@@ -10,6 +10,11 @@
 #ifndef BASE_LOGSOCKET_H
 #define BASE_LOGSOCKET_H
 
+#include <stdbool.h>
+
+/* Is there a log?  Where not, a message need not be made. */
+bool logsocket_open(void);
+
 /* PRIORITY is a facility and a level of <syslog.h>. */
 void logsocket_send(int priority, const char *tag, const char *text);
 

@@ -1,6 +1,5 @@
-#include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -10,22 +9,35 @@ struct unit {
 	int64_t factor;
 };
 
-/* Digits from S on, into *N; *END is where they stop. */
+/*
+ * Digits from S on, with a sign or none, into *N; *END is where they stop.  Not by
+ * strtoimax(3), whose table is a page more to touch for a tool that udev runs.
+ */
 static int
-digits_parse(const char *s, int64_t *n, char **end)
+digits_parse(const char *s, int64_t *n, const char **end)
 {
-	if (!isdigit((unsigned char)s[*s == '-']))
+	const bool negative = *s == '-';
+	int64_t v = 0;
+
+	s += negative;
+	if (*s < '0' || *s > '9')
 		return -EINVAL;
-	errno = 0;
-	*n = strtoimax(s, end, 10);
-	return -errno;
+	for (; *s >= '0' && *s <= '9'; s++)
+		/* below zero, where INT64_MIN has room */
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, *s - '0', &v))
+			return -ERANGE;
+	if (!negative && v == INT64_MIN)
+		return -ERANGE;
+	*n = negative ? v : -v;
+	*end = s;
+	return 0;
 }
 
 static int
 with_unit(const char *s, const struct unit *units, int64_t *out)
 {
 	int64_t n;
-	char *end;
+	const char *end;
 	int r = digits_parse(s, &n, &end);
 
 	if (r < 0)
@@ -45,7 +57,7 @@ int
 num_parse(const char *s, int64_t lo, int64_t hi, int64_t *out)
 {
 	int64_t n;
-	char *end;
+	const char *end;
 	int r = digits_parse(s, &n, &end);
 
 	if (r < 0)

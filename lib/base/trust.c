@@ -112,12 +112,20 @@ check_object(struct walk *w, const struct stat *st, bool is_last, const struct s
 
 /* --- the walk */
 
+static const char *
+slashes_skip(const char *s)
+{
+	while (*s == '/')
+		s++;
+	return s;
+}
+
 /* LEFT without its first component, which is copied to NAME; false at the end. */
 static bool
 next_name(struct walk *w, char name[NAME_MAX + 1])
 {
-	const char *s = w->left + strspn(w->left, "/");
-	size_t len = strcspn(s, "/");
+	const char *s = slashes_skip(w->left);
+	size_t len = (size_t)(strchrnul(s, '/') - s);
 
 	if (len == 0 || len > NAME_MAX)
 		return false;
@@ -156,7 +164,7 @@ link_follow(struct walk *w, int link)
 	target[n] = '\0';
 	if (strlen(target) + strlen(w->left) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	rest = xasprintf("%s%s", target, w->left);
+	rest = xconcat(target, w->left, NULL);
 	free(w->rest);
 	w->left = w->rest = rest;
 	return *target == '/' ? go_to_root(w) : 0;
@@ -183,7 +191,7 @@ go_up(struct walk *w)
 static bool
 is_at_end(const struct walk *w)
 {
-	return w->left[strspn(w->left, "/")] == '\0';
+	return *slashes_skip(w->left) == '\0';
 }
 
 /* One component; 1 where it is the file, whose O_PATH descriptor FD is then. */
@@ -206,7 +214,8 @@ walk_step(struct walk *w, const char *name, int flags, int *file)
 		r = link_follow(w, fd);
 		return r < 0 ? fail_errno(w->f, r, "%s", w->path) : 0;
 	}
-	buf_printf(&w->done, "/%s", name);
+	buf_putc(&w->done, '/');
+	buf_puts(&w->done, name);
 	if (w->done.len >= PATH_MAX)
 		return fail_errno(w->f, ENAMETOOLONG, "%s", w->path);
 	if (is_at_end(w)) {
@@ -266,7 +275,7 @@ path_walk(const char *path, gid_t group, int flags, int *dir, char *last, struct
 	if (dir && r >= 0) {
 		*dir = w->fd;
 		w->fd = -1;
-		snprintf(last, NAME_MAX + 1, "%s", name);
+		memcpy(last, name, sizeof name);
 	}
 	io_closep(&w->fd);
 	free(w->rest);

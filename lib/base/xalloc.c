@@ -72,6 +72,25 @@ xasprintf(const char *fmt, ...)
 	return s;
 }
 
+char *
+xconcat(const char *first, ...)
+{
+	size_t len = 0;
+	char *s, *end;
+	va_list ap, again;
+
+	va_start(ap, first);
+	va_copy(again, ap);
+	for (const char *part = first; part; part = va_arg(ap, const char *))
+		len += strlen(part);
+	va_end(ap);
+	s = end = xrealloc(NULL, len + 1, 1);
+	for (const char *part = first; part; part = va_arg(again, const char *))
+		end = stpcpy(end, part);
+	va_end(again);
+	return s;
+}
+
 void *
 xgrow(void *p, size_t n, size_t *cap, size_t size)
 {

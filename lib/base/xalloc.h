@@ -36,6 +36,13 @@ char *xasprintf(const char *fmt, ...)
 char *xvasprintf(const char *fmt, va_list ap)
 	__attribute__((returns_nonnull, warn_unused_result, format(printf, 1, 0)));
 
+/*
+ * The strings FIRST, ... up to NULL as one.  For paths: printf(3) costs a short-lived
+ * program five first uses of a page, which take longer than the calls it makes.
+ */
+char *xconcat(const char *first, ...)
+	__attribute__((returns_nonnull, warn_unused_result, nonnull(1), sentinel));
+
 /* Room for one more in an array P of *CAP objects of which N are used. */
 void *xgrow(void *p, size_t n, size_t *cap, size_t size)
 	__attribute__((returns_nonnull, warn_unused_result));

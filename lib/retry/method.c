@@ -13,20 +13,28 @@ enum { COUNTED_WITHIN_MS = 5000 };
  * An agent reads a request before its counter shows it: LAST, delivered just
  * before, may be counted nowhere yet, so it is counted here.
  */
-void
-retry_method_set_target(const struct profile *p, int unread, const struct delivery *last, struct delivery *d)
+static void
+set_counted_target(const struct profile *p, int unread, const struct delivery *last, struct delivery *d)
 {
 	struct status s;
 	struct fail f;
 
-	*d = (struct delivery){ .at_ms = clock_mono_ms() };
-	if (!status_method_find(p)->counts_retries || status_read(p, &s, &f) < 0 || s.running != 1)
+	if (status_read(p, &s, &f) < 0 || s.running != 1)
 		return;
 	strcpy(d->incarnation, s.incarnation);
 	d->target = s.retries + (unread > 0 ? unread / FRAME_SIZE : 0) + 1;
 	if (d->target <= last->target && strcmp(d->incarnation, last->incarnation) == 0 &&
 	    d->at_ms - last->at_ms < COUNTED_WITHIN_MS)
 		d->target = last->target + 1;
+}
+
+/* Apart from the above, whose frame takes two pages of the stack. */
+void
+retry_method_set_target(const struct profile *p, int unread, const struct delivery *last, struct delivery *d)
+{
+	*d = (struct delivery){ .at_ms = clock_mono_ms() };
+	if (status_method_find(p)->counts_retries)
+		set_counted_target(p, unread, last, d);
 }
 
 static int

@@ -27,12 +27,12 @@ enum { FILE_MAX = 4096, REASONS_MAX = 1024 };
 static char *
 directory(const struct profile *p)
 {
-	char *dir = xasprintf("%s/retry/%s", dirs_runtime_system(), p->name);
+	char *dir = xconcat(dirs_runtime_system(), "/retry/", p->name, NULL);
 
 	if (!secure_getenv("REJOIN_RUNTIME_DIR") && access(dir, W_OK | X_OK) == 0)
 		return dir;
 	free(dir);
-	return xasprintf("%s/retry/%s", dirs_runtime(), p->name);
+	return xconcat(dirs_runtime(), "/retry/", p->name, NULL);
 }
 
 void
@@ -42,12 +42,12 @@ pending_init(struct pending *m, const struct profile *p)
 
 	*m = (struct pending){
 		.dir = dir,
-		.pending = xasprintf("%s/pending", dir),
-		.sending = xasprintf("%s/sending", dir),
-		.again = xasprintf("%s/again", dir),
-		.again_sending = xasprintf("%s/again-sending", dir),
-		.lock = xasprintf("%s/lock", dir),
-		.delivered = xasprintf("%s/delivered", dir),
+		.pending = xconcat(dir, "/pending", NULL),
+		.sending = xconcat(dir, "/sending", NULL),
+		.again = xconcat(dir, "/again", NULL),
+		.again_sending = xconcat(dir, "/again-sending", NULL),
+		.lock = xconcat(dir, "/lock", NULL),
+		.delivered = xconcat(dir, "/delivered", NULL),
 		.gid = p->gid,
 		.uid = p->uid,
 		.mode = p->gid == (gid_t)-1 ? 0644 : 0660,
@@ -381,7 +381,7 @@ instance_path(const struct pending *m, const char *kind, const char *name)
 {
 	_cleanup_free_ char *encoded = file_encode(name);
 
-	return xasprintf("%s/%s%s", m->dir, kind, encoded);
+	return xconcat(m->dir, "/", kind, encoded, NULL);
 }
 
 int
