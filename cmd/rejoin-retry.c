@@ -5,8 +5,6 @@
  * number of pending requests become one.  Installed as adu-trigger-reprocess, it
  * replaces the bridge script of the Azure agent's documentation.
  */
-#include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,15 +13,12 @@
 
 #include "agent/profile.h"
 #include "agent/reason.h"
-#include "agent/status.h"
-#include "agent/status_text.h"
-#include "base/clock.h"
 #include "base/diag.h"
-#include "base/lines.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
-#include "retry/method.h"
 #include "retry/pending.h"
+#include "retry/preview.h"
+#include "retry/request_stream.h"
 #include "retry/retry.h"
 
 enum {
@@ -56,8 +51,7 @@ static const struct opt_tool tool = {
 	.example = "rejoin-retry --reason 'camera plugged in' --wait",
 };
 
-/* A burst that does not end is delivered after BURSTS_MAX times the debounce. */
-enum { TIMEOUT_MS = 30000, BURSTS_MAX = 10 };
+enum { TIMEOUT_MS = 30000 };
 
 enum mode { ADD_AND_DRAIN, QUEUE, DRAIN, STDIN };
 
@@ -70,6 +64,7 @@ struct retry {
 	const char *instance;		/* NULL for none */
 	bool again, wait, force, dry_run;
 	bool bridge;			/* called as adu-trigger-reprocess */
+	enum exit_status stream_status;	/* of the last burst of --stdin */
 	struct profile *profile;
 	struct pending pending;
 };
@@ -141,72 +136,45 @@ drain(struct retry *r, int64_t debounce_ms)
 	return EXIT_OK;
 }
 
-/* The timeout for poll(2): none without a request, else until the input is quiet. */
-static int
-quiet_ms(const struct retry *r, bool requested, int64_t since_ms)
+static bool
+record_line(const char *reason, void *cookie)
 {
-	int64_t left = since_ms + BURSTS_MAX * r->debounce_ms - clock_mono_ms();
+	struct retry *r = cookie;
 
-	if (!requested)
-		return -1;
-	return (int)(left < 0 ? 0 : left < r->debounce_ms ? left : r->debounce_ms);
+	if (record_request(r, reason) == EXIT_OK)
+		return true;
+	r->stream_status = EXIT_TROUBLE;
+	return false;
+}
+
+static void
+deliver_burst(void *cookie)
+{
+	struct retry *r = cookie;
+
+	r->stream_status = drain(r, 0);
 }
 
 static enum exit_status
 drain_stdin(struct retry *r)
 {
-	_cleanup_free_ struct lines *l = xcalloc(1, sizeof *l);
-	enum exit_status status = EXIT_OK;
-	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
-	char reason[REASON_MAX + 1];
-	const char *line;
-	int64_t since_ms = 0;
-	bool requested = false;
-	size_t len;
-	ssize_t n = 1;
+	const struct request_stream stream = { .fd = STDIN_FILENO, .debounce_ms = r->debounce_ms,
+	    .record = record_line, .deliver = deliver_burst, .cookie = r };
+	int e = request_stream_run(&stream);
 
-	while (n > 0) {
-		if (poll(&in, 1, quiet_ms(r, requested, since_ms)) == 0) {
-			status = drain(r, 0);
-			requested = false;
-			continue;
-		}
-		n = lines_read(l, STDIN_FILENO);
-		if (n < 0)
-			die(EXIT_TROUBLE, (int)n, "standard input");
-		while (lines_next(l, &line, &len)) {
-			reason_of_line(line, len, reason);
-			if (record_request(r, reason) != EXIT_OK) {
-				status = EXIT_TROUBLE;
-				continue;
-			}
-			if (!requested)
-				since_ms = clock_mono_ms();
-			requested = true;
-		}
-	}
-	return pending_exists(&r->pending) ? drain(r, 0) : status;
+	if (e < 0)
+		die(EXIT_TROUBLE, e, "standard input");
+	return pending_exists(&r->pending) ? drain(r, 0) : r->stream_status;
 }
 
-/* The agent sees the check of its pipe as a writer that opens and closes it. */
 static enum exit_status
-dry_run(struct retry *r)
+dry_run(const struct retry *r)
 {
-	_cleanup_buf_ struct buf how = BUF_INIT;
-	const struct profile *p = r->profile;
-	enum exit_status status = EXIT_OK;
-	struct status s;
-	struct fail f;
+	const struct preview_spec spec = { .instance = r->instance, .debounce_ms = r->debounce_ms, .force = r->force };
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	enum exit_status status = preview_format(r->profile, &r->pending, &spec, &text);
 
-	if (retry_method_find(p)->describe(p, &how, &f) < 0)
-		status = f.status;
-	printf("agent\t%s\nprofile\t%s\n%s", p->name, p->file, how.s);
-	if (r->instance)
-		printf("instance\t%s\n", r->instance);
-	printf("when\t%s\n", p->retry.only_when_idle && !r->force ? "idle" : "at once");
-	printf("state\t%s\n", status_read(p, &s, &f) < 0 ? f.text : status_text_state(s.state));
-	printf("debounce\t%" PRId64 "ms\n", r->debounce_ms);
-	printf("pending\t%s: %s\n", r->pending.pending, pending_exists(&r->pending) ? "yes" : "no");
+	fwrite(text.s, 1, text.len, stdout);
 	return status;
 }
 
@@ -283,40 +251,17 @@ be_bridge(struct opt_scan *s, struct retry *r)
 		profile_ask_by(r->profile, command);
 }
 
-static int
-check_again(const struct profile *p, struct fail *f)
-{
-	return p->retry.again_command ? 0 : fail_set(f, EXIT_USAGE, "%s: [retry] has no again-command, "
-	    "so --again is not possible", p->file);
-}
-
-static int
-check_instance(const struct profile *p, struct fail *f)
-{
-	return p->retry.instance_command ? 0 : fail_set(f, EXIT_USAGE, "%s: [retry] has no instance-command, "
-	    "so --instance is not possible", p->file);
-}
-
-/* Is there a request that DRAIN is to deliver? */
-static bool
-has_request(const struct profile *p, const struct pending *m)
-{
-	_cleanup_free_ char *name = p->retry.instance_command ? pending_find_instance(m) : NULL;
-
-	return name || pending_exists(m);
-}
-
 static enum exit_status
 run_retry(struct retry *r)
 {
 	enum exit_status status;
 	struct fail f;
 
-	if (r->instance && check_instance(r->profile, &f) < 0)
+	if (r->instance && retry_check_instance(r->profile, &f) < 0)
 		return failed(&f);
 	if (r->dry_run)
 		return dry_run(r);
-	if ((r->again && check_again(r->profile, &f) < 0) ||
+	if ((r->again && retry_check_again(r->profile, &f) < 0) ||
 	    (r->wait && retry_check_followable(r->profile, &f) < 0))
 		return failed(&f);
 	if (pending_open(&r->pending, &f) < 0)
@@ -325,7 +270,7 @@ run_retry(struct retry *r)
 	case STDIN:
 		return drain_stdin(r);
 	case DRAIN:
-		return has_request(r->profile, &r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
+		return retry_is_due(r->profile, &r->pending) ? drain(r, r->debounce_ms) : EXIT_OK;
 	case QUEUE:
 		return record_request(r, r->reason);
 	case ADD_AND_DRAIN:

@@ -334,6 +334,28 @@ follow_state(const struct profile *p, int64_t end_ms, struct fail *f)
 	}
 }
 
+bool
+retry_is_due(const struct profile *p, const struct pending *m)
+{
+	_cleanup_free_ char *name = p->retry.instance_command ? pending_find_instance(m) : NULL;
+
+	return name || pending_exists(m);
+}
+
+int
+retry_check_again(const struct profile *p, struct fail *f)
+{
+	return p->retry.again_command ? 0 : fail_set(f, EXIT_USAGE, "%s: [retry] has no again-command, "
+	    "so --again is not possible", p->file);
+}
+
+int
+retry_check_instance(const struct profile *p, struct fail *f)
+{
+	return p->retry.instance_command ? 0 : fail_set(f, EXIT_USAGE, "%s: [retry] has no instance-command, "
+	    "so --instance is not possible", p->file);
+}
+
 int
 retry_check_followable(const struct profile *p, struct fail *f)
 {

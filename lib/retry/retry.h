@@ -52,6 +52,13 @@ struct retry_outcome {
 int retry_drain(const struct profile *p, const struct pending *m, const struct retry_spec *spec,
     struct retry_outcome *o, struct fail *f);
 
+/* Is there a request, for the agent or for an instance of it? */
+bool retry_is_due(const struct profile *p, const struct pending *m);
+
+/* Does P name the command that --again, or --instance, sends?  EXIT_USAGE if not. */
+int retry_check_again(const struct profile *p, struct fail *f);
+int retry_check_instance(const struct profile *p, struct fail *f);
+
 /* Can the outcome of an evaluation of P's agent be seen?  EXIT_USAGE if not. */
 int retry_check_followable(const struct profile *p, struct fail *f);
 
