@@ -158,7 +158,7 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 }
 
 @test "no request is lost by a delivering process that is killed" {
-	local sizes='200 40'
+	local sizes='200 10'
 	[ -z "${SOAK-}" ] || sizes='100000 200'
 	# shellcheck disable=SC2086
 	"$TOP/test/retry-kill.sh" $sizes KILL retry
