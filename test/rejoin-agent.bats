@@ -365,7 +365,9 @@ root_keys() {
 
 # An installation that goes on until the file "go" is there.
 waits_for_go='[ "$action" = install ] && [ "$id" = left ] && { echo $$ >>'"'\$PWD'"'/pids; until [ -e '"'\$PWD'"'/go ]; do sleep 0.02; done; }'
-waiting_script() { script "${waits_for_go//\'\$PWD\'/$PWD}"; }
+waiting_script() { long_timeout && script "${waits_for_go//\'\$PWD\'/$PWD}"; }
+# However slow the machine is, what waits for a test does not end at its deadline.
+long_timeout() { sed -i 's/^script-timeout.*/script-timeout = 100s/' "$REJOIN_CONFIG_DIR/agent.conf"; }
 
 @test "a new goal waits for an installation, which is reported for the old one" {
 	waiting_script
@@ -405,6 +407,7 @@ waiting_script() { script "${waits_for_go//\'\$PWD\'/$PWD}"; }
 }
 
 @test "what only evaluates is ended with the agent" {
+	sed -i '/^stop-grace/d' "$REJOIN_CONFIG_DIR/agent.conf"	# whatever it is
 	script '[ "$action" = is-installed ] && { trap "" TERM; sleep 100; }'
 	for signal in INT TERM; do
 		deploy "w$signal" 2.0
@@ -412,7 +415,7 @@ waiting_script() { script "${waits_for_go//\'\$PWD\'/$PWD}"; }
 		agent
 		wait_for '[ "$(calls left is-installed)" = 1 ]'
 		kill -$signal "$agent_pid"
-		wait_for '! alive "$agent_pid"'
+		wait_for '! alive "$agent_pid"' 4
 		wait "$agent_pid"
 		[ "$(status_of state)" = stopped ]
 		run grep -lzs "REJOIN_RUN=$state/work" /proc/[0-9]*/environ
@@ -883,6 +886,113 @@ with_actions() { # ACTIONS - the goal's steps name them
 	status_is 1
 }
 
+# cancellable KIND - a script whose install goes on until its own cancel, or, where KIND is "none", for ever
+cancellable() {
+	with_actions "$([ "$1" = none ] || echo cancel)"
+	long_timeout
+	rm -rf cancelled pids calls
+	script '[ "$action" = install ] && { echo $$ >>'"$PWD"'/pids; until [ -e '"$PWD"'/cancelled ]; do sleep 0.02; done; say -1; }
+		[ "$action" = cancel ] && { touch '"$PWD"'/cancelled; say 800; }'
+}
+
+@test "with on-replace = cancel a new goal ends what an earlier agent left running" {
+	conf 'on-replace = cancel'
+	for kind in own none back; do
+		cancellable "$kind"
+		rm -rf "$state"
+		deploy w1 2.0 motors
+		agent
+		wait_for '[ -s pids ]'
+		kill -KILL "$agent_pid"
+		wait_for '! alive "$agent_pid"'
+		if [ "$kind" = back ]; then	# the goal comes after the next start
+			agent
+			wait_for '[ "$(status_of state) $(status_of phase)" = "busy install" ]'
+			echo '{"workflow":{"action":255,"id":"w1"}}' >goal.new
+			mv goal.new goal.json
+		else
+			deploy w2 3.0 robots
+			agent
+		fi
+		wait_for '[ "$(status_of state)" = idle ]'
+		run alive "$(cat pids)"
+		status_is 1
+		[ "$(calls left cancel)" = "$([ "$kind" = none ] && echo 0 || echo 1)" ]
+		[ "$(jq -c 'select(.component == "left") | [.workflow, .phase, .resultCode]' "$state/journal.jsonl")" = '["w1","install",-1]' ]
+		[ "$(calls left install) $(version left)" = '1 1.0' ]
+		end_pids "$agent_pid"
+		[ -z "$(ls -A "$state/runs")" ]
+	done
+}
+
+@test "what an earlier agent left running is spared where a new goal waits, or is the same" {
+	waiting_script
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ -s pids ]'
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	# of another goal, but that one waits
+	deploy w2 3.0 motors
+	agent
+	wait_for '[ "$(status_of state) $(status_of phase)" = "busy install" ]'
+	alive "$(cat pids)"
+	end_pids "$agent_pid"
+	# of the goal that is wanted
+	conf 'on-replace = cancel'
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ "$(status_of state) $(status_of phase)" = "busy install" ]'
+	alive "$(cat pids)"
+	touch go
+	wait_for '[ "$(version left) $(version right)" = "2.0 2.0" ]' 20
+	[ "$(calls left install)" = 1 ]
+}
+
+@test "an agent that waits for an installation ends it when it is taken back, and leaves it when stopped" {
+	sed -i '/^stop-grace/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	waiting_script
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ -s pids ]'
+	deploy w2 3.0 motors
+	wait_for 'grep -q w2 "$state/twins/desired.json"'
+	echo '{"workflow":{"action":255,"id":"w2"}}' >goal.new
+	mv goal.new goal.json
+	wait_for '[ "$(status_of state)" = idle ]'
+	run alive "$(cat pids)"
+	status_is 1
+	rm pids
+	deploy w3 2.0 motors
+	wait_for '[ -s pids ]'
+	deploy w4 3.0 motors
+	wait_for 'grep -q w4 "$state/twins/desired.json"'
+	kill -TERM "$agent_pid"
+	wait_for '! alive "$agent_pid"' 4
+	alive "$(cat pids)"
+	touch go
+}
+
+@test "an agent that runs a handler's cancel when it is stopped does not wait for it" {
+	conf 'on-replace = cancel'
+	cancellable own
+	sed -i 's/touch .*cancelled; say 800/trap "" TERM; sleep 100/' up/install.sh
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ -s pids ]'
+	deploy w2 3.0 robots
+	wait_for '[ "$(calls left cancel)" = 1 ]'
+	kill -TERM "$agent_pid"
+	wait_for '! alive "$agent_pid"' 4
+	alive "$(cat pids)"
+	# the next one asks once more, and ends it
+	agent
+	wait_for '[ "$(status_of workflow) $(status_of state)" = "w2 idle" ]'
+	run alive "$(cat pids)"
+	status_is 1
+	[ "$(calls left cancel)" = 2 ]
+}
+
 @test "an update that needs a restart of the agent goes on after it" {
 	script '[ "$action" = install ] && say 608
 		[ "$action" = apply ] && { printf "{\"version\":\"%s\"}" "$want" >"$path/fw.json"; say 700; }'
@@ -993,6 +1103,31 @@ with_actions() { # ACTIONS - the goal's steps name them
 	run --separate-stderr timeout -k 1 30 rejoin-agent --once
 	status_is 1
 	err_has "no goal: neither --goal nor 'goal' of agent.conf is set"
+}
+
+@test "a step of the host that an earlier agent left running holds up the cycle until it ends" {
+	long_timeout
+	script '[ "$action$id" = installhost ] && { echo $$ >>'"$PWD"'/pids; until [ -e '"$PWD"'/go ]; do sleep 0.02; done; }'
+	goal_forget
+	goal_file up/install.sh
+	goal_manifest motors '{"group":"motors"}' "$(step 2.0)" >up/motors.json
+	goal_file up/motors.json
+	goal_manifest device '{}' '{"handler":"microsoft/script:1","files":["f-install.sh"],"handlerProperties":{
+		"scriptFileName":"install.sh","installedCriteria":"2.0","arguments":"--id host --path '"$PWD"'/dev/host"}},
+		{"type":"reference","detachedManifestFileId":"f-motors.json"}' | tr -d '\n\t' >up/manifest.json
+	goal w1 up/manifest.json >goal.json
+	agent
+	wait_for '[ -s pids ]'
+	kill -KILL "$agent_pid"
+	wait_for '! alive "$agent_pid"'
+	agent
+	wait_for '[ "$(status_of state) $(status_of phase)" = "busy install" ]'
+	retry
+	wait_for '[ "$(status_of retries)" = 1 ]'
+	[ "$(status_of cycle) $(calls left is-installed)" = '0 0' ]
+	touch go
+	wait_for '[ "$(version host) $(version left) $(version right) $(status_of state)" = "2.0 2.0 2.0 idle" ]' 20
+	[ "$(calls host install)" = 1 ]
 }
 
 @test "steps for the host itself are done" {

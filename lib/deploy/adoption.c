@@ -6,12 +6,15 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "deploy/adoption.h"
+#include "deploy/canceller.h"
 
 struct adopted_run {
 	struct adoption *owner;
 	char *dir;
 	struct handler_run_record record;
 	struct supervise *supervise;	/* NULL once it has ended */
+	struct canceller *canceller;	/* the handler's own cancel, before the run is ended; or NULL */
+	bool is_cancelled;
 };
 
 struct adoption {
@@ -29,6 +32,7 @@ adoption_free(struct adoption *a)
 	for (size_t i = 0; i < a->n; i++) {
 		if (a->runs[i]->supervise)
 			supervise_forget(a->runs[i]->supervise);
+		canceller_end(a->runs[i]->canceller);
 		handler_run_record_release(&a->runs[i]->record);
 		free(a->runs[i]->dir);
 		free(a->runs[i]);
@@ -47,9 +51,16 @@ run_ended(const struct supervise_view *v, const struct fail *f, void *cookie)
 	struct handler_result r;
 
 	run->supervise = NULL;
+	canceller_end(TAKE_PTR(run->canceller));
 	if (v->state != SUPERVISE_NEW) {
 		handler_run_result(run->dir, run->record.name, run->record.result_file, run->record.timeout_ms, v, f,
 		    &r, &details, &output);
+		if (run->is_cancelled && v->state == SUPERVISE_ENDED && v->outcome.why == WHY_KILL) {
+			r.code = RESULT_CANCELLED;
+			r.erc = 0;
+			buf_reset(&details);
+			buf_puts(&details, "cancelled");
+		}
 		r.details = details.s;
 		r.output = output.s;
 		callbacks.ended(&run->record, &r, callbacks.cookie);
@@ -120,4 +131,42 @@ adoption_is_on(const struct adoption *a, const char *component)
 		if (a->runs[i]->supervise && strcmp(a->runs[i]->record.component, component) == 0)
 			return true;
 	return false;
+}
+
+static void
+run_end(void *cookie)
+{
+	struct adopted_run *run = cookie;
+
+	run->canceller = NULL;
+	supervise_end(run->dir, WHY_KILL, 0, -1);
+}
+
+static void
+run_cancel(struct adopted_run *run, int64_t grace_ms)
+{
+	const struct handler_run_record *record = &run->record;
+	const struct handler_call call = {
+		.workflow = record->workflow, .step = record->step, .handler = record->handler,
+		.action = HANDLER_CANCEL, .properties = record->properties, .component = record->target,
+		.work_folder = record->work_folder, .file = record->file, .user = record->user,
+		.timeout_ms = grace_ms, .grace_ms = grace_ms,
+	};
+
+	run->is_cancelled = true;
+	if (*record->handler && handler_has_action(record->handler, record->properties, HANDLER_CANCEL))
+		run->canceller = canceller_start(run->owner->loop, &call, run_end, run);
+	else
+		run_end(run);
+}
+
+void
+adoption_cancel(struct adoption *a, const char *spared, int64_t grace_ms)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct adopted_run *run = a->runs[i];
+
+		if (run->supervise && !run->is_cancelled && (!spared || strcmp(run->record.workflow, spared) != 0))
+			run_cancel(run, grace_ms);
+	}
 }

@@ -34,6 +34,13 @@ const struct handler_run_record *adoption_next(const struct adoption *a, const s
 /* Does one go on on COMPONENT, "" for the host? */
 bool adoption_is_on(const struct adoption *a, const char *component);
 
+/*
+ * A goal of the workflow SPARED has replaced theirs (NULL: they are all taken back): end the
+ * runs of other workflows, each after its handler's own cancel, which has GRACE_MS.
+ * They are reported as cancelled.
+ */
+void adoption_cancel(struct adoption *a, const char *spared, int64_t grace_ms);
+
 /* Forget them: the runs go on.  A may be NULL. */
 void adoption_free(struct adoption *a);
 

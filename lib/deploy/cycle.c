@@ -22,6 +22,7 @@ struct cycle {
 	struct steps **steps;		/* of the current stage: on each component */
 	size_t n_steps, next_steps;
 	size_t stage;
+	enum cycle_end end;		/* how it was cancelled */
 	bool has_problem;		/* not all components are known */
 	struct loop_timer kick;		/* so that nothing ends before cycle_start() has returned */
 };
@@ -288,9 +289,11 @@ cycle_start(struct loop *l, const struct cycle_spec *spec)
 void
 cycle_cancel(struct cycle *c, enum cycle_end how)
 {
-	if (c->context.cancelled)
+	/* an agent that waits for an installation may still be told to end it, or to leave it */
+	if (c->context.cancelled && how <= c->end)
 		return;
 	c->context.cancelled = true;
+	c->end = how;
 	if (c->enumeration) {
 		enumerate_cancel(c->enumeration);
 		c->enumeration = NULL;

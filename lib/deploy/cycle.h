@@ -75,12 +75,15 @@ struct cycle;
 struct cycle *cycle_start(struct loop *l, const struct cycle_spec *spec);
 
 enum cycle_end {
-	CYCLE_DETACH,	/* detached handlers run on without the agent */
 	CYCLE_WAIT,	/* wait for handlers that change a component */
 	CYCLE_END,	/* end these as well */
+	CYCLE_DETACH,	/* these run on without the agent */
 };
 
-/* Start nothing more, and end the attached handlers.  DONE is called when all have ended. */
+/*
+ * Start nothing more, and end the attached handlers.  DONE is called when all have ended.
+ * A later call counts where HOW is further down in the list.
+ */
 void cycle_cancel(struct cycle *c, enum cycle_end how);
 
 #endif

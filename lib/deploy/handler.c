@@ -21,7 +21,8 @@
 #include "deploy/handler_run.h"
 #include "deploy/swupdate.h"
 
-enum { OUTPUT_MAX = 32 * 1024 };
+/* An action that ends with the agent has less time for it: the agent has two seconds. */
+enum { OUTPUT_MAX = 32 * 1024, ATTACHED_GRACE_MS = 1000 };
 
 static const char script_id[] = "microsoft/script:1";
 
@@ -236,7 +237,7 @@ run_attached(struct handler *h)
 {
 	struct spawn_spec spec = {
 		.argv = h->argv, .mark = h->mark, .timeout_ms = h->timeout_ms,
-		.grace_ms = h->grace_ms, .out_max = OUTPUT_MAX, .out_tail = true,
+		.grace_ms = h->grace_ms < ATTACHED_GRACE_MS ? h->grace_ms : ATTACHED_GRACE_MS, .out_max = OUTPUT_MAX, .out_tail = true,
 		.err_to_out = true, .session = true, .env = h->env,
 	};
 	struct args sh = { 0 };
@@ -485,13 +486,15 @@ durable_ended(const struct supervise_view *v, const struct fail *f, void *cookie
 static int
 run_durable(struct handler *h, const struct handler_call *call)
 {
-	const struct handler_run_record record = {
+	struct handler_run_record record = {
 		.workflow = xstrdup(call->workflow), .step = xstrdup(call->step),
 		.component = xstrdup(json_is_object(call->component) ? json_get_text(call->component, "id") : ""),
 		.name = xstrdup(h->name), .result_file = xstrdup(h->result_file), .action = call->action,
 		.timeout_ms = call->timeout_ms,
+		.handler = xstrdup(call->handler), .work_folder = xstrdup(call->work_folder),
+		.file = call->file ? xstrdup(call->file) : NULL,
+		.properties = json_copy(call->properties), .target = json_copy(call->component),
 	};
-	struct handler_run_record owned = record;
 	struct launch l = LAUNCH_INIT;
 	struct fail f;
 
@@ -508,7 +511,7 @@ run_durable(struct handler *h, const struct handler_call *call)
 		h->run_dir = xstrdup(call->run_dir);
 	l.argv = l.env = NULL;
 	launch_release(&l);
-	handler_run_record_release(&owned);
+	handler_run_record_release(&record);
 	return h->supervise ? 0 : call_refuse(h, ERC_SCRIPT_STATUS + SPAWN_CANNOT_RUN, "%s", f.text);
 }
 

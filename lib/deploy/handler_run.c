@@ -23,6 +23,14 @@ copy_text(struct json object, const char *key)
 	return xstrdup(s ? s : "");
 }
 
+static char *
+copy_text_or_null(struct json object, const char *key)
+{
+	const char *s = json_get_text(object, key);
+
+	return s ? xstrdup(s) : NULL;
+}
+
 int
 handler_run_load(const char *dir, struct handler_run_record *r, struct fail *f)
 {
@@ -45,6 +53,12 @@ handler_run_load(const char *dir, struct handler_run_record *r, struct fail *f)
 	r->component = copy_text(call, "component");
 	r->name = copy_text(call, "name");
 	r->result_file = copy_text(call, "result_file");
+	r->handler = copy_text(call, "handler");
+	r->work_folder = copy_text(call, "work_folder");
+	r->file = copy_text_or_null(call, "file");
+	r->user = copy_text_or_null(v, "user");
+	r->properties = json_get(call, "properties");
+	r->target = json_get(call, "target");
 	if (!json_get_whole(timeout, &r->timeout_ms))
 		r->timeout_ms = 0;
 	return 0;
@@ -58,6 +72,12 @@ handler_run_record_release(struct handler_run_record *r)
 	free(r->component);
 	free(r->name);
 	free(r->result_file);
+	free(r->handler);
+	free(r->work_folder);
+	free(r->file);
+	free(r->user);
+	json_release(&r->properties);
+	json_release(&r->target);
 	*r = (struct handler_run_record){ 0 };
 }
 
@@ -73,6 +93,13 @@ format_record(const struct handler_run_record *r)
 	json_set_text(&call, "name", r->name);
 	json_set_text(&call, "result_file", r->result_file);
 	json_set(&call, "timeout_ms", json_number((double)r->timeout_ms));
+	json_set_text(&call, "handler", r->handler);
+	json_set_text(&call, "work_folder", r->work_folder);
+	if (r->file)
+		json_set_text(&call, "file", r->file);
+	json_set(&call, "properties", json_copy(r->properties));
+	if (json_is_object(r->target))
+		json_set(&call, "target", json_copy(r->target));
 	json_set(&extra, "call", call);
 	return extra;
 }

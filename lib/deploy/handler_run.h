@@ -4,9 +4,11 @@
  *
  * request.json has the member "call" beside the launch's:
  *
- *	{"workflow","step","component","action","name","result_file","timeout_ms"}
+ *	{"workflow","step","component","action","name","result_file","timeout_ms",
+ *	 "handler","properties","target","work_folder","file"}
  *
- * It is all that another agent needs to take over the run's result.
+ * The first line is all that another agent needs to take over the run's result; the
+ * second, and the request's user, what it needs to call the handler's cancel.
  */
 #ifndef DEPLOY_HANDLER_RUN_H
 #define DEPLOY_HANDLER_RUN_H
@@ -23,6 +25,10 @@ struct handler_run_record {
 	char *result_file;
 	enum handler_action action;
 	int64_t timeout_ms;
+	/* As in struct handler_call; HANDLER is "" and the others are empty where they are not known. */
+	char *handler, *work_folder;
+	char *file, *user;	/* NULL for none */
+	struct json properties, target;
 };
 
 /* The record of the run DIR; release R afterwards. */

@@ -514,11 +514,15 @@ is_fetching(struct reconciler *r)
 static void
 next_decide(struct reconciler *r)
 {
-	/* a step of the host may change anything */
-	if (r->cycle || (!r->stopping && component_is_occupied("", r)))
+	if (r->cycle)
 		return;		/* until it has ended */
 	if (r->stopping) {
 		set_state(r, AGENT_STOPPED);
+		return;
+	}
+	if (component_is_occupied("", r)) {
+		/* a step of the host may change anything: all waits for its end */
+		show_adoption(r);
 		return;
 	}
 	if (r->retry_wanted || !r->started) {
@@ -570,6 +574,20 @@ tell_modules(struct reconciler *r, struct goal *g)
 		r->spec.modules(TAKE_PTR(g->modules), r->spec.cookie);
 }
 
+/* What an earlier agent left running for another goal is ended as a cycle of ours would be. */
+static void
+adopted_runs_replace(struct reconciler *r)
+{
+	const struct agent_config *config = r->spec.config;
+
+	if (!r->adoption || !r->goal)
+		return;
+	if (r->goal->action == GOAL_CANCEL)
+		adoption_cancel(r->adoption, NULL, config->stop_grace_ms);
+	else if (config->cancel_on_replace)
+		adoption_cancel(r->adoption, r->goal->id, config->stop_grace_ms);
+}
+
 /*
  * G takes the place of the goal; a running cycle keeps the old one until it has
  * ended.  The same deployment once more may come with other addresses: it is
@@ -592,6 +610,8 @@ runs_adopt(struct reconciler *r, struct goal *g)
 	if (r->cycle && !same)
 		cycle_cancel(r->cycle, g->action == GOAL_CANCEL || r->spec.config->cancel_on_replace ?
 		    CYCLE_END : CYCLE_WAIT);
+	if (!same)
+		adopted_runs_replace(r);
 	if (was != r->running)
 		goal_free(was);
 	tell_modules(r, g);
@@ -775,6 +795,7 @@ finish_start(struct reconciler *r)
 	if (r->goal)
 		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
 	refresh_goal(r);
+	adopted_runs_replace(r);
 	cache_remove_parts(r->cache, r->goal);
 	next_decide(r);
 }

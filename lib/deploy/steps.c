@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "deploy/attempts.h"
+#include "deploy/canceller.h"
 #include "deploy/handler.h"
 #include "deploy/handler_log.h"
 #include "deploy/step_files.h"
@@ -28,12 +29,6 @@ struct steps {
 	enum handler_action action, failed_action;	/* the latter while restore runs */
 	struct handler *handler;	/* running, or NULL */
 	struct canceller *canceller;	/* the same: the handler's own cancel, before HANDLER is ended */
-};
-
-/* The handler's own cancel, before what it runs is ended. */
-struct canceller {
-	struct steps *s;	/* NULL once the handler that it cancels has ended */
-	struct handler *handler;
 };
 
 static void action_done(const struct handler_result *r, void *cookie);
@@ -99,17 +94,15 @@ steps_fail_with(struct steps *s, const struct fail *f)
 	steps_fail(s, &r);
 }
 
-/* Its work directory lives as long as the step's. */
-static struct handler *
-call_handler(struct steps *s, enum handler_action action, int64_t timeout_ms, handler_done *done, void *cookie)
+/* A call of the current step's handler.  Its work directory lives as long as the step's. */
+static struct handler_call
+make_call(const struct steps *s, enum handler_action action, int64_t timeout_ms)
 {
 	const struct cycle_context *c = s->c;
 	const struct manifest_step *step = steps_current(s);
-	_cleanup_free_ char *run_dir = handler_is_durable_action(action) ? c->spec.run_dir(c->spec.cookie) : NULL;
-	_cleanup_free_ char *name = steps_step_name(s);
-	const struct handler_call call = {
-		.run_dir = run_dir, .workflow = c->spec.goal->id, .step = name,
-		.new_privileges = c->spec.config->new_privileges,
+
+	return (struct handler_call){
+		.workflow = c->spec.goal->id, .new_privileges = c->spec.config->new_privileges,
 		.handler = step->handler, .action = action, .properties = step->properties,
 		.component = s->component, .work_folder = s->files.workdir,
 		.file = s->files.script ? s->files.script->name : NULL,
@@ -117,15 +110,20 @@ call_handler(struct steps *s, enum handler_action action, int64_t timeout_ms, ha
 		.timeout_ms = timeout_ms,
 		.grace_ms = c->spec.config->stop_grace_ms,
 	};
-
-	return handler_start(c->loop, &call, done, cookie);
 }
 
 static void
 start_action(struct steps *s, enum handler_action action)
 {
+	const struct cycle_context *c = s->c;
+	_cleanup_free_ char *run_dir = handler_is_durable_action(action) ? c->spec.run_dir(c->spec.cookie) : NULL;
+	_cleanup_free_ char *name = steps_step_name(s);
+	struct handler_call call = make_call(s, action, c->spec.config->script_timeout_ms);
+
+	call.run_dir = run_dir;
+	call.step = name;
 	s->action = action;
-	s->handler = call_handler(s, action, s->c->spec.config->script_timeout_ms, action_done, s);
+	s->handler = handler_start(c->loop, &call, action_done, s);
 }
 
 static bool
@@ -472,36 +470,20 @@ end_verification(struct steps *s, const struct handler_result *r)
 /* --- cancel */
 
 static void
-cancel_done(const struct handler_result *r, void *cookie)
+cancel_done(void *cookie)
 {
-	struct canceller *k = cookie;
+	struct steps *s = cookie;
 
-	(void)r;	/* whatever it says, the run is ended */
-	if (k->s) {
-		k->s->canceller = NULL;
-		handler_end(k->s->handler);
-	}
-	free(k);
+	s->canceller = NULL;
+	handler_end(s->handler);
 }
 
 static void
 begin_cancel(struct steps *s)
 {
-	struct canceller *k = xcalloc(1, sizeof *k);
+	const struct handler_call call = make_call(s, HANDLER_CANCEL, s->c->spec.config->stop_grace_ms);
 
-	*k = (struct canceller){ .s = s };
-	s->canceller = k;
-	k->handler = call_handler(s, HANDLER_CANCEL, s->c->spec.config->stop_grace_ms, cancel_done, k);
-}
-
-static void
-end_canceller(struct steps *s)
-{
-	if (!s->canceller)
-		return;
-	s->canceller->s = NULL;
-	handler_end(s->canceller->handler);
-	s->canceller = NULL;
+	s->canceller = canceller_start(s->c->loop, &call, cancel_done, s);
 }
 
 /* --- one action after the other */
@@ -519,7 +501,7 @@ action_done(const struct handler_result *r, void *cookie)
 	handler_log_output(name, s->id, s->action, r->output, c->spec.log, c->spec.cookie);
 	if (was_change)
 		attempts_set_installed(c->spec.attempts, name, s->id, s->action == HANDLER_INSTALL && r->code > 0);
-	end_canceller(s);
+	canceller_end(TAKE_PTR(s->canceller));
 	if (s->action == HANDLER_RESTORE) {
 		end_restore(s, r);
 	} else if (s->action == HANDLER_BACKUP) {
@@ -623,11 +605,14 @@ steps_cancel(struct steps *s, enum cycle_end how)
 		payload_job_end(s->files.job);
 	} else if (!s->handler) {
 		return;
-	} else if (is_durable && how == CYCLE_END && has_action(s, HANDLER_CANCEL)) {
+	} else if (!is_durable) {
+		handler_end(s->handler);
+	} else if (how == CYCLE_END && has_action(s, HANDLER_CANCEL)) {
 		begin_cancel(s);
-	} else if (!is_durable || how == CYCLE_END) {
+	} else if (how == CYCLE_END) {
 		handler_end(s->handler);
 	} else if (how == CYCLE_DETACH) {
+		canceller_end(TAKE_PTR(s->canceller));
 		handler_detach(TAKE_PTR(s->handler));
 		step_files_leave(&s->files);
 		steps_end(s, false);
