@@ -415,7 +415,7 @@ long_timeout() { sed -i 's/^script-timeout.*/script-timeout = 100s/' "$REJOIN_CO
 		agent
 		wait_for '[ "$(calls left is-installed)" = 1 ]'
 		kill -$signal "$agent_pid"
-		wait_for '! alive "$agent_pid"' 4
+		wait_for '! alive "$agent_pid"' 8	# less than stop-grace
 		wait "$agent_pid"
 		[ "$(status_of state)" = stopped ]
 		run grep -lzs "REJOIN_RUN=$state/work" /proc/[0-9]*/environ
@@ -742,7 +742,7 @@ with_payload() { # ID VERSION FILE
 @test "while a large payload is taken in, the agent answers and stops at once" {
 	[ "$(df --output=avail -m . | tail -1)" -gt 4000 ] || skip 'less than 4 GB are free'
 	script
-	truncate -s 1500M up/large
+	if [ -n "${SOAK-}" ]; then truncate -s 2G up/large; else truncate -s 1500M up/large; fi
 	with_payload w1 2.0 up/large
 	agent
 	wait_for '[ "$(status_of phase)" = download ]' 20
@@ -751,7 +751,9 @@ with_payload() { # ID VERSION FILE
 	local begun=$EPOCHREALTIME
 	kill -TERM "$agent_pid"
 	wait_for '[ "$(status_of state)" = stopping ] || [ "$(status_of state)" = stopped ]' 3
+	local said=$EPOCHREALTIME
 	wait_for '! alive "$agent_pid"' 6
+	[ -z "${SOAK-}" ] || echo "# said after $((${said/[.,]/} - ${begun/[.,]/})) us, ended after $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) us" >&3
 	[ $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) -lt 6000000 ]
 	[ "$(status_of state)" = stopped ]
 	[ "$(calls host install)" = 0 ]
@@ -968,7 +970,7 @@ cancellable() {
 	deploy w4 3.0 motors
 	wait_for 'grep -q w4 "$state/twins/desired.json"'
 	kill -TERM "$agent_pid"
-	wait_for '! alive "$agent_pid"' 4
+	wait_for '! alive "$agent_pid"' 8	# less than stop-grace
 	alive "$(cat pids)"
 	touch go
 }
@@ -983,7 +985,7 @@ cancellable() {
 	deploy w2 3.0 robots
 	wait_for '[ "$(calls left cancel)" = 1 ]'
 	kill -TERM "$agent_pid"
-	wait_for '! alive "$agent_pid"' 4
+	wait_for '! alive "$agent_pid"' 8	# less than stop-grace
 	alive "$(cat pids)"
 	# the next one asks once more, and ends it
 	agent
@@ -1380,13 +1382,16 @@ cancellable() {
 
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,
 # nothing half-written is read.
+# The state "unreadable" is not offline: one that is away, and whose version file could not be
+# looked for, is tried, and fails.
 good_after_kill() {
 	rejoin-agent -q --once --jobs 2 &&
 		[ "$(version left) $(version right) $(version front)" = '2.0 2.0 2.0' ] &&
 		[ ! -e doubled ] && jq -e . "$state/journal.jsonl" >/dev/null &&
 		[ "$(jq '.rejoin.results | length' "$state/twins/current.json")" = 3 ] &&
 		[ "$(jq -r .deviceUpdate.agent.state "$state/twins/current.json")" = 0 ] &&
-		[ "$(jq -r '.component | select(. != "")' "$state/journal.jsonl" | sort -u | wc -l)" = 3 ]
+		[ "$(jq -r '.component | select(. != "" and . != "rear")' "$state/journal.jsonl" | sort -u | wc -l)" = 3 ] &&
+		[ "$(jq 'select(.component == "rear" and .resultCode > 0)' "$state/journal.jsonl" | wc -l)" = 0 ]
 }
 
 # bats test_tags=plain
@@ -1660,4 +1665,193 @@ fake_apt() {
 	run --separate-stderr timeout -k 1 30 rejoin-agent --once
 	status_is 1
 	[ ! -e apt.log ]
+}
+
+# measure - MEMORY in KiB, DESCRIPTORS and FILES of the agent and its directories, DISK in KiB
+measure() {
+	memory=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$agent_pid/status")
+	descriptors=$(ls "/proc/$agent_pid/fd" | wc -l)
+	files=$(find "$state" "$run_dir" | wc -l)
+	disk=$(du -sk "$state" | cut -f1)
+	echo "# cycle $1: $memory KiB resident, $descriptors descriptors, $files files, $disk KiB on disk" >&3
+}
+
+# cycle_ended N - wait until that many have; without a process, there are many
+cycle_ended() {
+	local key value settled=0
+	until [ "$settled" -ge "$1" ]; do
+		read -rt 0.005 -u "$idle" _ || :
+		alive "$agent_pid" || return
+		while IFS='=' read -r key value; do
+			[ "$key" != settled_cycle ] || settled=$value
+		done <"$run_dir/status"
+	done
+}
+
+# bats test_tags=soak
+@test "soak: ten thousand cycles leave memory, descriptors, files and disk as they were" {
+	local n=1 early=500 cycles=${CYCLES:-10000} idle
+	script
+	deploy w1 2.0 motors
+	agent
+	frame >a-frame
+	mkfifo none
+	exec {idle}<>none
+	cycle_ended 1
+	while [ "$n" -lt "$cycles" ]; do
+		n=$((n + 1))
+		if [ $((n % 100)) -eq 0 ]; then	# a deployment to install
+			echo '{"version":"1.0"}' >dev/left/fw.json
+			deploy "w$n" 2.0 motors
+		elif [ $((n % 10)) -eq 0 ]; then	# one that is installed
+			deploy "w$n" 2.0 motors
+		else
+			cat a-frame >"$run_dir/commands.fifo"
+		fi
+		cycle_ended "$n"
+		[ $((n % 1000)) -ne 0 ] && [ "$n" -ne "$early" ] || measure "$n"
+		if [ "$n" -eq "$early" ]; then
+			local memory_then=$memory descriptors_then=$descriptors files_then=$files
+		fi
+	done
+	[ "$(version left) $(status_of state) $(calls left install)" = "2.0 idle $((n / 100 + 1))" ]
+	[ "$memory" -le $((memory_then + 1024)) ]
+	[ "$descriptors" -eq "$descriptors_then" ]
+	[ "$files" -le $((files_then + 4)) ]	# each journal is two files at most
+	[ "$disk" -le $((64 * 1024)) ]
+}
+
+# A goal's place, in the mounts of the agent alone.
+goal_at() { # PATH
+	rm -rf "$state"
+	fw left 1.0
+	fw right 1.0
+	sed -i "s,^goal = .*,goal = file:$PWD/$1," "$REJOIN_CONFIG_DIR/agent.conf"
+	start agent own-mounts rejoin-agent
+	wait_for '[ "$(status_of state)" = idle ]'
+}
+goal_is_followed() { wait_for "[ \"\$(version left) \$(version right) \$(status_of state)\" = '$1 $1 idle' ]" 30; } # VERSION
+goal_becomes() { cp "$1" goal.new && mv goal.new "$2"; } # FILE PATH
+inside() { nsenter -t "$agent_pid" -m "$@"; }
+
+@test "a goal is seen where a file system is mounted over its directory, or over itself, and where that ends" {
+	needs_mounts
+	script
+	deploy w1 2.0 motors && mv goal.json g1
+	deploy w2 3.0 motors && mv goal.json g2
+	mkdir data other
+	goal_becomes g1 data/goal.json
+	goal_at data/goal.json
+	goal_is_followed 2.0
+	inside mount -t tmpfs none "$PWD/data"
+	wait_for '[[ $(status_of note) == *"goal file does not exist"* ]]'
+	inside cp "$PWD/g2" "$PWD/data/goal.json"
+	goal_is_followed 3.0
+	inside umount "$PWD/data"
+	goal_is_followed 2.0
+	cp g1 other/goal.json
+	inside mount --bind "$PWD/other/goal.json" "$PWD/data/goal.json"
+	cat g2 >other/goal.json	# in place: it stays that mount's inode
+	goal_is_followed 3.0
+}
+
+@test "a goal is seen where links above it are switched, and directories replaced" {
+	script
+	deploy w1 2.0 motors && mv goal.json g1
+	deploy w2 3.0 motors && mv goal.json g2
+	mkdir -p r1 r2 top/gd next/gd
+	cp g1 r1/goal.json && cp g1 top/gd/goal.json
+	cp g2 r2/goal.json && cp g2 next/gd/goal.json
+	# one link above
+	ln -s r1 current
+	goal_at current/goal.json
+	goal_is_followed 2.0
+	ln -s r2 new && mv -T new current
+	goal_is_followed 3.0
+	end_pids "$agent_pid"
+	# two, and the file itself one, as Kubernetes mounts a ConfigMap
+	mkdir map
+	ln -s ../r1 map/..data && ln -s ..data/goal.json map/goal.json
+	goal_at map/goal.json
+	goal_is_followed 2.0
+	ln -s ../r2 map/..new && mv -T map/..new map/..data
+	goal_is_followed 3.0
+	end_pids "$agent_pid"
+	# the directory above is another one, then none, then there again
+	goal_at top/gd/goal.json
+	goal_is_followed 2.0
+	mv top old && mv next top
+	goal_is_followed 3.0
+	rm -r top
+	wait_for '[[ $(status_of note) == *"goal file does not exist"* ]]'
+	mkdir -p top/gd
+	goal_becomes g1 top/gd/goal.json
+	goal_is_followed 2.0
+}
+
+@test "a log that is read no more ends no agent" {
+	script
+	deploy w1 2.0 motors
+	mkfifo log
+	start agent sh -c 'exec rejoin-agent 2>log'
+	head -n 1 log >first
+	settled 1
+	for i in 2 3; do
+		retry
+		settled $i
+	done
+	alive "$agent_pid"
+	[ "$(version left) $(status_of state)" = '2.0 idle' ]
+}
+
+@test "files that may not grow are errors of a write, and no later start suffers from them" {
+	script
+	head -c 300000 /dev/zero >up/large
+	fw host 1.0
+	with_payload w1 2.0 up/large
+	for blocks in 0 1 2 4 16 64 256; do	# KiB
+		# through a pipe: the limit counts for a file that takes the messages, too
+		run bash -c "set -o pipefail; (ulimit -f $blocks; exec timeout -k 1 30 rejoin-agent --once) 2>&1 | cat"
+		case $status in 1 | 3) ;; *) status_is 1 ;; esac
+		out_has 'File too large'
+	done
+	[ "$(version host)" = 1.0 ]
+	run --separate-stderr timeout -k 1 30 rejoin-agent --once
+	status_is 0
+	[ "$(version host) $(calls host install)" = '2.0 1' ]
+}
+
+# The lines of the deadline, of an action under the shim: what left the session, and what has no environment.
+@test "children that left the session or have no environment end at the deadline" {
+	sed -i 's/^script-timeout.*/script-timeout = 3s/; s/^stop-grace.*/stop-grace = 200ms/' "$REJOIN_CONFIG_DIR/agent.conf"
+	script '[ "$action$id" = installleft ] && { cd '"$PWD"'
+			setsid sh -c "echo \$\$ >a; trap \"\" TERM; sleep 100" & env -i sh -c "echo \$\$ >b; trap \"\" TERM; sleep 100" &
+			setsid env -i sh -c "(trap \"\" TERM; echo >c.new; exec sleep 100) & echo \$! >c" & wait; sleep 100; }'
+	deploy w1 2.0 motors
+	agent
+	wait_for '[ -s a ] && [ -s b ] && [ -s c ]'
+	settled 1
+	for child in a b c; do
+		run alive "$(cat $child)"
+		status_is 1
+	done
+	[ "$(version left) $(version right) $(result left)" = '1.0 2.0 0' ]
+	jq -e '.rejoin.results[] | select(.component == "left") | .details | contains("did not end within 3 s")' "$state/twins/current.json"
+}
+
+# bats test_tags=soak
+@test "soak: a probe that is online only at the end of each cycle makes at most one cycle a minute" {
+	printf '#!/bin/sh\n[ -e %s/flip ] && { rm %s/flip; exit 0; }\ntouch %s/flip; exit 1\n' "$PWD" "$PWD" "$PWD" >probe
+	chmod +x probe
+	printf '{"components":[%s,{"id":"flap","group":"motors","probe":["%s/probe"]}]}' "$(entry left motors)" "$PWD" \
+		>"$REJOIN_CONFIG_DIR/inventory.json"
+	script
+	deploy w1 2.0 motors
+	agent
+	settled 2
+	local n
+	n=$(status_of cycle)
+	read -rt 250 <> <(:) || :
+	[ "$(status_of cycle)" -gt "$n" ]
+	[ "$(status_of cycle)" -le $((n + 4)) ]
 }
