@@ -311,3 +311,31 @@ X
 	wait_for 'grep -q "\"key\":\"a/b4\"" kept' 60
 	wait_for '[ "$(rejoin-hub status --json | jq .full)" = false ]'
 }
+
+@test "in a container a unit sees another boot id: the link runs all the same" {
+	needs_root
+	own-mounts unshare --pid --fork --propagation unchanged --mount-proc true 2>/dev/null || cannot 'no pid namespace can be made here'
+	free_port
+	profile rejoin
+	echo 01234567-89ab-4def-8123-456789abcdef >boot
+	cat >look <<-'END'
+	#!/bin/bash
+	rejoin-hub run 2>hub.err &
+	for i in $(seq 200); do
+		rejoin-hub status >/dev/null 2>&1 && break
+		sleep 0.05
+	done
+	# as systemd-nspawn(1) has it, and a unit with a /proc of its own has not
+	mount --bind boot /proc/sys/kernel/random/boot_id || exit 9
+	rejoin-hub status
+	r=$?
+	kill %1
+	wait %1
+	rejoin-hub status && exit 8
+	exit "$r"
+	END
+	chmod +x look
+	run --separate-stderr own-mounts unshare --pid --fork --propagation unchanged --mount-proc ./look
+	status_is 0
+	out_has 'no link is running'
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/incarnation.h"
+#include "base/bootid.h"
 #include "base/io.h"
 
 /* What PATH of /proc holds, up to N - 1 bytes, as a string. */
@@ -42,22 +43,30 @@ incarnation_start(pid_t pid, uint64_t *ticks)
 }
 
 int
-incarnation_boot(char text[INCARNATION_BOOT])
-{
-	return slurp("/proc/sys/kernel/random/boot_id", text, INCARNATION_BOOT);
-}
-
-int
 incarnation_of(pid_t pid, char text[INCARNATION_TEXT])
 {
-	char boot[INCARNATION_BOOT];
+	char boot[BOOTID_SIZE];
 	uint64_t ticks;
 	int r = incarnation_start(pid, &ticks);
 
 	if (r == 0)
-		r = incarnation_boot(boot);
+		r = bootid_read(boot);
 	if (r < 0)
 		return r;
 	snprintf(text, INCARNATION_TEXT, "%.8s-%jd-%ju", boot, (intmax_t)pid, (uintmax_t)ticks);
 	return 0;
+}
+
+bool
+incarnation_is(pid_t pid, const char *text)
+{
+	char now[INCARNATION_TEXT], boot[BOOTID_SIZE];
+	const size_t n = strcspn(text, "-");
+
+	if (pid <= 0 || n == 0 || n >= sizeof boot || incarnation_of(pid, now) < 0 ||
+	    strcmp(strchr(now, '-'), text + n) != 0)
+		return false;
+	memcpy(boot, text, n);
+	boot[n] = '\0';
+	return bootid_is_current(boot);
 }

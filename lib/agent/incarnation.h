@@ -9,15 +9,16 @@
 #ifndef AGENT_INCARNATION_H
 #define AGENT_INCARNATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { INCARNATION_TEXT = 64, INCARNATION_BOOT = 37 };
-
-/* The kernel's boot id, all of it. */
-int incarnation_boot(char text[INCARNATION_BOOT]);
+enum { INCARNATION_TEXT = 64 };
 
 int incarnation_of(pid_t pid, char text[INCARNATION_TEXT]);
+
+/* Is PID the process that TEXT names?  Boot ids are compared as base/bootid.h says. */
+bool incarnation_is(pid_t pid, const char *text);
 
 /* When PID started, in clock ticks since boot. */
 int incarnation_start(pid_t pid, uint64_t *ticks);

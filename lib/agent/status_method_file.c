@@ -42,12 +42,11 @@ is_held(const char *path, const char *name)
 static int
 is_running(const char *path, const struct status *s)
 {
-	char now[INCARNATION_TEXT];
 	int held = is_held(path, "lock");
 
 	if (held != -EACCES || s->pid <= 0)
 		return held < 0 ? -1 : held;
-	return incarnation_of(s->pid, now) == 0 && strcmp(now, s->incarnation) == 0;
+	return incarnation_is(s->pid, s->incarnation);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/incarnation.h"
+#include "base/bootid.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/journal.h"
@@ -14,7 +15,7 @@
 #include "deploy/attempts.h"
 #include "deploy/handler_result.h"
 
-enum { FILE_MAX = 4 << 20, BOOT = INCARNATION_BOOT, NEED = 128 };
+enum { FILE_MAX = 4 << 20, BOOT = BOOTID_SIZE, NEED = 128 };
 
 struct attempt_entry {
 	char *step, *component;
@@ -236,7 +237,7 @@ attempts_open(const char *dir, const struct attempts_policy *policy, struct atte
 
 	a->path = xasprintf("%s/attempts.jsonl", dir);
 	a->policy = policy;
-	incarnation_boot(a->boot);
+	bootid_read(a->boot);
 	r = read_file(a, older, f);
 	if (r == 0)
 		r = read_file(a, a->path, f);

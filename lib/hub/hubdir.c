@@ -129,11 +129,9 @@ is_running(struct json status)
 {
 	_cleanup_json_ struct json pid = json_get(status, "pid");
 	const char *incarnation = json_get_text(status, "incarnation");
-	char now[INCARNATION_TEXT];
 	int64_t n;
 
-	return incarnation && json_get_whole(pid, &n) && incarnation_of((pid_t)n, now) == 0 &&
-	    strcmp(now, incarnation) == 0;
+	return incarnation && json_get_whole(pid, &n) && n > 0 && n <= INT32_MAX && incarnation_is((pid_t)n, incarnation);
 }
 
 int

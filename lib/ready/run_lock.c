@@ -55,10 +55,8 @@ holder_open(const struct holder *h)
 {
 	_cleanup_fd_ int fd = h->pid > 0 ? pidfd_open(h->pid, 0) : -1;
 	struct pollfd end = { .fd = fd, .events = POLLIN };
-	char now[INCARNATION_TEXT];
 
-	if (fd < 0 || poll(&end, 1, 0) != 0 || incarnation_of(h->pid, now) < 0 ||
-	    strcmp(h->incarnation, now) != 0)
+	if (fd < 0 || poll(&end, 1, 0) != 0 || !incarnation_is(h->pid, h->incarnation))
 		return -1;
 	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }

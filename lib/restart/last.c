@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/incarnation.h"
+#include "base/bootid.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/num.h"
@@ -24,10 +24,10 @@ restart_last_write(const struct profile *p, const struct restart_last *r, struct
 {
 	_cleanup_free_ char *path = restart_last_path(p, "last");
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	char boot[INCARNATION_BOOT] = "";
+	char boot[BOOTID_SIZE] = "";
 	int e;
 
-	(void)incarnation_boot(boot);
+	(void)bootid_read(boot);
 	buf_printf(&b, "boot=%s\nacted_ms=%" PRId64 "\nincarnation=%s\nstatus=%d\ntext=%s\n", boot,
 	    r->acted_ms, r->incarnation, r->status, r->text);
 	e = file_replace(path, b.s, b.len, 0644, 0);
@@ -38,7 +38,7 @@ int
 restart_last_parse(const char *text, size_t len, struct restart_last *r)
 {
 	_cleanup_free_ char *copy = xstrndup(text, len);
-	char *rest = copy, *line, *value, boot[INCARNATION_BOOT] = "";
+	char *rest = copy, *line, *value;
 	bool is_ours = false;
 	int64_t n;
 
@@ -49,7 +49,7 @@ restart_last_parse(const char *text, size_t len, struct restart_last *r)
 			continue;
 		*value++ = '\0';
 		if (strcmp(line, "boot") == 0)
-			is_ours = incarnation_boot(boot) == 0 && strcmp(value, boot) == 0;
+			is_ours = bootid_is_current(value);
 		else if (strcmp(line, "acted_ms") == 0)
 			(void)num_parse(value, 0, INT64_MAX, &r->acted_ms);
 		else if (strcmp(line, "incarnation") == 0)

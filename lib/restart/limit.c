@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/incarnation.h"
+#include "base/bootid.h"
 #include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
@@ -24,7 +24,7 @@ static void
 read_clock(struct limit_clock *c)
 {
 	*c = (struct limit_clock){ .boot_ms = clock_boot_ms(), .wall_ms = clock_wall_ms() };
-	if (incarnation_boot(c->boot) < 0)
+	if (bootid_read(c->boot) < 0)
 		strcpy(c->boot, "unknown");
 }
 

@@ -14,7 +14,7 @@ static const char lease_head[] = "{\"boot\":\"", lease_middle[] = "\",\"deadline
 
 enum {
 	HEAD = sizeof lease_head - 1, MIDDLE = sizeof lease_middle - 1, TAIL = sizeof lease_tail - 1,
-	BOOT = PROCS_BOOT - 1, DIGITS = 20, READS_MAX = 100,
+	BOOT = BOOTID_SIZE - 1, DIGITS = 20, READS_MAX = 100,
 };
 
 _Static_assert(HEAD + BOOT + MIDDLE + DIGITS + TAIL == LEASE_LINE, "the line has a fixed width");

@@ -17,12 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "supervise/procs.h"
+#include "base/bootid.h"
 
 enum { LEASE_LINE = 85 };	/* bytes of the line, its newline included */
 
 struct lease {
-	char boot[PROCS_BOOT];
+	char boot[BOOTID_SIZE];
 	int64_t deadline_ns;	/* on CLOCK_BOOTTIME */
 };
 

@@ -44,12 +44,6 @@ proc_slurp(const char *path, char *text, size_t n)
 	return 0;
 }
 
-int
-procs_boot(char text[PROCS_BOOT])
-{
-	return proc_slurp("/proc/sys/kernel/random/boot_id", text, PROCS_BOOT);
-}
-
 static int
 proc_stat(pid_t pid, struct proc *out)
 {

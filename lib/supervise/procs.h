@@ -17,11 +17,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { PROCS_BOOT = 37 };	/* a boot id and its NUL */
-
-/* The kernel's boot id into TEXT. */
-int procs_boot(char text[PROCS_BOOT]);
-
 /* When PID started.  A zombie counts as gone. */
 int procs_start_time(pid_t pid, uint64_t *ticks);
 

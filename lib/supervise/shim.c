@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bootid.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -502,7 +503,7 @@ prepare(struct shim *s, const struct shim_spec *spec, struct fail *f)
 		return r;
 	r = rundir_reserve_status(s->dir);
 	if (r == 0)
-		r = procs_boot(s->started.boot);
+		r = bootid_read(s->started.boot);
 	if (r == 0 && (s->lease_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)) < 0)
 		r = -errno;
 	if (r < 0)

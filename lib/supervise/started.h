@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/bootid.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "supervise/cgroup.h"
@@ -23,7 +24,7 @@
 struct started {
 	pid_t pid, shim;		/* 0: not known */
 	uint64_t ticks, shim_ticks;
-	char boot[PROCS_BOOT];		/* empty: not known */
+	char boot[BOOTID_SIZE];		/* empty: not known */
 	char cgroup[CGROUP_PATH];	/* empty: none */
 	char time[CLOCK_TEXT];
 };

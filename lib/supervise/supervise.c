@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bootid.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/io.h"
@@ -150,10 +151,10 @@ supervise_free(struct supervise *s)
 static bool
 clear_remains(const struct started *st)
 {
-	char boot[PROCS_BOOT], mark[STARTED_MARK];
+	char mark[STARTED_MARK];
 	int n;
 
-	if (st->pid == 0 || procs_boot(boot) < 0 || strcmp(boot, st->boot) != 0)
+	if (st->pid == 0 || !bootid_is_current(st->boot))
 		return true;
 	started_mark(st, mark);
 	n = procs_kill_session(st->pid, st->ticks, mark);

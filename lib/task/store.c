@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bootid.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/io.h"
@@ -27,7 +28,7 @@ struct store {
 	char *path;
 	int lock_fd;
 	int64_t id;
-	char boot[PROCS_BOOT];
+	char boot[BOOTID_SIZE];
 	struct store_limits limits;
 	struct hlc *clock;
 	struct committer *committer;
@@ -387,7 +388,7 @@ store_open(struct loop *l, const char *path, const struct store_limits *limits, 
 	    .changed = changed, .cookie = cookie };
 	s->retry = (struct loop_timer){ .fn = start_pending, .cookie = s };
 	s->commit = (struct loop_timer){ .fn = commit_history, .cookie = s };
-	r = procs_boot(s->boot);
+	r = bootid_read(s->boot);
 	if (r < 0)
 		fail_errno(f, r, "boot id");
 	else

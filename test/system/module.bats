@@ -44,3 +44,14 @@ pid_of() { jq .pid "$MACHINE_ROOT/var/lib/rejoin/agent/instances/a/run/started";
 	wait_for '[ "$(in_machine rejoin-status --json | jq -r ".instances[0].status")" = self-exiting ]' 20
 	[ "$(log_of)" = 'start stop start stop' ]
 }
+
+@test "the state of a link is seen from outside of its unit's sandbox" {
+	on_device 'printf "%s\n" "[agent]" "description = link" "[hub]" "dialect = rejoin" "broker = mqtt://127.0.0.1:1" "client-id = d1" \
+		>/etc/rejoin/agents.d/link.conf'
+	# it is ready with a broker alone, and there is none
+	up start --no-block rejoin-hub@link.service
+	wait_for 'in_machine rejoin-hub -A link status | grep -qE "backoff|connecting|resolving"' 20
+	up stop rejoin-hub@link.service
+	run in_machine rejoin-hub -A link status
+	status_is 5
+}

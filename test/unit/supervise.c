@@ -75,7 +75,7 @@ reads_what_a_shim_wrote(void)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert(started_parse(bad[i], strlen(bad[i]), &s2) == -EBADMSG && s2.pid == 0 &&
 		    outcome_parse(bad[i], strlen(bad[i]), &o2) == -EBADMSG);
-	assert(procs_boot(s.boot) == 0 && strlen(s.boot) == PROCS_BOOT - 1);
+	assert(bootid_read(s.boot) == 0 && strlen(s.boot) == BOOTID_SIZE - 1);
 	started_format(&s, &b);
 	assert(started_parse(b.s, b.len, &s2) == 0 && s2.pid == 7 && s2.shim == 6 && s2.ticks == 70 &&
 	    s2.shim_ticks == 60 && strcmp(s2.cgroup, "/c") == 0 && strcmp(s2.boot, s.boot) == 0);
@@ -92,7 +92,7 @@ reads_a_lease(void)
 	char line[LEASE_LINE + 1];
 	int fd;
 
-	assert(procs_boot(l.boot) == 0);
+	assert(bootid_read(l.boot) == 0);
 	lease_format(&l, line);
 	assert(strlen(line) == LEASE_LINE && line[LEASE_LINE - 1] == '\n');
 	assert(lease_parse(line, LEASE_LINE, &l2) == 0 && l2.deadline_ns == l.deadline_ns &&
@@ -413,7 +413,7 @@ obeys_its_lease(void)
 	int fd = open("lease-of-runs", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct ended e;
 
-	assert(procs_boot(l.boot) == 0 && lease_write(fd, &l) == 0);
+	assert(bootid_read(l.boot) == 0 && lease_write(fd, &l) == 0);
 	assert(supervise_set_lease(dir, "../lease-of-runs") == 0 && supervise_set_lease(dir2, path) == 0);
 	run_to_end(dir, &e);
 	assert(e.view.outcome.exit == 5);
