@@ -34,6 +34,7 @@
 #include "deploy/reconcile.h"
 #include "deploy/agent_config.h"
 #include "deploy/verify.h"
+#include "module/agent_calls.h"
 #include "module/modules.h"
 #include "retry/frame.h"
 
@@ -73,6 +74,9 @@ struct agent {
 	struct goal_source *source;
 	struct reconciler *reconciler;
 	struct modules *modules;
+	struct agent_calls *calls;
+	char call[FRAME_SIZE];	/* the last one of a link that was read */
+	bool paused;		/* the modules are */
 	struct frame_reader frames;
 	struct loop_timer resync;
 	struct filewatch *filewatch;	/* of the runtime directory */
@@ -215,11 +219,33 @@ on_resync(void *cookie)
 }
 
 static void
-retry_instance(const char *name, void *cookie)
+on_paused(bool paused, void *cookie)
 {
 	struct agent *a = cookie;
 
-	if (modules_retry(a->modules, name))
+	a->paused = paused;
+	reconcile_tell(a->reconciler, paused, NULL);
+}
+
+static void
+on_call_outcome(const char *text, void *cookie)
+{
+	struct agent *a = cookie;
+
+	reconcile_tell(a->reconciler, a->paused, text);
+}
+
+/* The frames that name what they are for: an instance, or the call of a link. */
+enum { NAMED_INSTANCE, NAMED_CALL };
+
+static void
+on_named(size_t which, const char *name, void *cookie)
+{
+	struct agent *a = cookie;
+
+	if (which == NAMED_CALL)	/* of several, the last */
+		snprintf(a->call, sizeof a->call, "%s", name);
+	else if (modules_retry(a->modules, name))
 		diag_note("instance %s: retry request", name);
 	else
 		diag_info("instance %s: retry request, but there is no such instance", name);
@@ -234,13 +260,17 @@ on_command(int fd, short events, void *cookie)
 {
 	struct agent *a = cookie;
 	const char *const names[] = { a->profile->retry.command, a->profile->retry.again_command, NULL };
-	struct frame_haul h = { .named_command = a->profile->retry.instance_command, .named = retry_instance, .cookie = a };
+	struct frame_haul h = { .named_commands = { [NAMED_INSTANCE] = a->profile->retry.instance_command,
+	    [NAMED_CALL] = a->profile->retry.call_command }, .named = on_named, .cookie = a };
 	char block[4096];
 	ssize_t n;
 
 	(void)events;
 	for (int i = 0; i < ROUND && (n = io_read(fd, block, sizeof block)) > 0; i++)
 		frame_sort(&a->frames, block, (size_t)n, names, &h);
+	if (*a->call)
+		agent_calls_run(a->calls, a->call);
+	*a->call = '\0';
 	if (a->frames.len > 0)
 		loop_timer_set(a->loop, &a->resync, RESYNC_MS);
 	else
@@ -373,9 +403,11 @@ open_all(struct agent *a, char *const *inventories)
 	spec.goal_name = a->source ? goal_source_name(a->source) : NULL;
 	if (runtime_open(a->profile, a->config.fifo_uid, a->config.fifo_gid, &a->runtime, &f) < 0 ||
 	    reconcile_new(a->loop, &spec, &a->reconciler, &f) < 0 ||
-	    modules_new(a->loop, &(struct modules_spec){ .config = &a->config, .state = a->state, .log = on_log, .cookie = a },
-	    &a->modules, &f) < 0)
+	    modules_new(a->loop, &(struct modules_spec){ .config = &a->config, .state = a->state, .paused = on_paused,
+	    .log = on_log, .cookie = a }, &a->modules, &f) < 0)
 		fail_die(&f);
+	a->calls = agent_calls_new(a->loop, &(struct agent_calls_spec){ .profile = a->profile, .config = &a->config,
+	    .state = a->state, .modules = a->modules, .outcome = on_call_outcome, .log = on_log, .cookie = a });
 }
 
 static void
@@ -407,6 +439,7 @@ agent_release(struct agent *a)
 	loop_timer_stop(a->loop, &a->resync);
 	filewatch_free(a->filewatch);
 	goal_source_close(a->source);
+	agent_calls_free(a->calls);
 	modules_free(a->modules);
 	reconcile_free(a->reconciler);
 	runtime_close(a->runtime);

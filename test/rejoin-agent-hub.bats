@@ -115,3 +115,81 @@ reported() {
 	[ -n "$id" ]
 	[ "$(at "record $id accepted")" -lt "$(at "\\\\\"id\\\\\":$id")" ] || { cat merged; false; }
 }
+
+# call ID METHOD - as a controller asks the device; its outcome
+call() {
+	mosquitto_pub -p "$PORT" -q 1 -t rejoin/1/d1/req -m "{\"id\":\"$1\",\"action\":\"$2\"}"
+	wait_for "[ -n \"\$(outcome $1)\" ]" 30 || { cat hub.err agent.err; return 1; }
+}
+
+# outcome ID - OUTCOME DETAILS of the answer
+outcome() { sed -n 's,^rejoin[^ ]* ,,p' res.out | jq -r --arg i "$1" 'select(.id == $i) | "\(.outcome) \(.details)"' | head -n 1; }
+
+# with_hub LINE... - the link and the agent, with these lines in [hub]
+with_hub() {
+	kill "$hub_pid"
+	wait_for '! alive "$hub_pid"'
+	printf '%s\n' "$@" >>"$REJOIN_CONFIG_DIR/agents.d/rejoin.conf"
+	sed -i "/^\[restart\]/,/^\[/{/^\(method\|ready\|stable\|limit\)/d}; s,^\[restart\],&\nmethod = signal\nsignal = SIGTERM\npid-file = $REJOIN_RUNTIME_DIR/agent/lock\nready = status\nstable = 0s\nlimit = 1/10m," \
+		"$REJOIN_CONFIG_DIR/agents.d/rejoin.conf"
+	echo 'allow-modules = yes' >>"$REJOIN_CONFIG_DIR/agent.conf"
+	link
+	sub res rejoin/1/d1/res
+	cat >keep <<-'END'
+	#!/bin/bash
+	# as a service manager, which starts it again when it ends
+	trap 'kill $! 2>/dev/null; wait; exit' TERM
+	while :; do
+		rejoin-agent -v 2>>agent.err &
+		wait $!
+	done
+	END
+	chmod +x keep
+	start keep ./keep
+	wait_for '[ "$(rejoin-status --json | jq -r .state)" = idle ]' || { cat agent.err; false; }
+}
+
+@test "pause, resume and restart: the link passes them on to the agent, which says what came of them" {
+	with_hub 'allow = pause restart'
+	call p1 pause
+	[[ "$(outcome p1)" == settled* ]] || { outcome p1; cat hub.err agent.err; false; }
+	[ "$(rejoin-status --json | jq .paused)" = true ]
+	[ -e "$REJOIN_STATE_DIR/agent/paused" ]
+	# an agent that is started again stays paused, and is another incarnation
+	was=$(rejoin-status --json | jq -r .incarnation)
+	call r1 restart
+	[[ "$(outcome r1)" == settled\ * ]] || { outcome r1; cat hub.err agent.err; false; }
+	[ "$(outcome r1)" != "settled $was" ]
+	[ "$(rejoin-status --json | jq .paused)" = true ]
+	# the limit of [restart] holds: why it is not done is seen from afar
+	call r2 restart
+	[[ "$(outcome r2)" == busy\ *restart* ]] || { outcome r2; cat hub.err agent.err; false; }
+	call p2 resume
+	[[ "$(outcome p2)" == settled* ]]
+	[ "$(rejoin-status --json | jq .paused)" = null ]
+	[ ! -e "$REJOIN_STATE_DIR/agent/paused" ]
+}
+
+@test "a writer of the agent's pipe gets what the link may have, and no more" {
+	with_hub 'allow = restart'
+	call p1 pause
+	[[ "$(outcome p1)" == "denied not in 'allow'"* ]]
+	frame() { printf '%s' "$1" | dd bs=64 count=1 conv=sync status=none >"$REJOIN_RUNTIME_DIR/agent/commands.fifo"; }
+	frame 'call pause 7'
+	wait_for "grep -q \"^call=.pause 7 denied not in 'allow'\" $REJOIN_RUNTIME_DIR/agent/status"
+	frame 'call reboot 8'
+	wait_for "grep -q '^call=.reboot 8 denied' $REJOIN_RUNTIME_DIR/agent/status"
+	# none of these is a call, and none does harm
+	frame 'call pause'
+	frame 'call pause -1'
+	frame 'call pause 99999999999999999999'
+	frame "call $(printf 'x%.0s' $(seq 50))"
+	frame 'call restarts 9'
+	wait_for "grep -q '^call=.restarts 9 denied' $REJOIN_RUNTIME_DIR/agent/status"
+	[ ! -e "$REJOIN_STATE_DIR/agent/paused" ]
+	# an agent that does not run is said so
+	kill "$keep_pid"
+	wait_for '! alive "$keep_pid"'
+	call r1 restart
+	[[ "$(outcome r1)" == absent* ]] || { outcome r1; cat hub.err; false; }
+}

@@ -323,7 +323,7 @@ X
 	rejoin-hub run 2>hub.err &
 	for i in $(seq 200); do
 		rejoin-hub status >/dev/null 2>&1 && break
-		sleep 0.05
+		read -rt 0.05 <> <(:) || :
 	done
 	# as systemd-nspawn(1) has it, and a unit with a /proc of its own has not
 	mount --bind boot /proc/sys/kernel/random/boot_id || exit 9

@@ -213,6 +213,8 @@ overview_of(const struct profile *p, const struct status *s, bool pending)
 	json_set(&v, "restarts", restarts);
 	if (s->is_unsigned)
 		json_set(&v, "unsigned", json_bool(true));
+	if (s->paused)
+		json_set(&v, "paused", json_bool(true));
 	if (note.len)
 		json_set_text(&v, "note", note.s);
 	return v;
@@ -324,7 +326,7 @@ static void
 format_heads(struct json record, const struct overview_style *style, struct buf *out)
 {
 	static const char *const shown[] = { "agent", "running", "incarnation", "since", "state",
-	    "workflow", "phase", "progress", "waiting", "held", "deployment", "reconcileStatus", "pending", "unsigned", "note" };
+	    "workflow", "phase", "progress", "waiting", "held", "deployment", "reconcileStatus", "pending", "unsigned", "paused", "note" };
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct table *t = table_new();
 

@@ -37,6 +37,7 @@ static const struct profile_key {
 	{ "retry", "command", TEXT, AT(retry.command), NULL },
 	{ "retry", "again-command", TEXT, AT(retry.again_command), NULL },
 	{ "retry", "instance-command", TEXT, AT(retry.instance_command), NULL },
+	{ "retry", "call-command", TEXT, AT(retry.call_command), NULL },
 	{ "retry", "argv", ARGV, AT(retry.argv), NULL },
 	{ "retry", "signal", SIGNAL, AT(retry.signo), NULL },
 	{ "retry", "pid-file", PATH, AT(retry.pid_file), NULL },
@@ -412,6 +413,10 @@ lacks_retry(const struct profile *p)
 		return "[retry] instance-command needs method = fifo with the frame adu64 or line";
 	if (r->instance_command && strlen(r->instance_command) > 14)
 		return "[retry] instance-command is at most 14 bytes long, as 48 of a frame are for the name";
+	if (r->call_command && (r->method != RETRY_FIFO || r->frame != FRAME_ADU64))
+		return "[retry] call-command needs method = fifo with the frame adu64";
+	if (r->call_command && strlen(r->call_command) > 14)
+		return "[retry] call-command is at most 14 bytes long, as 48 of a frame are for the call";
 	if (r->method == RETRY_FIFO && r->frame == FRAME_LINE && strlen(r->command) >= PIPE_BUF)
 		return "[retry] the command of a line is too long to be written at once";
 	if (r->method == RETRY_EXEC && !r->argv)

@@ -46,6 +46,7 @@ struct profile_retry {
 	char *command;		/* text of an adu64 frame or a line */
 	char *again_command;	/* the same for --again: also reset what failed; NULL for none */
 	char *instance_command;	/* the same for --instance, before a blank and the name; NULL for none */
+	char *call_command;	/* the same for what a link asks of the agent, before the call; NULL for none */
 	char **argv;		/* exec: the command, NULL-terminated */
 	int signo;		/* signal: which */
 	char *pid_file;		/* signal: holds the pid; NULL: the unit's main process */

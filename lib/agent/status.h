@@ -35,6 +35,7 @@ struct status {
 	int running;			/* 1, 0, or -1 where it cannot be told */
 	bool pending;
 	bool is_unsigned;
+	bool paused;			/* modules and instances are left as they are */
 	pid_t pid;			/* 0 where not known */
 	int64_t cycle, retries, covered, settled, settled_cycle;
 	int64_t waiting;
@@ -42,6 +43,7 @@ struct status {
 	char agent[STATUS_TEXT], incarnation[STATUS_TEXT], since[STATUS_TEXT];
 	char state_since[STATUS_TEXT], workflow[STATUS_TEXT], phase[STATUS_TEXT];
 	char progress[STATUS_TEXT], note[STATUS_TEXT];
+	char call[STATUS_TEXT];		/* the last call of a link: module/agent_calls.h */
 	char report[STATUS_PATH];
 	uid_t owner;			/* of the status file, whose report must have it, too */
 };

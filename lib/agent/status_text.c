@@ -40,6 +40,8 @@ static const struct status_key {
 	{ "settled_cycle", NUMBER, AT(settled_cycle) },
 	{ "result", RESULT, AT(result) },
 	{ "unsigned", FLAG, AT(is_unsigned) },
+	{ "paused", FLAG, AT(paused) },
+	{ "call", TEXT, AT(call) },
 	{ "note", TEXT, AT(note) },
 	{ "report", LONG_TEXT, AT(report) },
 };

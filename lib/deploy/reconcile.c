@@ -845,11 +845,13 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	_cleanup_free_ char *mark = NULL;
 	const struct adoption_callbacks callbacks = { adopted_run_ended, adoption_done, r };
 	char waiting_note[STATUS_TEXT];
-	int64_t waiting = r->status.waiting;
+	const int64_t waiting = r->status.waiting;
+	const bool paused = r->status.paused;
 
 	memcpy(waiting_note, r->status.note, sizeof waiting_note);
 	r->status = *s;
 	r->status.waiting = waiting;
+	r->status.paused = paused;
 	r->status.is_unsigned = r->spec.config->allow_unsigned;
 	memcpy(r->status.note, waiting_note, sizeof waiting_note);
 	snprintf(r->status.report, sizeof r->status.report, "%s", r->store.path);
@@ -906,6 +908,16 @@ reconcile_note(struct reconciler *r, const char *text)
 {
 	standing_note_set(r, r->link_note, text);
 	status_publish(r);
+}
+
+void
+reconcile_tell(struct reconciler *r, bool paused, const char *text)
+{
+	r->status.paused = paused;
+	if (text)
+		snprintf(r->status.call, sizeof r->status.call, "%s", text);
+	if (r->status.pid > 0)	/* else reconcile_start() does */
+		status_publish(r);
 }
 
 void

@@ -83,6 +83,9 @@ void reconcile_flush(struct reconciler *r, loop_fn *done, void *cookie);
 /* TEXT is what an operator should know of the way to the hub; "" for nothing. */
 void reconcile_note(struct reconciler *r, const char *text);
 
+/* What else the status says: modules are PAUSED; TEXT of the last call of a link, NULL for the one before. */
+void reconcile_tell(struct reconciler *r, bool paused, const char *text);
+
 /* Publish the status once more: its file has vanished. */
 void reconcile_publish(struct reconciler *r);
 

@@ -393,7 +393,7 @@ goal_load(const char *path, struct json *goal, struct fail *f)
 int
 mqttcarrier_check(const struct profile_hub *conf, char *const *action, const struct roster *roster, struct json *goal, struct fail *f)
 {
-	static const char *const actions[] = { "retry", "restart", "status" };
+	static const char *const actions[] = { "retry", "restart", "status", "pause", "resume" };
 	bool known = strcmp(action[0], "goal") == 0;
 
 	if (!conf->dialect || strcmp(conf->dialect, "rejoin") != 0) {
@@ -405,7 +405,7 @@ mqttcarrier_check(const struct profile_hub *conf, char *const *action, const str
 		known = known || strcmp(action[0], actions[i]) == 0;
 	if (!known) {
 		fail_set(f, EXIT_USAGE, "mqtt: '%s': no such action", action[0]);
-		fail_hint(f, "actions: retry, restart, status, goal FILE");
+		fail_hint(f, "actions: retry, restart, status, pause, resume, goal FILE");
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < roster_count(roster); i++)

@@ -8,6 +8,7 @@
 #include "base/journal.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
+#include "hub/agentcall.h"
 #include "hub/devicecall.h"
 
 enum { KNOWN = 256, RATE = 4, RATE_MS = 60000, TIMEOUT_MS = 600000, OUTPUT_MAX = 65536, JOURNAL_MAX = 1 << 20 };
@@ -20,7 +21,8 @@ struct devicecall {
 	int64_t started[RATE];		/* times of the last ones, oldest at FIRST */
 	size_t first;
 	struct spawn *running;
-	struct json call;		/* of RUNNING */
+	struct agentcall *asking;
+	struct json call;		/* of RUNNING or ASKING */
 };
 
 /* --- outcomes */
@@ -107,14 +109,12 @@ call_refuse(struct devicecall *d, struct json call, const char *outcome, const c
 
 /* --- running */
 
-static const char *
-outcome_of(const struct spawn_result *r)
+const char *
+devicecall_outcome(int status)
 {
 	static const char *const words[] = { "settled", "failed", "failed", "failed", "unknown", "absent", "busy", "denied" };
 
-	if (r->timed_out)
-		return "unknown";
-	return r->status < (int)(sizeof words / sizeof *words) ? words[r->status] : "failed";
+	return status >= 0 && status < (int)(sizeof words / sizeof *words) ? words[status] : "failed";
 }
 
 static void
@@ -130,15 +130,28 @@ on_done(const struct spawn_result *r, void *cookie)
 	details = xstrndup(r->err.s, strcspn(r->err.s, "\n"));
 	if (json_parse(NULL, r->out.s, r->out.len, &response, &ignored) < 0)
 		response = JSON_ABSENT;
-	value = outcome_value(call, outcome_of(r), details, response);
+	value = outcome_value(call, r->timed_out ? "unknown" : devicecall_outcome(r->status), details, response);
 	call_end(d, call, value);
 }
 
-static bool
-is_allowed(const struct devicecall *d, const char *method)
+static void
+on_agent(const char *outcome, const char *details, void *cookie)
 {
-	for (char *const *a = d->spec.allow; a && *a; a++)
-		if (strcmp(*a, method) == 0)
+	struct devicecall *d = cookie;
+	_cleanup_json_ struct json call = d->call, value = outcome_value(call, outcome, details, JSON_ABSENT);
+
+	d->asking = NULL;
+	d->call = JSON_ABSENT;
+	call_end(d, call, value);
+}
+
+bool
+devicecall_is_allowed(char *const *allow, const char *method)
+{
+	const char *name = strcmp(method, "resume") == 0 ? "pause" : method;
+
+	for (char *const *a = allow; a && *a; a++)
+		if (strcmp(*a, name) == 0)
 			return true;
 	return false;
 }
@@ -156,18 +169,51 @@ over_rate(struct devicecall *d)
 }
 
 static void
-tool_start(struct devicecall *d, struct json call, const char *method)
+tool_start(struct devicecall *d, const char *method)
 {
-	char *retry[] = { (char []){ "rejoin-retry" }, (char []){ "-A" }, (char *)(uintptr_t)d->spec.agent,
-		(char []){ "--wait" }, (char []){ "--reason=hub" }, NULL };
-	char *restart[] = { (char []){ "rejoin-restart" }, (char []){ "-A" }, (char *)(uintptr_t)d->spec.agent, NULL };
-	char *status[] = { (char []){ "rejoin-status" }, (char []){ "-A" }, (char *)(uintptr_t)d->spec.agent,
-		(char []){ "--json" }, NULL };
+	char *name = d->spec.profile->name;
+	char *retry[] = { (char []){ "rejoin-retry" }, (char []){ "-A" }, name, (char []){ "--wait" }, (char []){ "--reason=hub" }, NULL };
+	char *restart[] = { (char []){ "rejoin-restart" }, (char []){ "-A" }, name, NULL };
+	char *status[] = { (char []){ "rejoin-status" }, (char []){ "-A" }, name, (char []){ "--json" }, NULL };
 	struct spawn_spec spec = { .timeout_ms = TIMEOUT_MS, .grace_ms = 5000, .out_max = OUTPUT_MAX };
 
 	spec.argv = strcmp(method, "retry") == 0 ? retry : strcmp(method, "restart") == 0 ? restart : status;
-	d->call = json_copy(call);
 	d->running = spawn_start(d->spec.loop, &spec, on_done, d);
+}
+
+/* What carries out METHOD: nothing, a tool, or the agent. */
+enum executor { EXECUTOR_NONE, EXECUTOR_TOOL, EXECUTOR_AGENT };
+
+static enum executor
+executor_of(const struct devicecall *d, const char *method)
+{
+	const bool takes_calls = d->spec.profile->retry.call_command;
+
+	if (strcmp(method, "retry") == 0 || strcmp(method, "status") == 0)
+		return EXECUTOR_TOOL;
+	if (strcmp(method, "restart") == 0)
+		return takes_calls ? EXECUTOR_AGENT : EXECUTOR_TOOL;
+	return takes_calls && (strcmp(method, "pause") == 0 || strcmp(method, "resume") == 0) ? EXECUTOR_AGENT : EXECUTOR_NONE;
+}
+
+static void
+call_start(struct devicecall *d, struct json call, const char *method)
+{
+	_cleanup_json_ struct json value = JSON_ABSENT;
+	struct fail f;
+
+	d->call = json_copy(call);
+	if (executor_of(d, method) == EXECUTOR_TOOL) {
+		tool_start(d, method);
+		return;
+	}
+	d->asking = agentcall_start(d->spec.loop, d->spec.profile, method, on_agent, d, &f);
+	if (d->asking)
+		return;
+	json_release(&d->call);
+	d->call = JSON_ABSENT;
+	value = outcome_value(call, devicecall_outcome((int)f.status), f.text, JSON_ABSENT);
+	call_end(d, call, value);
 }
 
 void
@@ -184,11 +230,11 @@ devicecall_run(struct devicecall *d, struct json call, int64_t now_ms)
 			d->spec.answer(id, value, d->spec.cookie);
 	} else if (json_get_whole(deadline, &ms) && ms > 0 && ms < now_ms) {
 		call_refuse(d, call, "expired", "its deadline has passed");
-	} else if (strcmp(method, "retry") != 0 && strcmp(method, "restart") != 0 && strcmp(method, "status") != 0) {
+	} else if (executor_of(d, method) == EXECUTOR_NONE) {
 		call_refuse(d, call, "denied", "no such call of the device");
-	} else if (!is_allowed(d, method)) {
+	} else if (!devicecall_is_allowed(d->spec.profile->hub.allow, method)) {
 		call_refuse(d, call, "denied", "not in 'allow' of [hub]");
-	} else if (d->running) {
+	} else if (d->running || d->asking) {
 		call_refuse(d, call, "busy", "another call is carried out");
 	} else if (over_rate(d)) {
 		call_refuse(d, call, "busy", "at most 4 calls a minute");
@@ -196,7 +242,7 @@ devicecall_run(struct devicecall *d, struct json call, int64_t now_ms)
 		call_refuse(d, call, "failed", "handled.jsonl cannot be written");
 	} else {
 		known_set(d, id, JSON_ABSENT);
-		tool_start(d, call, method);
+		call_start(d, call, method);
 	}
 }
 
@@ -259,6 +305,7 @@ devicecall_free(struct devicecall *d)
 		return;
 	if (d->running)
 		spawn_kill(d->running);
+	agentcall_free(d->asking);
 	for (size_t i = 0; i < KNOWN; i++)
 		json_release(&d->known[i]);
 	json_release(&d->call);

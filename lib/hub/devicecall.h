@@ -1,10 +1,12 @@
 /*
- * devicecall - the calls of the device itself ($agent): retry, restart, status, as far
- * as [hub] allow names them.
+ * devicecall - the calls of the device itself ($agent): retry, restart, status, pause, resume,
+ * as far as [hub] allow names them; pause stands for resume, too.
  *
- * Each runs the tool of that name for the profile (rejoin-retry --wait, rejoin-restart,
- * rejoin-status --json) as the user of the link, one at a time, at most 4 a minute.
- * The outcome follows from its exit status: settled (0), failed (1), unknown (4),
+ * retry and status run rejoin-retry --wait and rejoin-status --json for the profile, as the user of
+ * the link.  The others are the agent's own business (hub/agentcall.h) where its profile has a
+ * call-command; without one restart runs rejoin-restart, and pause and resume are denied.  One call
+ * at a time, at most 4 a minute.
+ * The outcome follows from an exit status: settled (0), failed (1), unknown (4),
  * absent (5), busy (6), denied (7).
  *
  * An id is carried out once: handled.jsonl holds a line before the tool is started,
@@ -14,6 +16,10 @@
 #ifndef HUB_DEVICECALL_H
 #define HUB_DEVICECALL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/profile.h"
 #include "base/fail.h"
 #include "base/json.h"
 #include "base/loop.h"
@@ -26,8 +32,7 @@ typedef void devicecall_fn(const char *id, struct json value, void *cookie);
 struct devicecall_spec {
 	struct loop *loop;
 	const char *dir;		/* of the link */
-	const char *agent;		/* the profile's name */
-	char *const *allow;		/* NULL-terminated; NULL for none */
+	const struct profile *profile;	/* of the link and its agent */
 	devicecall_fn *answer;
 	void *cookie;
 };
@@ -37,5 +42,11 @@ void devicecall_free(struct devicecall *d);
 
 /* Carry out CALL (hub/dialect.h) at NOW_MS of wall time. */
 void devicecall_run(struct devicecall *d, struct json call, int64_t now_ms);
+
+/* Does ALLOW of [hub], NULL-terminated or NULL, name METHOD?  Where it names pause, resume is allowed, too. */
+bool devicecall_is_allowed(char *const *allow, const char *method);
+
+/* The outcome that an exit STATUS stands for. */
+const char *devicecall_outcome(int status);
 
 #endif

@@ -500,7 +500,7 @@ records_open(struct hub *h, struct fail *f)
 	const struct sender_spec spec = { h->loop, h->dialect, &h->context, NULL, h->dir };
 	struct sender_spec with = spec;
 	struct outcalls_spec out = { h->loop, h->dialect, &h->context, h->dir, message_publish, h };
-	struct devicecall_spec calls = { h->loop, h->dir, h->spec.profile->name, h->conf->allow, call_answer, h };
+	struct devicecall_spec calls = { h->loop, h->dir, h->spec.profile, call_answer, h };
 	_cleanup_free_ char *in = hubdir_file(h->dir, "in");
 
 	if (outbox_open(h->dir, h->conf->urgent_max, h->conf->bulk_max, &h->outbox, f) < 0)

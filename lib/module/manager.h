@@ -21,7 +21,7 @@
  * Instances outlive the manager where the agent is killed: the next manager adopts those that have the
  * wanted identity, and stops the others.  Without a deployment it adopts all.
  *
- * While the file STATE/paused exists, no pass runs.
+ * While the file STATE/paused exists, no pass runs: nothing is loaded, started or stopped.
  *
  * In STATE: modules/ (module/module_file.h), instances/NAME/ (module/instance.h), and owners, the users of
  * instances (hub/authority.h).
@@ -43,6 +43,8 @@ struct manager_spec {
 	const char *agent;		/* the profile of the link, for instances; NULL for none */
 	/* What all are doing has changed: V is deploymentStatus as EVP has it, borrowed. */
 	void (*changed)(struct json v, void *cookie);
+	/* The file that pauses has been made, or removed. */
+	void (*paused)(bool paused, void *cookie);
 	void (*log)(const char *text, void *cookie);
 	void *cookie;
 };
@@ -60,6 +62,9 @@ void manager_set(struct manager *m, struct module_manifest *manifest);
 
 /* Start INSTANCE again where it has ended, or try at once what has failed (NULL).  False: there is no INSTANCE. */
 bool manager_retry(struct manager *m, const char *instance);
+
+/* Make the file that pauses M, or remove it. */
+int manager_pause(struct manager *m, bool pause, struct fail *f);
 
 /* The profile of the link is AGENT from now on, for instances that are started; NULL for none. */
 void manager_set_agent(struct manager *m, const char *agent);

@@ -55,7 +55,7 @@ struct manager {
 	struct json reported;
 	struct loop_timer pass;
 	struct loop_stage stage;
-	bool is_stopping;
+	bool is_stopping, was_paused;
 	size_t awaited;			/* instances that the shutdown waits for */
 };
 
@@ -72,9 +72,30 @@ int64_t manager_retry_ms(unsigned int tries);
 /* TEXT, NULL for none, takes the place of *FAILURE. */
 void manager_set_failure(char **failure, const char *text);
 
+/* Tell what all are doing, if that has changed. */
+void manager_tell_status(struct manager *m);
+
 /* NULL where there is none, or it is not wanted. */
 struct instance *manager_instance(const struct manager *m, const char *name);
 const struct manifest_instance *manager_wanted(const struct manager *m, const struct instance *i);
+
+/* --- manager_instances.c */
+
+struct instance *manager_new_instance(struct manager *m, const char *name);
+void manager_free_instance(struct instance *i);
+
+/* What an earlier agent left in DIR, whose instance is called NAME if its files do not say so. */
+void manager_adopt_instance(struct manager *m, const char *name, const char *dir);
+
+/* Compare I with what is wanted, and stop it where it is not; false where it is gone. */
+bool manager_follow_instance(struct instance *i);
+
+/* I waits: for its module, or to be started as W wants it. */
+void manager_try_instance(struct instance *i, const struct manifest_instance *w);
+void manager_stop_instance(struct instance *i);
+
+/* Write the users of the instances that run, for the link. */
+void manager_update_owners(struct manager *m);
 
 /* --- manager_modules.c */
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,6 +51,14 @@ status_changed(struct json v, void *cookie)
 	status_write(m, v);
 	if (m->report)
 		deployment_report_set(m->report, v);
+}
+
+static void
+paused_changed(bool paused, void *cookie)
+{
+	struct modules *m = cookie;
+
+	m->spec.paused(paused, m->spec.cookie);
 }
 
 static void
@@ -109,7 +118,7 @@ parts_open(struct modules *m, struct fail *f)
 		r = report_open(m, c->report + 4, f);
 	if (r == 0 && !m->manager)
 		r = manager_new(m->loop, &(struct manager_spec){ .config = c, .state = m->spec.state, .agent = m->link,
-		    .changed = status_changed, .log = log_text, .cookie = m }, &m->manager, f);
+		    .changed = status_changed, .paused = paused_changed, .log = log_text, .cookie = m }, &m->manager, f);
 	return r;
 }
 
@@ -160,6 +169,15 @@ bool
 modules_retry(struct modules *m, const char *instance)
 {
 	return m->manager && manager_retry(m->manager, instance);
+}
+
+int
+modules_pause(struct modules *m, bool pause, struct fail *f)
+{
+	if (m->manager)
+		return manager_pause(m->manager, pause, f);
+	fail_set(f, EXIT_ABSENT, "there are no modules to pause: allow-modules is not set");
+	return -ENOENT;
 }
 
 void

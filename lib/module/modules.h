@@ -20,6 +20,7 @@ struct modules;
 struct modules_spec {
 	const struct agent_config *config;
 	const char *state;		/* the agent's directory */
+	void (*paused)(bool paused, void *cookie);	/* module/manager.h */
 	void (*log)(const char *text, void *cookie);
 	void *cookie;
 };
@@ -38,6 +39,9 @@ void modules_set(struct modules *m, struct module_manifest *manifest);
  * False: there is no INSTANCE, or there are no modules.
  */
 bool modules_retry(struct modules *m, const char *instance);
+
+/* Pause, or resume.  EXIT_ABSENT where there are no modules. */
+int modules_pause(struct modules *m, bool pause, struct fail *f);
 
 /* The configuration was read anew. */
 void modules_reload(struct modules *m);

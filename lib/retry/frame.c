@@ -110,16 +110,25 @@ index_of(const char *command, const char *const *names)
 	return -1;
 }
 
-/* The name in COMMAND, "H's named command NAME", perhaps after a short frame that ran into it; else NULL. */
+/*
+ * The name in COMMAND, "NAMED NAME", perhaps after a short frame that ran into it; else NULL.  *WHICH is
+ * the place of NAMED among H's.
+ */
 static const char *
-command_name(const char *command, const struct frame_haul *h)
+command_name(const char *command, const struct frame_haul *h, size_t *which)
 {
-	const char *at = h->named && h->named_command ? strstr(command, h->named_command) : NULL;
+	for (size_t i = 0; i < FRAME_NAMED; i++) {
+		const char *named = h->named ? h->named_commands[i] : NULL, *at = named ? strstr(command, named) : NULL;
 
-	if (!at)
-		return NULL;
-	at += strlen(h->named_command);
-	return at[0] == ' ' && at[1] ? at + 1 : NULL;
+		if (!at)
+			continue;
+		at += strlen(named);
+		if (at[0] == ' ' && at[1]) {
+			*which = i;
+			return at + 1;
+		}
+	}
+	return NULL;
 }
 
 void
@@ -130,11 +139,12 @@ frame_sort(struct frame_reader *r, const char *p, size_t n, const char *const *n
 	int found;
 
 	while ((found = frame_next(r, &p, &n, command)) != 0) {
-		const char *name = found > 0 ? command_name(command, h) : NULL;
+		size_t which = 0;
+		const char *name = found > 0 ? command_name(command, h, &which) : NULL;
 		int i = found > 0 && !name ? index_of(command, names) : -1;
 
 		if (name)
-			h->named(name, h->cookie);
+			h->named(which, name, h->cookie);
 		else if (i >= 0)
 			h->asked++;
 		else if (h->ignored++ == 0)

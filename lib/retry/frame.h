@@ -18,7 +18,7 @@
 #include "agent/profile.h"
 #include "base/buf.h"
 
-enum { FRAME_SIZE = 64 };
+enum { FRAME_SIZE = 64, FRAME_NAMED = 2 };
 
 /* Format the frame that R's command makes; OUT is reset first. */
 void frame_format(const struct profile_retry *r, struct buf *out);
@@ -52,9 +52,10 @@ struct frame_haul {
 	unsigned asked, ignored;	/* frames of a wanted command, and all others */
 	unsigned again;			/* of those asked, not for the first of the wanted commands */
 	char sample[FRAME_SIZE];	/* the first ignored command; "" if it was no frame */
-	/* Set by the caller: NAMED, unless it is NULL, is called for each frame "NAMED_COMMAND NAME". */
-	const char *named_command;
-	void (*named)(const char *name, void *cookie);
+	/* Set by the caller: NAMED, unless it is NULL, is called for each frame "COMMAND NAME", WHICH being
+	   the place of COMMAND in NAMED_COMMANDS, where NULL stands for none. */
+	const char *named_commands[FRAME_NAMED];
+	void (*named)(size_t which, const char *name, void *cookie);
 	void *cookie;
 };
 

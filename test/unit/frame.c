@@ -91,8 +91,9 @@ short_one_is_dropped(void)
 
 /* The names, a line each. */
 static void
-name_add(const char *name, void *cookie)
+name_add(size_t which, const char *name, void *cookie)
 {
+	strcat(cookie, which ? "call " : "");
 	strcat(cookie, name);
 	strcat(cookie, "\n");
 }
@@ -103,13 +104,17 @@ check_named(void)
 	const char *const names[] = { "retry-update", NULL };
 	struct frame_reader r = { 0 };
 	char got[256] = "", frame[64] = "retry-instance left", odd[64] = "retry-instance retry-update",
-	    none[64] = "retry-instance ";
-	struct frame_haul h = { .named_command = "retry-instance", .named = name_add, .cookie = got };
+	    none[64] = "retry-instance ", call[64] = "call pause 5";
+	struct frame_haul h = { .named_commands = { "retry-instance", "call" }, .named = name_add, .cookie = got };
 
 	frame_sort(&r, frame, sizeof frame, names, &h);
 	frame_sort(&r, odd, sizeof odd, names, &h);
 	frame_sort(&r, none, sizeof none, names, &h);
-	assert(strcmp(got, "left\nretry-update\n") == 0 && h.asked == 0 && h.ignored == 1);
+	frame_sort(&r, call, sizeof call, names, &h);
+	assert(strcmp(got, "left\nretry-update\ncall pause 5\n") == 0 && h.asked == 0 && h.ignored == 1);
+	h.named_commands[1] = NULL;
+	frame_sort(&r, call, sizeof call, names, &h);
+	assert(h.ignored == 2 && strcmp(h.sample, "retry-instance ") == 0);
 }
 
 static void
