@@ -312,7 +312,8 @@ settle_lane(void *cookie)
 static bool
 needs_fields(const struct source *s)
 {
-	return finds(s->fmt, FIELD_BOOT) || s->fmt->where == WHERE_EXPORT || has_emitters(s);
+	return finds(s->fmt, FIELD_BOOT) || s->fmt->where == WHERE_EXPORT ||
+	    (has_emitters(s) && !s->emitter && finds(s->fmt, FIELD_EMITTER));
 }
 
 void
@@ -323,8 +324,8 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	    .sent = spec->explain || spec->relations ? tell_sent : NULL,
 	    .waits = tell_waits, .cookie = s };
 	struct cursor_spec c = { .workers = spec->workers, .block = spec->block, .ahead = spec->buffer,
-	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->explain || spec->lines, .fields = spec->fields || spec->live,
-	    .idle = spec->idle, .cookie = spec->cookie };
+	    .rules = spec->by_time ? NULL : spec->rules, .lines = spec->explain || spec->lines, .fields = spec->live,
+	    .shown = spec->fields, .idle = spec->idle, .cookie = spec->cookie };
 
 	*s = (struct scheduler){ .spec = spec, .count = count, .n = n, .now_ns = INT64_MIN, .ahead_ns = INT64_MIN,
 	    .behind_ns = INT64_MIN, .why = BUF_INIT, .lines = spec->explain || spec->lines };

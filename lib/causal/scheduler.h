@@ -56,7 +56,7 @@ struct scheduler_spec {
 	bool live;
 	unsigned workers;		/* threads beside the merging one */
 	size_t block;			/* bytes that are decoded at once; 0: chosen */
-	bool fields;			/* the fields of each record are wanted */
+	bool fields;			/* the emitter and the level of each record are wanted */
 	struct clockmodel *clocks;	/* is told of the constraints of rules; or NULL */
 	/* Print it, and its further pieces by source_rest(); false where it is left out. */
 	bool (*print)(const struct printed *p, void *cookie);

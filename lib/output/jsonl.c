@@ -1,5 +1,3 @@
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -72,7 +70,7 @@ append(char *to, const char *p, size_t n)
 
 /* N as DIGITS decimal digits. */
 static inline char *
-put_digits(char *to, uint32_t n, unsigned digits)
+put_digits(char *to, uint64_t n, unsigned digits)
 {
 	for (unsigned i = digits; i-- > 0; n /= 10)
 		to[i] = (char)('0' + n % 10);
@@ -129,15 +127,21 @@ jsonl_release(struct jsonl *j)
 }
 
 static void
-put_moved(struct writer *w, int64_t ns)
+put_moved(struct writer *w, int64_t moved)
 {
+	uint64_t ns = moved < 0 ? 0 - (uint64_t)moved : (uint64_t)moved, ms = ns / 1000000;
 	char *to = writer_reserve(w, 64), *from = to;
+	unsigned digits = 1;
 
-	to += sprintf(to, "%s%" PRId64, ns < 0 ? "-" : "", (ns < 0 ? -ns : ns) / 1000000);
-	ns = (ns < 0 ? -ns : ns) % 1000000;
+	if (moved < 0)
+		*to++ = '-';
+	for (uint64_t n = ms; n >= 10; n /= 10)
+		digits++;
+	to = put_digits(to, ms, digits);
+	ns %= 1000000;
 	if (ns) {
 		*to++ = '.';
-		to = put_digits(to, (uint32_t)ns, 6);
+		to = put_digits(to, ns, 6);
 		while (to[-1] == '0')
 			to--;
 	}
@@ -193,11 +197,11 @@ put_parts(struct writer *w, const struct shown *x, const char *p, size_t n)
 	struct span text = { p, n }, emitter;
 	struct fields fields;
 
-	if (!meta && !x->source->emitter && !json && !x->source->fmt->line && x->source->fmt->where < WHERE_JSON)
+	if (!meta && !x->source->emitter && !format_is_shown(x->source->fmt))
 		return;
 	if (x->fields)
 		fields = *x->fields;
-	else if (!source_fields(x->source, p, n, &fields))
+	else if (!format_is_shown(x->source->fmt) || !source_fields(x->source, p, n, &fields))
 		fields = (struct fields){ .v[0].p = NULL };
 	while (text.n && (p[text.n - 1] == '\n' || p[text.n - 1] == '\r'))
 		text.n--;

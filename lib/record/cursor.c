@@ -154,8 +154,8 @@ lane_init(struct cursor *c, struct cursor_lane *l, struct source *s, const bool 
 	const struct cursor_spec *spec = &c->spec;
 
 	*l = (struct cursor_lane){ .source = s };
-	l->spec = (struct block_spec){ .bytes = spec->block, .fields = spec->fields, .lines = spec->lines,
-	    .clocks = block_has_clocks(s->fmt) };
+	l->spec = (struct block_spec){ .bytes = spec->block, .lines = spec->lines,
+	    .fields = spec->fields || (spec->shown && format_is_shown(s->fmt)), .clocks = block_has_clocks(s->fmt) };
 	if (spec->rules) {
 		if (!s->matcher)
 			s->matcher = matcher_new(spec->rules, used);

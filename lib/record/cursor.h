@@ -27,6 +27,7 @@ struct cursor_spec {
 	const struct rules *rules;	/* NULL: no constraints by rules */
 	bool **used;			/* of each source: which rules apply; borrowed */
 	bool fields, lines;		/* as in struct block_spec */
+	bool shown;			/* fields, of sources whose records may have an emitter or a level */
 	void (*idle)(void *cookie);	/* called before the merging thread sleeps; or NULL */
 	void *cookie;
 };

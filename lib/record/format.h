@@ -84,6 +84,20 @@ void format_release(struct format *fmt);
 /* Is KEY one of the names for the field? */
 bool format_has_key(const struct format *fmt, enum field field, struct span key);
 
+/* May a record have the field? */
+static inline bool
+format_has_field(const struct format *fmt, enum field field)
+{
+	return fmt->where == WHERE_EXPORT || fmt->group[field] >= 0 || fmt->keys[field];
+}
+
+/* May it have an emitter or a level, which output shows and filters? */
+static inline bool
+format_is_shown(const struct format *fmt)
+{
+	return format_has_field(fmt, FIELD_EMITTER) || format_has_field(fmt, FIELD_LEVEL);
+}
+
 /* The parts of a record; false where it does not look as the format says. */
 bool format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out);
 
