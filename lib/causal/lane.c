@@ -28,6 +28,11 @@ lane_release(struct lane *l)
 static bool
 find_head(struct queue *q, struct lane_head *h)
 {
+	if (q->sorter) {
+		if (!sorter_first(q->sorter, &h->block, &h->index))
+			h->block = NULL;
+		return h->block;
+	}
 	if (q->n) {
 		const struct slot *s = queue_slot(q, 0);
 
@@ -126,7 +131,7 @@ leave_sends(struct lane *l, const struct queue *q, const struct lane_head *h)
 {
 	const struct block *b = h->block;
 
-	if (!b->first || l->plain || !h->entered)
+	if (q->sorter || !b->first || l->plain || !h->entered)
 		return;
 	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
 		struct index_entry *e = b->constraints[i].what == CONSTRAINT_SEND ?
@@ -178,6 +183,11 @@ lane_enter(struct lane *l, struct queue *q)
 		tree_set(&l->tree, q->number, TREE_NONE);
 		return true;
 	}
+	if (q->sorter) {
+		h->entered = true;
+		tree_set(&l->tree, q->number, h->block->v[h->index].t);
+		return true;
+	}
 	return lane_enter_next(l, q, h);
 }
 
@@ -209,6 +219,8 @@ lane_is_met(struct lane *l, const struct queue *q)
 	const struct lane_head *h = &l->heads[q->number];
 	const struct block *b = h->block;
 
+	if (q->sorter)
+		return true;
 	/* This reason is told of nodes: that an earlier record of the source was printed behind this one's time. */
 	if (l->lines && b->v[h->index].t < q->passed_ns)
 		return false;
@@ -232,7 +244,8 @@ lane_sent(struct lane *l, struct queue *q)
 {
 	const struct lane_head *h = &l->heads[q->number];
 	const struct block *b = h->block;
-	if (!b->first || l->plain)
+
+	if (q->sorter || !b->first || l->plain)
 		return;
 	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
 		struct index_entry *e;
@@ -248,7 +261,9 @@ lane_sent(struct lane *l, struct queue *q)
 void
 lane_drop(struct lane *l, struct queue *q)
 {
-	if (l->heads[q->number].queued)
+	if (q->sorter)
+		cursor_unpin(q->cursor, queue_take_sorted(q));
+	else if (l->heads[q->number].queued)
 		queue_drop(q);
 	else
 		cursor_advance(q->cursor, q->number);

@@ -3,7 +3,8 @@
  * nodes, because all that they need is printed already.
  *
  * A queue takes the lane where its records are admitted one at a time and send and
- * need ids at most.  Its head is in a tree by time.  A head leaves the lane, and
+ * need ids at most, or where they have no constraint but the order of emitters
+ * (causal/sorter).  Its head is in a tree by time.  A head leaves the lane, and
  * becomes a node, when
  *
  *	its turn comes and an id that it needs is not sent,

@@ -38,12 +38,16 @@ queue_release(struct queue *q)
 {
 	while (q->n)
 		queue_drop(q);
+	while (q->sorter && sorter_count(q->sorter))
+		cursor_unpin(q->cursor, queue_take_sorted(q));
+	sorter_free(q->sorter);
 	q->source->pieces = NULL;
 	free(q->ring);
 	idmap_release(&q->emitters);
 	matcher_free(q->explainer);
 }
 
+/* Room for one more slot. */
 static void
 ring_grow(struct queue *q)
 {
@@ -111,6 +115,57 @@ queue_drop(struct queue *q)
 	q->n--;
 	if (q->nodes)
 		q->nodes--;
+}
+
+const struct block *
+queue_take_sorted(struct queue *q)
+{
+	const struct block *b;
+	size_t k;
+
+	sorter_first(q->sorter, &b, &k);
+	sorter_pop(q->sorter);
+	q->bytes -= b->v[k].n;
+	return b;
+}
+
+void
+queue_sort(struct queue *q, const struct block *b, size_t k, uint64_t emitter)
+{
+	const struct descriptor *d = &b->v[k];
+
+	sorter_push(q->sorter, b, k, emitter);
+	cursor_pin(b);
+	cursor_advance(q->cursor, q->number);
+	q->bytes += d->n;
+	q->open = d->flags & RECORD_MORE;
+	if (d->t > q->newest_ns)
+		q->newest_ns = d->t;
+	q->seen_ns = q->newest_ns;
+}
+
+static int
+compare_slots(const void *a, const void *b)
+{
+	const struct slot *x = a, *y = b;
+	const int64_t off = x->block->base + x->block->v[x->index].at, other = y->block->base + y->block->v[y->index].at;
+
+	return (off > other) - (off < other);
+}
+
+void
+queue_unsort(struct queue *q)
+{
+	struct slot s = { .node = NULL };
+
+	while (sorter_first(q->sorter, &s.block, &s.index)) {
+		sorter_pop(q->sorter);
+		if (q->n == q->cap)
+			ring_grow(q);
+		*queue_slot(q, q->n++) = s;
+	}
+	qsort(q->ring, q->n, sizeof *q->ring, compare_slots);
+	sorter_free(TAKE_PTR(q->sorter));
 }
 
 int64_t

@@ -19,6 +19,7 @@
 #include "causal/idmap.h"
 #include "causal/node.h"
 #include "record/cursor.h"
+#include "causal/sorter.h"
 #include "record/matcher.h"
 
 /* Further than any two times are apart, and from 0. */
@@ -40,6 +41,7 @@ struct queue {
 	size_t bytes;			/* of the records in RING */
 	struct node *last;		/* the youngest node, while it is not printed */
 	struct idmap emitters;		/* the same of each emitter: pointers */
+	struct sorter *sorter;		/* has those records that have no constraints: causal/sorter; or NULL */
 	bool fifo, rules, clocks, by_emitter;
 	bool finds;			/* a kind looks for constraints of its own in its records */
 	bool has_emitter;		/* its records are told apart by emitters */
@@ -74,6 +76,22 @@ bool queue_is_drained(const struct queue *q);
 
 /* Drop the first slot, whose node is gone. */
 void queue_drop(struct queue *q);
+
+/* Take the first record out of the sorter: its block, until cursor_unpin(). */
+const struct block *queue_take_sorted(struct queue *q);
+
+/* One more record for the sorter, which is the current one of the cursor. */
+void queue_sort(struct queue *q, const struct block *b, size_t k, uint64_t emitter);
+
+/* The records of the sorter get slots, in the order of the source, and there is no sorter any more. */
+void queue_unsort(struct queue *q);
+
+/* How many records are held. */
+static inline size_t
+queue_count(const struct queue *q)
+{
+	return q->n + (q->sorter ? sorter_count(q->sorter) : 0);
+}
 
 /* Offset of the first record that is not printed. */
 int64_t queue_position(const struct queue *q);

@@ -156,8 +156,13 @@ queue_setup(struct scheduler *s, unsigned i, struct source *src)
 	q->by_emitter = has_emitters(src);
 	q->has_emitter = q->by_emitter || (s->spec->verify && names_emitters(src));
 	choose_window(s, q);
-	q->lane = q->fifo && !q->window_ns && !q->clocks && !q->by_emitter && !q->finds && !s->spec->live &&
-	    !s->spec->verify;
+	if (!q->clocks && !q->finds && !s->spec->live && !s->spec->verify) {
+		q->lane = q->fifo && !q->window_ns && !q->by_emitter;
+		if ((!q->fifo || q->by_emitter) && !src->merged && !s->spec->minimax && !(q->rules && s->spec->known)) {
+			q->lane = true;
+			q->sorter = sorter_new(q->by_emitter);
+		}
+	}
 	return q;
 }
 
@@ -528,15 +533,13 @@ note_clock(struct scheduler *s, const struct queue *q, const struct node *e)
 	}
 }
 
-bool
-scheduler_admit(struct scheduler *s, struct queue *q)
+/* The next record of Q becomes a node; false where there is none. */
+static bool
+admit_node(struct scheduler *s, struct queue *q)
 {
-	struct slot *slot;
+	struct slot *slot = queue_next(q);
 	struct node *e;
 
-	if (q->lane)
-		lane_leave(&s->lane, q);
-	slot = queue_next(q);
 	if (!slot)
 		return false;
 	e = node_of(s, q, slot);
@@ -558,9 +561,75 @@ scheduler_admit(struct scheduler *s, struct queue *q)
 	return true;
 }
 
+/* Has record K of B constraints other than its format's clocks, which come last? */
+static bool
+has_constraints(const struct block *b, size_t k)
+{
+	return b->first && b->first[k + 1] > b->first[k] && b->constraints[b->first[k]].rule != UINT16_MAX;
+}
+
+/* The records of Q, which a sorter cannot sort any more, become nodes. */
+static void
+leave_sorter(struct scheduler *s, struct queue *q)
+{
+	lane_leave(&s->lane, q);
+	queue_unsort(q);
+	q->lane = false;
+	while (q->nodes < q->n)
+		admit_node(s, q);
+}
+
+/* Read one more record of Q, which has a sorter; false where there is none. */
+static bool
+sort_record(struct scheduler *s, struct queue *q)
+{
+	struct fields fields = { .v[0].p = NULL };
+	const struct block *b;
+	struct record r;
+	uint64_t emitter = 0;
+	size_t k;
+
+	if (q->ended || q->open)
+		return false;
+	if (cursor_peek(q->cursor, q->number, &b, &k) != 1) {
+		q->ended = true;
+		return false;
+	}
+	if (has_constraints(b, k)) {
+		if (q->by_emitter)
+			leave_sorter(s, q);
+		return admit_node(s, q);
+	}
+	if (q->by_emitter) {
+		if (b->fields)
+			block_fields(b, k, &fields);
+		block_record(b, k, &r);
+		emitter = emitter_of(q->source, block_domain(b, k, q->source), &fields, record_text(&r));
+		emitter += emitter == 0;
+		if (sorter_may_advance(q->sorter, b, k, emitter)) {
+			leave_sorter(s, q);
+			return admit_node(s, q);
+		}
+	}
+	queue_sort(q, b, k, emitter);
+	return lane_enter(&s->lane, q);
+}
+
+bool
+scheduler_admit(struct scheduler *s, struct queue *q)
+{
+	if (q->sorter)
+		return sort_record(s, q);
+	if (q->lane)
+		lane_leave(&s->lane, q);
+	return admit_node(s, q);
+}
+
 void
 scheduler_begin(struct scheduler *s, struct queue *q)
 {
+	if (q->sorter && sorter_count(q->sorter) == 0)
+		scheduler_admit(s, q);
 	if (!q->lane || !lane_enter(&s->lane, q))
 		scheduler_admit(s, q);
 }
@@ -583,7 +652,8 @@ scheduler_bytes_held(const struct scheduler *s)
 	size_t n = s->lookahead_bytes;
 
 	for (unsigned i = 0; i < s->n; i++)
-		n += s->queues[i]->bytes + s->queues[i]->nodes * sizeof(struct node);
+		n += s->queues[i]->bytes + s->queues[i]->nodes * sizeof(struct node) +
+		    (s->queues[i]->sorter ? sorter_bytes(s->queues[i]->sorter) : 0);
 	return n;
 }
 
@@ -603,7 +673,7 @@ scheduler_look_ahead(struct scheduler *s, int64_t ns)
 		/* How much is held is summed up only now and then. */
 		while (!q->full && q->newest_ns - q->window_ns <= ns && scheduler_admit(s, q)) {
 			any = true;
-			if ((q->n & 1023) == 0 && scheduler_bytes_held(s) > s->spec->buffer)
+			if ((queue_count(q) & 1023) == 0 && scheduler_bytes_held(s) > s->spec->buffer)
 				q->full = true;
 		}
 		if (!queue_is_drained(q) && q->newest_ns - q->window_ns < s->ahead_ns)
@@ -659,6 +729,17 @@ scheduler_forget(struct scheduler *s)
 		index_passed(s->index, behind - (p ? p->window_ns : s->spec->remember_ns));
 }
 
+/* The record K of B, of Q, is printed, or left out: nothing is read behind it before its pieces. */
+static void
+skip_pieces(struct queue *q, const struct block *b, size_t k)
+{
+	const char *p;
+	size_t n;
+
+	while (b->v[k].flags & RECORD_MORE && queue_piece(q, &p, &n))
+		;
+}
+
 static void
 show(struct scheduler *s, struct node *e)
 {
@@ -684,6 +765,7 @@ show(struct scheduler *s, struct node *e)
 		p.fields = &fields;
 	}
 	s->count->records += s->spec->print(&p, s->spec->cookie);
+	skip_pieces(e->queue, e->block, e->index);
 }
 
 /* The next record of the emitter of E does not wait for E. */
@@ -703,12 +785,6 @@ unlink_last(struct queue *q, struct node *e)
 static void
 retire_first(struct scheduler *s, struct queue *q)
 {
-	const char *p;
-	size_t n;
-
-	/* The pieces of a record that is left out. */
-	while (q->n == 1 && queue_piece(q, &p, &n))
-		;
 	dag_retire(s->dag, queue_slot(q, 0)->node);
 	queue_drop(q);
 }
@@ -759,13 +835,14 @@ scheduler_show_head(struct scheduler *s, struct queue *q)
 		p.fields = &fields;
 	}
 	s->count->inherited += r.inherited;
-	if ((s->spec->explain || s->spec->relations) && !s->spec->by_time)
+	if ((s->spec->explain || s->spec->relations) && !s->spec->by_time && !q->sorter)
 		explain_head(s, q, h, &p);
 	if (s->spec->explain) {
 		q->passed_ns = s->now_ns;
 		q->passed_line = block_line(b, h->index);
 	}
 	s->count->records += s->spec->print(&p, s->spec->cookie);
+	skip_pieces(q, b, h->index);
 }
 
 void
@@ -774,6 +851,7 @@ scheduler_print_head(struct scheduler *s, struct queue *q)
 	scheduler_show_head(s, q);
 	lane_sent(&s->lane, q);
 	lane_drop(&s->lane, q);
+	q->full = false;
 	scheduler_begin(s, q);
 	if (++s->turns % NOW_AND_THEN == 0)
 		scheduler_forget(s);
