@@ -155,6 +155,17 @@ size_t scheduler_bytes_held(const struct scheduler *s);
 /* Node number I of all, for searches; NULL at the end.  COOKIE is the scheduler. */
 struct node *scheduler_node(size_t i, void *cookie);
 
+/* --- within the module: what is said of records (causal/scheduler_report.c) */
+
+struct dag_callbacks scheduler_dag_callbacks(struct scheduler *s);
+struct kind_env scheduler_kind_env(struct scheduler *s);
+
+/* What the record at the head H of Q, in the lane, follows, for P. */
+void scheduler_explain_head(struct scheduler *s, struct queue *q, const struct lane_head *h, struct printed *p);
+
+/* Was the record before E in its source printed behind the time of E, and has nothing else moved E? */
+void scheduler_explain_order(struct scheduler *s, struct node *e);
+
 /* Merge all to the end, by event time (causal/batch.c). */
 void batch_run(struct source **v, unsigned n, const struct scheduler_spec *spec, struct causal_count *count);
 
