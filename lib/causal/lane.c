@@ -3,7 +3,10 @@
 #include "base/xalloc.h"
 #include "causal/lane.h"
 
-enum { PREFETCH = 2 };		/* records ahead whose entries are fetched into the cache */
+enum {
+	PREFETCH = 2,		/* records ahead whose entries are fetched into the cache */
+	FAR_AHEAD = 12,		/* records ahead whose constraints are, which another core has written */
+};
 
 void
 lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct dag *dag,
@@ -53,9 +56,13 @@ find_head(struct queue *q, struct lane_head *h)
 static void
 prefetch(const struct lane *l, const struct block *b, size_t k)
 {
-	if (k < b->n)
-		for (uint32_t i = b->first[k]; i < b->first[k + 1]; i++)
-			index_prefetch(l->index, b->constraints[i].id);
+	if (k >= b->n)
+		return;
+	__builtin_prefetch(&b->v[k + FAR_AHEAD]);
+	__builtin_prefetch(&b->first[k + FAR_AHEAD]);
+	__builtin_prefetch(&b->constraints[b->first[k] + FAR_AHEAD]);
+	for (uint32_t i = b->first[k]; i < b->first[k + 1]; i++)
+		index_prefetch(l->index, b->constraints[i].id);
 }
 
 /* May what the head of Q sends wait for its turn?  false: it has to be a node. */
