@@ -188,3 +188,39 @@ has_times() {
 	printf '{"PRIORITY":"%d","__REALTIME_TIMESTAMP":"1772719628000000","MESSAGE":"x"}\n' 3 4 6 >journal.log
 	[ "$(rejoin-log --level error journal.log | jq -r .PRIORITY)" = 3 ]
 }
+
+@test "a date that stands apart from its clock" {
+	printf 'date=2021-03-05 time=14:07:0%d logid=1 msg="x"\n' 1 2 >f.log
+	has_times f.log 2021-03-05T14:07:01 2021-03-05T14:07:02
+	printf '{"date":"2021-03-05","time":"14:07:0%d.5","msg":"x"}\n' 1 2 >j.log
+	has_times j.log 2021-03-05T14:07:01 2021-03-05T14:07:02
+	# the other way round, of the day that is first, and by a group
+	printf 'time=14:07:01 date=05.03.2021 msg=x\n' >o.log
+	has_times o.log 2021-03-05T14:07:01
+	printf '[format]\ntime = any\nline = ^(?<time>[0-9:]+) on (?<date>\\S+) (?<body>.*)\n' >"$REJOIN_CONFIG_DIR/formats.d/odd.conf"
+	printf '14:07:01 on 2021-03-05 x\n14:07:02 on 2021-03-06 y\n' >g.log
+	has_times g.log,format=odd 2021-03-05T14:07:01 2021-03-06T14:07:02
+	# a time that has its own date keeps it, and a date that is none does not matter
+	printf '{"date":"1999-01-01","time":"2021-03-05T14:07:01Z"}\n' >own.log
+	has_times own.log 2021-03-05T14:07:01
+	printf '{"date":"2021-03-05T14:07:02Z","time":"later"}\n{"date":"2021-03-05T14:07:02Z"}\n' >only.log
+	[ "$(times only.log | tail -n1)" = 2021-03-05T14:07:02 ]
+}
+
+@test "a year behind the clock is no host's name" {
+	printf 'Mar 05 14:07:0%d 2021 (123) x\n' 1 2 >m.log
+	has_times m.log 2021-03-05T14:07:01 2021-03-05T14:07:02
+	printf 'Mar  5 14:07:0%d 2021-host x: y\n' 1 2 >h.log
+	touch -d 2026-11-28 h.log
+	has_times h.log 2026-03-05T14:07:01 2026-03-05T14:07:02
+	printf 'Sept 5, 2021 2:07:01 PM x\n' >s.log
+	has_times s.log 2021-09-05T14:07:01
+}
+
+@test "W3C's logs are in UTC, whatever the zone" {
+	printf '#Software: x\n#Fields: date time c-ip cs-method\n2021-07-05 14:07:01 10.0.0.1 GET / - 80 - 10.0.0.2 - 200\n' >iis.log
+	[ "$(TZ=Asia/Tokyo times iis.log | tail -n1)" = 2021-07-05T14:07:01 ]
+	# but a line of text is not one of them
+	printf '2021-07-05 14:07:01 10.0.0.1 got nothing\n' >text.log
+	[ "$(TZ=Asia/Tokyo times text.log)" = 2021-07-05T05:07:01 ]
+}

@@ -10,7 +10,7 @@ enum {
 
 /* The time of a line that begins with it, or has it behind a text. */
 static bool
-format_time(const struct format *fmt, struct time_ctx *c, const char *p, size_t n, struct stamp *out)
+detect_time(const struct format *fmt, struct time_ctx *c, const char *p, size_t n, struct stamp *out)
 {
 	const char *q = p;
 
@@ -36,9 +36,8 @@ fits_line(const struct format *fmt, struct time_ctx *c, const char *p, size_t n)
 	if (!format_fields(fmt, p, n, &fields))
 		return false;
 	if (fmt->where == WHERE_START || fmt->where == WHERE_AFTER)
-		return !fmt->kinds || format_time(fmt, c, p, n, &t);
-	return (fmt->where == WHERE_REGEX && !fields.v[FIELD_TIME].p) || (fields.v[FIELD_TIME].p &&
-	    time_parse_value(c, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, &t));
+		return !fmt->kinds || detect_time(fmt, c, p, n, &t);
+	return (fmt->where == WHERE_REGEX && !fields.v[FIELD_TIME].p) || format_time(&fields, c, &t);
 }
 
 /* The bytes of the next COUNT lines of TEXT. */

@@ -14,13 +14,13 @@
 #include "record/scan.h"
 
 static const char *const field_names[FIELD_N] = {
-	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock", "host",
+	"time", "emitter", "level", "body", "seq", "seqid", "boot", "mono", "clock", "host", "date",
 };
 
 /* What has no file: a time of any kind at the start of each record. */
 static const struct format builtin = {
 	.name = (char[]){ "auto" }, .kinds = TIME_SET(TIME_ANY), .where = WHERE_START, .cut = CUT_TIMED, .fifo = true,
-	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 },
+	.group = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 },
 };
 
 /* A value may be put in double quotes, to keep the blanks around it. */
@@ -118,7 +118,7 @@ set_keys(struct format *fmt, const struct ini_entry *e, struct fail *f)
 		return fmt->keys[i] ? 0 : ini_bad(e, f, "%s: %s", e->key, why);
 	}
 	return ini_unknown(e, "description time record line after begin end zone order detect lines priority "
-	    "time-key emitter-key level-key body-key host-key", f);
+	    "time-key date-key emitter-key level-key body-key host-key", f);
 }
 
 static int
@@ -416,6 +416,24 @@ bool
 format_fields(const struct format *fmt, const char *p, size_t n, struct fields *out)
 {
 	return format_match(fmt, fmt->line, p, n, out);
+}
+
+bool
+format_time(const struct fields *fields, struct time_ctx *c, struct stamp *out)
+{
+	const struct span date = fields->v[FIELD_DATE], at = fields->v[FIELD_TIME];
+	char both[64 + TIME_CACHE] = "";	/* zeroes behind it: time_parse() may read on */
+
+	/* A date that has its clock in another field, and not a time of its own beside it. */
+	if (date.p && at.p && date.n >= 6 && date.n <= 12 && at.n >= 7 && at.n <= 24 &&
+	    (at.p[1] == ':' || at.p[2] == ':') && !memchr(date.p, ':', date.n)) {
+		memcpy(both, date.p, date.n);
+		both[date.n] = ' ';
+		memcpy(both + date.n + 1, at.p, at.n);
+		if (time_parse(c, both, date.n + 1 + at.n, out) > 0)
+			return true;
+	}
+	return at.p && time_parse_value(c, at.p, at.n, out);
 }
 
 /* pino and bunyan count in tens, Monolog in hundreds. */

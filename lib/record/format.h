@@ -36,7 +36,9 @@ enum format_where {
 
 enum field {
 	FIELD_TIME, FIELD_EMITTER, FIELD_LEVEL, FIELD_BODY, FIELD_SEQ, FIELD_SEQID, FIELD_BOOT, FIELD_MONO,
-	FIELD_CLOCK, FIELD_HOST, FIELD_N
+	FIELD_CLOCK, FIELD_HOST,
+	FIELD_DATE,		/* where the time is a clock alone: date=2026-11-21 time=20:16:00 */
+	FIELD_N
 };
 
 struct fields {
@@ -103,6 +105,12 @@ bool format_fields(const struct format *fmt, const char *p, size_t n, struct fie
 
 /* The same with LINE, a share of the format's regular expression: for several threads at once. */
 bool format_match(const struct format *fmt, struct regex *line, const char *p, size_t n, struct fields *out);
+
+/*
+ * The time of a record with FIELDS, whose date may be in a field of its own;
+ * false where it has none.
+ */
+bool format_time(const struct fields *fields, struct time_ctx *c, struct stamp *out);
 
 /* The member PATH, "a.b", of the JSON object VALUE, strings without their quotes; false where there is none. */
 bool format_member(struct span value, const char *path, struct span *out);

@@ -91,7 +91,7 @@ always(const char *p, size_t n, size_t at)
 	}
 }
 
-/* A level at the start of a line, with what is behind it. */
+/* A level at the start of a line, with what is behind it; also behind a name, as "zigbee2mqtt:info  ". */
 static size_t
 level(const char *p, size_t n, size_t at)
 {
@@ -101,14 +101,24 @@ level(const char *p, size_t n, size_t at)
 	};
 	size_t len = run_length(p, n, at, is_alnum), i = at + len;
 	bool known = len == 1 && strchr("DIWEFTCNAXd", p[at]);
+	const size_t from = at;
 
+	if (len > 1 && len <= NAME_MAX && i < n && p[i] == ':') {
+		const size_t more = run_length(p, n, i + 1, is_alnum);
+
+		if (more > 1 && i + 1 + more < n && p[i + 1 + more] == ' ') {
+			at = i + 1;
+			len = more;
+			i = at + len;
+		}
+	}
 	for (size_t k = 0; !known && k < sizeof words / sizeof *words; k++)
 		known = strlen(words[k]) == len && strncasecmp(p + at, words[k], len) == 0;
-	if (!known || i >= n || !strchr(" :,|]\t-", p[i]) || !p[i])
+	if (!known || i >= n || !strchr(" :,|][\t-", p[i]) || !p[i])	/* "INFO[" is of logrus */
 		return 0;
-	while (i < n && p[i] && strchr(" :,|]\t-", p[i]))
+	while (i < n && p[i] && strchr(" :,|][\t-", p[i]))
 		i++;
-	return i - at;
+	return i - from;
 }
 
 /* "main] ", behind its bracket; "web-1  | " */
@@ -128,12 +138,42 @@ named(const char *p, size_t n, size_t at)
 	return i + 1 < n && p[i] == '|' && p[i + 1] == ' ' ? i + 2 - at : 0;
 }
 
+/* Zabbix has its process id before "20261121:201600.123"; the date is what follows. */
+static size_t
+zabbix_pid(const char *p, size_t n, size_t at, size_t i)
+{
+	return i > at && i < n && p[i] == ':' && run_length(p, n, i + 1, is_digit) == 8 && i + 9 < n && p[i + 9] == ':' ?
+	    i + 1 - at : 0;
+}
+
+/* WebLogic's "####<", and "# Time: " of MySQL's log of slow queries. */
+static size_t
+number_signs(const char *p, size_t n, size_t at)
+{
+	size_t i = at;
+
+	while (i < n && p[i] == '#')
+		i++;
+	if (i > at && i < n && p[i] == '<')
+		return i + 1 - at;
+	return i == at + 1 && n - i > 7 && memcmp(p + i, " Time: ", 7) == 0 ? 8 : 0;
+}
+
 /* "1:M ", "type=SYSCALL msg=", "=INFO REPORT==== ", "*", "000123: " */
 static size_t
 of_one_program(const char *p, size_t n, size_t at)
 {
 	size_t i = at + run_length(p, n, at, is_digit);
 
+	if (p[at] == '#')
+		return number_signs(p, n, at);
+	if (i > at && zabbix_pid(p, n, at, i))
+		return zabbix_pid(p, n, at, i);
+	if (i > at && i < n && p[i] == ' ') {		/* "7  - " of NestJS */
+		while (i < n && p[i] == ' ')
+			i++;
+		return i + 2 < n && p[i] == '-' && p[i + 1] == ' ' && is_digit(p[i + 2]) ? i + 2 - at : 0;
+	}
 	if (i > at && i + 2 < n && p[i] == ':' && is_upper(p[i + 1]) && p[i + 2] == ' ')
 		return i + 3 - at;
 	if (i > at && i + 2 < n && p[i] == ':' && p[i + 1] == ' ' && (is_upper(p[i + 2]) || p[i + 2] == '*' || p[i + 2] == '.'))

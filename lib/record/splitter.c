@@ -29,8 +29,7 @@ splitter_time(struct source *s, const char *p, size_t n, size_t line, struct sta
 		q += strlen(fmt->after);
 		return time_parse(&s->time, q, n - (size_t)(q - p), out) > 0;
 	default:
-		return source_fields(s, p, line, &fields) && fields.v[FIELD_TIME].p &&
-		    time_parse_value(&s->time, fields.v[FIELD_TIME].p, fields.v[FIELD_TIME].n, out);
+		return source_fields(s, p, line, &fields) && format_time(&fields, &s->time, out);
 	}
 }
 

@@ -64,7 +64,7 @@ static const enum time_kind order[] = {
 static bool
 may_begin(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '@' || c == '[' || c == 'a';
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '@' || c == '[' || (c && strchr("adfjmnos", c));
 }
 
 static bool

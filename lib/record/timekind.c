@@ -43,18 +43,42 @@ read_name(struct text *t, const char *list, int n)
 	return 0;
 }
 
-/* "Nov", or "November" where a letter follows. */
+/* The rest of a name of which three letters were read: nothing, or all of REST. */
+static void
+read_rest(struct text *t, const char *rest)
+{
+	const size_t n = strlen(rest);
+
+	if (n && t->at + n <= t->n && strncasecmp(t->p + t->at, rest, n) == 0)
+		t->at += n;
+}
+
+/* "Nov" or "November"; also "Sept", as Java has it for some locales. */
 static bool
 read_month(struct text *t, int64_t *out)
 {
+	static const char *const rest[] = {
+		"uary", "ruary", "ch", "il", "", "e", "y", "ust", "tember", "ober", "ember", "ember",
+	};
+
 	*out = read_name(t, "JanFebMarAprMayJunJulAugSepOctNovDec", 12);
+	if (*out)
+		read_rest(t, rest[*out - 1]);
+	if (*out == 9 && (text_peek(t) == 't' || text_peek(t) == 'T') && !text_is_alpha(text_peek_at(t, 1)))
+		t->at++;
 	return *out > 0;
 }
 
+/* "Sat" or "Saturday". */
 static bool
 read_weekday(struct text *t)
 {
-	return read_name(t, "MonTueWedThuFriSatSun", 7) > 0;
+	static const char *const rest[] = { "day", "sday", "nesday", "rsday", "day", "urday", "day" };
+	const int64_t day = read_name(t, "MonTueWedThuFriSatSun", 7);
+
+	if (day)
+		read_rest(t, rest[day - 1]);
+	return day > 0;
 }
 
 static void
@@ -203,12 +227,19 @@ read_compact_clock(struct text *t, struct moment *m)
 	return true;
 }
 
-/* 2026-11-21-20.16.00.123456, and DB2's diagnostic log has minutes east behind it. */
+/*
+ * 2026-11-21-20.16.00.123456, and DB2's diagnostic log has minutes east behind it;
+ * 2026/11/21-20:16:00.123456 of RocksDB.
+ */
 static bool
-read_db2_clock(struct text *t, struct moment *m)
+read_clock_behind_dash(struct text *t, struct moment *m)
 {
 	int64_t east = 0;
 
+	if (text_digits(t, 3) != 2)
+		return false;
+	if (text_peek_at(t, 2) == ':')
+		return read_clock(t, m, ':', false);
 	if (!read_clock(t, m, '.', false))
 		return false;
 	if ((text_peek(t) == '+' || text_peek(t) == '-') && text_digits(&(struct text){ t->p, t->n, t->at + 1 }, 4) == 3) {
@@ -233,11 +264,13 @@ read_iso_clock(struct text *t, struct moment *m)
 	case ' ':
 	case '\t':
 	case '_':
+		if (text_peek(t) == ' ' && text_peek_at(t, 1) == ' ')	/* Icecast's two blanks */
+			t->at++;
 		t->at++;
 		return read_clock(t, m, ':', true);
 	case '-':
 		t->at++;
-		return read_db2_clock(t, m);
+		return read_clock_behind_dash(t, m);
 	case ':':			/* 2026/11/21:201600 of the Contoso scripts */
 		t->at++;
 		if (text_digits(t, 7) != 6)
@@ -269,7 +302,7 @@ parse_rfc3339(struct text *t, const struct zone *zone, struct moment *m)
 		    !read_compact_clock(t, m))
 			return false;
 	} else {
-		if (dash != '-' && dash != '/' && dash != '.')
+		if (dash != '-' && dash != '/' && dash != '.' && !(dash == ' ' && text_is_alpha(text_peek_at(t, 1))))
 			return false;
 		t->at++;
 		if (text_is_alpha(text_peek(t)) ? !read_month(t, &month) : !text_number(t, dash == '.' ? 2 : 1, 2, &month))
@@ -304,7 +337,8 @@ parse_syslog(struct text *t, const struct zone *zone, struct moment *m)
 	} else {
 		if (read_weekday(t) && !text_skip(t, ' '))	/* mongod 2.4 */
 			return false;
-		if (!read_month(t, &month) || !text_skip(t, ' ') || !read_day(t, &day) || !text_skip(t, ' '))
+		if (!read_month(t, &month) || (!text_skip(t, ' ') && !text_skip(t, '/')) || !read_day(t, &day) ||
+		    !text_skip(t, ' '))		/* with a slash: RouterOS 6 of this year's days */
 			return false;
 	}
 	if (!read_clock(t, m, ':', false))
@@ -333,6 +367,49 @@ read_year_behind(struct text *t, const struct zone *zone, int64_t *y, struct mom
 	    text_peek(t) != '.';
 }
 
+/* The year with its clock, behind a date: "2026 20:16:00". */
+static bool
+read_year_and_clock(struct text *t, int64_t *y, struct moment *m)
+{
+	const unsigned digits = text_digits(t, 5);
+
+	if ((digits != 4 && digits != 2) || !text_number(t, digits, digits, y))
+		return false;
+	*y = four_digit_year(*y);
+	text_skip(t, ',');
+	return text_skip(t, ' ') && read_clock(t, m, ':', false);
+}
+
+/*
+ * What follows a weekday of RFC 5322 (21 Nov 2026 20:16:00 +0000, as date(1) of some
+ * locales has it, too), of RFC 850 (21-Nov-26 20:16:00 GMT), or of a cookie (21-Nov-2026).
+ */
+static bool
+parse_day_first(struct text *t, const struct zone *zone, struct moment *m)
+{
+	int64_t y, month, day;
+	char dash;
+
+	if (!text_number(t, 1, 2, &day))
+		return false;
+	dash = text_peek(t);
+	if ((dash != ' ' && dash != '-') || !text_skip(t, dash) || !read_month(t, &month) || !text_skip(t, dash) ||
+	    !read_year_and_clock(t, &y, m) || !set_date(m, y, month, day))
+		return false;
+	read_zone(t, zone, m);
+	return true;
+}
+
+/* nov/21/2026 20:16:00 of RouterOS 6 */
+static bool
+parse_month_slash(struct text *t, int64_t month, struct moment *m)
+{
+	int64_t y, day;
+
+	return text_skip(t, '/') && text_number(t, 1, 2, &day) && text_skip(t, '/') && text_digits(t, 5) == 4 &&
+	    read_year_and_clock(t, &y, m) && set_date(m, y, month, day);
+}
+
 static bool
 parse_ctime(struct text *t, const struct zone *zone, struct moment *m)
 {
@@ -343,27 +420,20 @@ parse_ctime(struct text *t, const struct zone *zone, struct moment *m)
 		text_skip(t, ',');
 		if (!text_skip(t, ' '))
 			return false;
-		if (text_is_digit(text_peek(t))) {	/* RFC 5322: Sat, 21 Nov 2026 20:16:00 +0000; date(1) of some locales */
-			if (!text_number(t, 1, 2, &day) || !text_skip(t, ' ') || !read_month(t, &month) ||
-			    !text_skip(t, ' ') || !text_number(t, 4, 4, &y) || !text_skip(t, ' ') ||
-			    !read_clock(t, m, ':', false))
-				return false;
-			read_zone(t, zone, m);
-			return set_date(m, y, month, day);
-		}
+		if (text_is_digit(text_peek(t)))
+			return parse_day_first(t, zone, m);
 	}
-	if (!read_month(t, &month) || !text_skip(t, ' ') || !read_day(t, &day))
+	if (!read_month(t, &month))
+		return false;
+	if (text_peek(t) == '/')
+		return parse_month_slash(t, month, m);
+	if (!text_skip(t, ' ') || !read_day(t, &day))
 		return false;
 	text_skip(t, ',');
 	if (!text_skip(t, ' '))
 		return false;
 	if (text_digits(t, 5) == 4) {		/* Nov 21 2026 20:16:00 */
-		if (!text_number(t, 4, 4, &y))
-			return false;
-		text_skip(t, ',');
-		if (!text_skip(t, ' ') || !read_clock(t, m, ':', false))
-			return false;
-		if (!set_date(m, y, month, day))
+		if (!read_year_and_clock(t, &y, m) || !set_date(m, y, month, day))
 			return false;
 		read_zone(t, zone, m);
 		return true;
@@ -428,20 +498,20 @@ parse_slashes(struct text *t, const struct zone *zone, struct moment *m, bool da
 	if (!text_number(t, 1, 2, &a))
 		return false;
 	dash = text_peek(t);
-	if (dash != '/' && (dash != '.' || !day_first))
+	if (dash != '/' && dash != '-' && (dash != '.' || !day_first))
 		return false;
 	t->at++;
 	if (!text_number(t, 1, 2, &b) || !text_skip(t, dash))
 		return false;
-	year_digits = text_digits(t, 5);
-	if ((year_digits != 4 && year_digits != 2) || !text_number(t, 2, 4, &y))
+	year_digits = text_digits(t, 5);		/* 21-11-26 would be 2021 as well */
+	if ((year_digits != 4 && (year_digits != 2 || dash == '-')) || !text_number(t, 2, 4, &y))
 		return false;
 	text_skip(t, ',');
 	if (!text_skip(t, ' ') && !text_skip(t, '-') && !text_skip(t, 'T') && !text_skip(t, '\t'))
 		return false;
 	if (!read_clock(t, m, ':', true))
 		return false;
-	m->day_order = dash == '/' && a <= 12 && b <= 12 && a != b;
+	m->day_order = dash != '.' && a <= 12 && b <= 12 && a != b;
 	if (!set_date(m, four_digit_year(y), day_first ? b : a, day_first ? a : b))
 		return false;
 	read_zone(t, zone, m);
@@ -477,9 +547,9 @@ parse_ymd(struct text *t, const struct zone *zone, struct moment *m)
 	} else {
 		return false;
 	}
-	if (!text_skip(t, ' ') && !(digits == 8 && text_skip(t, '-')))
+	if (!text_skip(t, ' ') && !(digits == 8 && (text_skip(t, '-') || text_skip(t, ':'))))
 		return false;
-	if (digits == 6 && text_digits(t, 7) == 6) {
+	if (digits != 2 && text_digits(t, 7) == 6) {
 		if (!read_compact_clock(t, m))
 			return false;
 	} else if (!read_clock(t, m, ':', false)) {
@@ -495,6 +565,7 @@ static bool
 parse_logcat(struct text *t, const struct zone *zone, struct moment *m)
 {
 	int64_t month, day;
+	bool geth;
 	char dash;
 
 	(void)zone;
@@ -504,8 +575,10 @@ parse_logcat(struct text *t, const struct zone *zone, struct moment *m)
 	if (dash != '-' && dash != '/')
 		return false;
 	t->at++;
-	if (!text_number(t, 2, 2, &day) || !text_skip(t, dash == '-' ? ' ' : '-') || !read_clock(t, m, ':', false) ||
-	    m->digits < 3)
+	if (!text_number(t, 2, 2, &day))
+		return false;
+	geth = dash == '-' && text_skip(t, '|');
+	if ((!geth && !text_skip(t, dash == '-' ? ' ' : '-')) || !read_clock(t, m, ':', false) || (!geth && m->digits < 3))
 		return false;
 	return set_no_year(m, month, day);
 }
@@ -513,8 +586,15 @@ parse_logcat(struct text *t, const struct zone *zone, struct moment *m)
 static bool
 parse_clock(struct text *t, const struct zone *zone, struct moment *m)
 {
+	const size_t at = t->at;
+
 	m->lacks = LACKS_DAY;
-	if (!read_clock(t, m, ':', false) || text_is_alpha(text_peek(t)))
+	if (!read_clock(t, m, ':', false)) {	/* without seconds only with AM or PM behind it: "8:16PM INF" of zerolog */
+		t->at = at;
+		if (!read_clock(t, m, ':', true) || (t->p[t->at - 1] & (char)0xdf) != 'M')
+			return false;
+	}
+	if (text_is_alpha(text_peek(t)))
 		return false;
 	(void)zone;
 	return true;

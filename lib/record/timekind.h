@@ -3,20 +3,24 @@
  *
  *	rfc3339	2026-11-21T20:16:00.123456Z and the like: a blank, a tab or a slash for
  *		T and "-"; "," or ":" before the fraction; AM or PM; no seconds; a month
- *		by name; a weekday before; 20261121T201600Z; DB2's 2026-11-21-20.16.00
- *	syslog	Nov 21 20:16:00 (RFC 3164), no year; "21 Nov 20:16:00" of ntpd
+ *		by name; a weekday before; 20261121T201600Z; DB2's 2026-11-21-20.16.00;
+ *		RocksDB's 2026/11/21-20:16:00; 2026 Nov 21 20:16:00 (OSSEC)
+ *	syslog	Nov 21 20:16:00 (RFC 3164), no year; "21 Nov 20:16:00" of ntpd;
+ *		nov/21 20:16:00 (RouterOS 6)
  *	epoch	1700000000, with a fraction or an exponent, or of 13, 16, 19 digits: ms, us, ns
  *	klog	I1121 20:16:00.123456, no year; I20261121 20:16:00.123456
  *	clf	21/Nov/2026:20:16:00 +0000, 21-Nov-2026 20:16:00, 21 Nov 2026 20:16:00
  *	tai64n	@4000000037c219bf2ef02e94, and tai64 without the nanoseconds
  *	dmesg	[   12.345678], seconds since the boot of this machine
- *	clock	20:16:00.123, no day
+ *	clock	20:16:00.123, no day; 8:16PM, without seconds only with its half of the day
  *	ctime	Sat Nov 21 20:16:00 2026, with a zone before the year as date(1) prints it;
- *		Nov 21 2026 20:16:00 (Cisco), Nov 21, 2026 8:16:00 PM (java.util.logging)
- *	mdy	11/21/2026 20:16:00, also with two digits of the year; DMY where the day is first
- *	dmy	21.11.2026 20:16:00, 21/11/2026 20:16:00
- *	ymd	26/11/21 20:16:00 (Spark), 20261121 20:16:00, 261121 20:16:00 (MySQL 5.5), 261121 201600 (HDFS)
- *	logcat	11-21 20:16:00.123, 11/21-20:16:00.123456 (Snort), no year
+ *		Nov 21 2026 20:16:00 (Cisco), Nov 21, 2026 8:16:00 PM (java.util.logging);
+ *		Sat, 21-Nov-2026 20:16:00 GMT; nov/21/2026 20:16:00 (RouterOS 6)
+ *	mdy	11/21/2026 20:16:00, also with two digits of the year; 11-21-2026 20:16:00
+ *	dmy	21.11.2026 20:16:00, 21/11/2026 20:16:00, 21-11-2026 20:16:00
+ *	ymd	26/11/21 20:16:00 (Spark), 20261121 20:16:00, 261121 20:16:00 (MySQL 5.5), 261121 201600 (HDFS),
+ *		20261121:201600.123 (Zabbix)
+ *	logcat	11-21 20:16:00.123, 11/21-20:16:00.123456 (Snort), 11-21|20:16:00 (go-ethereum), no year
  *	audit	audit(1700000000.123:100)
  *
  * Every kind but epoch, tai64n, dmesg and audit may have a zone behind it:
