@@ -224,3 +224,18 @@ has_times() {
 	printf '2021-07-05 14:07:01 10.0.0.1 got nothing\n' >text.log
 	[ "$(TZ=Asia/Tokyo times text.log)" = 2021-07-05T05:07:01 ]
 }
+
+@test "the half of a day may follow a stamp that looks like the one before" {
+	printf 'Mar  2 01:24:28 user x\nMar  2 01:24:28 PM x\nMar  2 01:24:28P x\nMar  2 01:24:28PM x\n' >s.log
+	touch -d 2026-03-05 s.log
+	has_times s.log,format=auto 2026-03-02T{01,13,01,13}:24:28
+	printf 'I0302 01:24:28.000001 1 a.go:1] x\nI0302 01:24:28.000002 PM x\n' >k.log
+	touch -d 2026-03-05 k.log
+	has_times k.log,format=auto 2026-03-02T{01,13}:24:28
+	printf '03-02 01:24:28.001 x\n03-02 01:24:28.002 pm x\n' >l.log
+	touch -d 2026-03-05 l.log
+	has_times l.log 2026-03-02T{01,13}:24:28
+	printf '01:24:28 x\n01:24:28 PM x\n' >c.log
+	touch -d 2026-03-05T14:00 c.log
+	has_times c.log 2026-03-05T{01,13}:24:28
+}

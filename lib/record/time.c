@@ -147,6 +147,7 @@ static void
 remember(struct time_ctx *c, const char *p, size_t n, const struct moment *m, int64_t s)
 {
 	size_t tail = m->frac_at + m->digits, end = m->len + 1;
+	bool half;
 
 	c->prefix_len = 0;
 	if (m->frac_at == 0 || m->frac_at > TIME_CACHE || end > n || end - tail > TIME_TAIL || end <= tail ||
@@ -156,6 +157,11 @@ remember(struct time_ctx *c, const char *p, size_t n, const struct moment *m, in
 	/* A dot without digits: the same with some would look like it; and what a longer zone could go on with. */
 	if ((m->digits == 0 && strchr(".,:", p[tail])) || (m->zoned && strchr(".:0123456789", p[m->len])))
 		return;
+	/* These kinds have no zone behind them, but may have AM or PM. */
+	half = m->kind == TIME_SYSLOG || m->kind == TIME_KLOG || m->kind == TIME_LOGCAT || m->kind == TIME_CLOCK;
+	if (half && (p[m->len] & 0xc0) == 0x40)
+		return;
+	c->half_may_follow = half && p[m->len] == ' ';
 	memcpy(c->prefix, p, m->frac_at);
 	memcpy(c->tail, p + tail, end - tail);
 	c->digits = m->digits;

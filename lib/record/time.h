@@ -50,7 +50,7 @@ struct time_ctx {
 	int64_t last_s;			/* the last time, for the hour that comes twice */
 	/* The last text: PREFIX up to the fraction, its digits, TAIL with one byte more than the zone. */
 	unsigned prefix_len, digits, tail_len;
-	bool zone_may_follow, year_may_follow;	/* behind the blank that ends TAIL */
+	bool zone_may_follow, year_may_follow, half_may_follow;	/* behind the blank that ends TAIL */
 	int64_t base_ns, res;
 	char prefix[TIME_CACHE], tail[TIME_TAIL];
 };
@@ -152,6 +152,8 @@ time_again(const struct time_ctx *c, const char *p, int64_t *ns)
 	if (c->zone_may_follow && zone_may_begin(p + c->tail_len))
 		return false;
 	if (c->year_may_follow && zone_or_year_may_begin(p + c->tail_len))
+		return false;
+	if (c->half_may_follow && zone_half_may_begin(p + c->tail_len))
 		return false;
 	*ns = c->base_ns + f;
 	return true;

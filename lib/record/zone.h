@@ -44,6 +44,13 @@ bool zone_is_steady(const struct zone *z, int64_t s);
  */
 size_t zone_parse_name(const struct zone *z, const char *p, size_t n, int64_t *east_s, bool *unsure);
 
+/* May AM or PM begin at P, of which two bytes can be read? */
+static inline bool
+zone_half_may_begin(const char *p)
+{
+	return (p[1] | 0x20) == 'm' && ((p[0] | 0x20) == 'a' || (p[0] | 0x20) == 'p');
+}
+
 /*
  * May a zone, or AM or PM, begin at P, of which ZONE_NAME_MAX bytes can be read?
  * Abbreviations are three to five capitals that end with T, and MSK.
@@ -55,7 +62,7 @@ zone_may_begin(const char *p)
 		return true;
 	if ((p[0] & 0xc0) != 0x40)
 		return false;
-	return ((p[1] | 0x20) == 'm' && ((p[0] | 0x20) == 'a' || (p[0] | 0x20) == 'p')) || p[2] == 'T' || p[3] == 'T' ||
+	return zone_half_may_begin(p) || p[2] == 'T' || p[3] == 'T' ||
 	    p[4] == 'T' || (p[0] == 'U' && p[1] == 'T') || (p[0] == 'M' && p[1] == 'S');
 }
 
