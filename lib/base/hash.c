@@ -82,15 +82,13 @@ word_load(const char *p)
 }
 
 /* The seed is the first block of the message, so it need not be a secret. */
-uint64_t
-hash_bytes(uint64_t seed, const char *p, size_t n)
+static inline uint64_t
+hash_with(const uint64_t k[2], uint64_t seed, const char *p, size_t n)
 {
 	uint64_t last = (uint64_t)(n + sizeof seed) << 56, h;
-	struct sip s;
+	struct sip s = { k[0] ^ 0x736f6d6570736575, k[1] ^ 0x646f72616e646f6d,
+	    k[0] ^ 0x6c7967656e657261, k[1] ^ 0x7465646279746573 };
 
-	pthread_once(&once, key_draw);
-	s = (struct sip){ key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-	    key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
 	sip_block(&s, seed);
 	for (; n >= 8; n -= 8, p += 8)
 		sip_block(&s, word_load(p));
@@ -102,4 +100,17 @@ hash_bytes(uint64_t seed, const char *p, size_t n)
 		sip_round(&s);
 	h = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 	return h ? h : 1;
+}
+
+uint64_t
+hash_bytes(uint64_t seed, const char *p, size_t n)
+{
+	pthread_once(&once, key_draw);
+	return hash_with(key, seed, p, n);
+}
+
+uint64_t
+hash_bytes_keyed(const uint64_t k[2], uint64_t seed, const char *p, size_t n)
+{
+	return hash_with(k, seed, p, n);
 }

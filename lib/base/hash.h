@@ -6,8 +6,8 @@
  * draws from the kernel at first use.  Strings from outside therefore cannot
  * be chosen so that they share a hash, or the bits that index a table.
  *
- * A hash differs from one process to the next.  It must not be written to a
- * file, and no result may depend on the order of a table's slots.
+ * A hash of hash_bytes() differs from one process to the next.  It must not be
+ * written to a file, and no result may depend on the order of a table's slots.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -21,6 +21,12 @@
  * different seeds: equal bytes under two seeds have unrelated hashes.
  */
 uint64_t hash_bytes(uint64_t seed, const char *p, size_t n);
+
+/*
+ * The same with the caller's key K instead of that of the process: for hashes that
+ * are kept in a file which others cannot read, beside their key.
+ */
+uint64_t hash_bytes_keyed(const uint64_t k[2], uint64_t seed, const char *p, size_t n);
 
 /*
  * Replace the key of this process, for tests that repeat a run.  Hashes made

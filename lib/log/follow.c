@@ -103,7 +103,7 @@ load_state(struct follow *fo, struct fail *f)
 		return fail_set(f, EXIT_BUSY, "%s: another run has it", path);
 	r = json_load(path, 0, STATE_MAX, &fo->state, f);
 	if (r == 0)
-		live_load_clocks(fo->live, fo->state);
+		live_load_shared(fo->live, fo->state);
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0 && whole(fo->state, "version") != 1)
@@ -146,7 +146,7 @@ commit(void *cookie)
 	json_set(&state, "version", json_number(1));
 	json_set(&state, "ended", json_bool(fo->ended));
 	json_set(&state, "output", output_state(fo));
-	live_save_clocks(fo->live, &state);
+	live_save_shared(fo->live, &state);
 	json_set(&state, "sources", sources);
 	json_format(state, &text);
 	buf_putc(&text, '\n');

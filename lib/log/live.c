@@ -129,10 +129,12 @@ print(const struct printed *p, void *cookie)
 	    .why = p->why, .moved_ns = p->moved_ns, .where = p->where, .relations = p->relations,
 	    .n_relations = p->n_relations, .line = p->line };
 
+	/* What the run before printed is in the twins that it saved. */
+	if (in->n_done && is_done(in, p->record->off))
+		return false;
 	if (p->source->twin && twins_is_known(v->twins, p))
 		return false;
-	if ((in->n_done && is_done(in, p->record->off)) ||
-	    (v->spec.filter && !filter_passes(v->spec.filter, p->record, p->fields)))
+	if (v->spec.filter && !filter_passes(v->spec.filter, p->record, p->fields))
 		return false;
 	render_record(v->out, p->source, &shown);
 	return true;
@@ -519,7 +521,7 @@ live_save(struct live *v, struct json *state)
 }
 
 void
-live_save_clocks(const struct live *v, struct json *state)
+live_save_shared(const struct live *v, struct json *state)
 {
 	struct json clocks = json_object();
 
@@ -530,13 +532,15 @@ live_save_clocks(const struct live *v, struct json *state)
 			json_set(&clocks, d->name, json_number((double)((d->offset_ns - d->given_ns) / 1000)));
 	}
 	json_set(state, "clocks", clocks);
+	twins_save(v->twins, state);
 }
 
 void
-live_load_clocks(struct live *v, struct json state)
+live_load_shared(struct live *v, struct json state)
 {
 	_cleanup_json_ struct json clocks = json_get(state, "clocks");
 
+	twins_load(v->twins, state);
 	if (!json_is_object(clocks))
 		return;
 	for (struct json_iter it = json_begin(clocks); json_next(&it);) {

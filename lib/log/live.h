@@ -65,9 +65,12 @@ void live_drain(struct live *v);
 /* Where each source is to go on, as members of STATE. */
 void live_save(struct live *v, struct json *state);
 
-/* The offsets of clocks that were estimated: a member "clocks" of STATE, the whole one, and back. */
-void live_save_clocks(const struct live *v, struct json *state);
-void live_load_clocks(struct live *v, struct json state);
+/*
+ * What belongs to no single source, into STATE, the whole one, and back: the offsets
+ * of clocks that were estimated, and what came from one of two twins.
+ */
+void live_save_shared(const struct live *v, struct json *state);
+void live_load_shared(struct live *v, struct json state);
 
 /* Bytes and records that are held. */
 void live_held(const struct live *v, size_t *bytes, size_t *records);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "base/json.h"
 #include "causal/scheduler.h"
 
 struct twins;
@@ -20,5 +21,13 @@ void twins_free(struct twins *t);
 
 /* Was P, of a source that is one of two, printed from the other one? */
 bool twins_is_known(struct twins *t, const struct printed *p);
+
+/*
+ * What came from one of two and is awaited from the other, into the object *STATE,
+ * and from it: the next run does not print the other one.  A state is a secret,
+ * because a line that is made to have the hash of another would be left out.
+ */
+void twins_save(const struct twins *t, struct json *state);
+void twins_load(struct twins *t, struct json state);
 
 #endif
