@@ -361,16 +361,26 @@ every_number_once() {
 	}
 }
 
+# once_in_all_runs HOW...: the same in one run, a hundred in a soak
+once_in_all_runs() {
+	local run runs=1
+	[ -z "${SOAK-}" ] || runs=100
+	for ((run = 1; run <= runs; run++)); do
+		rm -rf w st st.lock out got
+		every_number_once "$((runs > 1 ? 2000 : 6000))" "$@" || { echo "run $run"; return 1; }
+	done
+}
+
 @test "every number comes once: rotated by rename, the reader killed at random" {
-	every_number_once 6000 rename
+	once_in_all_runs rename
 }
 
 @test "every number comes once: copied and truncated, the reader killed at random" {
-	every_number_once 6000 copytruncate
+	once_in_all_runs copytruncate
 }
 
 @test "every number comes once: both kinds by turns, the reader killed at random" {
-	every_number_once 6000 rename copytruncate
+	once_in_all_runs rename copytruncate
 }
 
 # A journal: journalctl as it would be, of entries in files that are called by their cursors.

@@ -382,3 +382,44 @@ followed() { wait_for "grep -q '^PUT /v5/logstream/secret-[0-9]*/${1:-0000000000
 	grep -q 'another client has opened a log stream' log.err
 	run ! grep -q 'a gap' log.err
 }
+
+# odd_stream SEED N - N events from a server with the habits of real ones, the reader killed at random
+odd_stream() {
+	local i n=$2 line got
+	RANDOM=$1
+	rm -f all state control requests
+	serve
+	start log sh -c 'exec rejoin-log -f --save-state state "$@" >>all' log "events=$url/events"
+	for ((i = 1; i <= n; i++)); do
+		line="2026-11-21T20:$(printf '%02d:%02d' $((i / 60)) $((i % 60))).000Z event line $i"
+		case $((RANDOM % 12)) in
+		0) say 'raw : a comment\n\nretry: 0\n\n:\n\n' ;;
+		1) say 'raw retry: never\nid\nevent: ping\ndata\n\n' ;;
+		2) say 'raw \r\n\r\n\n\revent: nothing to say\r\r' ;;
+		3)	# torn off in the middle, and whole behind the break
+			say "raw retry: 20\\n\\nid: $i\\ndata: $line"
+			say break ;;
+		4) say 'raw retry: 20\n\n'
+			say break ;;
+		5 | 6)
+			kill -KILL "$log_pid"
+			wait "$log_pid" || :
+			start log sh -c 'exec rejoin-log -f --save-state state "$@" >>all' log "events=$url/events" ;;
+		esac
+		say "event $i $line"
+		# the same id once more is no other event
+		[ $((RANDOM % 6)) != 0 ] || say "raw id: $i\\r\\ndata: $line\\r\\n\\r\\n"
+	done
+	wait_for "[ \"\$(tail -n1 all)\" = '$line' ]" 30 || { tail -n3 all; cat log.err; return 1; }
+	end_pids "$log_pid" "$server_pid"
+	got=$(lines_of all | xargs -n1 | sort -n | xargs)
+	[ "$got" = "$(seq -s ' ' "$n")" ] || { echo "seed $1: $got"; return 1; }
+}
+
+@test "odd events, torn ones and breaks, the reader killed at random: each event is printed once" {
+	local seed runs=1
+	[ -z "${SOAK-}" ] || runs=100
+	for ((seed = 1; seed <= runs; seed++)); do
+		odd_stream "$seed" 40
+	done
+}

@@ -122,8 +122,8 @@ half_a_copy() {
 			start reader sh -c 'exec rejoin-log -f -A x --save-state s >>out'
 			k=$((RANDOM % 20))
 			wait_for '[ $((k--)) -le 0 ] || ! alive $writer_pid'
-			# its journalctl, too
-			kill -KILL -- "-$reader_pid"
+			# its journalctl, too, once it leads a group
+			kill -KILL -- "-$reader_pid" 2>/dev/null || kill -KILL "$reader_pid"
 			wait "$reader_pid" || :
 		done
 		rejoin-log -A x --save-state s >>out
