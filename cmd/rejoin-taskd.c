@@ -72,8 +72,7 @@ serve(const struct taskd_options *o, struct fail *f)
 	_cleanup_free_ char *dir = xasprintf("%s/tasks", dirs_state());
 	_cleanup_free_ char *conf_path = xasprintf("%s/taskd.conf", dirs_config());
 	struct taskd_conf conf = TASKD_CONF;
-	bool made;
-	int fd, r = taskd_load_conf(conf_path, &conf, f);
+	int r = taskd_load_conf(conf_path, &conf, f);
 
 	if (r < 0)
 		return r;
@@ -82,13 +81,7 @@ serve(const struct taskd_options *o, struct fail *f)
 	r = o->socket ? 0 : file_make_dirs(dirs_runtime(), 0755);
 	if (r < 0)
 		return fail_errno(f, r, "%s", dirs_runtime());
-	fd = taskd_listen(path, &made, f);
-	if (fd < 0)
-		return fd;
-	r = taskd_run(dir, fd, &conf, f);
-	if (made)
-		unlink(path);
-	return r;
+	return taskd_run(dir, path, &conf, f);
 }
 
 int

@@ -340,7 +340,14 @@ teardown() {
 	status_is 6
 	run -6 --separate-stderr rejoin-taskd --socket "$PWD/other.sock"
 	err_has 'another rejoin-taskd serves it'
+	# the one that is refused takes no socket away
+	[ ! -e other.sock ]
+	run -0 rejoin-task list
+	REJOIN_STATE_DIR=$PWD/other run -6 --separate-stderr rejoin-taskd
+	err_has 'another rejoin-taskd listens there'
+	run -0 rejoin-task list
 	end_pids "$taskd_pid"
+	[ ! -e "$REJOIN_RUNTIME_DIR/taskd.sock" ]
 	run rejoin-task list
 	status_is 5
 	chmod 777 "$REJOIN_STATE_DIR/tasks"
@@ -354,6 +361,18 @@ teardown() {
 	touch "$REJOIN_STATE_DIR/tasks"
 	run -3 --separate-stderr rejoin-taskd
 	status_is 3
+}
+
+@test "a file that is no socket is not removed to make room for one" {
+	echo precious >file
+	ln -s file link
+	mkdir directory
+	for path in file link directory; do
+		run -3 --separate-stderr rejoin-taskd --socket "$PWD/$path"
+		err_has "$path: is there, and is not a socket"
+	done
+	run -0 cat link
+	out_is precious
 }
 
 @test "stopped by a signal it ends with 0, and its tasks go on" {

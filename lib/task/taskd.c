@@ -31,6 +31,7 @@ struct taskd {
 	struct server *server;
 	struct hlc clock;
 	struct task_agent agent;
+	const char *made;	/* the path of a socket of ours; NULL */
 	int64_t idle_ms;
 	struct loop_timer tick;
 };
@@ -156,25 +157,37 @@ release_fd(int *fd)
 	return mine;
 }
 
-int
-taskd_listen(const char *path, bool *made, struct fail *f)
+/* What is left of one that was killed makes room; a file of another kind does not. */
+static int
+clear_path(const char *path, struct fail *f)
 {
-	_cleanup_fd_ int fd = passed_socket();
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : fail_errno(f, errno, "%s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return fail_set(f, EXIT_TROUBLE, "%s: is there, and is not a socket", path);
+	return unlink(path) < 0 && errno != ENOENT ? fail_errno(f, errno, "%s", path) : 0;
+}
+
+static int
+listen_on(const char *path, struct fail *f)
+{
+	_cleanup_fd_ int fd = -1;
 	struct sockaddr_un a;
 	mode_t mask;
 	int r;
 
-	*made = fd < 0;
-	if (fd >= 0)
-		return release_fd(&fd);
 	if (address_of(path, &a, f) < 0)
 		return -EINVAL;
 	if (is_served(&a))
 		return fail_set(f, EXIT_BUSY, "%s: another rejoin-taskd listens there", path);
+	r = clear_path(path, f);
+	if (r < 0)
+		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail_errno(f, errno, "socket");
-	unlink(path);
 	mask = umask(0117);
 	r = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, BACKLOG) < 0 ? -errno : 0;
 	umask(mask);
@@ -210,21 +223,30 @@ on_tick(void *cookie)
 	loop_timer_set(d->loop, &d->tick, d->idle_ms && d->idle_ms < 4 * TICK_MS ? d->idle_ms / 4 + 1 : TICK_MS);
 }
 
+/* The store first: its lock is what keeps another agent from taking this one's socket away. */
 static int
-start_serving(struct taskd *d, const char *dir, int listen_fd, const struct taskd_conf *c, struct fail *f)
+start_serving(struct taskd *d, const char *dir, const char *path, const struct taskd_conf *c, struct fail *f)
 {
+	int listen_fd = passed_socket();
+
 	d->agent.store = store_open(d->loop, dir, &c->limits, &d->clock, task_changed, d, f);
 	if (!d->agent.store)
 		return -EIO;
 	d->agent.run = hlc_next(&d->clock, clock_wall_ms());
 	d->agent.admin_group = c->admin_group;
 	d->agent.waiters = waiters_new(d->loop, &d->agent);
+	if (listen_fd < 0) {
+		listen_fd = listen_on(path, f);
+		if (listen_fd < 0)
+			return listen_fd;
+		d->made = path;
+	}
 	d->server = server_new(d->loop, listen_fd, routes_handle, &d->agent, f);
 	return d->server ? 0 : -EIO;
 }
 
 int
-taskd_run(const char *dir, int listen_fd, const struct taskd_conf *c, struct fail *f)
+taskd_run(const char *dir, const char *path, const struct taskd_conf *c, struct fail *f)
 {
 	struct taskd d = { .loop = loop_new(), .idle_ms = c->idle_ms };
 	int signo = 0, r;
@@ -232,7 +254,7 @@ taskd_run(const char *dir, int listen_fd, const struct taskd_conf *c, struct fai
 	d.tick = (struct loop_timer){ .fn = on_tick, .cookie = &d };
 	signal(SIGPIPE, SIG_IGN);
 	loop_end_on_signals(d.loop, &signo);
-	r = start_serving(&d, dir, listen_fd, c, f);
+	r = start_serving(&d, dir, path, c, f);
 	if (r == 0) {
 		sdnotify("READY=1");
 		loop_timer_set(d.loop, &d.tick, TICK_MS);
@@ -243,6 +265,8 @@ taskd_run(const char *dir, int listen_fd, const struct taskd_conf *c, struct fai
 	waiters_free(d.agent.waiters);
 	d.agent.waiters = NULL;
 	server_free(d.server);
+	if (d.made)
+		unlink(d.made);
 	store_close(d.agent.store);
 	loop_timer_stop(d.loop, &d.tick);
 	loop_free(d.loop);

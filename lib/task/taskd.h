@@ -26,13 +26,12 @@ int taskd_load_conf(const char *path, struct taskd_conf *c, struct fail *f);
 char *taskd_socket_path(void);
 
 /*
- * A listening socket: the one that was passed to the process (sd_listen_fds(3)),
- * else one at PATH, which is made (mode 0660); *MADE tells which.  EXIT_BUSY where it is in use.
+ * Serve the store in the directory DIR until idle or SIGTERM: on the socket that
+ * was passed to the process (sd_listen_fds(3)), else on one at PATH, which is
+ * made (mode 0660) when the store is ours, and removed at the end.  Returns the
+ * exit status; EXIT_BUSY where the store or the socket is in use.
  */
-int taskd_listen(const char *path, bool *made, struct fail *f);
-
-/* Serve the store in the directory DIR on LISTEN_FD, until idle or SIGTERM.  Returns the exit status. */
-int taskd_run(const char *dir, int listen_fd, const struct taskd_conf *c, struct fail *f);
+int taskd_run(const char *dir, const char *path, const struct taskd_conf *c, struct fail *f);
 
 /* Copy between stdin and stdout and the socket PATH, until either side ends. */
 int taskd_dial(const char *path, struct fail *f);
