@@ -15,6 +15,7 @@
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
+#include "task/taskcommand.h"
 #include "task/taskverbs.h"
 
 enum { KEY_ALL = OPT_OWN, KEY_DETACH, KEY_FROM, KEY_ID, KEY_KEEP, KEY_LEASE, KEY_LINES, KEY_LOSS, KEY_PERIOD, KEY_USER };
@@ -24,7 +25,7 @@ static const struct opt opts[] = {
 	{ KEY_DETACH, "detach", NULL, "run: print the task's id and exit; the task needs no controller" },
 	{ 'e', "env", "NAME", "run: pass NAME, or NAME=VALUE, in the task's environment", .repeats = true },
 	{ 'f', "follow", NULL, "log, history: wait for more" },
-	OPT_FORMAT("jsonl table", "table on a terminal, else jsonl"),
+	OPT_FORMAT("jsonl table", "REJOIN_FORMAT, else table on a terminal, else jsonl"),
 	{ KEY_FROM, "from", "N", "log: standard output alone, from byte N on" },
 	{ KEY_ID, "id", "ID", "run: give the task this ID; a task that has it is continued, not run again", .preset = "a new one" },
 	OPT_JSON,
@@ -50,7 +51,7 @@ static const struct opt_tool tool = {
 	    "\t[--lease DUR] [--keep]\n"
 	    "[TARGET] attach [--period DUR] [--lease DUR] [--keep] ID\n"
 	    "[TARGET] log [-f] [--from N] ID\n[TARGET] list [--format F]\n"
-	    "[TARGET] history [-f]\n[TARGET] kill [-s SIGNAL] ID\n[TARGET] release {--all | ID...}",
+	    "[TARGET] history [-f] [--format F]\n[TARGET] kill [-s SIGNAL] ID\n[TARGET] release {--all | ID...}",
 	.opts = opts,
 	.operands = OPT_TASKS,
 	.words = "run attach log list history kill release",
@@ -60,58 +61,12 @@ static const struct opt_tool tool = {
 	.example = "rejoin-task device7 run -- make -C /srv/build",
 };
 
-/* The command line, beside what the verbs take from it. */
-struct task_options {
-	struct taskverbs verb;
-	bool leave, loss_given;
-	char **operands;
-	const struct opt *given[sizeof opts / sizeof *opts];	/* each option once */
-	size_t n_given;
-};
-
-static int64_t
-id_of(const char *text)
-{
-	int64_t id;
-
-	if (num_parse(text, 1, INT64_MAX, &id) < 0)
-		opt_misused("not a task's id: '%s'", text);
-	return id;
-}
+_Static_assert(sizeof opts / sizeof *opts <= TASKCOMMAND_OPTIONS, "each option can be noted");
 
 /* --- the command line */
 
-static const struct command {
-	const char *name;
-	int (*perform)(struct taskverbs *o, struct fail *f);	/* a status, or < 0 with F */
-	bool passes_on;		/* ends with the task's status */
-	bool of_task;		/* its operand is a task's id */
-	const char *options;	/* its own, a blank between; the common ones are for all */
-} commands[] = {
-	{ "run", taskverbs_run, true, false,
-	    "detach env id json keep lease lines on-loss period stdin timeout user" },
-	{ "attach", taskverbs_attach, true, true, "json keep lease period" },
-	{ "log", taskverbs_log, false, true, "follow from json" },
-	{ "list", taskverbs_list, false, false, "format json" },
-	{ "history", taskverbs_history, false, false, "follow json" },
-	{ "kill", taskverbs_kill, false, true, "signal" },
-	{ "release", taskverbs_release, false, false, "all" },
-};
-
-/* Options of run that are not for --lines, where each line says it for its task. */
-static const char of_one_task[] = "detach env id stdin timeout user";
-
-static const struct command *
-find_command(const char *name)
-{
-	for (size_t i = 0; name && i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	return NULL;
-}
-
 static void
-set_env(struct task_options *o, const char *text)
+set_env(struct taskcommand_line *o, const char *text)
 {
 	_cleanup_free_ char *name = xstrndup(text, strcspn(text, "="));
 	const char *value = strchr(text, '=') ? strchr(text, '=') + 1 : getenv(name);
@@ -138,18 +93,9 @@ signal_of(const char *text)
 }
 
 static void
-note_option(struct task_options *o, const struct opt *opt)
+parse_option(struct opt_scan *s, int key, struct taskcommand_line *o)
 {
-	for (size_t i = 0; i < o->n_given; i++)
-		if (o->given[i] == opt)
-			return;
-	o->given[o->n_given++] = opt;
-}
-
-static void
-parse_option(struct opt_scan *s, int key, struct task_options *o)
-{
-	note_option(o, s->opt);
+	taskcommand_note(o, s->opt);
 	switch (key) {
 	case KEY_ALL:
 		o->verb.all = true;
@@ -164,7 +110,7 @@ parse_option(struct opt_scan *s, int key, struct task_options *o)
 		o->verb.follow = true;
 		break;
 	case OPT_KEY_FORMAT:
-		o->verb.as_table = opt_choice(s) == 1;
+		o->format = (int)opt_choice(s);
 		break;
 	case KEY_FROM:
 		o->verb.from = opt_number(s, 0, INT64_MAX);
@@ -174,7 +120,7 @@ parse_option(struct opt_scan *s, int key, struct task_options *o)
 		break;
 	case OPT_KEY_JSON:
 		o->verb.json = true;
-		o->verb.as_table = false;
+		o->format = 0;
 		break;
 	case KEY_KEEP:
 		o->verb.keep = true;
@@ -207,81 +153,10 @@ parse_option(struct opt_scan *s, int key, struct task_options *o)
 	}
 }
 
-static void
-parse_ids(struct task_options *o)
+static const struct taskcommand *
+parse(int argc, char *argv[], struct taskcommand_line *o)
 {
-	if (o->verb.all == (o->operands[0] != NULL))
-		opt_misused("either --all or the ids of tasks");
-	for (char **p = o->operands; *p; p++)
-		json_append(&o->verb.ids, json_number((double)id_of(*p)));
-}
-
-/* Is WORD one of WORDS, which have a blank between? */
-static bool
-has_word(const char *words, const char *word)
-{
-	const size_t len = strlen(word);
-
-	for (const char *p = words; (p = strstr(p, word)); p += len)
-		if ((p == words || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0'))
-			return true;
-	return false;
-}
-
-/* An option that the command would ignore is misuse. */
-static void
-check_options(const struct command *c, const struct task_options *o)
-{
-	for (size_t i = 0; i < o->n_given; i++) {
-		const char *name = o->given[i]->name;
-		_cleanup_buf_ struct buf takers = BUF_INIT;
-
-		if (o->verb.lines && has_word(of_one_task, name))
-			opt_misused("--%s: not an option of run --lines: each line has its own", name);
-		for (size_t k = 0; k < sizeof commands / sizeof *commands; k++)
-			if (has_word(commands[k].options, name))
-				buf_printf(&takers, "%s%s", takers.len > 0 ? ", " : "", commands[k].name);
-		if (takers.len > 0 && !has_word(c->options, name))
-			opt_misused("--%s: not an option of %s, but of %s", name, c->name, takers.s);
-	}
-}
-
-/* Misuse of the command C. */
-static void
-check_command(const struct command *c, struct task_options *o)
-{
-	const bool runs = c->perform == taskverbs_run, has_command = o->verb.command && o->verb.command[0];
-
-	check_options(c, o);
-	if (runs && o->operands[0])
-		opt_misused("unexpected operand: '%s' (the command stands behind --)", o->operands[0]);
-	if (runs && !o->verb.lines && !has_command)
-		opt_misused("the command is missing: run -- COMMAND");
-	if (runs && o->verb.lines && has_command)
-		opt_misused("--lines: the commands stand in the lines");
-	if (!runs && o->verb.command)
-		opt_misused("%s takes no command", c->name);
-	if (c->of_task && !o->operands[0])
-		opt_misused("the task's id is missing");
-	if (!runs && !c->of_task && c->perform != taskverbs_release && o->operands[0])
-		opt_misused("unexpected operand: '%s'", o->operands[0]);
-	if (c->of_task && o->operands[1])
-		opt_misused("unexpected operand: '%s'", o->operands[1]);
-	if (c->of_task)
-		o->verb.id = id_of(o->operands[0]);
-	if (c->perform == taskverbs_release)
-		parse_ids(o);
-	if (o->verb.detach && o->loss_given && !o->leave)
-		opt_misused("--detach leaves the task without a controller: not with --on-loss kill");
-	o->verb.timing.leave = o->loss_given ? o->leave : o->verb.detach;
-	if (!o->verb.timing.leave && 2 * o->verb.timing.period_ms > o->verb.timing.lease_ms)
-		opt_misused("twice the --period is more than the --lease");
-}
-
-static const struct command *
-parse(int argc, char *argv[], struct task_options *o)
-{
-	const struct command *c;
+	const struct taskcommand *c;
 	struct opt_scan s;
 	struct fail f;
 	int key;
@@ -291,11 +166,11 @@ parse(int argc, char *argv[], struct task_options *o)
 		parse_option(&s, key, o);
 	o->operands = s.operands;
 	o->verb.command = s.command;
-	c = find_command(o->operands[0]);
+	c = taskcommand_find(o->operands[0]);
 	if (!c && o->operands[0] && (o->operands[1] || target_is_one(o->operands[0]))) {
 		if (target_parse(*o->operands++, &o->verb.target, &f) < 0)
 			opt_misused("%s", f.text);
-		c = find_command(o->operands[0]);
+		c = taskcommand_find(o->operands[0]);
 	} else {
 		target_parse("", &o->verb.target, &f);
 	}
@@ -306,17 +181,20 @@ parse(int argc, char *argv[], struct task_options *o)
 	o->operands++;
 	if (c->passes_on)
 		opt_passes_on(TASKEVENT_FAILED);
-	check_command(c, o);
+	taskcommand_check(c, o);
+	if (o->format < 0 && taskcommand_prints_records(c))
+		o->format = opt_environment_format(&tool);
+	o->verb.as_table = o->format < 0 ? isatty(STDOUT_FILENO) : o->format == 1;
 	return c;
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct task_options o = { .verb = { .from = -1, .as_table = isatty(STDOUT_FILENO), .signo = SIGTERM,
+	struct taskcommand_line o = { .format = -1, .verb = { .from = -1, .signo = SIGTERM,
 	    .timing = LINK_TIMING, .env = json_object(), .ids = json_array() } };
 	struct fail f = { .status = EXIT_TROUBLE, .text = "" };
-	const struct command *c;
+	const struct taskcommand *c;
 	int r;
 
 	diag_init(argv);

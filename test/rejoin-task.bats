@@ -318,6 +318,32 @@ teardown() {
 	err_has 'no task agent listens there'
 }
 
+@test "REJOIN_FORMAT decides how tasks and records are listed, where no option does" {
+	taskd
+	run -7 rejoin-task run --keep -- sh -c 'exit 7'
+	run -143 rejoin-task run --keep --timeout 100ms -- sleep 60
+	for env in '' jsonl tsv; do
+		REJOIN_FORMAT=$env run -0 rejoin-task list
+		run -0 jq -c '[.state, .status.exit // .status.why]' <<<"$output"
+		out_is $'["ended",7]\n["killed","timeout"]'
+	done
+	REJOIN_FORMAT=table run -0 rejoin-task list
+	[[ ${lines[0]} =~ ^[0-9]+\ +ended\ +7\ +sh\ -c ]]
+	[[ ${lines[1]} =~ ^[0-9]+\ +killed\ +signal\ 15\ timeout\ +sleep\ 60$ ]]
+	REJOIN_FORMAT=table run -0 rejoin-task history
+	[ "${#lines[@]}" = 6 ]
+	[[ ${lines[2]} =~ ^20[0-9T:.-]+Z\ +[0-9]+\ +ended\ +7$ ]]
+	[[ ${lines[5]} =~ ^20[0-9T:.-]+Z\ +[0-9]+\ +killed\ +signal\ 15\ timeout$ ]]
+	run -0 rejoin-task history --format table
+	REJOIN_FORMAT=table run -0 --separate-stderr rejoin-task history --json
+	run -0 jq -r .event <<<"$output"
+	out_is $'recorded\nstarted\nended\nrecorded\nstarted\nkilled'
+	REJOIN_FORMAT=tabel run -2 --separate-stderr rejoin-task history
+	err_has "REJOIN_FORMAT: unknown choice: 'tabel'"
+	# it concerns no other command
+	REJOIN_FORMAT=tabel run -7 rejoin-task run -- sh -c 'exit 7'
+}
+
 @test "an option that the command would ignore is refused, by each command" {
 	local run='--detach --env=A=b --id=1 --lines --on-loss=leave --stdin --timeout=1s --user=root'
 	refuses() {
@@ -332,7 +358,7 @@ teardown() {
 	refuses attach 125 $run --all --follow --format=table --from=1 --signal=KILL
 	refuses log 2 $run --all --format=table --keep --lease=1m --period=1s --signal=KILL
 	refuses list 2 $run --all --follow --from=1 --keep --lease=1m --period=1s --signal=KILL
-	refuses history 2 $run --all --format=table --from=1 --keep --lease=1m --period=1s --signal=KILL
+	refuses history 2 $run --all --from=1 --keep --lease=1m --period=1s --signal=KILL
 	refuses kill 2 $run --all --follow --format=table --from=1 --json --keep --lease=1m --period=1s
 	refuses release 2 $run --follow --format=table --from=1 --json --keep --lease=1m --period=1s --signal=KILL
 	run -2 --separate-stderr rejoin-task list --keep

@@ -135,6 +135,19 @@ taskverbs_list(struct taskverbs *o, struct fail *f)
 	return EXIT_OK;
 }
 
+/* The records of B from SHOWN on. */
+static int
+print_history(const struct taskverbs *o, const struct buf *b, size_t shown, struct fail *f)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (b->len > shown)
+		tasklist_format_history(b->s + shown, b->len - shown, o->as_table, table_columns(STDOUT_FILENO), &text);
+	json_sanitize(STDOUT_FILENO, &text);
+	fwrite(text.s, 1, text.len, stdout);
+	return fflush(stdout) != 0 ? fail_errno(f, errno, "standard output") : 0;
+}
+
 int
 taskverbs_history(struct taskverbs *o, struct fail *f)
 {
@@ -145,10 +158,8 @@ taskverbs_history(struct taskverbs *o, struct fail *f)
 	while (r == 0) {
 		buf_reset(&b);
 		r = controller_history(o->controller, &b, f);
-		if (r == 0 && b.len > shown)
-			fwrite(b.s + shown, 1, b.len - shown, stdout);
-		if (fflush(stdout) != 0)
-			return fail_errno(f, errno, "standard output");
+		if (r == 0)
+			r = print_history(o, &b, shown, f);
 		shown = b.len;
 		if (r < 0 || !o->follow)
 			break;
