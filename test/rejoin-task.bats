@@ -409,6 +409,44 @@ teardown() {
 	wait_for '! pgrep -f "UserKnownHostsFile=$PWD/known" >/dev/null'
 }
 
+@test "an ssh that takes 6 s to connect, and one that cannot: reconnected, and not asked in a hurry" {
+	taskd
+	mkdir bin
+	# fake: it takes as long as ./ssh.delay says; "down": there is no connection
+	cat >bin/ssh <<-X
+		#!/bin/sh
+		echo \$\$ >>$PWD/ssh.pids
+		read -r delay <$PWD/ssh.delay
+		[ "\$delay" != down ] || exit 255
+		sleep "\$delay"
+		exec rejoin-taskd --dial
+	X
+	chmod +x bin/ssh
+	PATH=$PWD/bin:$PATH
+	ssh_becomes() {
+		echo "$1" >ssh.delay
+		# shellcheck disable=SC2046 # a pid is a word
+		kill $(cat ssh.pids) 2>/dev/null || :
+	}
+	echo 0 >ssh.delay
+	start task rejoin-task device run --period 300ms --lease 60s -- sh -c 'for i in $(seq 100); do echo $i; done; exec sleep 60'
+	wait_for 'grep -q 100 task.out'
+	ssh_becomes 6
+	wait_for 'grep -q reconnected task.err' 30
+	ssh_becomes down
+	wait_for '[ "$(grep -c "no answer" task.err)" = 2 ]'
+	before=$(wc -l <ssh.pids)
+	kill -TERM "$task_pid"
+	sleep 2 # in which it is to ask a few times
+	echo "$(($(wc -l <ssh.pids) - before)) connections"
+	[ "$(($(wc -l <ssh.pids) - before))" -le 10 ]
+	ssh_becomes 0
+	wait_for '! alive "$task_pid"' 30
+	wait "$task_pid" || status=$?
+	status_is 143
+	seq 100 | cmp - task.out
+}
+
 @test "an agent that dies with the first request is asked again" {
 	cat >flaky <<-'X'
 		#!/bin/sh

@@ -10,12 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/http_response.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "task/client.h"
 
-enum { BODY_MAX = 8 << 20, REAP_MS = 1000, CONNECTIONS = 2 };
+enum { BODY_MAX = 8 << 20, REAP_MS = 1000, CONNECTIONS = 2, CONNECT_MS = 15000 };
 
 extern char **environ;
 
@@ -26,6 +27,7 @@ struct client {
 	/* over ssh: libcurl connects to a socket of ours, and each connection becomes a child's stdin and stdout */
 	char *dir, *host, *port;
 	int listen_fd;
+	int64_t connected_ms;		/* when the last of these connections was begun */
 	pid_t *children;
 	size_t n, cap;
 	struct loop_timer reap;
@@ -34,6 +36,8 @@ struct client {
 struct client_request {
 	struct client *client;
 	struct http_transfer *transfer;
+	int64_t begun_ms;
+	struct loop_timer due;		/* over ssh: its time is over, but for that of a new connection */
 	client_done *done;
 	void *cookie;
 };
@@ -99,6 +103,7 @@ connection_wanted(int listen_fd, short events, void *cookie)
 		return;		/* the connection is closed: the request fails */
 	c->children = xgrow(c->children, c->n, &c->cap, sizeof *c->children);
 	c->children[c->n++] = pid;
+	c->connected_ms = clock_mono_ms();
 	loop_timer_set(c->loop, &c->reap, REAP_MS);
 }
 
@@ -187,8 +192,22 @@ answered(const struct http_response *r, const struct fail *f, void *cookie)
 	if (type && strcmp(type, "application/json") == 0)
 		json_parse(NULL, r->body.s, r->body.len, &v, &ignored);
 	a.v = v;
+	loop_timer_stop(q->client->loop, &q->due);
 	q->done(&a, q->cookie);
 	free(q);
+}
+
+static void
+request_due(void *cookie)
+{
+	struct client_request *q = cookie;
+	struct fail f;
+
+	if (client_is_connecting(q))
+		return;		/* the transfer has a timeout of its own */
+	http_cancel(q->transfer);
+	fail_set(&f, EXIT_TIMEOUT, "task agent: timed out waiting for an answer");
+	answered(NULL, &f, q);
 }
 
 static struct client_request *
@@ -198,9 +217,13 @@ client_request(struct client *c, const char *path, const struct buf *body, int64
 	_cleanup_free_ char *url = xasprintf("http://localhost%s", path);
 	struct client_request *q = xcalloc(1, sizeof *q);
 	const struct http_request h = { .url = url, .name = "task agent", .socket = c->socket, .headers = body ? headers : NULL,
-	    .body = body ? body->s : NULL, .body_len = body ? body->len : 0, .timeout_ms = timeout_ms, .max = BODY_MAX };
+	    .body = body ? body->s : NULL, .body_len = body ? body->len : 0, .max = BODY_MAX,
+	    .timeout_ms = timeout_ms + (c->host ? CONNECT_MS : 0) };
 
-	*q = (struct client_request){ c, NULL, done, cookie };
+	*q = (struct client_request){ .client = c, .begun_ms = clock_mono_ms(), .done = done, .cookie = cookie };
+	q->due = (struct loop_timer){ .fn = request_due, .cookie = q };
+	if (c->host)
+		loop_timer_set(c->loop, &q->due, timeout_ms);
 	q->transfer = http_start(c->http, &h, answered, q);
 	return q;
 }
@@ -208,9 +231,17 @@ client_request(struct client *c, const char *path, const struct buf *body, int64
 void
 client_cancel(struct client_request *q)
 {
-	if (q)
-		http_cancel(q->transfer);
+	if (!q)
+		return;
+	loop_timer_stop(q->client->loop, &q->due);
+	http_cancel(q->transfer);
 	free(q);
+}
+
+bool
+client_is_connecting(const struct client_request *q)
+{
+	return q && q->client->host && q->client->connected_ms >= q->begun_ms;
 }
 
 struct client_request *

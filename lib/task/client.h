@@ -39,8 +39,8 @@ struct client *client_new(struct loop *l, const struct target *t, struct fail *f
 void client_free(struct client *c);
 
 /*
- * GET PATH, or POST BODY to it; TIMEOUT_MS for all of it.  DONE is called once,
- * from the loop.
+ * GET PATH, or POST BODY to it; TIMEOUT_MS for all of it, and 15 s more where a
+ * connection over ssh is begun for it.  DONE is called once, from the loop.
  */
 struct client_request *client_get(struct client *c, const char *path, int64_t timeout_ms, client_done *done,
     void *cookie);
@@ -49,6 +49,12 @@ struct client_request *client_post(struct client *c, const char *path, struct js
 
 /* End Q, which has no answer yet, without a call of DONE.  NULL is none. */
 void client_cancel(struct client_request *q);
+
+/*
+ * Was a connection over ssh begun since Q was?  To cancel Q then is to begin
+ * again: with a slow ssh there would never be a connection.
+ */
+bool client_is_connecting(const struct client_request *q);
 
 /* Fill F with what answer A means: its status, the agent's reason. */
 void client_explain(const struct client_answer *a, const char *name, struct fail *f);

@@ -121,6 +121,8 @@ beat_send(struct coupling *c)
 {
 	_cleanup_json_ struct json v = json_object();
 
+	if (client_is_connecting(c->beat))
+		return;		/* it is the same heartbeat, and waits for ssh */
 	json_set(&v, "id", json_number((double)coupling_new_id(c)));
 	json_set(&v, "session", json_number((double)c->session));
 	json_set(&v, "n", json_number((double)c->link.n));

@@ -17,29 +17,31 @@ struct interrupt {
 	int signo, count;		/* the last one; how many there were */
 	bool asking, detaching;
 	struct client_request *request;
+	struct loop_timer again;	/* the request had no answer */
+	unsigned int tries;
 };
-
-static void send_request(struct interrupt *i);
 
 static void
 request_answered(const struct client_answer *a, void *cookie)
 {
 	struct interrupt *i = cookie;
+	const bool done = !a->f && a->status >= 200 && a->status < 300;
 
 	i->request = NULL;
-	if (i->detaching && !a->f && a->status == 200) {
+	if (done && i->detaching) {
 		taskevent_report(&i->spec.events, taskevent_new("detached"),
 		    "task %jd goes on; \"rejoin-task attach %jd\" comes back to it", (intmax_t)i->task,
 		    (intmax_t)i->task);
 		i->spec.detached(i->spec.cookie);
-	} else if (a->f && coupling_state(i->spec.coupling) != LINK_LOST) {
-		send_request(i);
+	} else if (!done && !coupling_is_final(a) && coupling_state(i->spec.coupling) != LINK_LOST) {
+		loop_timer_set(i->spec.loop, &i->again, link_resend_ms(i->tries++));
 	}
 }
 
 static void
-send_request(struct interrupt *i)
+send_request(void *cookie)
 {
+	struct interrupt *i = cookie;
 	_cleanup_json_ struct json v = json_object();
 	_cleanup_free_ char *path = xasprintf("/1/tasks/%jd/%s", (intmax_t)i->task, i->detaching ? "policy" : "kill");
 
@@ -52,6 +54,14 @@ send_request(struct interrupt *i)
 		json_set(&v, "grace_ms", json_number(0));
 	client_cancel(i->request);
 	i->request = client_post(i->spec.client, path, v, ANSWER_MS, request_answered, i);
+}
+
+static void
+begin_request(struct interrupt *i)
+{
+	i->tries = 0;
+	loop_timer_stop(i->spec.loop, &i->again);
+	send_request(i);
 }
 
 static void
@@ -74,7 +84,7 @@ answer_typed(int fd, short events, void *cookie)
 	stop_asking(i);
 	i->detaching = c == 'd' || c == 'D';
 	if (i->detaching || c == 'k' || c == 'K')
-		send_request(i);
+		begin_request(i);
 	else
 		i->count = 0;		/* neither: the task goes on as before */
 }
@@ -99,7 +109,7 @@ signal_came(int signo, void *cookie)
 	}
 	stop_asking(i);
 	i->detaching = false;
-	send_request(i);
+	begin_request(i);
 }
 
 struct interrupt *
@@ -108,6 +118,7 @@ interrupt_new(const struct interrupt_spec *spec)
 	struct interrupt *i = xcalloc(1, sizeof *i);
 
 	*i = (struct interrupt){ .spec = *spec };
+	i->again = (struct loop_timer){ .fn = send_request, .cookie = i };
 	i->signals = (struct usersignals){ signal_came, i };
 	usersignals_watch(&i->signals, spec->loop);
 	return i;
@@ -119,6 +130,7 @@ interrupt_free(struct interrupt *i)
 	if (!i)
 		return;
 	stop_asking(i);
+	loop_timer_stop(i->spec.loop, &i->again);
 	client_cancel(i->request);
 	free(i);
 }
@@ -134,5 +146,12 @@ interrupt_send(struct interrupt *i, int signo)
 {
 	i->signo = signo;
 	if (i->task)
-		send_request(i);
+		begin_request(i);
+}
+
+void
+interrupt_reconnected(struct interrupt *i)
+{
+	if (i->again.set)
+		begin_request(i);
 }

@@ -36,4 +36,7 @@ void interrupt_set_task(struct interrupt *i, int64_t task);
 /* Send SIGNO to the task. */
 void interrupt_send(struct interrupt *i, int signo);
 
+/* The agent answers again: send what it has not answered. */
+void interrupt_reconnected(struct interrupt *i);
+
 #endif

@@ -272,6 +272,7 @@ session_reconnected(void *cookie)
 	client_cancel(r->output);
 	r->output = NULL;
 	r->output_tries = r->control_tries = 0;
+	interrupt_reconnected(r->interrupt);
 	if (r->phase == RUNNER_FOLLOW) {
 		client_cancel(r->size);
 		r->size = client_get(r->spec->client, path, ANSWER_MS, size_answered, r);
