@@ -253,6 +253,30 @@ teardown() {
 	wait_for '[ "$(states | sort -u)" = ended ]'
 }
 
+@test "sessions without a task make room for new ones, those of a task do not" {
+	taskd
+	first=$(new_id)
+	session() { echo '{"id":'"$1"',"controller":"test","run":1,"period_ms":1000,"lease_ms":3600000,"on_loss":"kill"}'; }
+	beat() { agent /1/beat -o /dev/null -w '%{http_code}' -d '{"id":1,"session":'"$1"',"n":1,"seen":0}'; }
+	agent /1/session -f -o /dev/null -d "$(session "$first")"
+	agent /1/tasks -f -o /dev/null -d '{"id":'"$first"',"session":'"$first"',"argv":["sleep","60"]}'
+	for i in $(seq 300); do
+		echo next
+		printf 'unix-socket = "%s"\nurl = "http://localhost/1/session"\noutput = /dev/null\n' "$REJOIN_RUNTIME_DIR/taskd.sock"
+		printf 'write-out = "%%{http_code}\\n"\ndata = "%s"\n' "$(session $((first + i)))"
+	done | sed '1d; /^data = /{s/"/\\"/g; s/^data = \\"/data = "/; s/\\"$/"/;}' >many
+	run -0 bash -c 'curl -s -K many | sort | uniq -c'
+	[[ $output =~ ^\ *300\ 200$ ]]
+	run -0 bash -c 'ls "$REJOIN_STATE_DIR/tasks/sessions" | wc -l'
+	out_is 256
+	run -0 beat "$first"
+	out_is 200
+	run -0 beat $((first + 1))
+	out_is 404
+	run -0 beat $((first + 300))
+	out_is 200
+}
+
 @test "another user sees nothing of it, and runs as himself" {
 	needs_root
 	needs setpriv

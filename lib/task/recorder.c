@@ -242,3 +242,12 @@ recorder_count(const struct recorder *r)
 		n++;
 	return n;
 }
+
+bool
+recorder_needs_session(const struct recorder *r, int64_t session)
+{
+	for (const struct recording *p = r->first; p; p = p->next)
+		if (p->task->session == session && !p->task->leave)
+			return true;
+	return false;
+}

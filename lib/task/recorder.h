@@ -9,6 +9,7 @@
 #ifndef TASK_RECORDER_H
 #define TASK_RECORDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ const struct taskrecord *recorder_find(const struct recorder *r, int64_t id);
 
 /* Answer another request for the task ID, which is on its way, too. */
 void recorder_wait(struct recorder *r, int64_t id, recorder_answer *fn, void *cookie);
+
+/* Is one with the lease of SESSION on its way? */
+bool recorder_needs_session(const struct recorder *r, int64_t session);
 
 /* How many are on their way. */
 size_t recorder_count(const struct recorder *r);

@@ -122,7 +122,7 @@ couple(struct call *c)
 
 	if (!parse_session(c, &wanted))
 		return;
-	session = sessions_couple(store_sessions(s), &wanted, now_ms(), &r);
+	session = store_couple(s, &wanted, &r);
 	if (!session) {
 		refuse(c, &r);
 		return;

@@ -146,16 +146,53 @@ take_up(struct sessions_item *i, const struct task_session *new, int64_t now, st
 	return &i->session;
 }
 
+/* Its file, too. */
+static void
+forget_item(struct sessions *s, size_t i)
+{
+	_cleanup_free_ char *path = session_path(s, s->items[i]->session.id);
+
+	unlink(path);
+	remove_item(s, i);
+}
+
+/*
+ * Of OWNER's sessions the one that was silent for longest goes, unless a task needs
+ * it.  False where OWNER has as many as it may have afterwards, too.
+ */
+static bool
+make_room(struct sessions *s, uid_t owner, sessions_in_use *in_use, void *cookie)
+{
+	size_t n = 0, oldest = s->n;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct task_session *p = &s->items[i]->session;
+
+		if (p->owner != owner)
+			continue;
+		n++;
+		if ((oldest == s->n || p->heard_ms < s->items[oldest]->session.heard_ms) && !in_use(p->id, cookie))
+			oldest = i;
+	}
+	if (n < SESSIONS_A_UID && s->n < SESSIONS_MAX)
+		return true;
+	if (oldest == s->n)
+		return false;
+	forget_item(s, oldest);
+	return true;
+}
+
 struct task_session *
-sessions_couple(struct sessions *s, const struct task_session *new, int64_t now, struct refusal *r)
+sessions_couple(struct sessions *s, const struct task_session *new, int64_t now, sessions_in_use *in_use, void *cookie,
+    struct refusal *r)
 {
 	struct sessions_item *i = find_item(s, new->id);
 	int e;
 
 	if (i)
 		return take_up(i, new, now, r);
-	if (s->n >= SESSIONS_MAX) {
-		refusal_set(r, 429, "limit", "more than %d sessions", SESSIONS_MAX);
+	if (!make_room(s, new->owner, in_use, cookie)) {
+		refusal_set(r, 429, "limit", "more than %d sessions of this user, or %d of all", SESSIONS_A_UID, SESSIONS_MAX);
 		return NULL;
 	}
 	i = add_item(s, new);
@@ -193,16 +230,13 @@ sessions_any_valid(const struct sessions *s, int64_t now)
 }
 
 void
-sessions_sweep(struct sessions *s, int64_t now, bool (*in_use)(int64_t id, void *cookie), void *cookie)
+sessions_sweep(struct sessions *s, int64_t now, sessions_in_use *in_use, void *cookie)
 {
 	for (size_t i = s->n; i > 0; i--) {
 		const struct task_session *p = &s->items[i - 1]->session;
-		_cleanup_free_ char *path = session_path(s, p->id);
 
-		if ((p->leave ? now < p->heard_ms + SESSION_LEASE_MAX_MS : session_is_valid(p, now)) ||
-		    in_use(p->id, cookie))
-			continue;
-		unlink(path);
-		remove_item(s, i - 1);
+		if ((p->leave ? now >= p->heard_ms + SESSION_LEASE_MAX_MS : !session_is_valid(p, now)) &&
+		    !in_use(p->id, cookie))
+			forget_item(s, i - 1);
 	}
 }

@@ -552,6 +552,7 @@ store_release(struct taskrecord *t, struct refusal *r)
 	return 0;
 }
 
+/* A task that is on its way to the disk needs its session as well as one that is there. */
 static bool
 needs_session(int64_t id, void *cookie)
 {
@@ -560,7 +561,13 @@ needs_session(int64_t id, void *cookie)
 	for (size_t i = 0; i < s->tasks.n; i++)
 		if (s->tasks.items[i]->session == id && !s->tasks.items[i]->leave && !taskrecord_is_over(s->tasks.items[i]))
 			return true;
-	return false;
+	return recorder_needs_session(s->recorder, id);
+}
+
+const struct task_session *
+store_couple(struct store *s, const struct task_session *new, struct refusal *r)
+{
+	return sessions_couple(s->sessions, new, lease_now_ns() / 1000000, needs_session, s, r);
 }
 
 void

@@ -105,6 +105,9 @@ int store_set_session(struct taskrecord *t, int64_t session, bool leave, struct 
 /* Remove a task that is over, and whose end is on the disk (store_commit()). */
 int store_release(struct taskrecord *t, struct refusal *r);
 
+/* sessions_couple(), where the sessions of tasks that are not over are kept. */
+const struct task_session *store_couple(struct store *s, const struct task_session *new, struct refusal *r);
+
 /* Forget sessions and tasks whose time is over; to be called now and then. */
 void store_sweep(struct store *s);
 
