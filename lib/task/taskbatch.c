@@ -10,16 +10,14 @@
 #include "task/taskbatch.h"
 #include "task/taskbatch_lines.h"
 #include "task/taskbatch_set.h"
+#include "task/taskbatch_step.h"
 #include "task/pump.h"
 #include "task/usersignals.h"
 
 enum {
 	ANSWER_MS = 5000, OUTPUT_WAIT_S = 20, OUTPUT_MS = 25000,
-	QUEUE_MAX = 64, RELEASE_MANY = 100, BLOCKED_MS = 1000, CLAIMS_MAX = 20,
+	QUEUE_MAX = 64, BLOCKED_MS = 1000, CLAIMS_MAX = 20,
 };
-
-/* What is asked of the agent now, beside the output. */
-enum taskbatch_step { BATCH_IDLE, BATCH_SUBMIT, BATCH_ADOPT, BATCH_KILL, BATCH_HISTORY, BATCH_RELEASE };
 
 struct taskbatch {
 	const struct taskbatch_spec *spec;
@@ -28,7 +26,7 @@ struct taskbatch {
 	bool is_coupled, is_over;
 	struct taskbatch_lines lines;
 	struct taskbatch_set tasks;
-	enum taskbatch_step step;
+	enum taskbatch_step step;	/* what is asked of the agent now, beside the output */
 	struct taskbatch_task *of_step;	/* the task of SUBMIT, ADOPT, KILL */
 	bool blocked;			/* the agent takes no more, until some are released */
 	char *cursor;
@@ -212,33 +210,6 @@ records_written(void *cookie)
 
 /* --- one control request at a time */
 
-/* What is to be done next, and with which task. */
-static enum taskbatch_step
-next_step(struct taskbatch *b)
-{
-	const int64_t session = coupling_session(b->coupling);
-	struct taskbatch_task *to_kill = NULL, *to_adopt = NULL, *to_submit = NULL;
-
-	for (struct taskbatch_task *t = b->tasks.first; t; t = t->next) {
-		if (t->over)
-			continue;
-		if (t->to_kill && !to_kill)
-			to_kill = t;
-		if (t->held_by && t->held_by != session && !to_adopt)
-			to_adopt = t;
-		if (!t->held_by && !to_submit)
-			to_submit = t;
-	}
-	b->of_step = to_kill ? to_kill : to_adopt ? to_adopt : to_submit;
-	if (to_kill)
-		return BATCH_KILL;
-	if (to_adopt)
-		return BATCH_ADOPT;
-	if (b->tasks.over > 0 && (b->tasks.over >= RELEASE_MANY || b->tasks.queued == 0 || b->blocked))
-		return BATCH_HISTORY;
-	return to_submit && !b->blocked ? BATCH_SUBMIT : BATCH_IDLE;
-}
-
 static void
 forget_released(struct taskbatch *b, struct json v)
 {
@@ -358,16 +329,6 @@ control_answered(const struct client_answer *a, void *cookie)
 	check_over(b);
 }
 
-static struct json
-release_body(struct taskbatch *b)
-{
-	struct json v = json_object();
-
-	json_set(&v, "history", json_number((double)controller_adopted(b->spec->controller)));
-	json_set(&v, "tasks", taskbatch_set_over(&b->tasks));
-	return v;
-}
-
 /* A task of ours, not one that is there. */
 static bool
 claim_task(struct taskbatch *b, struct taskbatch_task *t)
@@ -387,66 +348,48 @@ claim_task(struct taskbatch *b, struct taskbatch_task *t)
 	return true;
 }
 
-static struct json
-submit_body(struct taskbatch *b, struct taskbatch_task *t)
+/* It is said once that T is being submitted. */
+static void
+announce_task(struct taskbatch *b, struct taskbatch_task *t)
 {
 	_cleanup_buf_ struct buf records = BUF_INIT;
-	struct json v = json_copy(t->request);
 
 	t->sent++;
-	if (t->nonce[0])
-		json_set_text(&v, "nonce", t->nonce);
 	controller_keep_session(b->spec->controller, t->id, coupling_session(b->coupling));
 	if (!t->announced)
 		taskbatch_task_submitting(t, &records);
 	t->announced = true;
 	write_records(b, &records);
-	json_set(&v, "id", json_number((double)t->id));
-	json_set(&v, "session", json_number((double)coupling_session(b->coupling)));
-	json_set_text(&v, "on_loss", b->spec->timing.leave ? "leave" : "kill");
-	return v;
 }
 
-/* The body of the step's POST, and its path. */
-static struct json
-step_body(struct taskbatch *b, char **path)
+/* The request of the step. */
+static struct client_request *
+send_step(struct taskbatch *b)
 {
-	struct taskbatch_task *t = b->of_step;
-	struct json v;
+	const int64_t adopted = b->step >= BATCH_HISTORY ? controller_adopted(b->spec->controller) : 0;
+	_cleanup_free_ char *path = taskbatch_step_path(b->step, b->of_step, adopted);
+	const struct taskbatch_step_call call = {
+		.id = coupling_new_id(b->coupling), .session = coupling_session(b->coupling), .leave = b->spec->timing.leave,
+		.adopted = adopted, .signo = b->signo, .signals = b->signals,
+	};
+	_cleanup_json_ struct json v = taskbatch_step_body(b->step, b->of_step, &b->tasks, &call);
 
-	if (b->step == BATCH_SUBMIT) {
-		*path = xstrdup("/1/tasks");
-		return submit_body(b, t);
-	}
-	v = b->step == BATCH_RELEASE ? release_body(b) : json_object();
-	json_set(&v, "id", json_number((double)coupling_new_id(b->coupling)));
-	if (b->step == BATCH_RELEASE) {
-		*path = xstrdup("/1/release");
-	} else if (b->step == BATCH_ADOPT) {
-		*path = xasprintf("/1/tasks/%jd/adopt", (intmax_t)t->id);
-		json_set(&v, "session", json_number((double)coupling_session(b->coupling)));
-	} else {
-		*path = xasprintf("/1/tasks/%jd/kill", (intmax_t)t->id);
-		json_set(&v, "signal", json_number(b->signo));
-		if (b->signals > 1)
-			json_set(&v, "grace_ms", json_number(0));
-	}
-	return v;
+	if (b->step == BATCH_HISTORY)
+		return client_get(b->spec->client, path, ANSWER_MS, control_answered, b);
+	return client_post(b->spec->client, path, v, ANSWER_MS, control_answered, b);
 }
 
 static void
 control_next(void *cookie)
 {
 	struct taskbatch *b = cookie;
-	_cleanup_free_ char *path = NULL;
-	_cleanup_json_ struct json v = JSON_ABSENT;
 
 	if (b->control || !b->is_coupled || b->is_over)
 		return;
 	if (b->spec->keep || b->pump.error)	/* what could not be written stays there */
 		taskbatch_set_forget_over(&b->tasks);	/* none is the task of a request that is under way */
 	if (b->step != BATCH_RELEASE)
-		b->step = next_step(b);
+		b->step = taskbatch_step_next(&b->tasks, coupling_session(b->coupling), b->blocked, &b->of_step);
 	if (b->step == BATCH_IDLE) {
 		check_over(b);
 		return;
@@ -455,13 +398,9 @@ control_next(void *cookie)
 		control_soon(b);
 		return;
 	}
-	if (b->step == BATCH_HISTORY) {
-		path = xasprintf("/1/history?after=%jd", (intmax_t)controller_adopted(b->spec->controller));
-		b->control = client_get(b->spec->client, path, ANSWER_MS, control_answered, b);
-		return;
-	}
-	v = step_body(b, &path);
-	b->control = client_post(b->spec->client, path, v, ANSWER_MS, control_answered, b);
+	if (b->step == BATCH_SUBMIT)
+		announce_task(b, b->of_step);
+	b->control = send_step(b);
 }
 
 static void
