@@ -162,7 +162,7 @@ far() { ip netns exec "$ns" rejoin-task "$target" "$@"; }
 	wait_for 'grep -q reconnected leave.err' 60
 	wait_for '[ $(($(date +%s) - $(cat alive.leave))) -le 2 ]'
 	run -0 far list --json
-	run -0 jq -c '[.state, .status.why]' <<<"$output"
+	run -0 bash -c 'jq -c "[.state, .status.why]" <<<"$1" | sort' - "$output"
 	out_is $'["killed","lease"]\n["running",null]'
 }
 
@@ -191,13 +191,22 @@ far() { ip netns exec "$ns" rejoin-task "$target" "$@"; }
 	printf '[taskd]\nlog-max = 2G\nlog-total = 4G\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
 	taskd
 	sshd_on 127.0.0.1
-	# bytes that tell where they are
-	start task sh -c "rejoin-task '$target' run --period 1s --lease 60s -- sh -c 'seq 1 130000000 | head -c 1073741824; exit 4' | sha256sum; exit \"\${PIPESTATUS:-0}\""
-	for _ in $(seq 20); do
+	# bytes that tell where they are, of which a part waits for each kill
+	cat >writer <<-'X'
+		seq 1 130000000 | head -c 1073741824 | for k in $(seq 21); do
+			head -c 51130564
+			until [ "$k" = 21 ] || [ -e "$1/killed.$k" ]; do sleep 0.05; done
+		done
+		exit 4
+	X
+	start task bash -c "rejoin-task '$target' run --period 1s --lease 60s -- sh $PWD/writer $PWD | sha256sum; exit \"\${PIPESTATUS[0]}\""
+	for k in $(seq 20); do
 		wait_for 'pkill -KILL -P "$sshd_pid"' 60
-		before=$(ps -o cputimes= -p "$task_pid")
 		sleep 1.5 # the connection comes back, and carries some
+		touch "killed.$k"
 	done
 	wait_for '! alive "$task_pid"' 600
+	wait "$task_pid" || status=$?
+	[ "$status" -eq 4 ]
 	[ "$(cut -c1-64 task.out)" = "$(seq 1 130000000 | head -c 1073741824 | sha256sum | cut -c1-64)" ]
 }
