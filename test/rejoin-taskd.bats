@@ -408,6 +408,25 @@ teardown() {
 	alive "$(jq .pid "$REJOIN_STATE_DIR/tasks/$id/started")"
 }
 
+@test "stopped while requests wait, and others follow them, it ends with 0" {
+	taskd
+	id=$(rejoin-task run --detach -- sleep 60)
+	for path in "/1/tasks/$id/out?from=0&wait=30" '/1/output?session=5&wait=30' '/1/history?after=9007199254740000&wait=30'; do
+		# two on each connection: the second one is read when the first one has its answer
+		printf 'GET %s HTTP/1.1\r\nHost: x\r\n\r\n' "$path" "$path" >requests
+		start client bash -c "(cat requests; exec sleep 60) | rejoin-taskd --dial"
+		clients+=("$client_pid")
+	done
+	sleep 0.5 # they are waited for
+	kill -TERM "$taskd_pid"
+	wait "$taskd_pid" || status=$?
+	[ "${status:-0}" -eq 0 ] || cat taskd.err
+	[ "${status:-0}" -eq 0 ]
+	[ "$(grep -c 'HTTP/1.1 503' client.out)" -ge 1 ]
+	taskd
+	[ "$(states)" = running ]
+}
+
 @test "a task recorded before a crash has its lease from its request" {
 	printf '[taskd]\nrunning = 1\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
 	taskd

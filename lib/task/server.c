@@ -17,7 +17,7 @@
 
 enum {
 	CONNECTIONS = 1024, CONNECTIONS_A_UID = 256, CONNECTION_MEMORY = 12 << 10,
-	IDLE_S = 60, ARRIVE_MS = 10000, SWEEP_MS = 2000, SILENT_MS = 75000,
+	IDLE_S = 60, ARRIVE_MS = 10000, SWEEP_MS = 2000, SILENT_MS = 75000, STOP_ROUNDS = 10,
 };
 
 struct server_connection {
@@ -41,7 +41,7 @@ struct server {
 	struct server_exchange *exchanges;
 	int waiting;
 	int64_t last_ms;
-	bool closing;
+	bool stopping;		/* the handler gets no more requests */
 };
 
 struct server_exchange {
@@ -211,6 +211,12 @@ is_from_browser(struct MHD_Connection *mhd)
 }
 
 static void
+refuse_stopping(struct server_exchange *x)
+{
+	server_reply_error(&x->request, 503, "stopping", "the task agent is stopping");
+}
+
+static void
 dispatch(struct server_exchange *x)
 {
 	struct server *s = x->server;
@@ -222,7 +228,9 @@ dispatch(struct server_exchange *x)
 	x->connection->last_ms = s->last_ms = clock_mono_ms();
 	x->connection->waiting = true;
 	s->waiting++;
-	if (x->too_big)
+	if (s->stopping)
+		refuse_stopping(x);
+	else if (x->too_big)
 		server_reply_error(&x->request, 413, "too-large", "more than %d bytes", SERVER_BODY_MAX);
 	else if (is_from_browser(x->mhd))
 		server_reply_error(&x->request, 403, "denied", "requests of web pages are not served");
@@ -350,20 +358,34 @@ server_new(struct loop *l, int listen_fd, server_fn *fn, void *cookie, struct fa
 	return s;
 }
 
+static void
+refuse_waiting(struct server *s)
+{
+	for (struct server_exchange *x = s->exchanges; x; x = x->next)
+		if (x->suspended)
+			refuse_stopping(x);
+}
+
 void
 server_free(struct server *s)
 {
+	int listen_fd;
+
 	if (!s)
 		return;
-	for (struct server_exchange *x = s->exchanges; x; x = x->next)
-		if (x->suspended)
-			server_reply_error(&x->request, 503, "stopping", "the task agent is stopping");
-	for (int i = 0; i < 3; i++)	/* what was resumed is sent */
+	/* connections that were not accepted are for the next agent, where the socket is not ours alone */
+	listen_fd = MHD_quiesce_daemon(s->daemon);
+	s->stopping = true;
+	/* none may be suspended at the end; what was resumed is sent, and a request behind it is refused */
+	for (int i = 0; i < STOP_ROUNDS; i++) {
+		refuse_waiting(s);
 		MHD_run(s->daemon);
+	}
 	loop_unwatch(s->loop, s->epoll_fd);
 	loop_timer_stop(s->loop, &s->timer);
 	loop_timer_stop(s->loop, &s->sweep);
 	MHD_stop_daemon(s->daemon);
+	io_closep(&listen_fd);
 	io_closep(&s->arrivals_fd);
 	free(s);
 }
