@@ -121,4 +121,3 @@ taskcommand_check(const struct taskcommand *c, struct taskcommand_line *o)
 	if (!o->verb.timing.leave && 2 * o->verb.timing.period_ms > o->verb.timing.lease_ms)
 		opt_misused("twice the --period is more than the --lease");
 }
-
