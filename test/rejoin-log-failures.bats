@@ -148,3 +148,21 @@ null'
 	done
 	[ "$full" = 1 ]
 }
+
+# The signal that would end it may be ignored, as it is in services: then a failed write(2) does.
+@test "a reader that ends takes the merge along, whatever the workers are at" {
+	big a.log a
+	big b.log b 7
+	local how
+	for how in '' --json --prefix=always '--rules messages.conf' '--rules messages.conf --exact'; do
+		# shellcheck disable=SC2086	# words
+		(
+			trap '' PIPE
+			timeout 30 rejoin-log $how a.log b.log 2>err || echo $? >status
+		) | head -c 1000 >out
+		[ "$(cat status)" -eq 3 ]
+		grep -q '^rejoin-log: standard output: Broken pipe' err
+		[ "$(wc -c <out)" -eq 1000 ]
+		rm status
+	done
+}
