@@ -53,14 +53,21 @@ find_head(struct queue *q, struct lane_head *h)
 	return true;
 }
 
+/* Element I of ARRAY, which may be beyond its end, or of no array at all. */
+static void
+prefetch_element(const void *array, size_t i, size_t size)
+{
+	__builtin_prefetch((const void *)((uintptr_t)array + i * size));
+}
+
 static void
 prefetch(const struct lane *l, const struct block *b, size_t k)
 {
 	if (k >= b->n)
 		return;
-	__builtin_prefetch(&b->v[k + FAR_AHEAD]);
-	__builtin_prefetch(&b->first[k + FAR_AHEAD]);
-	__builtin_prefetch(&b->constraints[b->first[k] + FAR_AHEAD]);
+	prefetch_element(b->v, k + FAR_AHEAD, sizeof *b->v);
+	prefetch_element(b->first, k + FAR_AHEAD, sizeof *b->first);
+	prefetch_element(b->constraints, b->first[k] + FAR_AHEAD, sizeof *b->constraints);
 	for (uint32_t i = b->first[k]; i < b->first[k + 1]; i++)
 		index_prefetch(l->index, b->constraints[i].id);
 }
