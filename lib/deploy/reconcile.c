@@ -27,10 +27,11 @@
 #include "deploy/report.h"
 #include "deploy/report_store.h"
 #include "deploy/result_journal.h"
+#include "deploy/status_board.h"
 #include "deploy/waiting_check.h"
 
 enum { UNREACHABLE_MS = 60000, UNREACHABLE_DOUBLES = 6 };
-enum { PUBLISH_MS = 50, HOLD_POLL_MS = 5000, SEAT_WAIT_MS = 1000 };
+enum { HOLD_POLL_MS = 5000, SEAT_WAIT_MS = 1000 };
 
 struct reconciler {
 	struct loop *loop;
@@ -46,8 +47,7 @@ struct reconciler {
 	struct loop_timer held;			/* until the next attempt is due */
 	struct report_store store;		/* of the report */
 	bool is_refreshing, has_refreshed;	/* the goal is being fetched; it was, for the next cycle */
-	char link_note[STATUS_TEXT], report_note[STATUS_TEXT];	/* of what goes on beside the cycles */
-	struct status status;
+	struct status_board board;
 	struct cycle *cycle;
 	enum attempts_need need;		/* of the last cycle */
 	bool is_on_hold;			/* likewise */
@@ -58,9 +58,6 @@ struct reconciler {
 	bool started, goal_is_new, retry_wanted, stopping;
 	bool is_busy;				/* as spec.busy() was told */
 	unsigned unreachable;			/* cycles in a row that could not fetch all files */
-	size_t done, total;			/* tasks of the cycle */
-	int64_t published_ms;
-	struct loop_timer publish_later;
 	struct loop_stage shutdown;
 };
 
@@ -78,74 +75,11 @@ log_line(struct reconciler *r, const char *fmt, ...)
 	r->spec.log(text, r->spec.cookie);
 }
 
-/* What an operator should know stays in the status until it is no longer true. */
-static void
-set_note(struct reconciler *r, const char *text)
-{
-	if (*text && strcmp(r->status.note, text) != 0)
-		log_line(r, "%s", text);
-	snprintf(r->status.note, sizeof r->status.note, "%s", text);
-}
-
-/* The note while there is nothing else to be said. */
-static const char *
-standing_note(const struct reconciler *r)
-{
-	return *r->link_note ? r->link_note : r->report_note;
-}
-
-static void
-standing_note_set(struct reconciler *r, char *which, const char *text)
-{
-	const bool is_shown = !*r->status.note || strcmp(r->status.note, standing_note(r)) == 0;
-
-	snprintf(which, STATUS_TEXT, "%s", text);
-	if (is_shown)
-		set_note(r, standing_note(r));
-	else if (*text)
-		log_line(r, "%s", text);
-}
-
 /* Is there anything wrong with the goal's file, or with the one that was kept? */
 static bool
 has_wrong_goal(const struct reconciler *r)
 {
 	return r->desired.refused || r->desired.missing || r->desired.damaged;
-}
-
-static void
-status_publish(void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	loop_timer_stop(r->loop, &r->publish_later);
-	r->published_ms = clock_mono_ms();
-	r->spec.publish(&r->status, r->spec.cookie);
-}
-
-/* A thousand components settled in a second are not a thousand files. */
-static void
-publish_soon(struct reconciler *r)
-{
-	int64_t since = clock_mono_ms() - r->published_ms;
-
-	if (since >= PUBLISH_MS)
-		status_publish(r);
-	else if (!r->publish_later.set)
-		loop_timer_set(r->loop, &r->publish_later, PUBLISH_MS - since);
-}
-
-static void
-set_state(struct reconciler *r, enum agent_state state)
-{
-	char now[CLOCK_TEXT];
-
-	if (r->status.state != state)
-		snprintf(r->status.state_since, sizeof r->status.state_since, "%s", clock_now(now));
-	r->status.state = state;
-	if (state != AGENT_BUSY)
-		r->status.phase[0] = r->status.progress[0] = '\0';
-	status_publish(r);
 }
 
 /*
@@ -159,7 +93,7 @@ write_report(struct reconciler *r)
 
 	if (result_journal_sync(r->results, &f) == 0 && report_store_write(&r->store, &f) == 0)
 		return true;
-	set_note(r, f.text);
+	status_board_set_note(&r->board, f.text);
 	return false;
 }
 
@@ -179,28 +113,15 @@ on_phase(const char *phase, size_t done, size_t total, void *cookie)
 {
 	struct reconciler *r = cookie;
 
-	if (phase)
-		snprintf(r->status.phase, sizeof r->status.phase, "%s", phase);
-	if (total > 0)
-		snprintf(r->status.progress, sizeof r->status.progress, "%zu/%zu", done, total);
-	r->done = done;
-	r->total = total;
-	publish_soon(r);
+	status_board_set_phase(&r->board, phase, done, total);
 }
 
-/* "2/5, 12.5 of 200.0 MiB, 3.2 MiB/s" */
 static void
 on_fetching(int64_t got, int64_t size, int64_t rate, void *cookie)
 {
 	struct reconciler *r = cookie;
-	const double mib = 1 << 20;
-	char of[32] = "";
 
-	if (size > 0)
-		snprintf(of, sizeof of, " of %.1f", (double)size / mib);
-	snprintf(r->status.progress, sizeof r->status.progress, "%zu/%zu, %.1f%s MiB, %.1f MiB/s", r->done, r->total,
-	    (double)got / mib, of, (double)rate / mib);
-	publish_soon(r);
+	status_board_set_fetching(&r->board, got, size, rate);
 }
 
 /* Milliseconds until files that could not be fetched are tried again: 1, 2, 4, ... 64 min. */
@@ -224,7 +145,7 @@ add_result(struct reconciler *r, const char *workflow, const struct cycle_result
 	if (!report_is_news(&r->store.report, record))
 		return;
 	if (result_journal_add(r->results, record, c->code != RESULT_INSTALL_SKIPPED_INSTALLED, &f) < 0)
-		set_note(r, f.text);
+		status_board_set_note(&r->board, f.text);
 	/* one of another workflow is in the journal alone */
 	if (r->running || (reported && strcmp(reported, workflow) == 0))
 		report_add_result(&r->store.report, json_copy(record));
@@ -299,16 +220,16 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 		if (!o->failed && !o->cancelled && o->need == ATTEMPTS_NEED_NONE && !o->is_on_hold && !o->is_occupied)
 			report_set_completed(&r->store.report, r->running->id);
 		write_report(r);
-		r->status.waiting = (int64_t)report_waiting(&r->store.report);
+		r->board.status.waiting = (int64_t)report_waiting(&r->store.report);
 	}
 	/* what is occupied is seen to by another cycle: a request that waits for this one waits for that */
 	if (!o->cancelled && !o->is_occupied) {
-		r->status.settled = r->status.covered;
-		r->status.settled_cycle = r->status.cycle;
-		r->status.result = o->code;
+		r->board.status.settled = r->board.status.covered;
+		r->board.status.settled_cycle = r->board.status.cycle;
+		r->board.status.result = o->code;
 	}
 	if (o->failed)
-		set_note(r, o->details);
+		status_board_set_note(&r->board, o->details);
 	log_line(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
 	    o->cancelled ? "cancelled" : o->failed ? "failed" : o->need == ATTEMPTS_NEED_REBOOT ? "needs a reboot" :
 	    o->need == ATTEMPTS_NEED_RESTART ? "needs a restart of the agent" :
@@ -366,19 +287,19 @@ begin_cycle(struct reconciler *r)
 	waiting_check_stop(r->waiting_check);
 	loop_timer_stop(r->loop, &r->held);
 	attempts_set_workflow(r->attempts, r->goal->id);
-	r->status.cycle++;
-	r->status.covered = r->status.retries;
+	r->board.status.cycle++;
+	r->board.status.covered = r->board.status.retries;
 	r->need = ATTEMPTS_NEED_NONE;
 	r->is_on_hold = false;
 	filewatch_free(TAKE_PTR(r->hold));
-	r->status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
+	r->board.status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
 	if (!has_wrong_goal(r))
-		set_note(r, standing_note(r));
-	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
-	set_state(r, AGENT_BUSY);
+		status_board_set_note(&r->board, status_board_standing_note(&r->board));
+	snprintf(r->board.status.workflow, sizeof r->board.status.workflow, "%s", r->goal->id);
+	status_board_set_state(&r->board, AGENT_BUSY);
 	report_begin(&r->store.report, r->goal);
 	r->running = r->goal;
-	log_line(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->status.cycle);
+	log_line(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->board.status.cycle);
 	r->cycle = cycle_start(r->loop, &spec);
 	busy_update(r);
 }
@@ -419,8 +340,8 @@ carry_out(struct reconciler *r)
 	if (r->spec.once || r->stopping)
 		return;
 	if (r->is_on_hold && config->hold_until && !r->hold) {
-		set_note(r, "held back until the file of hold-until exists");
-		status_publish(r);
+		status_board_set_note(&r->board, "held back until the file of hold-until exists");
+		status_board_publish(&r->board);
 		r->hold = filewatch_new(r->loop, HOLD_POLL_MS);
 		filewatch_add(r->hold, config->hold_until, FILEWATCH_PATH, hold_changed, r);
 	}
@@ -442,10 +363,10 @@ show_adoption(struct reconciler *r)
 {
 	const struct handler_run_record *run = adoption_next(r->adoption, NULL);
 
-	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", run->workflow);
-	set_state(r, AGENT_BUSY);
-	snprintf(r->status.phase, sizeof r->status.phase, "%s", handler_result_phase(run->action));
-	status_publish(r);
+	snprintf(r->board.status.workflow, sizeof r->board.status.workflow, "%s", run->workflow);
+	status_board_set_state(&r->board, AGENT_BUSY);
+	snprintf(r->board.status.phase, sizeof r->board.status.phase, "%s", handler_result_phase(run->action));
+	status_board_publish(&r->board);
 }
 
 /* Nothing to do: say how things stand, and that every retry so far has had its answer. */
@@ -465,10 +386,10 @@ outcome_settle(struct reconciler *r)
 	    (r->goal && r->goal->action != GOAL_MODULES && report_has_failed(&r->store.report) == 1);
 	/* of a goal that is not there nothing can be said */
 	unknown = !is_written || d->missing || (!d->source && !r->goal);
-	r->status.settled = r->status.covered = r->status.retries;
-	r->status.pending = false;
+	r->board.status.settled = r->board.status.covered = r->board.status.retries;
+	r->board.status.pending = false;
 	cache_trim(r->cache, r->goal, r->spec.config->cache_max);
-	set_state(r, failed ? AGENT_FAILED : r->need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
+	status_board_set_state(&r->board, failed ? AGENT_FAILED : r->need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
 	r->spec.settled(unknown ? EXIT_TROUBLE : failed || r->need != ATTEMPTS_NEED_NONE || r->is_on_hold ?
 	    EXIT_NO : EXIT_OK, r->spec.cookie);
 	carry_out(r);
@@ -484,11 +405,11 @@ take_back(struct reconciler *r)
 
 	waiting_check_stop(r->waiting_check);
 	loop_timer_stop(r->loop, &r->held);
-	snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
+	snprintf(r->board.status.workflow, sizeof r->board.status.workflow, "%s", r->goal->id);
 	report_begin(&r->store.report, r->goal);
 	report_end(&r->store.report, r->goal, &cancelled, clock_now(now));
 	write_report(r);
-	r->status.waiting = 0;
+	r->board.status.waiting = 0;
 	log_line(r, "workflow %s: taken back", r->goal->id);
 }
 
@@ -517,7 +438,7 @@ next_decide(struct reconciler *r)
 	if (r->cycle)
 		return;		/* until it has ended */
 	if (r->stopping) {
-		set_state(r, AGENT_STOPPED);
+		status_board_set_state(&r->board, AGENT_STOPPED);
 		return;
 	}
 	if (component_is_occupied("", r)) {
@@ -606,7 +527,7 @@ runs_adopt(struct reconciler *r, struct goal *g)
 	if (!same)
 		waiting_check_reset(r->waiting_check);
 	r->retry_wanted |= again;
-	r->status.pending |= again;
+	r->board.status.pending |= again;
 	if (r->cycle && !same)
 		cycle_cancel(r->cycle, g->action == GOAL_CANCEL || r->spec.config->cancel_on_replace ?
 		    CYCLE_END : CYCLE_WAIT);
@@ -627,9 +548,9 @@ refresh_goal(struct reconciler *r)
 	int e = desired_state_refresh(&r->desired, &g, &f);
 
 	if (e < 0 && !(e == -ENOENT && r->desired.damaged))
-		set_note(r, f.text);
+		status_board_set_note(&r->board, f.text);
 	else if (was_wrong && !has_wrong_goal(r))
-		set_note(r, "");
+		status_board_set_note(&r->board, "");
 	if (e > 0)
 		runs_adopt(r, g);
 }
@@ -641,7 +562,7 @@ load_kept_goal(struct reconciler *r)
 	int e = desired_state_load(&r->desired, &r->goal, &f);
 
 	if (e < 0 && e != -ENOENT)
-		set_note(r, f.text);
+		status_board_set_note(&r->board, f.text);
 	if (e == 0)
 		tell_modules(r, r->goal);
 }
@@ -652,8 +573,8 @@ on_reporting(void *cookie)
 {
 	struct reconciler *r = cookie;
 
-	standing_note_set(r, r->report_note, report_store_note(&r->store));
-	publish_soon(r);
+	status_board_set_standing_note(&r->board, r->board.report_note, report_store_note(&r->store));
+	status_board_publish_soon(&r->board);
 }
 
 static int
@@ -663,10 +584,10 @@ load_report(struct reconciler *r, struct fail *f)
 	int e = report_store_open(&r->store, r->loop, r->state, r->spec.config, on_log, on_reporting, r, &note, f);
 
 	if (e == 0)
-		standing_note_set(r, r->report_note, report_store_note(&r->store));
+		status_board_set_standing_note(&r->board, r->board.report_note, report_store_note(&r->store));
 	if (*note.text)
-		set_note(r, note.text);
-	r->status.waiting = (int64_t)report_waiting(&r->store.report);
+		status_board_set_note(&r->board, note.text);
+	r->board.status.waiting = (int64_t)report_waiting(&r->store.report);
 	return e;
 }
 
@@ -735,7 +656,7 @@ reconciler_shutdown(void *cookie)
 	r->stopping = true;
 	waiting_check_stop(r->waiting_check);
 	loop_timer_stop(r->loop, &r->held);
-	set_state(r, AGENT_STOPPING);
+	status_board_set_state(&r->board, AGENT_STOPPING);
 	adoption_free(TAKE_PTR(r->adoption));
 	if (r->cycle) {
 		loop_hold(r->loop);	/* until on_done() */
@@ -760,11 +681,11 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 
 	*r = (struct reconciler){
 		.loop = l, .spec = *spec, .lock_fd = -1,
-		.publish_later = { .fn = status_publish, .cookie = r },
 		.held = { .fn = cycle_is_due, .cookie = r },
 		.waiting_check = waiting_check_new(l, &spec->inventory, cycle_is_due, r),
 		.shutdown = { .fn = reconciler_shutdown, .cookie = r },
 	};
+	status_board_init(&r->board, l, spec->publish, spec->log, spec->cookie);
 	e = make_state(r, f);
 	if (e == 0) {
 		const struct desired_policy policy = policy_of(spec->config);
@@ -793,7 +714,7 @@ finish_start(struct reconciler *r)
 	file_remove_temporaries(twins);
 	load_kept_goal(r);
 	if (r->goal)
-		snprintf(r->status.workflow, sizeof r->status.workflow, "%s", r->goal->id);
+		snprintf(r->board.status.workflow, sizeof r->board.status.workflow, "%s", r->goal->id);
 	refresh_goal(r);
 	adopted_runs_replace(r);
 	cache_remove_parts(r->cache, r->goal);
@@ -845,17 +766,17 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	_cleanup_free_ char *mark = NULL;
 	const struct adoption_callbacks callbacks = { adopted_run_ended, adoption_done, r };
 	char waiting_note[STATUS_TEXT];
-	const int64_t waiting = r->status.waiting;
-	const bool paused = r->status.paused;
+	const int64_t waiting = r->board.status.waiting;
+	const bool paused = r->board.status.paused;
 
-	memcpy(waiting_note, r->status.note, sizeof waiting_note);
-	r->status = *s;
-	r->status.waiting = waiting;
-	r->status.paused = paused;
-	r->status.is_unsigned = r->spec.config->allow_unsigned;
-	memcpy(r->status.note, waiting_note, sizeof waiting_note);
-	snprintf(r->status.report, sizeof r->status.report, "%s", r->store.path);
-	set_state(r, AGENT_STARTING);
+	memcpy(waiting_note, r->board.status.note, sizeof waiting_note);
+	r->board.status = *s;
+	r->board.status.waiting = waiting;
+	r->board.status.paused = paused;
+	r->board.status.is_unsigned = r->spec.config->allow_unsigned;
+	memcpy(r->board.status.note, waiting_note, sizeof waiting_note);
+	snprintf(r->board.status.report, sizeof r->board.status.report, "%s", r->store.path);
+	status_board_set_state(&r->board, AGENT_STARTING);
 	loop_stage_add(r->loop, &r->shutdown);
 	/* attached handlers of an agent that was killed must not go on beside ours */
 	mark = xasprintf("%s/", r->work);
@@ -888,11 +809,11 @@ reconcile_set_source(struct reconciler *r, const char *goal, const char *name)
 
 	r->is_refreshing = false;
 	if (report_store_set_config(&r->store, r->spec.config, &f) < 0)
-		set_note(r, f.text);
-	standing_note_set(r, r->report_note, report_store_note(&r->store));
+		status_board_set_note(&r->board, f.text);
+	status_board_set_standing_note(&r->board, r->board.report_note, report_store_note(&r->store));
 	report_store_start(&r->store);
 	desired_state_set_source(&r->desired, goal, name, &policy);
-	r->status.is_unsigned = r->spec.config->allow_unsigned;
+	r->board.status.is_unsigned = r->spec.config->allow_unsigned;
 }
 
 void
@@ -906,18 +827,18 @@ reconcile_refreshed(struct reconciler *r)
 void
 reconcile_note(struct reconciler *r, const char *text)
 {
-	standing_note_set(r, r->link_note, text);
-	status_publish(r);
+	status_board_set_standing_note(&r->board, r->board.link_note, text);
+	status_board_publish(&r->board);
 }
 
 void
 reconcile_tell(struct reconciler *r, bool paused, const char *text)
 {
-	r->status.paused = paused;
+	r->board.status.paused = paused;
 	if (text)
-		snprintf(r->status.call, sizeof r->status.call, "%s", text);
-	if (r->status.pid > 0)	/* else reconcile_start() does */
-		status_publish(r);
+		snprintf(r->board.status.call, sizeof r->board.status.call, "%s", text);
+	if (r->board.status.pid > 0)	/* else reconcile_start() does */
+		status_board_publish(&r->board);
 }
 
 void
@@ -930,13 +851,13 @@ void
 reconcile_stop(struct reconciler *r)
 {
 	r->stopping = true;
-	set_state(r, AGENT_STOPPING);
+	status_board_set_state(&r->board, AGENT_STOPPING);
 }
 
 void
 reconcile_publish(struct reconciler *r)
 {
-	status_publish(r);
+	status_board_publish(&r->board);
 }
 
 void
@@ -946,10 +867,10 @@ reconcile_retry(struct reconciler *r, unsigned n, bool anew)
 		attempts_reset(r->attempts);
 		log_line(r, "attempts are counted anew");
 	}
-	r->status.retries += n;
-	r->retry_wanted = r->status.pending = true;
+	r->board.status.retries += n;
+	r->retry_wanted = r->board.status.pending = true;
 	/* at once: the next requester reads this count */
-	status_publish(r);
+	status_board_publish(&r->board);
 	next_decide(r);
 }
 
@@ -958,7 +879,7 @@ reconcile_free(struct reconciler *r)
 {
 	if (!r)
 		return;
-	loop_timer_stop(r->loop, &r->publish_later);
+	status_board_release(&r->board);
 	loop_timer_stop(r->loop, &r->held);
 	waiting_check_free(r->waiting_check);
 	attempts_close(r->attempts);
