@@ -27,17 +27,17 @@
 #include "deploy/report.h"
 #include "deploy/report_store.h"
 #include "deploy/result_journal.h"
+#include "deploy/state_dir.h"
 #include "deploy/status_board.h"
 #include "deploy/waiting_check.h"
 
 enum { UNREACHABLE_MS = 60000, UNREACHABLE_DOUBLES = 6 };
-enum { HOLD_POLL_MS = 5000, SEAT_WAIT_MS = 1000 };
+enum { HOLD_POLL_MS = 5000 };
 
 struct reconciler {
 	struct loop *loop;
 	struct reconcile_spec spec;
-	char *state, *work, *cache, *runs;	/* paths */
-	int lock_fd;
+	struct state_dir dir;
 	struct desired_state desired;
 	struct goal *goal;			/* the one that is wanted; NULL for none */
 	struct goal *running;			/* what the cycle works on, once GOAL is another */
@@ -193,21 +193,6 @@ busy_update(struct reconciler *r)
 	r->is_busy = is_busy;
 }
 
-/* Work directories are of no use once nothing runs in them. */
-static void
-work_remove(struct reconciler *r)
-{
-	DIR *d = opendir(r->runs);
-	bool has_runs = false;
-
-	for (struct dirent *e; d && (e = readdir(d)); )
-		has_runs |= *e->d_name != '.';
-	if (d)
-		closedir(d);
-	if (!has_runs)
-		file_remove_tree(r->work);
-}
-
 static void
 end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 {
@@ -256,7 +241,7 @@ on_done(const struct cycle_outcome *o, void *cookie)
 	if (r->running != r->goal)
 		goal_free(r->running);
 	r->running = NULL;
-	work_remove(r);
+	state_dir_remove_work(&r->dir);
 	busy_update(r);
 	if (r->stopping)
 		loop_release(r->loop);
@@ -270,7 +255,7 @@ new_run(void *cookie)
 {
 	struct reconciler *r = cookie;
 
-	return xasprintf("%s/%" PRId64, r->runs, result_journal_next_id(r->results));
+	return xasprintf("%s/%" PRId64, r->dir.runs, result_journal_next_id(r->results));
 }
 
 static void
@@ -278,7 +263,7 @@ begin_cycle(struct reconciler *r)
 {
 	const struct cycle_spec spec = {
 		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
-		.attempts = r->attempts, .work = r->work, .cache = r->cache, .working = on_working, .phase = on_phase,
+		.attempts = r->attempts, .work = r->dir.work, .cache = r->dir.cache, .working = on_working, .phase = on_phase,
 		.fetching = on_fetching,
 		.result = on_result, .log = on_log, .done = on_done, .run_dir = new_run,
 		.is_occupied = component_is_occupied, .cookie = r,
@@ -388,7 +373,7 @@ outcome_settle(struct reconciler *r)
 	unknown = !is_written || d->missing || (!d->source && !r->goal);
 	r->board.status.settled = r->board.status.covered = r->board.status.retries;
 	r->board.status.pending = false;
-	cache_trim(r->cache, r->goal, r->spec.config->cache_max);
+	cache_trim(r->dir.cache, r->goal, r->spec.config->cache_max);
 	status_board_set_state(&r->board, failed ? AGENT_FAILED : r->need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
 	r->spec.settled(unknown ? EXIT_TROUBLE : failed || r->need != ATTEMPTS_NEED_NONE || r->is_on_hold ?
 	    EXIT_NO : EXIT_OK, r->spec.cookie);
@@ -581,7 +566,7 @@ static int
 load_report(struct reconciler *r, struct fail *f)
 {
 	struct fail note;
-	int e = report_store_open(&r->store, r->loop, r->state, r->spec.config, on_log, on_reporting, r, &note, f);
+	int e = report_store_open(&r->store, r->loop, r->dir.path, r->spec.config, on_log, on_reporting, r, &note, f);
 
 	if (e == 0)
 		status_board_set_standing_note(&r->board, r->board.report_note, report_store_note(&r->store));
@@ -599,53 +584,6 @@ cycle_is_due(void *cookie)
 
 	r->retry_wanted = true;
 	next_decide(r);
-}
-
-static int
-make_dir(const char *path, struct fail *f)
-{
-	int e = file_make_dirs(path, 0755);
-
-	return e < 0 ? fail_errno(f, e, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
-}
-
-/* Lock the state directory.  Its absolute path is kept, as it marks the handlers' processes. */
-static int
-take_state(struct reconciler *r, struct fail *f)
-{
-	_cleanup_free_ char *lock = NULL;
-	int e = make_dir(r->spec.state, f);
-
-	if (e < 0)
-		return e;
-	r->state = realpath(r->spec.state, NULL);
-	if (!r->state)
-		return fail_errno(f, errno, "%s", r->spec.state);
-	lock = xasprintf("%s/lock", r->state);
-	r->lock_fd = lock_open(lock, 0600);
-	/* as in agent/runtime.c */
-	e = r->lock_fd < 0 ? r->lock_fd : lock_wait(r->lock_fd, SEAT_WAIT_MS);
-	if (e == -ETIMEDOUT)
-		return fail_set(f, EXIT_BUSY, "%s: held by another agent", lock);
-	return e < 0 ? fail_errno(f, e, "%s", lock) : 0;
-}
-
-static int
-make_state(struct reconciler *r, struct fail *f)
-{
-	_cleanup_free_ char *twins = NULL;
-	int e = take_state(r, f);
-
-	if (e < 0)
-		return e;
-	twins = xasprintf("%s/twins", r->state);
-		r->work = xasprintf("%s/work", r->state);
-	r->cache = xasprintf("%s/cache", r->state);
-	r->runs = xasprintf("%s/runs", r->state);
-	e = make_dir(twins, f);
-	if (e == 0)
-		e = make_dir(r->runs, f);
-	return e < 0 ? e : make_dir(r->cache, f);
 }
 
 static void
@@ -680,21 +618,21 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 	int e;
 
 	*r = (struct reconciler){
-		.loop = l, .spec = *spec, .lock_fd = -1,
+		.loop = l, .spec = *spec, .dir = STATE_DIR_INIT,
 		.held = { .fn = cycle_is_due, .cookie = r },
 		.waiting_check = waiting_check_new(l, &spec->inventory, cycle_is_due, r),
 		.shutdown = { .fn = reconciler_shutdown, .cookie = r },
 	};
 	status_board_init(&r->board, l, spec->publish, spec->log, spec->cookie);
-	e = make_state(r, f);
+	e = state_dir_open(spec->state, &r->dir, f);
 	if (e == 0) {
 		const struct desired_policy policy = policy_of(spec->config);
 
-		desired_state_init(&r->desired, spec->goal, spec->goal_name, r->state, &policy);
-		e = result_journal_open(r->state, &r->results, f);
+		desired_state_init(&r->desired, spec->goal, spec->goal_name, r->dir.path, &policy);
+		e = result_journal_open(r->dir.path, &r->results, f);
 	}
 	if (e == 0)
-		e = attempts_open(r->state, &spec->config->attempts, &r->attempts, f);
+		e = attempts_open(r->dir.path, &spec->config->attempts, &r->attempts, f);
 	if (e == 0)
 		e = load_report(r, f);
 	if (e < 0)
@@ -707,17 +645,14 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 static void
 finish_start(struct reconciler *r)
 {
-	_cleanup_free_ char *twins = xasprintf("%s/twins", r->state);
-
-	work_remove(r);
-	file_remove_temporaries(r->state);
-	file_remove_temporaries(twins);
+	state_dir_remove_work(&r->dir);
+	state_dir_remove_temporaries(&r->dir);
 	load_kept_goal(r);
 	if (r->goal)
 		snprintf(r->board.status.workflow, sizeof r->board.status.workflow, "%s", r->goal->id);
 	refresh_goal(r);
 	adopted_runs_replace(r);
-	cache_remove_parts(r->cache, r->goal);
+	cache_remove_parts(r->dir.cache, r->goal);
 	next_decide(r);
 }
 
@@ -755,7 +690,7 @@ adoption_done(void *cookie)
 
 	r->adoption = NULL;
 	if (!r->cycle)
-		work_remove(r);
+		state_dir_remove_work(&r->dir);
 	busy_update(r);
 	next_decide(r);
 }
@@ -779,10 +714,10 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	status_board_set_state(&r->board, AGENT_STARTING);
 	loop_stage_add(r->loop, &r->shutdown);
 	/* attached handlers of an agent that was killed must not go on beside ours */
-	mark = xasprintf("%s/", r->work);
+	mark = xasprintf("%s/", r->dir.work);
 	if (procset_signal_mark(mark, SIGKILL) > 0)
 		log_line(r, "ended what an earlier agent had left running");
-	r->adoption = adoption_start(r->loop, r->runs, &callbacks);
+	r->adoption = adoption_start(r->loop, r->dir.runs, &callbacks);
 	report_store_start(&r->store);
 	busy_update(r);
 	for (const struct handler_run_record *run = NULL; r->adoption && (run = adoption_next(r->adoption, run)); )
@@ -892,10 +827,6 @@ reconcile_free(struct reconciler *r)
 	result_journal_close(r->results);
 	report_store_release(&r->store);
 	desired_state_release(&r->desired);
-	io_closep(&r->lock_fd);
-	free(r->state);
-	free(r->work);
-	free(r->cache);
-	free(r->runs);
+	state_dir_release(&r->dir);
 	free(r);
 }
