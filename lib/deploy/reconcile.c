@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -9,14 +8,10 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/filewatch.h"
-#include "base/io.h"
-#include "base/lock.h"
 #include "base/procset.h"
-#include "base/spawn.h"
-#include "base/trust.h"
 #include "base/xalloc.h"
 #include "deploy/adoption.h"
+#include "deploy/aftermath.h"
 #include "deploy/cache.h"
 #include "deploy/cycle.h"
 #include "deploy/desired_state.h"
@@ -32,7 +27,6 @@
 #include "deploy/waiting_check.h"
 
 enum { UNREACHABLE_MS = 60000, UNREACHABLE_DOUBLES = 6 };
-enum { HOLD_POLL_MS = 5000 };
 
 struct reconciler {
 	struct loop *loop;
@@ -49,11 +43,7 @@ struct reconciler {
 	bool is_refreshing, has_refreshed;	/* the goal is being fetched; it was, for the next cycle */
 	struct status_board board;
 	struct cycle *cycle;
-	enum attempts_need need;		/* of the last cycle */
-	bool is_on_hold;			/* likewise */
-	struct filewatch *hold;			/* of hold-until, while it holds something back */
-	struct spawn *reboot;			/* the command, while it runs */
-	bool has_rebooted;			/* it was run by this incarnation */
+	struct aftermath aftermath;		/* of the last cycle */
 	struct adoption *adoption;		/* of what an earlier agent left running; else NULL */
 	bool started, goal_is_new, retry_wanted, stopping;
 	bool is_busy;				/* as spec.busy() was told */
@@ -171,7 +161,6 @@ on_log(const char *text, void *cookie)
 
 static void refresh_goal(struct reconciler *r);
 static void next_decide(struct reconciler *r);
-static void carry_out(struct reconciler *r);
 
 /* Does a run of an earlier agent go on on COMPONENT, "" for the host? */
 static bool
@@ -200,8 +189,8 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 
 	if (!o->cancelled) {
 		report_end(&r->store.report, r->running, o, clock_now(now));
-		r->need = o->need;
-		r->is_on_hold = o->is_on_hold;
+		r->aftermath.need = o->need;
+		r->aftermath.is_on_hold = o->is_on_hold;
 		if (!o->failed && !o->cancelled && o->need == ATTEMPTS_NEED_NONE && !o->is_on_hold && !o->is_occupied)
 			report_set_completed(&r->store.report, r->running->id);
 		write_report(r);
@@ -274,9 +263,7 @@ begin_cycle(struct reconciler *r)
 	attempts_set_workflow(r->attempts, r->goal->id);
 	r->board.status.cycle++;
 	r->board.status.covered = r->board.status.retries;
-	r->need = ATTEMPTS_NEED_NONE;
-	r->is_on_hold = false;
-	filewatch_free(TAKE_PTR(r->hold));
+	aftermath_clear(&r->aftermath);
 	r->board.status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
 	if (!has_wrong_goal(r))
 		status_board_set_note(&r->board, status_board_standing_note(&r->board));
@@ -290,56 +277,28 @@ begin_cycle(struct reconciler *r)
 }
 
 static void
-reboot_ended(const struct spawn_result *result, void *cookie)
-{
-	struct reconciler *r = cookie;
-	_cleanup_buf_ struct buf how = BUF_INIT;
-
-	r->reboot = NULL;
-	if (result->status == 0 || result->ended)
-		return;
-	spawn_describe(result, &how);
-	log_line(r, "reboot: %s %s", r->spec.config->reboot[0], how.s);
-}
-
-/* The file of hold-until is there: what was held back begins. */
-static void
-hold_changed(bool names, void *cookie)
+on_aftermath_note(const char *text, void *cookie)
 {
 	struct reconciler *r = cookie;
 
-	(void)names;
-	if (access(r->spec.config->hold_until, F_OK) < 0 || !r->is_on_hold)
-		return;
-	r->is_on_hold = false;
-	/* from the loop: the cycle frees what calls this */
-	loop_timer_set(r->loop, &r->held, 0);
+	status_board_set_note(&r->board, text);
+	status_board_publish(&r->board);
 }
 
-/* What the last cycle asked for, once; with --once nothing of it. */
 static void
-carry_out(struct reconciler *r)
+on_due(int64_t wait_ms, void *cookie)
 {
-	const struct agent_config *config = r->spec.config;
+	struct reconciler *r = cookie;
 
-	if (r->spec.once || r->stopping)
-		return;
-	if (r->is_on_hold && config->hold_until && !r->hold) {
-		status_board_set_note(&r->board, "held back until the file of hold-until exists");
-		status_board_publish(&r->board);
-		r->hold = filewatch_new(r->loop, HOLD_POLL_MS);
-		filewatch_add(r->hold, config->hold_until, FILEWATCH_PATH, hold_changed, r);
-	}
-	if (r->need == ATTEMPTS_NEED_RESTART) {
-		r->spec.restart(r->spec.cookie);
-	} else if (r->need == ATTEMPTS_NEED_REBOOT && config->reboot && !r->reboot && !r->has_rebooted) {
-		r->has_rebooted = true;
-		log_line(r, "an update asks for a reboot: %s", config->reboot[0]);
-		/* not seen in time, the step has failed: a cycle finds that */
-		loop_timer_set(r->loop, &r->held, config->reboot_timeout_ms + 1000);
-		r->reboot = spawn_start(r->loop, &(struct spawn_spec){ .argv = config->reboot, .session = true,
-		    .timeout_ms = config->reboot_timeout_ms, .grace_ms = 1000 }, reboot_ended, r);
-	}
+	loop_timer_set(r->loop, &r->held, wait_ms);
+}
+
+static void
+on_restart(void *cookie)
+{
+	struct reconciler *r = cookie;
+
+	r->spec.restart(r->spec.cookie);
 }
 
 /* What an earlier agent left running goes on. */
@@ -374,10 +333,11 @@ outcome_settle(struct reconciler *r)
 	r->board.status.settled = r->board.status.covered = r->board.status.retries;
 	r->board.status.pending = false;
 	cache_trim(r->dir.cache, r->goal, r->spec.config->cache_max);
-	status_board_set_state(&r->board, failed ? AGENT_FAILED : r->need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
-	r->spec.settled(unknown ? EXIT_TROUBLE : failed || r->need != ATTEMPTS_NEED_NONE || r->is_on_hold ?
+	status_board_set_state(&r->board, failed ? AGENT_FAILED : r->aftermath.need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
+	r->spec.settled(unknown ? EXIT_TROUBLE : failed || aftermath_is_pending(&r->aftermath) ?
 	    EXIT_NO : EXIT_OK, r->spec.cookie);
-	carry_out(r);
+	if (!r->spec.once && !r->stopping)
+		aftermath_carry_out(&r->aftermath, r->spec.config);
 }
 
 /* A deployment taken back: there is nothing to run, only to say. */
@@ -624,6 +584,7 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 		.shutdown = { .fn = reconciler_shutdown, .cookie = r },
 	};
 	status_board_init(&r->board, l, spec->publish, spec->log, spec->cookie);
+	aftermath_init(&r->aftermath, l, &(struct aftermath_callbacks){ on_aftermath_note, on_log, on_restart, on_due, r });
 	e = state_dir_open(spec->state, &r->dir, f);
 	if (e == 0) {
 		const struct desired_policy policy = policy_of(spec->config);
@@ -819,9 +780,7 @@ reconcile_free(struct reconciler *r)
 	waiting_check_free(r->waiting_check);
 	attempts_close(r->attempts);
 	loop_stage_remove(r->loop, &r->shutdown);
-	if (r->reboot)
-		spawn_kill(r->reboot);
-	filewatch_free(r->hold);
+	aftermath_release(&r->aftermath);
 	adoption_free(r->adoption);
 	goal_free(r->goal);
 	result_journal_close(r->results);
