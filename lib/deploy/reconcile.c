@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,271 +9,14 @@
 #include "base/file.h"
 #include "base/procset.h"
 #include "base/xalloc.h"
-#include "deploy/adoption.h"
-#include "deploy/aftermath.h"
 #include "deploy/cache.h"
-#include "deploy/cycle.h"
-#include "deploy/desired_state.h"
-#include "deploy/goal.h"
 #include "deploy/handler.h"
 #include "deploy/handler_log.h"
 #include "deploy/reconcile.h"
+#include "deploy/reconcile_cycle.h"
 #include "deploy/report.h"
-#include "deploy/report_store.h"
-#include "deploy/result_journal.h"
-#include "deploy/state_dir.h"
-#include "deploy/status_board.h"
-#include "deploy/waiting_check.h"
-
-enum { UNREACHABLE_MS = 60000, UNREACHABLE_DOUBLES = 6 };
-
-struct reconciler {
-	struct loop *loop;
-	struct reconcile_spec spec;
-	struct state_dir dir;
-	struct desired_state desired;
-	struct goal *goal;			/* the one that is wanted; NULL for none */
-	struct goal *running;			/* what the cycle works on, once GOAL is another */
-	struct result_journal *results;
-	struct attempts *attempts;
-	struct waiting_check *waiting_check;
-	struct loop_timer held;			/* until the next attempt is due */
-	struct report_store store;		/* of the report */
-	bool is_refreshing, has_refreshed;	/* the goal is being fetched; it was, for the next cycle */
-	struct status_board board;
-	struct cycle *cycle;
-	struct aftermath aftermath;		/* of the last cycle */
-	struct adoption *adoption;		/* of what an earlier agent left running; else NULL */
-	bool started, goal_is_new, retry_wanted, stopping;
-	bool is_busy;				/* as spec.busy() was told */
-	unsigned unreachable;			/* cycles in a row that could not fetch all files */
-	struct loop_stage shutdown;
-};
-
-PRINTF(2, 3) static void
-log_line(struct reconciler *r, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	/* ids and details come from elsewhere: none of them makes a second line */
-	handler_log_flatten(text);
-	r->spec.log(text, r->spec.cookie);
-}
-
-/* Is there anything wrong with the goal's file, or with the one that was kept? */
-static bool
-has_wrong_goal(const struct reconciler *r)
-{
-	return r->desired.refused || r->desired.missing || r->desired.damaged;
-}
-
-/*
- * The report is written when it says something new; what it speaks of is in the
- * journal by then.  False where it could not be.
- */
-static bool
-write_report(struct reconciler *r)
-{
-	struct fail f;
-
-	if (result_journal_sync(r->results, &f) == 0 && report_store_write(&r->store, &f) == 0)
-		return true;
-	status_board_set_note(&r->board, f.text);
-	return false;
-}
-
-/* --- what a cycle tells */
-
-static void
-on_working(void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	report_set_state(&r->store.report, r->running, REPORT_IN_PROGRESS);
-	write_report(r);
-}
-
-static void
-on_phase(const char *phase, size_t done, size_t total, void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	status_board_set_phase(&r->board, phase, done, total);
-}
-
-static void
-on_fetching(int64_t got, int64_t size, int64_t rate, void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	status_board_set_fetching(&r->board, got, size, rate);
-}
-
-/* Milliseconds until files that could not be fetched are tried again: 1, 2, 4, ... 64 min. */
-static int64_t
-unreachable_wait(struct reconciler *r, const struct cycle_outcome *o)
-{
-	if (!o->is_unreachable) {
-		r->unreachable = 0;
-		return -1;
-	}
-	return (int64_t)UNREACHABLE_MS << (r->unreachable < UNREACHABLE_DOUBLES ? r->unreachable++ : UNREACHABLE_DOUBLES);
-}
-
-static void
-add_result(struct reconciler *r, const char *workflow, const struct cycle_result *c)
-{
-	_cleanup_json_ struct json record = result_journal_record(r->results, workflow, c);
-	const char *reported = report_workflow(&r->store.report);
-	struct fail f;
-
-	if (!report_is_news(&r->store.report, record))
-		return;
-	if (result_journal_add(r->results, record, c->code != RESULT_INSTALL_SKIPPED_INSTALLED, &f) < 0)
-		status_board_set_note(&r->board, f.text);
-	/* one of another workflow is in the journal alone */
-	if (r->running || (reported && strcmp(reported, workflow) == 0))
-		report_add_result(&r->store.report, json_copy(record));
-	log_line(r, "%s%s%s: %s: %d%s%s", c->step, *c->component ? ": " : "", c->component, c->phase,
-	    c->code, *c->details ? ": " : "", c->details);
-}
-
-static void
-on_result(const struct cycle_result *c, void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	add_result(r, r->running->id, c);
-}
-
-static void
-on_log(const char *text, void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	r->spec.log(text, r->spec.cookie);
-}
 
 static void refresh_goal(struct reconciler *r);
-static void next_decide(struct reconciler *r);
-
-/* Does a run of an earlier agent go on on COMPONENT, "" for the host? */
-static bool
-component_is_occupied(const char *component, void *cookie)
-{
-	const struct reconciler *r = cookie;
-
-	return r->adoption && adoption_is_on(r->adoption, component);
-}
-
-/* Is there work that another agent must not do beside us? */
-static void
-busy_update(struct reconciler *r)
-{
-	const bool is_busy = r->cycle || r->adoption;
-
-	if (is_busy != r->is_busy)
-		r->spec.busy(is_busy, r->spec.cookie);
-	r->is_busy = is_busy;
-}
-
-static void
-end_cycle(struct reconciler *r, const struct cycle_outcome *o)
-{
-	char now[CLOCK_TEXT];
-
-	if (!o->cancelled) {
-		report_end(&r->store.report, r->running, o, clock_now(now));
-		r->aftermath.need = o->need;
-		r->aftermath.is_on_hold = o->is_on_hold;
-		if (!o->failed && !o->cancelled && o->need == ATTEMPTS_NEED_NONE && !o->is_on_hold && !o->is_occupied)
-			report_set_completed(&r->store.report, r->running->id);
-		write_report(r);
-		r->board.status.waiting = (int64_t)report_waiting(&r->store.report);
-	}
-	/* what is occupied is seen to by another cycle: a request that waits for this one waits for that */
-	if (!o->cancelled && !o->is_occupied) {
-		r->board.status.settled = r->board.status.covered;
-		r->board.status.settled_cycle = r->board.status.cycle;
-		r->board.status.result = o->code;
-	}
-	if (o->failed)
-		status_board_set_note(&r->board, o->details);
-	log_line(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
-	    o->cancelled ? "cancelled" : o->failed ? "failed" : o->need == ATTEMPTS_NEED_REBOOT ? "needs a reboot" :
-	    o->need == ATTEMPTS_NEED_RESTART ? "needs a restart of the agent" :
-	    o->is_occupied ? "goes on after a run of an earlier agent" : "at its goal",
-	    *o->details ? ": " : "", o->details, json_count(o->waiting));
-}
-
-static void
-on_done(const struct cycle_outcome *o, void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	r->cycle = NULL;
-	end_cycle(r, o);
-	if (!o->cancelled && !r->stopping) {
-		int64_t wait_ms = unreachable_wait(r, o);
-
-		waiting_check_start(r->waiting_check, o->waiting);
-		if (o->held_ms >= 0 && (wait_ms < 0 || o->held_ms < wait_ms))
-			wait_ms = o->held_ms;
-		if (wait_ms >= 0)
-			loop_timer_set(r->loop, &r->held, wait_ms);
-	}
-	if (r->running != r->goal)
-		goal_free(r->running);
-	r->running = NULL;
-	state_dir_remove_work(&r->dir);
-	busy_update(r);
-	if (r->stopping)
-		loop_release(r->loop);
-	next_decide(r);
-}
-
-/* --- what to do next */
-
-static char *
-new_run(void *cookie)
-{
-	struct reconciler *r = cookie;
-
-	return xasprintf("%s/%" PRId64, r->dir.runs, result_journal_next_id(r->results));
-}
-
-static void
-begin_cycle(struct reconciler *r)
-{
-	const struct cycle_spec spec = {
-		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
-		.attempts = r->attempts, .work = r->dir.work, .cache = r->dir.cache, .working = on_working, .phase = on_phase,
-		.fetching = on_fetching,
-		.result = on_result, .log = on_log, .done = on_done, .run_dir = new_run,
-		.is_occupied = component_is_occupied, .cookie = r,
-	};
-
-	waiting_check_stop(r->waiting_check);
-	loop_timer_stop(r->loop, &r->held);
-	attempts_set_workflow(r->attempts, r->goal->id);
-	r->board.status.cycle++;
-	r->board.status.covered = r->board.status.retries;
-	aftermath_clear(&r->aftermath);
-	r->board.status.pending = r->retry_wanted = r->goal_is_new = r->has_refreshed = false;
-	if (!has_wrong_goal(r))
-		status_board_set_note(&r->board, status_board_standing_note(&r->board));
-	snprintf(r->board.status.workflow, sizeof r->board.status.workflow, "%s", r->goal->id);
-	status_board_set_state(&r->board, AGENT_BUSY);
-	report_begin(&r->store.report, r->goal);
-	r->running = r->goal;
-	log_line(r, "workflow %s: cycle %" PRId64 " begins", r->goal->id, r->board.status.cycle);
-	r->cycle = cycle_start(r->loop, &spec);
-	busy_update(r);
-}
 
 static void
 on_aftermath_note(const char *text, void *cookie)
@@ -325,7 +67,7 @@ outcome_settle(struct reconciler *r)
 		show_adoption(r);
 		return;
 	}
-	is_written = write_report(r);
+	is_written = reconcile_cycle_write_report(r);
 	failed = !is_written || d->refused || d->damaged ||
 	    (r->goal && r->goal->action != GOAL_MODULES && report_has_failed(&r->store.report) == 1);
 	/* of a goal that is not there nothing can be said */
@@ -333,7 +75,8 @@ outcome_settle(struct reconciler *r)
 	r->board.status.settled = r->board.status.covered = r->board.status.retries;
 	r->board.status.pending = false;
 	cache_trim(r->dir.cache, r->goal, r->spec.config->cache_max);
-	status_board_set_state(&r->board, failed ? AGENT_FAILED : r->aftermath.need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
+	status_board_set_state(&r->board, failed ? AGENT_FAILED :
+	    r->aftermath.need != ATTEMPTS_NEED_NONE ? AGENT_NEEDS_REBOOT : AGENT_IDLE);
 	r->spec.settled(unknown ? EXIT_TROUBLE : failed || aftermath_is_pending(&r->aftermath) ?
 	    EXIT_NO : EXIT_OK, r->spec.cookie);
 	if (!r->spec.once && !r->stopping)
@@ -353,9 +96,9 @@ take_back(struct reconciler *r)
 	snprintf(r->board.status.workflow, sizeof r->board.status.workflow, "%s", r->goal->id);
 	report_begin(&r->store.report, r->goal);
 	report_end(&r->store.report, r->goal, &cancelled, clock_now(now));
-	write_report(r);
+	reconcile_cycle_write_report(r);
 	r->board.status.waiting = 0;
-	log_line(r, "workflow %s: taken back", r->goal->id);
+	reconcile_cycle_log(r, "workflow %s: taken back", r->goal->id);
 }
 
 /* It was, and nothing has been begun since that may have undone it. */
@@ -386,7 +129,7 @@ next_decide(struct reconciler *r)
 		status_board_set_state(&r->board, AGENT_STOPPED);
 		return;
 	}
-	if (component_is_occupied("", r)) {
+	if (reconcile_cycle_is_occupied("", r)) {
 		/* a step of the host may change anything: all waits for its end */
 		show_adoption(r);
 		return;
@@ -406,12 +149,12 @@ next_decide(struct reconciler *r)
 		outcome_settle(r);
 	} else if (!r->started || r->retry_wanted) {
 		r->started = true;
-		begin_cycle(r);
+		reconcile_cycle_begin(r);
 	} else if (r->goal_is_new && is_completed(r)) {
-		log_line(r, "workflow %s: completed already, not run again", r->goal->id);
+		reconcile_cycle_log(r, "workflow %s: completed already, not run again", r->goal->id);
 		outcome_settle(r);
 	} else if (r->goal_is_new) {
-		begin_cycle(r);
+		reconcile_cycle_begin(r);
 	} else {
 		outcome_settle(r);
 	}
@@ -487,14 +230,14 @@ runs_adopt(struct reconciler *r, struct goal *g)
 static void
 refresh_goal(struct reconciler *r)
 {
-	const bool was_wrong = has_wrong_goal(r);
+	const bool was_wrong = reconcile_cycle_has_wrong_goal(r);
 	struct goal *g = NULL;
 	struct fail f;
 	int e = desired_state_refresh(&r->desired, &g, &f);
 
 	if (e < 0 && !(e == -ENOENT && r->desired.damaged))
 		status_board_set_note(&r->board, f.text);
-	else if (was_wrong && !has_wrong_goal(r))
+	else if (was_wrong && !reconcile_cycle_has_wrong_goal(r))
 		status_board_set_note(&r->board, "");
 	if (e > 0)
 		runs_adopt(r, g);
@@ -526,7 +269,8 @@ static int
 load_report(struct reconciler *r, struct fail *f)
 {
 	struct fail note;
-	int e = report_store_open(&r->store, r->loop, r->dir.path, r->spec.config, on_log, on_reporting, r, &note, f);
+	int e = report_store_open(&r->store, r->loop, r->dir.path, r->spec.config, reconcile_cycle_on_log,
+	    on_reporting, r, &note, f);
 
 	if (e == 0)
 		status_board_set_standing_note(&r->board, r->board.report_note, report_store_note(&r->store));
@@ -581,10 +325,11 @@ reconcile_new(struct loop *l, const struct reconcile_spec *spec, struct reconcil
 		.loop = l, .spec = *spec, .dir = STATE_DIR_INIT,
 		.held = { .fn = cycle_is_due, .cookie = r },
 		.waiting_check = waiting_check_new(l, &spec->inventory, cycle_is_due, r),
-		.shutdown = { .fn = reconciler_shutdown, .cookie = r },
+		.shutdown = { .fn = reconciler_shutdown, .cookie = r }, .decide = next_decide,
 	};
 	status_board_init(&r->board, l, spec->publish, spec->log, spec->cookie);
-	aftermath_init(&r->aftermath, l, &(struct aftermath_callbacks){ on_aftermath_note, on_log, on_restart, on_due, r });
+	aftermath_init(&r->aftermath, l, &(struct aftermath_callbacks){
+	    on_aftermath_note, reconcile_cycle_on_log, on_restart, on_due, r });
 	e = state_dir_open(spec->state, &r->dir, f);
 	if (e == 0) {
 		const struct desired_policy policy = policy_of(spec->config);
@@ -627,7 +372,7 @@ adopted_run_ended(const struct handler_run_record *run, const struct handler_res
 	    .details = result->details };
 	const char *counted = attempts_workflow(r->attempts);
 
-	handler_log_output(run->step, run->component, run->action, result->output, on_log, r);
+	handler_log_output(run->step, run->component, run->action, result->output, reconcile_cycle_on_log, r);
 	r->retry_wanted = true;		/* its component was left alone meanwhile */
 	if (counted && strcmp(counted, run->workflow) == 0)
 		attempts_set_installed(r->attempts, run->step, run->component,
@@ -638,9 +383,9 @@ adopted_run_ended(const struct handler_run_record *run, const struct handler_res
 	    (run->action == HANDLER_BACKUP || run->action == HANDLER_RESTORE))
 		attempts_set_backup(r->attempts, run->step, run->component, result->code == RESULT_BACKUP_SUCCESS);
 	if (run->action == HANDLER_APPLY || result->code <= 0)
-		add_result(r, run->workflow, &c);
+		reconcile_cycle_add_result(r, run->workflow, &c);
 	else
-		log_line(r, "%s: %s: %s: %d", run->step, run->component, handler_result_phase(run->action),
+		reconcile_cycle_log(r, "%s: %s: %s: %d", run->step, run->component, handler_result_phase(run->action),
 		    result->code);
 }
 
@@ -652,7 +397,7 @@ adoption_done(void *cookie)
 	r->adoption = NULL;
 	if (!r->cycle)
 		state_dir_remove_work(&r->dir);
-	busy_update(r);
+	reconcile_cycle_update_busy(r);
 	next_decide(r);
 }
 
@@ -677,12 +422,12 @@ reconcile_start(struct reconciler *r, const struct status *s)
 	/* attached handlers of an agent that was killed must not go on beside ours */
 	mark = xasprintf("%s/", r->dir.work);
 	if (procset_signal_mark(mark, SIGKILL) > 0)
-		log_line(r, "ended what an earlier agent had left running");
+		reconcile_cycle_log(r, "ended what an earlier agent had left running");
 	r->adoption = adoption_start(r->loop, r->dir.runs, &callbacks);
 	report_store_start(&r->store);
-	busy_update(r);
+	reconcile_cycle_update_busy(r);
 	for (const struct handler_run_record *run = NULL; r->adoption && (run = adoption_next(r->adoption, run)); )
-		log_line(r, "workflow %s: %s: %s goes on, as an earlier agent began it", run->workflow, run->step,
+		reconcile_cycle_log(r, "workflow %s: %s: %s goes on, as an earlier agent began it", run->workflow, run->step,
 		    handler_result_phase(run->action));
 	finish_start(r);
 }
@@ -690,10 +435,10 @@ reconcile_start(struct reconciler *r, const struct status *s)
 void
 reconcile_look(struct reconciler *r)
 {
-	const bool was_wrong = has_wrong_goal(r);
+	const bool was_wrong = reconcile_cycle_has_wrong_goal(r);
 
 	refresh_goal(r);
-	if (r->goal_is_new || has_wrong_goal(r) || was_wrong)
+	if (r->goal_is_new || reconcile_cycle_has_wrong_goal(r) || was_wrong)
 		next_decide(r);
 }
 
@@ -761,7 +506,7 @@ reconcile_retry(struct reconciler *r, unsigned n, bool anew)
 {
 	if (anew) {
 		attempts_reset(r->attempts);
-		log_line(r, "attempts are counted anew");
+		reconcile_cycle_log(r, "attempts are counted anew");
 	}
 	r->board.status.retries += n;
 	r->retry_wanted = r->board.status.pending = true;
