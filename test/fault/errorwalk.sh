@@ -7,7 +7,7 @@
 # CALLS are strace's, by commas.  COMMAND is words, BEFORE and AFTER are shell
 # text.  AFTER must succeed; it finds the status of the run in walk_status and
 # what it wrote to stderr in the file walk_stderr names.  A run that dies of a
-# signal, or takes longer than 20 s, is bad in any case, and so is a failure
+# signal, or takes longer than 120 s, is bad in any case, and so is a failure
 # (a status that is not 0 or 1) without a word.  ERRORWALK_MAX evenly spaced
 # points at most (50), all of them with SOAK=1.  Calls of the loader are left out.
 # With ERRORWALK_ALL each bad point is printed, and the walk goes on.  ERRORWALK_PART
@@ -64,7 +64,7 @@ for ((i = first; i <= total; i += step)); do
 	read -r name n error < <(sed -n "${i}p" <<<"$points")
 	eval "$walk_before"
 	# shellcheck disable=SC2086
-	timeout -s KILL 20 strace -qq -o /dev/null -e trace="$name" -e inject="$name:error=$error:when=$n" \
+	timeout -s KILL 120 strace -qq -o /dev/null -e trace="$name" -e inject="$name:error=$error:when=$n" \
 		$walk_command 2>"$walk_stderr"
 	walk_status=$? runs=$((runs + 1)) why=''
 	if [ "$walk_status" -ge 128 ]; then
