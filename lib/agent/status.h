@@ -56,7 +56,7 @@ int status_read(const struct profile *p, struct status *s, struct fail *f);
 
 /*
  * Wait until P's agent is not busy: for our agent by its lock, without
- * polling.  0, or -ETIMEDOUT; -ENODATA where its state cannot be told.
+ * polling; one that is queried must not start, stop or reboot either.  0, or -ETIMEDOUT; -ENODATA where its state cannot be told.
  */
 int status_wait_idle(const struct profile *p, int64_t timeout_ms, struct fail *f);
 

@@ -227,6 +227,16 @@ read_adu_api(const struct profile *p, struct status *s, struct fail *f)
 	return read_running(p, s, ask_adu_api);
 }
 
+/*
+ * Can an agent in STATE take a request?  One that starts, stops or reboots drops it, as the Azure agent does before it
+ * is connected; one that does not run refuses it.
+ */
+static bool
+is_resting(enum agent_state state)
+{
+	return state == AGENT_IDLE || state == AGENT_FAILED || state == AGENT_STOPPED;
+}
+
 static int
 wait_idle_answer(const struct profile *p, int64_t timeout_ms, struct fail *f)
 {
@@ -242,7 +252,7 @@ wait_idle_answer(const struct profile *p, int64_t timeout_ms, struct fail *f)
 			fail_set(f, EXIT_BUSY, "the state of %s is unknown: %s", p->name, s.note);
 			return -ENODATA;
 		}
-		if (s.state != AGENT_BUSY)
+		if (is_resting(s.state))
 			return 0;
 		if (left <= 0)
 			return -ETIMEDOUT;

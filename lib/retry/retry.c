@@ -6,6 +6,7 @@
 #include "agent/fd_owners.h"
 #include "agent/status.h"
 #include "agent/status_method.h"
+#include "agent/status_text.h"
 #include "agent/status_waiter.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -26,6 +27,17 @@ left_ms(int64_t end_ms)
 	return left > 0 ? left : 0;
 }
 
+/* P's agent did not become idle: in which state it stays is seen once more, for the message. */
+static int
+set_not_idle(const struct profile *p, struct fail *f)
+{
+	struct status s;
+
+	if (status_read(p, &s, f) < 0 || s.state == AGENT_IDLE || s.state == AGENT_UNKNOWN)
+		s.state = AGENT_BUSY;
+	return fail_set(f, EXIT_BUSY, "%s: is %s; the request is kept", p->name, status_text_state(s.state));
+}
+
 /* Wait for the rest of a burst of requests, then for an idle agent. */
 static int
 wait_idle(const struct profile *p, const struct retry_spec *spec, struct retry_outcome *o,
@@ -40,7 +52,7 @@ wait_idle(const struct profile *p, const struct retry_spec *spec, struct retry_o
 		return 0;
 	r = status_wait_idle(p, spec->timeout_ms, f);
 	if (r == -ETIMEDOUT)
-		return fail_set(f, EXIT_BUSY, "%s: is busy; the request is kept", p->name);
+		return set_not_idle(p, f);
 	return r == -ENODATA && p->retry.send_when_unknown ? 0 : r;
 }
 
