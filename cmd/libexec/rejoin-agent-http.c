@@ -1,23 +1,19 @@
 /*
  * rejoin-agent-http - make one HTTP request for rejoin-agent, which links no HTTP library.
  *
- * The request comes on stdin, the response goes to stdout: deploy/http_job.h.  It ends
- * with the process that started it.
+ * The request comes on stdin, the response goes to stdout: deploy/http_job.h.
  */
-#include <sys/types.h>
-
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/http.h"
+#include "base/http_helper.h"
 #include "base/http_run.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -33,17 +29,6 @@ struct download {
 	int64_t from;		/* its length at first */
 	int64_t length, max, told_ms;
 };
-
-static int
-request_read(struct json *out, struct fail *f)
-{
-	_cleanup_buf_ struct buf text = BUF_MAX(REQUEST_MAX);
-	ssize_t n;
-
-	while ((n = io_read_buf(STDIN_FILENO, &text)) > 0)
-		;
-	return n < 0 ? fail_errno(f, (int)n, "standard input") : json_parse("request", text.s, text.len, out, f);
-}
 
 static int64_t
 number(struct json v, const char *key)
@@ -122,24 +107,6 @@ download_open(const char *path, int64_t max, struct download *d, struct fail *f)
 	return 0;
 }
 
-/* The headers of V, and one more; to be freed, what it points to is V's. */
-static const char **
-headers_of(struct json list, const char *more)
-{
-	const char **v = xcalloc(json_count(list) + 2, sizeof *v);
-	size_t n = 0;
-
-	for (size_t i = 0; i < json_count(list); i++) {
-		_cleanup_json_ struct json h = json_at(list, i);
-
-		if (json_get_string(h))
-			v[n++] = json_get_string(h);
-	}
-	if (more)
-		v[n] = more;
-	return v;
-}
-
 static void
 print_response(const struct http_response *r, const struct download *d)
 {
@@ -167,7 +134,6 @@ request_run(struct json v, struct fail *f)
 {
 	const char *url = json_get_text(v, "url"), *into = json_get_text(v, "into");
 	const char *token_file = json_get_text(v, "tokenFile"), *body = json_get_text(v, "body");
-	_cleanup_json_ struct json list = json_get(v, "headers");
 	_cleanup_secret_ struct secret token = SECRET_NONE;
 	_cleanup_free_ char *range = NULL;
 	_cleanup_free_ const char **headers = NULL;
@@ -185,7 +151,7 @@ request_run(struct json v, struct fail *f)
 		return e;
 	if (d.from > 0)
 		range = xasprintf("Range: bytes=%jd-", (intmax_t)d.from);
-	headers = headers_of(list, range);
+	headers = http_helper_headers(v, range);
 	e = http_run(&(struct http_request){
 	    .url = url, .method = json_get_text(v, "method"), .headers = headers,
 	    .token = token_file ? &token : NULL, .body = body, .body_len = body ? strlen(body) : 0,
@@ -204,16 +170,12 @@ int
 main(int argc, char *argv[])
 {
 	_cleanup_json_ struct json request = JSON_ABSENT;
-	const pid_t parent = getppid();
 	struct fail f;
 	int e;
 
 	(void)argc;
-	diag_init(argv);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		return EXIT_TROUBLE;
-	e = request_read(&request, &f);
+	http_helper_begin(argv);
+	e = http_helper_read(REQUEST_MAX, &request, &f);
 	if (e == 0)
 		e = request_run(request, &f);
 	if (e < 0) {

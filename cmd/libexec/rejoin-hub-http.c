@@ -1,20 +1,18 @@
 /*
  * rejoin-hub-http - get or put one blob for rejoin-hub, which links no HTTP library.
  *
- * The request comes on standard input, so that no secret is in an argument; the result goes
- * to standard output: hub/blob.h.  It ends with the process that started it.
+ * The request comes on standard input, the result goes to standard output: hub/blob.h.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "base/http.h"
+#include "base/http_helper.h"
 #include "base/http_run.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -30,17 +28,6 @@ struct blob_job {
 };
 
 static int
-request_read(struct json *out, struct fail *f)
-{
-	_cleanup_buf_ struct buf text = BUF_MAX(REQUEST_MAX);
-	ssize_t n;
-
-	while ((n = io_read_buf(STDIN_FILENO, &text)) > 0)
-		;
-	return n < 0 ? fail_errno(f, (int)n, "standard input") : json_parse("request", text.s, text.len, out, f);
-}
-
-static int
 on_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 {
 	struct blob_job *job = cookie;
@@ -52,23 +39,6 @@ on_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 	}
 	job->bytes += (int64_t)n;
 	return io_write_all(job->fd, p, n);
-}
-
-/* The headers of the request, NULL-terminated; what they point to is the request's. */
-static const char **
-headers_of(struct json request)
-{
-	_cleanup_json_ struct json list = json_get(request, "headers");
-	const char **v = xcalloc(json_count(list) + 1, sizeof *v);
-	size_t n = 0;
-
-	for (size_t i = 0; i < json_count(list); i++) {
-		_cleanup_json_ struct json h = json_at(list, i);
-
-		if (json_get_string(h))
-			v[n++] = json_get_string(h);
-	}
-	return v;
 }
 
 static bool
@@ -85,7 +55,7 @@ blob_transfer(struct blob_job *job, struct http_response *r, struct fail *f)
 	const bool put = is_set(job->request, "put");
 	_cleanup_json_ struct json idle = json_get(job->request, "idle_ms"), timeout = json_get(job->request, "timeout_ms");
 	const char *path = json_get_text(job->request, "file"), *url = json_get_text(job->request, "url");
-	_cleanup_free_ const char **headers = headers_of(job->request);
+	_cleanup_free_ const char **headers = http_helper_headers(job->request, NULL);
 	struct http_request q = {
 		.url = url, .headers = headers, .ca_file = json_get_text(job->request, "ca_file"),
 		.secret = is_set(job->request, "secret"), .upload = put, .chunk = on_chunk,
@@ -115,10 +85,9 @@ main(int argc, char *argv[])
 	struct fail f;
 
 	(void)argc;
-	diag_init(argv);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	http_helper_begin(argv);
 	secret_guard();
-	if (request_read(&job.request, &f) < 0)
+	if (http_helper_read(REQUEST_MAX, &job.request, &f) < 0)
 		fail_die(&f);
 	if (blob_transfer(&job, &r, &f) < 0) {
 		json_set_text(&result, "error", f.text);
