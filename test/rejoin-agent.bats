@@ -1855,3 +1855,29 @@ inside() { nsenter -t "$agent_pid" -m "$@"; }
 	[ "$(status_of cycle)" -gt "$n" ]
 	[ "$(status_of cycle)" -le $((n + 4)) ]
 }
+
+@test "microsoft/apt:1 as another user: where sudo gains no privileges, install fetches as well" {
+	needs_root
+	needs setpriv
+	fake_apt
+	chmod 777 . fake installed
+	local apt=$PWD/rejoin-apt
+	cp "$B/libexec/rejoin/rejoin-apt" "$apt"
+	chmod 755 "$apt"
+	echo '{"name":"edge","version":"1.0","packages":[{"name":"thermo","version":"1.0.1"}]}' >apt.json
+	as_user() { # ACTION [OPTION]
+		setpriv --reuid 65534 --regid 65534 --clear-groups "${@:2}" env PATH="$PWD/fake:$PATH" \
+			"$apt" "--action-$1" --apt-manifest "$PWD/apt.json" --work-folder "$PWD" --result-file "$PWD/result"
+		jq -r .resultCode result
+	}
+	d=$PWD
+	while [ "$d" != / ]; do chmod o+x "$d"; d=$(dirname "$d"); done
+	[ "$(as_user download --no-new-privs)" = 500 ]
+	[ ! -e apt.log ]
+	[ "$(as_user install)" = 600 ]
+	[ "$(cat installed)" = 'thermo 1.0.1' ]
+	grep -q 'apt-get .* update$' apt.log
+	rm apt.log
+	[ "$(as_user download)" = 500 ]
+	grep -q -- '--download-only -- thermo=1.0.1$' apt.log
+}

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/diag.h"
@@ -191,10 +192,19 @@ is_installed(const struct call *c)
 	result_end(c, why.len ? RESULT_NOT_INSTALLED : RESULT_INSTALLED, 0, "%s", why.s);
 }
 
+/* Does sudo(8) work in here?  Not in the agent's own unit, which has NoNewPrivileges=yes. */
+static bool
+can_become_root(void)
+{
+	return geteuid() == 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
+}
+
 /* A source that cannot be reached must not keep packages of another from being fetched: only they decide. */
 NORETURN static void
 download(struct call *c)
 {
+	if (!can_become_root())
+		result_end(c, RESULT_DOWNLOAD_SUCCESS, 0, "%s", "fetched by install: sudo gains no privileges here");
 	apt_run(c, (const char *const[]){ "update", NULL }, false);
 	if (apt_run(c, (const char *const[]){ "install", "--download-only", "--", NULL }, true) != 0)
 		result_end(c, RESULT_FAILURE, ERC_APT_DOWNLOAD, "%s", c->reason.s);
@@ -209,6 +219,8 @@ install(struct call *c)
 	    (char[]){ "-a" }, NULL };
 
 	program_run(c, configure + (geteuid() == 0 ? 2 : 0));
+	if (geteuid() != 0)	/* download may not have had the privileges */
+		apt_run(c, (const char *const[]){ "update", NULL }, false);
 	if (apt_run(c, (const char *const[]){ "install", "--", NULL }, true) != 0)
 		result_end(c, RESULT_FAILURE, ERC_APT_INSTALL, "%s", c->reason.s);
 	result_end(c, RESULT_INSTALL_SUCCESS, 0, "%s", "");
