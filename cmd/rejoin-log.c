@@ -108,6 +108,11 @@ tell_lost_channel(const struct rule *r, const struct source *s, int64_t off, voi
 static void
 tell_offset(const char *clock, int64_t ns)
 {
+	if (!clock) {
+		diag_info("offsets are not estimated: %jd clocks are too many", (intmax_t)ns);
+		diag_hint("give those that are wrong by --offset NAME=DUR, or clock=NAME to sources that share one");
+		return;
+	}
 	diag_note("clock %s: %.6f s ahead", clock, (double)ns / 1e9);
 }
 

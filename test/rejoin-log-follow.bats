@@ -545,3 +545,37 @@ entry() {
 	run --separate-stderr timeout 10 rejoin-log -f "$PWD/"
 	status_is 1
 }
+
+# ring N - N files, each of which sends to the next and receives from the one before; the last is an hour ahead
+ring() {
+	awk -v n="$1" 'BEGIN {
+		for (h = 0; h < n; h++) {
+			file = sprintf("h%03d.log", h)
+			for (k = 0; k < 2; k++) {
+				hour = h == n - 1 ? 11 : 10
+				printf "2026-11-21T%d:%02d:%02d.200Z rx=m%d.%d\n", hour, k, h % 60, (h + n - 1) % n, k >file
+				printf "2026-11-21T%d:%02d:%02d.300Z tx=m%d.%d\n", hour, k, h % 60, h, k + (h == n - 1) >file
+			}
+			close(file)
+		}
+	}'
+	printf '[m]\nsend = tx=(?<id>\\S+)\nrecv = rx=(?<id>\\S+)\n' >r.conf
+}
+
+@test "offsets of clocks while many files are followed; more than can be estimated are reported" {
+	ring 70
+	start log rejoin-log -v -f --rules r.conf h*.log
+	wait_for 'grep -q "clock h069.log: 3[56][0-9][0-9]\.[0-9]* s ahead" log.err'
+	run ! grep -q 'too many' log.err
+	end_pids "$log_pid"
+	rm h*.log
+	ring 201
+	start log rejoin-log -f --rules r.conf h*.log
+	wait_for 'grep -q "offsets are not estimated: 201 clocks are too many" log.err'
+	[ "$(grep -c 'too many' log.err)" = 1 ]
+	end_pids "$log_pid"
+	run --separate-stderr rejoin-log --rules r.conf h*.log
+	err_has 'offsets are not estimated: 201 clocks are too many'
+	run --separate-stderr rejoin-log --offset off --rules r.conf h*.log
+	[[ $stderr != *'too many'* ]]
+}

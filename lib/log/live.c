@@ -319,6 +319,19 @@ renew_offsets(struct live *v, int64_t now_ms)
 	}
 }
 
+/* More clocks than can be estimated are left alone, and that is told once. */
+static void
+give_up_clocks(struct live *v)
+{
+	const unsigned n = domains_count(v->spec.domains);
+
+	if (!v->clocks || n <= SKEW_CLOCKS_MAX || clockmodel_messages(v->clocks) < SKEW_MESSAGES_MIN)
+		return;
+	v->spec.offset(NULL, n);
+	clockmodel_free(v->clocks);
+	v->clocks = v->scheduler.clocks = NULL;
+}
+
 static void
 turn(void *cookie)
 {
@@ -341,6 +354,7 @@ turn(void *cookie)
 		scheduler_print(m, e);
 		n++;
 	}
+	give_up_clocks(v);
 	for (size_t i = 0; i < v->n_inputs; i++)
 		if (v->inputs[i]->source && v->inputs[i]->queue->ended)
 			v->inputs[i]->awake = false;

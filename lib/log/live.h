@@ -36,7 +36,7 @@ struct live_spec {
 	const struct formats *formats;
 	struct domains *domains;	/* of the clocks; borrowed */
 	bool estimate;			/* their offsets are estimated while records come */
-	void (*offset)(const char *clock, int64_t ns);	/* an estimate has changed */
+	void (*offset)(const char *clock, int64_t ns);	/* an estimate has changed; CLOCK is NULL as in struct run */
 	/* A source begins, its format is known. */
 	void (*opened)(struct source *s, void *cookie);
 	/* All that came at first is out. */

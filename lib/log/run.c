@@ -17,7 +17,7 @@ enum {
 	APART_MAX = 8,		/* hosts that are read by themselves */
 	PIPES_MS = 1000,	/* for the first bytes of pipes, where clocks are to be estimated */
 	SAMPLE_READ = 64 << 10,
-	SAMPLED_MAX = 64,	/* files that are looked at before they are followed */
+	SAMPLED_MAX = SKEW_CLOCKS_MAX,	/* files that are looked at before they are followed */
 };
 
 unsigned
@@ -99,6 +99,7 @@ struct clocks {
 	struct sources *all;
 	struct prescan_spec spec;
 	unsigned n;			/* of ALL, before any was split */
+	bool any;			/* some constraint may tell the clocks */
 };
 
 void
@@ -124,6 +125,8 @@ give_offsets(struct clocks *c, const int64_t *offsets)
 {
 	struct domains *d = c->all->domains;
 
+	if (c->any && c->run->estimate && domains_count(d) > SKEW_CLOCKS_MAX)
+		c->run->offset(NULL, domains_count(d));
 	for (unsigned i = 0; i < domains_count(d) && i < SKEW_CLOCKS_MAX; i++) {
 		struct domain *x = domains_at(d, i);
 
@@ -226,6 +229,7 @@ clocks_begin(struct clocks *c, struct run *run, struct sources *all, bool *any)
 		for (size_t k = 0; some && k < run->rules.n; k++)
 			*any |= c->spec.used[i][k] && run->rules.v[k].kind != RULE_LIFECYCLE;
 	}
+	c->any = *any;
 	/* What comes later of a pipe is not waited for. */
 	for (unsigned i = 0; i < c->n && *any; i++)
 		all->v[i]->view_until_ms = clock_mono_ms() + PIPES_MS;

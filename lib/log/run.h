@@ -18,7 +18,10 @@ struct run {
 	struct filter filter;
 	struct render_style style;
 	struct rules rules;
-	/* Told of the estimated offset of a clock, of a source that is read by host, and of constraints that are dropped. */
+	/*
+	 * Told of the estimated offset of a clock, of a source that is read by host, and of constraints that are
+	 * dropped.  CLOCK is NULL where none is estimated, because there are NS of them and that is too many.
+	 */
 	void (*offset)(const char *clock, int64_t ns);
 	void (*by_host)(const struct source *s);
 	void (*dropped)(const struct scheduler_dropped *d, void *cookie);
