@@ -344,7 +344,7 @@ every_number_once() {
 	start writer log-writer w/app.log "$n" "$@"
 	while alive "$writer_pid"; do
 		i=$((RANDOM % 25))
-		wait_for '[ $((i--)) -le 0 ] || ! alive $writer_pid'
+		wait_for '[ $((i--)) -le 0 ] || ! alive $writer_pid' >/dev/null || :
 		kill -KILL "$reader_pid"
 		wait "$reader_pid" || :
 		kills=$((kills + 1))
