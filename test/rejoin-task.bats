@@ -56,6 +56,30 @@ teardown() {
 	out_is ''
 }
 
+@test "what follows a log or the history waits for an agent that comes back" {
+	taskd
+	id=$(rejoin-task run --detach -- sh -c "for i in \$(seq 50); do echo \$i; done; while [ ! -e $PWD/go ]; do sleep 0.05; done; echo end")
+	start log rejoin-task log -f "$id"
+	start out rejoin-task --json log -f --from 0 "$id"
+	start history rejoin-task history -f
+	wait_for '[ "$(cat log.out out.out | grep -c 50)" = 2 ] && grep -q started history.out'
+	kill_taskd
+	wait_for 'grep -q "no answer; waiting" log.err && grep -q suspect out.err && grep -q "no answer" history.err'
+	taskd
+	touch go
+	wait_for '! alive "$log_pid" && ! alive "$out_pid"' 20
+	wait "$log_pid"
+	wait "$out_pid"
+	(seq 50; echo end) | tee >(cmp - log.out >&2) | cmp - out.out
+	grep -q reconnected log.err
+	wait_for 'grep -q ended history.out' 20
+	run -0 jq -r .event history.out
+	out_is $'recorded\nstarted\nended'
+	# one that never answered is not waited for
+	end_pids "$taskd_pid"
+	run -5 rejoin-task log -f "$id"
+}
+
 @test "unrecoverable means killed: lost, when the task cannot be alive any more" {
 	taskd
 	start task rejoin-task run --period 250ms --lease 1s -- sh -c 'echo $$ >pid; mv pid pid.task; exec sleep 60'

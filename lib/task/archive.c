@@ -5,13 +5,21 @@
 #include "task/archive.h"
 
 int
-archive_merge(const struct inquiry_agent *a, struct controller *c, int wait_s, struct fail *f)
+archive_follow(const struct inquiry_agent *a, struct inquiry_link *l, struct controller *c, int wait_s, struct fail *f)
 {
 	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
 	_cleanup_free_ char *path = xasprintf("/1/history?after=%jd&wait=%d", (intmax_t)controller_adopted(c), wait_s);
-	int r = inquiry_get(a, path, &q, f);
+	int r = inquiry_follow(a, l, path, &q, f);
 
 	return r < 0 ? r : controller_adopt(c, q.body.s, q.body.len, f);
+}
+
+int
+archive_merge(const struct inquiry_agent *a, struct controller *c, int wait_s, struct fail *f)
+{
+	struct inquiry_link once = { .events = NULL };
+
+	return archive_follow(a, &once, c, wait_s, f);
 }
 
 int

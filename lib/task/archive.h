@@ -15,6 +15,10 @@
 /* Merge what is new at the agent into the local history, after a wait of at most WAIT_S. */
 int archive_merge(const struct inquiry_agent *a, struct controller *c, int wait_s, struct fail *f);
 
+/* The same, which waits for an agent that has answered before (inquiry_follow()). */
+int archive_follow(const struct inquiry_agent *a, struct inquiry_link *l, struct controller *c, int wait_s,
+    struct fail *f);
+
 /* Add the ids of all tasks that are over at the agent to IDS, an array. */
 int archive_find_over(const struct inquiry_agent *a, struct json *ids, struct fail *f);
 

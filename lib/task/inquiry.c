@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/hlc.h"
 #include "base/http_response.h"
+#include "task/coupling.h"
 #include "task/inquiry.h"
+#include "task/link.h"
 
 struct inquiry_wait {
 	const struct inquiry_agent *agent;
@@ -26,7 +28,7 @@ inquiry_answered(const struct client_answer *a, void *cookie)
 
 	if (a->f || ((a->status < 200 || a->status > 299) && a->status != 416)) {
 		client_explain(a, w->agent->name, w->f);
-		w->result = -EIO;
+		w->result = coupling_is_final(a) ? -EIO : -EAGAIN;
 	} else {
 		w->q->status = a->status;
 		json_release(&w->q->v);
@@ -46,6 +48,36 @@ inquiry_get(const struct inquiry_agent *a, const char *path, struct inquiry *q, 
 	client_get(a->client, path, a->timeout_ms, inquiry_answered, &w);
 	loop_run(a->loop);
 	return w.result;
+}
+
+static void
+report_link(const struct inquiry_agent *a, const struct inquiry_link *l, enum link_state state, const char *text)
+{
+	struct json v = taskevent_new("link");
+
+	json_set_text(&v, "state", link_state_name(state));
+	json_set_text(&v, "target", a->name);
+	taskevent_report(l->events, v, "%s", text);
+}
+
+int
+inquiry_follow(const struct inquiry_agent *a, struct inquiry_link *l, const char *path, struct inquiry *q,
+    struct fail *f)
+{
+	int r;
+
+	while ((r = inquiry_get(a, path, q, f)) == -EAGAIN && l->answered) {
+		if (!l->silent)
+			report_link(a, l, LINK_SUSPECT, "no answer; waiting for the connection");
+		l->silent = true;
+		clock_sleep_ms(link_resend_ms(l->tries++));
+	}
+	if (r == 0 && l->silent)
+		report_link(a, l, LINK_COUPLED, "reconnected");
+	l->answered |= r == 0;
+	l->silent = false;
+	l->tries = 0;
+	return r;
 }
 
 int

@@ -46,13 +46,14 @@ copy_stream(const struct inquiry_agent *a, int64_t task, int stream, int64_t at,
     const struct taskevent_sink *events, struct fail *f)
 {
 	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
+	struct inquiry_link link = { .events = events };
 	int r;
 
 	do {
 		_cleanup_free_ char *path = xasprintf("/1/tasks/%jd/%s?from=%jd&wait=%d", (intmax_t)task,
 		    stream ? "err" : "out", (intmax_t)at, follow ? WAIT_S : 0);
 
-		r = inquiry_get(a, path, &q, f);
+		r = inquiry_follow(a, &link, path, &q, f);
 		if (r == 0 && q.status == 416)
 			r = skip_gap(a, task, stream, q.v, &at, events, f);
 		else if (r == 0)
@@ -83,6 +84,7 @@ static int
 follow_both(const struct inquiry_agent *a, int64_t task, const struct taskevent_sink *events, struct fail *f)
 {
 	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
+	struct inquiry_link link = { .events = events };
 	int64_t at[2] = { 0, 0 };
 	int r;
 
@@ -90,7 +92,7 @@ follow_both(const struct inquiry_agent *a, int64_t task, const struct taskevent_
 		_cleanup_free_ char *path = xasprintf("/1/tasks/%jd/output?out=%jd&err=%jd&wait=%d", (intmax_t)task,
 		    (intmax_t)at[0], (intmax_t)at[1], WAIT_S);
 
-		r = inquiry_get(a, path, &q, f);
+		r = inquiry_follow(a, &link, path, &q, f);
 		if (r == 0 && q.status == 416) {
 			const char *name = json_get_text(q.v, "stream");
 			const int stream = name && *name == 'e';

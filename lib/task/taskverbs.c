@@ -152,8 +152,9 @@ int
 taskverbs_history(struct taskverbs *o, struct fail *f)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct inquiry_link link = { .events = &o->events };
 	size_t shown = 0;
-	int r = archive_merge(&o->agent, o->controller, 0, f);
+	int r = archive_follow(&o->agent, &link, o->controller, 0, f);
 
 	while (r == 0) {
 		buf_reset(&b);
@@ -163,7 +164,7 @@ taskverbs_history(struct taskverbs *o, struct fail *f)
 		shown = b.len;
 		if (r < 0 || !o->follow)
 			break;
-		r = archive_merge(&o->agent, o->controller, WAIT_S, f);
+		r = archive_follow(&o->agent, &link, o->controller, WAIT_S, f);
 	}
 	return r;
 }
