@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/file.h"
 #include "base/loop.h"
+#include "base/xalloc.h"
 #include "task/backlog.h"
 #include "task/committer.h"
 #include "task/controller.h"
@@ -726,9 +727,25 @@ keeps_history_until_it_is_released(void)
 	loop_free(l);
 }
 
+/* Whatever the caller's directory and settings are, the files are ours alone. */
+static void
+enter_own_directory(void)
+{
+	char dir[] = "task.XXXXXX";
+	_cleanup_free_ char *own = NULL;
+
+	assert(mkdtemp(dir) && chdir(dir) == 0);
+	own = getcwd(NULL, 0);
+	assert(own && setenv("REJOIN_STATE_DIR", own, 1) == 0);
+}
+
 int
 main(void)
 {
+	_cleanup_free_ char *outer = getcwd(NULL, 0), *own = NULL;
+
+	enter_own_directory();
+	own = getcwd(NULL, 0);
 	claims_each_id_once();
 	commits_in_groups();
 	keeps_history_until_it_is_released();
@@ -751,5 +768,6 @@ main(void)
 	holds_a_floor_an_owner();
 	refuses_a_damaged_floor();
 	never_runs_a_task_on_two_machines();
+	assert(chdir(outer) == 0 && file_remove_tree(own) == 0);
 	return 0;
 }
