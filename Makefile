@@ -264,7 +264,10 @@ install: all
 	$(foreach d,$(VENDOR),$(call put,644,$(wildcard packaging/$d/*),$(VENDORDIR)/$d) $(if \
 		$(wildcard packaging/$d/*),&&)) :
 	$(call put,755,$(wildcard packaging/handlers.d/*),$(VENDORDIR)/handlers.d)
-	$(call put,755,$(wildcard packaging/examples/*.sh),$(VENDORDIR)/examples)
+	# the examples name the programs and files of Debian's packages
+	cd '$(DESTDIR)$(VENDORDIR)/examples' && \
+		sed -i -e 's|/usr/share/rejoin|$(VENDORDIR)|g' -e 's|/usr/bin/rejoin|$(BINDIR)/rejoin|g' $(notdir $(wildcard packaging/examples/*))
+	cd '$(DESTDIR)$(VENDORDIR)/examples' && chmod 755 $(notdir $(wildcard packaging/examples/*.sh))
 	$(call put,644,$(wildcard packaging/tmpfiles.d/*),$(TMPFILESDIR))
 	# of each profile with a group; its own configuration directory, so nothing of this machine
 	REJOIN_CONFIG_DIR='$(CURDIR)/packaging' $B/libexec/rejoin/rejoin-tmpfiles '$(DESTDIR)$(TMPFILESDIR)'

@@ -150,9 +150,17 @@ fake_journal() {
 	[ ! -e new ]
 	doctor --fix config
 	status_is 0
-	found '.state == "ok" and (.repair | contains("agent.conf")) and (.repair | contains("inventory.json"))'
+	found '.state == "ok" and (.repair | contains("agent.conf")) and (.repair | contains("inventory.json")) and (.repair | contains("goal.json"))'
 	cmp "$TOP/packaging/examples/agent.conf" new/rejoin/agent.conf
-	cmp "$TOP/packaging/examples/inventory.json" new/rejoin/inventory.json
+	for f in inventory.json goal.json; do
+		sed "s|/usr/share/rejoin|$TOP/packaging|g" "$TOP/packaging/examples/$f" | cmp - new/rejoin/$f
+	done
+	# nothing in the examples is missing: what they name is there
+	doctor config inventory
+	status_is 0
+	none '.state == "fail"'
+	found '.check == "inventory" and .state == "ok"'
+	[ "$(rejoin-enum -a new/rejoin/inventory.json | jq -r 'select(.id == "motor").state')" = offline ]
 	[ "$(stat -c %a new/rejoin/agent.conf)" = 644 ]
 	echo '# mine' >new/rejoin/agent.conf
 	doctor --fix config

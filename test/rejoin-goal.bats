@@ -389,3 +389,12 @@ make_import() {
 	[ "$(cat in/camera-2.0.json)" = other ]
 	[ ! -e in/contoso.cams.2.0.importmanifest.json ]
 }
+
+@test "the goal of the examples is what make writes" {
+	local dir=/usr/share/rejoin/examples
+	cp "$TOP/packaging/examples/camera-2.0.json" .
+	rejoin-goal make --dir . --id cameras-2.0 --step rejoin/copy:1 '{"group":"cameras"}' camera-2.0.json --criteria 2.0 \
+		--arguments '--file camera-2.0.json --to --component-prop-val path --as firmware.json'
+	sed "s|file:$PWD/|file:$dir/|g" goal.json | diff "$TOP/packaging/examples/goal.json" -
+	diff "$TOP/packaging/examples/cameras-2.0.1.json" cameras-2.0.1.json
+}

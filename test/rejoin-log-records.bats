@@ -174,6 +174,9 @@ block() { awk -v n="$1" '/^\.Bd -literal/ { k++; on = 1; next } /^\.Ed/ { on = 0
 	run --separate-stderr rejoin-log --sources pump.log
 	err_has 'no time stamps recognized'
 	block 2 | format pump
+	# they are installed as examples, too
+	block 1 | diff "$TOP/packaging/examples/pump.log" -
+	block 2 | diff <(grep -v '^#' "$TOP/packaging/examples/pump.conf") -
 	run --separate-stderr rejoin-log --sources pump.log
 	[ -z "$stderr" ]
 	[ "$(jq -rc '[.format, .time]' <<<"$output")" = '["pump","dmy"]' ]

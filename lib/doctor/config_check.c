@@ -19,7 +19,10 @@
 enum { NOTHING_CONFIGURED = 1 };
 
 /* The files of the examples that the tools read in the configuration directory. */
-static const char *const examples[] = { "agent.conf", "inventory.json" };
+static const char *const examples[] = { "agent.conf", "inventory.json", "goal.json" };
+
+/* Where the examples of a build tree expect the vendor directory; "make install" sets another in those it installs. */
+static const char usual_vendor_dir[] = "/usr/share/rejoin";
 
 /* 1 if DIR holds no file, at any depth; 0 if it does; -errno. */
 static int
@@ -58,10 +61,24 @@ test_directory(struct doctor_run *x)
 		return false;
 	}
 	doctor_warn(x, dir, "is empty: nothing is configured here");
-	doctor_advise(x, "rejoin-doctor --fix copies %s/examples/agent.conf and inventory.json to it, to be edited",
+	doctor_advise(x, "rejoin-doctor --fix copies agent.conf, inventory.json and goal.json of %s/examples to it, to be edited",
 	    dirs_vendor());
 	doctor_offer_fix(x, NOTHING_CONFIGURED);
 	return false;
+}
+
+/* Append TEXT, with the directory of this vendor's files in the place of the usual one. */
+static void
+append_example(const char *text, struct buf *out)
+{
+	const char *at;
+
+	while ((at = strstr(text, usual_vendor_dir))) {
+		buf_add(out, text, (size_t)(at - text));
+		buf_puts(out, dirs_vendor());
+		text = at + strlen(usual_vendor_dir);
+	}
+	buf_puts(out, text);
 }
 
 int
@@ -77,12 +94,13 @@ config_check_fix(struct doctor_run *x, const struct finding *finding, struct buf
 	for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
 		_cleanup_free_ char *from = xasprintf("%s/examples/%s", dirs_vendor(), examples[i]);
 		_cleanup_free_ char *to = xasprintf("%s/%s", dir, examples[i]);
-		_cleanup_buf_ struct buf text = BUF_INIT;
+		_cleanup_buf_ struct buf text = BUF_INIT, here = BUF_INIT;
 
 		r = file_load(from, 0, FILE_DATA_MAX, &text, why);
 		if (r < 0)
 			return r;
-		r = file_replace(to, text.s, text.len, 0644, FILE_DURABLE);
+		append_example(text.s, &here);
+		r = file_replace(to, here.s, here.len, 0644, FILE_DURABLE);
 		if (r < 0)
 			return fail_errno(why, r, "%s", to);
 		buf_printf(done, "%s%s", i ? ", " : "made from the examples: ", to);

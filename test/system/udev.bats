@@ -33,7 +33,7 @@ setup() {
 	sed '/^debounce/s/=.*/= 500ms/' "$TOP/packaging/agents.d/rejoin.conf" >"$MACHINE_ROOT/etc/rejoin/agents.d.conf"
 	mkdir -p "$MACHINE_ROOT/etc/rejoin/agents.d"
 	mv "$MACHINE_ROOT/etc/rejoin/agents.d.conf" "$MACHINE_ROOT/etc/rejoin/agents.d/rejoin.conf"
-	echo 'ACTION=="add", SUBSYSTEM=="net", KERNEL=="cam*", RUN+="/usr/bin/rejoin-retry -A rejoin --queue --reason=hotplug"' \
+	sed 's/port0/cam*/' "$MACHINE_ROOT/usr/share/rejoin/examples/hotplug.rules" \
 		>"$MACHINE_ROOT/etc/udev/rules.d/70-rejoin.rules"
 	in_machine udevadm control --reload
 	up start rejoin-agent.service rejoin-retry@rejoin.path
