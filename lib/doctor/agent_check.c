@@ -37,16 +37,27 @@ check_unit(struct doctor_run *x)
 	doctor_advise(x, "journalctl -u %s says why", unit);
 }
 
+/* The next step for an agent that is not running: what its unit shows decides. */
 static void
 advise_to_start(struct doctor_run *x)
 {
 	const struct profile *p = x->profile;
+	struct systemd_unit u;
+	struct fail f;
 
-	if (p->unit)
+	if (!p->unit)
+		doctor_advise(x, "start it");
+	else if (access("/run/systemd/system", F_OK) < 0)
+		doctor_advise(x, "start it; systemd is not running here, which would start %s", p->unit);
+	else if (systemd_show(p->unit, SYSTEMCTL_MS, &u, NULL, &f) < 0 || strcmp(u.active, "failed") == 0)
 		doctor_advise(x, "systemctl reset-failed %s; systemctl start %s; journalctl -u %s says why it "
 		    "ended", p->unit, p->unit, p->unit);
+	else if (strcmp(u.load, "not-found") == 0)
+		doctor_advise(x, "install the agent, whose unit is %s; or name another in [agent] of %s", p->unit, p->file);
+	else if (strcmp(u.load, "masked") == 0)
+		doctor_advise(x, "systemctl unmask %s; systemctl enable --now %s", p->unit, p->unit);
 	else
-		doctor_advise(x, "start it");
+		doctor_advise(x, "systemctl enable --now %s", p->unit);
 }
 
 static void

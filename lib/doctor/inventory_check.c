@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dirs.h"
 #include "base/xalloc.h"
 #include "component/inventory.h"
 #include "doctor/checks.h"
@@ -74,7 +75,7 @@ inventory_check_run(struct doctor_run *x)
 	}
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
 		doctor_warn(x, path, "no such file: no components are known");
-		doctor_advise(x, "create it: rejoin-enum(1) has an example");
+		doctor_advise(x, "create it: %s/examples/inventory.json and rejoin-enum(1) show how", dirs_vendor());
 		return;
 	}
 	if (inventory_load(path, x->profile->gid, &inv, &f) < 0) {
