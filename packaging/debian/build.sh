@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the Debian packages from a copy of what is committed: build.sh DIRECTORY
 #
-# The packages come to DIRECTORY.  The time in them is that of the changelog, so
+# The packages come to DIRECTORY, those with debugging symbols to DIRECTORY/debug.  The time in them is that of the changelog, so
 # that two builds of one commit are the same bytes.  DEB_BUILD_OPTIONS and
 # DEB_BUILD_PROFILES are obeyed; without any, "make check" is not run again.
 set -eu
@@ -25,6 +25,8 @@ cp -r packaging/debian "$tree/debian"
 	echo "build.sh: the whole log is in $out/build.log" >&2
 	exit 1
 }
-find "$out" -maxdepth 1 -name '*.deb' -delete
+find "$out" -maxdepth 2 -name '*.deb' -delete
+mkdir -p "$out/debug"
+find "$work" -maxdepth 1 -name '*-dbgsym_*.deb' -exec mv -t "$out/debug" {} +
 mv "$work"/*.deb "$out/"
 ls "$out"/*.deb

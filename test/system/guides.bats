@@ -10,15 +10,6 @@ setup_file() {
 # type_guide NAME - on a machine on which nothing of the guides is configured
 type_guide() { mandoc -Tascii "$TOP/man/rejoin-guide-$1.7" | col -bx | type_transcript; }
 
-# type_transcript - standard input, as test/transcript.awk reads it
-type_transcript() {
-	awk -f "$TOP/test/transcript.awk" >"$MACHINE_ROOT/test/steps"
-	cp "$TOP/test/transcript.bash" "$MACHINE_ROOT/test/"
-	run in_machine timeout -k 1 120 bash /test/transcript.bash /test/steps
-	echo "$output"
-	status_is 0
-}
-
 # double NAME - a program of that name that notes how it is called, and stays when it is a daemon
 double() {
 	printf '#!/bin/sh\necho "$*" >>/run/%s.calls\n[ "$1" != daemon ] || exec sleep infinity\n' "$1" >"$MACHINE_ROOT/usr/bin/$1"
@@ -113,5 +104,3 @@ adu_agent() {
 	wait_for '[ "$(status_of settled_cycle)" -ge 1 ]' 20
 	type_transcript <"$TOP/packaging/readme/terminal.txt"
 }
-
-@test "what the README types" { type_transcript <"$TOP/README.md"; }

@@ -64,3 +64,12 @@ up() { in_machine systemctl "$@"; }
 
 # journal UNIT - what it said
 journal() { in_machine journalctl -b --no-pager -o cat -u "$1"; }
+
+# type_transcript [SECONDS] - type the commands of standard input, which test/transcript.awk reads, in the machine
+type_transcript() {
+	awk -f "$TOP/test/transcript.awk" >"$MACHINE_ROOT/test/steps"
+	cp "$TOP/test/transcript.bash" "$MACHINE_ROOT/test/"
+	run in_machine timeout -k 1 "${1-120}" bash /test/transcript.bash /test/steps
+	echo "$output"
+	status_is 0
+}

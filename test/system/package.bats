@@ -11,13 +11,32 @@ setup_file() {
 	make -s -C "$TOP" DEPS=none DESTDIR="$MACHINE_ROOT" PREFIX=/usr uninstall >/dev/null 2>&1
 	# what tmpfiles.d made at boot
 	rm -rf "$MACHINE_ROOT"/run/rejoin "$MACHINE_ROOT"/var/lib/rejoin
-	mkdir "$MACHINE_ROOT/debs"
+	mkdir "$MACHINE_ROOT/debs" "$MACHINE_ROOT/next"
 	cp "$DEBS"/*.deb "$MACHINE_ROOT/debs/"
-	rm -f "$MACHINE_ROOT"/debs/*dbgsym*
+	next_version
 	in_machine systemctl daemon-reload
 }
 
-installs() { in_machine sh -c 'dpkg -i /debs/*.deb' >out 2>&1 || { cat out; return 1; }; }
+# next_version - the same packages in /next, with a higher version
+next_version() {
+	local deb dir=$BATS_FILE_TMPDIR/next version
+	version=$(cat "$TOP/VERSION")
+	for deb in "$DEBS"/*.deb; do
+		rm -rf "$dir"
+		dpkg-deb -R "$deb" "$dir" || return
+		sed -i "/^Version:/s/\$/+next/; s/(= $version)/(= $version+next)/" "$dir/DEBIAN/control"
+		dpkg-deb -Zgzip -z1 --root-owner-group -b "$dir" "$MACHINE_ROOT/next/" >/dev/null || return
+	done
+}
+
+# installs DIRECTORY - as "apt install ./*.deb" there
+installs() { in_machine sh -c "cd $1 && apt install -y ./*.deb" >out 2>&1 || { cat out; return 1; }; }
+
+# purges - remove all packages, and what they left
+purges() {
+	in_machine apt purge -y 'rejoin*' >out 2>&1 || { cat out; return 1; }
+	[ -z "$(left)" ] || { left; return 1; }
+}
 
 # left - what is anywhere of ours, but for the packages themselves and logs
 left() {
@@ -33,7 +52,7 @@ slow_install() {
 @test "installing starts and enables nothing, and the tools work" {
 	run left
 	out_is ''
-	installs
+	installs /debs
 	for u in rejoin-agent.service rejoin-taskd.socket; do
 		run up is-active $u
 		[ "$output" = inactive ]
@@ -47,17 +66,46 @@ slow_install() {
 	in_machine test -x /usr/libexec/rejoin/rejoin-shim
 	in_machine getent group rejoin
 	in_machine test -d /run/rejoin/retry
+	purges
+}
+
+# What the README types "in this tree", where there is no compiler: "make demo" runs what was built for
+# this machine, and "make deb" has the packages that were built.
+tree() {
+	local tree=$MACHINE_ROOT/root/rejoin
+	mkdir -p "$tree/build"
+	git -C "$TOP" archive HEAD | tar -x -C "$tree"
+	cp -r "$B/bin" "$B/libexec" "$B/lib" "$tree/build/"
+	cat >"$tree/make" <<-'EOF'
+	#!/bin/sh
+	case $* in
+	demo) exec test/demo.sh ;;
+	deb) mkdir -p build/deb && cp /debs/*.deb build/deb/ ;;
+	*) exit 2 ;;
+	esac
+	EOF
+	chmod 755 "$tree/make"
+}
+
+@test "the first hour of the README, typed as it stands" {
+	local tree=$MACHINE_ROOT/root/rejoin
+	tree
+	{ printf '    # cd /root/rejoin && PATH=/root/rejoin:$PATH\n\n'; cat "$TOP/README.md"; } | type_transcript 300
+	[ -z "$(left)" ] || { left; false; }
+	rm -r "$tree"
 }
 
 @test "an upgrade in the middle of a cycle restarts what runs, and the update is installed" {
+	installs /debs
 	slow_install
 	on_device 'deploy w1 2.0'
-	up start rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path
+	up enable --quiet --now rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path
 	wait_for '[ "$(status_of phase)" = install ] || [ "$(status_of state)" = busy ]' 20
 	local agent watch
 	agent=$(up show -p InvocationID --value rejoin-agent.service)
 	watch=$(up show -p InvocationID --value rejoin-watch@rejoin.service)
-	installs
+	installs /next
+	[ "$(in_machine dpkg-query -W -f '${Version}' rejoin-agent)" = "$(cat "$TOP/VERSION")+next" ]
 	[ "$(up show -p InvocationID --value rejoin-agent.service)" != "$agent" ]
 	[ "$(up show -p InvocationID --value rejoin-watch@rejoin.service)" != "$watch" ]
 	up is-active rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path
@@ -69,15 +117,23 @@ slow_install() {
 	wait_for '[ "$(on_device "version rear")" = 2.0 ]' 60
 }
 
-@test "removing stops what runs, and purging leaves nothing" {
-	in_machine dpkg -r rejoin-adu rejoin-fleet rejoin-hub rejoin-agent rejoin >out 2>&1 || { cat out; false; }
-	for u in rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path rejoin-taskd.socket; do
+# handlers - processes in the slice of the agent's handlers
+handlers() { find "$MACHINE_ROOT/sys/fs/cgroup/" -path '*/rejoin-handlers.slice/*' -name cgroup.procs -exec cat {} +; }
+
+@test "removing stops what runs, a handler too, and purging leaves nothing" {
+	on_device 'deploy w2 3.0'
+	in_machine rejoin-retry --reason 'a new goal'
+	wait_for '[ -n "$(handlers)" ]' 20
+	in_machine apt remove -y rejoin-adu rejoin-fleet rejoin-hub rejoin-agent rejoin >out 2>&1 || { cat out; false; }
+	for u in rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path rejoin-taskd.socket rejoin-handlers.slice; do
 		run up is-active $u
 		[ "$output" != active ]
 	done
+	[ -z "$(handlers)" ]
 	run in_machine sh -c 'cat /proc/[0-9]*/comm | grep ^rejoin'
 	[ -z "$output" ]
-	[ -n "$(left)" ]
-	in_machine dpkg -P rejoin-adu rejoin-fleet rejoin-hub rejoin-agent rejoin >out 2>&1 || { cat out; false; }
-	[ -z "$(left)" ] || { left; false; }
+	# what was configured, and what is known of the deployment, is kept
+	in_machine test -s /etc/rejoin/goal.json
+	in_machine test -s /var/lib/rejoin/agent/journal.jsonl
+	purges
 }
