@@ -17,6 +17,7 @@
 #   make html                  the manual as pages for a browser, in build/html/
 #   make readme                the picture in README.md, from the transcript that is tested
 #   make deb                   Debian packages from what is committed, in build/deb/
+#   make cross                 the same for arm64, in build/cross/, and its unit tests in an emulator (root)
 #   make release               tag this version, if VERSION and NEWS agree
 #   make V=1                   show the commands
 #
@@ -102,11 +103,11 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 .PHONY: all help programs oracle differ generate new demo check lint unit bats fuzz fuzz-targets system soak bench \
-	install uninstall html readme deb release clean deps FORCE
+	install uninstall html readme deb cross release clean deps FORCE
 all: $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $B/lib/$(ADU_SO)
 
 # --- the packages needed, before anything is compiled for one of these goals
-DEPS_FOR := $(filter demo check lint unit bats fuzz system soak bench deb,$(MAKECMDGOALS))
+DEPS_FOR := $(filter demo check lint unit bats fuzz system soak bench deb cross,$(MAKECMDGOALS))
 deps_of_lint = check
 deps_of_unit = check
 deps_of_bats = check
@@ -179,7 +180,7 @@ $B/fault.so: test/fault/fault.c | $(if $(DEPS_FOR),deps)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -shared -fPIC $(WARN) -o $@ $< -ldl
 
 # --- the tests.  test/check.sh runs them, counts, and prints the closing line.
-check_with = B='$(CURDIR)/$B' CC='$(CC)' SAN='$(SAN)' JOBS='$(JOBS)' test/proc.sh test/check.sh
+check_with = B='$(CURDIR)/$B' CC='$(CC)' EMULATOR='$(EMULATOR)' SAN='$(SAN)' JOBS='$(JOBS)' test/proc.sh test/check.sh
 UNITS_BUILT := $(UNITS:%=$B/unit/%)
 BATS_BUILT  := $(TOOLS:%=$B/bin/%) $(HELPERS:%=$B/libexec/rejoin/%) $(AIDS:%=$B/tool/%) $B/lib/$(ADU_SO) $B/tool/adu-enumerator-quick.so $(if $(SAN),,$B/fault.so)
 
@@ -270,7 +271,7 @@ install: all
 	cd '$(DESTDIR)$(VENDORDIR)/examples' && chmod 755 $(notdir $(wildcard packaging/examples/*.sh))
 	$(call put,644,$(wildcard packaging/tmpfiles.d/*),$(TMPFILESDIR))
 	# of each profile with a group; its own configuration directory, so nothing of this machine
-	REJOIN_CONFIG_DIR='$(CURDIR)/packaging' $B/libexec/rejoin/rejoin-tmpfiles '$(DESTDIR)$(TMPFILESDIR)'
+	REJOIN_CONFIG_DIR='$(CURDIR)/packaging' $(EMULATOR) $B/libexec/rejoin/rejoin-tmpfiles '$(DESTDIR)$(TMPFILESDIR)'
 	$(call put,644,$(wildcard packaging/sysusers.d/*),$(SYSUSERSDIR))
 	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(RULESDIR)'
 	for f in $(UNITS_IN:packaging/systemd/%.in=%); do \
@@ -316,6 +317,10 @@ packaging/readme/terminal.svg: packaging/readme/terminal.awk packaging/readme/te
 # From a copy of what is committed, so that nothing else comes into a package.
 deb: deps
 	$(Q)packaging/debian/build.sh $B/deb
+
+# The machine must reach a mirror of Debian: compiler and libraries come from there.
+cross: deps
+	$(Q)packaging/debian/cross.sh $B/cross $(ARCH)
 
 # A release is a commit in which VERSION and the first line of NEWS agree, and a tag that says the same.
 release:
