@@ -12,6 +12,7 @@
 
 #include "agent/profile.h"
 #include "base/diag.h"
+#include "base/dirs.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -412,8 +413,11 @@ main(int argc, char *argv[])
 	diag_init(argv);
 	name = parse(argc, argv, &o);
 	o.profile = profile_load_or_die(name);
-	if (!o.profile->hub.dialect)
-		die(EXIT_USAGE, 0, "%s: has no [hub]", o.profile->file);
+	if (!o.profile->hub.dialect) {
+		diag(0, "%s: has no [hub]", o.profile->file);
+		diag_hint("rejoin-hub(1) describes [hub]; add one to %s/agents.d/%s.conf", dirs_config(), o.profile->name);
+		exit(EXIT_USAGE);
+	}
 	o.dir = hubdir_path(o.profile->name);
 	r = word_run(&o, &f);
 	free(o.dir);

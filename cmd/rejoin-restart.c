@@ -82,8 +82,7 @@ dry_run(const struct restarter *t)
 	struct fail f;
 
 	if (restart_describe(t->profile, &t->spec, &how, &f) < 0) {
-		diag(0, "%s", f.text);
-		status = f.status;
+		status = fail_end(&f);
 	}
 	printf("agent\t%s\nprofile\t%s\n%s", t->profile->name, t->profile->file, how.s);
 	return status;
@@ -98,8 +97,9 @@ run_restart(const struct restarter *t)
 	int r = restart(t->profile, &t->spec, &o, &f);
 
 	if (r < 0) {
-		diag(0, "%s%s", f.text, o.by_another ? " (restarted by another process)" : "");
-		return f.status;
+		if (o.by_another)
+			diag_info("%s: restarted by another process", name);
+		return fail_end(&f);
 	}
 	if (o.by_another)
 		diag_info("%s: restarted by another process: %s", name, o.after.name);

@@ -69,14 +69,6 @@ struct retry {
 	struct pending pending;
 };
 
-/* Report F and return its status. */
-static enum exit_status
-failed(const struct fail *f)
-{
-	fail_tell(f, NULL);
-	return f->status;
-}
-
 static enum exit_status
 record_request(const struct retry *r, const char *reason)
 {
@@ -86,7 +78,7 @@ record_request(const struct retry *r, const char *reason)
 	if ((r->mode == STDIN && pending_open(&r->pending, &f) < 0) ||
 	    (r->instance ? pending_add_instance(&r->pending, r->instance, reason, &f) :
 	    pending_add(&r->pending, reason, r->again, &f)) < 0)
-		return failed(&f);
+		return fail_end(&f);
 	diag_note("%s: request recorded%s%s", r->profile->name, *reason ? ": " : "", reason);
 	return EXIT_OK;
 }
@@ -123,7 +115,7 @@ drain(struct retry *r, int64_t debounce_ms)
 
 	diag_note("%s: delivering", r->profile->name);
 	if (retry_drain(r->profile, &r->pending, &spec, &o, &f) < 0) {
-		failed(&f);
+		fail_end(&f);
 		/* the script passed on the exit status of the command */
 		return r->bridge && o.last.status && !o.timed_out ? (enum exit_status)o.last.status :
 		    f.status;
@@ -132,7 +124,7 @@ drain(struct retry *r, int64_t debounce_ms)
 		diag_note("%s: %s", r->profile->name, o.coalesced ?
 		    "coalesced with a pending request" : "delivered by another process");
 	if (r->wait && retry_follow(r->profile, &o.last, o.end_ms, &f) < 0)
-		return failed(&f);
+		return fail_end(&f);
 	return EXIT_OK;
 }
 
@@ -258,14 +250,14 @@ run_retry(struct retry *r)
 	struct fail f;
 
 	if (r->instance && retry_check_instance(r->profile, &f) < 0)
-		return failed(&f);
+		return fail_end(&f);
 	if (r->dry_run)
 		return dry_run(r);
 	if ((r->again && retry_check_again(r->profile, &f) < 0) ||
 	    (r->wait && retry_check_followable(r->profile, &f) < 0))
-		return failed(&f);
+		return fail_end(&f);
 	if (pending_open(&r->pending, &f) < 0)
-		return failed(&f);
+		return fail_end(&f);
 	switch (r->mode) {
 	case STDIN:
 		return drain_stdin(r);
@@ -300,6 +292,8 @@ main(int argc, char *argv[])
 		opt_no_operands(&s);
 	if (!r.profile)
 		r.profile = profile_load_or_die(r.agent);
+	if (r.mode == DRAIN)	/* its unit tries again every few seconds, and one line each time is enough */
+		fail_set_next_step("%s", "");
 	if (r.debounce_ms < 0)
 		r.debounce_ms = r.profile->retry.debounce_ms;
 	pending_init(&r.pending, r.profile);

@@ -93,11 +93,12 @@ run_fuzz() {
 
 # A private home for a unit test, as test/helper.bash gives to the tools.
 run_unit() {
-	local dir
+	local dir limit=300
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/rejoin-unit.XXXXXX") || return
+	[ -z "${EMULATOR-}" ] || limit=1800
 	(cd "$dir" && leaks && env -u REJOIN_AGENT TMPDIR="$dir" REJOIN_CONFIG_DIR="$dir/etc" \
 		REJOIN_STATE_DIR="$dir/state" REJOIN_RUNTIME_DIR="$dir/run" \
-		timeout 300 ${EMULATOR:+"$EMULATOR"} "$B/unit/$1")
+		timeout "$limit" ${EMULATOR:+"$EMULATOR"} "$B/unit/$1")
 	local status=$?
 	rm -rf "$dir"
 	return $status

@@ -145,7 +145,10 @@ int profile_load_as_written(const char *name, struct profile **out, struct fail 
  */
 char **profile_names(void);
 
-/* For a tool's main(): the profile NAME or the end of the tool. */
+/*
+ * For a tool's main(): the profile NAME or the end of the tool.  From here on the
+ * next step after a failure is rejoin-doctor (base/fail.h).
+ */
 struct profile *profile_load_or_die(const char *name);
 
 /* Have P's agent asked for a retry by running ARGV, NULL-terminated, from here on. */

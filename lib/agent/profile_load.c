@@ -25,11 +25,14 @@ look_up_owners(struct profile *p, struct fail *f)
 		p->uid = pw->pw_uid;
 	if (gr)
 		p->gid = gr->gr_gid;
+	if ((!p->user || pw) && (!p->group || gr))
+		return 0;
 	if (p->user && !pw)
-		return fail_set(f, EXIT_USAGE, "%s: there is no user '%s'", p->file, p->user);
-	if (p->group && !gr)
-		return fail_set(f, EXIT_USAGE, "%s: there is no group '%s'", p->file, p->group);
-	return 0;
+		fail_set(f, EXIT_USAGE, "%s: there is no user '%s'", p->file, p->user);
+	else
+		fail_set(f, EXIT_USAGE, "%s: there is no group '%s'", p->file, p->group);
+	fail_hint(f, "install the agent, which creates it; rejoin-doctor profiles lists the agents that are installed here");
+	return -EBADMSG;
 }
 
 static bool
@@ -98,6 +101,8 @@ missing_profile(const char *name, struct fail *f)
 	for (char **p = all; *p; p++)
 		suggest_offer(&near, *p);
 	suggest_fail(&near, "profiles", f);
+	if (!*f->hint)
+		fail_hint(f, "rejoin-doctor profiles lists the profiles; rejoin(7) describes them");
 	suggest_release(&near);
 	xfree_strv(all);
 	return -ENOENT;
@@ -203,6 +208,7 @@ profile_load_or_die(const char *name)
 
 	if (profile_load(name, &p, &f) < 0)
 		fail_die(&f);
+	fail_set_next_step("rejoin-doctor -A %s finds the cause", p->name);
 	return p;
 }
 

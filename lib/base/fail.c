@@ -6,6 +6,8 @@
 
 #include "base/fail.h"
 
+static char next_step[256];
+
 int
 fail_set(struct fail *f, enum exit_status status, const char *fmt, ...)
 {
@@ -64,10 +66,28 @@ fail_tell(const struct fail *f, void *cookie)
 }
 
 void
-fail_die(const struct fail *f)
+fail_set_next_step(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(next_step, sizeof next_step, fmt, ap);
+	va_end(ap);
+}
+
+enum exit_status
+fail_end(const struct fail *f)
 {
 	diag(0, "%s", f->text);
 	if (*f->hint)
 		diag_hint("%s", f->hint);
-	exit(f->status);
+	else if (*next_step && f->status >= EXIT_TROUBLE && f->status <= EXIT_ABSENT)
+		diag_hint("%s", next_step);
+	return f->status;
+}
+
+void
+fail_die(const struct fail *f)
+{
+	exit(fail_end(f));
 }

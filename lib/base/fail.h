@@ -36,7 +36,17 @@ void fail_hint(struct fail *f, const char *fmt, ...) PRINTF(2, 3);
  */
 void fail_tell(const struct fail *f, void *cookie);
 
-/* Report F and end with its status. */
+/*
+ * For a tool's main(): the hint that fail_end() and fail_die() give from here on where
+ * F has none of its own.  It is given with EXIT_TROUBLE, EXIT_TIMEOUT and EXIT_ABSENT;
+ * of the others the text says all.
+ */
+void fail_set_next_step(const char *fmt, ...) PRINTF(1, 2);
+
+/* Report F, with its hint or else the next step, and return its status. */
+enum exit_status fail_end(const struct fail *f);
+
+/* The same, and end with the status. */
 void fail_die(const struct fail *f) NORETURN;
 
 #endif

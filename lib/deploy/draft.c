@@ -341,8 +341,11 @@ draft_write(struct draft *d, const struct draft_name *name, const char *dir, cha
 	struct json workflow;
 	int r;
 
-	if (d->n == 0)
-		return fail_set(f, EXIT_USAGE, "a goal has at least one step");
+	if (d->n == 0) {
+		fail_set(f, EXIT_USAGE, "a goal has at least one step");
+		fail_hint(f, "--step HANDLER SELECTOR FILE...: rejoin-goal(1) has examples");
+		return -EBADMSG;
+	}
 	set_name(d, name);
 	if (!*d->id || strlen(d->id) > GOAL_ID_MAX)
 		return fail_set(f, EXIT_USAGE, "id '%s': is not 1 to %d bytes long", d->id, GOAL_ID_MAX);

@@ -268,8 +268,10 @@ client_explain(const struct client_answer *a, const char *name, struct fail *f)
 
 	if (a->f) {
 		*f = *a->f;
-		if (f->status == EXIT_ABSENT)
+		if (f->status == EXIT_ABSENT) {
 			fail_set(f, EXIT_ABSENT, "%s: no task agent listens there", name);
+			fail_hint(f, "start it on the device: systemctl enable --now rejoin-taskd.socket");
+		}
 		return;
 	}
 	if (a->status == 400 || a->status == 413)

@@ -301,8 +301,10 @@ taskd_dial(const char *path, struct fail *f)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
 		r = -errno;
 		fail_errno(f, r, "%s", path);
-		if (r == -ENOENT || r == -ECONNREFUSED)
+		if (r == -ENOENT || r == -ECONNREFUSED) {
 			f->status = EXIT_ABSENT;
+			fail_hint(f, "start it: systemctl enable --now rejoin-taskd.socket");
+		}
 		return r;
 	}
 	signal(SIGPIPE, SIG_IGN);
