@@ -123,7 +123,7 @@ report() {
 }
 
 @test "busy, and until it is not" {
-	double --busy 1500 --workflow w-1
+	double --busy 4000 --workflow w-1
 	profile '[retry]' 'method = fifo' "path = $PWD/agent/commands.fifo" 'frame = adu64' \
 		'command = retry-update' '[status]' 'method = file' "path = $PWD/agent/status"
 	rejoin-retry -A t
