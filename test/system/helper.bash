@@ -70,6 +70,7 @@ type_transcript() {
 	awk -f "$TOP/test/transcript.awk" >"$MACHINE_ROOT/test/steps"
 	cp "$TOP/test/transcript.bash" "$MACHINE_ROOT/test/"
 	run in_machine timeout -k 1 "${1-120}" bash /test/transcript.bash /test/steps
+	# shellcheck disable=SC2154	# set by run
 	echo "$output"
 	status_is 0
 }
