@@ -577,6 +577,44 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	[ "$(head -1 log)" = 'end daemon' ]
 }
 
+# deaf COMMAND... - in a user namespace that has no inotify instance
+deaf() { exec setsid unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_inotify_instances; exec "$@"' - "$@"; }
+
+# asleep PID - rejoin-ready is that process, and waits
+asleep() { [ "$(cat "/proc/$1/comm")" = rejoin-ready ] && grep -q '^State:.S' "/proc/$1/status"; }
+
+@test "without an inotify instance it polls: wait, run, a restart of the peer, gate" {
+	(deaf true) 2>/dev/null || cannot 'no user namespace can be made here'
+	start waiting deaf rejoin-ready wait lamp --incarnation a1 --grace 20s
+	wait_for 'asleep $waiting_pid'
+	announce p1
+	wait_for '! alive "$waiting_pid"'
+	[ "$(cat waiting.out)" = cold-start ]
+	rejoin-ready forget lamp
+	start a2 deaf rejoin-ready run lamp --incarnation a2 --grace 0s --on peer-restart 'touch told' -- ./cycle
+	wait_for 'grep -q peer-offline a2.out'
+	announce p2
+	wait_for '[ "$(begun a2)" = 1 ]'
+	announce p3
+	wait_for '[ -e told ]'
+	[ "$(begun a2)" = 1 ]
+	stop a2
+	rejoin-ready forget lamp
+	mkfifo in
+	exec 8<>in
+	start gate deaf sh -c 'exec rejoin-ready gate lamp <in'
+	wait_for 'asleep $gate_pid'
+	echo one >&8
+	announce p3
+	wait_for 'grep -qx one gate.out'
+	# closed again: of what is written from some moment on nothing comes until the next announcement
+	rejoin-ready forget lamp
+	wait_for 'n=$(wc -l <gate.out); echo line >&8; sleep 0.5; [ "$(wc -l <gate.out)" = "$n" ]'
+	announce p3
+	wait_for '[ "$(wc -l <gate.out)" -gt "$n" ]'
+	exec 8>&-
+}
+
 # bats test_tags=plain
 @test "run may be killed at any call: then one cycle is carried out, never two at once" {
 	needs_strace

@@ -83,3 +83,39 @@ ACTION=="remove", SUBSYSTEM=="net", KERNEL=="cam0", RUN+="/usr/bin/rejoin-ready 
 	rm "$MACHINE_ROOT/etc/udev/rules.d/71-ready.rules"
 	up stop weather-agent.service
 }
+
+# What a package's postinst, an administrator or a reload of the rules does: the device is the same.
+@test "a synthetic event of udev is no restart of the peer: one device, all, change, a reload" {
+	weather
+	echo 'ACTION!="remove", SUBSYSTEM=="net", KERNEL=="cam0", RUN+="/usr/bin/rejoin-ready announce lamp"' \
+		>"$MACHINE_ROOT/etc/udev/rules.d/71-ready.rules"
+	in_machine udevadm control --reload
+	in_machine rejoin-ready forget lamp
+	up start weather-agent.service
+	in_machine ip link add cam0 type veth peer name cam1
+	wait_for '[ "$(verdicts 1)" = "cold-start " ]' 20
+	wait_for '[ "$(cycles)" = 1 ]'
+	local announced=$MACHINE_ROOT/run/rejoin/ready/lamp/announced peer how pid
+	peer=$(grep ^peer= "$announced")
+	pid=$(the_cycle)
+	for how in '--action=add /sys/class/net/cam0' '--action=add --subsystem-match=net' \
+		'--action=change /sys/class/net/cam0' '--type=devices --action=change'; do
+		rm "$announced"
+		# shellcheck disable=SC2086
+		in_machine udevadm trigger $how
+		in_machine udevadm settle
+		wait_for '[ -e "$announced" ]' 20
+		grep -qx "$peer" "$announced" || { echo "$how: $(cat "$announced"), expected $peer"; return 1; }
+	done
+	in_machine udevadm control --reload
+	in_machine udevadm settle
+	# a replug comes after them: what it leads to, they would have led to before
+	in_machine ip link del cam0
+	in_machine ip link add cam0 type veth peer name cam1
+	wait_for 'journal weather-agent.service | grep -q "peer-restart: incarnation .* after ${peer#peer=}"' 20
+	[ "$(journal weather-agent.service | grep -c "peer-restart: incarnation .* after ${peer#peer=}")" = 1 ]
+	[ "$(the_cycle)" = "$pid" ]
+	in_machine ip link del cam0
+	rm "$MACHINE_ROOT/etc/udev/rules.d/71-ready.rules"
+	up stop weather-agent.service
+}

@@ -126,3 +126,21 @@ history() { jq -c "$2" "$MACHINE_ROOT/var/lib/rejoin/restart/$1.jsonl"; }
 ["restarted","operator"]' ]
 	up stop self
 }
+
+@test "a retry by signal finds the process of the unit, and no other" {
+	printf '%s\n' '[Service]' 'ExecStart=/usr/bin/perl -e "$$SIG{HUP} = sub { open F, q(>>/run/hup); print F 1; close F }; sleep 1 while 1"' \
+		>"$MACHINE_ROOT/etc/systemd/system/reload.service"
+	up daemon-reload
+	sed 's|^unit = .*|unit = reload.service|; s|^exe = .*|exe = /usr/bin/perl|' "$MACHINE_ROOT/usr/share/rejoin/agents.d/mosquitto.conf" \
+		>"$MACHINE_ROOT/etc/rejoin/agents.d/reload.conf"
+	run in_machine rejoin-retry -A reload --debounce 0s
+	status_is 5
+	up start reload
+	in_machine rejoin-retry -A reload --debounce 0s
+	wait_for '[ -s "$MACHINE_ROOT/run/hup" ]'
+	sed -i 's|^exe = .*|exe = /usr/sbin/mosquitto|' "$MACHINE_ROOT/etc/rejoin/agents.d/reload.conf"
+	run --separate-stderr in_machine rejoin-retry -A reload --debounce 0s
+	status_is 7
+	[ "$(cat "$MACHINE_ROOT/run/hup")" = 1 ]
+	up stop reload
+}
