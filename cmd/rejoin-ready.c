@@ -73,7 +73,7 @@ announce(struct ready *r)
 {
 	struct fail f;
 
-	if (readiness_peer(r->incarnation, &r->self, &f) < 0 ||
+	if (readiness_self_peer(r->incarnation, &r->self, &f) < 0 ||
 	    readiness_announce(&r->place, r->self.id, &f) < 0)
 		fail_die(&f);
 	diag_note("%s: announced: incarnation %s", r->peer, r->self.id);
@@ -100,11 +100,11 @@ wait_for_verdict(struct ready *r)
 	struct fail f;
 
 	/* the caller begins its cycle on any verdict but peer-offline: record that */
-	if (readiness_agent(r->incarnation, &r->self, &f) < 0 ||
+	if (readiness_self_agent(r->incarnation, &r->self, &f) < 0 ||
 	    handshake_wait(&spec, &v, &now, &f) < 0 || (v != VERDICT_PEER_OFFLINE &&
 	    readiness_begin(&r->place, &r->self, v, &now, &f) < 0))
 		fail_die(&f);
-	puts(readiness_verdict_name(v));
+	puts(verdict_name(v));
 	return v == VERDICT_PEER_OFFLINE ? EXIT_NO : EXIT_OK;
 }
 
@@ -115,7 +115,7 @@ print_verdict(enum readiness_verdict v, void *cookie)
 	(void)cookie;
 	if (diag_is_quiet())
 		return;
-	puts(readiness_verdict_name(v));
+	puts(verdict_name(v));
 	if (fflush(stdout) != 0) {
 		diag(errno, "standard output");
 		clearerr(stdout);
@@ -134,7 +134,7 @@ run_cycle(struct ready *r)
 
 	for (int v = 0; v < VERDICTS; v++)
 		spec.on[v] = r->on[v];
-	if (readiness_agent(r->incarnation, &r->self, &f) < 0) {
+	if (readiness_self_agent(r->incarnation, &r->self, &f) < 0) {
 		fail_tell(&f, NULL);
 		return CYCLE_RUNNER_FAILED;
 	}
@@ -189,7 +189,7 @@ parse_on(struct opt_scan *s, struct ready *r)
 
 	verdict.arg = name;
 	(void)opt_choice(&verdict);
-	if (readiness_verdict_parse(name, &v) < 0)
+	if (verdict_parse(name, &v) < 0)
 		abort();
 	argv.arg = *text ? text : opt_another(s);
 	if (!argv.arg)

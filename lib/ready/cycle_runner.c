@@ -50,7 +50,7 @@ set_environment(enum readiness_verdict v, void *cookie)
 	const struct cycle_runner *t = cookie;
 
 	setenv("REJOIN_PEER", t->spec->peer, 1);
-	setenv("REJOIN_VERDICT", readiness_verdict_name(v), 1);
+	setenv("REJOIN_VERDICT", verdict_name(v), 1);
 	setenv("REJOIN_AGENT_INCARNATION", t->spec->self->id, 1);
 	setenv("REJOIN_PEER_INCARNATION", t->now.announced.is_there ? t->now.announced.peer : "", 1);
 }
@@ -153,7 +153,7 @@ peer_restarted(struct cycle_runner *t)
 	struct fail f;
 
 	report(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle goes on", t->spec->peer,
-	    readiness_verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
+	    verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
 	    *t->now.cycle.peer ? t->now.cycle.peer : "one unknown");
 	if (readiness_adopt(t->spec->place, t->spec->self, &t->now, &f) < 0)
 		report_fail(t, &f);

@@ -1,133 +1,17 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/access.h"
-#include "agent/incarnation.h"
-#include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/inotify.h"
-#include "base/num.h"
 #include "base/xalloc.h"
 #include "ready/readiness.h"
 
 enum { NOTE_MAX = 4096 };
-
-static const char *const verdict_names[VERDICTS] = {
-	[VERDICT_NONE] = "none", [VERDICT_COLD_START] = "cold-start",
-	[VERDICT_AGENT_RESTART] = "agent-restart", [VERDICT_PEER_OFFLINE] = "peer-offline",
-	[VERDICT_PEER_RESTART] = "peer-restart",
-};
-
-const char *
-readiness_verdict_name(enum readiness_verdict v)
-{
-	return verdict_names[v];
-}
-
-int
-readiness_verdict_parse(const char *name, enum readiness_verdict *v)
-{
-	for (int i = VERDICT_NONE + 1; i < VERDICTS; i++)
-		if (strcmp(name, verdict_names[i]) == 0) {
-			*v = (enum readiness_verdict)i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int64_t
-now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
-/* --- the notes */
-
-/* A name for one line, that fits. */
-static bool
-is_id(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-			return false;
-	return len > 0 && len < READINESS_ID;
-}
-
-static void
-set_id(const char *value, size_t len, char id[READINESS_ID])
-{
-	if (is_id(value, len)) {
-		memcpy(id, value, len);
-		id[len] = '\0';
-	}
-}
-
-static void
-parse_pair(const char *key, const char *value, size_t len, struct readiness_note *n)
-{
-	char text[READINESS_BOOT] = "";
-	int yes;
-
-	if (len < sizeof text)
-		memcpy(text, value, len);
-	if (strcmp(key, "boot") == 0)
-		memcpy(n->boot, text, sizeof text);
-	else if (strcmp(key, "agent") == 0)
-		set_id(value, len, n->agent);
-	else if (strcmp(key, "peer") == 0)
-		set_id(value, len, n->peer);
-	else if (strcmp(key, "made") == 0)
-		(void)num_parse(text, 0, INT64_MAX, &n->made_us);
-	else if (strcmp(key, "verdict") == 0)
-		(void)readiness_verdict_parse(text, &n->verdict);
-	else if (strcmp(key, "ended") == 0 && num_parse_bool(text, &yes) == 0)
-		n->ended = yes;
-}
-
-void
-readiness_parse(const char *text, size_t len, struct readiness_note *n)
-{
-	const char *end = text + len;
-
-	*n = (struct readiness_note){ 0 };
-	while (text < end) {
-		const char *nl = memchr(text, '\n', (size_t)(end - text));
-		const char *stop = nl ? nl : end;
-		const char *eq = memchr(text, '=', (size_t)(stop - text));
-		char key[16] = "";
-
-		if (eq && (size_t)(eq - text) < sizeof key) {
-			memcpy(key, text, (size_t)(eq - text));
-			parse_pair(key, eq + 1, (size_t)(stop - eq - 1), n);
-		}
-		text = stop + 1;
-	}
-}
-
-void
-readiness_format(const struct readiness_note *n, struct buf *out)
-{
-	buf_printf(out, "boot=%s\n", n->boot);
-	if (*n->agent)
-		buf_printf(out, "agent=%s\n", n->agent);
-	if (*n->peer)
-		buf_printf(out, "peer=%s\n", n->peer);
-	buf_printf(out, "made=%" PRId64 "\n", n->made_us);
-	if (n->verdict != VERDICT_NONE)
-		buf_printf(out, "verdict=%s\nended=%s\n", readiness_verdict_name(n->verdict),
-		    n->ended ? "yes" : "no");
-}
 
 /* --- the directories */
 
@@ -185,18 +69,6 @@ open_dir(const char *dir, mode_t *mode, struct fail *f)
 	return 0;
 }
 
-static int
-read_boot(char boot[READINESS_BOOT], struct fail *f)
-{
-	static const char path[] = "/proc/sys/kernel/random/boot_id";
-	FILE *file = fopen(path, "re");
-	bool ok = file && fscanf(file, "%39s", boot) == 1;
-
-	if (file)
-		fclose(file);
-	return ok ? 0 : fail_errno(f, errno ? errno : EIO, "%s", path);
-}
-
 int
 readiness_open(struct readiness *r, const char *peer, struct fail *f)
 {
@@ -216,7 +88,7 @@ readiness_open(struct readiness *r, const char *peer, struct fail *f)
 	};
 	e = open_dir(dir, &ignored, f);
 	if (e == 0)
-		e = read_boot(r->boot, f);
+		e = readiness_self_boot(r->boot, f);
 	if (e < 0)
 		readiness_close(r);
 	return e;
@@ -257,7 +129,7 @@ write_note(const struct readiness *r, const char *path, struct readiness_note *n
 
 	memcpy(n->boot, r->boot, sizeof n->boot);
 	n->is_there = true;
-	readiness_format(n, &b);
+	readiness_note_format(n, &b);
 	e = file_replace(path, b.s, b.len, 0644, 0);
 	if (e == -ENOENT && make_dir_of(r, path) == 0)
 		e = file_replace(path, b.s, b.len, 0644, 0);
@@ -288,7 +160,7 @@ read_note(const struct readiness *r, const char *path, struct readiness_note *n,
 		return 0;
 	if (e < 0)
 		return e;
-	readiness_parse(b.s, b.len, n);
+	readiness_note_parse(b.s, b.len, n);
 	n->is_there = strcmp(n->boot, r->boot) == 0;
 	return 0;
 }
@@ -296,9 +168,9 @@ read_note(const struct readiness *r, const char *path, struct readiness_note *n,
 int
 readiness_announce(const struct readiness *r, const char *incarnation, struct fail *f)
 {
-	struct readiness_note n = { .made_us = now_us() };
+	struct readiness_note n = { .made_us = readiness_self_now_us() };
 
-	set_id(incarnation, strlen(incarnation), n.peer);
+	readiness_note_set_id(incarnation, strlen(incarnation), n.peer);
 	return write_note(r, r->announced, &n, f);
 }
 
@@ -330,84 +202,6 @@ bool
 readiness_is_known(const struct readiness_now *now)
 {
 	return now->announced.is_there || now->assumed.is_there;
-}
-
-/* --- incarnations */
-
-static int
-set_self(const char *what, const char *id, struct readiness_self *s, struct fail *f)
-{
-	if (!is_id(id, strlen(id)))
-		return fail_set(f, EXIT_USAGE, "%s: not the name of an incarnation: '%s' (1 to %d "
-		    "bytes, no controls)", what, id, READINESS_ID - 1);
-	set_id(id, strlen(id), s->id);
-	return 0;
-}
-
-/* When PID started, or now. */
-static int64_t
-began_us(pid_t pid)
-{
-	uint64_t ticks;
-
-	if (pid <= 0 || incarnation_start(pid, &ticks) < 0)
-		return now_us();
-	return (int64_t)(ticks * (uint64_t)(1000000 / sysconf(_SC_CLK_TCK)));
-}
-
-/* The process that the service manager started, of which we are or descend from; 0 where not told. */
-static pid_t
-service_pid(void)
-{
-	const char *text = secure_getenv("SYSTEMD_EXEC_PID");
-	int64_t pid;
-
-	return text && num_parse(text, 2, INT32_MAX, &pid) == 0 && pid != getpid() ? (pid_t)pid : 0;
-}
-
-/* The parent process, unless it is init: init does not restart with the agent. */
-static int
-parent_self(struct readiness_self *s, struct fail *f)
-{
-	pid_t pid = getppid() > 1 ? getppid() : getpid();
-	int e = incarnation_of(pid, s->id);
-
-	s->began_us = began_us(pid == getpid() ? 0 : pid);
-	return e < 0 ? fail_errno(f, e, "process %jd", (intmax_t)pid) : 0;
-}
-
-int
-readiness_agent(const char *given, struct readiness_self *s, struct fail *f)
-{
-	const char *invocation = secure_getenv("INVOCATION_ID");
-
-	*s = (struct readiness_self){ .began_us = now_us() };
-	if (given)
-		return set_self("--incarnation", given, s, f);
-	if (!invocation || !*invocation)
-		return parent_self(s, f);
-	s->began_us = began_us(service_pid());
-	return set_self("INVOCATION_ID", invocation, s, f);
-}
-
-int
-readiness_peer(const char *given, struct readiness_self *s, struct fail *f)
-{
-	const char *since = secure_getenv("USEC_INITIALIZED"), *event = secure_getenv("SEQNUM");
-	const char *kind = since ? "usec" : "event", *number = since ? since : event;
-	char boot[READINESS_BOOT];
-	int64_t n;
-	int e;
-
-	/* without USEC_INITIALIZED the event names the incarnation: udev's workers come and go */
-	if (given || !number || !secure_getenv("DEVPATH") || num_parse(number, 0, INT64_MAX, &n) < 0)
-		return readiness_agent(given, s, f);
-	e = read_boot(boot, f);
-	if (e < 0)
-		return e;
-	*s = (struct readiness_self){ .began_us = now_us() };
-	snprintf(s->id, sizeof s->id, "%.8s-%s-%" PRId64, boot, kind, n);
-	return 0;
 }
 
 /* --- what follows */
@@ -443,7 +237,7 @@ int
 readiness_begin(const struct readiness *r, const struct readiness_self *self, enum readiness_verdict v,
     struct readiness_now *now, struct fail *f)
 {
-	struct readiness_note c = { .made_us = now_us(), .verdict = v };
+	struct readiness_note c = { .made_us = readiness_self_now_us(), .verdict = v };
 	int e = 0;
 
 	memcpy(c.agent, self->id, sizeof c.agent);

@@ -27,38 +27,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
 #include "base/fail.h"
-
-enum { READINESS_ID = 129, READINESS_BOOT = 40 };	/* sizes with the NUL */
-
-enum readiness_verdict {
-	VERDICT_NONE,		/* not known yet */
-	VERDICT_COLD_START,	/* agent and peer started */
-	VERDICT_AGENT_RESTART,	/* the agent alone restarted */
-	VERDICT_PEER_OFFLINE,	/* the peer is not connected */
-	VERDICT_PEER_RESTART,	/* the peer alone restarted */
-	VERDICTS,
-};
-
-const char *readiness_verdict_name(enum readiness_verdict v);
-
-/* Parse one of the four names; -EINVAL. */
-int readiness_verdict_parse(const char *name, enum readiness_verdict *v);
-
-/* The content of one of the files; members that it does not have are 0. */
-struct readiness_note {
-	bool is_there;			/* the file exists and is of this boot */
-	char boot[READINESS_BOOT];
-	char agent[READINESS_ID], peer[READINESS_ID];	/* incarnations */
-	int64_t made_us;		/* time of writing, CLOCK_BOOTTIME */
-	enum readiness_verdict verdict;		/* with which the cycle was begun */
-	bool ended;			/* the end of the cycle was seen */
-};
-
-/* Unknown keys and impossible values are ignored. */
-void readiness_parse(const char *text, size_t len, struct readiness_note *n);
-void readiness_format(const struct readiness_note *n, struct buf *out);
+#include "ready/readiness_note.h"
+#include "ready/readiness_self.h"
 
 struct readiness {
 	char *dir, *announced, *assumed;	/* in the runtime directory */
@@ -99,25 +70,6 @@ int readiness_watch(const struct readiness *r, int inotify_fd, struct fail *f);
 
 /* Has the peer announced itself, or is it assumed to be ready? */
 bool readiness_is_known(const struct readiness_now *now);
-
-/* An incarnation and the time of its start. */
-struct readiness_self {
-	char id[READINESS_ID];
-	int64_t began_us;	/* on CLOCK_BOOTTIME */
-};
-
-/*
- * The incarnation of the agent: GIVEN, else $INVOCATION_ID, else that of the parent
- * process.  One that is GIVEN begins now.  EXIT_USAGE for a name with controls.
- */
-int readiness_agent(const char *given, struct readiness_self *s, struct fail *f);
-
-/*
- * The incarnation of a peer: the same, but in a udev rule that of the device, which is
- * named by USEC_INITIALIZED: the time at which udev first saw it, which "udevadm
- * trigger" does not change and a replug does.
- */
-int readiness_peer(const char *given, struct readiness_self *s, struct fail *f);
 
 /* The answer of --connected. */
 enum connected { CONNECTED_NOT_ASKED, CONNECTED_YES, CONNECTED_NO };

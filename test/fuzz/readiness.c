@@ -15,12 +15,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	_cleanup_buf_ struct buf once = BUF_INIT, twice = BUF_INIT;
 	struct readiness_note note, again;
 
-	readiness_parse((const char *)data, n, &note);
+	readiness_note_parse((const char *)data, n, &note);
 	if (strpbrk(note.agent, "\n") || strpbrk(note.peer, "\n") || note.made_us < 0)
 		abort();
-	readiness_format(&note, &once);
-	readiness_parse(once.s, once.len, &again);
-	readiness_format(&again, &twice);
+	readiness_note_format(&note, &once);
+	readiness_note_parse(once.s, once.len, &again);
+	readiness_note_format(&again, &twice);
 	if (strcmp(once.s, twice.s) != 0)
 		abort();
 	note.is_there = true;

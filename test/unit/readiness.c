@@ -87,7 +87,7 @@ table(void)
 			v = readiness_judge(&self, &now, r->connected, over);
 			if (v == (over ? r->after : r->in_grace))
 				continue;
-			printf("%s, %s grace: %s\n", r->what, over ? "after" : "in", readiness_verdict_name(v));
+			printf("%s, %s grace: %s\n", r->what, over ? "after" : "in", verdict_name(v));
 			assert(!"the verdict");
 		}
 	}
@@ -123,7 +123,7 @@ records(void)
 	struct fail f;
 
 	assert(readiness_open(&r, "lamp", &f) == 0);
-	assert(readiness_agent("a1", &self, &f) == 0 && readiness_read(&r, &now, &f) == 0);
+	assert(readiness_self_agent("a1", &self, &f) == 0 && readiness_read(&r, &now, &f) == 0);
 	/* a peer that said nothing is assumed; what it says later is another life */
 	assert(readiness_begin(&r, &self, VERDICT_AGENT_RESTART, &now, &f) == 0);
 	assert(readiness_is_known(&now) && !now.announced.is_there && !readiness_is_peer_restart(&now));
@@ -155,14 +155,14 @@ names(void)
 
 	memset(text, 'x', sizeof text);
 	text[128] = '\0';
-	assert(readiness_agent(text, &self, &f) == 0);
+	assert(readiness_self_agent(text, &self, &f) == 0);
 	text[128] = 'x';
 	text[129] = '\0';
-	assert(readiness_agent(text, &self, &f) < 0 && f.status == EXIT_USAGE);
-	assert(readiness_agent("", &self, &f) < 0 && readiness_agent("a\nb", &self, &f) < 0);
+	assert(readiness_self_agent(text, &self, &f) < 0 && f.status == EXIT_USAGE);
+	assert(readiness_self_agent("", &self, &f) < 0 && readiness_self_agent("a\nb", &self, &f) < 0);
 	for (int i = VERDICT_NONE + 1; i < VERDICTS; i++)
-		assert(readiness_verdict_parse(readiness_verdict_name((enum readiness_verdict)i), &v) == 0 && (int)v == i);
-	assert(readiness_verdict_parse("none", &v) < 0 && readiness_verdict_parse("", &v) < 0);
+		assert(verdict_parse(verdict_name((enum readiness_verdict)i), &v) == 0 && (int)v == i);
+	assert(verdict_parse("none", &v) < 0 && verdict_parse("", &v) < 0);
 }
 
 int
