@@ -15,13 +15,13 @@
 #include "base/json.h"
 #include "base/opt.h"
 #include "base/suggest.h"
-#include "base/table.h"
 #include "base/xalloc.h"
 #include "component/listing.h"
 #include "doctor/bundle.h"
 #include "doctor/checks.h"
 #include "doctor/codes.h"
 #include "doctor/presence.h"
+#include "doctor/printout.h"
 #include "doctor/run.h"
 
 enum { KEY_BUNDLE = OPT_OWN, KEY_FIX, KEY_LIST, KEY_PROBE };
@@ -44,45 +44,6 @@ static const struct opt_tool tool = {
 	.operands = OPT_LISTED, .words = "explain profiles", .stop = "explain",
 	.statuses = "0 nothing is wrong, or it is written; 1 something is wrong, or a code is unknown; 2 usage; 3 trouble; 7 denied",
 	.example = "rejoin-doctor -A adu --fix",
-};
-
-static const struct listing_spec findings_spec = {
-	.name = "findings",
-	.table = (const struct listing_column[]){ { NULL, NULL } },
-	.tsv = (const struct listing_column[]){
-		{ "STATE", "state" }, { "CHECK", "check" }, { "OBJECT", "object" },
-		{ "FINDING", "what" }, { "ADVICE", "advice" }, { "REPAIR", "repair" }, { "AGENT", "agent" }, { NULL, NULL }
-	},
-};
-
-static const struct listing_spec codes_spec = {
-	.name = "codes",
-	.table = (const struct listing_column[]){
-		{ "CODE", "code" }, { "NAME", "name" }, { "FACILITY", "facility" },
-		{ "COMPONENT", "component" }, { "MEANING", "meaning" }, { NULL, NULL }
-	},
-	.tsv = (const struct listing_column[]){
-		{ "CODE", "code" }, { "NAME", "name" }, { "FACILITY", "facility" },
-		{ "COMPONENT", "component" }, { "MEANING", "meaning" }, { NULL, NULL }
-	},
-};
-
-static const struct listing_spec bundle_spec = {
-	.name = "sections",
-	.table = (const struct listing_column[]){ { "BYTES", "bytes" }, { "SECTION", "section" }, { NULL, NULL } },
-	.tsv = (const struct listing_column[]){ { "BYTES", "bytes" }, { "SECTION", "section" }, { NULL, NULL } },
-};
-
-static const struct listing_spec profiles_spec = {
-	.name = "profiles",
-	.table = (const struct listing_column[]){
-		{ "PROFILE", "name" }, { "HERE", "here" }, { "CONFIGURED", "configured" },
-		{ "DESCRIPTION", "description|error" }, { "FOUND BY", "evidence" }, { NULL, NULL }
-	},
-	.tsv = (const struct listing_column[]){
-		{ "PROFILE", "name" }, { "HERE", "here" }, { "CONFIGURED", "configured" },
-		{ "DESCRIPTION", "description|error" }, { "EVIDENCE", "evidence" }, { "FILE", "file" }, { NULL, NULL }
-	},
 };
 
 struct doctor {
@@ -127,48 +88,10 @@ parse_options(struct doctor *d, struct opt_scan *s)
 }
 
 static void
-print_list(void)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct table *t = table_new();
-
-	for (const struct check *c = checks_all(); c->name; c++) {
-		table_cell(t, c->name);
-		table_cell(t, c->subject);
-		table_end_row(t);
-	}
-	table_format(t, &b);
-	table_free(t);
-	fputs(b.s, stdout);
-}
-
-static void
 write_out(struct buf *out)
 {
 	json_sanitize(STDOUT_FILENO, out);
 	fwrite(out->s, 1, out->len, stdout);
-}
-
-static void
-print_findings(const struct doctor *d)
-{
-	_cleanup_buf_ struct buf out = BUF_INIT;
-	struct listing *l;
-
-	if (d->format == LISTING_TABLE) {
-		doctor_format(&d->run, &out);
-		fputs(out.s, stdout);
-		return;
-	}
-	l = listing_new(d->format, &findings_spec, &out);
-	for (size_t i = 0; i < d->run.n; i++) {
-		_cleanup_json_ struct json r = doctor_finding_record(&d->run.findings[i]);
-
-		listing_add(l, r);
-	}
-	listing_end(l);
-	listing_free(l);
-	write_out(&out);
 }
 
 static void __attribute__((noreturn))
@@ -220,30 +143,11 @@ check_all_configured(struct doctor *d)
 	xfree_strv(names);
 }
 
-/* What the file will hold is printed first. */
-static void
-print_contents(const struct doctor *d, const struct bundle *b)
-{
-	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_json_ struct json contents = bundle_contents(b);
-	struct listing *l = listing_new(d->format, &bundle_spec, &out);
-
-	for (size_t i = 0; i < json_count(contents); i++) {
-		_cleanup_json_ struct json record = json_at(contents, i);
-
-		listing_add(l, record);
-	}
-	listing_end(l);
-	listing_free(l);
-	write_out(&out);
-	fflush(stdout);
-}
-
 static void
 write_bundle(struct doctor *d)
 {
 	char **names = d->agent ? NULL : presence_configured();
-	_cleanup_buf_ struct buf findings = BUF_INIT;
+	_cleanup_buf_ struct buf findings = BUF_INIT, contents = BUF_INIT;
 	struct bundle *b = bundle_new();
 	struct fail f;
 
@@ -258,7 +162,10 @@ write_bundle(struct doctor *d)
 	for (size_t i = 0; names && names[i]; i++)
 		bundle_agent(b, names[i]);
 	bundle_machine(b);
-	print_contents(d, b);
+	/* what the file will hold comes first */
+	printout_contents(d->format, b, &contents);
+	write_out(&contents);
+	fflush(stdout);
 	if (bundle_write(b, d->bundle, &f) < 0)
 		fail_die(&f);
 	diag_info("%s: written; read it before you send it: host names, addresses and paths are in it", d->bundle);
@@ -266,35 +173,21 @@ write_bundle(struct doctor *d)
 	xfree_strv(names);
 }
 
-/* A table has words for true, false and null. */
-static void
-set_word(struct json *r, const char *key, const char *no, const char *unknown)
-{
-	_cleanup_json_ struct json v = json_get(*r, key);
-
-	json_set_text(r, key, json_kind(v) == JSON_NULL ? unknown : json_kind(v) == JSON_TRUE ? "yes" : no);
-}
-
 static void
 print_profiles(const struct doctor *d)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	struct listing *l = listing_new(d->format, &profiles_spec, &out);
-	char **configured = presence_configured(), **names = profile_names();
 
-	for (size_t i = 0; names[i]; i++) {
-		_cleanup_json_ struct json r = presence_record(names[i], configured);
+	printout_profiles(d->format, &out);
+	write_out(&out);
+}
 
-		if (d->format == LISTING_TABLE || d->format == LISTING_TSV) {
-			set_word(&r, "here", "no", "unknown");
-			set_word(&r, "configured", "", "");
-		}
-		listing_add(l, r);
-	}
-	listing_end(l);
-	listing_free(l);
-	xfree_strv(configured);
-	xfree_strv(names);
+static void
+print_checks(void)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	printout_checks(&out);
 	write_out(&out);
 }
 
@@ -303,33 +196,41 @@ static enum exit_status
 explain(const struct doctor *d, char *const *texts)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	enum exit_status status = EXIT_OK;
-	struct listing *l = listing_new(d->format, &codes_spec, &out);
 	struct codes *codes = NULL;
+	const char *wrong;
 	struct fail f;
+	int r;
 
 	if (!*texts)
 		opt_misused("explain: requires an operand CODE");
 	if (codes_load(&codes, &f) < 0)
 		fail_die(&f);
-	for (; *texts; texts++) {
-		_cleanup_json_ struct json found = JSON_ABSENT;
-		int r = codes_explain(codes, *texts, &found);
-
-		if (r < 0)
-			opt_misused("explain: not a code: '%s'", *texts);
-		if (r == 0)
-			status = EXIT_NO;
-		for (size_t i = 0; i < json_count(found); i++) {
-			_cleanup_json_ struct json record = json_at(found, i);
-
-			listing_add(l, record);
-		}
-	}
-	listing_end(l);
-	listing_free(l);
+	r = printout_codes(d->format, codes, texts, &wrong, &out);
+	if (r < 0)
+		opt_misused("explain: not a code: '%s'", wrong);
 	codes_free(codes);
 	write_out(&out);
+	return r > 0 ? EXIT_OK : EXIT_NO;
+}
+
+static enum exit_status
+check(struct doctor *d, char *const *names)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	enum exit_status status;
+
+	if (d->agent || *names)
+		check_agent(d, names);
+	else
+		check_all_configured(d);
+	printout_findings(&d->run, d->format, &out);
+	/* a table is sanitized as it is made: its colours are ours */
+	if (d->format == LISTING_TABLE)
+		fwrite(out.s, 1, out.len, stdout);
+	else
+		write_out(&out);
+	status = doctor_worst(&d->run) == FINDING_FAIL ? EXIT_NO : EXIT_OK;
+	doctor_close(&d->run);
 	return status;
 }
 
@@ -345,7 +246,7 @@ main(int argc, char *argv[])
 	d.format = listing_default(&tool);
 	parse_options(&d, &s);
 	if (d.list) {
-		print_list();
+		print_checks();
 	} else if (d.bundle) {
 		if (s.n_operands > 0 || d.run.fix || d.run.probe)
 			opt_misused("--bundle: cannot be combined with a check, --fix or --probe");
@@ -357,13 +258,7 @@ main(int argc, char *argv[])
 			opt_misused("unexpected operand: '%s'", s.operands[1]);
 		print_profiles(&d);
 	} else {
-		if (d.agent || s.n_operands > 0)
-			check_agent(&d, s.operands);
-		else
-			check_all_configured(&d);
-		print_findings(&d);
-		status = doctor_worst(&d.run) == FINDING_FAIL ? EXIT_NO : EXIT_OK;
-		doctor_close(&d.run);
+		status = check(&d, s.operands);
 	}
 	finish(status);
 }
