@@ -146,35 +146,6 @@ wait_for_state(const struct viewer *v, struct status *s)
 	}
 }
 
-/* Add to each result its name in words, as rejoin-doctor explain has it. */
-static void
-name_results(struct json *record)
-{
-	_cleanup_json_ struct json results = json_get(*record, "results");
-	struct json named = json_array();
-	struct codes *codes = NULL;
-	struct fail f;
-
-	if (json_count(results) == 0 || codes_load(&codes, &f) < 0) {
-		json_release(&named);
-		return;
-	}
-	for (size_t i = 0; i < json_count(results); i++) {
-		struct json r = json_at(results, i);
-		_cleanup_json_ struct json code = json_get(r, "resultCode"), found = JSON_ABSENT, first = JSON_ABSENT;
-		_cleanup_buf_ struct buf text = BUF_INIT;
-
-		json_get_spelling(code, &text);
-		if (codes_explain(codes, text.s, &found) > 0)
-			first = json_at(found, 0);
-		if (json_is_object(first) && json_get_text(first, "name"))
-			json_set_text(&r, "resultName", json_get_text(first, "name"));
-		json_append(&named, r);
-	}
-	json_set(record, "results", named);
-	codes_free(codes);
-}
-
 /* On a terminal: the last lines of the agent's log, if they can be had soon. */
 static void
 print_log(const struct viewer *v)
@@ -210,7 +181,7 @@ print_record(const struct viewer *v, const struct status *s)
 		json_print(record);
 		break;
 	case TABLE:
-		name_results(&record);
+		codes_name_results(&record);
 		overview_format(record, &(struct overview_style){ .now_s = clock_wall_ms() / 1000,
 		    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") }, &b);
 		break;

@@ -272,3 +272,38 @@ codes_explain(const struct codes *c, const char *text, struct json *records)
 		text += n + 1;
 	}
 }
+
+/* Add the name of R's result code. */
+static void
+name_result(const struct codes *codes, struct json *r)
+{
+	_cleanup_json_ struct json code = json_get(*r, "resultCode"), found = JSON_ABSENT, first = JSON_ABSENT;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	json_get_spelling(code, &text);
+	if (codes_explain(codes, text.s, &found) > 0)
+		first = json_at(found, 0);
+	if (json_is_object(first) && json_get_text(first, "name"))
+		json_set_text(r, "resultName", json_get_text(first, "name"));
+}
+
+void
+codes_name_results(struct json *record)
+{
+	_cleanup_json_ struct json results = json_get(*record, "results");
+	struct codes *codes = NULL;
+	struct json named;
+	struct fail f;
+
+	if (json_count(results) == 0 || codes_load(&codes, &f) < 0)
+		return;
+	named = json_array();
+	for (size_t i = 0; i < json_count(results); i++) {
+		struct json r = json_at(results, i);
+
+		name_result(codes, &r);
+		json_append(&named, r);
+	}
+	json_set(record, "results", named);
+	codes_free(codes);
+}

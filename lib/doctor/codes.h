@@ -39,4 +39,10 @@ struct codes *codes_parse(const char *named, const char *meanings);
  */
 int codes_explain(const struct codes *c, const char *text, struct json *records);
 
+/*
+ * Add to each result of RECORD, a status, its name in words as "resultName"; nothing is
+ * added where the tables cannot be read.
+ */
+void codes_name_results(struct json *record);
+
 #endif
