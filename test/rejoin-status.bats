@@ -135,7 +135,7 @@ report() {
 	view --until idle --timeout 10ms
 	status_is 4
 	err_has 'it is busy'
-	view --until settled --timeout 10s
+	view --until settled --timeout 30s
 	status_is 0
 	member .state '"idle"'
 	output=$seen
