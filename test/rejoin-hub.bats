@@ -109,8 +109,12 @@ load hub
 	wait_for 'grep -q "request/10002" hub.out' 15
 	alive "$wait_pid"
 	value=$(grep 'attributes {"state' hub.out | head -1 | cut -d' ' -f2-)
-	pub v1/devices/me/attributes/response/10002 "{\"client\":$value}"
-	wait_for '! alive "$wait_pid"'
+	# a slow answer is asked for again, under the next number
+	answered() {
+		pub "v1/devices/me/attributes/response/$(grep -o 'request/[0-9]*' hub.out | tail -n 1 | cut -d/ -f2)" "{\"client\":$value}"
+		! alive "$wait_pid"
+	}
+	wait_for answered 20
 	wait "$wait_pid"
 }
 
@@ -338,4 +342,23 @@ X
 	run --separate-stderr own-mounts unshare --pid --fork --propagation unchanged --mount-proc ./look
 	status_is 0
 	out_has 'no link is running'
+}
+
+@test "the profiles of hubs that are shipped: a link to each comes up" {
+	broker
+	echo '{"deployment":{"a":1}}' >shared.json
+	start tbhub tbhub "$PORT" "$PWD/shared.json"
+	wait_for 'grep -q "^ready$" tbhub.out'
+	install -m 0640 /dev/null "$REJOIN_CONFIG_DIR/thingsboard.token"
+	echo token >"$REJOIN_CONFIG_DIR/thingsboard.token"
+	for name in evp-hub thingsboard; do
+		sed -i "s,^broker = .*,broker = mqtt://127.0.0.1:$PORT," "$REJOIN_CONFIG_DIR/agents.d/$name.conf"
+		export REJOIN_AGENT=$name
+		link
+		run -0 rejoin-hub status
+		out_has "mqtt://127.0.0.1:$PORT: synced"
+		wait_for '[ "$(jq -c . "$REJOIN_STATE_DIR/hub/$name/goal.json")" = "{\"a\":1}" ]'
+		kill "$hub_pid"
+		wait_for '! alive "$hub_pid"'
+	done
 }
