@@ -210,11 +210,17 @@ load hub
 	submit '{"kind":"call","key":"$agent/x","value":1}'
 	submit 'not json'
 	wait_for '[ "$(rejoin-hub status --json | jq .refused)" = 10 ]' || { cat hub.err; false; }
+	# what cannot be removed is reported once, and holds nothing up
+	as sh -c 'umask 077; mkdir "$1/.d" && touch "$1/.d/x" && mv "$1/.d" "$1/1000000.5"' - "$in"
+	wait_for '[ "$(rejoin-hub status --json | jq .refused)" = 11 ]' || { cat hub.err; false; }
+	as sh -c 'mkdir "$1/.d" && touch "$1/.d/x" && mv "$1/.d" "$1/odd"' - "$in"
+	wait_for '[ "$(rejoin-hub status --json | jq .refused)" = 12 ]' || { cat hub.err; false; }
 	submit '{"kind":"telemetry","key":"mine/x","value":1}'
 	wait_for '[ "$(rejoin-hub status --json | jq .bulk.records)" = 1 ]'
 	run -0 rejoin-hub status --json
-	run -0 jq .urgent.records <<<"$output"
-	out_is 0
+	run -0 jq -c '[.urgent.records, .refused]' <<<"$output"
+	out_is '[0,12]'
+	[ "$(grep -c 'in/1000000.5: ' hub.err)" = 1 ]
 	# such a user reads neither the queues nor the submissions of others
 	run as ls "$HUB/urgent"
 	[ "$status" -ne 0 ]

@@ -429,13 +429,14 @@ on_scan(void *cookie)
 {
 	struct hub *h = cookie;
 	const struct intake_callbacks cb = { item_accept, batch_commit, item_refused, h };
+	const int64_t refused = h->intake.refused;
 	int r = intake_scan(&h->intake, &cb);
 
 	if (r < 0) {
 		hub_log(h, false, "%s/in: %s", h->dir, strerror(-r));
 		loop_timer_set(h->loop, &h->scan, RETRY_INTAKE_MS);
 	}
-	if (r != 0)
+	if (r != 0 || h->intake.refused != refused)
 		status_changed(h);
 	sender_pump(h->sender);
 	/* what is left is taken when there is room */
@@ -458,6 +459,7 @@ on_sweep(void *cookie)
 
 	on_scan(h);
 	results_sweep(h->dir);
+	intake_sweep(&h->intake, clock_wall_ms());
 	calls_expire(h->dir, clock_wall_ms(), call_expired, h);
 	outcalls_expire(h->outcalls);
 	loop_timer_set(h->loop, &h->sweep, SWEEP_MS);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "hub/calls.h"
@@ -146,6 +147,21 @@ text_accept(struct intake *in, const struct intake_callbacks *cb, const struct s
 	return INTAKE_ACCEPTED;
 }
 
+/*
+ * Remove NAME of D.  A directory of another user with something in it cannot be removed, and is set
+ * aside under a name that no scan looks at: it is reported once.
+ */
+static void
+entry_remove(DIR *d, const char *name)
+{
+	_cleanup_free_ char *aside = NULL;
+
+	if (unlinkat(dirfd(d), name, 0) == 0 || errno != EISDIR || unlinkat(dirfd(d), name, AT_REMOVEDIR) == 0)
+		return;
+	aside = xasprintf(".refused-%jd-%.40s", (intmax_t)clock_boot_ms(), name);
+	(void)renameat(dirfd(d), name, dirfd(d), aside);
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -171,8 +187,7 @@ names_list(struct intake *in, const struct intake_callbacks *cb, DIR *d, struct 
 			fail_set(&f, EXIT_USAGE, "in/%s: is not named as a submission", e->d_name);
 			in->refused++;
 			cb->refused(&f, cb->cookie);
-			if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno == EISDIR)
-				unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+			entry_remove(d, e->d_name);
 			continue;
 		}
 		memcpy(one.name, e->d_name, strlen(e->d_name) + 1);	/* its length was checked */
@@ -198,8 +213,8 @@ batch_end(struct intake *in, const struct intake_callbacks *cb, DIR *d, const st
 	}
 	in->n_answered = 0;
 	for (size_t i = 0; i < n && r == 0; i++)
-		if (!s[i].left && unlinkat(dirfd(d), s[i].name, 0) < 0 && errno == EISDIR)
-			unlinkat(dirfd(d), s[i].name, AT_REMOVEDIR);
+		if (!s[i].left)
+			entry_remove(d, s[i].name);
 	return r;
 }
 
@@ -239,6 +254,26 @@ intake_scan(struct intake *in, const struct intake_callbacks *cb)
 		r = batch_end(in, cb, d, all + done, i - done);
 	closedir(d);
 	return r < 0 ? r : (int)i;
+}
+
+void
+intake_sweep(struct intake *in, int64_t now_ms)
+{
+	_cleanup_free_ char *path = xasprintf("%s/in", in->dir);
+	DIR *d = opendir(path);
+	struct stat st;
+
+	for (struct dirent *e; d && (e = readdir(d)) != NULL; ) {
+		if (e->d_name[0] != '.' || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		/* of its times, the one that its owner cannot set */
+		if (st.st_ctim.tv_sec * INT64_C(1000) < now_ms - SUBMISSION_DONE_MS &&
+		    unlinkat(dirfd(d), e->d_name, 0) < 0 && errno == EISDIR)
+			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	}
+	if (d)
+		closedir(d);
 }
 
 void

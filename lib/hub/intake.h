@@ -55,6 +55,9 @@ struct intake {
 
 /* Take what is in in/.  Returns the number of files removed, or a negative errno. */
 int intake_scan(struct intake *in, const struct intake_callbacks *cb);
+
+/* Remove what senders that were killed have left: no submission, and older than SUBMISSION_DONE_MS at NOW_MS. */
+void intake_sweep(struct intake *in, int64_t now_ms);
 void intake_release(struct intake *in);
 
 #endif
