@@ -1873,6 +1873,8 @@ inside() { nsenter -t "$agent_pid" -m "$@"; }
 	d=$PWD
 	while [ "$d" != / ]; do chmod o+x "$d"; d=$(dirname "$d"); done
 	[ "$(as_user download --no-new-privs)" = 500 ]
+	[ "$(as_user install --no-new-privs)" = 0 ]
+	[[ $(jq -r .resultDetails result) == *'agent.conf needs new-privileges = yes'* ]]
 	[ ! -e apt.log ]
 	[ "$(as_user install)" = 600 ]
 	[ "$(cat installed)" = 'thermo 1.0.1' ]

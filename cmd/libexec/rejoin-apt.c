@@ -218,6 +218,9 @@ install(struct call *c)
 	char *const configure[] = { (char[]){ "sudo" }, (char[]){ "-n" }, (char[]){ "dpkg" }, (char[]){ "--configure" },
 	    (char[]){ "-a" }, NULL };
 
+	if (!can_become_root())
+		result_end(c, RESULT_FAILURE, ERC_APT_INSTALL, "%s", "sudo gains no privileges here: agent.conf needs"
+		    " new-privileges = yes, or handler-user = root");
 	program_run(c, configure + (geteuid() == 0 ? 2 : 0));
 	if (geteuid() != 0)	/* download may not have had the privileges */
 		apt_run(c, (const char *const[]){ "update", NULL }, false);
