@@ -249,6 +249,22 @@ teardown() {
 	err_has 'was ended (timeout)'
 }
 
+# bats test_tags=plain
+@test "a signal while the task is being submitted is for the task, which may be there" {
+	needs_strace
+	# a request takes a while to come to the disk
+	start taskd strace -f -o strace.log -e trace=fsync -e inject=fsync:delay_enter=300000 rejoin-taskd --idle 0s
+	wait_for 'rejoin-task list >/dev/null 2>&1' 30
+	start task rejoin-task -v run --detach --keep -- sleep 60
+	wait_for 'grep -q submitting task.err' 20
+	kill -TERM "$task_pid"
+	wait_for '! alive "$task_pid"' 30
+	wait "$task_pid" || status=$?
+	[ "$status" -eq 143 ]
+	[ "$(states)" = killed ]
+	[ ! -s task.out ]
+}
+
 @test "--json tells a task's own 124 from an unknown fate" {
 	taskd
 	run -124 --separate-stderr rejoin-task run --json -- sh -c 'exit 124'

@@ -30,6 +30,7 @@ struct runner {
 	int64_t task;			/* 0 until the agent's clock is known */
 	char nonce[TASKREQUEST_NONCE];	/* of a new task; else empty */
 	int claims, sent;		/* how many ids it had; how often it was submitted with this one */
+	int held_signal;		/* it came while the task was being submitted; 0: none */
 	int64_t held_by;		/* the session that has the task's lease; 0: not known */
 	bool submitted, over;
 	bool ended;			/* the task has, as of its submission */
@@ -306,7 +307,9 @@ task_submitted(struct runner *r, struct json task)
 	r->held_by = json_get_whole(session, &id) ? id : coupling_session(r->coupling);
 	r->ended = taskevent_is_over(task);
 	interrupt_set_task(r->interrupt, r->task);
-	if (r->spec->detach) {
+	if (r->held_signal != 0) {
+		interrupt_send(r->interrupt, r->held_signal);
+	} else if (r->spec->detach) {
 		runner_finish(r, EXIT_OK);
 		return;
 	}
@@ -343,7 +346,9 @@ control_refused(struct runner *r, const struct client_answer *a)
 	} else if (r->phase == RUNNER_SUBMIT && r->nonce[0] && r->claims < CLAIMS_MAX &&
 	    taskrequest_is_id_taken(word, r->sent)) {
 		controller_forget_task(r->spec->controller, r->task);
-		if (claim_task(r)) {
+		if (r->held_signal != 0) {
+			runner_finish(r, 128 + r->held_signal);
+		} else if (claim_task(r)) {
 			keep_session(r);
 			loop_timer_set(r->loop, &r->control_timer, 0);
 		}
@@ -464,10 +469,16 @@ task_detached(void *cookie)
 	runner_finish(cookie, EXIT_OK);
 }
 
+/* The agent may have the task already, while its answer is on its way: the signal follows that. */
 static void
 nothing_submitted(int signo, void *cookie)
 {
-	runner_finish(cookie, 128 + signo);
+	struct runner *r = cookie;
+
+	if (r->phase == RUNNER_SUBMIT && r->sent > 0 && r->held_signal == 0)
+		r->held_signal = signo;
+	else
+		runner_finish(r, 128 + signo);
 }
 
 /* --- all of it */
