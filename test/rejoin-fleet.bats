@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Many devices asked in waves, as an operator sees it.
 load helper
+load task
 
 # devices N - the names dev1 to devN, in the file devices
 devices() { seq -f 'dev%g' 1 "$1" >devices; }
@@ -267,4 +268,26 @@ fleet() { rejoin-fleet --via "exec:$PWD/device \${device}" "$@" act <devices; }
 	[ "$(wc -l <asked)" -lt 400 ]
 	run --separate-stderr bash -c "rejoin-fleet --via 'exec:$PWD/device \${device}' act <devices >/dev/full"
 	status_is 3
+}
+
+@test "hosts over ssh: each is asked once, and its exit status is the outcome" {
+	local n=6
+	[ -z "${SOAK-}" ] || n=200
+	sshd_on 127.0.0.1
+	printf '#!/bin/sh\necho "$1" >>%s/asked\n[ "$1" != h3 ]\n' "$PWD" >ask
+	chmod +x ask
+	seq -f h%g "$n" >hosts
+	run --separate-stderr rejoin-fleet --via "exec:ssh -p ${target##*:} $(id -un)@127.0.0.1 $PWD/ask \${device}" --timeout 120s \
+		--max-failed 50% --journal roll.jsonl now <hosts
+	status_is 1
+	[ "$(jq -r '"\(.outcome)"' <<<"$output" | sort | uniq -c | xargs)" = "1 failed $((n - 1)) settled" ] || { printf '%s\n' "$output" "$stderr"; false; }
+	[ "$(jq -r 'select(.outcome == "failed") | .device' <<<"$output")" = h3 ]
+	cmp <(sort asked) <(sort hosts)
+	# a host that does not answer is unknown, or absent: ssh(1) says 255
+	kill "$sshd_pid"
+	wait_for '! alive "$sshd_pid"'
+	run --separate-stderr rejoin-fleet --via "exec:ssh -p ${target##*:} $(id -un)@127.0.0.1 $PWD/ask \${device}" now <<<h1
+	[ "$status" -ne 0 ]
+	run -1 grep -q settled <<<"$output"
+	[ "$(wc -l <asked)" -eq "$n" ]
 }
