@@ -90,7 +90,7 @@ half_a_copy() {
 	cat >bin/journalctl <<-SH
 		#!/bin/bash
 		for a; do [[ \$a != --after-cursor=* ]] || after=\${a#*=}; done
-		[[ \$* == *--follow* ]] && exec tail -n +1 -f "$PWD/entries" | awk -v after="\${after-}" \
+		[[ \$* == *--follow* ]] && exec tail -n +1 -s 0.1 --pid="\$PPID" -f "$PWD/entries" | awk -v after="\${after-}" \
 			'BEGIN { RS = ""; on = after == "" } on { print; print ""; fflush() } \$1 == "__CURSOR=" after { on = 1 }'
 		awk -v after="\${after-}" 'BEGIN { RS = ""; on = after == "" } on { print; print "" } \$1 == "__CURSOR=" after { on = 1 }' \
 			"$PWD/entries"
