@@ -46,7 +46,8 @@ pid_of() { jq .pid "$MACHINE_ROOT/var/lib/rejoin/agent/instances/a/run/started";
 }
 
 @test "the state of a link is seen from outside of its unit's sandbox" {
-	on_device 'printf "%s\n" "[agent]" "description = link" "[hub]" "dialect = rejoin" "broker = mqtt://127.0.0.1:1" "client-id = d1" \
+	on_device 'mkdir -p /etc/rejoin/agents.d
+		printf "%s\n" "[agent]" "description = link" "[hub]" "dialect = rejoin" "broker = mqtt://127.0.0.1:1" "client-id = d1" \
 		>/etc/rejoin/agents.d/link.conf'
 	# it is ready with a broker alone, and there is none
 	up start --no-block rejoin-hub@link.service
