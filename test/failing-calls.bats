@@ -17,8 +17,9 @@ setup() {
 teardown() {
 	local p
 	while read -r p; do
-		kill -KILL "$p" 2>/dev/null || :
-	done <agents
+		# a number may be another process' by now
+		[ "$(tr '\0' ' ' <"/proc/$p/cmdline")" != 'sleep 1000 ' ] || kill -KILL "$p" || :
+	done <agents 2>/dev/null
 	end
 }
 
@@ -190,5 +191,5 @@ restart_after() {
 	wait_for '[ -s pid ]'
 	export -f restart_after restart_count
 	# each restart waits a second for others that ask
-	ERRORWALK_MAX=2 walk 'before=$(cat pid)' 'rejoin-restart -A t' restart_after
+	ERRORWALK_MAX=2 walk 'before=$(cat pid); echo "$before" >agents' 'rejoin-restart -A t' restart_after
 }
