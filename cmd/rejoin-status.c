@@ -227,8 +227,8 @@ check_hung(struct status *s)
 	snprintf(s->note, sizeof s->note, "process %jd is %s", (intmax_t)s->pid, why);
 }
 
-/* An ordinary user looks in directories of its own, where the system's agent is not. */
-static void
+/* An ordinary user looks in directories of its own, where the system's agent is not.  true: that was said. */
+static bool
 mention_system(const struct viewer *v, const struct status *s)
 {
 	_cleanup_free_ char *path = xasprintf("%s/agent/status", dirs_runtime_system());
@@ -239,13 +239,14 @@ mention_system(const struct viewer *v, const struct status *s)
 
 	if (s->running == 1 || geteuid() == 0 || strcmp(dirs_runtime(), dirs_runtime_system()) == 0 ||
 	    secure_getenv("REJOIN_RUNTIME_DIR"))
-		return;
+		return false;
 	p.status = how;
-	if (status_read(&p, &other, &f) == 0 && other.running == 1) {
-		diag_info("%s: looked in %s, a directory of the calling user", p.name, dirs_runtime());
-		diag_hint("the system's agent runs: sudo rejoin-status, or REJOIN_RUNTIME_DIR=%s rejoin-status",
-		    dirs_runtime_system());
-	}
+	if (status_read(&p, &other, &f) < 0 || other.running != 1)
+		return false;
+	diag_info("%s: looked in %s, a directory of the calling user", p.name, dirs_runtime());
+	diag_hint("the system's agent runs: sudo rejoin-status, or REJOIN_RUNTIME_DIR=%s rejoin-status",
+	    dirs_runtime_system());
+	return true;
 }
 
 int
@@ -255,7 +256,7 @@ main(int argc, char *argv[])
 	enum exit_status status;
 	struct status s = { 0 };
 	struct opt_scan scan;
-	bool reached;
+	bool reached, elsewhere;
 
 	diag_init(argv);
 	opt_begin(&scan, argc, argv, &tool);
@@ -266,9 +267,11 @@ main(int argc, char *argv[])
 	pending_init(&v.pending, v.profile);
 	reached = wait_for_state(&v, &s);
 	check_hung(&s);
-	mention_system(&v, &s);
+	elsewhere = mention_system(&v, &s);
 	print_record(&v, &s);
 	print_log(&v);
+	if (v.format == TABLE && s.running == 0 && !elsewhere)
+		diag_hint("rejoin-doctor -A %s says what to do", v.profile->name);
 	status = reached || s.running == 0 ? status_of(&v, &s) : EXIT_TIMEOUT;
 	if (!reached)
 		diag(0, "%s: timed out waiting for --until; it is %s%s", v.profile->name, status_text_state(s.state),

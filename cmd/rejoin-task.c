@@ -175,7 +175,7 @@ parse(int argc, char *argv[], struct taskcommand_line *o)
 		target_parse("", &o->verb.target, &f);
 	}
 	if (!c && o->operands[0])
-		opt_misused("no such command: '%s' (run, attach, log, list, history, kill, release)", o->operands[0]);
+		opt_unknown_command(&tool, o->operands[0]);
 	if (!c)
 		opt_misused("what to do is missing: run, attach, log, list, history, kill or release");
 	o->operands++;

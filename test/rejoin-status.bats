@@ -117,6 +117,11 @@ report() {
 	view
 	status_is 5
 	member '[.running,.state,.note]' '[false,"stopped","exited without a message while failed"]'
+	# a person is told where to ask next, a program is not
+	[ -z "$stderr" ]
+	view --format table
+	status_is 5
+	err_has 'rejoin-doctor -A t says what to do'
 	rm agent/status
 	view
 	status_is 5

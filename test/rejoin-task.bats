@@ -343,7 +343,8 @@ teardown() {
 	run -2 --separate-stderr rejoin-task
 	status_is 2
 	run -2 --separate-stderr rejoin-task lst
-	err_has "no such command: 'lst'"
+	err_has 'lst: unknown command'
+	err_has "did you mean 'list'?"
 	run -2 --separate-stderr rejoin-task -- list
 	run -125 --separate-stderr rejoin-task run
 	run -125 --separate-stderr rejoin-task run --detach --on-loss kill -- true
