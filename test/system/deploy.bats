@@ -67,6 +67,29 @@ at_goal() { # ID
 	[ "$(in_machine dpkg-query -W -f '${Version}' rejoin-thermo)" = 2.0 ]
 }
 
+@test "microsoft/apt:1 as a user that may run apt-get and dpkg by sudo" {
+	on_device 'cp /etc/rejoin/agent.conf /srv/agent.conf
+		useradd --system updates
+		echo "updates ALL=(root) NOPASSWD: /usr/bin/apt-get, /usr/bin/dpkg" >/etc/sudoers.d/updates
+		sed -i "/^handler-user/d" /etc/rejoin/agent.conf
+		printf "handler-user = updates\n" >>/etc/rejoin/agent.conf
+		rm -f /srv/proof
+		rejoin-goal make --id apt-4 --dir /srv/up --step microsoft/apt:1 host /srv/up/apt.json
+		mv /srv/up/goal.json /etc/rejoin/goal.json'
+	up reload rejoin-agent.service
+	# the unit of a handler gains no privileges unless that is written
+	wait_for '[ "$(status_of state) $(status_of workflow)" = "failed apt-4" ]' 60
+	twin '.deviceUpdate.agent.lastInstallResult.resultDetails' | grep -q 'new-privileges = yes'
+	on_device 'printf "new-privileges = yes\n" >>/etc/rejoin/agent.conf
+		sed -i "s/apt-4/apt-5/" /etc/rejoin/goal.json'
+	up reload rejoin-agent.service
+	at_goal apt-5
+	[ "$(in_machine dpkg-query -W -f '${Version}' rejoin-thermo)" = 1.0.1 ]
+	[ "$(head -1 "$MACHINE_ROOT/srv/proof")" = root ]
+	on_device 'cp /srv/agent.conf /etc/rejoin/agent.conf'
+	up reload rejoin-agent.service
+}
+
 @test "an update that asks for a restart of the agent is gone on with by the next one" {
 	local before
 	hook hook <<<'say 607'

@@ -7,7 +7,7 @@
 set -eu
 
 # what systemd in a container takes, and what the tests do in there
-packages=systemd,systemd-sysv,dbus,udev,iproute2,procps,jq,mosquitto
+packages=systemd,systemd-sysv,dbus,udev,iproute2,procps,jq,mosquitto,sudo
 
 here=$(dirname "$0")
 cache=${REJOIN_TEST_CACHE-/var/cache/rejoin-test}
