@@ -112,6 +112,46 @@ tree() {
 	wait_for '[ "$(on_device "version front")" = 2.0 ] && [ "$(status_of state)" = idle ]' 60
 }
 
+@test "an update that replaces the toolkit's own packages by dpkg -i ends well, once" {
+	# a later version, as a hub would send it
+	cat >"$MACHINE_ROOT/srv/hook" <<-'EOF'
+	echo begun >>/srv/installs
+	dpkg -i /srv/self/*.deb >/srv/dpkg.log 2>&1 || { echo failed >>/srv/installs; say 0; }
+	echo ended >>/srv/installs
+	EOF
+	on_device 'make_device
+		mkdir -p /srv/self
+		for deb in /debs/*.deb; do
+			rm -rf /srv/tree
+			dpkg-deb -R "$deb" /srv/tree
+			sed -i -E "s/^Version: .*/&+self/; s/\(= ([^)]*)\)/(= \1+self)/g" /srv/tree/DEBIAN/control
+			dpkg-deb --root-owner-group -b /srv/tree /srv/self >/dev/null
+		done
+		: >/srv/installs
+		sed -i "s#^install)#install) . /srv/hook;#" /srv/up/install.sh
+		sed -i "s/^script-timeout.*/script-timeout = 5m/" /etc/rejoin/agent.conf
+		deploy w2 3.0'
+	up restart rejoin-agent.service
+	local agent
+	agent=$(up show -p InvocationID --value rejoin-agent.service)
+	wait_for '[ "$(on_device "version front")" = 3.0 ] && [ "$(status_of state)" = idle ]' 240 ||
+		{ on_device 'cat /srv/dpkg.log /srv/installs'; journal rejoin-agent.service | tail -20; false; }
+	[ "$(in_machine paste -sd' ' /srv/installs)" = 'begun ended' ]
+	for p in rejoin rejoin-agent; do
+		run in_machine dpkg-query -W -f '${Status} ${Version}' $p
+		[[ $output == 'install ok installed '*+self ]]
+	done
+	[ "$(up show -p InvocationID --value rejoin-agent.service)" != "$agent" ]
+	up is-active rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path
+	journal rejoin-agent.service | grep -q 'install goes on, as an earlier agent began it'
+	run in_machine rejoin-status
+	status_is 0
+	# what follows is about another update
+	echo "sleep 3" >"$MACHINE_ROOT/srv/hook"
+	on_device 'deploy w3 2.0'
+	wait_for '[ "$(on_device "version front")" = 2.0 ] && [ "$(status_of state) $(status_of workflow)" = "idle w3" ]' 60
+}
+
 @test "a device that comes back is patched by the units of the packages" {
 	on_device 'plug rear 1.0'
 	wait_for '[ "$(on_device "version rear")" = 2.0 ]' 60
