@@ -73,6 +73,8 @@ set_env(struct taskcommand_line *o, const char *text)
 
 	if (!*name)
 		opt_misused("--env: no name: '%s'", text);
+	taskcommand_need_utf8("--env", name);
+	taskcommand_need_utf8("--env", value ? value : "");
 	if (value)
 		json_set_text(&o->verb.env, name, value);
 }
@@ -153,6 +155,18 @@ parse_option(struct opt_scan *s, int key, struct taskcommand_line *o)
 	}
 }
 
+/* The status of misuse is that of the command, options that stand before it included. */
+static void
+note_command(char *argv[])
+{
+	while (*++argv && strcmp(*argv, "--") != 0) {
+		const struct taskcommand *c = taskcommand_find(*argv);
+
+		if (c && c->passes_on)
+			opt_passes_on(TASKEVENT_FAILED);
+	}
+}
+
 static const struct taskcommand *
 parse(int argc, char *argv[], struct taskcommand_line *o)
 {
@@ -161,6 +175,7 @@ parse(int argc, char *argv[], struct taskcommand_line *o)
 	struct fail f;
 	int key;
 
+	note_command(argv);
 	opt_begin(&s, argc, argv, &tool);
 	while ((key = opt_next(&s)) != -1)
 		parse_option(&s, key, o);
@@ -179,8 +194,6 @@ parse(int argc, char *argv[], struct taskcommand_line *o)
 	if (!c)
 		opt_misused("what to do is missing: run, attach, log, list, history, kill or release");
 	o->operands++;
-	if (c->passes_on)
-		opt_passes_on(TASKEVENT_FAILED);
 	taskcommand_check(c, o);
 	if (o->format < 0 && taskcommand_prints_records(c))
 		o->format = opt_environment_format(&tool);

@@ -310,6 +310,11 @@ teardown() {
 	run -0 rejoin-task run --lines --keep <<<'{"argv":["true"]}'
 	run -0 states
 	out_is ended
+	# what may outlive the time after which it is said to be ended
+	run -1 --separate-stderr rejoin-task run --lines <<<'{"argv":["true"],"grace_ms":10001}'
+	[ "$(jq -r .state <<<"$output")" = refused ]
+	run -0 rejoin-task run --lines --on-loss leave <<<'{"argv":["true"],"grace_ms":10001}'
+	run -0 rejoin-task run --lines <<<'{"argv":["true"],"grace_ms":10000}'
 	run -125 --separate-stderr rejoin-task run --lines -- true
 }
 
@@ -347,6 +352,15 @@ teardown() {
 	err_has "did you mean 'list'?"
 	run -2 --separate-stderr rejoin-task -- list
 	run -125 --separate-stderr rejoin-task run
+	run -125 --separate-stderr rejoin-task run --bogus -- true
+	run -125 --separate-stderr rejoin-task --on-loss foo run -- true
+	run -125 --separate-stderr rejoin-task attach --lease z 5
+	run -2 --separate-stderr rejoin-task list --bogus
+	# the text of JSON is UTF-8: another word would be another command
+	run -125 --separate-stderr rejoin-task run -- touch $'n\xe9'
+	err_has 'not UTF-8'
+	run -125 --separate-stderr rejoin-task run -e A=$'\xff' -- true
+	err_has '--env: not UTF-8'
 	run -125 --separate-stderr rejoin-task run --detach --on-loss kill -- true
 	run -125 --separate-stderr rejoin-task run --period 30s -- true
 	run -2 --separate-stderr rejoin-task -oProxyCommand=x list

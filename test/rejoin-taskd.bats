@@ -399,6 +399,11 @@ teardown() {
 	out_is precious
 }
 
+@test "a socket has a path, and so a mode" {
+	run -2 --separate-stderr rejoin-taskd --socket ''
+	err_has "a socket's path is empty"
+}
+
 @test "stopped by a signal it ends with 0, and its tasks go on" {
 	taskd
 	id=$(rejoin-task run --detach -- sh -c 'while [ ! -e go ]; do sleep 0.05; done')
@@ -488,6 +493,18 @@ teardown() {
 	run -0 as /1/tasks -d '{"id":'$((task + 1))',"on_loss":"leave","new_privileges":true,"argv":["true"]}'
 	out_has 'only root may submit a task with new_privileges'
 	out_has ' 403'
+	# what the agent was started with is not his: neither its environment nor what root may raise
+	run -0 as /1/tasks -d '{"id":'$((task + 2))',"on_loss":"leave","argv":["env"],"environment":"inherit","stdio":"inherit","stop":"leader"}'
+	out_has ' 202'
+	wait_for '[ "$(agent "/1/tasks/$((task + 2))" | jq -r .state)" = ended ]'
+	run -0 as "/1/tasks/$((task + 2))/out"
+	out_has REJOIN_RUN=
+	[[ $output != *REJOIN_STATE_DIR=* ]]
+	for limit in nice memlock nofile rtprio; do
+		run -0 as /1/tasks -d '{"id":'$((task + 3))',"on_loss":"leave","argv":["true"],"limits":{"'$limit'":1099511627776}}'
+		out_has "higher limit than the agent's own"
+		out_has ' 403'
+	done
 	# an id of another one is not his, and one that he makes up moves no clock of the agent
 	run -0 as /1/tasks -d '{"id":'$task',"on_loss":"leave","argv":["true"]}'
 	out_has ' 404'

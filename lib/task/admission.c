@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -39,6 +40,18 @@ check_again(const struct taskrecord *t, uid_t owner, bool is_admin, const struct
 	return 0;
 }
 
+/* A shim sets limits before it becomes the user, so as one that may raise them. */
+static int
+check_rlimits(const struct launch *l, uid_t owner, struct refusal *r)
+{
+	struct rlimit mine;
+
+	for (int i = 0; owner != 0 && i < l->n_limits; i++)
+		if (getrlimit((__rlimit_resource_t)l->limits[i].resource, &mine) < 0 || (rlim_t)l->limits[i].value > mine.rlim_max)
+			return refusal_set(r, 403, "denied", "only root may submit a task with a higher limit than the agent's own");
+	return 0;
+}
+
 static int
 check_new(struct store *s, uid_t owner, const struct submit *q, struct refusal *r)
 {
@@ -66,6 +79,8 @@ check_new(struct store *s, uid_t owner, const struct submit *q, struct refusal *
 		return refusal_set(r, 403, "denied", "only root may name another user");
 	if (q->launch.new_privileges && owner != 0 && owner != geteuid())
 		return refusal_set(r, 403, "denied", "only root may submit a task with new_privileges");
+	if (check_rlimits(&q->launch, owner, r) < 0)
+		return -1;
 	return check_limits(s, owner, r);
 }
 

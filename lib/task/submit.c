@@ -74,19 +74,25 @@ parse_stdin(struct json v, struct submit *q, struct refusal *r)
 }
 
 /*
- * What a caller may not choose: where descriptors lead, which file is executed,
- * and what stays behind.  The rest of supervise/launch.h is the caller's.
+ * Of supervise/launch.h a caller chooses these, which the protocol names.  The rest is
+ * ours: where descriptors lead, which file is executed, whose environment it gets.
  */
 static int
 parse_launch(struct json v, struct submit *q, struct refusal *r)
 {
-	_cleanup_json_ struct json own = json_copy(v);
-	static const char *const ours[] = { "stdin", "stdio", "program", "background", "cgroup", "lease",
-	    "drain_ms", "log_max" };
+	static const char *const theirs[] = { "argv", "env", "cwd", "user", "limits", "new_privileges",
+	    "timeout_ms", "grace_ms" };
+	_cleanup_json_ struct json own = json_object();
 	struct fail f;
 
-	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		json_remove(&own, ours[i]);
+	for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+		struct json member = json_get(v, theirs[i]);
+
+		if (json_kind(member) == JSON_NONE)
+			json_release(&member);
+		else
+			json_set(&own, theirs[i], member);
+	}
 	if (launch_from_json(own, &q->launch, &f) < 0)
 		return usage(r, f.text);
 	return 0;

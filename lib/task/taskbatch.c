@@ -94,7 +94,7 @@ add_line(int64_t number, const char *line, size_t len, int err, void *cookie)
 	struct taskbatch_task *t;
 	struct fail f;
 	int r = err ? fail_set(&f, EXIT_TROUBLE, "the line cannot be read: %s", strerror(err)) :
-	    taskrequest_parse(line, len, &request, &f);
+	    taskrequest_parse(line, len, b->spec->timing.leave, &request, &f);
 	const bool known = taskbatch_set_find(&b->tasks, taskbatch_task_id(request)) != NULL;
 
 	t = taskbatch_task_new(number, request);

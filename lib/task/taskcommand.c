@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "task/taskcommand.h"
 
@@ -92,6 +93,13 @@ check_options(const struct taskcommand *c, const struct taskcommand_line *o)
 }
 
 void
+taskcommand_need_utf8(const char *what, const char *text)
+{
+	if (utf8_check(text, strlen(text)) != strlen(text))
+		opt_misused("%s: not UTF-8, so it cannot be sent: '%s'", what, text);
+}
+
+void
 taskcommand_check(const struct taskcommand *c, struct taskcommand_line *o)
 {
 	const bool runs = c->perform == taskverbs_run, has_command = o->verb.command && o->verb.command[0];
@@ -101,6 +109,10 @@ taskcommand_check(const struct taskcommand *c, struct taskcommand_line *o)
 		opt_misused("unexpected operand: '%s' (the command stands behind --)", o->operands[0]);
 	if (runs && !o->verb.lines && !has_command)
 		opt_misused("the command is missing: run -- COMMAND");
+	for (char *const *word = o->verb.command; runs && word && *word; word++)
+		taskcommand_need_utf8("a word of the command", *word);
+	if (o->verb.user)
+		taskcommand_need_utf8("--user", o->verb.user);
 	if (runs && o->verb.lines && has_command)
 		opt_misused("--lines: the commands stand in the lines");
 	if (!runs && o->verb.command)

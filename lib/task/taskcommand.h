@@ -43,6 +43,9 @@ bool taskcommand_prints_records(const struct taskcommand *c);
 /* OPT was given. */
 void taskcommand_note(struct taskcommand_line *o, const struct opt *opt);
 
+/* TEXT, which the option or operand WHAT has, goes into JSON: another encoding would be another text. */
+void taskcommand_need_utf8(const char *what, const char *text);
+
 /* Is O what C takes?  Its operands are set in the verb's members, and so is the policy. */
 void taskcommand_check(const struct taskcommand *c, struct taskcommand_line *o);
 

@@ -115,6 +115,9 @@ static int
 address_of(const char *path, struct sockaddr_un *a, struct fail *f)
 {
 	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	/* it would be the name of an abstract socket, which has no mode */
+	if (!*path)
+		return fail_set(f, EXIT_USAGE, "a socket's path is empty");
 	if (strlen(path) >= sizeof a->sun_path)
 		return fail_set(f, EXIT_USAGE, "%s: longer than the %zu bytes of a socket's path", path,
 		    sizeof a->sun_path - 1);

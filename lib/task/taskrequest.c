@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "task/link.h"
 #include "task/taskrequest.h"
 
 struct json
@@ -75,17 +76,21 @@ taskrequest_read_stdin(struct json *request, int fd)
 }
 
 int
-taskrequest_parse(const char *line, size_t len, struct json *request, struct fail *f)
+taskrequest_parse(const char *line, size_t len, bool leave, struct json *request, struct fail *f)
 {
-	_cleanup_json_ struct json argv = JSON_ABSENT, env = JSON_ABSENT;
+	_cleanup_json_ struct json argv = JSON_ABSENT, env = JSON_ABSENT, grace = JSON_ABSENT;
 	int r = json_parse("request", line, len, request, f);
 
 	if (r < 0)
 		return r;
 	argv = json_get(*request, "argv");
 	env = json_get(*request, "env");
+	grace = json_get(*request, "grace_ms");
 	if (json_count(argv) == 0)
 		return fail_set(f, EXIT_USAGE, "request: no \"argv\", an array of words");
+	if (!leave && json_get_number(grace) > LINK_GRACE_MS)
+		return fail_set(f, EXIT_USAGE, "request: \"grace_ms\": more than %d, after which a task that is lost is said to"
+		    " be ended; --on-loss leave has no such limit", LINK_GRACE_MS);
 	if (json_kind(env) == JSON_NONE)
 		json_set(request, "env", taskrequest_environment());
 	return 0;

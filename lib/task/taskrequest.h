@@ -37,7 +37,10 @@ bool taskrequest_is_id_taken(const char *word, int sent);
 /* The rest of FD as the standard input, at most 1 MiB; -EMSGSIZE where it is more. */
 int taskrequest_read_stdin(struct json *request, int fd);
 
-/* One line of requests (rejoin-task(1), run --lines): an object with "argv"; EXIT_USAGE where it is none. */
-int taskrequest_parse(const char *line, size_t len, struct json *request, struct fail *f);
+/*
+ * One line of requests (rejoin-task(1), run --lines): an object with "argv"; EXIT_USAGE where it is none, or
+ * where it is not to be left (LEAVE) and may live longer than the link's arithmetic knows (task/link.h).
+ */
+int taskrequest_parse(const char *line, size_t len, bool leave, struct json *request, struct fail *f);
 
 #endif
