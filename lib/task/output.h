@@ -18,7 +18,7 @@
 #include "base/buf.h"
 #include "task/store.h"
 
-enum { OUTPUT_MAX = 4 << 20 };	/* bytes of one answer */
+enum { OUTPUT_MAX = 1 << 20 };	/* bytes of one answer */
 
 /* Where a reader is in the two streams of a task. */
 struct output_place {
