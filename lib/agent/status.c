@@ -16,7 +16,7 @@ status_read(const struct profile *p, struct status *s, struct fail *f)
 }
 
 int
-status_wait_idle(const struct profile *p, int64_t timeout_ms, struct fail *f)
+status_wait_idle(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
 {
-	return status_method_find(p)->wait_idle(p, timeout_ms, f);
+	return status_method_find(p)->wait_idle(p, for_request, timeout_ms, f);
 }

@@ -55,9 +55,10 @@ struct status {
 int status_read(const struct profile *p, struct status *s, struct fail *f);
 
 /*
- * Wait until P's agent is not busy: for our agent by its lock, without
- * polling; one that is queried must not start, stop or reboot either.  0, or -ETIMEDOUT; -ENODATA where its state cannot be told.
+ * Wait until P's agent is not busy: for our agent by its lock, without polling.
+ * FOR_REQUEST: it is to take a request, so one that is queried must not start, stop
+ * or reboot either.  0, or -ETIMEDOUT; -ENODATA where its state cannot be told.
  */
-int status_wait_idle(const struct profile *p, int64_t timeout_ms, struct fail *f);
+int status_wait_idle(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f);
 
 #endif

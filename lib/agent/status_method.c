@@ -59,8 +59,9 @@ read_none(const struct profile *p, struct status *s, struct fail *f)
 }
 
 static int
-wait_idle_none(const struct profile *p, int64_t timeout_ms, struct fail *f)
+wait_idle_none(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
 {
+	(void)for_request;
 	(void)timeout_ms;
 	fail_set(f, EXIT_BUSY, "the state of %s is unknown: its profile has no [status]", p->name);
 	return -ENODATA;

@@ -35,7 +35,7 @@ struct status_method {
 	int (*read)(const struct profile *p, struct status *s, struct fail *f);
 
 	/* As status_wait_idle(). */
-	int (*wait_idle)(const struct profile *p, int64_t timeout_ms, struct fail *f);
+	int (*wait_idle)(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f);
 
 	int64_t poll_ms;	/* between two reads while a change is waited for */
 	bool counts_retries;	/* read() fills in retries, settled and result */

@@ -238,7 +238,7 @@ is_resting(enum agent_state state)
 }
 
 static int
-wait_idle_answer(const struct profile *p, int64_t timeout_ms, struct fail *f)
+wait_idle_answer(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
 {
 	const int64_t end = clock_mono_ms() + timeout_ms;
 	struct status s;
@@ -252,7 +252,7 @@ wait_idle_answer(const struct profile *p, int64_t timeout_ms, struct fail *f)
 			fail_set(f, EXIT_BUSY, "the state of %s is unknown: %s", p->name, s.note);
 			return -ENODATA;
 		}
-		if (is_resting(s.state))
+		if (for_request ? is_resting(s.state) : s.state != AGENT_BUSY)
 			return 0;
 		if (left <= 0)
 			return -ETIMEDOUT;

@@ -283,10 +283,11 @@ read_busy_path(const struct profile *p, struct status *s, struct fail *f)
 }
 
 static int
-wait_idle_busy_path(const struct profile *p, int64_t timeout_ms, struct fail *f)
+wait_idle_busy_path(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
 {
 	const int64_t end = clock_mono_ms() + timeout_ms;
 
+	(void)for_request;
 	for (;;) {
 		struct status s = { .running = -1 };
 		int64_t left = end - clock_mono_ms();

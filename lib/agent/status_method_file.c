@@ -115,12 +115,13 @@ poll_idle(const struct profile *p, int64_t timeout_ms, struct fail *f)
 }
 
 static int
-wait_idle_file(const struct profile *p, int64_t timeout_ms, struct fail *f)
+wait_idle_file(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
 {
 	_cleanup_free_ char *path = path_beside(p->status.path, "busy");
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int r;
 
+	(void)for_request;
 	/* without the file no cycle has ever run */
 	if (fd < 0 && errno == ENOENT)
 		return 0;

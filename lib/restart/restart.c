@@ -106,7 +106,7 @@ wait_idle(const struct work *w, struct fail *f)
 
 	if (w->spec->force || w->p->status.method == STATUS_NONE || w->o->before.running == 0)
 		return 0;
-	r = status_wait_idle(w->p, left > 0 ? left : 0, f);
+	r = status_wait_idle(w->p, false, left > 0 ? left : 0, f);
 	return r == -ETIMEDOUT ? fail_set(f, EXIT_BUSY, "%s: is busy", w->p->name) : r;
 }
 

@@ -50,7 +50,7 @@ wait_idle(const struct profile *p, const struct retry_spec *spec, struct retry_o
 	o->end_ms = clock_mono_ms() + spec->timeout_ms;
 	if (!p->retry.only_when_idle || spec->force)
 		return 0;
-	r = status_wait_idle(p, spec->timeout_ms, f);
+	r = status_wait_idle(p, true, spec->timeout_ms, f);
 	if (r == -ETIMEDOUT)
 		return set_not_idle(p, f);
 	return r == -ENODATA && p->retry.send_when_unknown ? 0 : r;

@@ -80,16 +80,16 @@ death_is_seen(const char *dir)
 	int fd, busy_fd;
 
 	assert(status_read(&p, &s, &f) == 0 && s.running == 0 && s.state == AGENT_STOPPED);
-	assert(status_wait_idle(&p, 0, &f) == 0);
+	assert(status_wait_idle(&p, true, 0, &f) == 0);
 	fd = lock_open(lock, 0600);
 	assert(fd >= 0 && lock_try(fd) == 0);
 	assert(status_read(&p, &s, &f) == 0 && s.running == 1 && s.state == AGENT_STARTING);
 	assert(file_replace(path, text, sizeof text - 1, 0600, 0) == 0);
 	assert(status_read(&p, &s, &f) == 0 && s.running == 1 && s.state == AGENT_BUSY);
 	busy_fd = lock_open(busy, 0600);
-	assert(lock_try(busy_fd) == 0 && status_wait_idle(&p, 20, &f) == -ETIMEDOUT);
+	assert(lock_try(busy_fd) == 0 && status_wait_idle(&p, true, 20, &f) == -ETIMEDOUT);
 	close(busy_fd);
-	assert(status_wait_idle(&p, 0, &f) == 0);
+	assert(status_wait_idle(&p, true, 0, &f) == 0);
 	close(fd);
 	assert(status_read(&p, &s, &f) == 0 && s.running == 0 && s.state == AGENT_STOPPED);
 	assert(strcmp(s.note, "exited without a message while busy") == 0);
@@ -108,14 +108,14 @@ a_path_says_busy(const char *dir)
 	struct fail f;
 
 	assert(status_read(&p, &s, &f) == 0 && s.state == AGENT_UNKNOWN);
-	assert(status_wait_idle(&p, 0, &f) == -ENODATA && f.status == EXIT_BUSY);
+	assert(status_wait_idle(&p, true, 0, &f) == -ENODATA && f.status == EXIT_BUSY);
 	assert(mkdir(downloads, 0700) == 0);
 	assert(status_read(&p, &s, &f) == 0 && s.state == AGENT_IDLE && s.running == -1);
-	assert(status_wait_idle(&p, 0, &f) == 0);
+	assert(status_wait_idle(&p, true, 0, &f) == 0);
 	assert(mkdir(sandbox, 0700) == 0);
 	/* without a process and a log it may be stale */
 	assert(status_read(&p, &s, &f) == 0 && s.state == AGENT_UNKNOWN && *s.note);
-	assert(status_wait_idle(&p, 20, &f) == -ENODATA);
+	assert(status_wait_idle(&p, true, 20, &f) == -ENODATA);
 }
 
 static void
