@@ -165,7 +165,9 @@ wait_as() { run --separate-stderr rejoin-ready wait lamp --incarnation "$@"; }
 	run rejoin-ready wait lamp --grace 0s
 	status_is 0
 	out_is cold-start
-	# another process is another agent
+	# another process is another agent; when it starts is known to a tick of 10 ms
+	local announced=${EPOCHREALTIME/./}
+	wait_for '[ $((${EPOCHREALTIME/./} - announced)) -ge 20000 ]'
 	run sh -c 'rejoin-ready wait lamp --grace 0s; exit $?'
 	out_is agent-restart
 	INVOCATION_ID=a run rejoin-ready wait lamp --grace 0s

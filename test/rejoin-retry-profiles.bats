@@ -45,7 +45,7 @@ commands='
 pipes='adu adu-1.3 evp rejoin'
 posts='balena imp'
 signals='monit mosquitto'
-nones='js7 kanto mender-orchestrator taskd'
+nones='evp-hub js7 kanto mender-orchestrator taskd thingsboard'
 
 @test "each profile that is shipped is tested here" {
 	diff <(basename -a -s .conf "$TOP"/packaging/agents.d/*.conf | sort) \

@@ -109,9 +109,9 @@ state_is() {
 	done
 }
 
-@test "systemd: systemd, mosquitto, taskd" {
+@test "systemd: systemd, mosquitto, taskd, evp-hub, thingsboard" {
 	local a pair
-	for a in systemd mosquitto taskd; do
+	for a in systemd mosquitto taskd evp-hub thingsboard; do
 		for pair in active/running:idle activating/start:starting reloading/reload:busy deactivating/stop:stopping \
 			inactive/dead:stopped failed/failed:failed; do
 			says systemctl 0 "$(printf 'LoadState=loaded\nInvocationID=0123\nMainPID=0\nNRestarts=0\nResult=success\nJob=0\nActiveState=%s\nSubState=%s\n' \
