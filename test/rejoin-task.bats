@@ -138,6 +138,84 @@ teardown() {
 	err_has 'has run, and was released'
 }
 
+# two_stores - two agents with a store each, behind the one target "task", which is now the first one
+two_stores() {
+	for i in 1 2; do
+		REJOIN_STATE_DIR=$PWD/s$i start "agent$i" rejoin-taskd --idle 0s --socket "$PWD/$i.sock"
+		wait_for "rejoin-task 'unix:$PWD/$i.sock' list >/dev/null 2>&1"
+	done
+	ln -s 1.sock t.sock
+}
+
+# task ARGUMENT... - of the agent that t.sock names
+task() { rejoin-task "unix:$PWD/t.sock" "$@"; }
+
+# events ID - those of the task in the local history, on one line
+events() { task history --format jsonl | jq -r "select(.task == $1).event" | paste -sd' '; }
+
+@test "history adopted: of each store that a target has had, each record once" {
+	two_stores
+	one=$(task run --detach -- sh -c 'exit 3')
+	wait_for '[ "$(task list --json | jq -r .state)" = ended ]'
+	ln -sfn 2.sock t.sock
+	task run -- true
+	two=$(task history --format jsonl | jq -r 'select(.event == "ended").task')
+	task run --detach -- true
+	ln -sfn 1.sock t.sock
+	task release --all
+	run -0 events "$one"
+	out_is 'recorded started ended released'
+	ln -sfn 2.sock t.sock
+	run -0 events "$two"
+	out_is 'recorded started ended released'
+	# in a batch, and by a run that ends
+	ln -sfn 1.sock t.sock
+	echo '{"argv":["true"]}' | task run --lines >lines
+	ln -sfn 2.sock t.sock
+	task run -- true
+	wait_for '[ "$(task list --json | jq -r .state)" = ended ]'
+	task release --all
+	task history --format jsonl >all
+	ln -sfn 1.sock t.sock
+	task history --format jsonl >all
+	run -0 jq -rs 'group_by(.task) | map(map(.event) | join(" ")) | unique[]' all
+	out_is 'recorded started ended released'
+	run -0 jq -s 'map(.task) | unique | length' all
+	out_is 5
+	run -0 sh -c 'sort all | uniq -d'
+	out_is ''
+}
+
+@test "history adopted: with the mark of an older version, none twice and none left out" {
+	two_stores
+	task run -- true
+	one=$(task run --detach -- true)
+	wait_for '[ "$(task list --json | jq -r .state)" = ended ]'
+	ln -sfn 2.sock t.sock
+	task run -- true
+	task history --format jsonl >before
+	mark=$(ls "$REJOIN_STATE_DIR"/controller/*/adopted)
+	jq -c '{history, bytes}' "$mark" >old
+	cp old "$mark"
+	task history --format jsonl >after
+	cmp before after
+	cp old "$mark"
+	ln -sfn 1.sock t.sock
+	task release --all
+	run -0 events "$one"
+	out_is 'recorded started ended released'
+	run -0 sh -c "rejoin-task 'unix:$PWD/t.sock' history --format jsonl | sort | uniq -d"
+	out_is ''
+	# from one that is damaged nothing is released
+	one=$(task run --detach -- true)
+	wait_for '[ "$(task list --json | jq -r .state)" = ended ]'
+	echo '{' >"$mark"
+	run -3 task release --all
+	run -0 task list --json
+	run -0 jq .id <<<"$output"
+	out_is "$one"
+}
+
 @test "history adopted: each record once, after detach, list, log, attach and release" {
 	taskd
 	id=$(rejoin-task run --detach -- sh -c 'echo one; echo two >&2; exit 5')

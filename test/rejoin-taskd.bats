@@ -146,6 +146,10 @@ teardown() {
 	bad 404 /
 	bad 405 /1/tasks -X DELETE
 	bad 400 '/1/history?after=x'
+	bad 400 '/1/history?store=x'
+	bad 400 /1/release -d '{"id":1,"history":0,"store":"x"}'
+	bad 410 /1/release -d '{"id":1,"history":0,"store":5}'
+	grep -q other-store body
 	head -c 3000000 /dev/zero | tr '\0' x >big
 	bad 413 /1/tasks --data-binary @big
 	bad 403 /1/tasks -H 'Origin: http://example.org'

@@ -4,14 +4,38 @@
 #include "base/xalloc.h"
 #include "task/archive.h"
 
+char *
+archive_path(struct adopted_mark mark, int wait_s)
+{
+	return xasprintf("/1/history?after=%jd&store=%jd&wait=%d", (intmax_t)mark.history, (intmax_t)mark.store, wait_s);
+}
+
+void
+archive_describe(struct json *body, struct adopted_mark mark)
+{
+	json_set(body, "history", json_number((double)mark.history));
+	if (mark.store != 0)
+		json_set(body, "store", json_number((double)mark.store));
+}
+
 int
 archive_follow(const struct inquiry_agent *a, struct inquiry_link *l, struct controller *c, int wait_s, struct fail *f)
 {
-	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
-	_cleanup_free_ char *path = xasprintf("/1/history?after=%jd&wait=%d", (intmax_t)controller_adopted(c), wait_s);
-	int r = inquiry_follow(a, l, path, &q, f);
+	bool is_other = true;
+	int r = 0;
 
-	return r < 0 ? r : controller_adopt(c, q.body.s, q.body.len, f);
+	/* another store than the last time sends what it has from the beginning on: once more, after what is here of it */
+	for (int i = 0; i < 2 && is_other && r == 0; i++) {
+		_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
+		const struct adopted_mark mark = controller_adopted(c);
+		_cleanup_free_ char *path = archive_path(mark, i == 0 ? wait_s : 0);
+
+		r = inquiry_follow(a, l, path, &q, f);
+		if (r == 0)
+			r = controller_adopt(c, q.store, q.body.s, q.body.len, f);
+		is_other = q.store != mark.store;
+	}
+	return r;
 }
 
 int
@@ -78,7 +102,7 @@ archive_release(const struct inquiry_agent *a, struct controller *c, struct json
 	_cleanup_json_ struct json v = json_object();
 	int r = archive_merge(a, c, 0, f);	/* on the disk here before it may go there */
 
-	json_set(&v, "history", json_number((double)controller_adopted(c)));
+	archive_describe(&v, controller_adopted(c));
 	json_set(&v, "tasks", json_copy(ids));
 	if (r == 0)
 		r = inquiry_post(a, "/1/release", &v, &q, f);

@@ -12,6 +12,12 @@
 #include "task/controller.h"
 #include "task/inquiry.h"
 
+/* The path that asks for the records after MARK; an agent with another store answers with all that it has. */
+char *archive_path(struct adopted_mark mark, int wait_s);
+
+/* What BODY, of a release, says of the records that are here. */
+void archive_describe(struct json *body, struct adopted_mark mark);
+
 /* Merge what is new at the agent into the local history, after a wait of at most WAIT_S. */
 int archive_merge(const struct inquiry_agent *a, struct controller *c, int wait_s, struct fail *f);
 

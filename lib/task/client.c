@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/http_response.h"
 #include "base/io.h"
+#include "base/num.h"
 #include "base/xalloc.h"
 #include "task/client.h"
 
@@ -286,4 +287,13 @@ client_explain(const struct client_answer *a, const char *name, struct fail *f)
 		fail_set(f, status, "%s: %s", name, reason);
 	else
 		fail_set(f, status, "%s: an answer that is not understood (status %d)", name, a->status);
+}
+
+int64_t
+client_store(const struct client_answer *a)
+{
+	const char *text = a->r ? http_response_header(a->r, "Rejoin-Store") : NULL;
+	int64_t id;
+
+	return text && num_parse(text, 1, INT64_MAX, &id) == 0 ? id : 0;
 }

@@ -56,6 +56,9 @@ void client_cancel(struct client_request *q);
  */
 bool client_is_connecting(const struct client_request *q);
 
+/* The id of the store that A, an answer with history records, is of; 0 where it does not tell. */
+int64_t client_store(const struct client_answer *a);
+
 /* Fill F with what answer A means: its status, the agent's reason. */
 void client_explain(const struct client_answer *a, const char *name, struct fail *f);
 

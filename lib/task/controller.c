@@ -175,68 +175,68 @@ controller_forget_task(struct controller *c, int64_t task)
 	unlink(path);
 }
 
-int64_t
+struct adopted_mark
 controller_adopted(struct controller *c)
 {
-	return load_number(c, "adopted", "history");
-}
+	_cleanup_free_ char *path = path_of(c, "adopted");
+	struct adopted a;
+	struct fail f;
 
-/* The part of TEXT whose ids are over *LAST, which becomes the last one's. */
-static void
-select_new(const char *text, size_t len, int64_t *last, struct buf *out)
-{
-	const char *end = text + len, *p = text, *nl;
-
-	for (; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1) {
-		_cleanup_json_ struct json v = JSON_ABSENT, id = JSON_ABSENT;
-		struct fail f;
-		int64_t n;
-
-		if (json_parse(NULL, p, (size_t)(nl - p), &v, &f) < 0)
-			continue;
-		id = json_get(v, "id");
-		if (!json_get_whole(id, &n) || n <= *last)
-			continue;
-		buf_add(out, p, (size_t)(nl + 1 - p));
-		*last = n;
-	}
+	adopted_load(path, &a, &f);	/* from one that is damaged nothing is released: it cannot be adopted to */
+	return a.marks[0];
 }
 
 /* What was appended without "adopted" behind it is cut off again: it is taken anew, once. */
 static int
-append_history(struct controller *c, const struct buf *b, int64_t last)
+open_history(const char *path, int64_t size)
 {
-	_cleanup_free_ char *path = path_of(c, "history.jsonl");
-	_cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int64_t size = load_number(c, "adopted", "bytes");
-	_cleanup_buf_ struct buf mark = BUF_INIT;
-	_cleanup_free_ char *adopted = path_of(c, "adopted");
-	int r;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), e;
 
-	if (fd < 0 || ftruncate(fd, size) < 0 || lseek(fd, size, SEEK_SET) < 0)
-		return -errno;
-	r = io_write_all(fd, b->s, b->len);
-	if (r < 0 || fsync(fd) < 0)
-		return r < 0 ? r : -errno;
-	buf_printf(&mark, "{\"history\":%jd,\"bytes\":%jd}\n", (intmax_t)last, (intmax_t)(size + (int64_t)b->len));
+	if (fd >= 0 && ftruncate(fd, size) == 0 && lseek(fd, size, SEEK_SET) == size)
+		return fd;
+	e = errno;
+	io_closep(&fd);
+	return -e;
+}
+
+/* The records of STORE in TEXT that the history has not, and then the mark behind them. */
+static int
+append_history(struct controller *c, const char *path, struct adopted *a, int64_t store, const char *text, size_t len)
+{
+	const int64_t before = a->n > 0 ? a->marks[0].store : -1, last = adopted_of(a, store)->history;
+	_cleanup_buf_ struct buf b = BUF_INIT, mark = BUF_INIT;
+	_cleanup_free_ char *adopted = path_of(c, "adopted");
+	_cleanup_fd_ int fd = open_history(path, a->bytes);
+	int r = fd < 0 ? fd : adopted_select(a, path, text, len, &b);
+
+	if (r == 0 && b.len > 0)
+		r = io_write_all(fd, b.s, b.len);
+	if (r == 0 && b.len > 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r < 0 || (a->marks[0].history == last && store == before))
+		return r;
+	a->bytes += (int64_t)b.len;
+	adopted_format(a, &mark);
 	return file_replace(adopted, mark.s, mark.len, 0600, FILE_DURABLE);
 }
 
 int
-controller_adopt(struct controller *c, const char *text, size_t len, struct fail *f)
+controller_adopt(struct controller *c, int64_t store, const char *text, size_t len, struct fail *f)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int lock = lock_directory(c, f), r = 0;
-	int64_t last;
+	_cleanup_free_ char *marks = path_of(c, "adopted"), *path = path_of(c, "history.jsonl");
+	int lock = lock_directory(c, f), r;
+	struct adopted a;
 
 	if (lock < 0)
 		return lock;
-	last = controller_adopted(c);
-	select_new(text, len, &last, &b);
-	if (b.len > 0)
-		r = append_history(c, &b, last);
+	r = adopted_load(marks, &a, f);
+	if (r == 0) {
+		r = append_history(c, path, &a, store, text, len);
+		if (r < 0)
+			fail_errno(f, r, "%s", path);
+	}
 	close(lock);
-	return r < 0 ? fail_errno(f, r, "%s/history.jsonl", c->dir) : 0;
+	return r;
 }
 
 int

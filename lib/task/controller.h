@@ -6,7 +6,7 @@
  *	ids		the last id that was given, 20 digits; locked while one is
  *	tasks/ID	{"session":HLC}: the session of a task that is not released
  *	history.jsonl	the agent's history, each record once
- *	adopted		{"history":HLC}: the last record in it
+ *	adopted		which records of which store are in it: task/adopted.h
  *
  * A controller that was killed takes up its session by them.
  */
@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/fail.h"
+#include "task/adopted.h"
 
 struct controller;
 
@@ -38,14 +39,14 @@ int64_t controller_session(const struct controller *c, int64_t task);
 int controller_keep_session(struct controller *c, int64_t task, int64_t session);
 void controller_forget_task(struct controller *c, int64_t task);
 
-/* The id of the last history record that was merged. */
-int64_t controller_adopted(struct controller *c);
+/* The last history record that was merged, and the store that it is of: the one that answered last. */
+struct adopted_mark controller_adopted(struct controller *c);
 
 /*
- * Add the records of TEXT (JSON Lines, ids rising) with an id over the last
- * one.  On disk when this returns 0: only then may the tasks be released.
+ * Add the records of TEXT (JSON Lines, ids rising) of STORE (0: not told) that are
+ * not there yet.  On disk when this returns 0: only then may the tasks be released.
  */
-int controller_adopt(struct controller *c, const char *text, size_t len, struct fail *f);
+int controller_adopt(struct controller *c, int64_t store, const char *text, size_t len, struct fail *f);
 
 /* The whole local history. */
 int controller_history(struct controller *c, struct buf *out, struct fail *f);

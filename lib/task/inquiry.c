@@ -36,6 +36,7 @@ inquiry_answered(const struct client_answer *a, void *cookie)
 		buf_reset(&w->q->body);
 		buf_add(&w->q->body, a->r->body.s, a->r->body.len);
 		w->q->end = http_response_header(a->r, "Rejoin-End") != NULL;
+		w->q->store = client_store(a);
 	}
 	loop_stop(w->agent->loop, 0);
 }

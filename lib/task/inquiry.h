@@ -27,9 +27,10 @@ struct inquiry {
 	struct json v;			/* JSON_ABSENT where the answer is none */
 	struct buf body;
 	bool end;			/* Rejoin-End */
+	int64_t store;			/* Rejoin-Store; 0: none */
 };
 
-#define INQUIRY_INIT	{ 0, JSON_ABSENT, BUF_INIT, false }
+#define INQUIRY_INIT	{ 0, JSON_ABSENT, BUF_INIT, false, 0 }
 
 #define _cleanup_inquiry_	__attribute__((cleanup(inquiry_release)))
 void inquiry_release(struct inquiry *q);

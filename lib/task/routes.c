@@ -413,8 +413,10 @@ static void
 release(struct call *c)
 {
 	_cleanup_json_ struct json tasks = json_get(c->body, "tasks"), history = json_get(c->body, "history");
+	_cleanup_json_ struct json store = json_get(c->body, "store");
+	const int64_t here = store_id(c->agent->store);
 	struct release_call *r;
-	int64_t id = 0;
+	int64_t id = 0, of = here;
 
 	if (json_kind(tasks) != JSON_NONE && json_kind(tasks) != JSON_ARRAY) {
 		server_reply_error(c->q, 400, "usage", "\"tasks\": not a list of ids");
@@ -422,6 +424,15 @@ release(struct call *c)
 	}
 	if (json_kind(history) != JSON_NONE && (!json_get_whole(history, &id) || id < 0)) {
 		server_reply_error(c->q, 400, "usage", "\"history\": not the id of a record");
+		return;
+	}
+	if (json_kind(store) != JSON_NONE && !json_get_whole(store, &of)) {
+		server_reply_error(c->q, 400, "usage", "\"store\": not the id of a store");
+		return;
+	}
+	if (of != here) {
+		server_reply_error(c->q, 410, "other-store", "the controller has the history of store %jd, and this is store "
+		    "%jd; nothing was released", (intmax_t)of, (intmax_t)here);
 		return;
 	}
 	r = xcalloc(1, sizeof *r);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/http_response.h"
 #include "base/xalloc.h"
+#include "task/archive.h"
 #include "task/backlog.h"
 #include "task/frames.h"
 #include "task/interrupt.h"
@@ -322,7 +323,7 @@ history_merged(struct runner *r, const struct client_answer *a)
 	struct fail f;
 
 	/* what could not be written here stays there: nothing is released then */
-	if (controller_adopt(r->spec->controller, a->r->body.s, a->r->body.len, &f) < 0) {
+	if (controller_adopt(r->spec->controller, client_store(a), a->r->body.s, a->r->body.len, &f) < 0) {
 		taskevent_report(&r->spec->events, taskevent_new("history"), "%s", f.text);
 		runner_finish(r, r->status);
 		return;
@@ -436,7 +437,7 @@ phase_body(struct runner *r, char **path)
 		*path = xstrdup("/1/release");
 		tasks = json_array();
 		json_append(&tasks, json_number((double)r->task));
-		json_set(&v, "history", json_number((double)controller_adopted(r->spec->controller)));
+		archive_describe(&v, controller_adopted(r->spec->controller));
 		json_set(&v, "tasks", tasks);
 	}
 	return v;
@@ -453,7 +454,7 @@ control_next(void *cookie)
 		return;
 	if (r->phase == RUNNER_LOOKUP || r->phase == RUNNER_HISTORY) {
 		path = r->phase == RUNNER_LOOKUP ? xasprintf("/1/tasks/%jd", (intmax_t)r->task) :
-		    xasprintf("/1/history?after=%jd", (intmax_t)controller_adopted(r->spec->controller));
+		    archive_path(controller_adopted(r->spec->controller), 0);
 		r->control = client_get(r->spec->client, path, ANSWER_MS, control_answered, r);
 		return;
 	}

@@ -257,14 +257,19 @@ try_history(struct server_request *q, bool last, void *cookie)
 {
 	struct task_agent *agent = cookie;
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	int64_t after = server_query_number(q, "after", INT64_MAX, 0);
+	const int64_t store = store_id(agent->store);
+	int64_t after = server_query_number(q, "after", INT64_MAX, 0), of = server_query_number(q, "store", INT64_MAX, store);
+	_cleanup_free_ char *header = xasprintf("Rejoin-Store: %jd", (intmax_t)store);
+	const char *const headers[] = { header, NULL };
 	struct refusal r;
 	int e;
 
-	if (after < 0) {
-		server_reply_error(q, 400, "usage", "\"after\": not a whole number");
+	if (after < 0 || of < 0) {
+		server_reply_error(q, 400, "usage", "\"%s\": not a whole number", after < 0 ? "after" : "store");
 		return true;
 	}
+	if (of != store)	/* an id of another store says nothing here */
+		after = 0;
 	e = taskhistory_read(store_history(agent->store), after, task_agent_is_admin(agent, q->uid) ? -1 : (int64_t)q->uid,
 	    HISTORY_MAX, &b);
 	if (e < 0) {
@@ -274,7 +279,7 @@ try_history(struct server_request *q, bool last, void *cookie)
 	}
 	if (b.len == 0 && !last)
 		return false;
-	server_reply_bytes(q, 200, &b, "application/jsonl", NULL);
+	server_reply_bytes(q, 200, &b, "application/jsonl", headers);
 	return true;
 }
 

@@ -250,7 +250,7 @@ control_succeeded(struct taskbatch *b, const struct client_answer *a)
 		break;
 	case BATCH_HISTORY:
 		/* what could not be written here stays there: nothing is released then */
-		if (controller_adopt(b->spec->controller, a->r->body.s, a->r->body.len, &f) == 0) {
+		if (controller_adopt(b->spec->controller, client_store(a), a->r->body.s, a->r->body.len, &f) == 0) {
 			b->step = BATCH_RELEASE;
 			return;
 		}
@@ -366,7 +366,8 @@ announce_task(struct taskbatch *b, struct taskbatch_task *t)
 static struct client_request *
 send_step(struct taskbatch *b)
 {
-	const int64_t adopted = b->step >= BATCH_HISTORY ? controller_adopted(b->spec->controller) : 0;
+	const struct adopted_mark adopted = b->step >= BATCH_HISTORY ? controller_adopted(b->spec->controller) :
+	    (struct adopted_mark){ 0, 0 };
 	_cleanup_free_ char *path = taskbatch_step_path(b->step, b->of_step, adopted);
 	const struct taskbatch_step_call call = {
 		.id = coupling_new_id(b->coupling), .session = coupling_session(b->coupling), .leave = b->spec->timing.leave,

@@ -1,4 +1,5 @@
 #include "base/xalloc.h"
+#include "task/archive.h"
 #include "task/taskbatch_step.h"
 
 enum { RELEASE_MANY = 100 };
@@ -29,7 +30,7 @@ taskbatch_step_next(const struct taskbatch_set *s, int64_t session, bool blocked
 }
 
 char *
-taskbatch_step_path(enum taskbatch_step step, const struct taskbatch_task *t, int64_t adopted)
+taskbatch_step_path(enum taskbatch_step step, const struct taskbatch_task *t, struct adopted_mark adopted)
 {
 	switch (step) {
 	case BATCH_SUBMIT:
@@ -39,7 +40,7 @@ taskbatch_step_path(enum taskbatch_step step, const struct taskbatch_task *t, in
 	case BATCH_KILL:
 		return xasprintf("/1/tasks/%jd/kill", (intmax_t)t->id);
 	case BATCH_HISTORY:
-		return xasprintf("/1/history?after=%jd", (intmax_t)adopted);
+		return archive_path(adopted, 0);
 	case BATCH_RELEASE:
 		return xstrdup("/1/release");
 	case BATCH_IDLE:
@@ -80,7 +81,7 @@ taskbatch_step_body(enum taskbatch_step step, const struct taskbatch_task *t, co
 		if (c->signals > 1)
 			json_set(&v, "grace_ms", json_number(0));
 	} else {
-		json_set(&v, "history", json_number((double)c->adopted));
+		archive_describe(&v, c->adopted);
 		json_set(&v, "tasks", taskbatch_set_over(s));
 	}
 	return v;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/json.h"
+#include "task/adopted.h"
 #include "task/taskbatch_set.h"
 #include "task/taskbatch_task.h"
 
@@ -25,13 +26,14 @@ enum taskbatch_step taskbatch_step_next(const struct taskbatch_set *s, int64_t s
 /* What a body says besides the task. */
 struct taskbatch_step_call {
 	int64_t id;			/* of the request */
-	int64_t session, adopted;	/* ADOPTED: the last history record that was merged */
+	int64_t session;
+	struct adopted_mark adopted;	/* the last history record that was merged */
 	bool leave;			/* the policy of the session */
 	int signo, signals;		/* the last signal that came; how many there were */
 };
 
 /* The path of the request of STEP for T, to be freed. */
-char *taskbatch_step_path(enum taskbatch_step step, const struct taskbatch_task *t, int64_t adopted);
+char *taskbatch_step_path(enum taskbatch_step step, const struct taskbatch_task *t, struct adopted_mark adopted);
 
 /* Its body; JSON_ABSENT where it has none. */
 struct json taskbatch_step_body(enum taskbatch_step step, const struct taskbatch_task *t, const struct taskbatch_set *s,
