@@ -176,6 +176,47 @@ teardown() {
 	out_is 409
 }
 
+@test "duplicates handled: the late request of a session that is over makes no new one" {
+	taskd
+	id=$(new_id)
+	# couple ID RUN - the status of the request, whose answer is in body
+	couple() {
+		agent /1/session -o body -w '%{http_code}' \
+			-d '{"id":'"$1"',"controller":"c","run":'"$2"',"period_ms":500,"lease_ms":1000}'
+	}
+	run -0 couple "$id" 1
+	out_is 200
+	wait_for '[ ! -e "$REJOIN_STATE_DIR/tasks/sessions/$id.json" ]'
+	for _ in 1 2; do
+		run -0 couple "$id" 1
+		out_is 404
+		run -0 jq -c '[.error, .above]' body
+		out_is '["no-session",'"$id"']'
+		run -0 couple $((id - 1)) 1
+		out_is 404
+		run -0 agent /1/tasks -o body -w '%{http_code}' -d '{"id":'$((id + 1))',"session":'"$id"',"argv":["touch","'"$PWD"'/ran"]}'
+		out_is 404
+		kill_taskd
+		taskd
+	done
+	run -0 couple $((id + 1)) 1
+	out_is 200
+	# another controller, whose clock is behind
+	run -0 couple $((id - 1)) 2
+	out_is 200
+	[ ! -e ran ]
+}
+
+@test "a controller whose clock was set back has a session that is newer than those that are over" {
+	taskd
+	rejoin-task run -- true
+	id=$(($(new_id) + 86400000000))
+	agent /1/session -f -o /dev/null -d '{"id":'"$id"',"controller":"c","run":'"$(jq .run "$REJOIN_STATE_DIR/controller/local/run")"',"period_ms":500,"lease_ms":1000}'
+	wait_for '[ ! -e "$REJOIN_STATE_DIR/tasks/sessions/$id.json" ]'
+	run -0 rejoin-task run -- echo Hello
+	out_is Hello
+}
+
 @test "running tasks reported: after a restart of the agent, to a controller that couples; completed ones truly" {
 	taskd
 	id=$(new_id)

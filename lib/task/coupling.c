@@ -199,6 +199,17 @@ is_anothers(struct coupling *c, const struct client_answer *a)
 	return a->status == 409 && !c->taken_up && word && strcmp(word, "differs") == 0 && c->renewals++ < RENEWALS_MAX;
 }
 
+/* The next id is over those whose sessions are over, whatever the clock says. */
+static void
+see_floor(struct coupling *c, struct json answer)
+{
+	_cleanup_json_ struct json above = json_get(answer, "above");
+	int64_t id;
+
+	if (json_get_whole(above, &id))
+		hlc_see(&c->clock, id);
+}
+
 static void
 couple_answered(const struct client_answer *a, void *cookie)
 {
@@ -209,6 +220,7 @@ couple_answered(const struct client_answer *a, void *cookie)
 	if (!a->f && a->status >= 200 && a->status < 300) {
 		session_made(c, a->v);
 	} else if (!a->f && (a->status == 404 || is_anothers(c, a))) {
+		see_floor(c, a->v);
 		coupling_renew(c);
 	} else if (coupling_is_final(a) || may_give_up(c, a)) {
 		client_explain(a, c->spec.name, &f);

@@ -111,6 +111,19 @@ parse_session(struct call *c, struct task_session *s)
 	return true;
 }
 
+/* "above" is for a controller whose clock was set back: a new id is to be over it. */
+static void
+refuse_session(struct call *c, const struct task_session *wanted, const struct refusal *r)
+{
+	_cleanup_json_ struct json v = json_object();
+
+	json_set_text(&v, "error", r->name);
+	json_set_text(&v, "reason", r->text);
+	if (r->status == 404)
+		json_set(&v, "above", json_number((double)sessions_floor(store_sessions(c->agent->store), wanted)));
+	server_reply(c->q, r->status, v);
+}
+
 static void
 couple(struct call *c)
 {
@@ -124,7 +137,7 @@ couple(struct call *c)
 		return;
 	session = store_couple(s, &wanted, &r);
 	if (!session) {
-		refuse(c, &r);
+		refuse_session(c, &wanted, &r);
 		return;
 	}
 	json_set(&v, "session", json_number((double)session->id));

@@ -5,10 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/num.h"
 #include "base/xalloc.h"
+#include "task/oversessions.h"
 #include "task/sessions.h"
 
 enum { SESSION_FILE_MAX = 4096 };
@@ -22,6 +24,7 @@ struct sessions {
 	char *path, *boot;
 	struct sessions_item **items;
 	size_t n, cap;
+	struct oversessions *over;
 };
 
 static char *
@@ -67,6 +70,7 @@ load_item(struct sessions *s, const char *name)
 struct sessions *
 sessions_open(const char *path, const char *boot, struct fail *f)
 {
+	_cleanup_free_ char *over = xasprintf("%s/.over", path);
 	struct sessions *s = xcalloc(1, sizeof *s);
 	struct dirent *e;
 	DIR *d;
@@ -83,7 +87,11 @@ sessions_open(const char *path, const char *boot, struct fail *f)
 		if (e->d_name[0] != '.')
 			load_item(s, e->d_name);
 	closedir(d);
-	return s;
+	s->over = oversessions_open(over, clock_wall_us(), f);
+	if (s->over)
+		return s;
+	sessions_close(s);
+	return NULL;
 }
 
 void
@@ -93,6 +101,7 @@ sessions_close(struct sessions *s)
 		return;
 	while (s->n > 0)
 		remove_item(s, s->n - 1);
+	oversessions_close(s->over);
 	free(s->items);
 	free(s->path);
 	free(s->boot);
@@ -146,12 +155,16 @@ take_up(struct sessions_item *i, const struct task_session *new, int64_t now, st
 	return &i->session;
 }
 
-/* Its file, too. */
+/* Its file, too, once it is recorded that it is over. */
 static void
 forget_item(struct sessions *s, size_t i)
 {
 	_cleanup_free_ char *path = session_path(s, s->items[i]->session.id);
+	const struct task_session *p = &s->items[i]->session;
 
+	oversessions_add(s->over, p->owner, p->run, p->id);
+	if (oversessions_save(s->over) < 0)
+		return;		/* it is tried again, and the session is known as over until then */
 	unlink(path);
 	remove_item(s, i);
 }
@@ -178,8 +191,9 @@ make_room(struct sessions *s, uid_t owner, sessions_in_use *in_use, void *cookie
 		return true;
 	if (oldest == s->n)
 		return false;
+	n = s->n;
 	forget_item(s, oldest);
-	return true;
+	return s->n < n;
 }
 
 struct task_session *
@@ -191,6 +205,11 @@ sessions_couple(struct sessions *s, const struct task_session *new, int64_t now,
 
 	if (i)
 		return take_up(i, new, now, r);
+	if (new->id <= sessions_floor(s, new)) {
+		refusal_set(r, 404, "no-session", "session %jd is not newer than one of this controller that is over",
+		    (intmax_t)new->id);
+		return NULL;
+	}
 	if (!make_room(s, new->owner, in_use, cookie)) {
 		refusal_set(r, 429, "limit", "more than %d sessions of this user, or %d of all", SESSIONS_A_UID, SESSIONS_MAX);
 		return NULL;
@@ -204,6 +223,12 @@ sessions_couple(struct sessions *s, const struct task_session *new, int64_t now,
 		return NULL;
 	}
 	return &i->session;
+}
+
+int64_t
+sessions_floor(const struct sessions *s, const struct task_session *p)
+{
+	return oversessions_floor(s->over, p->owner, p->run);
 }
 
 int
@@ -229,14 +254,23 @@ sessions_any_valid(const struct sessions *s, int64_t now)
 	return false;
 }
 
+static bool
+is_over(const struct task_session *p, int64_t now, sessions_in_use *in_use, void *cookie)
+{
+	return (p->leave ? now >= p->heard_ms + SESSION_LEASE_MAX_MS : !session_is_valid(p, now)) && !in_use(p->id, cookie);
+}
+
 void
 sessions_sweep(struct sessions *s, int64_t now, sessions_in_use *in_use, void *cookie)
 {
-	for (size_t i = s->n; i > 0; i--) {
-		const struct task_session *p = &s->items[i - 1]->session;
+	/* all of them first: they are written together */
+	for (size_t i = 0; i < s->n; i++) {
+		const struct task_session *p = &s->items[i]->session;
 
-		if ((p->leave ? now >= p->heard_ms + SESSION_LEASE_MAX_MS : !session_is_valid(p, now)) &&
-		    !in_use(p->id, cookie))
-			forget_item(s, i - 1);
+		if (is_over(p, now, in_use, cookie))
+			oversessions_add(s->over, p->owner, p->run, p->id);
 	}
+	for (size_t i = s->n; i > 0; i--)
+		if (is_over(&s->items[i - 1]->session, now, in_use, cookie))
+			forget_item(s, i - 1);
 }

@@ -1,6 +1,7 @@
 /*
  * sessions - the sessions that a task agent knows, each with its file
- * sessions/ID.json, which the shims of its tasks read.
+ * sessions/ID.json, which the shims of its tasks read.  sessions/.over says which
+ * ones were forgotten (task/oversessions.h): none of them is made anew.
  */
 #ifndef TASK_SESSIONS_H
 #define TASK_SESSIONS_H
@@ -34,6 +35,9 @@ struct task_session *sessions_find(struct sessions *s, int64_t id);
  */
 struct task_session *sessions_couple(struct sessions *s, const struct task_session *new, int64_t now,
     sessions_in_use *in_use, void *cookie, struct refusal *r);
+
+/* The id that a new session of P's owner and run is above. */
+int64_t sessions_floor(const struct sessions *s, const struct task_session *p);
 
 /* Write the lease of P, which was renewed. */
 int sessions_renew(struct sessions *s, const struct task_session *p);

@@ -17,6 +17,7 @@
 #include "task/forgotten.h"
 #include "task/frames.h"
 #include "task/link.h"
+#include "task/oversessions.h"
 #include "task/session.h"
 #include "task/submit.h"
 #include "task/target.h"
@@ -525,6 +526,41 @@ refuses_a_damaged_floor(void)
 	}
 }
 
+/* --- sessions that are over */
+
+static void
+knows_sessions_that_are_over(void)
+{
+	struct fail f;
+	struct oversessions *o = oversessions_open("over", 50, &f);
+
+	assert(o && oversessions_floor(o, 1000, 1) == 0 && oversessions_save(o) == 0 && access("over", F_OK) < 0);
+	oversessions_add(o, 1000, 1, 70);
+	oversessions_add(o, 1000, 1, 60);
+	oversessions_add(o, 1000, 2, 20);
+	/* as many controllers as are kept, and two more: the lowest go */
+	for (int i = 0; i < OVERSESSIONS_RUNS; i++)
+		oversessions_add(o, 1000, 100 + i, 1000 + i);
+	for (int i = 0; i < 2; i++) {
+		assert(oversessions_floor(o, 1000, 1) == 70 && oversessions_floor(o, 1000, 2) == 70);
+		assert(oversessions_floor(o, 1000, 100 + OVERSESSIONS_RUNS - 1) == 1000 + OVERSESSIONS_RUNS - 1);
+		assert(oversessions_floor(o, 1000, 3) == 70 && oversessions_floor(o, 2000, 1) == 0);
+		assert(oversessions_save(o) == 0);
+		oversessions_close(o);
+		o = oversessions_open("over", 50, &f);
+		assert(o);
+	}
+	oversessions_close(o);
+	/* a damaged one: what was up to now counts as over */
+	assert(file_replace("over", "{\"owner\":1,\"run\":7,\"floor\":90}\n\0\0", 36, 0600, 0) == 0);
+	for (int i = 0; i < 2; i++) {
+		o = oversessions_open("over", 50, &f);
+		assert(o && oversessions_floor(o, 1, 7) == 90 && oversessions_floor(o, 1, 8) == 50);
+		assert(oversessions_floor(o, 2, 7) == 50 && oversessions_save(o) == 0);
+		oversessions_close(o);
+	}
+}
+
 /* --- ids of one controller directory, claimed by many processes in the same microsecond */
 
 enum { CLAIMERS = 8, CLAIMS = 200 };
@@ -767,6 +803,7 @@ main(void)
 	reports_a_backlog();
 	holds_a_floor_an_owner();
 	refuses_a_damaged_floor();
+	knows_sessions_that_are_over();
 	never_runs_a_task_on_two_machines();
 	assert(chdir(outer) == 0 && file_remove_tree(own) == 0);
 	return 0;
