@@ -164,7 +164,8 @@ queue_unsort(struct queue *q)
 			ring_grow(q);
 		*queue_slot(q, q->n++) = s;
 	}
-	qsort(q->ring, q->n, sizeof *q->ring, compare_slots);
+	if (q->n > 0)
+		qsort(q->ring, q->n, sizeof *q->ring, compare_slots);
 	sorter_free(TAKE_PTR(q->sorter));
 }
 
