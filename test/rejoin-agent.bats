@@ -376,7 +376,7 @@ long_timeout() { sed -i 's/^script-timeout.*/script-timeout = 100s/' "$REJOIN_CO
 	wait_for '[ -s pids ]'
 	deploy w2 3.0 motors
 	retry
-	[ "$(status_of state) $(status_of workflow)" = 'busy w1' ]
+	[ "$(status_of workflow) $(status_of state)" = 'w1 busy' ]
 	touch go
 	wait_for '[ "$(version left) $(version right)" = "3.0 3.0" ]' 20
 	settled 2

@@ -22,7 +22,8 @@ hook() { cat >"$MACHINE_ROOT/srv/$1"; }
 host() { jq -r .version "$MACHINE_ROOT/srv/device/host/fw.json"; }
 twin() { jq -r "$1" "$MACHINE_ROOT/var/lib/rejoin/agent/twins/current.json"; }
 at_goal() { # ID
-	wait_for "[ \"\$(status_of state) \$(status_of workflow)\" = 'idle $1' ]" 60
+	# in this order: a workflow is there once its cycle has begun, and idle is after that
+	wait_for "[ \"\$(status_of workflow) \$(status_of state)\" = '$1 idle' ]" 60
 }
 
 @test "microsoft/apt:1 installs a package by apt, in a transient unit as its own user, and removes another" {
@@ -62,7 +63,7 @@ at_goal() { # ID
 	on_device 'sed "s/1\.0\.1/9.9/" /srv/up/apt.json >/srv/up/apt3.json
 		rejoin-goal make --id apt-3 --dir /srv/up --step microsoft/apt:1 host /srv/up/apt3.json
 		mv /srv/up/goal.json /etc/rejoin/goal.json'
-	wait_for '[ "$(status_of state) $(status_of workflow)" = "failed apt-3" ]' 60
+	wait_for '[ "$(status_of workflow) $(status_of state)" = "apt-3 failed" ]' 60
 	twin '.deviceUpdate.agent.lastInstallResult.resultDetails' | grep -q "Version '9.9' for 'rejoin-thermo' was not found"
 	[ "$(in_machine dpkg-query -W -f '${Version}' rejoin-thermo)" = 2.0 ]
 }
@@ -73,16 +74,16 @@ at_goal() { # ID
 		echo "updates ALL=(root) NOPASSWD: /usr/bin/apt-get, /usr/bin/dpkg" >/etc/sudoers.d/updates
 		sed -i "/^handler-user/d" /etc/rejoin/agent.conf
 		printf "handler-user = updates\n" >>/etc/rejoin/agent.conf
-		rm -f /srv/proof
-		rejoin-goal make --id apt-4 --dir /srv/up --step microsoft/apt:1 host /srv/up/apt.json
+		rm -f /srv/proof'
+	up reload rejoin-agent.service
+	on_device 'rejoin-goal make --id apt-4 --dir /srv/up --step microsoft/apt:1 host /srv/up/apt.json
 		mv /srv/up/goal.json /etc/rejoin/goal.json'
-	up reload rejoin-agent.service
 	# the unit of a handler gains no privileges unless that is written
-	wait_for '[ "$(status_of state) $(status_of workflow)" = "failed apt-4" ]' 60
+	wait_for '[ "$(status_of workflow) $(status_of state)" = "apt-4 failed" ]' 60
 	twin '.deviceUpdate.agent.lastInstallResult.resultDetails' | grep -q 'new-privileges = yes'
-	on_device 'printf "new-privileges = yes\n" >>/etc/rejoin/agent.conf
-		sed -i "s/apt-4/apt-5/" /etc/rejoin/goal.json'
+	on_device 'printf "new-privileges = yes\n" >>/etc/rejoin/agent.conf'
 	up reload rejoin-agent.service
+	on_device 'sed -i "s/apt-4/apt-5/" /etc/rejoin/goal.json'
 	at_goal apt-5
 	[ "$(in_machine dpkg-query -W -f '${Version}' rejoin-thermo)" = 1.0.1 ]
 	[ "$(head -1 "$MACHINE_ROOT/srv/proof")" = root ]

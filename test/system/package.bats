@@ -149,7 +149,7 @@ tree() {
 	# what follows is about another update
 	echo "sleep 3" >"$MACHINE_ROOT/srv/hook"
 	on_device 'deploy w3 2.0'
-	wait_for '[ "$(on_device "version front")" = 2.0 ] && [ "$(status_of state) $(status_of workflow)" = "idle w3" ]' 60
+	wait_for '[ "$(on_device "version front")" = 2.0 ] && [ "$(status_of workflow) $(status_of state)" = "w3 idle" ]' 60
 }
 
 @test "a device that comes back is patched by the units of the packages" {
