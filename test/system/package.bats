@@ -119,6 +119,8 @@ tree() {
 	dpkg -i /srv/self/*.deb >/srv/dpkg.log 2>&1 || { echo failed >>/srv/installs; say 0; }
 	echo ended >>/srv/installs
 	EOF
+	# nothing of the update before may begin while this one is made
+	up stop rejoin-watch@rejoin.service rejoin-agent.service
 	on_device 'make_device
 		mkdir -p /srv/self
 		for deb in /debs/*.deb; do
@@ -131,7 +133,7 @@ tree() {
 		sed -i "s#^install)#install) . /srv/hook;#" /srv/up/install.sh
 		sed -i "s/^script-timeout.*/script-timeout = 5m/" /etc/rejoin/agent.conf
 		deploy w2 3.0'
-	up restart rejoin-agent.service
+	up start rejoin-agent.service rejoin-watch@rejoin.service
 	local agent
 	agent=$(up show -p InvocationID --value rejoin-agent.service)
 	wait_for '[ "$(on_device "version front")" = 3.0 ] && [ "$(status_of state)" = idle ]' 240 ||
