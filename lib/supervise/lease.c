@@ -93,3 +93,12 @@ lease_left_ns(const struct lease *l, const char *boot, int64_t now_ns)
 		return 0;
 	return l->deadline_ns - now_ns;
 }
+
+int64_t
+lease_grace_left_ns(int64_t end_ns, int64_t now_ns, int64_t grace_ms)
+{
+	const int64_t grace = grace_ms < INT64_MAX / 1000000 ? grace_ms * 1000000 : INT64_MAX;
+	const int64_t over = end_ns < now_ns ? now_ns - end_ns : 0;
+
+	return over < grace ? grace - over : 0;
+}

@@ -43,4 +43,10 @@ int lease_write(int fd, const struct lease *l);
 /* Nanoseconds left at NOW_NS of the boot BOOT; 0 where it has expired. */
 int64_t lease_left_ns(const struct lease *l, const char *boot, int64_t now_ns);
 
+/*
+ * What is left at NOW_NS of GRACE_MS that began when the lease ended, at END_NS:
+ * a machine that slept through both has none left.
+ */
+int64_t lease_grace_left_ns(int64_t end_ns, int64_t now_ns, int64_t grace_ms);
+
 #endif

@@ -22,6 +22,7 @@
 #include "supervise/cgroup.h"
 #include "supervise/exec.h"
 #include "supervise/launch.h"
+#include "supervise/lease.h"
 #include "supervise/outcome.h"
 #include "supervise/procs.h"
 #include "supervise/rundir.h"
@@ -45,6 +46,7 @@ struct shim {
 	char *chunk;
 	int exec_fd;		/* the errno of a failed exec comes through it */
 	int lease_fd;		/* a timerfd on CLOCK_BOOTTIME; -1 */
+	int64_t lease_end_ns;	/* when the lease ends, as it was last read; 0: not known */
 	struct loop_timer timeout, grace, drain, sweep;
 	bool ended;		/* the leader has */
 	bool ending;		/* SIGTERM was sent */
@@ -127,16 +129,25 @@ at_timeout(void *cookie)
 
 /* --- the lease */
 
+/*
+ * A controller counts on the end of its lease and the grace behind it, whether this
+ * machine sleeps or not: both are of CLOCK_BOOTTIME.
+ */
 static void
 check_lease(struct shim *s)
 {
-	const int64_t left = rundir_lease_left(s->dir, s->launch.lease, s->started.boot);
-	const struct itimerspec t = { .it_value = { left / 1000000000, left % 1000000000 } };
-	const struct itimerspec never = { .it_value = { 0, 0 } };
+	int64_t now = lease_now_ns(), left = rundir_lease_left(s->dir, s->launch.lease, s->started.boot);
+	struct itimerspec t = { .it_value = { 0, 0 } };
 
-	if (left == 0)
-		end_run(s, WHY_LEASE, SIGTERM, s->launch.grace_ms);
-	timerfd_settime(s->lease_fd, 0, left > 0 ? &t : &never, NULL);
+	if (left > 0 || (left == 0 && s->lease_end_ns == 0))
+		s->lease_end_ns = now + left;
+	if (left == 0) {
+		left = lease_grace_left_ns(s->lease_end_ns, now, s->launch.grace_ms);
+		end_run(s, WHY_LEASE, SIGTERM, (left + 999999) / 1000000);
+	}
+	if (left > 0)
+		t.it_value = (struct timespec){ left / 1000000000, left % 1000000000 };
+	timerfd_settime(s->lease_fd, 0, &t, NULL);
 }
 
 static void

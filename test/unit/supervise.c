@@ -107,6 +107,11 @@ reads_a_lease(void)
 	}
 	assert(lease_left_ns(&l, l.boot, 12345678900) == 1 && lease_left_ns(&l, l.boot, 12345678901) == 0);
 	assert(lease_left_ns(&l, "another boot", 0) == 0);
+	assert(lease_grace_left_ns(1000000000, 1000000000, 10000) == 10000000000);
+	assert(lease_grace_left_ns(1000000000, 8000000000, 10000) == 3000000000);
+	assert(lease_grace_left_ns(1000000000, 11000000000, 10000) == 0 && lease_grace_left_ns(1, INT64_MAX, 10000) == 0);
+	assert(lease_grace_left_ns(9000000000, 1000000000, 10) == 10000000);	/* revoked before its end */
+	assert(lease_grace_left_ns(0, 1, INT64_MAX) > INT64_MAX / 2 && lease_grace_left_ns(0, 1, 0) == 0);
 	fd = open("lease-file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert(lease_write(fd, &l) == 0 && lease_read(AT_FDCWD, "lease-file", &l2) == 0 &&
 	    l2.deadline_ns == l.deadline_ns);

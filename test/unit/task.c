@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/loop.h"
 #include "base/xalloc.h"
+#include "supervise/lease.h"
 #include "task/backlog.h"
 #include "task/committer.h"
 #include "task/controller.h"
@@ -176,6 +177,37 @@ adds_up(void)
 	assert(resent + LINK_LEASE_MS + LINK_GRACE_MS > lost);
 	/* one lost beat is survived: period + answer + slack < lease */
 	assert(LINK_PERIOD_MS + LINK_ANSWER_MS + LINK_SLACK_MS < LINK_LEASE_MS);
+}
+
+/*
+ * A device that sleeps, from after its last beat until WAKE: what runs there when it wakes
+ * ends before the controller says that nothing runs, or at once.
+ */
+static void
+counts_time_asleep(void)
+{
+	struct task_session s = { .id = 1, .lease_ms = LINK_LEASE_MS, .period_ms = LINK_PERIOD_MS };
+	struct task_link l = coupled(0);
+	int64_t lost, ended;
+
+	session_open(&s, 0);
+	assert(link_step(&l, 5000) && session_beat(&s, l.n, l.seen, 5000) == SESSION_RENEWED);
+	assert(link_answer(&l, l.n, 5000, 5000) && link_step(&l, 10000));	/* which finds the device asleep */
+	lost = link_safe_after(&l);
+	ended = s.deadline_ms + LINK_GRACE_MS;
+	assert(ended < lost);
+	for (int64_t wake = 10000; wake < 200000; wake += 500) {
+		struct task_session asleep = s;
+		const int64_t from = wake > s.deadline_ms ? wake : s.deadline_ms;
+		const int64_t over = from + lease_grace_left_ns(s.deadline_ms * 1000000, from * 1000000, LINK_GRACE_MS) / 1000000;
+
+		assert(over == (wake < ended ? ended : wake));
+		/* the beat that waited for it renews no lease that has ended */
+		assert((session_beat(&asleep, l.n, l.seen, wake) == SESSION_RENEWED) == (wake < s.deadline_ms));
+		assert(asleep.deadline_ms + LINK_GRACE_MS < lost);
+	}
+	/* a controller that slept as long says at once that it is lost */
+	assert(!link_step(&l, lost + 100000) && l.state == LINK_LOST);
 }
 
 static void
@@ -792,6 +824,7 @@ main(void)
 	unrecoverable_means_killed();
 	keeps_within_its_rules();
 	adds_up();
+	counts_time_asleep();
 	renews_a_lease();
 	handles_duplicates();
 	keeps_a_session_in_its_file();
