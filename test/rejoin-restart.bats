@@ -44,8 +44,10 @@ gone() { if alive "$1"; then echo "$1 is still there"; return 1; fi; }
 # fake NAME TEXT - a command of that name, first in PATH, that runs the shell text
 fake() {
 	mkdir -p fake
-	printf '#!/bin/bash\n%s\n' "$2" >"fake/$1"
-	chmod +x "fake/$1"
+	# not into one that may just be executed
+	printf '#!/bin/bash\n%s\n' "$2" >fake.new
+	chmod +x fake.new
+	mv fake.new "fake/$1"
 	[[ $PATH == "$PWD/fake:"* ]] || PATH=$PWD/fake:$PATH
 }
 

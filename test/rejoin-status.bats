@@ -276,8 +276,10 @@ sandbox() {
 # fake NAME TEXT - a command of that name, first in PATH, that runs the shell text
 fake() {
 	mkdir -p fake
-	printf '#!/bin/sh\n%s\n' "$2" >"fake/$1"
-	chmod +x "fake/$1"
+	# not into one that may just be executed
+	printf '#!/bin/sh\n%s\n' "$2" >fake.new
+	chmod +x fake.new
+	mv fake.new "fake/$1"
 	PATH=$PWD/fake:$PATH
 }
 
