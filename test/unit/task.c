@@ -563,6 +563,7 @@ refuses_a_damaged_floor(void)
 static void
 knows_sessions_that_are_over(void)
 {
+	static const char torn[] = "{\"owner\":1,\"run\":7,\"floor\":90}\n\0\0";
 	struct fail f;
 	struct oversessions *o = oversessions_open("over", 50, &f);
 
@@ -584,7 +585,7 @@ knows_sessions_that_are_over(void)
 	}
 	oversessions_close(o);
 	/* a damaged one: what was up to now counts as over */
-	assert(file_replace("over", "{\"owner\":1,\"run\":7,\"floor\":90}\n\0\0", 36, 0600, 0) == 0);
+	assert(file_replace("over", torn, sizeof torn - 1, 0600, 0) == 0);
 	for (int i = 0; i < 2; i++) {
 		o = oversessions_open("over", 50, &f);
 		assert(o && oversessions_floor(o, 1, 7) == 90 && oversessions_floor(o, 1, 8) == 50);
