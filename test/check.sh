@@ -5,9 +5,11 @@
 # "N passed, N failed, N skipped"; ends with 1 where something failed.
 # Counted: each rule of the lint, each unit test program, each test of a bats
 # file, each fuzz target.  Settings: B, where the programs are; JOBS, how many
-# pieces at a time; EMULATOR, a program that runs unit tests built for another
-# machine; T, the bats files instead of all; FUZZTIME, seconds a
-# target; TALLY, a file to which the counts are appended, for a run of many.
+# pieces at a time, and twice as many bats files, which wait most of the time;
+# EMULATOR, a program that runs unit tests built for another machine; T, the
+# bats files instead of all; FUZZTIME, seconds a target; SLOWEST, how many of
+# the slowest tests to list at the end; TALLY, a file to which the counts are
+# appended, for a run of many.
 set -u
 cd "$(dirname "$0")/.." || exit
 : "${B:=$PWD/build}" "${JOBS:=2}" "${FUZZTIME:=5}"
@@ -20,7 +22,7 @@ trap 'exit 130' INT TERM
 
 # one NAME COMMAND... - a test that is one program; it cannot run here if it ends with 77, and its last line says why
 one() {
-	local name=$1 log=$work/${1//\//_}.log status
+	local name=$1 log=$work/${1//\//_}.log status begun=$SECONDS
 	shift
 	"$@" >"$log" 2>&1
 	status=$?
@@ -32,19 +34,19 @@ one() {
 		printf 'not ok %s (status %s)\n' "$name" "$status" >"$work/${name//\//_}.tap"
 		sed 's/^/# /' "$log" >>"$work/${name//\//_}.tap"
 	fi
-	show "$name" "$work/${name//\//_}.tap"
+	show "$name" "$work/${name//\//_}.tap" $((SECONDS - begun))
 }
 
 # one_bats FILE - a file of tests, each of which counts.  Those tagged "plain"
 # inject faults, or follow system calls, and are not for programs with a
 # sanitizer in them, which has calls of its own; those tagged "soak" take long.
 one_bats() {
-	local name=${1%.bats} tap status tags=
+	local name=${1%.bats} tap status tags="" begun=$SECONDS
 	name=${name#test/}
 	tap=$work/${name//\//_}.tap
 	[ -n "${SOAK-}" ] || tags='!soak'
 	[ -z "${SAN-}" ] || tags=${tags:+$tags,}!plain
-	bats --formatter tap ${tags:+--filter-tags "$tags"} "$1" >"$tap" 2>&1 </dev/null
+	bats --formatter tap --timing ${tags:+--filter-tags "$tags"} "$1" >"$tap" 2>&1 </dev/null
 	status=$?
 	# A file that breaks off has fewer results than it planned.
 	awk -v status="$status" '/^1\.\.[0-9]+/ { plan = substr($1, 4) } /^ok / { n++ } /^not ok / { n++; bad++ }
@@ -52,15 +54,15 @@ one_bats() {
 		if (status && !bad) print "not ok 0 bats ended with status " status }' "$tap" >"$tap.more"
 	cat "$tap.more" >>"$tap"
 	rm "$tap.more"
-	show "$name" "$tap"
+	show "$name" "$tap" $((SECONDS - begun))
 }
 
-# show NAME TAP - one line for a piece that ended, and all of it where it failed
+# show NAME TAP SECONDS - one line for a piece that ended, and all of it where it failed
 show() {
 	local p f s
 	read -r p f s < <(count "$2")
-	printf '  %-7s %s (%s%s%s)\n' "$([ "$f" -eq 0 ] && echo pass || echo FAIL)" "$1" "$p passed" \
-		"$([ "$f" -eq 0 ] || echo ", $f failed")" "$([ "$s" -eq 0 ] || echo ", $s skipped")"
+	printf '  %-7s %s (%s%s%s, %s s)\n' "$([ "$f" -eq 0 ] && echo pass || echo FAIL)" "$1" "$p passed" \
+		"$([ "$f" -eq 0 ] || echo ", $f failed")" "$([ "$s" -eq 0 ] || echo ", $s skipped")" "$3"
 	[ "$f" -eq 0 ] || sed -n '/^not ok/,/^ok/{/^ok/!p}' "$2" | sed 's/^/    /'
 }
 
@@ -104,9 +106,9 @@ run_unit() {
 	return $status
 }
 
-# many FUNCTION - it for each line of stdin, JOBS at a time
+# many FUNCTION N - it for each line of stdin, N at a time
 many() {
-	xargs -r -P "$JOBS" -I '{}' bash -c "$1 \"\$@\"" - '{}'
+	xargs -r -P "$2" -I '{}' bash -c "$1 \"\$@\"" - '{}'
 }
 
 unit_piece() { one "unit/$1" run_unit "$1"; }
@@ -117,25 +119,30 @@ export work top FUZZTIME
 
 names() { find "$1" -maxdepth 1 -name "$2" -printf '%f\n' 2>/dev/null | sed 's/\.[a-z]*$//' | LC_ALL=C sort; }
 
+# With a sanitizer in them the programs need the processor, and not time.
+at_once=$((JOBS * 2))
+[ -z "${SAN-}" ] || at_once=$JOBS
+
 for kind; do
 	echo "$kind:"
+	begun=$SECONDS
 	case $kind in
 	lint)
 		B=${B#"$PWD/"} test/lint.sh >"$work/lint.tap" 2>"$work/lint.err" ||
 			[ -s "$work/lint.tap" ] || echo "not ok lint" >"$work/lint.tap"
 		sed 's/^/# /' "$work/lint.err" >>"$work/lint.tap"
-		show lint "$work/lint.tap"
+		show lint "$work/lint.tap" "$((SECONDS - begun))"
 		;;
 	unit)
-		names test/unit '*.c' | many unit_piece
+		names test/unit '*.c' | many unit_piece "$JOBS"
 		;;
 	bats)
 		# the largest first, so that the last to end is a small one
 		# shellcheck disable=SC2012,SC2086	# names of our own; one word a file
-		ls -S ${T:-test/*.bats} | many one_bats
+		ls -S ${T:-test/*.bats} | many one_bats "$at_once"
 		;;
 	fuzz)
-		names test/fuzz '*.c' | many fuzz_piece
+		names test/fuzz '*.c' | many fuzz_piece "$JOBS"
 		;;
 	system)
 		bats_dir=test/system
@@ -161,6 +168,16 @@ skips() {
 		END { show() }'
 }
 
+# "ok 7 NAME in 1234ms" of the bats files: the slowest first
+slowest() {
+	find "$work" -name '*.tap' -exec awk '/^(not )?ok .* in [0-9]+ms/ {
+		n = split(FILENAME, path, "/"); sub(/\.tap$/, "", path[n]); ms = $0
+		sub(/ in [0-9]+ms.*/, ""); sub(/^(not )?ok [0-9]+ /, ""); name = $0
+		sub(/.* in /, "", ms); printf "%7.1f s  %s: %s\n", ms / 1000, path[n], name }' {} + |
+		sort -rn | sed -n "1,${SLOWEST}p"
+}
+
+[ -z "${SLOWEST-}" ] || slowest
 skips
 read -r passed failed skipped < <(find "$work" -name '*.tap' -exec cat {} + | count -)
 [ -z "${TALLY-}" ] || echo "$passed $failed $skipped" >>"$TALLY"
