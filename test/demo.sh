@@ -1,7 +1,7 @@
 #!/bin/bash
 # shellcheck disable=SC2016	# conditions are for seen to evaluate
 # The main job, end to end: a peripheral that was offline when an update was
-# rolled out comes back, and gets it without anyone asking.
+# rolled out comes back, and gets it without a command.
 #
 # Builds a virtual vacuum cleaner in a temporary directory and runs our own
 # tools on it.  Ends with 0 only if every step was seen; leaves nothing behind.

@@ -34,7 +34,7 @@ reader() {
 }
 frames_are() { wait_for "[ \"\$(cut -d' ' -f1 counts)\" = $1 ]"; }
 
-# lock_all DIR - hold a read lock, which whoever can read can take, on each file below DIR, of both kinds
+# lock_all DIR - hold a read lock, which any process that can read the file can take, on each file below DIR, of both kinds
 lock_all() {
 	cat >locker.pl <<-'END'
 		use Fcntl qw(:flock F_SETLK F_RDLCK SEEK_SET);

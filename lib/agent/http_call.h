@@ -1,5 +1,5 @@
 /*
- * call - make the HTTP request of a profile.  (rejoin-retry has it made by
+ * http_call - make the HTTP request of a profile.  (rejoin-retry has it made by
  * another program: retry/http_delegate.h.)
  */
 #ifndef AGENT_HTTP_CALL_H
@@ -12,7 +12,7 @@
 
 /*
  * 0 where the answer is a 2xx; errors as base/http.h and base/secret.h have
- * them.  What the server says of an error is not repeated: it may hold anything.
+ * them.  The text of the server's answer is left out of the message: it may hold anything.
  */
 int http_call_make(const struct profile_http *h, int64_t timeout_ms, struct fail *f);
 

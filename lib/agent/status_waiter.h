@@ -1,7 +1,7 @@
 /*
- * change - wait until there may be something new to see of an agent: told by
- * the kernel where the agent has a status file, else after a short while.  A
- * wake-up is a hint; what is new tells status_read().
+ * status_waiter - wait until the status of an agent may have changed: by inotify
+ * where the agent has a status file, else for a short time.  A return is a hint;
+ * the caller reads the status again (status_read()).
  */
 #ifndef AGENT_STATUS_WAITER_H
 #define AGENT_STATUS_WAITER_H

@@ -14,8 +14,8 @@
  * the loop, newest first, and calls the next one only when all children that
  * were told to end have ended and nothing holds the loop.  After the last stage
  * the children that still run are ended the same way; then loop_run() returns.
- * So a module's stage function begins an end, and its x_free() is called after
- * loop_run().
+ * So a module's stage function begins an end, and its function NOUN_free is called
+ * after loop_run().
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H

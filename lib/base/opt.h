@@ -14,9 +14,9 @@
  * an operand.  What follows "--" is the command of a tool that takes one, and
  * operands of any other.  A tool may end the scan at its first operand, or at
  * the operand that is a given word: the rest of the line is then operands.
- * (getopt_long() is not used: its permutation loses the place of the "--".)
+ * (getopt_long(3) is not used: its permutation loses the place of the "--".)
  *
- * Units of arguments are told by their name, which is the same in all tools:
+ * The unit of an argument follows from its name, which is the same in all tools:
  *
  *	DUR	a duration: a number with the unit ms, s, m, h or d (base/num.h)
  *	SIZE	bytes, or a number with the unit K, M or G

@@ -228,9 +228,12 @@ entry_release(struct inventory_entry *e)
 	e->doubt = NULL;
 }
 
-/* Once more, for the message: to build it for each entry would cost more than the rest. */
+/*
+ * Fill F with what is wrong in COMPONENT, and where.  It is read a second time for this, as to
+ * format the place of each entry beforehand would cost more than to read them all.
+ */
 static int
-members_review(const struct inventory *inv, struct json component, struct fail *f)
+explain_entry(const struct inventory *inv, struct json component, struct fail *f)
 {
 	_cleanup_buf_ struct buf where = BUF_INIT;
 	struct inventory_entry e = { .id = 0 };
@@ -268,7 +271,7 @@ add_entry(struct inventory *inv, struct json component, struct fail *f)
 
 	e->component = component;
 	if (read_entry(component, &r, "", f) < 0)
-		return members_review(inv, component, f);
+		return explain_entry(inv, component, f);
 	keep_id(inv, e, r.id, strlen(r.id));
 	if (r.has_ours) {
 		json_remove(&e->component, "udev");

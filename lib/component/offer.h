@@ -1,5 +1,6 @@
 /*
- * offer_table - which components that an agent waits for may be offered to it now.
+ * offer - the table of components that an agent waits for, and when each may be
+ * offered to it.
  *
  * A component is offered once for each evaluation of the agent: an agent that has
  * not evaluated since knows nothing new.  Where it still waits after it has

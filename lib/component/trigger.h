@@ -8,8 +8,8 @@
  * A trigger set monitors the inventories, and either what the user named (devices,
  * directories) or, with spec.follow, what the scans find that the presence of
  * components depends on: data files with every directory and link on their way,
- * and devices.  For that the scan is given trigger_set_observer(), so what it
- * examines is monitored before it is examined.
+ * and devices.  For that a scan reports to the observer of trigger_set_begin_scan()
+ * what it is about to examine, so it is monitored before it is examined.
  *
  * Beside triggers the set keeps which components were reported as removed.  A
  * component that is back at the next scan was absent all the same, and an agent

@@ -71,7 +71,7 @@ manager_instance(const struct manager *m, const char *name)
 /* --- the pass */
 
 void
-manager_tell_status(struct manager *m)
+manager_report_status(struct manager *m)
 {
 	struct json v = manager_status(m);
 
@@ -85,10 +85,10 @@ manager_tell_status(struct manager *m)
 }
 
 static void
-instances_follow(struct manager *m)
+compare_instances(struct manager *m)
 {
 	for (size_t k = 0; k < m->n_instances; )
-		if (manager_follow_instance(m->instances[k])) {
+		if (manager_compare_instance(m->instances[k])) {
 			k++;
 		} else {
 			manager_free_instance(m->instances[k]);
@@ -138,10 +138,10 @@ pass_run(void *cookie)
 	if (!m->manifest)
 		return;
 	if (paused) {
-		manager_tell_status(m);
+		manager_report_status(m);
 		return;
 	}
-	instances_follow(m);
+	compare_instances(m);
 	for (size_t i = 0; i < m->n_modules; i++)
 		manager_load_module(m->modules[i]);
 	for (size_t k = 0; k < m->n_instances; k++) {
@@ -150,15 +150,15 @@ pass_run(void *cookie)
 
 		if (!w || w->problem || w->is_backdoor) {
 			if (w && w->problem && !i->run)
-				manager_try_instance(i, w);
+				manager_try_start(i, w);
 			continue;
 		}
 		routes_write(m, i, w);
 		if (i->state == INSTANCE_WAITING && !manager_module(m, w->module_id)->spec->is_backdoor)
-			manager_try_instance(i, w);
+			manager_try_start(i, w);
 	}
-	manager_trim_files(m);
-	manager_tell_status(m);
+	manager_remove_unused(m);
+	manager_report_status(m);
 }
 
 /* --- life */
@@ -281,7 +281,7 @@ manager_start(struct manager *m)
 	instances_adopt(m);
 	manager_update_owners(m);
 	(void)check_paused(m);
-	manager_tell_status(m);
+	manager_report_status(m);
 	manager_request_pass(m);
 }
 
@@ -307,7 +307,7 @@ manager_set(struct manager *m, struct module_manifest *manifest)
 		manifest = xcalloc(1, sizeof *manifest);
 		manifest->id = xstrdup("");
 	}
-	manager_follow_modules(m, manifest);
+	manager_set_modules(m, manifest);
 	m->manifest = manifest;
 	module_manifest_free(was);
 	manager_request_pass(m);

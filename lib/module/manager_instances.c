@@ -134,7 +134,7 @@ instance_ended(const struct supervise_view *v, const struct fail *f, void *cooki
 		i->tries = 0;
 		manager_set_failure(&i->failure, NULL);
 		if (m->is_stopping && --m->awaited == 0) {
-			manager_tell_status(m);
+			manager_report_status(m);
 			loop_release(m->loop);
 		}
 	} else if (v->state == SUPERVISE_NEW) {
@@ -193,9 +193,8 @@ stream_obstacle(const struct manifest_instance *w)
 	return NULL;
 }
 
-/* I waits: for its module, or to be started. */
 void
-manager_try_instance(struct instance *i, const struct manifest_instance *w)
+manager_try_start(struct instance *i, const struct manifest_instance *w)
 {
 	struct manager *m = i->manager;
 	_cleanup_json_ struct json identity = identity_of(m, w);
@@ -226,9 +225,8 @@ manager_try_instance(struct instance *i, const struct manifest_instance *w)
 	manager_log(m, "instance %s: started", i->name);
 }
 
-/* I is compared with what is wanted; false where it is gone. */
 bool
-manager_follow_instance(struct instance *i)
+manager_compare_instance(struct instance *i)
 {
 	struct manager *m = i->manager;
 	const struct manifest_instance *w = manager_wanted(m, i);

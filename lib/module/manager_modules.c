@@ -103,9 +103,8 @@ is_same_module(const struct manifest_module *a, const struct manifest_module *b)
 	    a->is_backdoor == b->is_backdoor && !a->problem == !b->problem;
 }
 
-/* The modules of NEXT: those with the same content keep their state, the others begin anew. */
 void
-manager_follow_modules(struct manager *m, const struct module_manifest *next)
+manager_set_modules(struct manager *m, const struct module_manifest *next)
 {
 	struct module **list = xcalloc(next->n_modules + 1, sizeof *list);
 
@@ -161,7 +160,7 @@ is_needed_file(const struct manager *m, const char *hex)
 
 /* Unload: the files that no module of the deployment needs. */
 void
-manager_trim_files(const struct manager *m)
+manager_remove_unused(const struct manager *m)
 {
 	_cleanup_free_ char *dir = xasprintf("%s/sha256", m->modules_dir);
 	DIR *d = opendir(dir);

@@ -1,6 +1,6 @@
 /*
- * manager_parts - what the files of the manager share: its state, and functions of one file that another
- * calls.  For them alone; module/manager.h is for the others.
+ * manager_parts - what the four files manager*.c share: the state of a manager, and the functions of
+ * one file that another one calls.  No other file includes it: the interface is module/manager.h.
  */
 #ifndef MODULE_MANAGER_PARTS_H
 #define MODULE_MANAGER_PARTS_H
@@ -20,7 +20,7 @@ enum module_phase { MODULE_UNKNOWN, MODULE_DOWNLOADING, MODULE_OK, MODULE_ERROR 
 
 struct module {
 	struct manager *manager;
-	const struct manifest_module *spec;	/* of the manifest */
+	const struct manifest_module *spec;	/* borrowed from the manifest */
 	enum module_phase state;
 	char *failure;
 	unsigned int tries;
@@ -33,20 +33,20 @@ enum instance_phase { INSTANCE_WAITING, INSTANCE_RUNNING, INSTANCE_STOPPING, INS
 struct instance {
 	struct manager *manager;
 	char *name, *dir;
-	struct json identity;		/* of what runs, or ran last */
+	struct json identity;		/* of the process that runs, or ran last: module/instance.h */
 	enum instance_phase state;
 	char *failure;
 	unsigned int tries;
 	struct loop_timer retry;
 	struct supervise *run;		/* while RUNNING and STOPPING */
-	uid_t uid;			/* of what runs */
+	uid_t uid;			/* of that process */
 };
 
 struct manager {
 	struct loop *loop;
 	struct manager_spec spec;
 	char *agent, *modules_dir, *instances_dir, *owners, *paused;
-	struct filewatch *filewatch;		/* of PAUSED */
+	struct filewatch *filewatch;		/* of the file PAUSED */
 	struct module_manifest *manifest;	/* NULL: not known yet */
 	struct module **modules;
 	size_t n_modules, modules_cap;
@@ -63,19 +63,19 @@ struct manager {
 
 void manager_log(struct manager *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Any number of reasons are one pass. */
+/* Run a pass from the loop, soon; many requests before it are one. */
 void manager_request_pass(struct manager *m);
 
-/* Milliseconds until something is tried again that has failed TRIES times before. */
+/* Milliseconds until the next attempt at what has failed TRIES times. */
 int64_t manager_retry_ms(unsigned int tries);
 
-/* TEXT, NULL for none, takes the place of *FAILURE. */
+/* Replace *FAILURE by a copy of TEXT, NULL for none. */
 void manager_set_failure(char **failure, const char *text);
 
-/* Tell what all are doing, if that has changed. */
-void manager_tell_status(struct manager *m);
+/* Report the status of all modules and instances to the caller, if it has changed. */
+void manager_report_status(struct manager *m);
 
-/* NULL where there is none, or it is not wanted. */
+/* The instance NAME; what the deployment says of I.  NULL for none. */
 struct instance *manager_instance(const struct manager *m, const char *name);
 const struct manifest_instance *manager_wanted(const struct manager *m, const struct instance *i);
 
@@ -84,32 +84,32 @@ const struct manifest_instance *manager_wanted(const struct manager *m, const st
 struct instance *manager_new_instance(struct manager *m, const char *name);
 void manager_free_instance(struct instance *i);
 
-/* What an earlier agent left in DIR, whose instance is called NAME if its files do not say so. */
+/* Adopt the instance that an earlier agent left in DIR; its name is NAME unless its files have another. */
 void manager_adopt_instance(struct manager *m, const char *name, const char *dir);
 
-/* Compare I with what is wanted, and stop it where it is not; false where it is gone. */
-bool manager_follow_instance(struct instance *i);
+/* Stop I, or forget it, unless the deployment has it with this identity.  False where it was freed. */
+bool manager_compare_instance(struct instance *i);
 
-/* I waits: for its module, or to be started as W wants it. */
-void manager_try_instance(struct instance *i, const struct manifest_instance *w);
+/* I is waiting: start it as W says, if its module is loaded. */
+void manager_try_start(struct instance *i, const struct manifest_instance *w);
 void manager_stop_instance(struct instance *i);
 
-/* Write the users of the instances that run, for the link. */
+/* Write the file "owners", the users of the instances that run (hub/authority.h). */
 void manager_update_owners(struct manager *m);
 
 /* --- manager_modules.c */
 
 struct module *manager_module(const struct manager *m, const char *id);
 
-/* Fetch X, where that is not done, does not fail for good, and is not under way. */
+/* Begin to fetch X, unless it is loaded, is being fetched, waits for its next attempt, or can never run here. */
 void manager_load_module(struct module *x);
 void manager_free_module(struct module *x);
 
-/* The modules are those of NEXT: of the same content they keep their state, the others begin anew. */
-void manager_follow_modules(struct manager *m, const struct module_manifest *next);
+/* Take the list of modules from NEXT.  A module of the same content keeps its state. */
+void manager_set_modules(struct manager *m, const struct module_manifest *next);
 
-/* Unload: remove the files that no module of the deployment needs, and no instance that runs. */
-void manager_trim_files(const struct manager *m);
+/* Remove the files of modules that neither the deployment nor a running instance needs. */
+void manager_remove_unused(const struct manager *m);
 
 /* --- manager_status.c */
 

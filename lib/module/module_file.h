@@ -2,9 +2,9 @@
  * module_file - the file of a module: fetched in a child process, verified by its hash,
  * and kept under it, so that modules of the same content share one.
  *
- * DIR/sha256/HEX is of the agent's user, mode 0755.  One request of the server is made: when
- * the next one is due is the caller's decision (module/module.h).  What was fetched in part
- * stays, and is resumed.
+ * DIR/sha256/HEX is of the agent's user, mode 0755.  A job asks the server once; the caller decides
+ * when to start another (module/manager.h).  A part of the file that was fetched stays, and the
+ * next job resumes it.
  */
 #ifndef MODULE_MODULE_FILE_H
 #define MODULE_MODULE_FILE_H

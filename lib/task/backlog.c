@@ -3,7 +3,7 @@
 enum { WORTH_BYTES = 1 << 20, EACH_MS = 2000 };
 
 static void
-report(const struct backlog *b, const struct taskevent_sink *events)
+backlog_report(const struct backlog *b, const struct taskevent_sink *events)
 {
 	struct json v = taskevent_new("backlog");
 
@@ -21,7 +21,7 @@ backlog_begin(struct backlog *b, int64_t bytes, const struct taskevent_sink *eve
 {
 	*b = (struct backlog){ .bytes = bytes < WORTH_BYTES ? 0 : bytes, .due_ms = now + EACH_MS };
 	if (b->bytes)
-		report(b, events);
+		backlog_report(b, events);
 }
 
 void
@@ -33,7 +33,7 @@ backlog_add(struct backlog *b, int64_t n, const struct taskevent_sink *events, i
 		return;
 	b->fetched = all ? b->bytes : b->fetched + n;
 	if (all || now >= b->due_ms) {
-		report(b, events);
+		backlog_report(b, events);
 		b->due_ms = now + EACH_MS;
 	}
 	if (all)

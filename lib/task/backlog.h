@@ -1,7 +1,7 @@
 /*
- * backlog - how much of what was written during a cut has been fetched, for the
- * user: reported at the beginning and then every two seconds.  Less than 1 MiB
- * is not worth a word.
+ * backlog - reports the progress of a controller that fetches the output which its task
+ * wrote while the link was down: at the beginning, and then every two seconds.  Less
+ * than 1 MiB is not reported.
  */
 #ifndef TASK_BACKLOG_H
 #define TASK_BACKLOG_H
@@ -11,14 +11,14 @@
 #include "task/taskevent.h"
 
 struct backlog {
-	int64_t bytes, fetched;	/* bytes 0: there is none */
+	int64_t bytes, fetched;	/* bytes 0: nothing to report */
 	int64_t due_ms;		/* of the next report */
 };
 
-/* BYTES are to be fetched, at NOW on any clock that rises. */
+/* There are BYTES to be fetched.  NOW: milliseconds of any clock that does not go back. */
 void backlog_begin(struct backlog *b, int64_t bytes, const struct taskevent_sink *events, int64_t now);
 
-/* N of them were. */
+/* N more bytes were fetched. */
 void backlog_add(struct backlog *b, int64_t n, const struct taskevent_sink *events, int64_t now);
 
 #endif
