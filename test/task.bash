@@ -20,6 +20,20 @@ agent() {
 	curl -s --unix-socket "$REJOIN_RUNTIME_DIR/taskd.sock" "$@" "http://localhost$path"
 }
 
+# open_to_others - let the user 65534 connect to the agent
+open_to_others() {
+	needs_root
+	needs setpriv
+	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR/../.." 2>/dev/null || :
+	chmod 755 "$REJOIN_RUNTIME_DIR" "$REJOIN_RUNTIME_DIR/.."
+	chmod 666 "$REJOIN_RUNTIME_DIR/taskd.sock"
+	other test -w "$REJOIN_RUNTIME_DIR/taskd.sock" || cannot 'the directory of the tests is not open to others'
+}
+
+# other COMMAND... - as another user; other_agent PATH [CURL-OPTION...] - as agent
+other() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+other_agent() { other curl -s --unix-socket "$REJOIN_RUNTIME_DIR/taskd.sock" "${@:2}" "http://localhost$1"; }
+
 # new_id - an id that rises
 new_id() { date +%s%3N000; }
 

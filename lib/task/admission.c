@@ -18,14 +18,12 @@ check_limits(struct store *s, uid_t owner, struct refusal *r)
 
 	if (room == -ENOSPC)
 		return refusal_set(r, 507, "full", "history: the disk has no room for it");
-	if (room < 0)
-		return refusal_set(r, 507, "full", "the history has %jd bytes that no controller has released; release it",
+	if (room < 0) {
+		refusal_set(r, 507, "full", "history-max: the history has %jd bytes that no controller has released",
 		    (intmax_t)limits->history_max / 2);
-	if (store_promised(s) >= (size_t)limits->tasks)
-		return refusal_set(r, 429, "limit", "%jd tasks that are not released", (intmax_t)limits->tasks);
-	if (store_log_bytes(s) >= limits->log_total)
-		return refusal_set(r, 507, "full", "the output of all tasks has reached its limit; release some");
-	return 0;
+		return refusal_hint(r, "release tasks that are over: rejoin-task release --all");
+	}
+	return store_check_room(s, owner, r);
 }
 
 static int

@@ -264,7 +264,7 @@ client_post(struct client *c, const char *path, struct json body, int64_t timeou
 void
 client_explain(const struct client_answer *a, const char *name, struct fail *f)
 {
-	const char *reason = json_get_text(a->v, "reason");
+	const char *reason = json_get_text(a->v, "reason"), *hint = json_get_text(a->v, "hint");
 	enum exit_status status = EXIT_TROUBLE;
 
 	if (a->f) {
@@ -283,10 +283,13 @@ client_explain(const struct client_answer *a, const char *name, struct fail *f)
 		status = EXIT_NO;
 	else if (a->status == 409 || a->status == 429)
 		status = EXIT_BUSY;
-	if (reason)
+	if (reason) {
 		fail_set(f, status, "%s: %s", name, reason);
-	else
+		if (hint)
+			fail_hint(f, "%s", hint);
+	} else {
 		fail_set(f, status, "%s: an answer that is not understood (status %d)", name, a->status);
+	}
 }
 
 int64_t

@@ -243,6 +243,16 @@ recorder_count(const struct recorder *r)
 	return n;
 }
 
+size_t
+recorder_count_of(const struct recorder *r, uid_t owner)
+{
+	size_t n = 0;
+
+	for (const struct recording *p = r->first; p; p = p->next)
+		n += p->task->owner == owner;
+	return n;
+}
+
 bool
 recorder_needs_session(const struct recorder *r, int64_t session)
 {

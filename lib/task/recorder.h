@@ -41,7 +41,8 @@ void recorder_wait(struct recorder *r, int64_t id, recorder_answer *fn, void *co
 /* Is one with the lease of SESSION on its way? */
 bool recorder_needs_session(const struct recorder *r, int64_t session);
 
-/* How many are on their way. */
+/* How many are on their way; those of OWNER. */
 size_t recorder_count(const struct recorder *r);
+size_t recorder_count_of(const struct recorder *r, uid_t owner);
 
 #endif

@@ -12,8 +12,20 @@ refusal_set(struct refusal *r, int status, const char *name, const char *fmt, ..
 
 	r->status = status;
 	r->name = name;
+	r->hint[0] = '\0';
 	va_start(ap, fmt);
 	vsnprintf(r->text, sizeof r->text, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+refusal_hint(struct refusal *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->hint, sizeof r->hint, fmt, ap);
 	va_end(ap);
 	return -1;
 }

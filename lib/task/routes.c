@@ -30,12 +30,6 @@ now_ms(void)
 	return lease_now_ns() / 1000000;
 }
 
-static void
-refuse(struct call *c, const struct refusal *r)
-{
-	server_reply_error(c->q, r->status, r->name, "%s", r->text);
-}
-
 /* The whole number KEY of the body, from LO to 2^53. */
 static bool
 number_of(struct call *c, const char *key, int64_t lo, int64_t *out)
@@ -175,7 +169,7 @@ renew(struct call *c, struct task_session *s, const struct task_session *before)
 	if (e < 0) {
 		*s = *before;
 		refusal_errno(&r, e, "lease");
-		refuse(c, &r);
+		server_reply_refusal(c->q, &r);
 		return e;
 	}
 	s->told_before = s->told;
@@ -235,7 +229,7 @@ task_answered(struct taskrecord *t, const struct refusal *r, int status, struct 
 	if (t)
 		server_reply(q, status, v);
 	else
-		server_reply_error(q, r->status, r->name, "%s", r->text);
+		server_reply_refusal(q, r);
 }
 
 static void
@@ -309,7 +303,7 @@ set_policy(struct call *c, struct taskrecord *t)
 		return;
 	e = store_set_session(t, t->session, on_loss[0] == 'l', &r);
 	if (e < 0)
-		refuse(c, &r);
+		server_reply_refusal(c->q, &r);
 	else
 		reply_task(c, 200, t);
 }
@@ -332,7 +326,7 @@ adopt(struct call *c, struct taskrecord *t)
 		return;
 	}
 	if (store_set_session(t, id, s->leave, &r) < 0)
-		refuse(c, &r);
+		server_reply_refusal(c->q, &r);
 	else
 		reply_task(c, 200, t);
 }

@@ -466,6 +466,18 @@ server_reply(struct server_request *q, int status, struct json v)
 }
 
 void
+server_reply_refusal(struct server_request *q, const struct refusal *r)
+{
+	_cleanup_json_ struct json v = json_object();
+
+	json_set_text(&v, "error", r->name);
+	json_set_text(&v, "reason", r->text);
+	if (r->hint[0])
+		json_set_text(&v, "hint", r->hint);
+	server_reply(q, r->status, v);
+}
+
+void
 server_reply_error(struct server_request *q, int status, const char *name, const char *fmt, ...)
 {
 	_cleanup_json_ struct json v = json_object();

@@ -20,6 +20,7 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "task/refusal.h"
 
 enum {
 	SERVER_BODY_MAX = 2 << 20,	/* 1 MiB of a task's stdin, in base64, and the rest */
@@ -63,6 +64,9 @@ void server_reply(struct server_request *q, int status, struct json v);
 
 /* {"error":NAME,"reason":TEXT} */
 void server_reply_error(struct server_request *q, int status, const char *name, const char *fmt, ...) PRINTF(4, 5);
+
+/* The same with the hint of R: {"error","reason","hint"}. */
+void server_reply_refusal(struct server_request *q, const struct refusal *r);
 
 /* The bytes of B, which is emptied; HEADERS are "Name: value", NULL-terminated. */
 void server_reply_bytes(struct server_request *q, int status, struct buf *b, const char *type,

@@ -20,6 +20,7 @@
 #include "task/store.h"
 #include "task/storedir.h"
 #include "task/taskset.h"
+#include "task/usage.h"
 
 enum { RETRY_MS = 5000, COMMIT_MS = 100, STARTS_A_ROUND = 4 };
 
@@ -42,7 +43,6 @@ struct store {
 	int64_t count;
 	struct loop_timer retry;	/* starts what could not be started */
 	struct loop_timer commit;	/* brings the history to the disk, once for all changes of a while */
-	int64_t log_bytes;		/* of all tasks, a second ago at most */
 };
 
 static void start_pending(void *cookie);
@@ -83,18 +83,6 @@ size_t
 store_size(const struct store *s)
 {
 	return s->tasks.n;
-}
-
-size_t
-store_promised(const struct store *s)
-{
-	return s->tasks.n + recorder_count(s->recorder);
-}
-
-int64_t
-store_log_bytes(const struct store *s)
-{
-	return s->log_bytes;
 }
 
 struct taskrecord *
@@ -269,22 +257,37 @@ start_task(struct taskrecord *t)
 		loop_timer_set(t->store->loop, &t->store->retry, RETRY_MS);
 }
 
+/* May T be started, or has its user as many running tasks as it may have (in U)? */
+static bool
+may_start(const struct store *s, struct usage_table *u, const struct taskrecord *t)
+{
+	return t->state == TASK_RECORDED && t->endings == 0 &&
+	    usage_of(u, t->owner)->running < usage_share(s->limits.running, s->limits.user_share, t->owner);
+}
+
 /* A few at a time: requests are answered in between. */
 static void
 start_pending(void *cookie)
 {
 	struct store *s = cookie;
+	_cleanup_usage_ struct usage_table u = { NULL, 0, 0 };
 	size_t running = taskset_count(&s->tasks, TASK_RUNNING), started = 0;
 
+	usage_count(&u, &s->tasks);
 	for (size_t i = 0; i < s->tasks.n && running < (size_t)s->limits.running; i++) {
-		if (s->tasks.items[i]->state != TASK_RECORDED || s->tasks.items[i]->endings > 0)
+		struct taskrecord *t = s->tasks.items[i];
+
+		if (!may_start(s, &u, t))
 			continue;
 		if (started == STARTS_A_ROUND) {
 			loop_timer_set(s->loop, &s->retry, 0);
 			return;
 		}
-		start_task(s->tasks.items[i]);
-		running += s->tasks.items[i]->state == TASK_RUNNING;
+		start_task(t);
+		if (t->state == TASK_RUNNING) {
+			usage_of(&u, t->owner)->running++;
+			running++;
+		}
 		started++;
 	}
 }
@@ -458,6 +461,52 @@ store_limits(const struct store *s)
 
 /* --- requests */
 
+static int
+check_tasks(const struct store *s, uid_t owner, const struct usage *own, struct refusal *r)
+{
+	const int64_t limit = s->limits.tasks, share = usage_share(limit, s->limits.user_share, owner);
+	const int64_t all = (int64_t)(s->tasks.n + recorder_count(s->recorder));
+
+	if (all >= limit)
+		refusal_set(r, 429, "limit", "tasks: all users have %jd tasks that are not released, the limit", (intmax_t)all);
+	else if (own->tasks >= share)
+		refusal_set(r, 429, "limit", "tasks: uid %ju has %jd tasks that are not released, its share of %jd "
+		    "(user-share = %jd%%)", (uintmax_t)owner, (intmax_t)own->tasks, (intmax_t)limit,
+		    (intmax_t)s->limits.user_share);
+	else
+		return 0;
+	return refusal_hint(r, "release tasks that are over: rejoin-task release --all");
+}
+
+static int
+check_output(const struct store *s, uid_t owner, const struct usage *own, const struct usage_table *u, struct refusal *r)
+{
+	const int64_t limit = s->limits.log_total, percent = s->limits.user_share;
+
+	if (own->log_bytes >= usage_share(limit, percent, owner))
+		refusal_set(r, 507, "full", "log-total: uid %ju has %jd bytes of output, its share of %jd is %jd "
+		    "(user-share = %jd%%)", (uintmax_t)owner, (intmax_t)own->log_bytes, (intmax_t)limit,
+		    (intmax_t)usage_share(limit, percent, owner), (intmax_t)percent);
+	else if (usage_log_bytes(u, limit, percent) >= limit)
+		refusal_set(r, 507, "full", "log-total: the output of all users has reached the limit, %jd bytes",
+		    (intmax_t)limit);
+	else
+		return 0;
+	return refusal_hint(r, "release tasks that are over: rejoin-task release --all");
+}
+
+int
+store_check_room(const struct store *s, uid_t owner, struct refusal *r)
+{
+	_cleanup_usage_ struct usage_table u = { NULL, 0, 0 };
+	struct usage *own;
+
+	usage_count(&u, &s->tasks);
+	own = usage_of(&u, owner);
+	own->tasks += (int64_t)recorder_count_of(s->recorder, owner);
+	return check_tasks(s, owner, own, r) < 0 ? -1 : check_output(s, owner, own, &u, r);
+}
+
 const struct taskrecord *
 store_find_recording(const struct store *s, int64_t id)
 {
@@ -574,9 +623,8 @@ void
 store_sweep(struct store *s)
 {
 	sessions_sweep(s->sessions, lease_now_ns() / 1000000, needs_session, s);
-	s->log_bytes = 0;
 	for (size_t i = 0; i < s->tasks.n; i++) {
-		s->log_bytes += taskrecord_log_bytes(s->tasks.items[i]);
+		s->tasks.items[i]->log_bytes = taskrecord_log_bytes(s->tasks.items[i]);
 		if (taskrecord_is_over(s->tasks.items[i]))
 			record_state(s->tasks.items[i]);
 	}

@@ -36,9 +36,10 @@ struct store_limits {
 	int64_t log_max;	/* bytes of one task's output */
 	int64_t log_total;	/* of all */
 	int64_t history_max;
+	int64_t user_share;	/* percent of tasks, running and log_total that one user may have (task/usage.h) */
 };
 
-#define STORE_LIMITS	{ 1000, 256, 64 << 20, INT64_C(1) << 30, 64 << 20 }
+#define STORE_LIMITS	{ 1000, 256, 64 << 20, INT64_C(1) << 30, 64 << 20, 50 }
 
 struct store;
 
@@ -72,12 +73,14 @@ size_t store_size(const struct store *s);
 struct taskrecord *store_at(const struct store *s, size_t i);
 struct taskrecord *store_find(const struct store *s, int64_t id);
 
-/* The same with those that are on their way to the disk; and that one of them; NULL for none. */
-size_t store_promised(const struct store *s);
+/* The task ID while it is being written to the disk, before it is one of the others; NULL for none. */
 const struct taskrecord *store_find_recording(const struct store *s, int64_t id);
 
-/* The bytes of the output of all tasks, as of the last store_sweep(). */
-int64_t store_log_bytes(const struct store *s);
+/*
+ * Has OWNER room for one more task within the limits, and within its share of them?
+ * A task counts from its request on, also while it is being written to the disk.
+ */
+int store_check_room(const struct store *s, uid_t owner, struct refusal *r);
 
 /* Tasks that are recorded and not started yet, or something on its way to the disk. */
 bool store_is_pending(const struct store *s);

@@ -274,7 +274,7 @@ try_history(struct server_request *q, bool last, void *cookie)
 	    HISTORY_MAX, &b);
 	if (e < 0) {
 		refusal_errno(&r, e, "history");
-		server_reply_error(q, r.status, r.name, "%s", r.text);
+		server_reply_refusal(q, &r);
 		return true;
 	}
 	if (b.len == 0 && !last)
@@ -322,7 +322,7 @@ history_committed(int err, void *cookie)
 
 	if (err < 0) {
 		refusal_errno(&r, err, "history");
-		server_reply_error(c->q, r.status, r.name, "%s", r.text);
+		server_reply_refusal(c->q, &r);
 	} else {
 		wait_for(c->agent, c->q, try_history, NULL, 0);
 	}

@@ -55,6 +55,18 @@ conf_size(const struct ini_entry *e, int64_t *out, struct fail *f)
 	return 0;
 }
 
+/* "50%": the sign says what the number is, so it is required. */
+static int
+conf_percent(const struct ini_entry *e, int64_t *out, struct fail *f)
+{
+	const size_t len = strlen(e->value);
+	_cleanup_free_ char *digits = xstrndup(e->value, len > 0 ? len - 1 : 0);
+
+	if (len == 0 || e->value[len - 1] != '%' || num_parse(digits, 1, 100, out) < 0)
+		return ini_bad(e, f, "%s: not a share from 1%% to 100%%: '%s'", e->key, e->value);
+	return 0;
+}
+
 static int
 conf_group(const struct ini_entry *e, gid_t *out, struct fail *f)
 {
@@ -85,11 +97,13 @@ conf_entry(const struct ini_entry *e, void *cookie, struct fail *f)
 		return conf_size(e, &c->limits.log_total, f);
 	if (strcmp(e->key, "history-max") == 0)
 		return conf_size(e, &c->limits.history_max, f);
+	if (strcmp(e->key, "user-share") == 0)
+		return conf_percent(e, &c->limits.user_share, f);
 	if (strcmp(e->key, "admin-group") == 0)
 		return conf_group(e, &c->admin_group, f);
 	if (strcmp(e->key, "idle") == 0)
 		return ini_duration(e, &c->idle_ms, f);
-	return ini_unknown(e, "tasks running log-max log-total history-max admin-group idle", f);
+	return ini_unknown(e, "tasks running log-max log-total history-max user-share admin-group idle", f);
 }
 
 int

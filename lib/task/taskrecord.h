@@ -36,6 +36,7 @@ struct taskrecord {
 	int64_t start_before;		/* wall clock, ms; 0: none */
 	char *reason;			/* of failed, expired */
 	struct outcome outcome;		/* if ended or killed */
+	int64_t log_bytes;		/* of its output, as of the last store_sweep() */
 	struct supervise *run;		/* the store's */
 	int64_t changed;		/* the store's count at its last change of state */
 	int endings;			/* so many are on their way (task/ending.h) */

@@ -24,6 +24,29 @@
 #include "task/target.h"
 #include "task/taskcursor.h"
 #include "task/taskhistory.h"
+#include "task/usage.h"
+
+static void
+shares_the_limits(void)
+{
+	const uid_t other = geteuid() + 1000;
+	struct taskrecord a = { .owner = other, .state = TASK_RUNNING, .log_bytes = 700 };
+	struct taskrecord b = { .owner = other, .state = TASK_ENDED, .log_bytes = 100 };
+	struct taskrecord c = { .owner = other + 1, .state = TASK_RECORDED, .log_bytes = 30 };
+	struct taskset set = { (struct taskrecord *[]){ &a, &c, &b }, 3, 3 };
+	_cleanup_usage_ struct usage_table u = { NULL, 0, 0 };
+
+	assert(usage_share(1000, 50, other) == 500 && usage_share(1000, 100, other) == 1000);
+	assert(usage_share(3, 50, other) == 2 && usage_share(1, 1, other) == 1 && usage_share(256, 1, other) == 3);
+	assert(usage_share(INT64_MAX, 50, other) == INT64_MAX / 2 + 1);
+	assert(usage_share(1000, 50, 0) == 1000 && usage_share(1000, 50, geteuid()) == 1000);
+	usage_count(&u, &set);
+	assert(u.n == 2 && usage_of(&u, other)->tasks == 2 && usage_of(&u, other)->running == 1);
+	assert(usage_of(&u, other)->log_bytes == 800 && usage_of(&u, other + 1)->tasks == 1);
+	/* no more than the share of each counts for the others */
+	assert(usage_log_bytes(&u, 1000, 50) == 530 && usage_log_bytes(&u, 1000, 100) == 830);
+	assert(usage_of(&u, other + 2)->tasks == 0);
+}
 
 /* --- the words of the contract, on a clock that the test moves */
 
@@ -816,6 +839,7 @@ main(void)
 	enter_own_directory();
 	own = getcwd(NULL, 0);
 	claims_each_id_once();
+	shares_the_limits();
 	commits_in_groups();
 	keeps_history_until_it_is_released();
 	beats_once_a_period();
