@@ -13,6 +13,7 @@
 
 #include "agent/fd_owners.h"
 #include "base/file.h"
+#include "base/procstat.h"
 #include "base/xalloc.h"
 
 enum { TEXT_MAX = 65536, PATH_LONGEST = 4096 };
@@ -90,19 +91,15 @@ effective_uid(pid_t pid)
 	return line && sscanf(line, "\nUid: %*u %u", &uid) == 1 ? (uid_t)uid : (uid_t)-1;
 }
 
-/* proc_pid_stat(5): "PID (NAME) STATE PARENT ..."; NAME may hold any byte. */
 static void
 add_owner(struct fd_search *s, struct fd_owner *h)
 {
-	_cleanup_free_ char *path = xasprintf("/proc/%d/stat", h->pid);
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	char *name, *end;
+	struct procstat stat;
 
 	h->uid = effective_uid(h->pid);
-	if (read_proc(path, &b) && (name = strchr(b.s, '(')) && (end = strrchr(b.s, ')'))) {
-		snprintf(h->command, sizeof h->command, "%.*s", (int)(end - name - 1), name + 1);
-		if (strlen(end) > 4)
-			h->parent = (pid_t)strtol(end + 4, NULL, 10);
+	if (procstat_read(h->pid, &stat) == 0) {
+		snprintf(h->command, sizeof h->command, "%.*s", (int)sizeof h->command - 1, stat.command);
+		h->parent = stat.parent;
 	}
 	if (s->n < s->max)
 		s->out[s->n] = *h;

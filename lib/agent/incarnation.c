@@ -1,52 +1,26 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/incarnation.h"
 #include "base/bootid.h"
-#include "base/io.h"
-
-/* What PATH of /proc holds, up to N - 1 bytes, as a string. */
-static int
-slurp(const char *path, char *text, size_t n)
-{
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	len = io_read(fd, text, n - 1);
-	if (len < 0)
-		return (int)len;
-	text[len] = '\0';
-	return 0;
-}
+#include "base/procstat.h"
 
 int
 incarnation_start(pid_t pid, uint64_t *ticks)
 {
-	char path[32], text[1024], *p;
-	int r;
+	struct procstat s;
+	const int r = procstat_read_alive(pid, &s);
 
-	snprintf(path, sizeof path, "/proc/%jd/stat", (intmax_t)pid);
-	r = slurp(path, text, sizeof text);
-	if (r < 0)
-		return r;
-	p = strrchr(text, ')');	/* the command's name may hold blanks and brackets */
-	if (p && (strncmp(p, ") Z", 3) == 0 || strncmp(p, ") X", 3) == 0))
-		return -ESRCH;	/* dead, and not yet buried */
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p && sscanf(p, "%" SCNu64, ticks) == 1 ? 0 : -ESRCH;
+	if (r == 0)
+		*ticks = s.start;
+	return r;
 }
 
 int
 incarnation_of(pid_t pid, char text[INCARNATION_TEXT])
 {
 	char boot[BOOTID_SIZE];
-	uint64_t ticks;
+	uint64_t ticks = 0;
 	int r = incarnation_start(pid, &ticks);
 
 	if (r == 0)

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,8 +13,8 @@
 #include "agent/unit.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/io.h"
 #include "base/num.h"
+#include "base/procstat.h"
 #include "base/xalloc.h"
 
 enum { PID_FILE_MAX = 64, SAMPLES_MAX = 10, SAMPLE_NS = 100000, FILE_TIME_LAG_NS = 30000000 };
@@ -170,25 +169,14 @@ process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f
 	    "clock was set since", (intmax_t)pid, pid_file);
 }
 
-/* The state letter of proc_pid_stat(5), or '\0'. */
-static char
-state_of(pid_t pid)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%jd/stat", (intmax_t)pid);
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char text[512], *end;
-	ssize_t n = fd < 0 ? -1 : io_read(fd, text, sizeof text - 1);
-
-	text[n > 0 ? n : 0] = '\0';
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' ? end[2] : '\0';
-}
-
 bool
 process_is_hung(pid_t pid, const char **why)
 {
 	for (int i = 0; i < HUNG_CHECKS; i++) {
-		switch (state_of(pid)) {
+		struct procstat s;
+
+		(void)procstat_read(pid, &s);	/* no state where it has ended */
+		switch (s.state) {
 		case 'T':
 		case 't':
 			*why = "stopped by a signal or a debugger";

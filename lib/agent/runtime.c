@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/lock.h"
-#include "base/trust.h"
 #include "base/xalloc.h"
 
 enum { BUSY_WAIT_MS = 2000, SEAT_WAIT_MS = 1000 };
@@ -32,14 +31,6 @@ directory_of(const char *path)
 	_cleanup_free_ char *copy = xstrdup(path);
 
 	return xstrdup(dirname(copy));
-}
-
-static int
-make_dir(const char *path, struct fail *f)
-{
-	int r = file_make_dirs(path, 0755);
-
-	return r < 0 ? fail_errno(f, r, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
 }
 
 static int
@@ -91,7 +82,7 @@ open_pipe(struct runtime *r, const struct profile *p, struct fail *f)
 	const char *path = p->retry.path;
 	_cleanup_free_ char *dir = directory_of(path);
 	struct stat st;
-	int e = make_dir(dir, f);
+	int e = file_make_trusted_dir(dir, f);
 
 	if (e < 0)
 		return e;
@@ -132,7 +123,7 @@ runtime_open(const struct profile *p, uid_t fifo_uid, gid_t fifo_gid, struct run
 	r = xcalloc(1, sizeof *r);
 	*r = (struct runtime){ .dir = directory_of(p->status.path), .status = xstrdup(p->status.path),
 	    .fifo_uid = fifo_uid, .fifo_gid = fifo_gid, .lock_fd = -1, .pipe_fd = -1, .busy_fd = -1 };
-	e = make_dir(r->dir, f);
+	e = file_make_trusted_dir(r->dir, f);
 	if (e == 0)
 		e = take_lock(r, f);
 	if (e == 0)
@@ -193,7 +184,7 @@ runtime_repair(struct runtime *r, const struct profile *p, struct fail *f)
 
 	if (had_pipe && had_busy && is_same_file(lock, r->lock_fd) && access(r->status, F_OK) == 0)
 		return 0;
-	e = make_dir(r->dir, f);
+	e = file_make_trusted_dir(r->dir, f);
 	if (e == 0)
 		e = renew_lock(r, f);
 	if (e == 0 && !had_pipe) {

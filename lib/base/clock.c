@@ -43,13 +43,25 @@ clock_boot_ms(void)
 	return now_ms(CLOCK_BOOTTIME);
 }
 
-int64_t
-clock_wall_us(void)
+static int64_t
+now_us(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+int64_t
+clock_boot_us(void)
+{
+	return now_us(CLOCK_BOOTTIME);
+}
+
+int64_t
+clock_wall_us(void)
+{
+	return now_us(CLOCK_REALTIME);
 }
 
 int64_t

@@ -18,6 +18,7 @@ int64_t clock_mono_ms(void);
 
 /* Milliseconds since boot, time asleep included: CLOCK_BOOTTIME, as processes' starts are counted. */
 int64_t clock_boot_ms(void);
+int64_t clock_boot_us(void);
 
 /* Milliseconds since 1970, UTC. */
 int64_t clock_wall_ms(void);

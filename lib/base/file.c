@@ -178,6 +178,14 @@ file_make_dirs(const char *path, mode_t mode)
 	return r < 0 ? r : make_dir(path, mode);
 }
 
+int
+file_make_trusted_dir(const char *path, struct fail *f)
+{
+	const int r = file_make_dirs(path, 0755);
+
+	return r < 0 ? fail_errno(f, r, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
+}
+
 enum { REMOVE_DEPTH = 32, REMOVE_PASSES = 1 << 16 };
 
 /* The removal of a tree.  What is deeper than REMOVE_DEPTH is moved up first: each level takes a descriptor. */

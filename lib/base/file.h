@@ -43,6 +43,9 @@ int file_write(const char *path, const void *p, size_t n);
 /* The directory PATH and those above it, each with MODE where it is made here. */
 int file_make_dirs(const char *path, mode_t mode);
 
+/* The same with the mode 0755, and check that PATH is a directory that trust_check_dir() accepts without a group. */
+int file_make_trusted_dir(const char *path, struct fail *f);
+
 /* Remove the temporary files that killed calls of the above have left in the directory PATH. */
 void file_remove_temporaries(const char *path);
 

@@ -488,6 +488,15 @@ json_take_at(struct json *array, size_t i)
 	return v;
 }
 
+int64_t
+json_get_whole_or(struct json object, const char *key, int64_t otherwise)
+{
+	_cleanup_json_ struct json v = json_get(object, key);
+	int64_t n;
+
+	return json_get_whole(v, &n) ? n : otherwise;
+}
+
 const char *
 json_get_text(struct json object, const char *key)
 {
@@ -496,6 +505,16 @@ json_get_text(struct json object, const char *key)
 	/* one that holds a NUL would be another text than it is */
 	return m && m->value.kind == JSON_STRING && strlen(m->value.text->s) == m->value.text->len ?
 	    m->value.text->s : NULL;
+}
+
+void
+json_copy_text(struct json object, const char *key, char *out, size_t n)
+{
+	const char *s = json_get_text(object, key);
+
+	out[0] = '\0';
+	if (s && strlen(s) < n)
+		strcpy(out, s);
 }
 
 void

@@ -95,8 +95,14 @@ struct json json_get(struct json object, const char *key);
 /* The I-th element, taken out: null is left in its place.  An array with one reference is changed without a copy. */
 struct json json_take_at(struct json *array, size_t i);
 
+/* OBJECT's member KEY where that is a whole number, as json_get_whole() has it, else OTHERWISE. */
+int64_t json_get_whole_or(struct json object, const char *key, int64_t otherwise);
+
 /* OBJECT's string member KEY, borrowed as long as OBJECT lives unchanged; NULL for none, and for one with a NUL in it. */
 const char *json_get_text(struct json object, const char *key);
+
+/* The same, copied to OUT of N bytes; OUT is empty where there is none, and where it does not fit. */
+void json_copy_text(struct json object, const char *key, char *out, size_t n);
 
 /* Overwrite the bytes of OBJECT's string member KEY, which is a secret that is needed no longer. */
 void json_wipe(struct json object, const char *key);

@@ -28,16 +28,6 @@ offer_table_free(struct offer_table *o)
 	free(o);
 }
 
-static int64_t
-get_ms(struct json entry, const char *key)
-{
-	_cleanup_json_ struct json v = json_get(entry, key);
-	int64_t ms;
-
-	(void)json_get_whole(v, &ms);
-	return ms;
-}
-
 int64_t
 offer_table_delay(const struct offer_table *o, const char *id, const char *evaluation, int64_t now_ms)
 {
@@ -48,7 +38,7 @@ offer_table_delay(const struct offer_table *o, const char *id, const char *evalu
 		return 0;
 	if (strcmp(json_get_text(entry, "evaluation"), evaluation) == 0)
 		return -1;
-	left = get_ms(entry, "at") + get_ms(entry, "pause") - now_ms;
+	left = json_get_whole_or(entry, "at", 0) + json_get_whole_or(entry, "pause", 0) - now_ms;
 	return left > 0 ? left : 0;
 }
 
@@ -56,7 +46,7 @@ void
 offer_table_note(struct offer_table *o, const char *id, const char *evaluation, int64_t now_ms)
 {
 	_cleanup_json_ struct json before = json_get(o->last, id);
-	int64_t pause = json_is_object(before) ? 2 * get_ms(before, "pause") : OFFER_PAUSE_MS;
+	int64_t pause = json_is_object(before) ? 2 * json_get_whole_or(before, "pause", 0) : OFFER_PAUSE_MS;
 	struct json entry = json_object();
 
 	json_set_text(&entry, "evaluation", evaluation);

@@ -137,15 +137,6 @@ entry_count(struct attempt_entry *e, const char *identity)
 
 /* --- the file */
 
-static int64_t
-number_of(struct json record, const char *key)
-{
-	_cleanup_json_ struct json v = json_get(record, key);
-	int64_t n;
-
-	return json_get_whole(v, &n) ? n : 0;
-}
-
 static void
 set_need(struct attempt_entry *e, enum attempts_need need, const char *of, const char *boot, int64_t boot_ms)
 {
@@ -163,7 +154,7 @@ read_need(struct attempt_entry *e, struct json record)
 
 	if (of && boot)
 		set_need(e, strcmp(json_get_text(record, "need"), "reboot") == 0 ? ATTEMPTS_NEED_REBOOT :
-		    ATTEMPTS_NEED_RESTART, of, boot, number_of(record, "boot_ms"));
+		    ATTEMPTS_NEED_RESTART, of, boot, json_get_whole_or(record, "boot_ms", 0));
 }
 
 /* A record that is not understood is from another version, and is passed over. */
@@ -201,11 +192,11 @@ read_record(struct attempts *a, struct json record)
 		return;
 	if (json_kind(anew) == JSON_TRUE) {
 		entry_forget(e);
-		e->resets = number_of(record, "resets");
+		e->resets = json_get_whole_or(record, "resets", 0);
 	}
 	entry_count(e, identity);
-	e->wall_ms = number_of(record, "wall_ms");
-	e->boot_ms = number_of(record, "boot_ms");
+	e->wall_ms = json_get_whole_or(record, "wall_ms", 0);
+	e->boot_ms = json_get_whole_or(record, "boot_ms", 0);
 	snprintf(e->boot, sizeof e->boot, "%s", boot);
 }
 

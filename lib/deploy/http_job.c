@@ -56,22 +56,13 @@ http_job_format(const struct http_job_request *q)
 	return v;
 }
 
-static int64_t
-whole_member(struct json v, const char *key, int64_t otherwise)
-{
-	_cleanup_json_ struct json m = json_get(v, key);
-	int64_t n;
-
-	return json_get_whole(m, &n) ? n : otherwise;
-}
-
 /* One line of what the program says; true where it is the last one. */
 static bool
 line_parse(struct json v, struct http_job_response *r)
 {
 	_cleanup_json_ struct json wait = json_get(v, "wait");
 	const char *etag = json_get_text(v, "etag");
-	int64_t status = whole_member(v, "status", 0), after = whole_member(v, "retryAfter", -1);
+	int64_t status = json_get_whole_or(v, "status", 0), after = json_get_whole_or(v, "retryAfter", -1);
 
 	if (status < 100 || status > 999)
 		return false;
@@ -80,7 +71,7 @@ line_parse(struct json v, struct http_job_response *r)
 		memcpy(r->etag, etag, strlen(etag) + 1);
 	r->has_waited = json_kind(wait) == JSON_TRUE;
 	r->retry_after_ms = after < 0 ? -1 : (after < RETRY_AFTER_MAX ? after : RETRY_AFTER_MAX) * 1000;
-	r->length = whole_member(v, "length", 0);
+	r->length = json_get_whole_or(v, "length", 0);
 	return true;
 }
 

@@ -111,15 +111,6 @@ send_accepted(struct reporting *g)
 	loop_timer_set(g->loop, &g->next, 0);
 }
 
-static int64_t
-record_id(struct json record)
-{
-	_cleanup_json_ struct json id = json_get(record, "id");
-	int64_t n;
-
-	return json_get_whole(id, &n) ? n : 0;
-}
-
 /*
  * A status that the same report gets however often it is sent (RFC 9110).  Those that
  * speak of credentials, of time or of the server are none: they may be another one next time.
@@ -165,7 +156,7 @@ set_aside(struct reporting *g, int status)
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	int r = outbox_next(g->outbox, OUTBOX_URGENT, 0, &record);
 
-	if (r <= 0 || record_id(record) != g->sending)
+	if (r <= 0 || json_get_whole_or(record, "id", 0) != g->sending)
 		return false;
 	json_format(record, &text);
 	buf_putc(&text, '\n');
@@ -265,7 +256,7 @@ send_next(void *cookie)
 			end_flush(g);
 		return;
 	}
-	g->sending = record_id(record);
+	g->sending = json_get_whole_or(record, "id", 0);
 	if (strncmp(g->url, HUB, strlen(HUB)) == 0) {
 		send_to_hub(g, record);
 		return;
@@ -356,7 +347,7 @@ reporting_last(struct reporting *g, struct json *out)
 
 		if (outbox_next(g->outbox, OUTBOX_URGENT, after, &next) <= 0)
 			break;
-		after = record_id(next);
+		after = json_get_whole_or(next, "id", 0);
 		json_release(out);
 		*out = next;
 	}

@@ -6,19 +6,10 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/lock.h"
-#include "base/trust.h"
 #include "base/xalloc.h"
 #include "deploy/state_dir.h"
 
 enum { LOCK_WAIT_MS = 1000 };
-
-static int
-make_dir(const char *path, struct fail *f)
-{
-	int e = file_make_dirs(path, 0755);
-
-	return e < 0 ? fail_errno(f, e, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
-}
 
 static int
 lock_dir(struct state_dir *s, struct fail *f)
@@ -37,7 +28,7 @@ lock_dir(struct state_dir *s, struct fail *f)
 int
 state_dir_open(const char *path, struct state_dir *s, struct fail *f)
 {
-	int e = make_dir(path, f);
+	int e = file_make_trusted_dir(path, f);
 
 	*s = (struct state_dir)STATE_DIR_INIT;
 	if (e < 0)
@@ -52,10 +43,10 @@ state_dir_open(const char *path, struct state_dir *s, struct fail *f)
 	s->work = xasprintf("%s/work", s->path);
 	s->cache = xasprintf("%s/cache", s->path);
 	s->runs = xasprintf("%s/runs", s->path);
-	e = make_dir(s->twins, f);
+	e = file_make_trusted_dir(s->twins, f);
 	if (e == 0)
-		e = make_dir(s->runs, f);
-	return e < 0 ? e : make_dir(s->cache, f);
+		e = file_make_trusted_dir(s->runs, f);
+	return e < 0 ? e : file_make_trusted_dir(s->cache, f);
 }
 
 void

@@ -353,15 +353,6 @@ rotation_save(const struct rotation_place *at, struct json *state)
 	json_set(state, "modified_us", json_number((double)(at->mtime_ns / 1000)));
 }
 
-static int64_t
-whole_of(struct json state, const char *key)
-{
-	_cleanup_json_ struct json v = json_get(state, key);
-	int64_t n = 0;
-
-	return json_get_whole(v, &n) ? n : 0;
-}
-
 int
 rotation_restore(struct rotation_place *at, struct json state)
 {
@@ -369,8 +360,8 @@ rotation_restore(struct rotation_place *at, struct json state)
 
 	if (!hex)
 		return 0;		/* nothing of it had been read */
-	*at = (struct rotation_place){ .dev = (dev_t)whole_of(state, "device"), .ino = (ino_t)whole_of(state, "inode"),
-	    .off = whole_of(state, "offset"), .mtime_ns = whole_of(state, "modified_us") * 1000 };
+	*at = (struct rotation_place){ .dev = (dev_t)json_get_whole_or(state, "device", 0), .ino = (ino_t)json_get_whole_or(state, "inode", 0),
+	    .off = json_get_whole_or(state, "offset", 0), .mtime_ns = json_get_whole_or(state, "modified_us", 0) * 1000 };
 	for (; at->n_tail < ROTATION_TAIL && hex[2 * at->n_tail] && hex[2 * at->n_tail + 1]; at->n_tail++) {
 		char two[3] = { hex[2 * at->n_tail], hex[2 * at->n_tail + 1], '\0' };
 

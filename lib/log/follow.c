@@ -52,15 +52,6 @@ struct follow {
 
 /* --- the state */
 
-static int64_t
-whole(struct json o, const char *key)
-{
-	_cleanup_json_ struct json v = json_get(o, key);
-	int64_t n = -1;
-
-	return json_get_whole(v, &n) ? n : -1;
-}
-
 static bool
 is_true(struct json o, const char *key)
 {
@@ -73,12 +64,12 @@ is_true(struct json o, const char *key)
 static int
 cut_output(struct follow *fo, struct json output, struct fail *f)
 {
-	int64_t size = whole(output, "size");
+	int64_t size = json_get_whole_or(output, "size", -1);
 	struct stat st;
 
 	/* A run that ended in order wrote its state last: what was appended later is not its output. */
-	if (!fo->regular || is_true(fo->state, "ended") || fstat(STDOUT_FILENO, &st) < 0 || whole(output, "inode") != (int64_t)st.st_ino ||
-	    whole(output, "device") != (int64_t)st.st_dev || size < 0 || size > st.st_size)
+	if (!fo->regular || is_true(fo->state, "ended") || fstat(STDOUT_FILENO, &st) < 0 || json_get_whole_or(output, "inode", -1) != (int64_t)st.st_ino ||
+	    json_get_whole_or(output, "device", -1) != (int64_t)st.st_dev || size < 0 || size > st.st_size)
 		return 0;
 	if (ftruncate(STDOUT_FILENO, size) < 0 || lseek(STDOUT_FILENO, size, SEEK_SET) < 0)
 		return fail_errno(f, errno, "standard output cannot be cut back to what the state knows");
@@ -106,7 +97,7 @@ load_state(struct follow *fo, struct fail *f)
 		live_load_shared(fo->live, fo->state);
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0 && whole(fo->state, "version") != 1)
+	if (r == 0 && json_get_whole_or(fo->state, "version", -1) != 1)
 		r = fail_set(f, EXIT_TROUBLE, "%s: not a state of this version", path);
 	if (r < 0) {
 		f->status = EXIT_TROUBLE;

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/filewatch.h"
-#include "base/trust.h"
 #include "base/xalloc.h"
 #include "module/instance.h"
 #include "module/manager_parts.h"
@@ -236,14 +235,6 @@ manager_shutdown(void *cookie)
 	}
 }
 
-static int
-make_dir(const char *path, struct fail *f)
-{
-	int r = file_make_dirs(path, 0755);
-
-	return r < 0 ? fail_errno(f, r, "%s", path) : trust_check_dir(path, (gid_t)-1, f);
-}
-
 void
 manager_set_agent(struct manager *m, const char *agent)
 {
@@ -262,9 +253,9 @@ manager_new(struct loop *l, const struct manager_spec *spec, struct manager **ou
 	    .paused = xasprintf("%s/paused", spec->state),
 	    .pass = { .fn = pass_run, .cookie = m }, .stage = { .fn = manager_shutdown, .cookie = m } };
 	manager_set_agent(m, spec->agent);
-	r = make_dir(m->modules_dir, f);
+	r = file_make_trusted_dir(m->modules_dir, f);
 	if (r == 0)
-		r = make_dir(m->instances_dir, f);
+		r = file_make_trusted_dir(m->instances_dir, f);
 	if (r < 0)
 		manager_free(m);
 	else

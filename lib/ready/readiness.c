@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/access.h"
+#include "base/clock.h"
 #include "base/dirs.h"
 #include "base/file.h"
 #include "base/inotify.h"
@@ -168,7 +169,7 @@ read_note(const struct readiness *r, const char *path, struct readiness_note *n,
 int
 readiness_announce(const struct readiness *r, const char *incarnation, struct fail *f)
 {
-	struct readiness_note n = { .made_us = readiness_self_now_us() };
+	struct readiness_note n = { .made_us = clock_boot_us() };
 
 	readiness_note_set_id(incarnation, strlen(incarnation), n.peer);
 	return write_note(r, r->announced, &n, f);
@@ -237,7 +238,7 @@ int
 readiness_begin(const struct readiness *r, const struct readiness_self *self, enum readiness_verdict v,
     struct readiness_now *now, struct fail *f)
 {
-	struct readiness_note c = { .made_us = readiness_self_now_us(), .verdict = v };
+	struct readiness_note c = { .made_us = clock_boot_us(), .verdict = v };
 	int e = 0;
 
 	memcpy(c.agent, self->id, sizeof c.agent);

@@ -7,17 +7,9 @@
 
 #include "agent/incarnation.h"
 #include "base/bootid.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "ready/readiness_self.h"
-
-int64_t
-readiness_self_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
 
 int
 readiness_self_boot(char boot[READINESS_BOOT], struct fail *f)
@@ -44,7 +36,7 @@ began_us(pid_t pid)
 	uint64_t ticks;
 
 	if (pid <= 0 || incarnation_start(pid, &ticks) < 0)
-		return readiness_self_now_us();
+		return clock_boot_us();
 	return (int64_t)(ticks * (uint64_t)(1000000 / sysconf(_SC_CLK_TCK)));
 }
 
@@ -74,7 +66,7 @@ readiness_self_agent(const char *given, struct readiness_self *s, struct fail *f
 {
 	const char *invocation = secure_getenv("INVOCATION_ID");
 
-	*s = (struct readiness_self){ .began_us = readiness_self_now_us() };
+	*s = (struct readiness_self){ .began_us = clock_boot_us() };
 	if (given)
 		return set_self("--incarnation", given, s, f);
 	if (!invocation || !*invocation)
@@ -98,7 +90,7 @@ readiness_self_peer(const char *given, struct readiness_self *s, struct fail *f)
 	e = readiness_self_boot(boot, f);
 	if (e < 0)
 		return e;
-	*s = (struct readiness_self){ .began_us = readiness_self_now_us() };
+	*s = (struct readiness_self){ .began_us = clock_boot_us() };
 	snprintf(s->id, sizeof s->id, "%.8s-%s-%" PRId64, boot, kind, n);
 	return 0;
 }

@@ -32,7 +32,4 @@ int readiness_self_peer(const char *given, struct readiness_self *s, struct fail
 /* The id of this boot. */
 int readiness_self_boot(char boot[READINESS_BOOT], struct fail *f);
 
-/* Now, on CLOCK_BOOTTIME. */
-int64_t readiness_self_now_us(void);
-
 #endif

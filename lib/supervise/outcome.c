@@ -27,25 +27,6 @@ outcome_why_parse(const char *name, enum outcome_why *w)
 	return false;
 }
 
-static int64_t
-whole_member(struct json o, const char *key, int64_t otherwise)
-{
-	_cleanup_json_ struct json v = json_get(o, key);
-	int64_t n;
-
-	return json_get_whole(v, &n) ? n : otherwise;
-}
-
-static void
-text_member(struct json o, const char *key, char *out, size_t n)
-{
-	const char *s = json_get_text(o, key);
-
-	out[0] = '\0';
-	if (s && strlen(s) < n)
-		strcpy(out, s);
-}
-
 int
 outcome_parse(const char *text, size_t len, struct outcome *o)
 {
@@ -57,25 +38,25 @@ outcome_parse(const char *text, size_t len, struct outcome *o)
 	*o = (struct outcome){ .exit = -1 };
 	if (json_parse(NULL, text, len, &v, &f) < 0 || !json_is_object(v))
 		return -EBADMSG;
-	n = whole_member(v, "exit", -1);
+	n = json_get_whole_or(v, "exit", -1);
 	o->exit = n >= 0 && n <= 255 ? (int)n : -1;
-	n = whole_member(v, "signal", 0);
+	n = json_get_whole_or(v, "signal", 0);
 	o->signo = o->exit < 0 && n > 0 && n < NSIG ? (int)n : 0;
 	if (o->exit < 0 && o->signo == 0)
 		return -EBADMSG;
 	why = json_get_text(v, "why");
 	if (why && !outcome_why_parse(why, &o->why))
 		return -EBADMSG;
-	n = whole_member(v, "errno", 0);
+	n = json_get_whole_or(v, "errno", 0);
 	o->error = n > 0 && n < 4096 ? (int)n : 0;
-	n = whole_member(v, "output_errno", 0);
+	n = json_get_whole_or(v, "output_errno", 0);
 	o->output_error = n > 0 && n < 4096 ? (int)n : 0;
-	text_member(v, "start", o->start, sizeof o->start);
-	text_member(v, "end", o->end, sizeof o->end);
-	o->bytes[0] = whole_member(v, "out", 0);
-	o->bytes[1] = whole_member(v, "err", 0);
-	o->dropped[0] = whole_member(v, "out_dropped", 0);
-	o->dropped[1] = whole_member(v, "err_dropped", 0);
+	json_copy_text(v, "start", o->start, sizeof o->start);
+	json_copy_text(v, "end", o->end, sizeof o->end);
+	o->bytes[0] = json_get_whole_or(v, "out", 0);
+	o->bytes[1] = json_get_whole_or(v, "err", 0);
+	o->dropped[0] = json_get_whole_or(v, "out_dropped", 0);
+	o->dropped[1] = json_get_whole_or(v, "err_dropped", 0);
 	for (int i = 0; i < 2; i++)
 		if (o->bytes[i] < 0 || o->dropped[i] < 0 || o->dropped[i] > o->bytes[i])
 			return -EBADMSG;

@@ -1,10 +1,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -12,6 +9,7 @@
 
 #include "base/io.h"
 #include "base/procset.h"
+#include "base/procstat.h"
 #include "base/xalloc.h"
 #include "supervise/procs.h"
 
@@ -28,51 +26,14 @@ struct proc_list {
 	size_t n, cap;
 };
 
-/* What PATH of /proc holds, up to N - 1 bytes, as a string. */
-static int
-proc_slurp(const char *path, char *text, size_t n)
-{
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	len = io_read(fd, text, n - 1);
-	if (len < 0)
-		return (int)len;
-	text[len] = '\0';
-	return 0;
-}
-
-static int
-proc_stat(pid_t pid, struct proc *out)
-{
-	char path[32], text[1024], state, *p;
-	int parent, session, r;
-
-	snprintf(path, sizeof path, "/proc/%jd/stat", (intmax_t)pid);
-	r = proc_slurp(path, text, sizeof text);
-	if (r < 0)
-		return r;
-	p = strrchr(text, ')');	/* the command's name may hold blanks and brackets */
-	if (!p || sscanf(p, ") %c %d %*d %d", &state, &parent, &session) != 3)
-		return -ESRCH;
-	if (state == 'Z' || state == 'X')
-		return -ESRCH;
-	*out = (struct proc){ .pid = pid, .parent = parent, .session = session };
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p && sscanf(p, "%" SCNu64, &out->ticks) == 1 ? 0 : -ESRCH;
-}
-
 int
 procs_start_time(pid_t pid, uint64_t *ticks)
 {
-	struct proc p;
-	int r = proc_stat(pid, &p);
+	struct procstat s;
+	const int r = procstat_read_alive(pid, &s);
 
 	if (r == 0)
-		*ticks = p.ticks;
+		*ticks = s.start;
 	return r;
 }
 
@@ -101,12 +62,13 @@ procs_list(struct proc_list *l)
 
 	l->n = 0;
 	while (dir && (d = readdir(dir))) {
-		struct proc p;
+		const pid_t pid = isdigit((unsigned char)d->d_name[0]) ? atoi(d->d_name) : 0;
+		struct procstat s;
 
-		if (!isdigit((unsigned char)d->d_name[0]) || proc_stat(atoi(d->d_name), &p) < 0)
+		if (pid == 0 || procstat_read_alive(pid, &s) < 0)
 			continue;
 		l->p = xgrow(l->p, l->n, &l->cap, sizeof *l->p);
-		l->p[l->n++] = p;
+		l->p[l->n++] = (struct proc){ pid, s.parent, s.session, s.start, false };
 	}
 	if (dir)
 		closedir(dir);

@@ -5,26 +5,6 @@
 #include "base/json.h"
 #include "supervise/started.h"
 
-/* -1 where there is none. */
-static int64_t
-whole_member(struct json o, const char *key)
-{
-	_cleanup_json_ struct json v = json_get(o, key);
-	int64_t n;
-
-	return json_get_whole(v, &n) ? n : -1;
-}
-
-static void
-text_member(struct json o, const char *key, char *out, size_t n)
-{
-	const char *s = json_get_text(o, key);
-
-	out[0] = '\0';
-	if (s && strlen(s) < n)
-		strcpy(out, s);
-}
-
 int
 started_parse(const char *text, size_t len, struct started *s)
 {
@@ -35,17 +15,17 @@ started_parse(const char *text, size_t len, struct started *s)
 	*s = (struct started){ .pid = 0 };
 	if (json_parse(NULL, text, len, &v, &f) < 0 || !json_is_object(v))
 		return -EBADMSG;
-	pid = whole_member(v, "pid");
-	shim = whole_member(v, "shim");
-	ticks = whole_member(v, "start");
-	shim_ticks = whole_member(v, "shim_start");
+	pid = json_get_whole_or(v, "pid", -1);
+	shim = json_get_whole_or(v, "shim", -1);
+	ticks = json_get_whole_or(v, "start", -1);
+	shim_ticks = json_get_whole_or(v, "shim_start", -1);
 	if (pid < 2 || pid > INT32_MAX || shim < 1 || shim > INT32_MAX || ticks < 0 || shim_ticks < 0)
 		return -EBADMSG;
 	*s = (struct started){ .pid = (pid_t)pid, .shim = (pid_t)shim, .ticks = (uint64_t)ticks,
 	    .shim_ticks = (uint64_t)shim_ticks };
-	text_member(v, "boot", s->boot, sizeof s->boot);
-	text_member(v, "cgroup", s->cgroup, sizeof s->cgroup);
-	text_member(v, "time", s->time, sizeof s->time);
+	json_copy_text(v, "boot", s->boot, sizeof s->boot);
+	json_copy_text(v, "cgroup", s->cgroup, sizeof s->cgroup);
+	json_copy_text(v, "time", s->time, sizeof s->time);
 	return 0;
 }
 

@@ -396,21 +396,34 @@ check_sharing(void)
 static int
 check_access(void)
 {
-	static const char text[] = "{\"a\":\"x\",\"b\":[1,2,3],\"c\":{\"d\":null},\"a\":\"y\"}";
+	static const char text[] = "{\"a\":\"x\",\"b\":[1,2,3],\"c\":{\"d\":null},\"a\":\"yes\",\"n\":7,\"f\":7.5,\"0\":\"a\\u0000b\"}";
+	char copy[4] = "old";
 	_cleanup_json_ struct json v = JSON_ABSENT, b = JSON_ABSENT, taken = JSON_ABSENT;
 	struct fail f;
 	int n = 0, bad = 0;
 
 	if (json_parse(NULL, text, strlen(text), &v, &f) < 0)
 		return complain("does not parse", text, f.text);
-	if (strcmp(json_get_text(v, "a"), "y") != 0 || json_get_text(v, "b") || json_get_text(v, "z"))
+	if (strcmp(json_get_text(v, "a"), "yes") != 0 || json_get_text(v, "b") || json_get_text(v, "z"))
 		bad = complain("json_get_text", text, "");
+	json_copy_text(v, "a", copy, 4);
+	if (strcmp(copy, "yes") != 0)
+		bad = complain("json_copy_text", text, copy);
+	for (const char *const *key = (const char *const[]){ "a", "b", "z", "0", NULL }; *key; key++) {
+		strcpy(copy, "old");
+		json_copy_text(v, *key, copy, 3);
+		if (copy[0])
+			bad = complain("json_copy_text of what is none, or does not fit", *key, copy);
+	}
+	if (json_get_whole_or(v, "n", -1) != 7 || json_get_whole_or(v, "f", -1) != -1 || json_get_whole_or(v, "z", 5) != 5 ||
+	    json_get_whole_or(JSON_ABSENT, "n", 6) != 6)
+		bad = complain("json_get_whole_or", text, "");
 	for (struct json_iter it = json_begin(v); json_next(&it); )
 		n++;
 	b = json_get(v, "b");
 	for (struct json_iter it = json_begin(b); json_next(&it); )
 		n += 100;
-	if (n != 3 || json_count(v) != 3 || json_count(b) != 3)
+	if (n != 6 || json_count(v) != 6 || json_count(b) != 3)
 		bad = complain("json_next", text, "");
 	taken = json_take_at(&b, 1);
 	if (json_get_number(taken) != 2 || json_count(b) != 3)
