@@ -28,7 +28,7 @@
 
 /* A source that is passed over, or what there is to know of one (EXIT_OK); COOKIE is the bool that remembers the former. */
 static void
-problem(const struct fail *f, void *cookie)
+on_problem(const struct fail *f, void *cookie)
 {
 	fail_tell(f, NULL);
 	*(bool *)cookie |= f->status != EXIT_OK;
@@ -43,7 +43,7 @@ list_sources(const struct options *set, char *operands[], struct source_specs *s
 	specs->live = set->follow;
 	for (size_t i = 0; p && i < p->n_logs; i++)
 		if (source_specs_add_log(specs, &p->logs[i], &f) < 0)
-			problem(&f, failed);
+			on_problem(&f, failed);
 	if (p)
 		source_specs_find_twins(specs);
 	if (p)
@@ -52,7 +52,7 @@ list_sources(const struct options *set, char *operands[], struct source_specs *s
 		if (source_specs_add(specs, *operands, &f) < 0) {
 			if (f.status == EXIT_USAGE)
 				fail_die(&f);
-			problem(&f, failed);
+			on_problem(&f, failed);
 		}
 	source_specs_finish(specs);
 }
@@ -169,7 +169,7 @@ tell_progress(void *cookie)
 }
 
 static bool
-merge(struct options *set, const struct source_specs *specs, struct sources *all)
+merge_sources(struct options *set, const struct source_specs *specs, struct sources *all)
 {
 	struct render_style *s = &set->run.style;
 	bool tty = isatty(STDOUT_FILENO);
@@ -231,7 +231,7 @@ begin_source(struct source *s, void *cookie)
 }
 
 static void
-asked(void *cookie)
+on_progress_signal(void *cookie)
 {
 	const struct following *w = cookie;
 	size_t bytes, records;
@@ -241,15 +241,15 @@ asked(void *cookie)
 	diag_info("%zu records are held, in %zu bytes", records, bytes);
 }
 
-/* As merge(), and then what comes; with a state but without --follow, what there is now. */
+/* As merge_sources(), and then what comes; with a state but without --follow, what there is now. */
 static enum exit_status
-follow(struct options *set, struct source_specs *specs, const struct formats *formats, bool failed)
+follow_sources(struct options *set, struct source_specs *specs, const struct formats *formats, bool failed)
 {
 	struct following w = { .set = set, .failed = failed };
 	struct domains *domains = domains_new();
 	struct follow_spec spec = { .live = { .once = !set->follow, .formats = formats, .domains = domains,
 	    .estimate = set->run.estimate && set->run.rules.n, .offset = tell_offset, .opened = begin_source },
-	    .specs = specs, .state_path = set->state, .asked = asked, .tell = report_problem, .cookie = &w };
+	    .specs = specs, .state_path = set->state, .asked = on_progress_signal, .tell = report_problem, .cookie = &w };
 	bool tty = isatty(STDOUT_FILENO);
 	struct picture *pic;
 	struct render out;
@@ -338,7 +338,7 @@ read_to_the_end(struct options *set, const struct source_specs *specs, const str
 	struct fail f;
 	bool good;
 
-	if (sources_open(&all, &(struct sources_wanted){ specs, formats, problem, failed }, &f) < 0)
+	if (sources_open(&all, &(struct sources_wanted){ specs, formats, on_problem, failed }, &f) < 0)
 		fail_die(&f);
 	options_check_offsets(set, specs, all.v, all.n);
 	options_give_offsets(set, specs, all.domains);
@@ -347,8 +347,8 @@ read_to_the_end(struct options *set, const struct source_specs *specs, const str
 	*failed |= w.failed;
 	if (set->auto_rules)
 		learn_and_use(set, &all);
-	good = set->learn ? learn(set, &all) : set->sources ? list(set, &all) : set->check ? check(set, &all) : merge(set, specs, &all);
-	sources_close(&all, problem, failed);
+	good = set->learn ? learn(set, &all) : set->sources ? list(set, &all) : set->check ? check(set, &all) : merge_sources(set, specs, &all);
+	sources_close(&all, on_problem, failed);
 	return good || (!set->check && !set->strict);
 }
 
@@ -379,7 +379,7 @@ main(int argc, char *argv[])
 		fail_die(&f);
 	list_sources(&set, scan.operands, &specs, &failed);
 	if (set.follow || set.state)
-		status = follow(&set, &specs, &formats, failed);
+		status = follow_sources(&set, &specs, &formats, failed);
 	else if (!read_to_the_end(&set, &specs, &formats, &failed) || failed)
 		status = EXIT_NO;
 	options_release(&set);

@@ -31,7 +31,7 @@ struct download {
 };
 
 static int64_t
-number(struct json v, const char *key)
+positive_member(struct json v, const char *key)
 {
 	_cleanup_json_ struct json m = json_get(v, key);
 	int64_t n;
@@ -142,7 +142,7 @@ request_run(struct json v, struct fail *f)
 	int e = url ? 0 : fail_set(f, EXIT_USAGE, "a request needs a url");
 
 	if (e == 0 && into)
-		e = download_open(into, number(v, "max"), &d, f);
+		e = download_open(into, positive_member(v, "max"), &d, f);
 	if (e == 0 && token_file) {
 		secret_guard();
 		e = secret_load(token_file, &token, f);
@@ -157,7 +157,7 @@ request_run(struct json v, struct fail *f)
 	    .token = token_file ? &token : NULL, .body = body, .body_len = body ? strlen(body) : 0,
 	    .ca_file = json_get_text(v, "caFile"), .cert_file = json_get_text(v, "certFile"),
 	    .key_file = json_get_text(v, "keyFile"), .proxy = json_get_text(v, "proxy"),
-	    .timeout_ms = number(v, "timeout"), .idle_ms = number(v, "idle"), .max = (size_t)number(v, "max"),
+	    .timeout_ms = positive_member(v, "timeout"), .idle_ms = positive_member(v, "idle"), .max = (size_t)positive_member(v, "max"),
 	    .chunk = into ? on_chunk : NULL }, &r, &d, f);
 	if (e == 0)
 		print_response(&r, &d);

@@ -156,7 +156,7 @@ json_element(struct json array, size_t i)
 
 /* The member of OBJECT called A, or B; borrowed as OBJECT is. */
 static struct json
-member(struct json object, const char *a, const char *b)
+member_named(struct json object, const char *a, const char *b)
 {
 	struct json v = json_member(object, a);
 
@@ -167,7 +167,7 @@ member(struct json object, const char *a, const char *b)
 
 /* A whole number, which may be a string; -1 for none. */
 static int64_t
-whole(struct json v)
+whole_number(struct json v)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	int64_t n;
@@ -183,7 +183,7 @@ whole(struct json v)
 static int64_t
 micros(struct json v)
 {
-	const int64_t n = whole(v);
+	const int64_t n = whole_number(v);
 
 	return n < 0 || n > INT64_MAX / 1000 ? -1 : n * 1000;
 }
@@ -194,7 +194,7 @@ kind_name(struct json v)
 {
 	static const char *const names[] = { "internal", "server", "client", "producer", "consumer" };
 	const char *text = json_get_string(v);
-	const int64_t n = whole(v);
+	const int64_t n = whole_number(v);
 
 	if (n >= 1 && n <= 5)
 		return names[n - 1];
@@ -209,14 +209,14 @@ kind_name(struct json v)
 
 /* The text of the attribute KEY of OTLP, or the tag KEY of Jaeger; NULL for none. */
 static const char *
-attribute(struct json list, const char *key)
+attribute_text(struct json list, const char *key)
 {
 	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json a = json_element(list, i), v = json_member(a, "value");
 		const char *name = json_get_text(a, "key");
 
 		if (name && strcmp(name, key) == 0)
-			return json_is_object(v) ? json_get_string(member(v, "stringValue", "string_value")) : json_get_string(v);
+			return json_is_object(v) ? json_get_string(member_named(v, "stringValue", "string_value")) : json_get_string(v);
 	}
 	return NULL;
 }
@@ -225,36 +225,36 @@ static void
 otlp_span(struct output *o, struct item x, struct json span)
 {
 	const struct json status = json_member(span, "status"), code = json_member(status, "code");
-	const int64_t end = whole(member(span, "endTimeUnixNano", "end_time_unix_nano"));
+	const int64_t end = whole_number(member_named(span, "endTimeUnixNano", "end_time_unix_nano"));
 	const char *word = json_get_string(code);
 
 	x.of = "otlp";
 	x.whole = span;
 	x.text = json_member(span, "name");
-	x.trace = json_get_string(member(span, "traceId", "trace_id"));
-	x.span = json_get_string(member(span, "spanId", "span_id"));
-	x.parent = json_get_string(member(span, "parentSpanId", "parent_span_id"));
+	x.trace = json_get_string(member_named(span, "traceId", "trace_id"));
+	x.span = json_get_string(member_named(span, "spanId", "span_id"));
+	x.parent = json_get_string(member_named(span, "parentSpanId", "parent_span_id"));
 	x.kind = kind_name(json_member(span, "kind"));
-	x.t = whole(member(span, "startTimeUnixNano", "start_time_unix_nano"));
+	x.t = whole_number(member_named(span, "startTimeUnixNano", "start_time_unix_nano"));
 	x.length = x.t >= 0 && end >= x.t ? end - x.t : -1;
-	x.level = whole(code) == 2 || (word && strstr(word, "ERROR")) ? "error" : NULL;
+	x.level = whole_number(code) == 2 || (word && strstr(word, "ERROR")) ? "error" : NULL;
 	put_item(o, &x);
 }
 
 static void
 otlp_log(struct output *o, struct item x, struct json log)
 {
-	const struct json body = json_member(log, "body"), text = member(body, "stringValue", "string_value");
+	const struct json body = json_member(log, "body"), text = member_named(body, "stringValue", "string_value");
 
 	x.of = "log";
 	x.whole = log;
 	x.text = json_kind(text) == JSON_STRING ? text : body;
-	x.trace = json_get_string(member(log, "traceId", "trace_id"));
-	x.span = json_get_string(member(log, "spanId", "span_id"));
-	x.level = json_get_string(member(log, "severityText", "severity_text"));
-	x.t = whole(member(log, "timeUnixNano", "time_unix_nano"));
+	x.trace = json_get_string(member_named(log, "traceId", "trace_id"));
+	x.span = json_get_string(member_named(log, "spanId", "span_id"));
+	x.level = json_get_string(member_named(log, "severityText", "severity_text"));
+	x.t = whole_number(member_named(log, "timeUnixNano", "time_unix_nano"));
 	if (x.t <= 0)
-		x.t = whole(member(log, "observedTimeUnixNano", "observed_time_unix_nano"));
+		x.t = whole_number(member_named(log, "observedTimeUnixNano", "observed_time_unix_nano"));
 	x.length = -1;
 	put_item(o, &x);
 }
@@ -266,16 +266,16 @@ otlp_resource(struct output *o, struct json e)
 	static const char *const groups[] = { "scopeSpans", "instrumentationLibrarySpans", "scopeLogs", "instrumentationLibraryLogs",
 	    "scope_spans", "scope_logs" };
 	const struct json attributes = json_member(json_member(e, "resource"), "attributes");
-	struct item x = { .service = attribute(attributes, "service.name"), .host = attribute(attributes, "host.name") };
+	struct item x = { .service = attribute_text(attributes, "service.name"), .host = attribute_text(attributes, "host.name") };
 
 	if (!x.host)
-		x.host = attribute(attributes, "k8s.node.name");
+		x.host = attribute_text(attributes, "k8s.node.name");
 	if (!x.host)
-		x.host = attribute(attributes, "host.id");
+		x.host = attribute_text(attributes, "host.id");
 	for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
 		for (size_t i = 0; i < json_count(json_member(e, groups[g])); i++) {
 			const struct json scope = json_element(json_member(e, groups[g]), i), spans = json_member(scope, "spans");
-			const struct json logs = member(scope, "logRecords", "log_records");
+			const struct json logs = member_named(scope, "logRecords", "log_records");
 
 			for (size_t k = 0; k < json_count(spans); k++)
 				otlp_span(o, x, json_element(spans, k));
@@ -319,15 +319,15 @@ jaeger_span(struct output *o, struct json processes, struct json span)
 	const char *id = json_get_text(span, "processID");
 	const struct json process = id ? json_member(processes, id) : json_member(span, "process");
 	const struct json tags = json_member(span, "tags"), known = json_member(process, "tags");
-	const char *kind = attribute(tags, "span.kind");
+	const char *kind = attribute_text(tags, "span.kind");
 	_cleanup_json_ struct json word = kind ? json_string(kind) : JSON_ABSENT;
 	struct item x = { .of = "jaeger", .whole = span, .service = json_get_text(process, "serviceName"),
-	    .host = attribute(known, "hostname"), .text = json_member(span, "operationName"),
+	    .host = attribute_text(known, "hostname"), .text = json_member(span, "operationName"),
 	    .trace = json_get_text(span, "traceID"), .span = json_get_text(span, "spanID"), .parent = jaeger_parent(span),
 	    .kind = kind_name(word), .t = micros(json_member(span, "startTime")), .length = micros(json_member(span, "duration")) };
 
 	if (!x.host)
-		x.host = attribute(known, "ip");
+		x.host = attribute_text(known, "ip");
 	for (size_t i = 0; i < json_count(tags); i++) {
 		const char *key = json_get_text(json_element(tags, i), "key");
 

@@ -139,7 +139,7 @@ set_text(char **at, char *value)
 
 /* "3/10m": how many in which time. */
 static int
-limit(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
+set_limit(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 {
 	_cleanup_free_ char *count = xstrdup(e->value);
 	char *slash = strchr(count, '/');
@@ -157,7 +157,7 @@ limit(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 }
 
 static int
-regex(const struct ini_entry *e, const char *text, char **at, struct fail *f)
+set_regex(const struct ini_entry *e, const char *text, char **at, struct fail *f)
 {
 	char why[100];
 	regex_t re;
@@ -173,7 +173,7 @@ regex(const struct ini_entry *e, const char *text, char **at, struct fail *f)
 }
 
 static int
-frame(const struct ini_entry *e, struct profile_retry *r, struct fail *f)
+set_frame(const struct ini_entry *e, struct profile_retry *r, struct fail *f)
 {
 	char *end;
 	unsigned long byte;
@@ -256,7 +256,7 @@ word_list(const struct ini_entry *e, const char *const *words, char ***at, struc
 }
 
 static int
-ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
+set_ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 {
 	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
 		const struct ready_word *s = &signs[i];
@@ -267,7 +267,7 @@ ready(const struct ini_entry *e, struct profile_restart *r, struct fail *f)
 			continue;
 		r->ready = s->sign;
 		if (s->sign == READY_LOG)
-			return regex(e, argument, &r->ready_log, f);
+			return set_regex(e, argument, &r->ready_log, f);
 		return s->sign == READY_PROBE ? argument_vector(e, argument, &r->ready_probe, f) : 0;
 	}
 	return ini_bad(e, f, "ready: '%s' is not notify, log:REGEX, probe:ARGV, fifo-reader, status or"
@@ -294,11 +294,11 @@ key_set(const struct profile_key *k, const struct ini_entry *e, struct profile *
 			set_text(at, xstrdup(e->value));
 		return r;
 	case LIMIT:
-		return limit(e, &p->restart, f);
+		return set_limit(e, &p->restart, f);
 	case REGEX:
-		return regex(e, e->value, at, f);
+		return set_regex(e, e->value, at, f);
 	case READY:
-		return ready(e, &p->restart, f);
+		return set_ready(e, &p->restart, f);
 	case DURATION:
 		return ini_duration(e, at, f);
 	case BOOL:
@@ -314,7 +314,7 @@ key_set(const struct profile_key *k, const struct ini_entry *e, struct profile *
 		*(enum status_kind *)at = (enum status_kind)n;
 		return r;
 	case FRAME:
-		return frame(e, &p->retry, f);
+		return set_frame(e, &p->retry, f);
 	case SIGNAL:
 		return signal_number(e, at, f);
 	case ARGV:
@@ -354,7 +354,7 @@ log_entry(const struct ini_entry *e, struct profile *p, struct fail *f)
 
 /* What is known is in the table: the keys of the section, or the sections. */
 static int
-unknown(const struct ini_entry *e, struct fail *f)
+fail_unknown(const struct ini_entry *e, struct fail *f)
 {
 	_cleanup_buf_ struct buf known = BUF_INIT;
 	const char *last = "";
@@ -370,7 +370,7 @@ unknown(const struct ini_entry *e, struct fail *f)
 }
 
 static int
-entry(const struct ini_entry *e, void *cookie, struct fail *f)
+set_key(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	struct profile *p = cookie;
 	bool known = false;
@@ -384,7 +384,7 @@ entry(const struct ini_entry *e, void *cookie, struct fail *f)
 		if (e->key && strcmp(keys[i].name, e->key) == 0)
 			return key_set(&keys[i], e, p, f);
 	}
-	return e->key || !known ? unknown(e, f) : 0;
+	return e->key || !known ? fail_unknown(e, f) : 0;
 }
 
 static bool
@@ -537,7 +537,7 @@ lacks_hub(const struct profile *p)
 }
 
 static int
-check(const struct profile *p, struct fail *f)
+check_complete(const struct profile *p, struct fail *f)
 {
 	const char *what = lacks_retry(p);
 
@@ -568,9 +568,9 @@ profile_parse(const char *file, const char *text, size_t len, struct profile **o
 	p->hub.report_max_ms = 180000;
 	p->hub.urgent_max = 16 << 20;
 	p->hub.bulk_max = 64 << 20;
-	r = ini_parse(file, text, len, entry, p, f);
+	r = ini_parse(file, text, len, set_key, p, f);
 	if (r == 0)
-		r = check(p, f);
+		r = check_complete(p, f);
 	if (r < 0) {
 		profile_free(p);
 		return r;

@@ -34,7 +34,7 @@ is_match(const char *expression, const char *answer)
 
 /* The state that ANSWER tells of, AGENT_UNKNOWN for none. */
 static enum agent_state
-meaning(const struct profile_status *how, const char *answer)
+state_of_answer(const struct profile_status *how, const char *answer)
 {
 	const struct {
 		const char *expression;
@@ -57,7 +57,7 @@ apply_answer(const struct profile_status *how, const char *answer, struct status
 {
 	char note[STATUS_TEXT];
 
-	s->state = meaning(how, answer);
+	s->state = state_of_answer(how, answer);
 	if (s->state == AGENT_UNKNOWN) {
 		snprintf(note, sizeof note, "its answer is not known: %.*s",
 		    (int)strcspn(answer, "\n"), answer);
@@ -104,7 +104,7 @@ ask_systemd(const struct profile *p, struct status *s)
 	status_method_read_incarnation(s);
 	s->running = s->state != AGENT_STOPPED && s->state != AGENT_FAILED &&
 	    strcmp(u.sub, "auto-restart") != 0;
-	says = meaning(&p->status, answer.s);
+	says = state_of_answer(&p->status, answer.s);
 	if (says != AGENT_UNKNOWN && s->state == AGENT_IDLE)
 		s->state = says;
 	if (strcmp(u.load, "loaded") != 0)

@@ -9,7 +9,7 @@ enum {
 };
 
 static int64_t
-gap(const struct dependency *d)
+dependency_gap(const struct dependency *d)
 {
 	return d->predecessor->t - d->waiter->t;
 }
@@ -20,7 +20,7 @@ cycle_weaker(struct dependency *a, struct dependency *b)
 	/* What was learned, or waits for a parent that may be in no log, is the least sure. */
 	if (a->quiet != b->quiet)
 		return a->quiet ? a : b;
-	return b->class > a->class || (b->class == a->class && gap(b) > gap(a)) ? b : a;
+	return b->class > a->class || (b->class == a->class && dependency_gap(b) > dependency_gap(a)) ? b : a;
 }
 
 /* The weakest of LAST, by which P waits for E, and the dependencies from E to P that VIA names. */
@@ -71,7 +71,7 @@ find_cycle(struct dag *g, struct node *e, size_t limit, bool *known)
 
 /* A dependency of E whose predecessor is present. */
 static struct dependency *
-present(const struct node *e)
+present_dependency(const struct node *e)
 {
 	for (struct dependency *d = vertex_of(e)->needs; d; d = d->mine)
 		if (!d->done && d->predecessor)
@@ -88,15 +88,15 @@ weakest_behind(struct node *e, uint64_t visit)
 
 	while (e && vertex_of(e)->visited != visit) {
 		vertex_of(e)->visited = visit;
-		d = present(e);
+		d = present_dependency(e);
 		e = d ? d->predecessor : NULL;
 	}
 	if (!e)
 		return NULL;
 	start = e;
-	worst = present(e);
+	worst = present_dependency(e);
 	do {
-		d = present(e);
+		d = present_dependency(e);
 		if (!d)
 			return NULL;		/* it waits for an absent id */
 		worst = cycle_weaker(worst, d);

@@ -155,7 +155,7 @@ advance(struct dag *g, struct node *p, const struct node *by)
 
 /* Call MOVE for the predecessors of P, for theirs where it returns true, and so on; each is left once. */
 static void
-spread(struct dag *g, struct node *p, bool (*move)(struct dag *g, struct node *to, const struct node *from))
+visit_predecessors(struct dag *g, struct node *p, bool (*move)(struct dag *g, struct node *to, const struct node *from))
 {
 	size_t n = 0;
 
@@ -188,7 +188,7 @@ resolve(struct dag *g, struct dependency *d, struct node *predecessor)
 	if (!g->advance)
 		return;
 	if (advance(g, predecessor, d->waiter))
-		spread(g, predecessor, advance);
+		visit_predecessors(g, predecessor, advance);
 	/* A cycle is closed only by a waiter that has dependents and a predecessor that waits. */
 	if (vertex_of(d->waiter)->dependents && p->unmet)
 		dag_suspect(g, d->waiter, true);
@@ -312,9 +312,9 @@ settle_all(struct dag *g, struct dependency *d)
 	}
 }
 
-/* E is what the dependencies D wait for. */
+/* The list D of dependencies waited for E. */
 static void
-answer(struct dag *g, struct node *e, struct dependency *d)
+settle_waiters(struct dag *g, struct node *e, struct dependency *d)
 {
 	for (struct dependency *next; d; d = next) {
 		next = d->next;
@@ -333,7 +333,7 @@ dag_answer(struct dag *g, struct node *e, uint64_t id)
 	if (!x || x->state != INDEX_WANTED)
 		return;
 	x->state = INDEX_NONE;
-	answer(g, e, x->first);
+	settle_waiters(g, e, x->first);
 }
 
 /* P goes to where those that still wait for it want it, or back to its own key. */
@@ -376,7 +376,7 @@ provide_instead(struct dag *g, struct node *provider, struct node *e, uint64_t i
 	}
 	if (any && g->advance) {
 		go_back(g, provider, NULL);
-		spread(g, provider, go_back);
+		visit_predecessors(g, provider, go_back);
 	}
 }
 
@@ -402,7 +402,7 @@ dag_send(struct dag *g, struct node *e, uint64_t id)
 	d = x->state == INDEX_WANTED ? x->first : NULL;
 	x->state = INDEX_ADMITTED;
 	x->node = e;
-	answer(g, e, d);
+	settle_waiters(g, e, d);
 	return true;
 }
 

@@ -104,7 +104,7 @@ exchange_wait_once(struct exchange *x, struct node *e, uint64_t id, const struct
 }
 
 static void
-lose(const struct dag_left *d, void *cookie)
+on_lost(const struct dag_left *d, void *cookie)
 {
 	const struct exchange *x = cookie;
 
@@ -115,7 +115,7 @@ lose(const struct dag_left *d, void *cookie)
 void
 exchange_give_up(struct exchange *x, struct node *e, const char *mark)
 {
-	x->count->unmatched += dag_give_up(x->dag, e, mark, lose, x);
+	x->count->unmatched += dag_give_up(x->dag, e, mark, on_lost, x);
 }
 
 /* A record is printed before the one that it follows. */
@@ -125,7 +125,7 @@ violate(const struct dag_left *d, void *cookie)
 	struct exchange *x = cookie;
 
 	if (!d->predecessor) {
-		lose(d, x);
+		on_lost(d, x);
 		return;
 	}
 	node_mark(d->predecessor, "late");

@@ -16,7 +16,7 @@ struct lookahead {
 
 /* Offset of the next record of Q that has no node; beyond all where none is known. */
 static int64_t
-position(const struct queue *q)
+next_offset(const struct queue *q)
 {
 	const struct slot *s;
 
@@ -30,7 +30,7 @@ position(const struct queue *q)
 static bool
 is_ahead(const struct lookahead *l, uint64_t value)
 {
-	return (int64_t)(value >> QUEUE_BITS) >= position(l->scheduler->queues[value & ((1U << QUEUE_BITS) - 1)]);
+	return (int64_t)(value >> QUEUE_BITS) >= next_offset(l->scheduler->queues[value & ((1U << QUEUE_BITS) - 1)]);
 }
 
 static bool
@@ -77,7 +77,7 @@ lookahead_free(struct lookahead *l)
 
 /* What the record in SLOT of Q sends. */
 static void
-remember(struct lookahead *l, const struct queue *q, const struct slot *slot)
+remember_sends(struct lookahead *l, const struct queue *q, const struct slot *slot)
 {
 	const struct block *b = slot->block;
 	const uint64_t value = (uint64_t)(b->base + b->v[slot->index].at) << QUEUE_BITS | q->number;
@@ -105,7 +105,7 @@ queue_look_ahead(struct lookahead *l, struct queue *q, int64_t ns)
 	if (q->seen_ns > ns || !q->rules)
 		return false;
 	for (int k = 0; k < AT_ONCE && q->seen_ns <= ns && scheduler_fetch(l->scheduler, q); k++) {
-		remember(l, q, queue_slot(q, q->n - 1));
+		remember_sends(l, q, queue_slot(q, q->n - 1));
 		any = true;
 	}
 	return any;
@@ -116,7 +116,7 @@ queue_look_ahead(struct lookahead *l, struct queue *q, int64_t ns)
  * of those before it; but as long as others can be printed it mostly comes by itself.
  */
 static bool
-fetch(struct lookahead *l, struct node *e, int64_t ns, bool idle)
+fetch_sender(struct lookahead *l, struct node *e, int64_t ns, bool idle)
 {
 	uint64_t id;
 
@@ -146,7 +146,7 @@ lookahead_fetch(struct lookahead *l, struct node *e, int64_t ns, bool idle)
 	for (bool any = true; any;) {
 		if (scheduler_bytes_held(s) > s->spec->buffer)
 			return false;
-		if (fetch(l, e, ns, idle))
+		if (fetch_sender(l, e, ns, idle))
 			return true;
 		any = false;
 		for (unsigned i = 0; i < s->n; i++)

@@ -52,7 +52,7 @@ open_dependency(const struct planning *p, const struct bounds *b)
 
 /* From B on all nodes wait, so there is a cycle: its weakest dependency. */
 static struct dependency *
-weakest(const struct planning *p, struct bounds *b, size_t walk)
+weakest_dependency(const struct planning *p, struct bounds *b, size_t walk)
 {
 	struct dependency *d, *worst;
 	struct bounds *start;
@@ -110,7 +110,7 @@ sort(struct planning *p)
 		}
 		while (p->v[i].open == 0)
 			i++;
-		d = weakest(p, &p->v[i], ++walk);
+		d = weakest_dependency(p, &p->v[i], ++walk);
 		if (!d)
 			break;
 		b = bounds_of(p, d->waiter);

@@ -217,7 +217,7 @@ count_clocks(const struct prescan *p)
 
 /* What is learned of the clocks; true where any is wrong. */
 static bool
-estimate(struct prescan *p, int64_t *offsets)
+estimate_offsets(struct prescan *p, int64_t *offsets)
 {
 	const unsigned n = count_clocks(p);
 	_cleanup_free_ unsigned *to = NULL;
@@ -233,8 +233,9 @@ estimate(struct prescan *p, int64_t *offsets)
 	return wrong;
 }
 
+/* Add OFFSETS, by clock, to those of the sources; with SIGN -1 take them away again. */
 static void
-shift(const struct prescan *p, const int64_t *offsets, int sign)
+shift_offsets(const struct prescan *p, const int64_t *offsets, int sign)
 {
 	for (unsigned i = 0; p->spec->domains && i < domains_count(p->spec->domains) && i < SKEW_CLOCKS_MAX; i++)
 		domains_at(p->spec->domains, i)->offset_ns += sign * offsets[i];
@@ -251,10 +252,10 @@ read_again(struct prescan *p, const int64_t *offsets)
 	idset_release(&p->needed);
 	idset_release(&p->found);
 	p->forgot = false;
-	shift(p, offsets, 1);
+	shift_offsets(p, offsets, 1);
 	read_by_time(p, SIZE_MAX);
 	rewind_all(p);
-	shift(p, offsets, -1);
+	shift_offsets(p, offsets, -1);
 }
 
 /* The ids that are needed and not found are told apart. */
@@ -285,7 +286,7 @@ prescan_run(struct source **v, unsigned n, const struct prescan_spec *spec, int6
 	p.clocks = offsets ? clockmodel_new(INT64_MAX) : NULL;
 	read_by_time(&p, SIZE_MAX);
 	rewind_all(&p);
-	if (p.clocks && estimate(&p, offsets))
+	if (p.clocks && estimate_offsets(&p, offsets))
 		read_again(&p, offsets);
 	if (p.forgot && p.needed.n > p.found.n)
 		search_all(&p);
@@ -339,7 +340,7 @@ open_views(struct source **v, unsigned n, struct source **views, unsigned *of)
 
 /* Read the views V from where they stand, MOST records at most. */
 static void
-learn(struct prescan *p, size_t most)
+learn_clocks(struct prescan *p, size_t most)
 {
 	clockmodel_free(p->clocks);
 	p->clocks = clockmodel_new(INT64_MAX);
@@ -360,7 +361,7 @@ learn_from_all(struct prescan *p)
 		return;
 	for (unsigned i = 0; i < p->n; i++)
 		source_range(p->v[i], 0, p->v[i]->seekable ? INT64_MAX : PIPE);
-	learn(p, SIZE_MAX);
+	learn_clocks(p, SIZE_MAX);
 }
 
 void
@@ -382,11 +383,11 @@ prescan_sample(struct source **v, unsigned n, const struct prescan_spec *spec, i
 	part.clocks = clocks;
 	part.workers = 0;
 	if (several && count_clocks(&p) <= SKEW_CLOCKS_MAX) {
-		learn(&p, SAMPLE);
+		learn_clocks(&p, SAMPLE);
 		if (clockmodel_messages(p.clocks) < SKEW_MESSAGES_MIN && clockmodel_open(p.clocks) >= SKEW_MESSAGES_MIN)
 			learn_from_all(&p);
 		if (clockmodel_messages(p.clocks) >= SKEW_MESSAGES_MIN)
-			estimate(&p, offsets);
+			estimate_offsets(&p, offsets);
 	}
 	for (unsigned i = 0; i < k; i++)
 		source_close(views[i], NULL);

@@ -159,7 +159,7 @@ max(int64_t a, int64_t b)
 
 /* The shortest paths of all pairs, each bound eased by EASE (Floyd, Warshall); false for a negative cycle. */
 static bool
-paths(struct skew *s, int64_t ease)
+shortest_paths(struct skew *s, int64_t ease)
 {
 	size_t n = s->n;
 	int64_t *d = s->path;
@@ -185,9 +185,9 @@ ease_bounds(struct skew *s)
 {
 	int64_t lo = 0, hi = 1000;
 
-	if (paths(s, 0))
+	if (shortest_paths(s, 0))
 		return 0;
-	while (!paths(s, hi)) {
+	while (!shortest_paths(s, hi)) {
 		lo = hi;
 		hi *= 2;
 		if (hi > NONE / 4)
@@ -196,12 +196,12 @@ ease_bounds(struct skew *s)
 	while (hi - lo > 1000) {
 		int64_t mid = lo + (hi - lo) / 2;
 
-		if (paths(s, mid))
+		if (shortest_paths(s, mid))
 			hi = mid;
 		else
 			lo = mid;
 	}
-	paths(s, hi);
+	shortest_paths(s, hi);
 	return hi;
 }
 

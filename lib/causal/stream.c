@@ -124,7 +124,7 @@ life_send(struct stream_life *l, struct stream_send *send)
 }
 
 static int64_t
-apart(const struct stream_end *a, const struct stream_end *b)
+time_apart(const struct stream_end *a, const struct stream_end *b)
 {
 	return a->t > b->t ? a->t - b->t : b->t - a->t;
 }
@@ -142,8 +142,8 @@ channel_opens(struct stream_channel *c, const struct node *e, const struct const
 	for (size_t i = 0; i < c->n; i++) {
 		struct stream_life *o = c->lives[i];
 
-		if (o->n_ends == 1 && o->ends[0].emitter != end.emitter && apart(&o->ends[0], &end) <= x->n &&
-		    (!l || apart(&o->ends[0], &end) < apart(&l->ends[0], &end)))
+		if (o->n_ends == 1 && o->ends[0].emitter != end.emitter && time_apart(&o->ends[0], &end) <= x->n &&
+		    (!l || time_apart(&o->ends[0], &end) < time_apart(&l->ends[0], &end)))
 			l = o;
 	}
 	if (l) {
@@ -157,7 +157,7 @@ channel_opens(struct stream_channel *c, const struct node *e, const struct const
 		struct stream_life *o = c->lives[i];
 
 		if (o->n_ends == 2 && l->n_ends == 1 && o->ends[1].emitter != end.emitter &&
-		    apart(&o->ends[1], &end) < apart(&o->ends[1], &o->ends[0]))
+		    time_apart(&o->ends[1], &end) < time_apart(&o->ends[1], &o->ends[0]))
 			l->ends[l->n_ends++] = o->ends[--o->n_ends];
 	}
 	for (size_t i = 0; i < c->early.n; i++)
@@ -256,7 +256,7 @@ forget_received(struct stream_sends *v, int64_t end)
 
 /* The receive E is of bytes that were not sent. */
 static void
-lose(struct streams *s, struct stream_life *l, struct node *e, const struct constraint *x)
+lose_channel(struct streams *s, struct stream_life *l, struct node *e, const struct constraint *x)
 {
 	s->env.count->unmatched++;
 	node_mark(e, "unmatched");
@@ -286,7 +286,7 @@ stream_check_due(void *state, struct node *e, const struct constraint *x, bool a
 		exchange_wait_once(s->env.exchange, e, missing_id(x), x);
 		if (!e->judged)
 			return;			/* it is asked once more */
-		lose(s, l, e, x);
+		lose_channel(s, l, e, x);
 	} else if (sent->node) {
 		dag_wait_on(s->env.dag, e, sent->node, (enum constraint_class)x->class, x->rule);
 	} else {

@@ -26,7 +26,7 @@ vector_open(const struct kind_env *env)
 }
 
 static int64_t
-reached(const struct vector *v, uint64_t process)
+reached_count(const struct vector *v, uint64_t process)
 {
 	const uint64_t *n = idmap_find(&v->reached, process);
 
@@ -40,7 +40,7 @@ vector_need(struct vector *v, struct node *e, const struct constraint *x)
 	uint64_t id = rule_tick_id(x->id, x->n);
 	const struct index_entry *sender = index_find(v->env.index, id);
 
-	if (v->env.verify || reached(v, x->id) < x->n || (sender && sender->state == INDEX_ADMITTED) ||
+	if (v->env.verify || reached_count(v, x->id) < x->n || (sender && sender->state == INDEX_ADMITTED) ||
 	    (v->env.known && !known_ids_is_unsent(v->env.known, id)))
 		exchange_need(v->env.exchange, e, id, CONSTRAINT_CLOCK, UINT16_MAX, false);
 	else
@@ -58,7 +58,7 @@ vector_admit(void *state, struct node *e, const struct constraint *x)
 		return;
 	}
 	/* The record after it needs it, and says so where all are in a given order. */
-	if (!v->env.verify && reached(v, x->id) > x->n && !exchange_is_lost(v->env.exchange, id))
+	if (!v->env.verify && reached_count(v, x->id) > x->n && !exchange_is_lost(v->env.exchange, id))
 		exchange_late(v->env.exchange, e, NULL, x);
 	exchange_send(v->env.exchange, e, id);
 }

@@ -69,7 +69,7 @@ is_hash_of(const char *hash, const char *path)
 }
 
 static void
-offer(struct doctor_run *x, const char *library)
+offer_registration(struct doctor_run *x, const char *library)
 {
 	doctor_advise(x, AGENT " --extension-type componentEnumerator --register-extension %s", library);
 	doctor_offer_fix(x, REGISTER);
@@ -97,7 +97,7 @@ registration_test(struct doctor_run *x, const char *path, struct json v, const c
 	}
 	/* that of another vendor is not replaced */
 	if (library && (!file || strcmp(file, library) == 0 || strstr(file, "contoso")))
-		offer(x, library);
+		offer_registration(x, library);
 	else
 		doctor_advise(x, AGENT " --extension-type componentEnumerator --register-extension FILE");
 }
@@ -117,7 +117,7 @@ enumerator_check_run(struct doctor_run *x)
 	r = json_load(path, 0, REGISTRATION_MAX, &v, &f);
 	if (r == -ENOENT && library) {
 		doctor_warn(x, path, "no component enumerator is registered: the agent knows no components");
-		offer(x, library);
+		offer_registration(x, library);
 	} else if (r == -ENOENT) {
 		doctor_ok(x, path, "no component enumerator is registered, and " LIBRARY " is not installed");
 	} else if (r < 0 && f.status == EXIT_DENIED) {

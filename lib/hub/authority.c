@@ -34,7 +34,7 @@ authority_owner(const struct authority *a, const char *instance)
 }
 
 static int
-refused(uid_t uid, const char *kind, const char *of, struct fail *f)
+fail_refused(uid_t uid, const char *kind, const char *of, struct fail *f)
 {
 	char name[UIDNAME_MAX];
 
@@ -59,11 +59,11 @@ authority_check(const struct authority *a, uid_t uid, const char *kind, const ch
 	_cleanup_free_ char *of = NULL;
 
 	if (strcmp(kind, "report") == 0)
-		return is_trusted(a, uid) ? 0 : refused(uid, kind, "the device", f);
+		return is_trusted(a, uid) ? 0 : fail_refused(uid, kind, "the device", f);
 	if (strcmp(kind, "call") == 0) {
 		if (!*key)
 			return fail_set(f, EXIT_USAGE, "call: no method");
-		return strncmp(key, "$agent/", 7) != 0 || is_trusted(a, uid) ? 0 : refused(uid, kind, "$agent", f);
+		return strncmp(key, "$agent/", 7) != 0 || is_trusted(a, uid) ? 0 : fail_refused(uid, kind, "$agent", f);
 	}
 	if (strcmp(kind, "answer") == 0)
 		of = xstrdup(instance);
@@ -75,5 +75,5 @@ authority_check(const struct authority *a, uid_t uid, const char *kind, const ch
 		return fail_set(f, EXIT_USAGE, "%s: '%s' is not INSTANCE/NAME", kind, key);
 	if (is_trusted(a, uid))
 		return 0;
-	return uid == authority_owner(a, of) ? 0 : refused(uid, kind, of, f);
+	return uid == authority_owner(a, of) ? 0 : fail_refused(uid, kind, of, f);
 }

@@ -95,7 +95,7 @@ line_accept(struct intake *in, const struct intake_callbacks *cb, struct intake_
 }
 
 static void
-refuse(struct intake *in, const struct intake_callbacks *cb, const char *name, const struct fail *f)
+refuse_submission(struct intake *in, const struct intake_callbacks *cb, const char *name, const struct fail *f)
 {
 	in->refused++;
 	cb->refused(f, cb->cookie);
@@ -140,7 +140,7 @@ text_accept(struct intake *in, const struct intake_callbacks *cb, const struct s
 			return v;
 		}
 		if (v == INTAKE_REFUSED)
-			refuse(in, cb, s->name, &f);
+			refuse_submission(in, cb, s->name, &f);
 		else
 			in->accepted++;
 	}
@@ -244,7 +244,7 @@ intake_scan(struct intake *in, const struct intake_callbacks *cb)
 		}
 		r = submission_load(dirfd(d), all[i].name, &text, &uid, &f);
 		if (r < 0) {
-			refuse(in, cb, all[i].name, &f);
+			refuse_submission(in, cb, all[i].name, &f);
 			r = 0;
 			continue;
 		}

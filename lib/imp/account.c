@@ -12,7 +12,7 @@
 static const char default_url[] = "https://api.electricimp.com/v5";
 
 static int
-entry(const struct ini_entry *e, void *cookie, struct fail *f)
+set_key(const struct ini_entry *e, void *cookie, struct fail *f)
 {
 	struct imp_account *a = cookie;
 	char **at;
@@ -61,7 +61,7 @@ imp_account_load(const char *file, struct imp_account *a, struct fail *f)
 	if (file || access(path, F_OK) == 0)
 		r = file_load(path, FILE_TRUSTED, FILE_DATA_MAX, &text, f);
 	if (r == 0)
-		r = ini_parse(path, text.s, text.len, entry, a, f);
+		r = ini_parse(path, text.s, text.len, set_key, a, f);
 	if (r == 0)
 		r = finish_account(a, f);
 	if (r < 0)

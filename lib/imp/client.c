@@ -113,7 +113,7 @@ add_errors(const struct buf *text, struct buf *out)
 
 /* What an answer that is not 2xx means. */
 static int
-refused(const struct http_response *r, const char *name, struct fail *f)
+check_response(const struct http_response *r, const char *name, struct fail *f)
 {
 	_cleanup_buf_ struct buf why = BUF_INIT;
 	struct fail plain;
@@ -206,7 +206,7 @@ log_in(struct imp *i, struct fail *f)
 	e = api_request(i, &(struct http_request){ .url = url, .name = name.s, .body = body.s, .body_len = body.len,
 	    .headers = (const char *const[]){ "Content-Type: application/json", NULL } }, &r, f);
 	if (e == 0)
-		e = refused(&r, name.s, f);
+		e = check_response(&r, name.s, f);
 	if (e == 0)
 		e = take_token(i, &r, name.s, f);
 	http_response_release(&r);
@@ -230,7 +230,7 @@ name_request(const char *url, struct buf *out)
 static int
 take_answer(const struct http_response *r, const char *name, struct json *answer, struct fail *f)
 {
-	int e = refused(r, name, f);
+	int e = check_response(r, name, f);
 
 	if (e < 0 || !answer || r->body.len == 0)
 		return e;

@@ -8,7 +8,7 @@
 #include "imp/entry.h"
 
 static uint64_t
-mix(uint64_t hash, const char *s)
+hash_text(uint64_t hash, const char *s)
 {
 	do
 		hash = (hash ^ (unsigned char)*s) * UINT64_C(1099511628211);	/* FNV-1a, the NUL too */
@@ -24,7 +24,7 @@ finish_entry(struct imp_entry *e)
 		imp_entry_release(e);
 		return -EINVAL;
 	}
-	e->hash = mix(mix(mix(mix(UINT64_C(14695981039346656037), e->device), e->time), e->type), e->message);
+	e->hash = hash_text(hash_text(hash_text(hash_text(UINT64_C(14695981039346656037), e->device), e->time), e->type), e->message);
 	return 0;
 }
 
@@ -49,7 +49,7 @@ imp_entry_of_json(struct json v, const char *device, struct imp_entry *e)
 
 /* The next word of *P, to be freed; *P goes to what follows its blank. */
 static char *
-word(const char **p, const char *end)
+next_word(const char **p, const char *end)
 {
 	const char *blank = memchr(*p, ' ', (size_t)(end - *p));
 	char *w = xstrndup(*p, (size_t)((blank ? blank : end) - *p));
@@ -70,10 +70,10 @@ imp_entry_parse(const char *text, size_t n, struct imp_entry *e)
 	if (memchr(text, '\0', n))
 		return -EINVAL;
 	*e = (struct imp_entry){ .device = NULL };
-	e->device = word(&p, end);
-	e->time = word(&p, end);
-	e->kind = word(&p, end);
-	e->type = word(&p, end);
+	e->device = next_word(&p, end);
+	e->time = next_word(&p, end);
+	e->kind = next_word(&p, end);
+	e->type = next_word(&p, end);
 	e->message = xstrndup(p, (size_t)(end - p));
 	return finish_entry(e);
 }

@@ -52,7 +52,7 @@ take_lock(const struct imp_account *a, struct fail *f)
 }
 
 static void
-show(struct history *h, const struct imp_stream_ops *ops, const struct imp_entry *e)
+show_entry(struct history *h, const struct imp_stream_ops *ops, const struct imp_entry *e)
 {
 	if (history_show(h, e))
 		ops->entry(e, ops->cookie);
@@ -65,7 +65,7 @@ show_found(struct history *h, const struct imp_stream_ops *ops, struct history_f
 		ops->gap(x->gap.s, ops->cookie);
 	history_found_sort(x);
 	for (size_t k = 0; k < x->n; k++)
-		show(h, ops, &x->v[k]);
+		show_entry(h, ops, &x->v[k]);
 	history_found_release(x);
 }
 
@@ -124,7 +124,7 @@ try_again(struct imp_stream *s, const struct fail *f)
 
 /* Another client has opened the stream.  If neither gave up, both would be useless. */
 static void
-lose(struct imp_stream *s)
+on_evicted(struct imp_stream *s)
 {
 	const int64_t now = clock_mono_ms();
 	struct fail f;
@@ -199,7 +199,7 @@ take_event(const struct sse_event *x, void *cookie)
 		return 0;
 	}
 	s->backoff.tries = 0;
-	show(s->spec->history, s->ops, &e);
+	show_entry(s->spec->history, s->ops, &e);
 	imp_entry_release(&e);
 	return 0;
 }
@@ -226,7 +226,7 @@ on_done(const struct http_response *r, const struct fail *why, void *cookie)
 
 	s->transfer = NULL;
 	if (s->evicted) {
-		lose(s);
+		on_evicted(s);
 		return;
 	}
 	if (why)
@@ -240,7 +240,7 @@ on_done(const struct http_response *r, const struct fail *why, void *cookie)
 
 /* The stream is open: put the devices into it, then look for what came before that. */
 static void
-subscribe(void *cookie)
+subscribe_devices(void *cookie)
 {
 	struct imp_stream *s = cookie;
 	struct history *h = s->spec->history;
@@ -331,7 +331,7 @@ imp_stream_start(struct loop *l, const struct imp_stream_spec *spec, const struc
 	*s = (struct imp_stream){ .loop = l, .spec = spec, .ops = ops, .lock = lock, .http = http_new(l) };
 	s->apart = xcalloc(spec->history->n_devices + 1, sizeof *s->apart);
 	s->again = (struct loop_timer){ .fn = connect_stream, .cookie = s };
-	s->subscribe = (struct loop_timer){ .fn = subscribe, .cookie = s };
+	s->subscribe = (struct loop_timer){ .fn = subscribe_devices, .cookie = s };
 	s->poll = (struct loop_timer){ .fn = poll_history, .cookie = s };
 	sse_init(&s->sse, EVENT_MAX, take_event, s);
 	loop_timer_set(l, &s->again, 0);

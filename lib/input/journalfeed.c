@@ -41,7 +41,7 @@ text_of(const struct export_entry *e, enum export_name name)
 }
 
 static void
-entry(const struct export_entry *e, void *cookie)
+on_entry(const struct export_entry *e, void *cookie)
 {
 	struct journal_feed *j = cookie;
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -69,12 +69,12 @@ entry(const struct export_entry *e, void *cookie)
 }
 
 static void
-output(int fd, const char *p, size_t n, void *cookie)
+on_output(int fd, const char *p, size_t n, void *cookie)
 {
 	struct journal_feed *j = cookie;
 
 	if (fd == 1) {
-		export_put(&j->export, p, n, entry, j);
+		export_put(&j->export, p, n, on_entry, j);
 		return;
 	}
 	if (n > COMPLAINT_MAX)
@@ -131,7 +131,7 @@ journalctl_run(void *cookie)
 	export_release(&j->export);
 	export_init(&j->export);
 	buf_reset(&j->complaint);
-	j->child = spawn_start(j->feed.loop, &(struct spawn_spec){ .argv = argv, .output = output }, done, j);
+	j->child = spawn_start(j->feed.loop, &(struct spawn_spec){ .argv = argv, .output = on_output }, done, j);
 }
 
 static int

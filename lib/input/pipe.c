@@ -25,13 +25,13 @@ struct pipe {
 	struct buf line;		/* what has no end yet */
 };
 
-static void came(int fd, short events, void *cookie);
+static void on_bytes(int fd, short events, void *cookie);
 
 static void
-watch(struct pipe *p, bool on)
+watch_pipe(struct pipe *p, bool on)
 {
 	if (on && !p->watched && p->fd >= 0)
-		loop_watch(p->feed.loop, p->fd, POLLIN, came, p);
+		loop_watch(p->feed.loop, p->fd, POLLIN, on_bytes, p);
 	else if (!on && p->watched)
 		loop_unwatch(p->feed.loop, p->fd);
 	p->watched = on && p->fd >= 0;
@@ -67,7 +67,7 @@ pipe_end(struct pipe *p, int error)
 {
 	int status = 0;
 
-	watch(p, false);
+	watch_pipe(p, false);
 	if (p->line.len)
 		hand_on(p, true);
 	io_closep(&p->fd);
@@ -92,16 +92,16 @@ come_again(struct pipe *p)
 		pipe_end(p, fd);
 		return;
 	}
-	watch(p, false);
+	watch_pipe(p, false);
 	if (p->line.len)
 		hand_on(p, true);
 	close(p->fd);
 	p->fd = fd;
-	watch(p, true);
+	watch_pipe(p, true);
 }
 
 static void
-came(int fd, short events, void *cookie)
+on_bytes(int fd, short events, void *cookie)
 {
 	struct pipe *p = cookie;
 	ssize_t r = io_read_buf(fd, &p->line);
@@ -147,14 +147,14 @@ pipe_start(struct feed *f, struct fail *why)
 		if (fd < 0)
 			return fail_errno(why, fd, "%s: cannot run %s", p->path, argv[0]);
 	}
-	watch(p, true);
+	watch_pipe(p, true);
 	return 0;
 }
 
 static void
 pipe_pause(struct feed *f, bool paused)
 {
-	watch((struct pipe *)f, !paused);
+	watch_pipe((struct pipe *)f, !paused);
 }
 
 static void
@@ -162,7 +162,7 @@ pipe_free(struct feed *f)
 {
 	struct pipe *p = (struct pipe *)f;
 
-	watch(p, false);
+	watch_pipe(p, false);
 	io_closep(&p->fd);
 	if (p->pid)
 		filter_command_end(p->pid);

@@ -74,7 +74,7 @@ remote_command(const struct source_spec *s, bool follow)
 }
 
 static void
-know(struct remote *r, char *id)
+remember_id(struct remote *r, char *id)
 {
 	char **at = &r->known[r->n_known++ % KNOWN_MAX];
 
@@ -276,12 +276,12 @@ set_paused(struct feed *f, bool paused)
 }
 
 static void
-acked(struct feed *f, int64_t off)
+remote_ack(struct feed *f, int64_t off)
 {
 	struct remote *r = (struct remote *)(void *)f;
 
 	while (r->first < r->n_given && r->given[r->first].off < off)
-		know(r, r->given[r->first++].id);
+		remember_id(r, r->given[r->first++].id);
 	if (r->first > 64 && r->first > r->n_given / 2) {
 		r->n_given -= r->first;
 		memmove(r->given, r->given + r->first, r->n_given * sizeof *r->given);
@@ -290,7 +290,7 @@ acked(struct feed *f, int64_t off)
 }
 
 static void
-save(struct feed *f, struct json *state)
+remote_save(struct feed *f, struct json *state)
 {
 	const struct remote *r = (struct remote *)(void *)f;
 	size_t n = r->n_known < KNOWN_MAX ? r->n_known : KNOWN_MAX;
@@ -302,7 +302,7 @@ save(struct feed *f, struct json *state)
 }
 
 static int
-restore(struct feed *f, struct json state, struct fail *why)
+remote_restore(struct feed *f, struct json state, struct fail *why)
 {
 	struct remote *r = (struct remote *)(void *)f;
 	_cleanup_json_ struct json ids = json_get(state, "ids");
@@ -313,7 +313,7 @@ restore(struct feed *f, struct json state, struct fail *why)
 		const char *s = json_get_string(id);
 
 		if (s && *s && !strpbrk(s, "\n"))
-			know(r, xstrdup(s));
+			remember_id(r, xstrdup(s));
 	}
 	return 0;
 }
@@ -344,8 +344,8 @@ remote_free(struct feed *f)
 struct feed *
 remote_new(const struct source_spec *s)
 {
-	static const struct feed_ops ops = { .start = remote_start, .pause = set_paused, .ack = acked, .save = save,
-	    .restore = restore, .free = remote_free };
+	static const struct feed_ops ops = { .start = remote_start, .pause = set_paused, .ack = remote_ack, .save = remote_save,
+	    .restore = remote_restore, .free = remote_free };
 	struct remote *r = xcalloc(1, sizeof *r);
 
 	feed_init(&r->feed, &ops, s->name);

@@ -33,7 +33,7 @@ is_member(const char *p, const char *end, const char *name)
 }
 
 static bool
-has(const char *p, const char *end, const char *text)
+has_text(const char *p, const char *end, const char *text)
 {
 	return memmem(p, (size_t)(end - p), text, strlen(text)) != NULL;
 }
@@ -42,8 +42,8 @@ has(const char *p, const char *end, const char *text)
 static bool
 is_zipkin(const char *p, const char *end)
 {
-	return has(p, end, "\"traceId\"") && has(p, end, "\"id\"") && !has(p, end, "\"spanId\"") &&
-	    (has(p, end, "\"localEndpoint\"") || has(p, end, "\"duration\""));
+	return has_text(p, end, "\"traceId\"") && has_text(p, end, "\"id\"") && !has_text(p, end, "\"spanId\"") &&
+	    (has_text(p, end, "\"localEndpoint\"") || has_text(p, end, "\"duration\""));
 }
 
 enum spanfile_kind
@@ -65,8 +65,8 @@ spanfile_kind(const char *text, size_t n)
 	p = skip_blanks(p + 1, end);
 	for (size_t i = 0; i < sizeof otlp / sizeof *otlp; i++)
 		if (is_member(p, end, otlp[i]))
-			return has(p, end, "\"resource\"") || has(p, end, "cope") ? SPANFILE_OTLP : SPANFILE_NONE;
-	if (!array && is_member(p, end, "data") && has(p, end, "\"traceID\""))
+			return has_text(p, end, "\"resource\"") || has_text(p, end, "cope") ? SPANFILE_OTLP : SPANFILE_NONE;
+	if (!array && is_member(p, end, "data") && has_text(p, end, "\"traceID\""))
 		return SPANFILE_JAEGER;
 	return is_zipkin(p, end) ? SPANFILE_ZIPKIN : SPANFILE_NONE;
 }

@@ -87,9 +87,9 @@ finish_first(struct tail *t, char *to, size_t n)
 	return 1;
 }
 
-/* Has any part behind the first one something? */
+/* Is there anything to read behind the first part? */
 static bool
-goes_on(const struct tail *t)
+has_later_bytes(const struct tail *t)
 {
 	for (size_t i = 1; i < t->parts.n; i++)
 		if (i + 1 < t->parts.n || part_has_bytes(&t->parts.v[i]))
@@ -132,7 +132,7 @@ read_some(struct tail *t, char *to, size_t n)
 		if (t->parts.n == 0)
 			return -EAGAIN;
 		/* First whether it has a successor, then its end: what was written before is then read. */
-		after = goes_on(t) || t->parts.close_first;
+		after = has_later_bytes(t) || t->parts.close_first;
 		r = read_first(t, to, n, false);
 		if (r == 0 && after) {
 			r = finish_first(t, to, n);

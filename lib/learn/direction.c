@@ -216,7 +216,7 @@ is_open(const struct search_state *s, size_t i)
 
 /* The smallest spread of a pair with each slot; INT64_MAX for none. */
 static int64_t *
-tightest(const struct search_state *s)
+least_spreads(const struct search_state *s)
 {
 	uint32_t slots = 0;
 	int64_t *best;
@@ -239,7 +239,7 @@ tightest(const struct search_state *s)
 
 /* The bounds that C gives if SIGN is its direction. */
 static void
-bound(const struct search_state *s, struct offsets *o, const struct candidate *c, int sign)
+bound_offsets(const struct search_state *s, struct offsets *o, const struct candidate *c, int sign)
 {
 	for (size_t i = 0; i < c->n;) {
 		const struct flow f = flow_at(c, i);
@@ -273,12 +273,12 @@ by_rank(const void *a, const void *b)
 
 /* Accept direction SIGN of candidate I if what is known of the clocks allows it. */
 static bool
-accept(struct search_state *s, size_t i, int sign, int64_t slack, const char *how)
+accept_direction(struct search_state *s, size_t i, int sign, int64_t slack, const char *how)
 {
 	struct candidate *c = &s->c->v[i];
 	struct offsets *o = offsets_copy(s->offsets);
 
-	bound(s, o, c, sign);
+	bound_offsets(s, o, c, sign);
 	if (!offsets_close(o, slack)) {
 		offsets_free(o);
 		return false;
@@ -293,7 +293,7 @@ accept(struct search_state *s, size_t i, int sign, int64_t slack, const char *ho
 static void
 by_shape(struct search_state *s)
 {
-	int64_t *best = tightest(s), slack = INT64_MAX / 8;
+	int64_t *best = least_spreads(s), slack = INT64_MAX / 8;
 	struct ranked *v = xcalloc(s->c->n + 1, sizeof *v);
 	size_t n = 0;
 
@@ -312,7 +312,7 @@ by_shape(struct search_state *s)
 	if (n > 0)
 		qsort(v, n, sizeof *v, by_rank);
 	for (size_t k = 0; k < n; k++)
-		accept(s, v[k].i, s->j[v[k].i].shape > 0 ? 1 : -1, 2 * slack + 2000, "the shape of the delays");
+		accept_direction(s, v[k].i, s->j[v[k].i].shape > 0 ? 1 : -1, 2 * slack + 2000, "the shape of the delays");
 	free(v);
 	free(best);
 }
@@ -577,7 +577,7 @@ by_calls(struct search_state *s, const int *votes)
 		const int forward = votes[2 * i], backward = votes[2 * i + 1];
 
 		if (is_open(s, i) && (forward > 0) != (backward > 0))
-			accept(s, i, forward ? 1 : -1, 2000, "the times of calls, by one clock each");
+			accept_direction(s, i, forward ? 1 : -1, 2000, "the times of calls, by one clock each");
 	}
 }
 

@@ -74,7 +74,7 @@ drop_occurrences(struct occurrences *o, struct value *x)
 
 /* A table of CAP for the values of the sample. */
 static void
-rebuild(struct occurrences *o, size_t cap)
+rebuild_values(struct occurrences *o, size_t cap)
 {
 	struct value *old = o->v;
 	const size_t old_cap = o->cap;
@@ -99,7 +99,7 @@ value_put(struct occurrences *o, uint64_t hash)
 	struct value *x;
 
 	if ((o->n + 1) * 2 > o->cap)
-		rebuild(o, o->cap ? o->cap * 2 : 4096);
+		rebuild_values(o, o->cap ? o->cap * 2 : 4096);
 	x = slot_of(o, hash);
 	if (!x->hash) {
 		*x = (struct value){ hash, UINT32_MAX, UINT32_MAX, 0 };
@@ -131,7 +131,7 @@ occurrences_add(struct occurrences *o, uint64_t hash, const struct occurrence *x
 		return;
 	while (o->live >= o->max && o->level < 40) {
 		o->level++;
-		rebuild(o, o->cap);
+		rebuild_values(o, o->cap);
 		if (!is_sampled(o, hash))
 			return;
 	}

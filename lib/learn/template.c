@@ -246,7 +246,7 @@ next_value(const struct templates *t, const char *text, const char **p, const ch
 /* --- one record */
 
 static void
-mix(struct record_values *r, const char *p, size_t n)
+mix_into_hash(struct record_values *r, const char *p, size_t n)
 {
 	r->hash = template_hash(r->hash, p, n);
 }
@@ -278,11 +278,11 @@ read_text(struct record_values *r, struct span text, uint64_t place)
 	struct span value;
 
 	for (unsigned i = 0; next_value(r->t, text.p, &p, end, &value); i++) {
-		mix(r, from, (size_t)(value.p - from));
+		mix_into_hash(r, from, (size_t)(value.p - from));
 		from = value.p + value.n;
 		note_value(r, value, template_hash(place + 1, (const char *)&i, sizeof i));
 	}
-	mix(r, from, (size_t)(end - from));
+	mix_into_hash(r, from, (size_t)(end - from));
 }
 
 /* Is V letters and underscores, so that it may be the name of something? */
@@ -333,10 +333,10 @@ read_members(struct record_values *r, const struct format *fmt, struct span text
 			if (*value.p == '{' && depth < DEPTH)
 				read_members(r, fmt, value, path, depth + 1);
 		} else if (is_type(r->t, path, value)) {
-			mix(r, (const char *)&path, sizeof path);
-			mix(r, value.p, value.n);
+			mix_into_hash(r, (const char *)&path, sizeof path);
+			mix_into_hash(r, value.p, value.n);
 		} else if (is_sentence(value)) {
-			mix(r, (const char *)&path, sizeof path);
+			mix_into_hash(r, (const char *)&path, sizeof path);
 			read_text(r, value, path);
 		} else {
 			note_value(r, value, path);

@@ -152,7 +152,7 @@ commit(void *cookie)
 }
 
 static void
-written(void *cookie)
+on_written(void *cookie)
 {
 	struct follow *fo = cookie;
 
@@ -208,7 +208,7 @@ add_source(struct follow *fo, const struct source_spec *spec, bool rotated, stru
 }
 
 static void
-remember(struct follow *fo, const char *location)
+remember_location(struct follow *fo, const char *location)
 {
 	fo->followed = xgrow(fo->followed, fo->n_followed, &fo->followed_cap, sizeof(char *));
 	fo->followed[fo->n_followed++] = xstrdup(location);
@@ -220,7 +220,7 @@ add_all(struct follow *fo, struct fail *f)
 	const struct source_specs *specs = fo->spec.specs;
 
 	for (size_t i = 0; i < specs->n; i++)
-		remember(fo, specs->v[i].location);
+		remember_location(fo, specs->v[i].location);
 	for (size_t i = 0; i < specs->n; i++) {
 		bool rotated = is_called_rotated(fo, &specs->v[i]);
 		_cleanup_json_ struct json state = state_of(fo, &specs->v[i]);
@@ -261,7 +261,7 @@ join_matches(bool names, void *cookie)
 			free(s->name);
 			s->name = xstrdup(s->location);
 		}
-		remember(fo, s->location);
+		remember_location(fo, s->location);
 		if (add_source(fo, s, false, &f) < 0)
 			fo->spec.tell(&f, fo->spec.cookie);
 	}
@@ -307,7 +307,7 @@ caught_up(void *cookie)
 }
 
 static void
-opened(struct source *s, void *cookie)
+on_source_opened(struct source *s, void *cookie)
 {
 	struct follow *fo = cookie;
 
@@ -324,7 +324,7 @@ follow_report(const struct fail *f, void *cookie)
 }
 
 static void
-asked(void *cookie)
+on_progress_signal(void *cookie)
 {
 	struct follow *fo = cookie;
 
@@ -333,7 +333,7 @@ asked(void *cookie)
 
 /* The reader of stdout has gone: end now, as the next write would. */
 static void
-unread(int fd, short events, void *cookie)
+on_reader_gone(int fd, short events, void *cookie)
 {
 	struct follow *fo = cookie;
 
@@ -350,7 +350,7 @@ watch_reader(struct follow *fo)
 	struct stat st;
 
 	if (fstat(STDOUT_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
-		loop_watch(fo->loop, STDOUT_FILENO, 0, unread, fo);
+		loop_watch(fo->loop, STDOUT_FILENO, 0, on_reader_gone, fo);
 }
 
 /* Each file that is followed is open. */
@@ -378,9 +378,9 @@ follow_open(const struct follow_spec *spec, struct render *out, struct causal_co
 	fo->loop = loop_new();
 	fo->filewatch = filewatch_new(fo->loop, FILEWATCH_POLL_MS);
 	fo->tails = tails_new(fo->filewatch);
-	live.opened = opened;
+	live.opened = on_source_opened;
 	live.caught_up = caught_up;
-	live.written = written;
+	live.written = on_written;
 	live.tell = follow_report;
 	live.cookie = fo;
 	fo->live = live_new(fo->loop, &live, out, count);
@@ -402,7 +402,7 @@ int
 follow_run(struct follow *fo)
 {
 	loop_end_on_signals(fo->loop, &fo->signo);
-	loop_signal(fo->loop, SIGUSR1, asked, fo);
+	loop_signal(fo->loop, SIGUSR1, on_progress_signal, fo);
 	if (!fo->spec.live.once)
 		watch_reader(fo);
 	/* Whatever happens from here on, the next run goes on from here. */

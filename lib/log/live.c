@@ -333,7 +333,7 @@ give_up_clocks(struct live *v)
 }
 
 static void
-turn(void *cookie)
+print_due(void *cookie)
 {
 	struct live *v = cookie;
 	struct scheduler *m = &v->merge.scheduler;
@@ -370,8 +370,8 @@ live_new(struct loop *l, const struct live_spec *spec, struct render *out, struc
 	v->spec = *spec;
 	v->out = out;
 	v->twins = twins_new();
-	v->turn = (struct loop_timer){ .fn = turn, .cookie = v };
-	v->deadline = (struct loop_timer){ .fn = turn, .cookie = v };
+	v->turn = (struct loop_timer){ .fn = print_due, .cookie = v };
+	v->deadline = (struct loop_timer){ .fn = print_due, .cookie = v };
 	v->scheduler = spec->merge;
 	v->scheduler.live = true;
 	v->scheduler.workers = 0;

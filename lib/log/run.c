@@ -209,7 +209,7 @@ settle_hosts(struct clocks *c)
 }
 
 static void
-ignore(const struct fail *f, void *cookie)
+on_clock_problem(const struct fail *f, void *cookie)
 {
 	(void)f;
 	*(bool *)cookie = true;
@@ -298,7 +298,7 @@ run_sample_clocks(struct run *run, struct source_specs *specs, const struct form
 		if (all.v[i]->by_host)
 			((struct source_spec *)all.v[i]->cookie)->order = ORDER_HOST;
 	all.domains = NULL;
-	sources_close(&all, ignore, &failed);
+	sources_close(&all, on_clock_problem, &failed);
 }
 
 static bool

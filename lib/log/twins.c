@@ -23,7 +23,7 @@ struct twins {
 };
 
 static uint64_t
-units(int64_t ns)
+time_units(int64_t ns)
 {
 	return ns < 0 ? 0 : (uint64_t)ns / 64000000000U & ((UINT64_C(1) << 24) - 1);
 }
@@ -36,7 +36,7 @@ count_of(uint64_t value, unsigned which)
 
 /* A line that came from both as often, or that waits for too long, is forgotten. */
 static bool
-keep(uint64_t id, uint64_t value, void *cookie)
+is_kept(uint64_t id, uint64_t value, void *cookie)
 {
 	const struct twins *t = cookie;
 
@@ -49,7 +49,7 @@ twins_new(void)
 {
 	struct twins *t = xcalloc(1, sizeof *t);
 
-	t->lines.keep = keep;
+	t->lines.keep = is_kept;
 	t->lines.cookie = t;
 	t->key[0] = hash_bytes(0, "twins", 5);
 	t->key[1] = hash_bytes(1, "twins", 5);
@@ -101,7 +101,7 @@ bool
 twins_is_known(struct twins *t, const struct printed *p)
 {
 	const unsigned which = p->source->twin_journal;
-	const uint64_t now = units(p->record->t);
+	const uint64_t now = time_units(p->record->t);
 	bool stamped, known = true;
 	struct span text = agent_text(p, &stamped);
 
@@ -150,7 +150,7 @@ twins_save(const struct twins *t, struct json *state)
 	for (size_t i = 0; i < t->lines.cap && n < SAVED_MAX; i++) {
 		const struct idmap_entry *e = &t->lines.v[i];
 
-		if (e->id == 0 || !keep(e->id, e->value, (void *)(uintptr_t)t) || (e->value >> TIME_SHIFT) + SAVED_AGE < t->newest)
+		if (e->id == 0 || !is_kept(e->id, e->value, (void *)(uintptr_t)t) || (e->value >> TIME_SHIFT) + SAVED_AGE < t->newest)
 			continue;
 		append_word(&list, e->id);
 		append_word(&list, e->value);

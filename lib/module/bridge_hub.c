@@ -109,7 +109,7 @@ watch_again(struct bridge_hub *h)
 
 /* A directory that cannot be read is told once: the instance then has neither configuration nor calls. */
 static void
-complain(struct bridge_hub *h, const struct fail *f)
+report_denied(struct bridge_hub *h, const struct fail *f)
 {
 	if (!h->has_complained && f->status == EXIT_DENIED)
 		diag_info("%s (the instance's user is not in the group of the link's [hub])", f->text);
@@ -125,11 +125,11 @@ hub_scan(void *cookie)
 
 	watch_again(h);
 	if (reader_config(h->dir, h->instance, false, on_config, h, &f) < 0)
-		complain(h, &f);
+		report_denied(h, &f);
 	for (size_t i = 0; i < h->n_calls; i++)
 		h->calls[i].present = false;
 	if (reader_calls(h->dir, h->instance, false, on_call, h, &f) < 0)
-		complain(h, &f);
+		report_denied(h, &f);
 	for (size_t i = 0; i < h->n_calls; i++)
 		if (h->calls[i].present)
 			h->calls[kept++] = h->calls[i];

@@ -34,7 +34,7 @@ read_u16(struct flat f, uint64_t at)
 
 /* Where AT's offset points to; 0 where that is out of the buffer. */
 static uint32_t
-follow(struct flat f, uint32_t at)
+follow_offset(struct flat f, uint32_t at)
 {
 	const uint64_t to = (uint64_t)at + read_u32(f, at);
 
@@ -66,7 +66,7 @@ flat_root(struct flat f)
 uint32_t
 flat_table(struct flat f, uint32_t table, unsigned int field)
 {
-	return follow(f, field_at(f, table, field, 4));
+	return follow_offset(f, field_at(f, table, field, 4));
 }
 
 uint8_t
@@ -123,7 +123,7 @@ flat_at(struct flat f, uint32_t table, unsigned int field, uint32_t i)
 {
 	if (i >= flat_count(f, table, field))
 		return 0;
-	return follow(f, flat_table(f, table, field) + 4 + 4 * i);
+	return follow_offset(f, flat_table(f, table, field) + 4 + 4 * i);
 }
 
 const char *
@@ -137,7 +137,7 @@ flat_text_at(struct flat f, uint32_t table, unsigned int field, uint32_t i, uint
 enum { SLOT = 8 };
 
 static void
-pad(struct buf *out, size_t to)
+pad_to(struct buf *out, size_t to)
 {
 	while (out->len % to)
 		buf_putc(out, '\0');
@@ -152,7 +152,7 @@ write_u32(struct buf *out, size_t at, uint32_t v)
 
 /* The offset stored at AT leads to TO. */
 static void
-refer(struct buf *out, size_t at, size_t to)
+write_offset(struct buf *out, size_t at, size_t to)
 {
 	write_u32(out, at, (uint32_t)(to - at));
 }
@@ -164,14 +164,14 @@ table_add(struct buf *out, unsigned int n)
 	size_t table;
 	size_t start;
 
-	pad(out, SLOT);
+	pad_to(out, SLOT);
 	start = out->len;
 	vtable[0] = htole16((uint16_t)(4 + 2 * n));
 	vtable[1] = htole16((uint16_t)(SLOT + SLOT * n));
 	for (unsigned int i = 0; i < n; i++)
 		vtable[2 + i] = htole16((uint16_t)(SLOT + SLOT * i));
 	buf_add(out, vtable, 4 + 2 * n);
-	pad(out, SLOT);
+	pad_to(out, SLOT);
 	table = out->len;
 	for (unsigned int i = 0; i < SLOT * (n + 1); i++)
 		buf_putc(out, '\0');
@@ -193,7 +193,7 @@ flat_begin(struct buf *out, unsigned int n)
 	buf_reset(out);
 	buf_add(out, "\0\0\0\0", 4);
 	table = table_add(out, n);
-	refer(out, 0, table);
+	write_offset(out, 0, table);
 	return table;
 }
 
@@ -202,7 +202,7 @@ flat_add_table(struct buf *out, uint32_t table, unsigned int field, unsigned int
 {
 	const uint32_t to = table_add(out, n);
 
-	refer(out, slot_of(table, field), to);
+	write_offset(out, slot_of(table, field), to);
 	return to;
 }
 
@@ -230,11 +230,11 @@ flat_set_bytes(struct buf *out, uint32_t table, unsigned int field, const void *
 {
 	size_t at;
 
-	pad(out, 4);
+	pad_to(out, 4);
 	at = out->len;
 	buf_add(out, "\0\0\0\0", 4);
 	write_u32(out, at, (uint32_t)len);
 	buf_add(out, p, len);
 	buf_putc(out, '\0');
-	refer(out, slot_of(table, field), at);
+	write_offset(out, slot_of(table, field), at);
 }

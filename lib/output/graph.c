@@ -98,7 +98,7 @@ lane_of(const struct graph *g, unsigned emitter)
 }
 
 static size_t
-area(const struct graph *g)
+area_width(const struct graph *g)
 {
 	return g->lanes ? (g->lanes - 1) * g->step + 1 : 0;
 }
@@ -148,7 +148,7 @@ lay_out(struct graph *g)
 static void
 clear(struct graph *g, enum sign lane)
 {
-	for (size_t i = 0; i < area(g); i++)
+	for (size_t i = 0; i < area_width(g); i++)
 		g->cells[i] = (struct cell){ NULL, 0 };
 	for (unsigned i = 0; i < g->lanes; i++)
 		g->cells[i * g->step] = (struct cell){ g->signs[g->gone[i] && lane == LANE ? GONE : lane], i };
@@ -160,7 +160,7 @@ put_cells(const struct graph *g, struct buf *out)
 {
 	unsigned now = COLOURS;
 
-	for (size_t i = 0; i < area(g); i++) {
+	for (size_t i = 0; i < area_width(g); i++) {
 		const struct cell *c = &g->cells[i];
 
 		if (c->sign && c->colour % COLOURS != now) {
@@ -217,7 +217,7 @@ time_text(int64_t ns, char text[static 24])
 
 /* As many columns as are left of a row that has used USED. */
 static unsigned
-rest(const struct graph *g, size_t used)
+columns_left(const struct graph *g, size_t used)
 {
 	if (!g->style.width)
 		return UINT_MAX;
@@ -248,9 +248,9 @@ announce(struct graph *g, unsigned lane, const char *name, const char *when, str
 	g->lanes = lane;
 	clear(g, LANE);
 	put_cells(g, out);
-	for (size_t i = area(g); i < lane * g->step; i++)
+	for (size_t i = area_width(g); i < lane * g->step; i++)
 		buf_putc(out, ' ');
-	left = rest(g, used);
+	left = columns_left(g, used);
 	put_part(g, lane_colour(lane), (struct span){ name, strlen(name) }, &left, out);
 	end_row(out);
 	g->lanes = lanes > lane ? lanes : lane + 1;
@@ -321,11 +321,11 @@ draw_arrow(struct graph *g, const struct event *e, const struct arrow *a)
 
 /* Where a line from further out goes through a tail, it becomes a cross. */
 static void
-join(struct graph *g, const struct event *e)
+join_tails(struct graph *g, const struct event *e)
 {
 	for (size_t i = 0; i < e->n_arrows; i++) {
 		size_t at = lane_of(g, e->arrows[i].emitter) * g->step;
-		const char *left = at ? g->cells[at - 1].sign : NULL, *right = at + 1 < area(g) ? g->cells[at + 1].sign : NULL;
+		const char *left = at ? g->cells[at - 1].sign : NULL, *right = at + 1 < area_width(g) ? g->cells[at + 1].sign : NULL;
 
 		if (left && right && !e->arrows[i].back)
 			g->cells[at].sign = g->signs[JOIN];
@@ -349,7 +349,7 @@ put_text(const struct graph *g, const struct event *e, size_t used, struct buf *
 	_cleanup_buf_ struct buf marks = BUF_INIT, reasons = BUF_INIT, more = BUF_INIT;
 	const char *name = g->model->emitters[e->emitter].name;
 	bool wrong = e->mark && (strcmp(e->mark, "late") == 0 || strcmp(e->mark, "cycle") == 0);
-	unsigned left = rest(g, used), mine = left < g->names + 2 ? 0 : g->names, tail;
+	unsigned left = columns_left(g, used), mine = left < g->names + 2 ? 0 : g->names, tail;
 
 	if (mine) {
 		left -= mine + 2;
@@ -386,7 +386,7 @@ put_silence(struct graph *g, const struct event *e, struct buf *out)
 		put_cells(g, out);
 		buf_puts(out, "  ");
 		colour(g, out, "2");
-		if (long_ago && rest(g, TIME_COLUMNS + 4 + area(g)) > 14)
+		if (long_ago && columns_left(g, TIME_COLUMNS + 4 + area_width(g)) > 14)
 			label_duration(out, gap);
 		colour(g, out, "");
 		end_row(out);
@@ -415,12 +415,12 @@ put_row(struct graph *g, const struct event *e, struct buf *out)
 	clear(g, LANE);
 	for (size_t i = 0; i < e->n_arrows; i++)
 		draw_arrow(g, e, &e->arrows[i]);
-	join(g, e);
+	join_tails(g, e);
 	g->cells[lane * g->step] = (struct cell){ g->signs[e->level >= 0 && e->level <= 3 ? BAD :
 	    e->moved_ns >= 1000 ? MOVED : DOT], lane };
 	put_cells(g, out);
 	buf_puts(out, "  ");
-	put_text(g, e, TIME_COLUMNS + 4 + area(g), out);
+	put_text(g, e, TIME_COLUMNS + 4 + area_width(g), out);
 	end_row(out);
 	/* A lane that many share is never gone. */
 	g->gone[lane] = e->stop && !(g->sharing && lane == g->max - 1);

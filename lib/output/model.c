@@ -267,13 +267,13 @@ is_drawn(const struct memory *m, const struct event *e, uint64_t other)
 }
 
 static void
-point(struct model *t, const struct event *e, uint64_t other, const struct relation *x)
+point_at(struct model *t, const struct event *e, uint64_t other, const struct relation *x)
 {
 	if (other && !is_drawn(t->memory, e, other))
 		add_arrow(t, e, other, x);
 }
 
-/* What point() left out. */
+/* What point_at() left out. */
 static void
 point_others(struct model *t, const struct event *e, const struct shown *x)
 {
@@ -298,7 +298,7 @@ point_others(struct model *t, const struct event *e, const struct shown *x)
  * by one message: the last one that holds it.
  */
 static void
-clocks(struct model *t, const struct event *e, const struct shown *x)
+add_clock_arrows(struct model *t, const struct event *e, const struct shown *x)
 {
 	struct memory *m = t->memory;
 	const struct relation *by = NULL;
@@ -322,21 +322,21 @@ clocks(struct model *t, const struct event *e, const struct shown *x)
 		}
 	}
 	if (by)
-		point(t, e, last, by);
+		point_at(t, e, last, by);
 }
 
 /* Relations become arrows; those of sequences and boots are program order of several sources. */
 static void
-tie(struct model *t, const struct shown *x, struct event *e)
+add_relations(struct model *t, const struct shown *x, struct event *e)
 {
 	struct memory *m = t->memory;
 
 	m->n_arrows = 0;
 	for (size_t i = 0; i < x->n_relations; i++)
 		if (x->relations[i].class != CONSTRAINT_CLOCK)
-			point(t, e, event_of(m, &x->relations[i]), &x->relations[i]);
+			point_at(t, e, event_of(m, &x->relations[i]), &x->relations[i]);
 	if (x->source->fmt->group[FIELD_CLOCK] >= 0 || x->source->fmt->keys[FIELD_CLOCK])
-		clocks(t, e, x);
+		add_clock_arrows(t, e, x);
 	e->n_arrows = m->n_arrows;
 	if (t->all)
 		point_others(t, e, x);
@@ -409,7 +409,7 @@ model_record(struct model *t, const struct shown *x, const char *p, size_t n, st
 	/* Last, because what it points to is that of the last match. */
 	e->text = text_of(t, s, &fields, e->raw);
 	cut_lines(e);
-	tie(t, x, e);
+	add_relations(t, x, e);
 	e->stop = t->emitters[e->emitter].stopped = is_stop(t, s, e->raw);
 }
 

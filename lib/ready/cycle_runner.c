@@ -33,7 +33,7 @@ report_fail(const struct cycle_runner *t, const struct fail *f)
 }
 
 PRINTF(3, 4) static void
-report(const struct cycle_runner *t, enum exit_status status, const char *fmt, ...)
+report_text(const struct cycle_runner *t, enum exit_status status, const char *fmt, ...)
 {
 	struct fail f = { .status = status };
 	va_list ap;
@@ -87,11 +87,11 @@ static int
 status_of(const struct cycle_runner *t, const struct supervise_view *v, const struct fail *f)
 {
 	if (v->state == SUPERVISE_ENDED && v->outcome.error)
-		report(t, EXIT_TROUBLE, "%s: %s", t->spec->cycle[0], strerror(v->outcome.error));
+		report_text(t, EXIT_TROUBLE, "%s: %s", t->spec->cycle[0], strerror(v->outcome.error));
 	else if (is_unread(v, f))
-		report(t, EXIT_TROUBLE, "%s: how the cycle ended cannot be read: %s", t->spec->peer, f->text);
+		report_text(t, EXIT_TROUBLE, "%s: how the cycle ended cannot be read: %s", t->spec->peer, f->text);
 	else if (v->state == SUPERVISE_INTERRUPTED)
-		report(t, EXIT_TROUBLE, "%s: the shim of the cycle was killed: how the cycle ended is not known",
+		report_text(t, EXIT_TROUBLE, "%s: the shim of the cycle was killed: how the cycle ended is not known",
 		    t->spec->peer);
 	else if (v->state != SUPERVISE_ENDED)
 		report_fail(t, f);
@@ -140,9 +140,9 @@ cycle_begin(struct cycle_runner *t, enum readiness_verdict v)
 
 /* The cycle of a run of the same agent incarnation that was killed. */
 static void
-adopt(struct cycle_runner *t)
+adopt_cycle(struct cycle_runner *t)
 {
-	report(t, EXIT_OK, "%s: adopting the cycle of this agent incarnation, %s", t->spec->peer, t->spec->self->id);
+	report_text(t, EXIT_OK, "%s: adopting the cycle of this agent incarnation, %s", t->spec->peer, t->spec->self->id);
 	t->spec->verdict(t->now.cycle.verdict, t->spec->cookie);
 	t->cycle = work_cycle_adopt(t->loop, t->spec->place->state_dir, cycle_ended, t);
 }
@@ -152,7 +152,7 @@ peer_restarted(struct cycle_runner *t)
 {
 	struct fail f;
 
-	report(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle goes on", t->spec->peer,
+	report_text(t, EXIT_OK, "%s: %s: incarnation %s after %s; the cycle goes on", t->spec->peer,
 	    verdict_name(VERDICT_PEER_RESTART), t->now.announced.peer,
 	    *t->now.cycle.peer ? t->now.cycle.peer : "one unknown");
 	if (readiness_adopt(t->spec->place, t->spec->self, &t->now, &f) < 0)
@@ -161,7 +161,7 @@ peer_restarted(struct cycle_runner *t)
 }
 
 static void
-judged(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
+on_verdict(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
 {
 	struct cycle_runner *t = cookie;
 
@@ -194,7 +194,7 @@ struct forward {
 };
 
 static void
-signalled(void *cookie)
+on_signal(void *cookie)
 {
 	const struct forward *s = cookie;
 	struct cycle_runner *t = s->runner;
@@ -232,11 +232,11 @@ run_loop(struct cycle_runner *t, bool adopts)
 	t->loop = loop_new();
 	for (size_t i = 0; i < sizeof forwards / sizeof *forwards; i++)
 		if (sigaction(forwards[i].signo, NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
-			loop_signal(t->loop, forwards[i].signo, signalled, &forwards[i]);
+			loop_signal(t->loop, forwards[i].signo, on_signal, &forwards[i]);
 	t->commands = verdict_commands_new(t->loop, &commands);
 	if (adopts)
-		adopt(t);
-	t->handshake = handshake_start(t->loop, &spec, judged, t);
+		adopt_cycle(t);
+	t->handshake = handshake_start(t->loop, &spec, on_verdict, t);
 	loop_run(t->loop);
 	handshake_free(t->handshake);
 	work_cycle_release(t->cycle);
@@ -246,7 +246,7 @@ run_loop(struct cycle_runner *t, bool adopts)
 
 /* Is the cycle of this agent incarnation there, to be adopted?  Another one is ended. */
 static int
-inspect(struct cycle_runner *t, bool *adopts, struct fail *f)
+find_cycle(struct cycle_runner *t, bool *adopts, struct fail *f)
 {
 	const struct readiness *place = t->spec->place;
 	const struct readiness_note *c = &t->now.cycle;
@@ -267,7 +267,7 @@ inspect(struct cycle_runner *t, bool *adopts, struct fail *f)
 			return 0;
 	}
 	if (state == SUPERVISE_RUNNING || (state == SUPERVISE_INTERRUPTED && c->is_there))
-		report(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
+		report_text(t, EXIT_OK, "%s: ending what is left of the cycle of agent incarnation %s", t->spec->peer,
 		    c->is_there ? c->agent : "?");
 	return work_cycle_clear(place->state_dir, f);
 }
@@ -282,7 +282,7 @@ cycle_runner_run(const struct cycle_runner_spec *spec)
 	struct fail f;
 
 	t.lock_fd = run_lock_acquire(&lock, &f);
-	if (t.lock_fd < 0 || inspect(&t, &adopts, &f) < 0)
+	if (t.lock_fd < 0 || find_cycle(&t, &adopts, &f) < 0)
 		report_fail(&t, &f);
 	else
 		run_loop(&t, adopts);

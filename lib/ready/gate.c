@@ -69,7 +69,7 @@ open_out(struct gate *g)
 
 /* The number of kept bytes that may be written now. */
 static size_t
-allowed(const struct gate *g)
+bytes_allowed(const struct gate *g)
 {
 	const char *nl;
 
@@ -216,7 +216,7 @@ gate_write(struct gate *g, const char *p, size_t n)
 static int
 gate_flush(struct gate *g, struct fail *f)
 {
-	size_t n = allowed(g);
+	size_t n = bytes_allowed(g);
 	ssize_t done = gate_write(g, g->b + g->begin, n);
 
 	if (done == -EAGAIN)
@@ -289,11 +289,11 @@ gate_copy(struct gate *g, struct fail *f)
 	int r = gate_check(g, f);
 
 	while (r == 0 && !is_done(g)) {
-		bool writing = allowed(g) > 0 || (g->is_full && may_read(g));
+		bool writing = bytes_allowed(g) > 0 || (g->is_full && may_read(g));
 		struct pollfd p[3];
 
 		/* most often there is room: no poll between a read and its write */
-		if (allowed(g) > 0 && !g->is_blocking_pipe) {
+		if (bytes_allowed(g) > 0 && !g->is_blocking_pipe) {
 			r = gate_flush(g, f);
 			if (r == 0)
 				continue;
@@ -307,7 +307,7 @@ gate_copy(struct gate *g, struct fail *f)
 			raise(SIGPIPE);
 			return fail_errno(f, EPIPE, "standard output");
 		}
-		if (r == 0 && writing && g->is_blocking_pipe && p[OUT].revents && allowed(g) > 0)
+		if (r == 0 && writing && g->is_blocking_pipe && p[OUT].revents && bytes_allowed(g) > 0)
 			r = gate_flush(g, f);
 		else if (r == 0 && g->splices && may_read(g) && (p[IN].revents || p[OUT].revents))
 			r = gate_splice(g, f);

@@ -183,7 +183,7 @@ struct handshake_wait {
 };
 
 static void
-waited(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
+on_first_verdict(enum readiness_verdict v, struct readiness_now *now, const struct fail *f, void *cookie)
 {
 	struct handshake_wait *w = cookie;
 
@@ -199,7 +199,7 @@ handshake_wait(const struct handshake_spec *spec, enum readiness_verdict *v, str
     struct fail *f)
 {
 	struct handshake_wait w = { .loop = loop_new() };
-	struct handshake *h = handshake_start(w.loop, spec, waited, &w);
+	struct handshake *h = handshake_start(w.loop, spec, on_first_verdict, &w);
 	int r = loop_run(w.loop);
 
 	handshake_free(h);

@@ -60,7 +60,7 @@ splice_some(int in, int out, size_t n)
 
 /* N bytes of what we peek at are of no interest. */
 static int
-skip(struct splice *r, size_t n)
+skip_peeked(struct splice *r, size_t n)
 {
 	while (n > 0) {
 		ssize_t done = splice_some(r->peek[0], r->null, n);
@@ -111,13 +111,13 @@ splice_move(struct splice *r, bool one_line, char *last)
 		return done == -EAGAIN ? -ENOBUFS : done;
 	}
 	if (done <= 0) {
-		e = skip(r, (size_t)n);
+		e = skip_peeked(r, (size_t)n);
 		return e < 0 ? e : done == -EAGAIN ? -ENOBUFS : done;
 	}
-	e = skip(r, (size_t)done - 1);
+	e = skip_peeked(r, (size_t)done - 1);
 	if (e == 0 && io_read(r->peek[0], last, 1) != 1)
 		e = -EIO;
 	if (e == 0)
-		e = skip(r, (size_t)(n - done));
+		e = skip_peeked(r, (size_t)(n - done));
 	return e < 0 ? e : done;
 }

@@ -163,7 +163,7 @@ work_cycle_release(struct work_cycle *c)
 }
 
 static void
-cleared(const struct supervise_view *v, const struct fail *f, void *cookie)
+on_cleared(const struct supervise_view *v, const struct fail *f, void *cookie)
 {
 	(void)v;
 	(void)f;
@@ -185,7 +185,7 @@ work_cycle_clear(const char *state_dir, struct fail *f)
 	/* the error: the shim was asked to end it, by a signal, without the details */
 	if (state == SUPERVISE_RUNNING)
 		(void)supervise_end(dir, WHY_KILL, SIGTERM, GRACE_MS);
-	c = work_cycle_adopt(l, state_dir, cleared, l);
+	c = work_cycle_adopt(l, state_dir, on_cleared, l);
 	loop_run(l);
 	work_cycle_release(c);
 	loop_free(l);

@@ -41,7 +41,7 @@ calendar_is_date(int64_t y, int64_t m, int64_t d)
 }
 
 static int64_t
-at(int64_t y, int64_t m, int64_t d, int64_t of_day)
+second_of(int64_t y, int64_t m, int64_t d, int64_t of_day)
 {
 	return calendar_days(y, m, d) * CALENDAR_DAY + of_day;
 }
@@ -53,19 +53,19 @@ calendar_add_year(struct calendar *c, int64_t m, int64_t d, int64_t of_day)
 	int64_t y = calendar_year_of(bound) + 1;
 
 	/* The latest one that is not after the bound; where there is a last one, the one after that. */
-	while (!calendar_is_date(y, m, d) || at(y, m, d, of_day) > bound)
+	while (!calendar_is_date(y, m, d) || second_of(y, m, d, of_day) > bound)
 		y--;
-	if (c->anchored && at(y, m, d, of_day) < bound) {
+	if (c->anchored && second_of(y, m, d, of_day) < bound) {
 		int64_t next = y + 1;
 
 		while (!calendar_is_date(next, m, d))
 			next++;
 		/* The 29th of February may be years away: then it was the one before. */
-		if (next == y + 1 || at(next, m, d, of_day) - c->last_s < 400 * (int64_t)CALENDAR_DAY)
+		if (next == y + 1 || second_of(next, m, d, of_day) - c->last_s < 400 * (int64_t)CALENDAR_DAY)
 			y = next;
 	}
 	c->guessed = c->anchored = true;
-	return c->last_s = at(y, m, d, of_day);
+	return c->last_s = second_of(y, m, d, of_day);
 }
 
 int64_t
@@ -93,7 +93,7 @@ years_before(int64_t s, int64_t years)
 	if (!gmtime_r(&t, &tm))
 		return s;
 	y = tm.tm_year + 1900 - years;
-	return at(y, tm.tm_mon + 1, tm.tm_mday - !calendar_is_date(y, tm.tm_mon + 1, tm.tm_mday),
+	return second_of(y, tm.tm_mon + 1, tm.tm_mday - !calendar_is_date(y, tm.tm_mon + 1, tm.tm_mday),
 	    (s % CALENDAR_DAY + CALENDAR_DAY) % CALENDAR_DAY);
 }
 

@@ -94,7 +94,10 @@ take_class(const char **s, bool class[256])
 	return true;
 }
 
-/* May a match do without what TEXT begins with?  Not for what is between parentheses or brackets. */
+/*
+ * Does the expression TEXT have alternatives outside of all brackets, as "a|b"?  Then what it begins
+ * with need not be in a match.
+ */
 static bool
 has_alternatives(const char *text)
 {

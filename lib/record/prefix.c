@@ -69,7 +69,7 @@ priority(const char *p, size_t n, size_t at)
 }
 
 static size_t
-always(const char *p, size_t n, size_t at)
+skip_always(const char *p, size_t n, size_t at)
 {
 	switch (p[at]) {
 	case '\0':
@@ -123,7 +123,7 @@ level(const char *p, size_t n, size_t at)
 
 /* "main] ", behind its bracket; "web-1  | " */
 static size_t
-named(const char *p, size_t n, size_t at)
+skip_name(const char *p, size_t n, size_t at)
 {
 	size_t len = run_length(p, n, at, is_name), i = at + len;
 
@@ -216,13 +216,13 @@ prefix_skip(const char *p, size_t n, size_t at, unsigned rules)
 
 	if (at >= n)
 		return 0;
-	len = always(p, n, at);
+	len = skip_always(p, n, at);
 	if (len == 0 && (rules & PREFIX_NAMES)) {
 		len = level(p, n, at);
 		if (len == 0)
 			len = of_one_program(p, n, at);
 		if (len == 0)
-			len = named(p, n, at);
+			len = skip_name(p, n, at);
 	}
 	if (len == 0 && (rules & PREFIX_WORDS))
 		len = word(p, n, at);

@@ -18,7 +18,7 @@ struct regex {
 enum { STEPS_MAX = 1000000 };
 
 static void
-prepare(struct regex *x)
+make_match_data(struct regex *x)
 {
 	x->data = pcre2_match_data_create_from_pattern(x->code, NULL);
 	x->limits = pcre2_match_context_create(NULL);
@@ -45,7 +45,7 @@ regex_new(const char *where, const char *pattern, struct fail *f)
 	}
 	/* Where the JIT is not to be had, the interpreter matches as well. */
 	(void)pcre2_jit_compile(x->code, PCRE2_JIT_COMPLETE);
-	prepare(x);
+	make_match_data(x);
 	return x;
 }
 
@@ -56,7 +56,7 @@ regex_share(const struct regex *x)
 
 	y->code = x->code;
 	y->shared = true;
-	prepare(y);
+	make_match_data(y);
 	return y;
 }
 

@@ -18,7 +18,7 @@ skip_blanks(struct scan *s)
 
 /* The quoted text that begins at S->P, which is then behind it. */
 static struct span
-quoted(struct scan *s)
+scan_quoted(struct scan *s)
 {
 	struct span v = { ++s->p, 0 };
 
@@ -32,7 +32,7 @@ quoted(struct scan *s)
 
 /* An object, an array, or a word up to the comma or the end of what holds it. */
 static struct span
-other(struct scan *s)
+scan_other(struct scan *s)
 {
 	struct span v = { s->p, 0 };
 	int depth = 0;
@@ -41,7 +41,7 @@ other(struct scan *s)
 		char c = *s->p;
 
 		if (c == '"') {
-			quoted(s);
+			scan_quoted(s);
 			continue;
 		}
 		if (depth == 0 && (c == ',' || c == '}' || c == ']'))
@@ -64,7 +64,7 @@ scan_json(struct scan *s, struct span *key, struct span *value)
 	skip_blanks(s);
 	if (s->p >= s->end || *s->p != '"')
 		return false;
-	*key = quoted(s);
+	*key = scan_quoted(s);
 	skip_blanks(s);
 	if (s->p >= s->end || *s->p != ':')
 		return false;
@@ -72,7 +72,7 @@ scan_json(struct scan *s, struct span *key, struct span *value)
 	skip_blanks(s);
 	if (s->p >= s->end)
 		return false;
-	*value = *s->p == '"' ? quoted(s) : other(s);
+	*value = *s->p == '"' ? scan_quoted(s) : scan_other(s);
 	return true;
 }
 
@@ -92,7 +92,7 @@ scan_logfmt(struct scan *s, struct span *key, struct span *value)
 	}
 	s->p++;
 	if (s->p < s->end && *s->p == '"') {
-		*value = quoted(s);
+		*value = scan_quoted(s);
 		return true;
 	}
 	value->p = s->p;

@@ -144,7 +144,7 @@ resolve(struct time_ctx *c, struct moment *m)
  * decides it is fixed, so not near a change of the zone's offset.
  */
 static void
-remember(struct time_ctx *c, const char *p, size_t n, const struct moment *m, int64_t s)
+remember_date(struct time_ctx *c, const char *p, size_t n, const struct moment *m, int64_t s)
 {
 	size_t tail = m->frac_at + m->digits, end = m->len + 1;
 	bool half;
@@ -193,7 +193,7 @@ time_parse(struct time_ctx *c, const char *p, size_t n, struct stamp *out)
 	out->res = m.res;
 	c->last_s = s;
 	c->last_kind = m.kind;
-	remember(c, p, n, &m, s);
+	remember_date(c, p, n, &m, s);
 	return m.len;
 }
 

@@ -27,7 +27,7 @@ is_digit(char c)
 
 /* One or two digits. */
 static size_t
-two(const char *p, size_t n, int64_t *out)
+two_digits(const char *p, size_t n, int64_t *out)
 {
 	size_t i;
 
@@ -39,10 +39,10 @@ two(const char *p, size_t n, int64_t *out)
 
 /* hh, hhmm, hh:mm, h.f (a fraction of an hour) after the sign. */
 static size_t
-hours(const char *p, size_t n, int64_t *out_s)
+zone_offset(const char *p, size_t n, int64_t *out_s)
 {
 	int64_t h, m = 0, unit = 360;
-	size_t i = two(p, n, &h), k;
+	size_t i = two_digits(p, n, &h), k;
 
 	if (i == 0 || h > 18)
 		return 0;
@@ -54,7 +54,7 @@ hours(const char *p, size_t n, int64_t *out_s)
 	}
 	k = i < n && p[i] == ':' ? i + 1 : i;
 	if ((i == 2 || k > i) && k + 1 < n && is_digit(p[k]) && is_digit(p[k + 1])) {
-		two(p + k, n - k, &m);
+		two_digits(p + k, n - k, &m);
 		if (m > 59)
 			return i;
 		*out_s += m * 60;
@@ -77,9 +77,9 @@ zone_parse_offset(const char *p, size_t n, int64_t *east_s)
 		i = 3;
 	negative = i < n && p[i] == '-';
 	if (i < n && (p[i] == '+' || p[i] == '-'))
-		k = hours(p + i + 1, n - i - 1, east_s) + 1;
+		k = zone_offset(p + i + 1, n - i - 1, east_s) + 1;
 	else
-		k = named ? hours(p + i, n - i, east_s) : 0;	/* UTC12, as build-cli prints it */
+		k = named ? zone_offset(p + i, n - i, east_s) : 0;	/* UTC12, as build-cli prints it */
 	if (k == 0 || (k == 1 && !is_digit(p[i]))) {
 		*east_s = 0;
 		return i;
@@ -90,7 +90,7 @@ zone_parse_offset(const char *p, size_t n, int64_t *east_s)
 }
 
 static int64_t
-big(const unsigned char *p, int bytes)
+big_endian(const unsigned char *p, int bytes)
 {
 	uint64_t v = p[0] & 0x80 ? ~(uint64_t)0 : 0;
 
@@ -104,7 +104,7 @@ static size_t
 body_size(const unsigned char *h, size_t width, int64_t count[6])
 {
 	for (int i = 0; i < 6; i++) {
-		count[i] = big(h + 20 + 4 * i, 4);
+		count[i] = big_endian(h + 20 + 4 * i, 4);
 		if (count[i] < 0 || count[i] > 1 << 16)
 			return 0;
 	}
@@ -177,7 +177,7 @@ add_name(struct zone *z, const unsigned char *type, const unsigned char *chars, 
 	z->names = xrealloc(z->names, z->n_names + 1, sizeof *z->names);
 	memcpy(z->names[z->n_names].name, name, len);
 	z->names[z->n_names].name[len] = '\0';
-	z->names[z->n_names++].east = (int32_t)big(type, 4);
+	z->names[z->n_names++].east = (int32_t)big_endian(type, 4);
 }
 
 static int
@@ -199,12 +199,12 @@ parse_tzif(const unsigned char *p, size_t len, struct zone *z)
 	z->east = xcalloc(z->n + 1, sizeof *z->east);
 	types = p + 44 + 8 * z->n;
 	kinds = types + z->n;
-	z->east[0] = (int32_t)big(kinds, 4);
+	z->east[0] = (int32_t)big_endian(kinds, 4);
 	for (size_t i = 0; i < z->n; i++) {
 		if (types[i] >= count[4])
 			return -EINVAL;
-		z->at[i] = big(p + 44 + 8 * i, 8);
-		z->east[i + 1] = (int32_t)big(kinds + 6 * types[i], 4);
+		z->at[i] = big_endian(p + 44 + 8 * i, 8);
+		z->east[i + 1] = (int32_t)big_endian(kinds + 6 * types[i], 4);
 	}
 	for (size_t i = z->n; i > 0; i--)
 		add_name(z, kinds + 6 * types[i - 1], kinds + 6 * count[4], count[5]);

@@ -106,7 +106,7 @@ still_holds(int fd, const struct sample *m)
 }
 
 static void
-remember(int fd, const struct stat *st, off_t at, struct seen *s)
+remember_position(int fd, const struct stat *st, off_t at, struct seen *s)
 {
 	s->at = at;
 	s->changed = st->st_mtim;
@@ -141,7 +141,7 @@ read_file(struct log_probe *l, int fd, const struct stat *st, struct seen *s)
 		if (nl)		/* the rest is not a line yet */
 			whole = at - (block + n - nl) + 1;
 	}
-	remember(fd, st, whole, s);
+	remember_position(fd, st, whole, s);
 	buf_release(&c.line);
 	return c.found;
 }
@@ -157,7 +157,7 @@ check_file(struct log_probe *l, const char *path, bool skip)
 		return 0;
 	s = find_seen(l, &st);
 	if (skip) {
-		remember(fd, &st, st.st_size, s);
+		remember_position(fd, &st, st.st_size, s);
 		return 0;
 	}
 	if (was_rewritten(fd, &st, s))

@@ -33,7 +33,7 @@ struct work {
 };
 
 PRINTF(2, 3) static void
-warn(const struct work *w, const char *fmt, ...)
+warn_caller(const struct work *w, const char *fmt, ...)
 {
 	struct fail f = { .status = EXIT_OK };
 	va_list ap;
@@ -132,7 +132,7 @@ add_history(const struct work *w, const struct history_entry *e)
 	struct fail f;
 
 	if (history_add(w->p, e, &f) < 0)
-		warn(w, "not recorded: %s", f.text);
+		warn_caller(w, "not recorded: %s", f.text);
 }
 
 /* The process that recorded "asked" last was ended by the restart, or was killed. */
@@ -174,7 +174,7 @@ record_outcome(const struct work *w, const char *outcome, int64_t acted_ms, int 
 	strcpy(last.incarnation, o->after.name);
 	reason_clean(e.detail, strlen(e.detail), last.text);
 	if (restart_last_write(w->p, &last, &why) < 0)
-		warn(w, "not recorded: %s", why.text);
+		warn_caller(w, "not recorded: %s", why.text);
 	add_history(w, &e);
 }
 
@@ -193,7 +193,7 @@ run_before(const struct work *w)
 		return;
 	r = command_capture((const char *const *)argv, BEFORE_MS, &out, &f);
 	if (r != 0)
-		warn(w, "[restart] before: %s%s%s", r > 0 ? argv[0] : "", r > 0 ? ": " : "", f.text);
+		warn_caller(w, "[restart] before: %s%s%s", r > 0 ? argv[0] : "", r > 0 ? ": " : "", f.text);
 }
 
 /* Append the last error that the unit has logged since SINCE, on the wall clock, to F. */
@@ -245,7 +245,7 @@ restart_and_verify(struct work *w, struct fail *f)
 	record_asked(w);
 	r = w->m->restart(&call, &why);
 	if (*warning.text)
-		warn(w, "%s", warning.text);
+		warn_caller(w, "%s", warning.text);
 	if (r < 0 && (!w->m->is_prompt || why.status == EXIT_DENIED)) {
 		*f = why;
 		v.outcome = "refused";
@@ -266,9 +266,9 @@ restart_and_verify(struct work *w, struct fail *f)
 	return r;
 }
 
-/* Under the lock: wait for what must come before the restart, then inspect once more. */
+/* Under the lock: all that must come before the restart, in this order. */
 static int
-prepare(struct work *w, struct fail *f)
+prepare_restart(struct work *w, struct fail *f)
 {
 	int r = inspect_agent(w, f);
 
@@ -308,7 +308,7 @@ restart(const struct profile *p, const struct restart_spec *spec, struct restart
 		return lock;
 	w.lock_fd = lock;
 	w.idle_end_ms = clock_mono_ms() + w.timeout_ms;
-	r = prepare(&w, f);
+	r = prepare_restart(&w, f);
 	if (r == 0)
 		r = restart_and_verify(&w, f);
 	return r < 0 ? r : 0;

@@ -24,7 +24,7 @@ frame_format(const struct profile_retry *r, struct buf *out)
 
 /* Remove the first N bytes of the buffer. */
 static void
-consume(struct frame_reader *r, size_t n)
+drop_bytes(struct frame_reader *r, size_t n)
 {
 	r->len -= n;
 	memmove(r->b, r->b + n, r->len);
@@ -38,7 +38,7 @@ skip_padding(struct frame_reader *r)
 
 	while (n < r->len && !r->b[n])
 		n++;
-	consume(r, n);
+	drop_bytes(r, n);
 }
 
 /* The length of the first frame with its padding, 0 while it is not known. */
@@ -67,7 +67,7 @@ frame_next(struct frame_reader *r, const char **p, size_t *n, char command[FRAME
 		end = frame_end(r);
 		if (end > 0 && memchr(r->b, '\0', end)) {
 			strcpy(command, r->b);
-			consume(r, end);
+			drop_bytes(r, end);
 			return 1;
 		}
 		if (r->len == FRAME_SIZE) {

@@ -25,7 +25,7 @@ enum { FILE_MAX = 4096, REASONS_MAX = 1024 };
  * the directory is in the caller's own runtime directory.
  */
 static char *
-directory(const struct profile *p)
+choose_directory(const struct profile *p)
 {
 	char *dir = xconcat(dirs_runtime_system(), "/retry/", p->name, NULL);
 
@@ -38,7 +38,7 @@ directory(const struct profile *p)
 void
 pending_init(struct pending *m, const struct profile *p)
 {
-	char *dir = directory(p);
+	char *dir = choose_directory(p);
 
 	*m = (struct pending){
 		.dir = dir,
@@ -247,7 +247,7 @@ pending_add(const struct pending *m, const char *reason, bool again, struct fail
 }
 
 static bool
-exists(const char *path)
+file_is_there(const char *path)
 {
 	struct stat st;
 
@@ -257,13 +257,13 @@ exists(const char *path)
 bool
 pending_is_new(const struct pending *m)
 {
-	return exists(m->pending);
+	return file_is_there(m->pending);
 }
 
 bool
 pending_exists(const struct pending *m)
 {
-	return exists(m->pending) || exists(m->sending);
+	return file_is_there(m->pending) || file_is_there(m->sending);
 }
 
 /* Rename FROM to TO, which no signal interrupts; 0 also where FROM does not exist. */
@@ -302,7 +302,7 @@ pending_claim(const struct pending *m, bool *again, struct fail *f)
 		r = rename_file(m->again, m->again_sending);
 	if (r < 0)
 		return set_refused(m->pending, r, f);
-	*again = exists(m->again_sending);
+	*again = file_is_there(m->again_sending);
 	return *again ? check_regular(m->again_sending, f) : 0;
 }
 

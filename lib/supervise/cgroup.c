@@ -42,7 +42,7 @@ cgroup_write(const char *dir, const char *name, const char *text)
 
 /* mountinfo writes a blank, a tab, a newline and a backslash as \OOO. */
 static void
-unescape(char *s)
+unescape_mountinfo(char *s)
 {
 	char *to = s;
 
@@ -68,8 +68,8 @@ parse_mount(const char *line, size_t len, char root[CGROUP_PATH], char point[CGR
 		return false;
 	if (sscanf(text, "%*d %*d %*s %1023s %1023s", root, point) != 2)
 		return false;
-	unescape(root);
-	unescape(point);
+	unescape_mountinfo(root);
+	unescape_mountinfo(point);
 	return true;
 }
 

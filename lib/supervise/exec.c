@@ -209,7 +209,7 @@ become_user(const struct exec_plan *p)
 }
 
 static int
-execute(const struct exec_plan *p)
+execute_command(const struct exec_plan *p)
 {
 	environ = p->env;
 	if (p->program_fd < 0) {
@@ -243,7 +243,7 @@ run_child(const struct exec_plan *p, int go_fd, int error_fd)
 	if (r == 0)
 		r = become_user(p);
 	if (r == 0)
-		r = execute(p);
+		r = execute_command(p);
 	r = -r;
 	(void)!write(error_fd, &r, sizeof r);
 	_exit(r == ENOENT ? SPAWN_NOT_FOUND : SPAWN_CANNOT_RUN);

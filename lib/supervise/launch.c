@@ -49,7 +49,7 @@ plain_text(struct json v)
 }
 
 static int
-wrong(const char *key, const char *what, struct fail *f)
+fail_member(const char *key, const char *what, struct fail *f)
 {
 	return fail_set(f, EXIT_USAGE, "request: \"%s\": %s", key, what);
 }
@@ -60,14 +60,14 @@ parse_argv(struct json v, struct launch *l, struct fail *f)
 	size_t n = json_count(v);
 
 	if (json_kind(v) != JSON_ARRAY || n == 0)
-		return wrong("argv", "not a list with a program's name", f);
+		return fail_member("argv", "not a list with a program's name", f);
 	l->argv = xcalloc(n + 1, sizeof *l->argv);
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_json_ struct json word = json_at(v, i);
 		const char *s = plain_text(word);
 
 		if (!s || (i == 0 && !*s))
-			return wrong("argv", i == 0 ? "no program's name" : "not a string, or one with a NUL", f);
+			return fail_member("argv", i == 0 ? "no program's name" : "not a string, or one with a NUL", f);
 		l->argv[i] = xstrdup(s);
 	}
 	return 0;
@@ -81,14 +81,14 @@ parse_env(struct json v, struct launch *l, struct fail *f)
 	if (json_kind(v) == JSON_NONE)
 		return 0;
 	if (!json_is_object(v))
-		return wrong("env", "not an object", f);
+		return fail_member("env", "not an object", f);
 	l->env = xcalloc(json_count(v) + 1, sizeof *l->env);
 	for (struct json_iter it = json_begin(v); json_next(&it); ) {
 		const char *s = plain_text(it.value);
 
 		if (!s || !*it.key || strchr(it.key, '=')) {
 			json_end(&it);
-			return wrong("env", "a name or a value is not one of an environment", f);
+			return fail_member("env", "a name or a value is not one of an environment", f);
 		}
 		l->env[n++] = xasprintf("%s=%s", it.key, s);
 	}
@@ -105,9 +105,9 @@ parse_text(struct json o, const char *key, bool slash, char **out, struct fail *
 	if (json_kind(v) == JSON_NONE || json_kind(v) == JSON_NULL)
 		return 0;
 	if (!s || !*s)
-		return wrong(key, "not a string, or an empty one", f);
+		return fail_member(key, "not a string, or an empty one", f);
 	if (slash && *s != '/')
-		return wrong(key, "not an absolute path", f);
+		return fail_member(key, "not an absolute path", f);
 	*out = xstrdup(s);
 	return 0;
 }
@@ -119,7 +119,7 @@ parse_name(struct json o, const char *key, char **out, struct fail *f)
 	int r = parse_text(o, key, false, out, f);
 
 	if (r == 0 && *out && (strchr(*out, '/') || **out == '.'))
-		return wrong(key, "not a file's name", f);
+		return fail_member(key, "not a file's name", f);
 	return r;
 }
 
@@ -132,7 +132,7 @@ parse_bool(struct json o, const char *key, bool *out, struct fail *f)
 	if (k == JSON_NONE)
 		return 0;
 	if (k != JSON_TRUE && k != JSON_FALSE)
-		return wrong(key, "neither true nor false", f);
+		return fail_member(key, "neither true nor false", f);
 	*out = k == JSON_TRUE;
 	return 0;
 }
@@ -146,7 +146,7 @@ parse_whole(struct json o, const char *key, int64_t max, int64_t *out, struct fa
 	if (json_kind(v) == JSON_NONE)
 		return 0;
 	if (!json_get_whole(v, &n) || n < 0 || n > max)
-		return wrong(key, "not a whole number in its range", f);
+		return fail_member(key, "not a whole number in its range", f);
 	*out = n;
 	return 0;
 }
@@ -172,7 +172,7 @@ parse_limits(struct json v, struct launch *l, struct fail *f)
 	if (json_kind(v) == JSON_NONE)
 		return 0;
 	if (!json_is_object(v))
-		return wrong("limits", "not an object", f);
+		return fail_member("limits", "not an object", f);
 	for (int i = 0; i < LIMIT_NAMES; i++) {
 		int64_t n = -1;
 		int r = parse_whole(v, limit_names[i].name, INT64_MAX, &n, f);
@@ -183,7 +183,7 @@ parse_limits(struct json v, struct launch *l, struct fail *f)
 			l->limits[l->n_limits++] = (struct launch_limit){ limit_names[i].resource, n };
 	}
 	if ((size_t)l->n_limits != json_count(v))
-		return wrong("limits", "an unknown limit", f);
+		return fail_member("limits", "an unknown limit", f);
 	return 0;
 }
 
@@ -196,14 +196,14 @@ parse_program(struct json v, struct launch *l, struct fail *f)
 	if (json_kind(v) == JSON_NONE)
 		return 0;
 	if (!json_is_object(v))
-		return wrong("program", "not an object", f);
+		return fail_member("program", "not an object", f);
 	r = parse_text(v, "path", true, &l->program, f);
 	if (r == 0)
 		r = parse_whole(v, "dev", INT64_MAX, &dev, f);
 	if (r == 0)
 		r = parse_whole(v, "ino", INT64_MAX, &ino, f);
 	if (r == 0 && (!l->program || dev < 0 || ino < 0))
-		return wrong("program", "path, dev and ino are required", f);
+		return fail_member("program", "path, dev and ino are required", f);
 	l->program_dev = (dev_t)dev;
 	l->program_ino = (ino_t)ino;
 	return r;
@@ -221,7 +221,7 @@ parse_cgroup(struct json o, struct launch *l, struct fail *f)
 		size_t n = strcspn(p, "/");
 
 		if (n == 0 || n > 200 || *p == '.')
-			return wrong("cgroup", "not a cgroup's name", f);
+			return fail_member("cgroup", "not a cgroup's name", f);
 		p += n;
 		if (!*p)
 			return 0;

@@ -316,7 +316,7 @@ check_over(struct shim *s)
 }
 
 static void
-drained(void *cookie)
+on_drain_timeout(void *cookie)
 {
 	struct shim *s = cookie;
 
@@ -325,7 +325,7 @@ drained(void *cookie)
 }
 
 static void
-sweep(void *cookie)
+on_sweep(void *cookie)
 {
 	struct shim *s = cookie;
 
@@ -504,7 +504,7 @@ watch_run(struct shim *s)
 }
 
 static int
-prepare(struct shim *s, const struct shim_spec *spec, struct fail *f)
+prepare_run(struct shim *s, const struct shim_spec *spec, struct fail *f)
 {
 	int r = open_directory(s, spec->lock_fd, f);
 
@@ -572,11 +572,11 @@ shim_run(const struct shim_spec *spec, struct fail *f)
 	f->text[0] = '\0';
 	s.timeout = (struct loop_timer){ .fn = at_timeout, .cookie = &s };
 	s.grace = (struct loop_timer){ .fn = kill_all, .cookie = &s };
-	s.drain = (struct loop_timer){ .fn = drained, .cookie = &s };
-	s.sweep = (struct loop_timer){ .fn = sweep, .cookie = &s };
+	s.drain = (struct loop_timer){ .fn = on_drain_timeout, .cookie = &s };
+	s.sweep = (struct loop_timer){ .fn = on_sweep, .cookie = &s };
 	s.loop = loop_new();
 	s.chunk = xcalloc(1, CHUNK);
-	r = prepare(&s, spec, f);
+	r = prepare_run(&s, spec, f);
 	segment_log_open(&s.log, s.dir, s.launch.log_max);
 	if (r == 0) {
 		/* before the start: none of them is missed */

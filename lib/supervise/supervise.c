@@ -188,9 +188,9 @@ explain_new(struct supervise *s, struct fail *f)
 
 static void watch_shim(struct supervise *s, const struct started *st);
 
-/* The shim has let go, or may have: what is it now? */
+/* The shim has released its lock, or may have: call done() where the run is over. */
 static void
-conclude(void *cookie)
+on_lock_released(void *cookie)
 {
 	struct supervise *s = cookie;
 	struct supervise_view v;
@@ -235,7 +235,7 @@ shim_ended(int fd, short events, void *cookie)
 	s->child = 0;
 	if (s->report_fd >= 0)
 		(void)!io_read_buf(s->report_fd, &s->report);
-	conclude(s);
+	on_lock_released(s);
 }
 
 /* By its pid where that is known and true, else by asking again. */
@@ -272,7 +272,7 @@ supervise_new(struct loop *l, const char *dir, supervise_done *done, void *cooki
 
 	*s = (struct supervise){ .loop = l, .done = done, .cookie = cookie, .dir = xstrdup(dir),
 	    .pid_fd = -1, .report_fd = -1, .report = BUF_MAX(RECORD_MAX) };
-	s->timer = (struct loop_timer){ .fn = conclude, .cookie = s };
+	s->timer = (struct loop_timer){ .fn = on_lock_released, .cookie = s };
 	return s;
 }
 
@@ -378,7 +378,7 @@ unit_started(const struct spawn_result *r, void *cookie)
 		else
 			spawn_describe(r, &s->report);
 	}
-	conclude(s);
+	on_lock_released(s);
 }
 
 /* In a cgroup, mount namespace and sandbox of its own, not in the supervisor's. */

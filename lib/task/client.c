@@ -177,7 +177,7 @@ client_free(struct client *c)
 }
 
 static void
-answered(const struct http_response *r, const struct fail *f, void *cookie)
+on_response(const struct http_response *r, const struct fail *f, void *cookie)
 {
 	struct client_request *q = cookie;
 	_cleanup_json_ struct json v = JSON_ABSENT;
@@ -208,7 +208,7 @@ request_due(void *cookie)
 		return;		/* the transfer has a timeout of its own */
 	http_cancel(q->transfer);
 	fail_set(&f, EXIT_TIMEOUT, "task agent: timed out waiting for an answer");
-	answered(NULL, &f, q);
+	on_response(NULL, &f, q);
 }
 
 static struct client_request *
@@ -225,7 +225,7 @@ client_request(struct client *c, const char *path, const struct buf *body, int64
 	q->due = (struct loop_timer){ .fn = request_due, .cookie = q };
 	if (c->host)
 		loop_timer_set(c->loop, &q->due, timeout_ms);
-	q->transfer = http_start(c->http, &h, answered, q);
+	q->transfer = http_start(c->http, &h, on_response, q);
 	return q;
 }
 

@@ -119,7 +119,7 @@ refuse_session(struct call *c, const struct task_session *wanted, const struct r
 }
 
 static void
-couple(struct call *c)
+route_couple(struct call *c)
 {
 	_cleanup_json_ struct json v = json_object();
 	struct store *s = c->agent->store;
@@ -161,7 +161,7 @@ changed_since(struct call *c, const struct task_session *s, int64_t count)
 
 /* The lease is on the disk before the beat is answered. */
 static int
-renew(struct call *c, struct task_session *s, const struct task_session *before)
+renew_lease(struct call *c, struct task_session *s, const struct task_session *before)
 {
 	struct refusal r;
 	int e = s->leave ? 0 : sessions_renew(store_sessions(c->agent->store), s);
@@ -178,7 +178,7 @@ renew(struct call *c, struct task_session *s, const struct task_session *before)
 }
 
 static void
-beat(struct call *c)
+route_beat(struct call *c)
 {
 	_cleanup_json_ struct json v = json_object();
 	struct task_session *s, before;
@@ -198,7 +198,7 @@ beat(struct call *c)
 		server_reply_error(c->q, 409, "decreased", "beat %jd after beat %jd", (intmax_t)n, (intmax_t)s->n);
 		return;
 	case SESSION_RENEWED:
-		if (renew(c, s, &before) < 0)
+		if (renew_lease(c, s, &before) < 0)
 			return;
 		break;
 	case SESSION_DUPLICATE:
@@ -245,7 +245,7 @@ task_was_over(struct taskrecord *t, const struct refusal *r, void *cookie)
 }
 
 static void
-submit(struct call *c)
+route_submit(struct call *c)
 {
 	admission_request(c->agent->store, c->q->uid, c->is_admin, c->body, task_accepted, c->q);
 }
@@ -309,7 +309,7 @@ set_policy(struct call *c, struct taskrecord *t)
 }
 
 static void
-adopt(struct call *c, struct taskrecord *t)
+route_adopt(struct call *c, struct taskrecord *t)
 {
 	const struct task_session *s, *other;
 	struct refusal r;
@@ -417,7 +417,7 @@ release_committed(int err, void *cookie)
 }
 
 static void
-release(struct call *c)
+route_release(struct call *c)
 {
 	_cleanup_json_ struct json tasks = json_get(c->body, "tasks"), history = json_get(c->body, "history");
 	_cleanup_json_ struct json store = json_get(c->body, "store");
@@ -479,20 +479,20 @@ static const struct route {
 	void (*plain)(struct call *c);
 	void (*task)(struct call *c, struct taskrecord *t);
 } table[] = {
-	{ "POST", "session", couple, NULL },
-	{ "POST", "beat", beat, NULL },
-	{ "POST", "tasks", submit, NULL },
+	{ "POST", "session", route_couple, NULL },
+	{ "POST", "beat", route_beat, NULL },
+	{ "POST", "tasks", route_submit, NULL },
 	{ "GET", "tasks", list_tasks, NULL },
 	{ "GET", "output", get_session_output, NULL },
 	{ "GET", "history", get_history, NULL },
-	{ "POST", "release", release, NULL },
+	{ "POST", "release", route_release, NULL },
 	{ "GET", "", NULL, get_task },
 	{ "GET", "out", NULL, get_output },
 	{ "GET", "err", NULL, get_output },
 	{ "GET", "output", NULL, get_output },
 	{ "POST", "kill", NULL, kill_task },
 	{ "POST", "policy", NULL, set_policy },
-	{ "POST", "adopt", NULL, adopt },
+	{ "POST", "adopt", NULL, route_adopt },
 };
 
 /* The route of a path; *PATH_KNOWN: another method has one. */

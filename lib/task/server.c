@@ -217,7 +217,7 @@ refuse_stopping(struct server_exchange *x)
 }
 
 static void
-dispatch(struct server_exchange *x)
+dispatch_request(struct server_exchange *x)
 {
 	struct server *s = x->server;
 
@@ -269,7 +269,7 @@ on_request(void *cookie, struct MHD_Connection *mhd, const char *path, const cha
 		return MHD_YES;
 	}
 	if (!x->dispatched)
-		dispatch(x);
+		dispatch_request(x);
 	if (x->response)
 		return queue_reply(x);
 	x->suspended = true;

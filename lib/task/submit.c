@@ -12,7 +12,7 @@ submit_release(struct submit *q)
 }
 
 static int
-usage(struct refusal *r, const char *text)
+refuse_usage(struct refusal *r, const char *text)
 {
 	return refusal_set(r, 400, "usage", "%s", text);
 }
@@ -38,7 +38,7 @@ parse_loss(struct json v, struct submit *q, struct refusal *r)
 	const char *on_loss = json_get_text(v, "on_loss");
 
 	if (on_loss && strcmp(on_loss, "kill") != 0 && strcmp(on_loss, "leave") != 0)
-		return usage(r, "\"on_loss\": neither \"kill\" nor \"leave\"");
+		return refuse_usage(r, "\"on_loss\": neither \"kill\" nor \"leave\"");
 	q->launch.lease = !on_loss || strcmp(on_loss, "kill") == 0;
 	return 0;
 }
@@ -52,7 +52,7 @@ parse_nonce(struct json v, struct submit *q, struct refusal *r)
 	if (json_kind(n) == JSON_NONE)
 		return 0;
 	if (!s || !*s || strlen(s) != json_string_len(n) || strlen(s) >= SUBMIT_NONCE)
-		return usage(r, "\"nonce\": not a text of 1 to 64 bytes");
+		return refuse_usage(r, "\"nonce\": not a text of 1 to 64 bytes");
 	strcpy(q->nonce, s);
 	return 0;
 }
@@ -65,7 +65,7 @@ parse_stdin(struct json v, struct submit *q, struct refusal *r)
 	if (json_kind(in) == JSON_NONE)
 		return 0;
 	if (!json_get_string(in) || base64_decode(json_get_string(in), json_string_len(in), &q->in) < 0)
-		return usage(r, "\"stdin_b64\": not base64");
+		return refuse_usage(r, "\"stdin_b64\": not base64");
 	if (q->in.len > SUBMIT_STDIN_MAX)
 		return refusal_set(r, 413, "too-large", "\"stdin_b64\": more than %d bytes", SUBMIT_STDIN_MAX);
 	q->has_stdin = true;
@@ -94,7 +94,7 @@ parse_launch(struct json v, struct submit *q, struct refusal *r)
 			json_set(&own, theirs[i], member);
 	}
 	if (launch_from_json(own, &q->launch, &f) < 0)
-		return usage(r, f.text);
+		return refuse_usage(r, f.text);
 	return 0;
 }
 
@@ -120,12 +120,12 @@ submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r
 	int e;
 
 	if (!json_is_object(v))
-		return usage(r, "not an object");
+		return refuse_usage(r, "not an object");
 	e = parse_launch(v, q, r);
 	if (e == 0)
 		e = parse_number(v, "id", whole_max, &q->id, r);
 	if (e == 0 && q->id == 0)
-		return usage(r, "\"id\" is required: wall clock milliseconds * 1000 + n");
+		return refuse_usage(r, "\"id\" is required: wall clock milliseconds * 1000 + n");
 	if (e == 0)
 		e = parse_number(v, "session", whole_max, &q->session, r);
 	if (e == 0)

@@ -50,7 +50,7 @@ taskbatch_step_path(enum taskbatch_step step, const struct taskbatch_task *t, st
 }
 
 static struct json
-submission(const struct taskbatch_task *t, const struct taskbatch_step_call *c)
+make_submission(const struct taskbatch_task *t, const struct taskbatch_step_call *c)
 {
 	struct json v = json_copy(t->request);
 
@@ -71,7 +71,7 @@ taskbatch_step_body(enum taskbatch_step step, const struct taskbatch_task *t, co
 	if (step == BATCH_IDLE || step == BATCH_HISTORY)
 		return JSON_ABSENT;
 	if (step == BATCH_SUBMIT)
-		return submission(t, c);
+		return make_submission(t, c);
 	v = json_object();
 	json_set(&v, "id", json_number((double)c->id));
 	if (step == BATCH_ADOPT) {

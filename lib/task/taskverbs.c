@@ -19,7 +19,7 @@ enum { INQUIRY_MS = 10000, WAIT_S = 30, SECONDS_MS = 1000 };
 /* --- what the user should know, on stderr: in words, or as records */
 
 static void
-report(struct json event, const char *text, void *cookie)
+report_event(struct json event, const char *text, void *cookie)
 {
 	const struct taskverbs *o = cookie;
 	_cleanup_buf_ struct buf b = BUF_INIT;
@@ -38,7 +38,7 @@ report_step(struct json event, const char *text, void *cookie)
 	const struct taskverbs *o = cookie;
 
 	if (o->json)
-		report(event, text, cookie);
+		report_event(event, text, cookie);
 	else
 		diag_note("%s: %s", o->target.name, text);
 }
@@ -211,7 +211,7 @@ int
 taskverbs_open(struct taskverbs *o, struct fail *f)
 {
 	gethostname(o->label, sizeof o->label - 1);
-	o->events = (struct taskevent_sink){ report, report_step, o };
+	o->events = (struct taskevent_sink){ report_event, report_step, o };
 	o->agent = (struct inquiry_agent){ .loop = loop_new(), .name = o->target.name,
 	    .timeout_ms = INQUIRY_MS + (o->follow ? WAIT_S * SECONDS_MS : 0) };
 	o->controller = controller_open(o->target.key, f);

@@ -52,7 +52,7 @@ arm_timer(struct waiters *w)
 }
 
 static bool
-watches(const struct waiter *i, int wd)
+waiter_has_watch(const struct waiter *i, int wd)
 {
 	for (size_t k = 0; k < i->n_wds; k++)
 		if (i->wds[k] == wd)
@@ -67,7 +67,7 @@ waiter_free(struct waiters *w, struct waiter *i)
 	for (size_t k = 0; k < i->n_wds; k++) {
 		const struct waiter *other = w->first;
 
-		while (other && !watches(other, i->wds[k]))
+		while (other && !waiter_has_watch(other, i->wds[k]))
 			other = other->next;
 		if (!other)
 			inotify_unwatch(w->inotify_fd, i->wds[k]);
@@ -87,7 +87,7 @@ watch_directories(struct waiters *w, struct waiter *i)
 		int wd = w->inotify_fd < 0 ? -1 : inotify_watch(w->inotify_fd, *d, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
 
 		i->polled |= wd < 0;
-		if (wd < 0 || watches(i, wd))
+		if (wd < 0 || waiter_has_watch(i, wd))
 			continue;
 		i->wds = xgrow(i->wds, i->n_wds, &i->wds_cap, sizeof *i->wds);
 		i->wds[i->n_wds++] = wd;
@@ -146,7 +146,7 @@ output_came(int wd, uint32_t mask, const char *name, void *cookie)
 
 	(void)mask, (void)name;
 	for (struct waiter *i = w->first; i; i = i->next)
-		if (!i->due_ms && (wd < 0 || watches(i, wd)))
+		if (!i->due_ms && (wd < 0 || waiter_has_watch(i, wd)))
 			i->due_ms = clock_mono_ms() + i->gather_ms;
 }
 
