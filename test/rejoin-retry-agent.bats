@@ -149,6 +149,7 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 }
 
 @test "no request is lost to a reader that is killed, or that ends between frames and is away" {
+	needs inotifywait
 	local sizes='400 6'
 	[ -z "${SOAK-}" ] || sizes='100000 200'
 	# shellcheck disable=SC2086	# they are two words
@@ -158,6 +159,7 @@ member() { [ "$(jq -r "$1" <<<"$output")" = "$2" ] || { echo "$1 is not $2: $out
 }
 
 @test "no request is lost by a delivering process that is killed" {
+	needs inotifywait
 	local sizes='200 10'
 	[ -z "${SOAK-}" ] || sizes='100000 200'
 	# shellcheck disable=SC2086
