@@ -67,7 +67,7 @@ wait_idle_none(const struct profile *p, bool for_request, int64_t timeout_ms, st
 	return -ENODATA;
 }
 
-static const struct status_method status_method_none = { read_none, wait_idle_none, NONE_POLL_MS, false };
+static const struct status_method status_method_none = { read_none, wait_idle_none, NONE_POLL_MS, 0, false };
 
 bool
 status_method_shows_outcome(const struct profile *p)
@@ -87,4 +87,38 @@ status_method_find(const struct profile *p)
 	};
 
 	return methods[p->status.method];
+}
+
+/*
+ * Can an agent in STATE take a request?  One that starts, stops or reboots drops it, as the Azure agent does before it
+ * is connected; one that does not run refuses it.
+ */
+static bool
+is_resting(enum agent_state state)
+{
+	return state == AGENT_IDLE || state == AGENT_FAILED || state == AGENT_STOPPED;
+}
+
+int
+status_method_poll_idle(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
+{
+	const struct status_method *m = status_method_find(p);
+	const int64_t end = timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
+
+	for (;;) {
+		struct status s = { .running = -1 };
+		int64_t left = end - clock_mono_ms();
+
+		if (m->read(p, &s, f) < 0)
+			return -ENODATA;
+		if (s.state == AGENT_UNKNOWN) {
+			fail_set(f, EXIT_BUSY, "the state of %s is unknown: %s", p->name, s.note);
+			return -ENODATA;
+		}
+		if (for_request ? is_resting(s.state) : s.state != AGENT_BUSY)
+			return 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		clock_sleep_ms(left < m->idle_poll_ms ? left : m->idle_poll_ms);
+	}
 }

@@ -38,6 +38,7 @@ struct status_method {
 	int (*wait_idle)(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f);
 
 	int64_t poll_ms;	/* between two reads while a change is waited for */
+	int64_t idle_poll_ms;	/* the same while an idle agent is waited for: status_method_poll_idle() */
 	bool counts_retries;	/* read() fills in retries, settled and result */
 };
 
@@ -49,6 +50,12 @@ extern const struct status_method status_method_file, status_method_busy_path,
 
 /* Does read() ever show whether an evaluation succeeded or failed? */
 bool status_method_shows_outcome(const struct profile *p);
+
+/*
+ * A wait_idle(): read() every idle_poll_ms until the agent is not busy; FOR_REQUEST,
+ * until it rests.  -ENODATA also if it cannot be read.  TIMEOUT_MS < 0: no limit.
+ */
+int status_method_poll_idle(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f);
 
 /* Set running and pid of S from the control group of P's unit, and name its incarnation. */
 void status_method_read_unit(const struct profile *p, struct status *s);

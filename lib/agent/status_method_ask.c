@@ -227,40 +227,7 @@ read_adu_api(const struct profile *p, struct status *s, struct fail *f)
 	return read_running(p, s, ask_adu_api);
 }
 
-/*
- * Can an agent in STATE take a request?  One that starts, stops or reboots drops it, as the Azure agent does before it
- * is connected; one that does not run refuses it.
- */
-static bool
-is_resting(enum agent_state state)
-{
-	return state == AGENT_IDLE || state == AGENT_FAILED || state == AGENT_STOPPED;
-}
-
-static int
-wait_idle_answer(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
-{
-	const int64_t end = clock_mono_ms() + timeout_ms;
-	struct status s;
-
-	for (;;) {
-		int64_t left = end - clock_mono_ms();
-
-		s = (struct status){ .running = -1 };
-		status_method_find(p)->read(p, &s, f);
-		if (s.state == AGENT_UNKNOWN) {
-			fail_set(f, EXIT_BUSY, "the state of %s is unknown: %s", p->name, s.note);
-			return -ENODATA;
-		}
-		if (for_request ? is_resting(s.state) : s.state != AGENT_BUSY)
-			return 0;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		clock_sleep_ms(left < POLL_MS ? left : POLL_MS);
-	}
-}
-
-const struct status_method status_method_systemd = { read_systemd, wait_idle_answer, POLL_MS, false };
-const struct status_method status_method_dbus = { read_dbus, wait_idle_answer, POLL_MS, false };
-const struct status_method status_method_exec = { read_exec, wait_idle_answer, POLL_MS, false };
-const struct status_method status_method_adu_api = { read_adu_api, wait_idle_answer, POLL_MS, false };
+const struct status_method status_method_systemd = { read_systemd, status_method_poll_idle, POLL_MS, POLL_MS, false };
+const struct status_method status_method_dbus = { read_dbus, status_method_poll_idle, POLL_MS, POLL_MS, false };
+const struct status_method status_method_exec = { read_exec, status_method_poll_idle, POLL_MS, POLL_MS, false };
+const struct status_method status_method_adu_api = { read_adu_api, status_method_poll_idle, POLL_MS, POLL_MS, false };

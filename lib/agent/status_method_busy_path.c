@@ -32,7 +32,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 
-enum { POLL_MS = 100, CHANGE_POLL_MS = 20, TAIL_MAX = 65536, READERS_MAX = 16 };
+enum { POLL_MS = 20, IDLE_POLL_MS = 100, TAIL_MAX = 65536, READERS_MAX = 16 };
 
 /* A process's start is rounded down to a tick of 10 ms. */
 enum { TICK_NS = 10000000 };
@@ -282,29 +282,6 @@ read_busy_path(const struct profile *p, struct status *s, struct fail *f)
 	return 0;
 }
 
-static int
-wait_idle_busy_path(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
-{
-	const int64_t end = clock_mono_ms() + timeout_ms;
-
-	(void)for_request;
-	for (;;) {
-		struct status s = { .running = -1 };
-		int64_t left = end - clock_mono_ms();
-
-		(void)read_busy_path(p, &s, f);
-		if (s.state == AGENT_UNKNOWN) {
-			fail_set(f, EXIT_BUSY, "the state of %s is unknown: %s", p->name, s.note);
-			return -ENODATA;
-		}
-		if (s.state != AGENT_BUSY)
-			return 0;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		clock_sleep_ms(left < POLL_MS ? left : POLL_MS);
-	}
-}
-
 const struct status_method status_method_busy_path = {
-	read_busy_path, wait_idle_busy_path, CHANGE_POLL_MS, false,
+	read_busy_path, status_method_poll_idle, POLL_MS, IDLE_POLL_MS, false,
 };
