@@ -787,6 +787,48 @@ offered_after() {
 	! [ -s watch.out ]
 }
 
+@test "a tree of the kernel's, which reports nothing to inotify, is named, and scanned" {
+	needs_uevents
+	needs jq inotifywait
+	MADE_DEVICES=yes
+	printf '{"components":[{"id":"a","probe":["test","-e","/sys/class/net/%s0"]}]}' "$W" >net.json
+	watch --rescan 0s --tree /sys/class/net net.json
+	grep -q '/sys/class/net: its file system does not report changes: scanning every 5 s instead' watch.err
+	ip link add "${W}0" type veth peer name "${W}1"
+	n_events 1
+	[ "$(jq -r .cause watch.out)" = poll ]
+}
+
+@test "where udevd has ended, and left its socket, it says so, and scans" {
+	needs_uevents
+	needs_mounts
+	needs jq perl
+	MADE_DEVICES=yes
+	printf '{"components":[{"id":"${INTERFACE}","each":true,"udev":{"SUBSYSTEM":"net","INTERFACE":"'"$W"'*"}}]}' >net.json
+	cat >left <<-'END'
+		mount -t tmpfs tmpfs /run/udev
+		perl -MSocket -e 'socket(S, AF_UNIX, SOCK_SEQPACKET, 0) && bind(S, sockaddr_un("/run/udev/control")) or die'
+		exec rejoin-watch -v --rescan 0s --settle 50ms "$@"
+	END
+	start watch own-mounts sh left --udev any net.json -- sh -c 'cat >>acted'
+	wait_for 'grep -q monitoring watch.err'
+	grep -q 'udev: systemd-udevd is not running, or runs in another network namespace: scanning for devices every 5 s' watch.err
+	ip link add "${W}0" type veth peer name "${W}1"
+	wait_for '[ "$(jq -r .id acted | sort | paste -sd,)" = "${W}0,${W}1" ]'
+}
+
+@test "the same with --udev alone, for components that devices do not make" {
+	needs_uevents
+	needs jq unshare
+	devices
+	printf '{"components":[{"id":"a","probe":["test","-e","/sys/class/net/%s0"]}]}' "$W" >net.json
+	start watch unshare -n rejoin-watch -v --udev SUBSYSTEM=net --rescan 0s --settle 50ms net.json
+	wait_for 'grep -q monitoring watch.err'
+	ip link add "${W}0" type veth peer name "${W}1"
+	n_events 1
+	[ "$(jq -r .cause watch.out)" = poll ]
+}
+
 @test "where udev's messages do not come it says so, and scans" {
 	needs_uevents
 	needs jq unshare
@@ -795,7 +837,7 @@ offered_after() {
 	# sysfs shows the devices of the namespace in which it was mounted
 	start watch unshare -n rejoin-watch -v --rescan 0s --settle 50ms net.json
 	wait_for 'grep -q monitoring watch.err'
-	grep -q 'udev: systemd-udevd runs in another network namespace: scanning for devices every 5 s instead' watch.err
+	grep -q 'udev: systemd-udevd is not running, or runs in another network namespace: scanning for devices every 5 s instead' watch.err
 	ip link add "${W}0" type veth peer name "${W}1"
 	n_events 1
 	[ "$(jq -r .cause watch.out)" = poll ]

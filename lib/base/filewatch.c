@@ -63,19 +63,27 @@ struct filewatch {
 	struct loop_timer poll;
 };
 
-/* Does the file system of DIR not report all changes here? */
-static bool
-is_silent(const char *dir)
+static const unsigned long overlay = 0x794c7630;
+
+/* The type of the file system of DIR, as in linux/magic.h; 0 if unknown. */
+static unsigned long
+file_system_of(const char *dir)
 {
-	/* NFS, SMB, CIFS, SMB2, AFS, Coda, Ceph, 9P, FUSE, overlay, as in linux/magic.h */
-	static const unsigned long quiet[] = { 0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x73757245,
-	    0xc36400, 0x01021997, 0x65735546, 0x794c7630 };
 	struct statfs fs;
 
-	if (statfs(dir, &fs) < 0)
-		return false;
+	return statfs(dir, &fs) < 0 ? 0 : (unsigned long)fs.f_type;
+}
+
+bool
+filewatch_is_silent(const char *dir)
+{
+	/* NFS, SMB, CIFS, SMB2, AFS, Coda, Ceph, 9P, FUSE; and what the kernel itself changes: sysfs, procfs */
+	static const unsigned long quiet[] = { 0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x73757245,
+	    0xc36400, 0x01021997, 0x65735546, 0x62656572, 0x9fa0 };
+	const unsigned long type = file_system_of(dir);
+
 	for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
-		if ((unsigned long)fs.f_type == quiet[i])
+		if (type == quiet[i])
 			return true;
 	return false;
 }
@@ -255,7 +263,8 @@ item_arm(struct filewatch_item *p)
 	struct way old[WAY_MAX];
 	size_t n_old = p->n_way;
 
-	p->polled = w->fd < 0 || is_silent(p->dir);
+	/* in an overlay the first write makes another file of it */
+	p->polled = w->fd < 0 || filewatch_is_silent(p->dir) || file_system_of(p->dir) == overlay;
 	if (w->fd < 0)
 		return;
 	memcpy(old, p->way, sizeof old);

@@ -57,6 +57,12 @@ bool filewatch_is_polled(const struct filewatch_item *i);
  */
 bool filewatch_take_removed(struct filewatch_item *i);
 
+/*
+ * Does the file system of DIR change without a report to inotify(7): a network file
+ * system, FUSE, sysfs, procfs?  False also where that is unknown.
+ */
+bool filewatch_is_silent(const char *dir);
+
 /* What keeps W from monitoring all paths: 0, -EMFILE (no instance left), -ENOSPC (no watch left). */
 int filewatch_error(const struct filewatch *w);
 

@@ -296,6 +296,22 @@ inotifywait_missing(void *cookie)
 	t->callbacks.poll(t->callbacks.cookie);
 }
 
+/* inotifywait succeeds in a directory of which it will hear nothing. */
+static void
+tell_silent_trees(struct trigger_set *t)
+{
+	for (char *const *dir = t->spec.trees; *dir; dir++) {
+		_cleanup_free_ char *text = NULL;
+
+		if (!filewatch_is_silent(*dir))
+			continue;
+		text = xasprintf("%s: its file system does not report changes: scanning every %d s instead", *dir,
+		    TRIGGER_POLL_MS / 1000);
+		on_problem(text, t);
+		t->callbacks.poll(t->callbacks.cookie);
+	}
+}
+
 static void
 inventory_changed(bool names, void *cookie)
 {
@@ -448,10 +464,12 @@ monitor_start(void *cookie)
 	tell_inotify_error(t);
 	if (!t->spec.follow && json_count(t->matches))
 		listen_to_devices(t);
-	if (!t->spec.follow && *t->spec.trees)
+	if (!t->spec.follow && *t->spec.trees) {
+		tell_silent_trees(t);
 		t->monitor = directory_monitor_new(t->loop, t->spec.trees, &callbacks);
-	else
+	} else {
 		tell_ready(t);
+	}
 }
 
 struct trigger_set *

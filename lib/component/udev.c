@@ -388,7 +388,7 @@ udev_listener_obstacle(void)
 {
 	if (access(control, F_OK) < 0)
 		return "systemd-udevd is not running";
-	return is_control_in_namespace() ? NULL : "systemd-udevd runs in another network namespace";
+	return is_control_in_namespace() ? NULL : "systemd-udevd is not running, or runs in another network namespace";
 }
 
 int
