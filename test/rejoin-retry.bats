@@ -166,6 +166,35 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	[[ $stderr == *'; run as root' ]]
 }
 
+@test "a user without a session is told what makes a runtime directory, and not to be root" {
+	needs_root
+	needs setpriv
+	[ ! -e /run/user/64998 ] || cannot '/run/user/64998 exists'
+	public=$(mktemp -d /tmp/rejoin-public.XXXXXX)
+	chmod 755 "$public"
+	mkdir -p "$public/.config/rejoin/agents.d"
+	profile '[restart]' 'method = exec' 'argv = true' "pid-file = $public/pid"
+	cp "$B"/bin/rejoin-re{try,start,ady} "$public"
+	mv "$REJOIN_CONFIG_DIR/agents.d/t.conf" "$public/.config/rejoin/agents.d/"
+	as() { run --separate-stderr setpriv --reuid=64998 --regid=64998 --clear-groups env -i HOME="$public" "$@"; }
+	local session command
+	# no session, and that of another user, as su(1) leaves it
+	for session in XDG_RUNTIME_DIR= "XDG_RUNTIME_DIR=$REJOIN_RUNTIME_DIR"; do
+		for command in 'retry -A t' 'retry -A t --queue' 'restart -A t' 'ready announce lamp'; do
+			# shellcheck disable=SC2086	# it is words
+			as "$session" "$public"/rejoin-$command
+			status_is 7
+			err_has 'hint: log in as 64998, which makes /run/user/64998, or set XDG_RUNTIME_DIR to a directory of 64998'
+			[[ $stderr != *'run as root'* ]]
+		done
+	done
+	mkdir -m 700 "$public/own"
+	chown 64998 "$public/own"
+	as XDG_RUNTIME_DIR="$public/own" "$public/rejoin-retry" -A t --queue
+	status_is 0
+	[ -e "$public/own/rejoin/retry/t/pending" ]
+}
+
 @test "retries one after the other are as many frames" {
 	profile
 	reader

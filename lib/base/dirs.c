@@ -145,6 +145,12 @@ dirs_runtime(void)
 	return dir_locate(&p);
 }
 
+bool
+dirs_runtime_is_users(void)
+{
+	return is_users();
+}
+
 const char *
 dirs_runtime_system(void)
 {

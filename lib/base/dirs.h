@@ -15,11 +15,16 @@
 #ifndef BASE_DIRS_H
 #define BASE_DIRS_H
 
+#include <stdbool.h>
+
 /* Borrowed, for the life of the process. */
 const char *dirs_config(void);
 const char *dirs_vendor(void);
 const char *dirs_state(void);
 const char *dirs_runtime(void);
+
+/* Is that an XDG directory, which the session of an ordinary user has? */
+bool dirs_runtime_is_users(void);
 
 /* The runtime directory of the system, for an ordinary user as well. */
 const char *dirs_runtime_system(void);

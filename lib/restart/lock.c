@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/access.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/io.h"
@@ -47,6 +48,8 @@ open_lock(const struct profile *p, struct fail *f)
 
 	if (fd == 0)
 		fd = lock_open(path, 0600);	/* a file that can be read can be locked */
+	if (fd == -EACCES)
+		return access_explain(path, f);
 	return fd < 0 ? fail_errno(f, fd, "%s", path) : fd;
 }
 
