@@ -496,6 +496,27 @@ says_what_to_do() {
 	found fail "$PWD/pipe" 'has no reader'
 }
 
+@test "fifo: a reader that hidepid hides is unknown, not absent" {
+	needs_root
+	needs setpriv
+	# in one mount namespace: /proc hides the processes of others there
+	own-mounts mount -t proc -o hidepid=2 proc /proc 2>/dev/null || cannot '/proc cannot be mounted here'
+	chmod a+rx "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${BATS_TEST_TMPDIR%/*}" . rejoin
+	profile "path = $PWD/pipe" '[agent]' 'user = root' 'group = daemon' '[status]' 'method = none'
+	mkfifo -m 660 pipe
+	chgrp daemon pipe
+	start reader sh -c 'exec 3<>pipe; echo up; exec sleep 1000'
+	wait_for '[ -s reader.out ]'
+	cat >as-other <<-END
+		mount -t proc -o hidepid=2 proc /proc
+		exec setpriv --reuid=64998 --regid=64998 --groups=$(id -g daemon) rejoin-doctor -A t --format jsonl fifo
+	END
+	run --separate-stderr own-mounts sh as-other
+	status_is 0
+	found warn "$PWD/pipe" 'it is unknown whether it has a reader: processes of other users are not visible here'
+	says_what_to_do 'as root'
+}
+
 @test "agent: a stale sandbox and a process that hangs are named, with the cure" {
 	profile "path = $PWD/pipe" '[status]' 'method = busy-path' "busy-path = $PWD/downloads/*"
 	mkdir -p downloads/w1

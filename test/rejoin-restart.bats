@@ -7,11 +7,11 @@ setup() {
 	: >agents
 }
 
-# an agent that a restart started is no child of this shell
+# an agent that a restart started is no child of this shell; it works in this directory, and no process of a reused pid does
 teardown() {
 	local p
 	while read -r p; do
-		kill -KILL "$p" 2>/dev/null || :
+		[ "$(readlink "/proc/$p/cwd")" != "$PWD" ] || kill -KILL "$p" 2>/dev/null || :
 	done <agents
 	end
 }
@@ -611,6 +611,61 @@ launch() { setsid "$PWD/run" </dev/null >/dev/null 2>&1 3>&- 4>&- & wait_for '[ 
 	err_has "runs /usr/bin/sleep, not $PWD/run: correct [restart] exe"
 	[ "$(wc -l <agents)" = 1 ]
 	alive "$(cat pid)"
+}
+
+# bats test_tags=plain
+@test "an agent that cannot be inspected just now is not joined by a second one" {
+	needs_strace
+	agent run 'exec sleep 1000'
+	by_signal 'exe = /usr/bin/sleep' 'signal = TERM'
+	launch
+	local error
+	for error in EMFILE ENFILE ENOMEM EACCES EIO; do
+		run --separate-stderr strace -qq -o /dev/null -P "/proc/$(cat pid)/stat" -e trace=openat \
+			-e inject=openat:error=$error rejoin-restart -A t --timeout 300ms
+		[ "$status" -eq 3 ] || [ "$status" -eq 7 ]
+		err_has "process $(cat pid)"
+		[ "$(wc -l <agents)" = 1 ]
+	done
+	restart
+	status_is 0
+}
+
+@test "in a /proc of another pid namespace a pid means nothing: no second agent, and no signal" {
+	needs_root
+	unshare --pid --fork true 2>/dev/null || cannot 'no pid namespace'
+	agent run 'exec sleep 1000'
+	by_signal 'signal = TERM' '[retry]' 'method = signal' 'signal = TERM' "pid-file = $PWD/pid" 'debounce = 0s'
+	launch
+	local tool
+	for tool in rejoin-restart rejoin-retry; do
+		run --separate-stderr unshare --pid --fork $tool -A t --timeout 300ms
+		status_is 3
+		err_has '/proc shows the processes of another pid namespace'
+		err_has 'hint: mount /proc'
+	done
+	[ "$(wc -l <agents)" = 1 ]
+	alive "$(cat pid)"
+	restart
+	status_is 0
+}
+
+@test "an agent whose lock is held in another pid namespace is not joined by a second one" {
+	needs_root
+	local elsewhere='own-mounts unshare --pid --fork --propagation unchanged --mount-proc'
+	# shellcheck disable=SC2086
+	$elsewhere true 2>/dev/null || cannot 'no pid namespace'
+	printf '[agent]\ngoal = file:%s/none\nallow-unsigned = yes\nhandler-user = root\n' "$PWD" >"$REJOIN_CONFIG_DIR/agent.conf"
+	start agent rejoin-agent
+	wait_for 'grep -q "^state=[a-z]" "$REJOIN_RUNTIME_DIR/agent/status"'
+	agent run 'exec sleep 1000'
+	profile '[status]' 'method = file' "path = $REJOIN_RUNTIME_DIR/agent/status" '[restart]' 'method = signal' \
+		"start = $PWD/run" 'stable = 100ms'
+	# shellcheck disable=SC2086
+	run --separate-stderr $elsewhere rejoin-restart -A t --timeout 300ms
+	status_is 3
+	err_has "process $agent_pid runs, and cannot be inspected: processes of other pid namespaces are not visible here"
+	[ ! -s agents ]
 }
 
 @test "a pid file that a step of the clock made older than its process is accepted with the right program" {

@@ -620,8 +620,12 @@ fake() {
 	wait "$agent_pid" || :
 	run --separate-stderr setpriv --reuid=nobody --regid=nogroup --clear-groups env \
 		REJOIN_CONFIG_DIR="$public/etc" REJOIN_STATE_DIR="$public/state" "$public/rejoin-status" -A rejoin --json
-	member .running false
-	member '.note|test("exited without a message")' true
+	if [ "$(readlink /proc/self/ns/pid)" = 'pid:[4026531836]' ]; then
+		member .running false
+		member '.note|test("exited without a message")' true
+	else
+		member .running null	# it may run in another container
+	fi
 	REJOIN_RUNTIME_DIR=$home
 	rm -rf "$public"
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,15 +32,20 @@ incarnation_of(pid_t pid, char text[INCARNATION_TEXT])
 	return 0;
 }
 
-bool
+int
 incarnation_is(pid_t pid, const char *text)
 {
 	char now[INCARNATION_TEXT], boot[BOOTID_SIZE];
 	const size_t n = strcspn(text, "-");
+	int r;
 
-	if (pid <= 0 || n == 0 || n >= sizeof boot || incarnation_of(pid, now) < 0 ||
-	    strcmp(strchr(now, '-'), text + n) != 0)
-		return false;
+	if (pid <= 0 || n == 0 || n >= sizeof boot)
+		return 0;
+	r = incarnation_of(pid, now);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	if (strcmp(strchr(now, '-'), text + n) != 0)
+		return 0;
 	memcpy(boot, text, n);
 	boot[n] = '\0';
 	return bootid_is_current(boot);

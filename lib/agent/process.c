@@ -10,6 +10,7 @@
 
 #include "agent/incarnation.h"
 #include "agent/process.h"
+#include "agent/process_view.h"
 #include "agent/unit.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -68,6 +69,14 @@ find_in_unit(const struct profile *p, pid_t *pid, struct fail *f)
 int
 process_find(const struct profile *p, const char *pid_file, pid_t *pid, struct fail *f)
 {
+	const enum process_view view = process_view_read();
+
+	/* the process of that pid would be another one */
+	if (view == PROCESS_VIEW_FOREIGN) {
+		fail_set(f, EXIT_TROUBLE, "%s: its process cannot be found: %s", p->name, process_view_limit(view));
+		fail_hint(f, "mount /proc for this pid namespace (unshare --mount-proc)");
+		return -EXDEV;
+	}
 	return pid_file ? read_pid_file(p, pid_file, pid, f) : find_in_unit(p, pid, f);
 }
 
@@ -151,7 +160,7 @@ process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f
 	int r = incarnation_start(pid, &ticks);
 
 	if (r < 0)
-		return r;
+		return r == -ESRCH ? r : fail_errno(f, r, "process %jd", (intmax_t)pid);
 	if (stat(pid_file, &st) < 0)
 		return fail_errno(f, errno, "%s", pid_file);
 	/*
@@ -165,8 +174,9 @@ process_check_age(pid_t pid, const char *pid_file, bool runs_exe, struct fail *f
 	/* no utimensat(2) sets the ctime; and a running process has no file from before the boot */
 	if (runs_exe && (start <= ns_of(st.st_ctim) || ns_of(st.st_mtim) < boot))
 		return 0;
-	return fail_set(f, EXIT_DENIED, "process %jd is younger than %s: its pid was used again, or the "
+	fail_set(f, EXIT_DENIED, "process %jd is younger than %s: its pid was used again, or the "
 	    "clock was set since", (intmax_t)pid, pid_file);
+	return -ESTALE;
 }
 
 bool

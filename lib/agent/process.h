@@ -33,7 +33,7 @@ int process_check_exe(pid_t pid, const char *exe, struct fail *f);
 
 /*
  * Did PID start before PID_FILE was written?  A process that started later has a
- * pid that was used again: EXIT_DENIED.  RUNS_EXE: it is known to run the
+ * pid that was used again: EXIT_DENIED (-ESTALE).  RUNS_EXE: it is known to run the
  * agent's program.  Then times that a step of the clock explains are accepted, too:
  * a file changed (ctime) since the start, or written before this boot.
  */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/incarnation.h"
+#include "agent/process_view.h"
 #include "agent/status_method.h"
 #include "agent/status_text.h"
 #include "base/clock.h"
@@ -46,7 +47,9 @@ is_running(const char *path, const struct status *s)
 
 	if (held != -EACCES || s->pid <= 0)
 		return held < 0 ? -1 : held;
-	return incarnation_is(s->pid, s->incarnation);
+	held = incarnation_is(s->pid, s->incarnation);
+	/* one that is not visible may run */
+	return held < 0 || (held == 0 && process_view_read() != PROCESS_VIEW_ALL) ? -1 : held;
 }
 
 /*
@@ -93,27 +96,6 @@ read_file(const struct profile *p, struct status *s, struct fail *f)
 	return 0;
 }
 
-/* The busy lock cannot be opened: poll the file. */
-static int
-poll_idle(const struct profile *p, int64_t timeout_ms, struct fail *f)
-{
-	const int64_t end = timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
-
-	for (;;) {
-		struct status s = { .running = -1 };
-		int64_t left = end - clock_mono_ms();
-		int r = read_file(p, &s, f);
-
-		if (r < 0 || s.state == AGENT_UNKNOWN)
-			return -ENODATA;
-		if (s.state != AGENT_BUSY)
-			return 0;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		clock_sleep_ms(left < POLL_MS ? left : POLL_MS);
-	}
-}
-
 static int
 wait_idle_file(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
 {
@@ -126,7 +108,7 @@ wait_idle_file(const struct profile *p, bool for_request, int64_t timeout_ms, st
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0 && errno == EACCES)
-		return poll_idle(p, timeout_ms, f);
+		return status_method_poll_idle(p, false, timeout_ms, f);	/* it keeps what it is asked while it starts */
 	r = fd < 0 ? -errno : lock_wait_free(fd, timeout_ms);
 	if (r == 0 || r == -ETIMEDOUT)
 		return r;
@@ -134,4 +116,4 @@ wait_idle_file(const struct profile *p, bool for_request, int64_t timeout_ms, st
 	return -ENODATA;
 }
 
-const struct status_method status_method_file = { read_file, wait_idle_file, POLL_MS, true };
+const struct status_method status_method_file = { read_file, wait_idle_file, POLL_MS, POLL_MS, true };

@@ -10,37 +10,62 @@
 #include "agent/unit.h"
 #include "base/xalloc.h"
 
-/* The first process of the list FILE by its start; false where it lists none. */
+/* Does the error E say that there is no such group, or none that is the caller's to see? */
 static bool
+is_absence(int e)
+{
+	return e == ENOENT || e == ENOTDIR || e == ENODEV || e == EACCES;
+}
+
+/* Find the first process of the list FILE by its start: 1, 0 where it lists none, or an error. */
+static int
 first_of(const char *file, pid_t *pid)
 {
 	FILE *list = fopen(file, "re");
 	uint64_t start, first = UINT64_MAX;
 	intmax_t n;
+	int r = 0;
 
 	if (!list)
-		return false;
-	while (fscanf(list, "%jd", &n) == 1)
-		if (incarnation_start((pid_t)n, &start) == 0 && start < first) {
+		return is_absence(errno) ? 0 : -errno;
+	errno = 0;
+	while (r == 0 && fscanf(list, "%jd", &n) == 1) {
+		r = incarnation_start((pid_t)n, &start);
+		if (r == 0 && start < first) {
 			first = start;
 			*pid = (pid_t)n;
 		}
+		if (r == -ESRCH)
+			r = 0;
+		errno = 0;
+	}
+	if (r == 0 && ferror(list) && !is_absence(errno))
+		r = errno ? -errno : -EIO;
 	fclose(list);
-	return first != UINT64_MAX;
+	return r < 0 ? r : first != UINT64_MAX;
 }
 
-static bool
+/* glob(3) passes over a directory that it cannot open, and would find no group in it. */
+static int
+stop_at_error(const char *path, int e)
+{
+	(void)path;
+	return !is_absence(e);
+}
+
+/* Find the first process of UNIT in the slices BELOW: 1, 0 for none, or an error. */
+static int
 cgroup_find_unit(const char *root, const char *below, const char *unit, pid_t *pid)
 {
 	_cleanup_free_ char *pattern = xasprintf("%s/%s/%s/cgroup.procs", root, below, unit);
-	bool found = false;
+	int r, found = 0;
 	glob_t g;
 
-	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0)
-		for (size_t i = 0; i < g.gl_pathc && !found; i++)
-			found = first_of(g.gl_pathv[i], pid);
+	r = glob(pattern, GLOB_NOSORT, stop_at_error, &g);
+	for (size_t i = 0; r == 0 && i < g.gl_pathc && found == 0; i++)
+		found = first_of(g.gl_pathv[i], pid);
 	globfree(&g);
-	return found;
+	return r == 0 || r == GLOB_NOMATCH ? found : -EIO;
 }
 
 int
@@ -54,8 +79,11 @@ unit_main_pid(const char *root, const char *unit, pid_t *pid)
 
 	if (strpbrk(unit, "/*?[\\"))
 		return -ESRCH;
-	for (size_t i = 0; i < sizeof below / sizeof *below; i++)
-		if (cgroup_find_unit(root ? root : "/sys/fs/cgroup", below[i], unit, pid))
-			return 0;
+	for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
+		int r = cgroup_find_unit(root ? root : "/sys/fs/cgroup", below[i], unit, pid);
+
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	return root || access("/run/systemd/system", F_OK) == 0 ? -ESRCH : -ENODATA;
 }

@@ -3,7 +3,8 @@
  * them: no manager is asked, so this works from a udev rule as well.
  *
  * Errors: -ESRCH where the unit has no process, -ENODATA where control groups
- * cannot tell (none are mounted, or systemd does not run here).
+ * cannot tell (none are mounted, or systemd does not run here); any other where they
+ * cannot be read.
  */
 #ifndef AGENT_UNIT_H
 #define AGENT_UNIT_H

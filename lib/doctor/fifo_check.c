@@ -9,6 +9,7 @@
 
 #include "agent/fd_owners.h"
 #include "agent/fifo.h"
+#include "agent/process_view.h"
 #include "base/io.h"
 #include "base/lock.h"
 #include "base/uidname.h"
@@ -108,17 +109,6 @@ test_directory(struct doctor_run *x)
 	doctor_advise(x, "chmod o-w %s", dir);
 }
 
-/* The initial pid namespace has this inode number (PROC_PID_INIT_INO of the kernel). */
-static bool
-is_initial_pid_namespace(void)
-{
-	char name[32];
-	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof name - 1);
-
-	name[n > 0 ? n : 0] = '\0';
-	return n <= 0 || strcmp(name, "pid:[4026531836]") == 0;
-}
-
 static void
 report_no_reader(struct doctor_run *x)
 {
@@ -145,6 +135,7 @@ test_readers(struct doctor_run *x)
 	struct fd_owner owners[OWNERS_SHOWN];
 	size_t hidden, found = fd_owners_find(fd, owners, OWNERS_SHOWN, &hidden), readers = 0;
 	const size_t n = found < OWNERS_SHOWN ? found : OWNERS_SHOWN;
+	const enum process_view view = process_view_read();
 
 	for (size_t i = 0; i < n; i++) {
 		if (!owners[i].reads || is_inherited(&owners[i], owners, n))
@@ -161,10 +152,10 @@ test_readers(struct doctor_run *x)
 		doctor_warn(x, path, "it is unknown whether it has a reader: %zu processes belong to other "
 		    "users", hidden);
 		doctor_advise(x, "run rejoin-doctor as root, or rejoin-doctor --probe fifo");
-	} else if (readers == 0 && !is_initial_pid_namespace()) {
-		doctor_warn(x, path, "it is unknown whether it has a reader: processes of other pid namespaces "
-		    "are not visible here");
-		doctor_advise(x, "run rejoin-doctor outside the container, or rejoin-doctor --probe fifo");
+	} else if (readers == 0 && view != PROCESS_VIEW_ALL) {
+		doctor_warn(x, path, "it is unknown whether it has a reader: %s", process_view_limit(view));
+		doctor_advise(x, "run rejoin-doctor %s, or rejoin-doctor --probe fifo",
+		    view == PROCESS_VIEW_OWN ? "as root" : "outside the container");
 	} else if (readers == 0) {
 		report_no_reader(x);
 	}

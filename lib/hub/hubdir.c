@@ -131,7 +131,8 @@ is_running(struct json status)
 	const char *incarnation = json_get_text(status, "incarnation");
 	int64_t n;
 
-	return incarnation && json_get_whole(pid, &n) && n > 0 && n <= INT32_MAX && incarnation_is((pid_t)n, incarnation);
+	/* what cannot be read is taken to run, as the status says */
+	return incarnation && json_get_whole(pid, &n) && n > 0 && n <= INT32_MAX && incarnation_is((pid_t)n, incarnation) != 0;
 }
 
 int

@@ -56,7 +56,7 @@ holder_open(const struct holder *h)
 	_cleanup_fd_ int fd = h->pid > 0 ? pidfd_open(h->pid, 0) : -1;
 	struct pollfd end = { .fd = fd, .events = POLLIN };
 
-	if (fd < 0 || poll(&end, 1, 0) != 0 || !incarnation_is(h->pid, h->incarnation))
+	if (fd < 0 || poll(&end, 1, 0) != 0 || incarnation_is(h->pid, h->incarnation) != 1)
 		return -1;
 	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,8 +22,12 @@ parse_svstat(const struct profile *p, char *answer, struct instance_state *l, st
 		return fail_set(f, EXIT_TROUBLE, "%s: unexpected answer of s6-svstat: '%s'",
 		    p->restart.service, answer);
 	*l = (struct instance_state){ .began_ms = -1 };
-	if (strcmp(up, "true") == 0 && n > 0 && instance_state_of_process((pid_t)n, l) < 0)
-		l->running = 0;		/* it has ended since */
+	if (strcmp(up, "true") == 0 && n > 0) {
+		int r = instance_state_of_process((pid_t)n, l);
+
+		if (r < 0 && r != -ESRCH)	/* else it has ended since */
+			return fail_errno(f, r, "%s: process %jd", p->name, (intmax_t)n);
+	}
 	l->is_up = l->running && strcmp(ready, "true") == 0;
 	snprintf(l->text, sizeof l->text, "%s", !l->running ? "down" : l->is_up ? "ready" : "up");
 	return 0;

@@ -1,9 +1,14 @@
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #include "agent/process.h"
+#include "agent/process_view.h"
 #include "agent/status.h"
+#include "base/io.h"
 #include "restart/last.h"
 #include "restart/pidfile.h"
 
@@ -54,7 +59,7 @@ is_reused(const struct profile *p, const struct instance_state *l, struct fail *
 	if (exe == 0 && restart_last_read(p, &last) == 0 && strcmp(last.incarnation, l->name) == 0)
 		return 0;
 	age = process_check_age(l->pid, p->restart.pid_file, p->restart.exe && exe == 0, f);
-	if (age == -ESRCH || (age < 0 && exe < 0))
+	if (age == -ESRCH || (age == -ESTALE && exe < 0))
 		return 1;
 	return age == 0 && exe == -ENOEXEC ? set_wrong_program(p, &wrong, f) : age;
 }
@@ -66,6 +71,22 @@ set_absent(struct instance_state *l)
 	return 0;
 }
 
+/* There is no process PID in /proc: there is none, if /proc shows all that it could be. */
+static int
+set_unseen(const struct profile *p, pid_t pid, struct instance_state *l, struct fail *f)
+{
+	const bool is_locked = !p->restart.pid_file && p->status.method == STATUS_FILE;	/* so it runs */
+	const enum process_view view = process_view_read();
+	_cleanup_fd_ int fd = view == PROCESS_VIEW_OWN ? pidfd_open(pid, 0) : -1;
+
+	if (fd < 0 && (!is_locked || view == PROCESS_VIEW_ALL))
+		return set_absent(l);
+	fail_set(f, EXIT_TROUBLE, "%s: process %jd runs, and cannot be inspected: %s", p->name, (intmax_t)pid,
+	    process_view_limit(view));
+	fail_hint(f, "run rejoin-restart %s", view == PROCESS_VIEW_OWN ? "as root" : "in the pid namespace of the agent");
+	return -EXDEV;
+}
+
 int
 pidfile_inspect(const struct profile *p, int64_t end_ms, struct instance_state *l, struct fail *f)
 {
@@ -75,8 +96,12 @@ pidfile_inspect(const struct profile *p, int64_t end_ms, struct instance_state *
 	(void)end_ms;
 	if (r < 0)
 		return f->status == EXIT_ABSENT ? set_absent(l) : r;
-	if (instance_state_of_process(pid, l) < 0)
-		return set_absent(l);
+	r = instance_state_of_process(pid, l);
+	if (r == -ESRCH)
+		return set_unseen(p, pid, l, f);
+	/* what cannot be read may run: to take it for absent would start a second agent */
+	if (r < 0)
+		return fail_errno(f, r, "%s: process %jd", p->name, (intmax_t)pid);
 	r = is_reused(p, l, f);
 	return r > 0 ? set_absent(l) : r;
 }
