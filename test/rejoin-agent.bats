@@ -746,14 +746,13 @@ with_payload() { # ID VERSION FILE
 	with_payload w1 2.0 up/large
 	agent
 	wait_for '[ "$(status_of phase)" = download ]' 20
-	retry
-	wait_for '[ "$(status_of retries)" = 1 ]' 5
-	local begun=$EPOCHREALTIME
-	kill -TERM "$agent_pid"
-	wait_for '[ "$(status_of state)" = stopping ] || [ "$(status_of state)" = stopped ]' 3
-	local said=$EPOCHREALTIME
+	run -0 status-latency "$run_dir/status" retries=1 30 frame "$run_dir/commands.fifo" retry-update
+	local counted=$output begun=$EPOCHREALTIME
+	run -0 status-latency "$run_dir/status" state=stopping,stopped 30 signal "$(kill -l TERM)" "$agent_pid"
+	local said=$output
 	wait_for '! alive "$agent_pid"' 6
-	[ -z "${SOAK-}" ] || echo "# said after $((${said/[.,]/} - ${begun/[.,]/})) us, ended after $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) us" >&3
+	[ -z "${SOAK-}" ] || echo "# retry counted after $counted us, stopping said after $said us," \
+		"ended after $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) us" >&3
 	[ $((${EPOCHREALTIME/[.,]/} - ${begun/[.,]/})) -lt 6000000 ]
 	[ "$(status_of state)" = stopped ]
 	[ "$(calls host install)" = 0 ]

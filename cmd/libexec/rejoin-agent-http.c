@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "base/secret.h"
+#include "base/writeback.h"
 #include "base/xalloc.h"
 
 enum { REQUEST_MAX = 16 << 20, TELL_MS = 200 };
@@ -28,6 +29,7 @@ struct download {
 	int fd;
 	int64_t from;		/* its length at first */
 	int64_t length, max, told_ms;
+	struct writeback written;
 };
 
 static int64_t
@@ -73,6 +75,7 @@ body_begin(const struct http_response *r, struct download *d)
 	if (start < 0 || start > d->length || ftruncate(d->fd, start) < 0 || lseek(d->fd, start, SEEK_SET) < 0)
 		return -EIO;
 	d->length = start;
+	d->written = (struct writeback)WRITEBACK_FROM(start);
 	return 0;
 }
 
@@ -91,7 +94,7 @@ on_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 		return e;
 	d->length += (int64_t)n;
 	tell_progress(d);
-	return 0;
+	return writeback_add(&d->written, d->fd, n);
 }
 
 static int

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/discard.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/trust.h"
@@ -245,10 +246,11 @@ remove_at(struct removal *rm, int dir, const char *name, int depth)
 	struct stat st;
 	int fd, r;
 
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+	r = discard_at(dir, name);
+	if (r == 0 || r == -ENOENT)
 		return 0;
-	if (errno != EISDIR)
-		return -errno;
+	if (r != -EISDIR)
+		return r;
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != rm->dev) {
 		r = fd < 0 ? -errno : -EXDEV;
@@ -273,10 +275,12 @@ file_remove_tree(const char *path)
 	struct stat st;
 	int r = 0;
 
-	if (unlink(path) == 0 || errno == ENOENT)
+	r = discard_at(AT_FDCWD, path);
+	if (r == 0 || r == -ENOENT)
 		return 0;
-	if (errno != EISDIR)
-		return -errno;
+	if (r != -EISDIR)
+		return r;
+	r = 0;
 	top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (top < 0 || fstat(top, &st) < 0)
 		return -errno;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/discard.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/lock.h"
@@ -89,7 +90,7 @@ remove_parts_in(const char *dir, const char *cache, const struct goal *g)
 			continue;
 		fd = openat(dirfd(d), e->d_name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0 && lock_try(fd) == 0)
-			unlinkat(dirfd(d), e->d_name, 0);
+			discard_at(dirfd(d), e->d_name);
 	}
 	if (d)
 		closedir(d);
@@ -151,7 +152,8 @@ cache_trim(const char *cache, const struct goal *g, int64_t max)
 	if (l.n > 0)
 		qsort(l.v, l.n, sizeof *l.v, by_use);
 	for (size_t i = 0; i < l.n && l.bytes - removed > max; i++)
-		if (!is_needed(cache, g, strrchr(l.v[i].path, '/') + 1) && unlink(l.v[i].path) == 0)
+		if (!is_needed(cache, g, strrchr(l.v[i].path, '/') + 1) &&
+		    discard_at(AT_FDCWD, l.v[i].path) == 0)
 			removed += l.v[i].bytes;
 	for (size_t i = 0; i < l.n; i++)
 		free(l.v[i].path);

@@ -15,11 +15,12 @@
 #include "base/lock.h"
 #include "base/sha.h"
 #include "base/utf8.h"
+#include "base/writeback.h"
 #include "base/xalloc.h"
 #include "deploy/download.h"
 #include "deploy/payload.h"
 
-enum { BLOCK = 256 * 1024 };
+enum { BLOCK = 256 * 1024, RANGE = 8 << 20 };
 
 void
 payload_release(struct payload *p)
@@ -239,18 +240,19 @@ copy_hashed(const struct payload *p, int in, int out, char hex[SHA_HEX], struct 
 {
 	_cleanup_free_ char *block = xrealloc(NULL, BLOCK, 1);
 	struct sha *s = sha_new(p->algorithm);
+	struct writeback w = WRITEBACK_FROM(0);
 	char text[SHA_TEXT];
-	int64_t total = 0;
 	ssize_t n;
 
 	while ((n = io_read(in, block, BLOCK)) > 0) {
 		int r = io_write_all(out, block, (size_t)n);
 
 		sha_add(s, block, (size_t)n);
-		total += n;
+		if (r == 0)
+			r = writeback_add(&w, out, (size_t)n);
 		if (r < 0)
 			n = r;
-		if (r < 0 || (p->size_bytes >= 0 && total > p->size_bytes))
+		if (r < 0 || (p->size_bytes >= 0 && w.end > p->size_bytes))
 			break;	/* it grows while it is read */
 	}
 	sha_end(s, text);
@@ -449,18 +451,22 @@ static int
 content_copy(int in, int out)
 {
 	_cleanup_free_ char *block = NULL;
+	struct writeback w = WRITEBACK_FROM(0);
 	ssize_t n;
 	int r = 0;
 
-	while ((n = copy_file_range(in, NULL, out, NULL, SSIZE_MAX / 2, 0)) > 0)
-		;
-	if (n == 0)
-		return 0;
+	while (r == 0 && (n = copy_file_range(in, NULL, out, NULL, RANGE, 0)) > 0)
+		r = writeback_add(&w, out, (size_t)n);
+	if (r < 0 || n == 0)
+		return r;
 	if (errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
 		return -errno;
 	block = xrealloc(NULL, BLOCK, 1);
-	while (r == 0 && (n = io_read(in, block, BLOCK)) > 0)
+	while (r == 0 && (n = io_read(in, block, BLOCK)) > 0) {
 		r = io_write_all(out, block, (size_t)n);
+		if (r == 0)
+			r = writeback_add(&w, out, (size_t)n);
+	}
 	return r < 0 ? r : (int)n;
 }
 

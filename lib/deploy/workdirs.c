@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/discard.h"
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "deploy/workdirs.h"
@@ -144,7 +145,7 @@ workdir_clear(const char *path, const char *keep)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
 		    (keep && strcmp(e->d_name, keep) == 0))
 			continue;
-		ok = unlinkat(dirfd(d), e->d_name, 0) == 0;
+		ok = discard_at(dirfd(d), e->d_name) == 0;
 	}
 	if (d)
 		closedir(d);
