@@ -537,10 +537,13 @@ prepare_run(struct shim *s, const struct shim_spec *spec, struct fail *f)
 }
 
 static void
-report_started(int fd)
+report_started(const struct started *s, int fd)
 {
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
 	if (fd >= 0) {
-		(void)!io_write_all(fd, "started\n", 8);
+		started_format(s, &b);
+		(void)!io_write_all(fd, b.s, b.len);
 		close(fd);
 	}
 	sdnotify("READY=1");
@@ -587,7 +590,7 @@ shim_run(const struct shim_spec *spec, struct fail *f)
 	}
 	if (r == 0) {
 		(void)!chdir("/");	/* the command has its own working directory by now */
-		report_started(spec->report_fd);
+		report_started(&s.started, spec->report_fd);
 		watch_run(&s);
 		on_usr1(&s);	/* what was asked while `started` was not there to be seen */
 		loop_run(s.loop);

@@ -31,7 +31,7 @@
 struct shim_spec {
 	const char *dir;
 	int lock_fd;	/* the lock, held already; -1: take it */
-	int report_fd;	/* "started\n" is written to it, then it is closed; -1: none */
+	int report_fd;	/* what `started` says is written to it, then it is closed; -1: none */
 };
 
 /*

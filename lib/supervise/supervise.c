@@ -37,6 +37,7 @@ struct supervise {
 	int report_fd;		/* what it says until it has started; -1 */
 	struct spawn *unit;	/* systemd-run, until it has ended */
 	struct buf report;
+	struct started started;	/* shim 0: not known to have started */
 	struct loop_timer timer;
 	int clears;		/* how often the remains of an interrupted run were killed */
 	int unread;		/* how often the files could not be read */
@@ -186,7 +187,19 @@ explain_new(struct supervise *s, struct fail *f)
 		fail_set(f, EXIT_TROUBLE, "%s: the shim ended before it had started the command", s->dir);
 }
 
-static void watch_shim(struct supervise *s, const struct started *st);
+static void watch_shim(struct supervise *s);
+
+/* What `started` says, or the shim's report, which is the same: the file may be gone later. */
+static void
+note_started(struct supervise *s, const struct started *from_file)
+{
+	struct started reported;
+
+	if (from_file->shim > 0)
+		s->started = *from_file;
+	else if (s->started.shim == 0 && started_parse(s->report.s, s->report.len, &reported) == 0)
+		s->started = reported;
+}
 
 /* The shim has released its lock, or may have: call done() where the run is over. */
 static void
@@ -207,9 +220,15 @@ on_lock_released(void *cookie)
 		return;
 	}
 	f = (struct fail){ .status = EXIT_OK };	/* a file that is not there has left a text */
+	note_started(s, &v.started);
 	if (v.state == SUPERVISE_RUNNING) {
-		watch_shim(s, &v.started);
+		watch_shim(s);
 		return;
+	}
+	/* what a command does to the files of its run is no reason to run it again */
+	if (v.state == SUPERVISE_NEW && s->started.shim > 0) {
+		v.state = SUPERVISE_INTERRUPTED;
+		v.started = s->started;
 	}
 	if (v.state == SUPERVISE_INTERRUPTED && !clear_remains(&v.started) && s->clears++ < CLEARS_MAX) {
 		loop_timer_set(s->loop, &s->timer, CLEAR_MS);
@@ -240,10 +259,10 @@ shim_ended(int fd, short events, void *cookie)
 
 /* By its pid where that is known and true, else by asking again. */
 static void
-watch_shim(struct supervise *s, const struct started *st)
+watch_shim(struct supervise *s)
 {
-	if (s->pid_fd < 0 && st->shim > 0)
-		s->pid_fd = procs_open(st->shim, st->shim_ticks);
+	if (s->pid_fd < 0 && s->started.shim > 0)
+		s->pid_fd = procs_open(s->started.shim, s->started.shim_ticks);
 	if (s->pid_fd >= 0)
 		loop_watch(s->loop, s->pid_fd, POLLIN, shim_ended, s);
 	else

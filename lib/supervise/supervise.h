@@ -29,7 +29,7 @@ enum supervise_state {
 	SUPERVISE_NEW,		/* nothing was executed: it may be started */
 	SUPERVISE_RUNNING,	/* a shim holds the lock */
 	SUPERVISE_ENDED,	/* the outcome is known */
-	SUPERVISE_INTERRUPTED,	/* it was started, and its end is not known: never start it again */
+	SUPERVISE_INTERRUPTED,	/* it was started, and its end is not known, or its files are gone: never start it again */
 };
 
 struct supervise_view {

@@ -479,6 +479,26 @@ is_interrupted(void)
 	assert(supervise_examine(dir, &v, &e.fail) == 0 && v.state == SUPERVISE_INTERRUPTED);
 }
 
+/*
+ * The command removes the files of its own run: that it ran is known, and never taken for "nothing was
+ * executed".  What it leaves behind is gone even where the shim is killed.
+ */
+static void
+is_known_to_have_run_without_its_files(void)
+{
+	_cleanup_free_ char *text = xasprintf("rm -rf run%d; exit 3", runs);
+	_cleanup_free_ char *dir = make_run(text, "");
+	_cleanup_free_ char *text2 = xasprintf("rm -rf run%d; setsid sh -c 'echo $$ >r; mv r s; sleep 60' &"
+	    " until [ -e s ]; do sleep 0.05; done; kill -KILL $PPID; sleep 60", runs);
+	_cleanup_free_ char *dir2 = make_run(text2, "");
+	struct ended e;
+
+	run_to_end(dir, &e);
+	assert(e.view.state == SUPERVISE_INTERRUPTED && e.view.started.pid > 0);
+	run_to_end(dir2, &e);
+	assert(e.view.state == SUPERVISE_INTERRUPTED && is_gone("s"));
+}
+
 /* --- the campaign: a shim killed soon after its start never leads to a second execution */
 
 struct tally {
@@ -590,6 +610,7 @@ main(void)
 	obeys_its_lease();
 	is_adopted();
 	is_interrupted();
+	is_known_to_have_run_without_its_files();
 	never_runs_twice();
 	assert(chdir(outer) == 0 && file_remove_tree(own) == 0);
 	return 0;
