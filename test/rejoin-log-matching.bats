@@ -53,6 +53,31 @@ golden() {
 	done
 }
 
+@test "followed: the last line of a log is admitted before what came earlier is printed" {
+	local line='2015-09-16 07:21:49 UTC+12'
+	# What belongs to the start came 3.2 s before it, and nothing comes behind it for 5 s more.
+	printf '%s\n' "1000 0 2015-09-16 07:21:12 UTC+12 [Agent] OnDisconnect" "40000 0 $line [Agent] OnConnect" \
+		"43200 0 $line [Device] Agent started." "50100 0 2015-09-16 07:21:52 UTC+12 [Device] Agent stopped: migrating." >script
+	echo 'log,format=imp' >operands
+	: >options
+	cp "$TOP/packaging/rules.d/imp.conf" rules.conf
+	"$B/tool/log-script" --hold 5000 . >out
+	golden
+}
+
+@test "followed: a start waits for a stop that is later by the rule's window, and late besides" {
+	local last
+	for last in 11900 12100; do
+		printf '%s\n' "1000 0 2015-09-16 07:21:48 UTC+12 [Device] x" "2000 0 2015-09-16 07:21:49 UTC+12 [Device] Agent started." \
+			"$last 0 2015-09-16 07:21:53 UTC+12 [Device] Agent stopped: migrating." "30000 0 2015-09-16 07:22:53 UTC+12 [Device] x" >script
+		echo 'log,format=imp' >operands
+		: >options
+		cp "$TOP/packaging/rules.d/imp.conf" rules.conf
+		"$B/tool/log-script" --hold 1000 . >out
+		[ "$(cut -d' ' -f5- out | sed -n 2p)" = "$([ $last = 11900 ] && echo 'Agent stopped: migrating.' || echo 'Agent started.')" ]
+	done
+}
+
 @test "the seed's logs with a stop whose stamp is later, read at once" {
 	local log later
 	for log in imp_2015-09-14 imp_2015-09-16 imp_2016-01-27; do

@@ -106,7 +106,7 @@ dag_retire(struct dag *g, struct node *e)
 static void
 blocked_enter(struct dag *g, struct node *e)
 {
-	heap_blocked_push(&g->blocked, &(struct blocked){ g->live ? e->arrived_ms : e->t, e->off, e->rank, e,
+	heap_blocked_push(&g->blocked, &(struct blocked){ g->live ? e->awaits_ms : e->t, e->off, e->rank, e,
 	    vertex_of(e)->serial });
 }
 

@@ -173,6 +173,15 @@ check_belongs(struct lifecycles *l, struct node *e, const struct constraint *x)
 	}
 }
 
+/* The stop may be later than the start E by the rule's window, and then come as late as any record. */
+static void
+await_stop(struct lifecycles *l, struct node *e, const struct constraint *x)
+{
+	if (!e->waited && !e->backlog)
+		e->awaits_ms = e->arrived_ms + x->n / 1000000;
+	exchange_wait_once(l->env.exchange, e, missing_id(x), x);
+}
+
 static void
 lifecycle_check_due(void *state, struct node *e, const struct constraint *x, bool again)
 {
@@ -190,7 +199,7 @@ lifecycle_check_due(void *state, struct node *e, const struct constraint *x, boo
 		dag_tell_sent(l->env.dag, e, &t->stop, 0, CONSTRAINT_LIFECYCLE, x->rule);
 	if (!stop) {
 		if (t->state == ENTITY_STARTED)
-			exchange_wait_once(l->env.exchange, e, missing_id(x), x);
+			await_stop(l, e, x);
 	} else if (stop != e && !stop->out) {
 		dag_wait_on(l->env.dag, e, stop, (enum constraint_class)x->class, x->rule);
 	}

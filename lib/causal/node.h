@@ -44,7 +44,8 @@ struct node {
 	const struct constraint *v;	/* all of its constraints */
 	size_t n;
 	int64_t where;			/* its line in the source; or its offset, where lines are not counted */
-	int64_t arrived_ms;		/* live: when it was read, monotonic */
+	int64_t arrived_ms;		/* live: when it came, monotonic */
+	int64_t awaits_ms;		/* live: patience with what it needs begins then */
 	const char *mark;		/* the first thing that is wrong with it, or NULL */
 	char *reason;			/* why it stands where it does; NULL for its time alone */
 	struct relations relations;	/* which constraints of its were kept or violated, where that is asked for */

@@ -128,9 +128,9 @@ static bool
 expire(struct realtime *r, struct node *e)
 {
 	struct scheduler *s = &r->scheduler;
+	const int64_t until_ns = e->t + s->spec->patience_ns + (e->awaits_ms - e->arrived_ms) * 1000000;
 	bool full = is_full(r);
-	bool waits = has_watermarks(r) ? !all_beyond(r, e, e->t + s->spec->patience_ns) :
-	    s->clock_ms < e->arrived_ms + r->patience_ms;
+	bool waits = has_watermarks(r) ? !all_beyond(r, e, until_ns) : s->clock_ms < e->awaits_ms + r->patience_ms;
 
 	if (!full && !r->draining && waits &&
 	    !backlog_is_beyond(r, e, e->t + s->spec->patience_ns) && !is_hopeless(r, e))
@@ -264,8 +264,8 @@ realtime_deadline(struct realtime *r)
 	const struct node *blocked = dag_first_blocked(r->scheduler.dag);
 	int64_t at = first_release(r);
 
-	if (blocked && blocked->arrived_ms + r->patience_ms < at)
-		at = blocked->arrived_ms + r->patience_ms;
+	if (blocked && blocked->awaits_ms + r->patience_ms < at)
+		at = blocked->awaits_ms + r->patience_ms;
 	if (!are_all_ready(r) && r->cycle_ms + CYCLE_MS < at)
 		at = r->cycle_ms + CYCLE_MS;
 	return at;

@@ -110,7 +110,7 @@ node_of(struct scheduler *s, struct queue *q, struct slot *slot)
 	e->inherited = r.inherited;
 	if (q->source->merged && merged_watermark(record_text(&r), &q->watermark_ns))
 		e->control = q->has_watermark = true;
-	e->arrived_ms = s->clock_ms;
+	e->arrived_ms = e->awaits_ms = s->clock_ms;
 	e->backlog = q->backlog;
 	if (slot->block->fields)
 		block_fields(slot->block, slot->index, &fields);

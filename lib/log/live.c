@@ -18,6 +18,7 @@ enum {
 	TURN_RECORDS = 20000,		/* in one go, before other callbacks have theirs */
 	FOR_EVER_MS = 1 << 30,
 	AHEAD_MAX = 4096,		/* records of a source that are held, before it is read on */
+	LINGER_MS = 1000,		/* at most, for lines that belong to a record that may be whole */
 	ESTIMATE_MS = 60000,		/* between two estimates of the clocks' offsets */
 	AGE_MS = 600000,		/* what messages said of clocks counts for one to two of these */
 };
@@ -167,6 +168,16 @@ input_begin(struct live *v, struct input *in)
 	in->queue->backlog = !v->caught_up;
 }
 
+/*
+ * For so long, lines are waited for that belong to a record that may be whole.  It is held
+ * only from then on: what belongs behind it and came before must still be there.
+ */
+static int64_t
+linger_ms(const struct live *v)
+{
+	return v->spec.hold_ms < LINGER_MS || v->spec.once ? v->spec.hold_ms : LINGER_MS;
+}
+
 /* How much of what is there is taken for a record, if more may belong to it. */
 static enum source_accept
 accepts(const struct live *v, const struct input *in, int64_t now_ms)
@@ -175,7 +186,7 @@ accepts(const struct live *v, const struct input *in, int64_t now_ms)
 
 	if (v->merge.draining || waited >= v->spec.patience_ms)
 		return ACCEPT_ANY;
-	return waited >= v->spec.hold_ms || !v->caught_up ? ACCEPT_LINES : ACCEPT_WHOLE;
+	return waited >= linger_ms(v) || !v->caught_up ? ACCEPT_LINES : ACCEPT_WHOLE;
 }
 
 /* Admit what is there of IN; true where there may be any. */
@@ -215,7 +226,7 @@ set_deadline(struct live *v)
 
 		if (!in->source || in->source->cur == in->source->hi || in->queue->nodes >= AHEAD_MAX)
 			continue;
-		more = in->woke_ms + (in->source->accept == ACCEPT_WHOLE ? v->spec.hold_ms : v->spec.patience_ms);
+		more = in->woke_ms + (in->source->accept == ACCEPT_WHOLE ? linger_ms(v) : v->spec.patience_ms);
 		if (in->source->accept != ACCEPT_ANY && more < at)
 			at = more;
 	}
