@@ -38,7 +38,7 @@ static const struct opt opts[] = {
 	{ KEY_LINES, "lines", NULL, "send: read records from standard input, one object a line" },
 	{ KEY_STATUS, "status", "WORD", "answer: how the call ended", .choices = "ok error not-found", .preset = "ok" },
 	OPT_TIMEOUT("give up waiting after DUR", "30s; of a blob 60s without a byte"),
-	OPT_WAIT("send: wait until the record is confirmed"),
+	OPT_WAIT("send, answer: wait until the record is confirmed"),
 	OPT_COMMON
 };
 
@@ -54,6 +54,7 @@ static const struct opt_tool tool = {
 	.opts = opts,
 	.operands = OPT_TEXTS,
 	.words = "run send config calls answer call blob status",
+	.after = "send:report state telemetry log,blob:get put",
 	.statuses = "0 done, or submitted; 1 the other side refused; 2 usage, or a wrong value; 3 trouble; 4 not confirmed in time; "
 	    "5 no link is running; 6 the queue is full, or another link is running; 7 denied",
 	.example = "echo 21.5 | rejoin-hub send telemetry room/temperature --wait",

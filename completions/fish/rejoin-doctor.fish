@@ -1,7 +1,7 @@
 # made by "make generate": do not edit
 complete -c rejoin-doctor -f
-complete -c rejoin-doctor -n __fish_use_subcommand -a 'explain profiles'
-complete -c rejoin-doctor -a '(rejoin-doctor --list 2>/dev/null | string replace -r " +" "\t")'
+complete -c rejoin-doctor -n __fish_use_subcommand -f -a 'explain profiles'
+complete -c rejoin-doctor -n 'not __fish_seen_subcommand_from explain profiles' -a '(rejoin-doctor --list 2>/dev/null | string replace -r " +" "\t")'
 complete -c rejoin-doctor -s A -l agent -x -a '(command find /etc/rejoin/agents.d ~/.config/rejoin/agents.d /usr/local/share/rejoin/agents.d /usr/share/rejoin/agents.d -name "*.conf" 2>/dev/null | string replace -r ".*/(.*)\.conf" "\$1")' -d 'use the profile NAME'
 complete -c rejoin-doctor -l bundle -r -d 'write FILE with what a bug report needs, without secrets'
 complete -c rejoin-doctor -l fix -d 'repair what is safe to repair'

@@ -87,6 +87,7 @@ struct opt_tool {
 	const struct opt *opts;	/* in the order of --help, ended by OPT_COMMON or OPT_END */
 	enum opt_operands operands;
 	const char *words;	/* fixed words that may be the first operand, a blank between; NULL for none */
+	const char *after;	/* "a:x y,b:z": the words that may follow such a word; NULL for none */
 	bool has_command;	/* what follows "--" is a command */
 	const char *stop;	/* the operand that ends the scan; "" is any; NULL is none */
 	const char *statuses;	/* "0 all are well; 1 one is not; ...": those of the page */

@@ -197,7 +197,7 @@ opt_help_print(const struct opt_tool *tool)
 	print_line("synopsis", &tool->synopsis, 1);
 	print_line("operands", (const char *const[]){ operands[tool->operands], tool->words,
 	    tool->has_command ? "command" : NULL,
-	    tool->stop && !*tool->stop ? "*" : tool->stop }, 4);
+	    tool->stop && !*tool->stop ? "*" : tool->stop, tool->after }, 5);
 	for (const struct opt *o = tool->opts; o->name; o++)
 		print_line("option", (const char *const[]){ o->key <= 255 ? (char[]){ (char)o->key, '\0' } : NULL,
 		    o->name, o->arg, o->choices, o->preset, o->repeats ? "repeats" : NULL,

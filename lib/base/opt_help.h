@@ -14,12 +14,12 @@
 void opt_help(const struct opt_tool *tool);
 
 /*
- * The table on stdout, for the generator (test/generate.sh), a line each with a tab between
+ * The table on stdout, for the generator (test/generate/run.sh), a line each with a tab between
  * fields, "-" for an empty one, newline and tab of the synopsis as "\n" and "\t":
  *
  *	tool NAME PURPOSE
  *	synopsis TEXT
- *	operands none|texts|files|tools|peers|listed WORDS command|- STOP
+ *	operands none|texts|files|tools|peers|tasks|listed WORDS command|- STOP AFTER
  *	option LETTER|- NAME ARG|- CHOICES|- DEFAULT|- repeats|- SAMPLES|- HELP
  *	statuses TEXT
  *	example TEXT

@@ -2,9 +2,14 @@ function safe(s) { gsub(/\\/, "\\\\", s); gsub(/'/, "\\'", s); return s }
 END {
 	printf "# made by \"make generate\": do not edit\n"
 	if (operands != "files") printf "complete -c %s -f\n", tool
-	if (words != "") printf "complete -c %s -n __fish_use_subcommand -a '%s'\n", tool, words
+	# an argument of an option counts as an operand in __fish_use_subcommand
+	first = operands == "tools" || operands == "listed" ? "__fish_use_subcommand" : "'not __fish_seen_subcommand_from " words "'"
+	if (words != "") printf "complete -c %s -n %s -f -a '%s'\n", tool, first, words
+	count = after != "" ? followers(verb, choice) : 0
+	for (i = 1; i <= count; i++)
+		printf "complete -c %s -n '__fish_seen_subcommand_from %s' -a '%s'\n", tool, verb[i], choice[i]
 	if (operands == "listed")
-		printf "complete -c %s -a '(%s --list 2>/dev/null | string replace -r \" +\" \"\\t\")'\n", tool, tool
+		printf "complete -c %s -n 'not __fish_seen_subcommand_from " words "' -a '(%s --list 2>/dev/null | string replace -r \" +\" \"\\t\")'\n", tool, tool
 	if (operands == "tools") {
 		printf "complete -c %s -n __fish_use_subcommand -a '(complete -C rejoin- | string replace -r \"^rejoin-([^\\t]*).*\" \"\\$1\")'\n", tool
 		printf "complete -c %s -n 'not __fish_use_subcommand' -a '(complete -C (string replace \"rejoin \" rejoin- (commandline -cp)))'\n", tool
@@ -14,7 +19,9 @@ END {
 	if (operands == "peers")
 		printf "complete -c %s -n '__fish_seen_subcommand_from %s' -a '(command ls /run/rejoin/ready 2>/dev/null)'\n", tool, words
 	for (i = 1; i <= n; i++) {
-		s = "complete -c " tool (letter[i] != "" ? " -s " letter[i] : "") " -l " name[i]
+		verbs = verbs_of(i)
+		gsub(/\|/, " ", verbs)
+		s = "complete -c " tool (verbs != "" ? " -n '__fish_seen_subcommand_from " verbs "'" : "") (letter[i] != "" ? " -s " letter[i] : "") " -l " name[i]
 		split(arg[i], part, " ")
 		kind = arg[i] != "" ? completed(i, part[1]) : "flag"
 		if (kind == "file" || kind == "directory") s = s " -r"

@@ -16,7 +16,18 @@ END {
 	print "\t${XDG_CONFIG_HOME:-$HOME/.config}/rejoin/agents.d/*.conf(N:t:r)"
 	print "\t/usr/local/share/rejoin/agents.d/*.conf(N:t:r) /usr/share/rejoin/agents.d/*.conf(N:t:r))"
 	if (operands == "listed")
-		printf "operands=(%s ${${(f)\"$(%s --list 2>/dev/null)\"}%%%% *})\n", words, tool
+		printf "operands=(${${(f)\"$(%s --list 2>/dev/null)\"}%%%% *})\n", tool
+	if (operands == "listed" && words != "") {
+		line = words
+		gsub(/ /, "|", line)
+		printf "((! $words[(I)(%s)])) || operands=()\n", line
+	}
+	if (after != "") {
+		count = followers(verb, choice)
+		print "case $words[2,CURRENT-1] in"
+		for (i = 1; i <= count; i++) printf "*%s*) operands=(%s) ;;\n", verb[i], choice[i]
+		print "esac"
+	}
 	if (operands == "tasks") {
 		print "if (($words[(I)(attach|kill|log|release)])); then"
 		print "\tlocal -a target"
@@ -29,7 +40,7 @@ END {
 	if (operands == "tools") {
 		print "operands=(" words " ${${(M)${(k)commands}:#rejoin-*}#rejoin-})"
 		print "if ((CURRENT > 2)) && [[ $words[2] != help ]]; then"
-		print "\twords=(rejoin-$words[2] $words[3,-1])"
+		print "\twords=(rejoin-$words[2] \"${(@)words[3,-1]}\")"
 		print "\t((CURRENT--))"
 		print "\t_normal"
 		print "\treturn"
@@ -50,13 +61,15 @@ END {
 		for (j = 1; j <= k; j++) s = s ":" part[j] ":" action(i, part[j])
 		printf "\t%s' \\\n", s
 	}
-	if (operands == "listed" || operands == "tools") print "\t'*:operand:($operands)'"
+	if (operands == "tools") print "\t'*:operand:($operands)'"
+	else if (operands == "listed") printf "\t'1:operand:(%s $operands)' \\\n\t'*:operand:($operands)'\n", words
 	else if (operands == "tasks")
 		printf "\t'1:sub-command:(%s)' \\\n\t'*:task:($operands)'\n", words
 	else if (operands == "peers") {
 		printf "\t'1:sub-command:(%s)' \\\n\t'2:peer:($operands)' \\\n\t'*::command:_normal'\n", words
 	} else {
 		if (words != "") printf "\t'1:sub-command:(%s)' \\\n", words
+		if (after != "") print "\t'2:word:($operands)' \\"
 		print operands == "files" ? "\t'*:file:_files'" : operands == "none" ? "\t&& return" : "\t'*:operand: '"
 	}
 }
