@@ -397,8 +397,10 @@ open_all(struct agent *a, char *const *inventories)
 
 	if (open_source(a, &a->config, &a->source, &f) < 0)
 		fail_die(&f);
-	if (!a->source)
+	if (!a->source) {
 		diag_info("no goal: neither --goal nor 'goal' of agent.conf is set");
+		diag_hint("'rejoin-goal make' writes a goal, and agent.conf names it: goal = file:PATH");
+	}
 	spec.goal = a->source ? goal_source_path(a->source) : NULL;
 	spec.goal_name = a->source ? goal_source_name(a->source) : NULL;
 	if (runtime_open(a->profile, a->config.fifo_uid, a->config.fifo_gid, &a->runtime, &f) < 0 ||
@@ -524,6 +526,10 @@ main(int argc, char *argv[])
 	open_all(&a, (char *[]){ a.profile->inventory, NULL });
 	agent_start(&a);
 	status = loop_run(a.loop);
+	if (a.once && status == EXIT_TROUBLE && a.goal)
+		diag_hint("'rejoin-goal check FILE' reviews a goal, and 'rejoin-goal make' writes one");
+	else if (a.once && status == EXIT_TROUBLE)
+		diag_hint("rejoin-doctor -A %s config says what is wrong with the goal and its place", a.profile->name);
 	agent_release(&a);
 	finish((enum exit_status)status);
 }

@@ -155,7 +155,7 @@ write_bundle(struct doctor *d)
 		checks_run_agents(&d->run, names);
 	else
 		check_agent(d, (char *[]){ NULL });
-	doctor_format(&d->run, &findings);
+	doctor_format(&d->run, -1, &findings);
 	bundle_text(b, "rejoin-doctor", findings.s, findings.len);
 	if (!names || !*names)
 		bundle_agent(b, d->agent);

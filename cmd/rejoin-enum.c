@@ -52,9 +52,9 @@ static const struct opt_tool tool = {
 static const struct listing_spec spec = {
 	.name = "components",
 	.table = (const struct listing_column[]){
-		{ "ID", "id" }, { "STATE", "state" }, { "VERSION", "version" }, { "NAME", "name" },
+		{ "ID", "id" }, { "STATE", "state", LISTING_STATE }, { "VERSION", "version" }, { "NAME", "name" },
 		{ "GROUP", "group" }, { "MANUFACTURER", "manufacturer" }, { "MODEL", "model" },
-		{ "REASON", "reason" }, { NULL, NULL }
+		{ "REASON", "reason", LISTING_SENTENCE }, { NULL, NULL }
 	},
 	.tsv = (const struct listing_column[]){
 		{ "NAME", "name|id" }, { "VERSION", "version" }, { NULL, NULL }

@@ -58,7 +58,7 @@ static const struct opt_tool tool = {
 };
 
 static const struct listing_column finding_columns[] = {
-	{ "LEVEL", "level" }, { "OBJECT", "object" }, { "FINDING", "finding" }, { NULL, NULL }
+	{ "LEVEL", "level", LISTING_STATE }, { "OBJECT", "object" }, { "FINDING", "finding", LISTING_SENTENCE }, { NULL, NULL }
 };
 static const struct listing_spec findings = { .name = "findings", .table = finding_columns, .tsv = finding_columns };
 

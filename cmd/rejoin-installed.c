@@ -55,8 +55,8 @@ static const struct opt_tool tool_options = {
 static const struct listing_spec columns = {
 	.name = "components",
 	.table = (const struct listing_column[]){
-		{ "ID", "id" }, { "VERSION", "version" }, { "INSTALLED", "installed|=unknown" },
-		{ "CRITERIA", "criteria" }, { "REASON", "reason" }, { NULL, NULL }
+		{ "ID", "id" }, { "VERSION", "version" }, { "INSTALLED", "installed|=unknown", LISTING_STATE },
+		{ "CRITERIA", "criteria" }, { "REASON", "reason", LISTING_SENTENCE }, { NULL, NULL }
 	},
 	.tsv = (const struct listing_column[]){
 		{ "ID", "id" }, { "INSTALLED", "installed|=unknown" }, { "CRITERIA", "criteria" },

@@ -183,7 +183,7 @@ print_record(const struct viewer *v, const struct status *s)
 	case TABLE:
 		codes_name_results(&record);
 		overview_format(record, &(struct overview_style){ .now_s = clock_wall_ms() / 1000,
-		    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") }, &b);
+		    .terminal = STDOUT_FILENO }, &b);
 		break;
 	case KV:
 		overview_format_kv(record, &b);

@@ -10,6 +10,7 @@ expected() {
 	*'rejoin-installed '*--missing*' -') echo '0 1' ;;
 	*'rejoin-watch -1'*) echo '0 1' ;;
 	*'rejoin-watch'* | 'rejoin-log -f'* | 'rejoin-taskd'* | *'rejoin-ready gate'* | 'rejoin-task device7'*) echo 124 ;;
+	'rejoin-agent --verify'*) echo '0 7' ;;
 	*'rejoin-doctor'* | 'rejoin doctor') echo '0 1' ;;
 	*'rejoin-restart --dry-run'* | *'rejoin-retry --dry-run'*) echo '0 5' ;;
 	'rejoin-restart -A'*) echo '3 5' ;;
@@ -124,6 +125,33 @@ run_page() {
 		pids=("${pids[@]:1}")
 	done
 	[ "$bad" -eq 0 ]
+}
+
+# In a directory as of run_page: its first example, with what it prints.
+run_first_update() {
+	prepare "$1" >/dev/null || return
+	printf '{"version":"1.0"}' >motor/firmware.json
+	cat >"$REJOIN_CONFIG_DIR/inventory.json" <<-END
+	{"components":[
+	 {"id":"motor-0","group":"motors","properties":{"path":"$PWD/motor","firmwareDataFile":"firmware.json"}},
+	 {"id":"motor-1","group":"motors","properties":{"path":"$PWD/away","firmwareDataFile":"firmware.json"}}]}
+	END
+	mandoc -Tascii -O width=300 "$1" | col -bx | sed -n '/# cat .*agent.conf/,/^$/s/^ \{11\}//p' >shown
+	# the user differs where the tests do not run as root
+	sed -n '/^\[agent/,/^#/{/^#/!p;}' shown | sed "s/^handler-user = root/handler-user = $(id -un)/" >"$REJOIN_CONFIG_DIR/agent.conf"
+	rejoin-agent --once 2>ran || return
+	diff <(sed '1,/^# rejoin-agent --once/d; /^$/d' shown) ran && [ -s ran ]
+}
+export -f run_first_update
+
+@test "the first update of rejoin-agent prints what its page shows" {
+	needs mandoc col
+	own-mounts true 2>/dev/null || cannot 'no mount namespace can be made here'
+	mkdir agent agent/work
+	cp -r "$REJOIN_CONFIG_DIR" agent/etc
+	export REJOIN_CONFIG_DIR=$PWD/agent/etc REJOIN_STATE_DIR=$PWD/agent/state REJOIN_RUNTIME_DIR=$PWD/agent/run
+	cd agent/work
+	own-mounts bash -c 'run_first_update "$1"' - "$TOP/man/rejoin-agent.1"
 }
 
 # Each command of the section with what it prints; the page's directory is where packages put ours.

@@ -649,9 +649,12 @@ camera() {
 	inv '{"id":"camera-0123456789-0123456789-0123456789-end","version":"1","name":"中文"}'
 	run script -qec "stty cols 40; rejoin-enum inv.json" /dev/null
 	status_is 0
-	[[ ${lines[1]} =~ ^camera-0[0-9-]*~[0-9-]*-end\ +online\ +1\ +中文 ]]
-	# in bytes: two characters of three bytes and two columns, and a carriage return
-	[ "${#lines[1]}" -le 43 ]
+	local online=$'\e\\[32monline\e\\[0m'
+	[[ ${lines[1]} =~ ^camera-0[0-9-]*~[0-9-]*-end\ +$online\ +1\ +中文 ]]
+	# in bytes: two characters of three bytes and two columns, a carriage return, and a colour of nine
+	[ "${#lines[1]}" -le 52 ]
+	run script -qec "stty cols 40; NO_COLOR=1 rejoin-enum inv.json" /dev/null
+	[[ $output != *$'\e'* ]]
 	run script -qec "stty cols 200; rejoin-enum inv.json" /dev/null
 	[[ ${lines[1]} == camera-0123456789-0123456789-0123456789-end* ]]
 }

@@ -241,7 +241,10 @@ static void
 add_row(struct table *t, const char *a, const char *b)
 {
 	table_cell(t, a);
-	table_cell(t, b);
+	if (strcmp(a, "state") == 0)
+		table_state(t, b);
+	else
+		table_cell(t, b);
 	table_end_row(t);
 }
 
@@ -292,34 +295,15 @@ show_member(struct json record, const char *key, const struct overview_style *st
 	return out->s;
 }
 
-/* The colour of a state in SGR (ECMA-48): green is well, yellow is under way, red is not well. */
-static const char *
-state_colour(const char *state)
-{
-	static const struct { const char *states, *sgr; } colours[] = {
-		{ " idle ", "32" }, { " busy starting stopping needs-reboot ", "33" }, { " failed hung stopped unknown ", "31" },
-	};
-	_cleanup_free_ char *word = xasprintf(" %s ", state);
-
-	for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
-		if (strstr(colours[i].states, word))
-			return colours[i].sgr;
-	return "0";
-}
-
-/* The word of the line "state WORD" in TABLE, which has no other colours. */
+/* T, which is freed, into OUT. */
 static void
-colour_state(struct buf *table, const char *state)
+print_table(struct table *t, const struct overview_style *style, struct buf *out)
 {
-	_cleanup_buf_ struct buf whole = BUF_INIT;
-	char *line = strstr(table->s, "\nstate "), *word = line ? strstr(line + 7, state) : NULL;
-
-	if (!word || !*state)
-		return;
-	buf_add(&whole, table->s, (size_t)(word - table->s));
-	buf_printf(&whole, "\033[%sm%s\033[0m%s", state_colour(state), state, word + strlen(state));
-	buf_reset(table);
-	buf_add(table, whole.s, whole.len);
+	table_wrap(t);	/* a note, a reason, details */
+	if (style->terminal >= 0)
+		table_terminal(t, style->terminal);
+	table_format(t, out);
+	table_free(t);
 }
 
 static void
@@ -337,10 +321,7 @@ format_heads(struct json record, const struct overview_style *style, struct buf 
 		if (b.len || strcmp(shown[i], "running") == 0)
 			add_row(t, shown[i], b.len ? b.s : "unknown");
 	}
-	table_format(t, out);
-	table_free(t);
-	if (style->colour)
-		colour_state(out, format_member(record, "state", &b));
+	print_table(t, style, out);
 }
 
 /* The array KEY of RECORD: its members KEYS (NULL-terminated) under HEADINGS. */
@@ -366,8 +347,7 @@ format_list(struct json record, const char *key, const char *const *headings,
 		table_end_row(t);
 	}
 	buf_putc(out, '\n');
-	table_format(t, out);
-	table_free(t);
+	print_table(t, style, out);
 }
 
 void

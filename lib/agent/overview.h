@@ -36,7 +36,7 @@ struct json overview_waiting(const struct status *s);
 
 struct overview_style {
 	int64_t now_s;		/* seconds since 1970: times are shown as they are seen then */
-	bool colour;		/* the state has a colour, for a terminal */
+	int terminal;		/* that the tables fit, with a coloured state; -1 for none */
 };
 
 /*

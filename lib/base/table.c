@@ -7,10 +7,18 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
+enum { WRAP_MIN = 20 };
+
+struct table_text {
+	char *text;		/* NULL ends a row */
+	bool is_state;
+};
+
 struct table {
-	char **cells;		/* NULL ends a row */
+	struct table_text *cells;
 	size_t n, cap;
 	unsigned fit;		/* columns of a line; 0 for no limit */
+	bool wraps, colours;
 };
 
 struct table *
@@ -25,7 +33,7 @@ table_free(struct table *t)
 	if (!t)
 		return;
 	for (size_t i = 0; i < t->n; i++)
-		free(t->cells[i]);
+		free(t->cells[i].text);
 	free(t->cells);
 	free(t);
 }
@@ -48,20 +56,66 @@ table_cell(struct table *t, const char *text)
 
 	table_escape(text ? text : "", &b);
 	t->cells = xgrow(t->cells, t->n, &t->cap, sizeof *t->cells);
-	t->cells[t->n++] = buf_steal(&b);
+	t->cells[t->n++] = (struct table_text){ .text = buf_steal(&b) };
+}
+
+void
+table_state(struct table *t, const char *word)
+{
+	table_cell(t, word);
+	t->cells[t->n - 1].is_state = true;
 }
 
 void
 table_end_row(struct table *t)
 {
 	t->cells = xgrow(t->cells, t->n, &t->cap, sizeof *t->cells);
-	t->cells[t->n++] = NULL;
+	t->cells[t->n++] = (struct table_text){ .text = NULL };
 }
 
 void
 table_fit(struct table *t, unsigned columns)
 {
 	t->fit = columns;
+}
+
+void
+table_wrap(struct table *t)
+{
+	t->wraps = true;
+}
+
+void
+table_colour(struct table *t)
+{
+	t->colours = true;
+}
+
+void
+table_terminal(struct table *t, int fd)
+{
+	const char *no = getenv("NO_COLOR");
+
+	table_fit(t, table_columns(fd));
+	if (isatty(fd) && !(no && *no))
+		table_colour(t);
+}
+
+/* The SGR of a state; NULL for none. */
+static const char *
+state_colour(const char *state)
+{
+	static const struct { const char *states, *sgr; } colours[] = {
+		{ " idle ok online ready running true ", "32" },
+		{ " busy starting stopping needs-reboot warn unreadable false ", "33" },
+		{ " failed hung stopped unknown fail offline ", "31" },
+	};
+	_cleanup_free_ char *word = xasprintf(" %s ", state);
+
+	for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
+		if (strstr(colours[i].states, word))
+			return colours[i].sgr;
+	return NULL;
 }
 
 unsigned
@@ -130,21 +184,62 @@ add_shortened(const char *text, size_t max, struct buf *out)
 	buf_puts(out, text);
 }
 
-/* The widths of the N columns, two blanks apart, made to fit. */
+size_t
+table_width(const char *text)
+{
+	_cleanup_buf_ struct buf tame = BUF_INIT;
+
+	table_escape(text, &tame);
+	return text_columns(tame.s);
+}
+
+void
+table_pad(const char *text, size_t columns, struct buf *out)
+{
+	_cleanup_buf_ struct buf tame = BUF_INIT, fits = BUF_INIT;
+
+	table_escape(text, &tame);
+	add_shortened(tame.s, columns, &fits);
+	buf_puts(out, fits.s);
+	for (size_t n = text_columns(fits.s); n < columns; n++)
+		buf_putc(out, ' ');
+}
+
+/* The least width of each column: a state is never shortened. */
 static void
-columns_narrow(size_t *widths, size_t n, size_t fit)
+columns_least(const struct table *t, const size_t *widths, size_t *least)
+{
+	for (size_t i = 0, column = 0; i < t->n; i++) {
+		if (t->cells[i].is_state)
+			least[column] = widths[column];
+		else if (least[column] == 0)
+			least[column] = TABLE_NARROW;
+		column = t->cells[i].text ? column + 1 : 0;
+	}
+}
+
+/* The widths of the N columns, two blanks apart, made to fit; the last one is made at least WRAP_MIN wide by wrapping. */
+static void
+columns_narrow(const size_t *least, size_t *widths, size_t n, size_t fit, bool wraps)
 {
 	size_t all = 0;
 
 	for (size_t i = 0; i < n; i++)
 		all += widths[i] + (i > 0 ? 2 : 0);
-	while (fit > 0 && all > fit) {
-		size_t widest = 0;
+	if (wraps && n > 0 && fit > 0 && all > fit) {
+		size_t too_wide = all - fit, last = widths[n - 1];
 
-		for (size_t i = 1; i < n; i++)
-			if (widths[i] > widths[widest])
+		widths[n - 1] = last > too_wide + WRAP_MIN ? last - too_wide : last < WRAP_MIN ? last : WRAP_MIN;
+		all -= last - widths[n - 1];
+		n--;
+	}
+	while (fit > 0 && all > fit) {
+		size_t widest = n;
+
+		for (size_t i = 0; i < n; i++)
+			if (widths[i] > least[i] && (widest == n || widths[i] > widths[widest]))
 				widest = i;
-		if (widths[widest] <= TABLE_NARROW)
+		if (widest == n)
 			return;
 		widths[widest]--;
 		all--;
@@ -158,37 +253,96 @@ columns_measure(const struct table *t, size_t *widths)
 	size_t column = 0, n = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
-		size_t w = t->cells[i] ? text_columns(t->cells[i]) : 0;
+		const char *text = t->cells[i].text;
+		size_t w = text ? text_columns(text) : 0;
 
-		if (t->cells[i] && w > widths[column])
+		if (text && w > widths[column])
 			widths[column] = w;
-		column = t->cells[i] ? column + 1 : 0;
+		column = text ? column + 1 : 0;
 		if (column > n)
 			n = column;
 	}
 	return n;
 }
 
+static void
+add_blanks(size_t n, struct buf *out)
+{
+	for (; n > 0; n--)
+		buf_putc(out, ' ');
+}
+
+/* TEXT in lines of at most MAX columns, but for a word that is wider; all but the first are indented by INDENT. */
+static void
+add_wrapped(const char *text, size_t max, size_t indent, struct buf *out)
+{
+	size_t at = 0;
+
+	for (size_t n; *text; text += n) {
+		_cleanup_free_ char *word = NULL;
+		size_t blanks = strspn(text, " "), w;
+
+		text += blanks;
+		n = strcspn(text, " ");
+		word = xstrndup(text, n);
+		w = text_columns(word);
+		if (n > 0 && at > 0 && at + blanks + w > max) {
+			buf_putc(out, '\n');
+			add_blanks(indent, out);
+			at = blanks = 0;
+		}
+		if (n > 0)
+			add_blanks(blanks, out);
+		buf_add(out, word, n);
+		at += blanks + w;
+	}
+}
+
+/* CELL in WIDTH columns. */
+static void
+add_cell(const struct table *t, const struct table_text *cell, size_t width, struct buf *out)
+{
+	const char *sgr = t->colours && cell->is_state ? state_colour(cell->text) : NULL;
+
+	if (sgr)
+		buf_printf(out, "\033[%sm", sgr);
+	add_shortened(cell->text, width, out);
+	if (sgr)
+		buf_puts(out, "\033[0m");
+}
+
 void
 table_format(const struct table *t, struct buf *out)
 {
-	_cleanup_free_ size_t *widths = xcalloc(t->n + 1, sizeof *widths);
-	_cleanup_buf_ struct buf cell = BUF_INIT;
-	size_t column = 0, pad = 0;
+	_cleanup_free_ size_t *widths = xcalloc(t->n + 1, sizeof *widths), *least = xcalloc(t->n + 1, sizeof *least);
+	const size_t columns = columns_measure(t, widths);
+	size_t column = 0, pad = 0, begin = 0;
 
-	columns_narrow(widths, columns_measure(t, widths), t->fit);
+	columns_least(t, widths, least);
+	columns_narrow(least, widths, columns, t->fit, t->wraps);
 	for (size_t i = 0; i < t->n; i++) {
-		if (!t->cells[i]) {
+		const struct table_text *cell = &t->cells[i];
+
+		if (!cell->text) {
 			buf_putc(out, '\n');
-			column = pad = 0;
+			column = pad = begin = 0;
 			continue;
 		}
-		buf_reset(&cell);
-		add_shortened(t->cells[i], widths[column], &cell);
 		/* before a cell, not after one: so no line ends in blanks */
-		for (; pad > 0 && cell.len > 0; pad--)
-			buf_putc(out, ' ');
-		buf_add(out, cell.s, cell.len);
-		pad += widths[column++] + 2 - text_columns(cell.s);
+		if (*cell->text) {
+			add_blanks(pad, out);
+			pad = 0;
+		}
+		if (t->wraps && column + 1 == columns && !cell->is_state)
+			add_wrapped(cell->text, widths[column], begin, out);
+		else
+			add_cell(t, cell, widths[column], out);
+		begin += widths[column] + 2;
+		pad += widths[column] + 2;
+		if (text_columns(cell->text) < widths[column])
+			pad -= text_columns(cell->text);
+		else
+			pad -= widths[column];
+		column++;
 	}
 }

@@ -1,21 +1,25 @@
 #include <time.h>
+#include <unistd.h>
 
 #include "base/table.h"
 #include "component/event_table.h"
 
-enum { COLUMNS = 5 };
+enum { COLUMNS = 5, TIME = 8, EVENT = 9, RELEASE = 10, FIXED = TIME + EVENT + RELEASE + 2 * (COLUMNS - 1) };
 
+/* A row cannot know those that follow: the widths are those of the terminal, where there is one. */
 static void
 add_row(const char *const cell[COLUMNS], struct buf *out)
 {
-	static const int width[COLUMNS] = { 8, 9, 28, 12, 0 };
-	const size_t begin = out->len;
+	const size_t begin = out->len, columns = table_columns(STDOUT_FILENO);
+	const size_t rest = columns > FIXED + 2 * TABLE_NARROW ? columns - FIXED : 45;
+	const size_t width[COLUMNS] = { TIME, EVENT, rest * 11 / 20, RELEASE, rest - rest * 11 / 20 };
 
 	for (int i = 0; i < COLUMNS; i++) {
-		_cleanup_buf_ struct buf text = BUF_INIT;
+		const char *text = cell[i] ? cell[i] : "";
+		size_t own = table_width(text);
 
-		table_escape(cell[i] ? cell[i] : "", &text);
-		buf_printf(out, "%s%-*s", i ? "  " : "", width[i], text.s);
+		buf_puts(out, i ? "  " : "");
+		table_pad(text, columns == 0 && own > width[i] ? own : width[i], out);
 	}
 	while (out->len > begin && out->s[out->len - 1] == ' ')
 		out->s[--out->len] = '\0';

@@ -228,7 +228,7 @@ listing_add(struct listing *l, struct json record)
 static void
 end_table(struct listing *l)
 {
-	const struct listing_column *c = l->spec->table;
+	const struct listing_column *c = l->spec->table, *last = NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct table *t;
 
@@ -243,11 +243,16 @@ end_table(struct listing *l)
 		for (size_t i = 0; c[i].heading; i++)
 			if (l->used[i]) {
 				cell_text(l->rows[row], c[i].key, &text);
-				table_cell(t, text.s);
+				(c[i].kind == LISTING_STATE ? table_state : table_cell)(t, text.s);
 			}
 		table_end_row(t);
 	}
-	table_fit(t, table_columns(STDOUT_FILENO));
+	for (size_t i = 0; c[i].heading; i++)
+		if (l->used[i])
+			last = &c[i];
+	if (last && last->kind == LISTING_SENTENCE)
+		table_wrap(t);
+	table_terminal(t, STDOUT_FILENO);
 	table_format(t, l->out);
 	table_free(t);
 }

@@ -31,6 +31,9 @@ enum listing_format {
 #define LISTING_ALL_LIST	LISTING_COMMON_LIST " kv adu"
 #define LISTING_DEFAULT_TEXT	"REJOIN_FORMAT, else table on a terminal, else jsonl"
 
+/* How a table shows a column (base/table.h): a state in colour, a sentence wrapped where it is the last one. */
+enum listing_kind { LISTING_STATE = 1, LISTING_SENTENCE };
+
 struct listing_column {
 	const char *heading;	/* NULL ends a list of columns */
 	/*
@@ -38,6 +41,7 @@ struct listing_column {
 	 * is there is shown; "=TEXT" is one that always is, TEXT itself.
 	 */
 	const char *key;
+	enum listing_kind kind;	/* 0 for a name, a path, a version */
 };
 
 struct listing_spec {

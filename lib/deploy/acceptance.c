@@ -11,9 +11,13 @@ acceptance_check(const struct goal *g, const struct rootkeys *keys, bool allow_u
 	*s = (struct signer){ .root = "" };
 	if (g->action == GOAL_CANCEL || g->action == GOAL_MODULES)
 		return 0;
-	if (!g->signature)
-		return allow_unsigned ? 0 : fail_set(f, EXIT_DENIED,
-		    "%s: is not signed, and allow-unsigned is not set in agent.conf", name);
+	if (!g->signature) {
+		if (allow_unsigned)
+			return 0;
+		r = fail_set(f, EXIT_DENIED, "%s: is not signed", name);
+		fail_hint(f, "allow-unsigned = yes in agent.conf accepts it, where the source of goals may run programs on this device");
+		return r;
+	}
 	r = signature_verify(keys, name, g->signature, g->signature_len, g->manifest_text,
 	    g->manifest_len, s, f);
 	if (r == 0 || !s->root_unknown || !allow_unsigned)

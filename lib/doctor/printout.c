@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "agent/profile.h"
 #include "base/json.h"
 #include "base/table.h"
@@ -19,7 +21,7 @@ static const struct listing_spec codes_spec = {
 	.name = "codes",
 	.table = (const struct listing_column[]){
 		{ "CODE", "code" }, { "NAME", "name" }, { "FACILITY", "facility" },
-		{ "COMPONENT", "component" }, { "MEANING", "meaning" }, { NULL, NULL }
+		{ "COMPONENT", "component" }, { "MEANING", "meaning", LISTING_SENTENCE }, { NULL, NULL }
 	},
 	.tsv = (const struct listing_column[]){
 		{ "CODE", "code" }, { "NAME", "name" }, { "FACILITY", "facility" },
@@ -51,7 +53,7 @@ printout_findings(const struct doctor_run *x, enum listing_format format, struct
 	struct listing *l;
 
 	if (format == LISTING_TABLE) {
-		doctor_format(x, out);
+		doctor_format(x, STDOUT_FILENO, out);
 		return;
 	}
 	l = listing_new(format, &findings_spec, out);

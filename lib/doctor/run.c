@@ -176,7 +176,7 @@ doctor_finding_record(const struct finding *f)
 static void
 add_line(struct table *t, const char *state, const char *check, const char *line)
 {
-	table_cell(t, state);
+	table_state(t, state);
 	table_cell(t, check);
 	table_cell(t, line);
 	table_end_row(t);
@@ -211,7 +211,7 @@ format_finding(const struct finding *f, struct table *t)
 }
 
 void
-doctor_format(const struct doctor_run *x, struct buf *out)
+doctor_format(const struct doctor_run *x, int terminal, struct buf *out)
 {
 	const bool named = has_several_agents(x);
 
@@ -226,6 +226,9 @@ doctor_format(const struct doctor_run *x, struct buf *out)
 		}
 		for (; i < x->n && (!named || is_same_agent(&x->findings[i], first)); i++)
 			format_finding(&x->findings[i], t);
+		table_wrap(t);
+		if (terminal >= 0)
+			table_terminal(t, terminal);
 		table_format(t, out);
 		table_free(t);
 	}

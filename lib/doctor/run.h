@@ -105,6 +105,6 @@ struct json doctor_finding_record(const struct finding *f);
  * All findings as a table for a terminal; advice and repair follow on lines of their
  * own.  Findings of several agents are below a line with the agent's name.
  */
-void doctor_format(const struct doctor_run *x, struct buf *out);
+void doctor_format(const struct doctor_run *x, int terminal, struct buf *out);
 
 #endif

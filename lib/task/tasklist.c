@@ -37,7 +37,7 @@ static void
 add_task(struct table *t, struct json v)
 {
 	add_id(t, v, "id");
-	table_cell(t, json_get_text(v, "state"));
+	table_state(t, json_get_text(v, "state"));
 	add_end(t, v);
 	table_cell(t, json_get_text(v, "command"));
 	table_end_row(t);
