@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "deploy/apt.h"
 #include "deploy/handler.h"
+#include "deploy/handler_argv.h"
 #include "deploy/handler_run.h"
 #include "deploy/swupdate.h"
 
@@ -43,150 +44,6 @@ struct handler {
 	struct handler_result result;
 	struct loop_timer report;	/* where nothing could be started */
 };
-
-struct args {
-	char **v;
-	size_t n, cap;
-};
-
-static void
-add_arg(struct args *a, char *taken)
-{
-	a->v = xgrow(a->v, a->n, &a->cap, sizeof *a->v);
-	a->v[a->n++] = taken;
-}
-
-/* The string at PATH, names joined by dots, below the component's properties; NULL for none. */
-static char *
-component_property(struct json component, const char *path)
-{
-	struct json v = json_get(component, "properties");
-	char *text = NULL;
-
-	while (path) {
-		size_t len = strcspn(path, ".");
-		_cleanup_free_ char *key = xstrndup(path, len);
-		struct json next = json_get(v, key);
-
-		json_release(&v);
-		v = next;
-		path = path[len] ? path + len + 1 : NULL;
-	}
-	if (json_get_string(v))
-		text = xstrdup(json_get_string(v));
-	json_release(&v);
-	return text;
-}
-
-/* The component's member that TOKEN stands for; NULL where TOKEN is no placeholder. */
-static const char *
-placeholder_member(const char *token, bool is_swupdate)
-{
-	static const struct { const char *token, *member; } table[] = {
-		{ "--component-id-val", "id" }, { "--component-name-val", "name" },
-		{ "--component-manufacturer-val", "manufacturer" },
-		{ "--component-model-val", "model" }, { "--component-version-val", "version" },
-		{ "--component-group-val", "group" },
-		{ "${du_component_id}", "id" }, { "${du_component_name}", "name" },
-		{ "${du_component_manufacturer}", "manufacturer" }, { "${du_component_model}", "model" },
-		{ "${du_component_version}", "version" }, { "${du_component_group}", "group" },
-	};
-
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strcmp(token, table[i].token) == 0 && (*token != '$' || is_swupdate))
-			return table[i].member;
-	return NULL;
-}
-
-/* The next token of *TEXT, which moves behind it; NULL after the last. */
-static char *
-next_token(const char **text)
-{
-	size_t len;
-
-	*text += strspn(*text, " ");
-	len = strcspn(*text, " ");
-	*text += len;
-	return len ? xstrndup(*text - len, len) : NULL;
-}
-
-/* Blanks separate, nothing quotes; a value put in stays one argument whatever it holds. */
-static void
-add_arguments(struct args *a, const char *text, struct json component, bool is_swupdate)
-{
-	for (char *token; (token = next_token(&text)); ) {
-		const char *member = placeholder_member(token, is_swupdate), *value;
-
-		if (member) {
-			value = json_get_text(component, member);
-			free(token);
-			add_arg(a, xstrdup(value ? value : "n/a"));
-		} else if (strcmp(token, "--component-prop-val") == 0 ||
-		    (is_swupdate && strcmp(token, "${du_component_prop}") == 0)) {
-			_cleanup_free_ char *path = next_token(&text);
-			char *found = path ? component_property(component, path) : NULL;
-
-			free(token);
-			add_arg(a, found ? found : xstrdup("n/a"));
-		} else {
-			add_arg(a, token);
-		}
-	}
-}
-
-/* The .swu file and the pairs of the configuration. */
-static void
-add_swupdate(struct args *a, const struct handler_call *call)
-{
-	const char *swu = json_get_text(call->properties, "swuFileName");
-
-	if (swu) {
-		add_arg(a, xstrdup("--swu-file"));
-		add_arg(a, xasprintf("%s/%s", call->work_folder, swu));
-	}
-	for (struct json_iter it = json_begin(call->config); json_next(&it); ) {
-		add_arg(a, xstrdup(it.key));
-		add_arg(a, xstrdup(json_get_string(it.value)));
-	}
-}
-
-char **
-handler_argv(const struct handler_call *call, const char *program, const char *result_file)
-{
-	const char *version = json_get_text(call->properties, "apiVersion");
-	const char *arguments = json_get_text(call->properties, "arguments");
-	const char *criteria = json_get_text(call->properties, "installedCriteria");
-	const bool is_swupdate = swupdate_is_handler(call->handler);
-	const char *action = handler_result_phase(call->action == HANDLER_RESTORE &&
-	    handler_undoes_by_cancel(call->handler, call->properties) ? HANDLER_CANCEL : call->action);
-	struct args a = { 0 };
-
-	add_arg(&a, xstrdup(program));
-	if (!version || strcmp(version, "1.0") == 0) {
-		add_arg(&a, xasprintf("--action-%s", action));
-	} else if (strcmp(version, "1.1") == 0) {
-		add_arg(&a, xstrdup("--action"));
-		add_arg(&a, xstrdup(action));
-	}
-	if (is_swupdate)
-		add_swupdate(&a, call);
-	if (apt_is_handler(call->handler) && call->file) {
-		add_arg(&a, xstrdup("--apt-manifest"));
-		add_arg(&a, xasprintf("%s/%s", call->work_folder, call->file));
-	}
-	if (arguments)
-		add_arguments(&a, arguments, call->component, is_swupdate);
-	add_arg(&a, xstrdup("--work-folder"));
-	add_arg(&a, xstrdup(call->work_folder));
-	add_arg(&a, xstrdup("--result-file"));
-	add_arg(&a, xstrdup(result_file));
-	if (criteria && *criteria) {
-		add_arg(&a, xstrdup("--installed-criteria"));
-		add_arg(&a, xstrdup(criteria));
-	}
-	add_arg(&a, NULL);
-	return a.v;
-}
 
 static void
 handler_free(struct handler *h)
@@ -240,13 +97,13 @@ run_attached(struct handler *h)
 		.grace_ms = h->grace_ms < ATTACHED_GRACE_MS ? h->grace_ms : ATTACHED_GRACE_MS, .out_max = OUTPUT_MAX, .out_tail = true,
 		.err_to_out = true, .session = true, .env = h->env,
 	};
-	struct args sh = { 0 };
+	struct handler_args sh = { 0 };
 
 	if (h->by_shell) {
-		add_arg(&sh, xstrdup("/bin/sh"));
+		handler_argv_add(&sh, xstrdup("/bin/sh"));
 		for (char **p = h->argv; *p; p++)
-			add_arg(&sh, xstrdup(*p));
-		add_arg(&sh, NULL);
+			handler_argv_add(&sh, xstrdup(*p));
+		handler_argv_add(&sh, NULL);
 		spec.argv = sh.v;
 	}
 	h->spawn = spawn_start(h->loop, &spec, on_exited, h);
@@ -373,7 +230,7 @@ give_away(const char *folder, const struct passwd *user)
 }
 
 static int
-handler_exec(struct handler *h, const struct handler_call *call, struct args *a)
+handler_exec(struct handler *h, const struct handler_call *call, struct handler_args *a)
 {
 	const struct passwd *pw = getpwnam(call->user);
 	int r;
@@ -389,11 +246,11 @@ handler_exec(struct handler *h, const struct handler_call *call, struct args *a)
 	h->user = xstrdup(call->user);
 	if (call->run_dir)
 		return 0;	/* the shim becomes that user */
-	add_arg(a, xstrdup("setpriv"));
-	add_arg(a, xasprintf("--reuid=%ju", (uintmax_t)pw->pw_uid));
-	add_arg(a, xasprintf("--regid=%ju", (uintmax_t)pw->pw_gid));
-	add_arg(a, xstrdup("--init-groups"));
-	add_arg(a, xstrdup("--"));
+	handler_argv_add(a, xstrdup("setpriv"));
+	handler_argv_add(a, xasprintf("--reuid=%ju", (uintmax_t)pw->pw_uid));
+	handler_argv_add(a, xasprintf("--regid=%ju", (uintmax_t)pw->pw_gid));
+	handler_argv_add(a, xstrdup("--init-groups"));
+	handler_argv_add(a, xstrdup("--"));
 	return 0;
 }
 
@@ -408,17 +265,17 @@ build_environment(const char *user)
 	    "REJOIN_RUNTIME_DIR", "http_proxy", "https_proxy", "no_proxy" };
 	const struct passwd *pw = user ? getpwnam(user) : getpwuid(geteuid());
 	const char *path = getenv("PATH");
-	struct args a = { 0 };
+	struct handler_args a = { 0 };
 
-	add_arg(&a, xasprintf("PATH=%s", path && *path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
-	add_arg(&a, xasprintf("HOME=%s", pw ? pw->pw_dir : "/"));
-	add_arg(&a, xasprintf("USER=%s", pw ? pw->pw_name : "root"));
-	add_arg(&a, xasprintf("LOGNAME=%s", pw ? pw->pw_name : "root"));
-	add_arg(&a, xstrdup("SHELL=/bin/sh"));
+	handler_argv_add(&a, xasprintf("PATH=%s", path && *path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+	handler_argv_add(&a, xasprintf("HOME=%s", pw ? pw->pw_dir : "/"));
+	handler_argv_add(&a, xasprintf("USER=%s", pw ? pw->pw_name : "root"));
+	handler_argv_add(&a, xasprintf("LOGNAME=%s", pw ? pw->pw_name : "root"));
+	handler_argv_add(&a, xstrdup("SHELL=/bin/sh"));
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 		if (getenv(kept[i]))
-			add_arg(&a, xasprintf("%s=%s", kept[i], getenv(kept[i])));
-	add_arg(&a, NULL);
+			handler_argv_add(&a, xasprintf("%s=%s", kept[i], getenv(kept[i])));
+	handler_argv_add(&a, NULL);
 	return a.v;
 }
 
@@ -442,12 +299,14 @@ static int
 call_prepare(struct handler *h, const struct handler_call *call)
 {
 	_cleanup_free_ char *program = call->program ? xstrdup(call->program) : NULL;
-	struct args a = { 0 };
+	struct handler_args a = { 0 };
 	struct handler_call full = *call;
 	char **own;
 	int r = 0;
 
 	full.config = JSON_ABSENT;
+	if (h->undoes_by_cancel)
+		full.action = HANDLER_CANCEL;
 	if (!program)
 		r = handler_runs_script(call->handler) ? find_script(h, call, &program) : find_handler(h, call, &program);
 	if (r < 0)
@@ -461,8 +320,8 @@ call_prepare(struct handler *h, const struct handler_call *call)
 	own = handler_argv(&full, program, h->result_file);
 	json_release(&full.config);
 	for (char **p = own; *p; p++)
-		add_arg(&a, *p);
-	add_arg(&a, NULL);
+		handler_argv_add(&a, *p);
+	handler_argv_add(&a, NULL);
 	free(own);
 	h->argv = a.v;
 	h->env = build_environment(h->user);
@@ -563,12 +422,12 @@ handler_is_durable_action(enum handler_action action)
 static bool
 has_word(const char *text, const char *word)
 {
-	for (char *token; (token = next_token(&text)); ) {
-		const bool is_it = strcmp(token, word) == 0;
+	size_t len;
 
-		free(token);
-		if (is_it)
+	for (text += strspn(text, " "); (len = strcspn(text, " ")) > 0; text += strspn(text, " ")) {
+		if (len == strlen(word) && strncmp(text, word, len) == 0)
 			return true;
+		text += len;
 	}
 	return false;
 }

@@ -88,10 +88,4 @@ void handler_detach(struct handler *h);
 /* The executable of the handler HANDLER, to be freed; NULL where there is none.  It is not checked for trust. */
 char *handler_find(const char *handler);
 
-/*
- * The argument vector, as the Azure agent gives it, NULL-terminated; free with
- * xfree_strv().  RESULT_FILE is where the program is told to leave its result.
- */
-char **handler_argv(const struct handler_call *call, const char *program, const char *result_file);
-
 #endif

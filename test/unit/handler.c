@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/xalloc.h"
 #include "deploy/handler.h"
+#include "deploy/handler_argv.h"
 
 static int bad;
 
