@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,140 +7,26 @@
 #include "deploy/canceller.h"
 #include "deploy/handler.h"
 #include "deploy/handler_log.h"
-#include "deploy/step_files.h"
+#include "deploy/step_run.h"
 #include "deploy/steps.h"
-
-enum { NEEDS_MAX = 3 };		/* wishes for a reboot of one step */
-
-struct steps {
-	struct cycle_context *c;
-	const struct plan_stage *stage;
-	struct json component;		/* JSON_ABSENT for the host */
-	const char *id;			/* of the component, "" for the host */
-	size_t step;			/* the one it is at */
-	struct step_files files;
-	bool resumes;			/* it is installed already, and only to be applied */
-	bool attempted;			/* the step was begun to be installed */
-	bool verifies;			/* is-installed runs for the second time, after apply */
-	bool restores_first;		/* restore runs before another attempt, not after a failed one */
-	int32_t kept_code, kept_erc;	/* a result that is reported later: of apply, while it is verified, */
-	char *kept_details;		/* and the failure, while restore runs */
-	enum handler_action action, failed_action;	/* the latter while restore runs */
-	struct handler *handler;	/* running, or NULL */
-	struct canceller *canceller;	/* the same: the handler's own cancel, before HANDLER is ended */
-};
 
 static void action_done(const struct handler_result *r, void *cookie);
 static void start_step(struct steps *s);
 static void continue_work(struct steps *s);
 static void begin_install(struct steps *s);
 
-static const struct manifest_step *
-steps_current(const struct steps *s)
-{
-	return &s->stage->steps[s->step];
-}
-
-static char *
-steps_step_name(const struct steps *s)
-{
-	return cycle_context_step_name(s->stage, s->step);
-}
-
-static void
-result_add(struct steps *s, const struct handler_result *r)
-{
-	cycle_context_add_result(s->c, s->stage, s->step, s->id, s->action, r);
-}
-
-static void
-steps_end(struct steps *s, bool failed)
-{
-	struct cycle_context *c = s->c;
-
-	if (failed) {
-		cycle_context_skip(c, s->id);
-		c->stopping |= c->spec.config->stop_on_failure;
-	}
-	step_files_give_back(&s->files, c);
-	free(TAKE_PTR(s->kept_details));
-	json_release(&s->component);
-	c->running--;
-	c->done++;
-	cycle_context_report_phase(c, NULL);
-}
-
-static void
-steps_fail(struct steps *s, const struct handler_result *r)
-{
-	_cleanup_free_ char *name = steps_step_name(s);
-	int64_t done, wait_ms;
-	char at[CLOCK_TEXT];
-
-	result_add(s, r);
-	if (s->attempted && !s->c->cancelled && attempts_check(s->c->spec.attempts, name, s->component,
-	    &done, &wait_ms) != ATTEMPTS_EXHAUSTED)
-		cycle_context_add_held(s->c, name, s->id, done, wait_ms > 0 ? wait_ms : 0, at);
-	steps_end(s, true);
-}
-
-/* What could not be had is a failure of this component, with the reason as its details. */
-static void
-steps_fail_with(struct steps *s, const struct fail *f)
-{
-	const struct handler_result r = { .code = RESULT_FAILURE, .details = f->text };
-
-	steps_fail(s, &r);
-}
-
-/* A call of the current step's handler.  Its work directory lives as long as the step's. */
-static struct handler_call
-make_call(const struct steps *s, enum handler_action action, int64_t timeout_ms)
-{
-	const struct cycle_context *c = s->c;
-	const struct manifest_step *step = steps_current(s);
-
-	return (struct handler_call){
-		.workflow = c->spec.goal->id, .new_privileges = c->spec.config->new_privileges,
-		.handler = step->handler, .action = action, .properties = step->properties,
-		.component = s->component, .work_folder = s->files.workdir,
-		.file = s->files.script ? s->files.script->name : NULL,
-		.user = agent_config_user(c->spec.config),
-		.timeout_ms = timeout_ms,
-		.grace_ms = c->spec.config->stop_grace_ms,
-	};
-}
-
 static void
 start_action(struct steps *s, enum handler_action action)
 {
 	const struct cycle_context *c = s->c;
 	_cleanup_free_ char *run_dir = handler_is_durable_action(action) ? c->spec.run_dir(c->spec.cookie) : NULL;
-	_cleanup_free_ char *name = steps_step_name(s);
-	struct handler_call call = make_call(s, action, c->spec.config->script_timeout_ms);
+	_cleanup_free_ char *name = step_run_name(s);
+	struct handler_call call = step_run_call(s, action, c->spec.config->script_timeout_ms);
 
 	call.run_dir = run_dir;
 	call.step = name;
 	s->action = action;
 	s->handler = handler_start(c->loop, &call, action_done, s);
-}
-
-static bool
-has_action(const struct steps *s, enum handler_action action)
-{
-	const struct manifest_step *step = steps_current(s);
-
-	return handler_has_action(step->handler, step->properties, action);
-}
-
-/* R is reported later. */
-static void
-keep_result(struct steps *s, const struct handler_result *r)
-{
-	s->kept_code = r->code;
-	s->kept_erc = r->erc;
-	free(s->kept_details);
-	s->kept_details = xstrdup(r->details);
 }
 
 /* --- the step's files */
@@ -153,9 +38,9 @@ files_ready(struct steps *s, const struct fail *f)
 	if (f)
 		cycle_context_add_unfetched(s->c, f);
 	if (s->c->cancelled)
-		steps_end(s, false);
+		step_run_end(s, false);
 	else if (f)
-		steps_fail_with(s, f);
+		step_run_fail_with(s, f);
 	else
 		start_action(s, s->action);
 }
@@ -180,15 +65,15 @@ files_fetched(const struct fail *f, void *cookie)
 static void
 restore_or_fail(struct steps *s, const struct handler_result *r)
 {
-	const struct manifest_step *step = steps_current(s);
-	_cleanup_free_ char *name = steps_step_name(s);
+	const struct manifest_step *step = step_run_current(s);
+	_cleanup_free_ char *name = step_run_name(s);
 
 	if (!attempts_has_backup(s->c->spec.attempts, name, s->id) &&
 	    !handler_undoes_by_cancel(step->handler, step->properties)) {
-		steps_fail(s, r);
+		step_run_fail(s, r);
 		return;
 	}
-	keep_result(s, r);
+	step_run_keep_result(s, r);
 	s->failed_action = s->action;
 	cycle_context_report_phase(s->c, handler_result_phase(HANDLER_RESTORE));
 	start_action(s, HANDLER_RESTORE);
@@ -198,7 +83,7 @@ static void
 end_restore(struct steps *s, const struct handler_result *r)
 {
 	struct attempts *attempts = s->c->spec.attempts;
-	_cleanup_free_ char *name = steps_step_name(s), *details = NULL;
+	_cleanup_free_ char *name = step_run_name(s), *details = NULL;
 	const bool is_first = s->restores_first;
 
 	s->restores_first = false;
@@ -209,7 +94,7 @@ end_restore(struct steps *s, const struct handler_result *r)
 		return;
 	}
 	if (is_first) {
-		steps_fail(s, r);
+		step_run_fail(s, r);
 		return;
 	}
 	if (r->code > 0)
@@ -217,23 +102,23 @@ end_restore(struct steps *s, const struct handler_result *r)
 	else
 		details = xasprintf("%s; not restored: %s", s->kept_details, r->details);
 	s->action = s->failed_action;
-	steps_fail(s, &(struct handler_result){ .code = s->kept_code, .erc = s->kept_erc, .details = details });
+	step_run_fail(s, &(struct handler_result){ .code = s->kept_code, .erc = s->kept_erc, .details = details });
 }
 
 static void
 end_backup(struct steps *s, const struct handler_result *r)
 {
-	_cleanup_free_ char *name = steps_step_name(s);
+	_cleanup_free_ char *name = step_run_name(s);
 	int e = r->code > 0 ? attempts_set_backup(s->c->spec.attempts, name, s->id, r->code == RESULT_BACKUP_SUCCESS) : 0;
 	struct fail f;
 
 	if (s->c->cancelled) {
-		steps_end(s, false);
+		step_run_end(s, false);
 	} else if (r->code <= 0) {
-		steps_fail(s, r);
+		step_run_fail(s, r);
 	} else if (e < 0) {
 		fail_errno(&f, e, "backup");
-		steps_fail_with(s, &f);
+		step_run_fail_with(s, &f);
 	} else {
 		begin_install(s);
 	}
@@ -243,7 +128,7 @@ end_backup(struct steps *s, const struct handler_result *r)
 static void
 begin_change(struct steps *s)
 {
-	if (!has_action(s, HANDLER_BACKUP)) {
+	if (!step_run_has_action(s, HANDLER_BACKUP)) {
 		begin_install(s);
 		return;
 	}
@@ -251,120 +136,14 @@ begin_change(struct steps *s)
 	start_action(s, HANDLER_BACKUP);
 }
 
-/* --- what has to happen to the device before a step can go on */
-
-/* The steps go on in a later cycle. */
-static void
-await_need(struct steps *s, enum attempts_need need)
-{
-	struct cycle_context *c = s->c;
-
-	if (need > c->outcome.need)
-		c->outcome.need = need;
-	cycle_context_skip(s->c, s->id);
-	steps_end(s, false);
-}
-
-/* R, a success, asks for NEED. */
-static void
-ask_for(struct steps *s, enum attempts_need need, const struct handler_result *r)
-{
-	struct cycle_context *c = s->c;
-	_cleanup_free_ char *name = steps_step_name(s);
-	int32_t code = r->code > RESULT_INSTALL_RESTART ? r->code - 100 : r->code;
-
-	if (attempts_ask(c->spec.attempts, name, s->id, need) >= NEEDS_MAX) {
-		steps_fail(s, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_REBOOT,
-		    .details = "a reboot or restart was asked for three times" });
-		return;
-	}
-	result_add(s, r);
-	c->stopping |= code == RESULT_INSTALL_REBOOT_NOW || code == RESULT_INSTALL_RESTART_NOW;
-	await_need(s, need);
-}
-
-/* Does the step still wait for what it asked for?  They have ended then. */
-static bool
-is_awaited(struct steps *s)
-{
-	const struct agent_config *config = s->c->spec.config;
-	_cleanup_free_ char *name = steps_step_name(s);
-	int64_t age_ms = 0;
-	enum attempts_need need = attempts_needs(s->c->spec.attempts, name, s->component, &age_ms);
-
-	if (need == ATTEMPTS_NEED_NONE)
-		return false;
-	if (need == ATTEMPTS_NEED_REBOOT && config->reboot && age_ms > config->reboot_timeout_ms) {
-		s->action = HANDLER_INSTALL;
-		steps_fail(s, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_REBOOT,
-		    .details = "a reboot was asked for, and was not seen in time" });
-	} else {
-		await_need(s, need);
-	}
-	return true;
-}
-
 /* --- the work, once a step is not installed */
-
-static void
-steps_hold(struct steps *s, int64_t done, int64_t wait_ms)
-{
-	struct cycle_context *c = s->c;
-	_cleanup_free_ char *name = steps_step_name(s), *why = NULL;
-	char at[CLOCK_TEXT];
-
-	cycle_context_add_held(c, name, s->id, done, wait_ms, at);
-	why = xasprintf("held, attempt %lld of %lld at %s", (long long)done + 1,
-	    (long long)c->spec.config->attempts.max, at);
-	cycle_context_add_failure(c, RESULT_FAILURE, ERC_HELD, s->id, why);
-	cycle_context_skip(s->c, s->id);
-	steps_end(s, false);
-}
-
-/* May it be tried now?  If not, the steps have ended. */
-static bool
-may_try(struct steps *s)
-{
-	_cleanup_free_ char *name = steps_step_name(s), *why = NULL;
-	int64_t done, wait_ms;
-
-	switch (attempts_check(s->c->spec.attempts, name, s->component, &done, &wait_ms)) {
-	case ATTEMPTS_DUE:
-		return true;
-	case ATTEMPTS_HELD:
-		steps_hold(s, done, wait_ms);
-		return false;
-	case ATTEMPTS_EXHAUSTED:
-		break;
-	}
-	why = xasprintf("not installed after %lld attempt%s; retry-failed begins anew", (long long)done,
-	    done == 1 ? "" : "s");
-	s->action = HANDLER_INSTALL;
-	steps_fail(s, &(struct handler_result){ .code = RESULT_FAILURE, .erc = ERC_ATTEMPTS, .details = why });
-	return false;
-}
-
-/* From now on it is one attempt more.  False: that cannot be kept, and the steps have ended. */
-static bool
-begin_attempt(struct steps *s)
-{
-	_cleanup_free_ char *name = steps_step_name(s);
-	struct fail f;
-
-	if (attempts_begin(s->c->spec.attempts, name, s->component, &f) < 0) {
-		steps_fail_with(s, &f);
-		return false;
-	}
-	s->attempted = true;
-	return true;
-}
 
 static void
 begin_install(struct steps *s)
 {
 	cycle_context_report_phase(s->c, handler_result_phase(HANDLER_INSTALL));
 	s->action = HANDLER_INSTALL;
-	if (s->attempted || begin_attempt(s))
+	if (s->attempted || step_run_begin_attempt(s))
 		start_action(s, HANDLER_INSTALL);
 }
 
@@ -372,18 +151,18 @@ static void
 begin_work(struct steps *s)
 {
 	struct cycle_context *c = s->c;
-	_cleanup_free_ char *name = steps_step_name(s);
+	_cleanup_free_ char *name = step_run_name(s);
 
 	if (c->spec.config->hold_until && access(c->spec.config->hold_until, F_OK) < 0) {
 		c->outcome.is_on_hold = true;
 		cycle_context_skip(s->c, s->id);
-		steps_end(s, false);
+		step_run_end(s, false);
 		return;
 	}
 	/* installed by an agent that ended before it could be applied */
 	s->resumes = attempts_is_installed(c->spec.attempts, name, s->component);
 	s->attempted = s->resumes;	/* its failure is that of the attempt, and followed by the next one */
-	if (!s->resumes && !may_try(s))
+	if (!s->resumes && !step_run_may_try(s))
 		return;
 	if (!c->is_working) {
 		c->is_working = true;
@@ -397,7 +176,7 @@ begin_work(struct steps *s)
 	}
 	/* it changes the component, and belongs to the attempt: one that fails is followed by the next one */
 	s->action = HANDLER_RESTORE;
-	if (begin_attempt(s)) {
+	if (step_run_begin_attempt(s)) {
 		cycle_context_report_phase(c, handler_result_phase(HANDLER_RESTORE));
 		start_action(s, HANDLER_RESTORE);
 	}
@@ -411,7 +190,7 @@ continue_work(struct steps *s)
 
 	s->action = HANDLER_DOWNLOAD;
 	cycle_context_report_phase(s->c, "download");
-	e = step_files_download(&s->files, s->c, steps_current(s), files_fetched, s, &f);
+	e = step_files_download(&s->files, s->c, step_run_current(s), files_fetched, s, &f);
 	if (e <= 0)
 		files_ready(s, e < 0 ? &f : NULL);
 }
@@ -425,7 +204,7 @@ end_step(struct steps *s)
 	if (++s->step < s->stage->n_steps && !s->c->cancelled)
 		start_step(s);
 	else
-		steps_end(s, false);
+		step_run_end(s, false);
 }
 
 static void
@@ -434,7 +213,7 @@ installed_already(struct steps *s, const struct handler_result *r)
 	struct handler_result skipped = *r;
 
 	skipped.code = RESULT_INSTALL_SKIPPED_INSTALLED;
-	result_add(s, &skipped);
+	step_run_add_result(s, &skipped);
 	end_step(s);
 }
 
@@ -443,14 +222,14 @@ static void
 begin_verification(struct steps *s, const struct handler_result *r)
 {
 	s->verifies = true;
-	keep_result(s, r);
+	step_run_keep_result(s, r);
 	start_action(s, HANDLER_IS_INSTALLED);
 }
 
 static void
 end_verification(struct steps *s, const struct handler_result *r)
 {
-	_cleanup_free_ char *name = steps_step_name(s), *why = NULL;
+	_cleanup_free_ char *name = step_run_name(s), *why = NULL;
 	const struct handler_result applied = { .code = s->kept_code, .erc = s->kept_erc,
 	    .details = s->kept_details };
 
@@ -459,7 +238,7 @@ end_verification(struct steps *s, const struct handler_result *r)
 	if (r->code == RESULT_INSTALLED) {
 		attempts_succeed(s->c->spec.attempts, name, s->component);
 		attempts_set_backup(s->c->spec.attempts, name, s->id, false);
-		result_add(s, &applied);
+		step_run_add_result(s, &applied);
 		end_step(s);
 		return;
 	}
@@ -481,7 +260,7 @@ cancel_done(void *cookie)
 static void
 begin_cancel(struct steps *s)
 {
-	const struct handler_call call = make_call(s, HANDLER_CANCEL, s->c->spec.config->stop_grace_ms);
+	const struct handler_call call = step_run_call(s, HANDLER_CANCEL, s->c->spec.config->stop_grace_ms);
 
 	s->canceller = canceller_start(s->c->loop, &call, cancel_done, s);
 }
@@ -495,7 +274,7 @@ action_done(const struct handler_result *r, void *cookie)
 	struct cycle_context *c = s->c;
 
 	const bool was_change = (s->action == HANDLER_INSTALL || s->action == HANDLER_APPLY) && !s->verifies;
-	_cleanup_free_ char *name = steps_step_name(s);
+	_cleanup_free_ char *name = step_run_name(s);
 
 	s->handler = NULL;
 	handler_log_output(name, s->id, s->action, r->output, c->spec.log, c->spec.cookie);
@@ -508,12 +287,12 @@ action_done(const struct handler_result *r, void *cookie)
 		end_backup(s, r);
 	} else if (c->cancelled && was_change && r->code > 0) {
 		if (s->action == HANDLER_APPLY)
-			result_add(s, r);
-		steps_end(s, false);
+			step_run_add_result(s, r);
+		step_run_end(s, false);
 	} else if (was_change && r->code <= 0) {
 		restore_or_fail(s, r);
 	} else if (c->cancelled || r->timed_out) {
-		steps_fail(s, r);
+		step_run_fail(s, r);
 	} else if (s->verifies) {
 		end_verification(s, r);
 	} else if (s->action == HANDLER_IS_INSTALLED) {
@@ -523,9 +302,9 @@ action_done(const struct handler_result *r, void *cookie)
 		else
 			begin_work(s);
 	} else if (r->code <= 0) {
-		steps_fail(s, r);
+		step_run_fail(s, r);
 	} else if (was_change && attempts_need_of(r->code) != ATTEMPTS_NEED_NONE) {
-		ask_for(s, attempts_need_of(r->code), r);
+		step_run_ask(s, attempts_need_of(r->code), r);
 	} else if (s->action == HANDLER_APPLY) {
 		begin_verification(s, r);
 	} else if (s->action == HANDLER_DOWNLOAD) {
@@ -547,10 +326,10 @@ start_step(struct steps *s)
 	int e;
 
 	s->attempted = false;
-	if (is_awaited(s))
+	if (step_run_is_awaited(s))
 		return;
 	s->action = HANDLER_IS_INSTALLED;
-	e = step_files_prepare(&s->files, s->c, steps_current(s), files_fetched, s, &f);
+	e = step_files_prepare(&s->files, s->c, step_run_current(s), files_fetched, s, &f);
 	if (e <= 0)
 		files_ready(s, e < 0 ? &f : NULL);
 }
@@ -561,7 +340,7 @@ steps_leave_occupied(struct steps *s)
 {
 	s->c->outcome.is_occupied = true;
 	cycle_context_skip(s->c, s->id);
-	steps_end(s, false);
+	step_run_end(s, false);
 }
 
 struct steps *
@@ -588,7 +367,7 @@ steps_begin(struct steps *s)
 {
 	s->c->running++;
 	if (cycle_context_is_skipped(s->c, s->id))
-		steps_fail(s, &(struct handler_result){ .code = RESULT_FAILURE,
+		step_run_fail(s, &(struct handler_result){ .code = RESULT_FAILURE,
 		    .details = "not tried: an earlier step failed" });
 	else if (s->c->spec.is_occupied(s->id, s->c->spec.cookie))
 		steps_leave_occupied(s);
@@ -607,7 +386,7 @@ steps_cancel(struct steps *s, enum cycle_end how)
 		return;
 	} else if (!is_durable) {
 		handler_end(s->handler);
-	} else if (how == CYCLE_END && has_action(s, HANDLER_CANCEL)) {
+	} else if (how == CYCLE_END && step_run_has_action(s, HANDLER_CANCEL)) {
 		begin_cancel(s);
 	} else if (how == CYCLE_END) {
 		handler_end(s->handler);
@@ -615,7 +394,7 @@ steps_cancel(struct steps *s, enum cycle_end how)
 		canceller_end(TAKE_PTR(s->canceller));
 		handler_detach(TAKE_PTR(s->handler));
 		step_files_leave(&s->files);
-		steps_end(s, false);
+		step_run_end(s, false);
 	}
 }
 

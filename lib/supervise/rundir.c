@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,6 +75,33 @@ rundir_write_status(int dir, const struct outcome *o)
 	if (ftruncate(fd, (off_t)b.len) < 0 || fsync(fd) < 0 || renameat(dir, status_tmp, dir, "status") < 0)
 		return -errno;
 	return fsync(dir) < 0 ? -errno : 0;
+}
+
+int
+rundir_load_end(int dir, int64_t grace_ms, struct rundir_end *e)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	_cleanup_json_ struct json v = JSON_ABSENT, signo = JSON_ABSENT, grace = JSON_ABSENT;
+	const char *name;
+	struct fail f;
+	int64_t n;
+	int r = rundir_load(dir, "end", RUNDIR_SMALL, &b);
+
+	*e = (struct rundir_end){ WHY_KILL, SIGTERM, grace_ms };
+	if (r < 0)
+		return r;
+	if (json_parse(NULL, b.s, b.len, &v, &f) < 0)
+		return 0;	/* its presence is the request */
+	signo = json_get(v, "signal");
+	grace = json_get(v, "grace_ms");
+	name = json_get_text(v, "why");
+	if (!name || !outcome_why_parse(name, &e->why))
+		e->why = WHY_KILL;
+	if (json_get_whole(signo, &n) && n > 0 && n < NSIG)
+		e->signo = (int)n;
+	if (json_get_whole(grace, &n) && n >= 0)
+		e->grace_ms = n;
+	return 0;
 }
 
 bool

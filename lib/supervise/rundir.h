@@ -29,6 +29,19 @@ int rundir_reserve_status(int dir);
 /* `status`, by rename and on disk when this returns. */
 int rundir_write_status(int dir, const struct outcome *o);
 
+/* What the supervisor wants: SIGNO first, SIGKILL after GRACE_MS. */
+struct rundir_end {
+	enum outcome_why why;
+	int signo;
+	int64_t grace_ms;
+};
+
+/*
+ * `end`, the request for an end; -ENOENT.  One that cannot be understood is a request as well: SIGTERM,
+ * GRACE_MS, WHY_KILL.
+ */
+int rundir_load_end(int dir, int64_t grace_ms, struct rundir_end *e);
+
 /* The directory was removed: no file can be made in it any more. */
 bool rundir_is_removed(int dir);
 

@@ -14,7 +14,6 @@
 #include "base/bootid.h"
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/json.h"
 #include "base/lock.h"
 #include "base/loop.h"
 #include "base/sdnotify.h"
@@ -165,27 +164,10 @@ lease_due(int fd, short events, void *cookie)
 static void
 check_end(struct shim *s)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	_cleanup_json_ struct json v = JSON_ABSENT, signo = JSON_ABSENT, grace = JSON_ABSENT;
-	enum outcome_why why = WHY_KILL;
-	int64_t n, grace_ms = s->launch.grace_ms;
-	const char *name;
-	struct fail f;
+	struct rundir_end e;
 
-	if (rundir_load(s->dir, "end", RUNDIR_SMALL, &b) < 0)
-		return;
-	if (json_parse(NULL, b.s, b.len, &v, &f) < 0)
-		v = json_object();	/* its presence is the request */
-	signo = json_get(v, "signal");
-	grace = json_get(v, "grace_ms");
-	if (json_get_whole(grace, &n) && n >= 0)
-		grace_ms = n;
-	name = json_get_text(v, "why");
-	if (!name || !outcome_why_parse(name, &why))
-		why = WHY_KILL;
-	if (!json_get_whole(signo, &n) || n < 1 || n >= NSIG)
-		n = SIGTERM;
-	end_run(s, why, (int)n, grace_ms);
+	if (rundir_load_end(s->dir, s->launch.grace_ms, &e) == 0)
+		end_run(s, e.why, e.signo, e.grace_ms);
 }
 
 static void
