@@ -204,10 +204,10 @@ retry() { run --separate-stderr rejoin-retry -A t "$@"; }
 	wait_for '[ "$(cat counts)" = "300 0 0" ]'
 }
 
-@test "ten thousand marks are one frame" {
+@test "any number of marks are one frame" {
 	profile
-	local n=10000
-	[[ $B != *san ]] || n=1000
+	local n=1000
+	[ -z "${SOAK-}" ] || n=10000
 	seq $n | xargs -P 2 -n 1 rejoin-retry -A t --queue --reason
 	[ -e "$marks/pending" ] && [ "$(stat -c %s "$marks/pending")" -lt 8192 ]
 	reader

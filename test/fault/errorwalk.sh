@@ -9,14 +9,14 @@
 # what it wrote to stderr in the file walk_stderr names.  A run that dies of a
 # signal, or takes longer than 120 s, is bad in any case, and so is a failure
 # (a status that is not 0 or 1) without a word.  ERRORWALK_MAX evenly spaced
-# points at most (50), all of them with SOAK=1.  Calls of the loader are left out.
+# points at most (16), all of them with SOAK=1.  Calls of the loader are left out.
 # With ERRORWALK_ALL each bad point is printed, and the walk goes on.  ERRORWALK_PART
 # N/M takes the Nth of M parts of the points, for M walks at once.
 set -u
 # shellcheck source=/dev/null
 . "$(dirname "$0")/points.bash"
 walk_calls=$1 walk_before=$2 walk_command=$3 walk_after=$4
-: "${ERRORWALK_MAX:=50}"
+: "${ERRORWALK_MAX:=16}"
 log=$(mktemp) walk_stderr=$(mktemp) || exit
 export walk_stderr walk_status=0
 trap 'rm -f "$log" "$walk_stderr"' EXIT

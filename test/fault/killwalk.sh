@@ -6,13 +6,14 @@
 #
 # CALLS are strace's, by commas; the process dies before the call.  COMMAND is
 # words, BEFORE and AFTER are shell text; AFTER must succeed.  KILLWALK_MAX
-# evenly spaced points at most (50), all of them with SOAK=1.  KILLWALK_FOLLOW
-# is -f, or empty where the processes that COMMAND starts are to be left alone.
+# evenly spaced points at most (16), from one that differs from run to run, and
+# all of them with SOAK=1.  KILLWALK_FOLLOW is -f, or empty where the processes
+# that COMMAND starts are to be left alone.
 set -u
 # shellcheck source=/dev/null
 . "$(dirname "$0")/points.bash"
 walk_calls=$1 walk_before=$2 walk_command=$3 walk_after=$4
-: "${KILLWALK_MAX:=50}" "${KILLWALK_FOLLOW=-f}"
+: "${KILLWALK_MAX:=16}" "${KILLWALK_FOLLOW=-f}"
 log=$(mktemp) || exit
 trap 'rm -f "$log"' EXIT
 
@@ -26,7 +27,7 @@ total=$(wc -l <<<"$points")
 step=$(walk_step "$total" "$KILLWALK_MAX")
 
 killed=0
-for ((i = 1; i <= total; i += step)); do
+for ((i = 1 + RANDOM % step; i <= total; i += step)); do
 	read -r name n < <(sed -n "${i}p" <<<"$points")
 	eval "$walk_before"
 	# shellcheck disable=SC2086
