@@ -1248,6 +1248,26 @@ cancellable() {
 	done
 }
 
+# Both are seen in one turn of the loop: the agent is stopped meanwhile.
+@test "SIGTERM as a script ends, the last one of a cycle or another: the agent ends as well" {
+	long_timeout
+	for last in 'is-installed 1.0' 'download 1.0' 'install 1.0' 'apply 2.0' 'is-installed 2.0'; do
+		script '[ "$action $(sed "s/[^0-9.]//g" "$path/fw.json")" = "'"$last"'" ] && { echo $$ >'"$PWD"'/pid; until [ -e '"$PWD"'/go ]; do sleep 0.02; done; }'
+		rm -rf "$state" pid go
+		fw front 1.0
+		deploy "${last% *}" 2.0 cameras
+		agent
+		wait_for '[ -s pid ]'
+		kill -STOP "$agent_pid"
+		touch go
+		wait_for '! alive "$(cat pid)"'
+		kill -TERM "$agent_pid"
+		kill -CONT "$agent_pid"
+		wait_for '! alive "$agent_pid"'
+		[ "$(status_of state)" = stopped ]
+	done
+}
+
 @test "what is wrong with a goal is said for as long as it is so" {
 	script
 	deploy w1 2.0

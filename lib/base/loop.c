@@ -355,6 +355,9 @@ loop_hold(struct loop *l)
 void
 loop_release(struct loop *l)
 {
+	/* it would never end its shutdown: die where that is seen */
+	if (l->holds == 0)
+		abort();
 	l->holds--;
 }
 

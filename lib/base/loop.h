@@ -118,7 +118,10 @@ struct loop_stage {
 void loop_stage_add(struct loop *l, struct loop_stage *s);
 void loop_stage_remove(struct loop *l, struct loop_stage *s);
 
-/* The next stage waits until each hold is released; a stage takes one for what ends later. */
+/*
+ * The next stage waits until each hold is released; a stage takes one for what ends later.
+ * A release without a hold ends the process by abort(3).
+ */
 void loop_hold(struct loop *l);
 void loop_release(struct loop *l);
 

@@ -301,7 +301,8 @@ reconciler_shutdown(void *cookie)
 	status_board_set_state(&r->board, AGENT_STOPPING);
 	adoption_free(TAKE_PTR(r->adoption));
 	if (r->cycle) {
-		loop_hold(r->loop);	/* until on_done() */
+		r->holds_loop = true;	/* until on_done() */
+		loop_hold(r->loop);
 		cycle_cancel(r->cycle, CYCLE_DETACH);
 	} else {
 		next_decide(r);

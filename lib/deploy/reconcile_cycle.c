@@ -191,8 +191,10 @@ on_done(const struct cycle_outcome *o, void *cookie)
 	r->running = NULL;
 	state_dir_remove_work(&r->dir);
 	reconcile_cycle_update_busy(r);
-	if (r->stopping)
+	if (r->holds_loop) {
+		r->holds_loop = false;
 		loop_release(r->loop);
+	}
 	r->decide(r);
 }
 

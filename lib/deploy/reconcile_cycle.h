@@ -41,6 +41,7 @@ struct reconciler {
 	struct aftermath aftermath;		/* of the last cycle */
 	struct adoption *adoption;		/* of what an earlier agent left running; else NULL */
 	bool started, goal_is_new, retry_wanted, stopping;
+	bool holds_loop;			/* its stage of the shutdown waits for the end of the cycle */
 	bool is_busy;				/* as spec.busy() was told */
 	unsigned unreachable;			/* cycles in a row that could not fetch all files */
 	struct loop_stage shutdown;
