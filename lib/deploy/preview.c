@@ -7,21 +7,24 @@
 #include "deploy/goal_file.h"
 #include "deploy/preview.h"
 
-static int
-preview_read(const char *path, struct preview *p, struct fail *f)
+int
+preview_load_goal(const char *path, struct preview *p, struct fail *f)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	const char *tmp = getenv("TMPDIR");
 	int r = goal_file_load(path, 0, false, &text, f);
 
+	*p = (struct preview){ NULL };
 	if (r == -ENOENT)
 		return fail_errno(f, ENOENT, "%s", path);
-	if (r == 0)
-		r = goal_parse(path, text.s, text.len, &p->goal, f);
-	if (r == 0 && !p->goal->manifest)
-		r = fail_set(f, EXIT_USAGE, "%s: has no update manifest", path);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : goal_parse(path, text.s, text.len, &p->goal, f);
+}
+
+int
+preview_make_plan(struct preview *p, struct fail *f)
+{
+	const char *tmp = getenv("TMPDIR");
+	int r;
+
 	p->dir = xasprintf("%s/rejoin-goal.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
 	if (!mkdtemp(p->dir)) {
 		r = fail_errno(f, errno, "%s", p->dir);
@@ -34,10 +37,12 @@ preview_read(const char *path, struct preview *p, struct fail *f)
 int
 preview_load(const char *path, struct preview *p, struct fail *f)
 {
-	int r;
+	int r = preview_load_goal(path, p, f);
 
-	*p = (struct preview){ NULL };
-	r = preview_read(path, p, f);
+	if (r == 0 && !p->goal->manifest)
+		r = fail_set(f, EXIT_USAGE, "%s: has no update manifest", path);
+	if (r == 0)
+		r = preview_make_plan(p, f);
 	if (r < 0)
 		preview_release(p);
 	return r;

@@ -18,7 +18,7 @@
 
 struct preview {
 	struct goal *goal;
-	struct plan *plan;
+	struct plan *plan;	/* NULL until preview_make_plan() */
 	char *dir;
 };
 
@@ -27,6 +27,10 @@ struct preview {
  * EXIT_TROUBLE where it cannot be read.  P is released in any case.
  */
 int preview_load(const char *path, struct preview *p, struct fail *f);
+
+/* The two halves of it, where a goal without a plan is of use, too: after an error of the second, release P. */
+int preview_load_goal(const char *path, struct preview *p, struct fail *f);
+int preview_make_plan(struct preview *p, struct fail *f);
 void preview_release(struct preview *p);
 
 /*

@@ -10,9 +10,12 @@
  *
  *	workflow ID
  *	update {"provider","name","version"}
- *	signed ROOT KEY			or: unsigned
- *	step N HANDLER			or: step N reference FILEID
+ *	signed ROOT KEY			or: unsigned, or: signature refused
+ *	step N HANDLER			or: step N reference FILEID, and behind it
+ *	step N.M HANDLER		of the manifest that it refers to, where that is on this machine
  *	file ID NAME BYTES verified|unchecked|wrong
+ *
+ * The files are those of all manifests that are on this machine.
  */
 #ifndef DEPLOY_VERIFY_H
 #define DEPLOY_VERIFY_H
