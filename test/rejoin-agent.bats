@@ -363,6 +363,44 @@ root_keys() {
 	[ "$(version left)" = 1.0 ]
 }
 
+# own_root_key - a root key "R" that is trusted here, and a signing key "S"
+own_root_key() {
+	openssl genrsa -out root.key 2048 2>/dev/null
+	openssl genrsa -out sign.key 2048 2>/dev/null
+	mkdir -p "$REJOIN_CONFIG_DIR/rootkeys.d"
+	jwk root.key R >"$REJOIN_CONFIG_DIR/rootkeys.d/own.json"
+}
+
+base64url() { basenc --base64url -w0 | tr -d =; }
+
+jwk() { # KEY ID
+	printf '{"kty":"RSA","alg":"RS256","e":"AQAB","kid":"%s","n":"%s"}' "$2" \
+		"$(openssl rsa -in "$1" -noout -modulus 2>/dev/null | sed 's/.*=//' | basenc -d --base16 | base64url)"
+}
+
+jws() { # KEY HEADER PAYLOAD
+	local text
+	text=$(base64url <<<"$2").$(base64url <<<"$3")
+	printf '%s.%s' "$text" "$(printf %s "$text" | openssl dgst -sha256 -sign "$1" | base64url)"
+}
+
+# sign_goal - goal.json is signed by S, for which R vouches
+sign_goal() {
+	local inner hash
+	inner=$(jws root.key '{"alg":"RS256","kid":"R"}' "$(jwk sign.key S)")
+	hash=$(jq -j .updateManifest goal.json | openssl dgst -sha256 -binary | base64 -w0)
+	jq -c --arg s "$(jws sign.key "{\"alg\":\"RS256\",\"sjwk\":\"$inner\"}" "{\"sha256\":\"$hash\"}")" \
+		'.updateManifestSignature = $s' goal.json >goal.signed
+	mv goal.signed goal.json
+}
+
+# answered - a retry has been requested, and had its answer
+answered() {
+	local want=$(($(status_of settled) + 1))
+	retry
+	wait_for "[ \"0\$(status_of settled)\" -ge $want ]"
+}
+
 # An installation that goes on until the file "go" is there.
 waits_for_go='[ "$action" = install ] && [ "$id" = left ] && { echo $$ >>'"'\$PWD'"'/pids; until [ -e '"'\$PWD'"'/go ]; do sleep 0.02; done; }'
 waiting_script() { long_timeout && script "${waits_for_go//\'\$PWD\'/$PWD}"; }
@@ -1506,7 +1544,8 @@ good_after_error() {
 	out_has 'unchecked'
 	run --separate-stderr rejoin-agent --verify "$data/signed-hash-mismatch.json"
 	status_is 7
-	out_has 'unsigned'
+	out_has 'signature refused'
+	[[ $output != *unsigned* ]]
 	err_has 'hash'
 	# neither is one without a signature, whatever agent.conf allows; nor one whose file is another
 	script
@@ -1514,11 +1553,15 @@ good_after_error() {
 	run --separate-stderr rejoin-agent --verify goal.json
 	status_is 7
 	err_has 'is not signed'
+	out_has $'\nunsigned\n'
+	out_has 'step 1 reference f-motors.2.0.json'
+	out_has 'step 1.1 microsoft/script:1'
 	out_has 'install.sh'
 	out_has 'verified'
 	echo >>up/install.sh
 	run --separate-stderr rejoin-agent --verify goal.json
 	status_is 7
+	out_has 'wrong'
 	deploy $'w\\u000a1' 2.0 motors
 	run --separate-stderr rejoin-agent --verify goal.json
 	out_has 'workflow w\x0a1'
@@ -1528,6 +1571,84 @@ good_after_error() {
 	echo '{}' >none.json
 	run --separate-stderr rejoin-agent --verify none.json
 	status_is 2
+}
+
+@test "--verify checks the files of detached manifests, too, and leaves nothing behind" {
+	needs openssl
+	own_root_key
+	script
+	deploy w1 2.0 motors
+	sign_goal
+	mkdir tmp
+	export TMPDIR=$PWD/tmp
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 0
+	out_has 'signed R S'
+	out_has 'step 1.1 microsoft/script:1'
+	[ "$(grep -c ' verified$' <<<"$output")" = 3 ]
+	# only the detached manifest names this file
+	jq -c '.updateManifest |= (fromjson | del(.files["f-install.sh"]) | tojson)' goal.json >goal.new
+	mv goal.new goal.json
+	sign_goal
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 0
+	[ "$(grep -c ' verified$' <<<"$output")" = 2 ]
+	echo >>up/install.sh
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 7
+	out_has 'f-install.sh install.sh'
+	out_has 'wrong'
+	err_has 'file f-install.sh (install.sh): is not what its hash says'
+	echo >>up/motors.2.0.json
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 7
+	# a detached manifest with the right hash that is none
+	script
+	deploy w1 2.0 motors
+	echo '{}' >up/motors.2.0.json
+	goal_forget
+	goal_file up/motors.2.0.json
+	goal_manifest device '{"model":"test"}' '{"type":"reference","detachedManifestFileId":"f-motors.2.0.json"}' >up/manifest.json
+	goal w2 up/manifest.json >goal.json
+	sign_goal
+	run --separate-stderr rejoin-agent --verify goal.json
+	status_is 2
+	err_has 'motors.2.0.json: manifestVersion'
+	[ -z "$(ls tmp)" ]
+}
+
+@test "a goal whose permission is taken away is not carried out any more" {
+	needs openssl
+	own_root_key
+	# a missing component keeps the deployment waiting, and a retry would carry it out
+	rm -r dev/left
+	script
+	deploy w1 2.0 motors
+	agent
+	settled 1
+	# unsigned goals are no longer accepted
+	sed -i 's/^allow-unsigned.*/allow-unsigned = no/' "$REJOIN_CONFIG_DIR/agent.conf"
+	kill -HUP "$agent_pid"
+	wait_for '[ "$(status_of state)" = failed ]'
+	[[ $(status_of note) == *'goal w1: is not signed'* ]]
+	mkdir dev/left
+	fw left 1.0
+	answered
+	[ "$(status_of state) $(status_of cycle) $(version left)" = 'failed 1 1.0' ]
+	# one that is signed is, until its root key is disabled or gone
+	deploy w2 2.0 motors
+	sign_goal
+	wait_for '[ "$(version left)" = 2.0 ] && [ "$(status_of state)" = idle ]'
+	mv "$REJOIN_CONFIG_DIR/rootkeys.d/own.json" .
+	fw left 1.0
+	answered
+	[ "$(status_of state) $(version left)" = 'failed 1.0' ]
+	[[ $(status_of note) == *"root key 'R' is not trusted here"* ]]
+	# and again when it is trusted again
+	mv own.json "$REJOIN_CONFIG_DIR/rootkeys.d/"
+	answered
+	wait_for '[ "$(version left)" = 2.0 ] && [ "$(status_of state)" = idle ]'
+	[ -z "$(status_of note)" ]
 }
 
 @test "microsoft/swupdate:2 gets the image and the configuration's pairs, and its result file counts" {

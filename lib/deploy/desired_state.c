@@ -128,7 +128,7 @@ text_keep(struct desired_state *d, const struct buf *text, struct fail *f)
 		return fail_errno(f, r, "%s", d->kept);
 	buf_reset(&d->text);
 	buf_add(&d->text, text->s, text->len);
-	d->damaged = false;
+	d->damaged = d->revoked = false;
 	return 1;
 }
 
@@ -160,5 +160,14 @@ desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f
 		*out = NULL;
 	}
 	d->refused = r < 0;
+	return r;
+}
+
+int
+desired_state_check(struct desired_state *d, struct goal **out, struct fail *f)
+{
+	int r = d->text.len > 0 ? text_parse(d, d->name ? d->name : d->kept, &d->text, out, f) : 0;
+
+	d->revoked = r < 0;
 	return r;
 }

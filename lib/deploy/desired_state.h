@@ -35,6 +35,7 @@ struct desired_state {
 	bool refused;		/* the file SOURCE was refused */
 	bool missing;		/* there is no file SOURCE */
 	bool damaged;		/* KEPT could not be read, and nothing has replaced it */
+	bool revoked;		/* TEXT was accepted, and would not be accepted now */
 	struct buf text;	/* what was last taken */
 };
 
@@ -54,5 +55,11 @@ int desired_state_load(struct desired_state *d, struct goal **out, struct fail *
  * error where it was refused.  After an error the last goal stays.
  */
 int desired_state_refresh(struct desired_state *d, struct goal **out, struct fail *f);
+
+/*
+ * Is the last goal still accepted, by the policy and the files of rootkeys.d as they
+ * are now?  0 with the goal, parsed anew, in OUT (NULL for none); else the error.
+ */
+int desired_state_check(struct desired_state *d, struct goal **out, struct fail *f);
 
 #endif

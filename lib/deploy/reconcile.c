@@ -68,7 +68,7 @@ outcome_settle(struct reconciler *r)
 		return;
 	}
 	is_written = reconcile_cycle_write_report(r);
-	failed = !is_written || d->refused || d->damaged ||
+	failed = !is_written || d->refused || d->damaged || d->revoked ||
 	    (r->goal && r->goal->action != GOAL_MODULES && report_has_failed(&r->store.report) == 1);
 	/* of a goal that is not there nothing can be said */
 	unknown = !is_written || d->missing || (!d->source && !r->goal);
@@ -121,6 +121,36 @@ is_fetching(struct reconciler *r)
 }
 
 static void
+tell_modules(struct reconciler *r, struct goal *g)
+{
+	if (g->action != GOAL_CANCEL || g->modules)
+		r->spec.modules(TAKE_PTR(g->modules), r->spec.cookie);
+}
+
+/* What it was accepted by may have changed since: agent.conf, and the files of rootkeys.d. */
+static bool
+is_still_accepted(struct reconciler *r)
+{
+	const bool was_revoked = r->desired.revoked;
+	struct goal *g = NULL;
+	struct fail f;
+
+	if (desired_state_check(&r->desired, &g, &f) < 0) {
+		status_board_set_note(&r->board, f.text);
+		if (!was_revoked)
+			r->spec.modules(NULL, r->spec.cookie);
+		return false;
+	}
+	if (was_revoked) {
+		status_board_set_note(&r->board, "");
+		if (g)
+			tell_modules(r, g);
+	}
+	goal_free(g);
+	return true;
+}
+
+static void
 next_decide(struct reconciler *r)
 {
 	if (r->cycle)
@@ -134,14 +164,17 @@ next_decide(struct reconciler *r)
 		show_adoption(r);
 		return;
 	}
-	if (r->retry_wanted || !r->started) {
+	if (r->retry_wanted || !r->has_asked) {
 		/* the hub first */
 		if (is_fetching(r))
 			return;
+		r->has_asked = true;
 		if (r->retry_wanted)
 			refresh_goal(r);
 	}
-	if (r->goal && r->goal->action == GOAL_CANCEL) {
+	if (r->goal && (r->retry_wanted || r->goal_is_new || !r->started) && !is_still_accepted(r)) {
+		outcome_settle(r);
+	} else if (r->goal && r->goal->action == GOAL_CANCEL) {
 		if (r->goal_is_new)
 			take_back(r);
 		outcome_settle(r);
@@ -174,13 +207,6 @@ asks_again(const struct goal *g, const struct goal *was)
 {
 	return g->retry_timestamp && (!was->retry_timestamp ||
 	    strcmp(g->retry_timestamp, was->retry_timestamp) != 0);
-}
-
-static void
-tell_modules(struct reconciler *r, struct goal *g)
-{
-	if (g->action != GOAL_CANCEL || g->modules)
-		r->spec.modules(TAKE_PTR(g->modules), r->spec.cookie);
 }
 
 /* What an earlier agent left running for another goal is ended as a cycle of ours would be. */

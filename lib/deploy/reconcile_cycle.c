@@ -31,7 +31,7 @@ reconcile_cycle_log(struct reconciler *r, const char *fmt, ...)
 bool
 reconcile_cycle_has_wrong_goal(const struct reconciler *r)
 {
-	return r->desired.refused || r->desired.missing || r->desired.damaged;
+	return r->desired.refused || r->desired.missing || r->desired.damaged || r->desired.revoked;
 }
 
 /*
@@ -162,7 +162,7 @@ end_cycle(struct reconciler *r, const struct cycle_outcome *o)
 		r->board.status.result = o->code;
 	}
 	if (o->failed)
-		status_board_set_note(&r->board, o->details);
+		status_board_show_note(&r->board, o->details);	/* the line below has it */
 	reconcile_cycle_log(r, "workflow %s: %s%s%s, waiting for %zu", r->running->id,
 	    o->cancelled ? "cancelled" : o->failed ? "failed" : o->need == ATTEMPTS_NEED_REBOOT ? "needs a reboot" :
 	    o->need == ATTEMPTS_NEED_RESTART ? "needs a restart of the agent" :

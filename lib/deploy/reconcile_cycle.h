@@ -36,6 +36,7 @@ struct reconciler {
 	struct loop_timer held;			/* until the next attempt is due */
 	struct report_store store;		/* of the report */
 	bool is_refreshing, has_refreshed;	/* the goal is being fetched; it was, for the next cycle */
+	bool has_asked;				/* the source was asked for the goal at the start, whatever came of it */
 	struct status_board board;
 	struct cycle *cycle;
 	struct aftermath aftermath;		/* of the last cycle */

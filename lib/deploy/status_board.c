@@ -101,6 +101,12 @@ status_board_set_note(struct status_board *b, const char *text)
 {
 	if (*text && strcmp(b->status.note, text) != 0)
 		board_log(b, text);
+	status_board_show_note(b, text);
+}
+
+void
+status_board_show_note(struct status_board *b, const char *text)
+{
 	snprintf(b->status.note, sizeof b->status.note, "%s", text);
 }
 

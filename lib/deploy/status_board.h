@@ -47,6 +47,9 @@ void status_board_set_fetching(struct status_board *b, int64_t got, int64_t size
 /* TEXT is the note until it is no longer true; it is logged when it is new. */
 void status_board_set_note(struct status_board *b, const char *text);
 
+/* The same without a line in the log: the caller has one that says it. */
+void status_board_show_note(struct status_board *b, const char *text);
+
 /* TEXT becomes WHICH, link_note or report_note: the note while there is nothing else to be said. */
 void status_board_set_standing_note(struct status_board *b, char *which, const char *text);
 
