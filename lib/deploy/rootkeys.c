@@ -249,25 +249,27 @@ is_signed_by(const struct jws_key *key, const struct buf *text, struct json sign
 	return false;
 }
 
+/* What was signed, in the two spellings of a package. */
+struct signed_texts {
+	struct buf plain, slashed;
+};
+
 static int
-add_package_keys(struct rootkeys *r, const char *name, const char *text, struct json keys,
+add_package_keys(struct rootkeys *r, const char *name, const struct signed_texts *texts, struct json keys,
     struct json signatures, struct fail *f)
 {
-	_cleanup_buf_ struct buf plain = BUF_INIT;
-	_cleanup_buf_ struct buf slashed = BUF_INIT;
 	int status = 0;
 
 	if (!json_is_object(keys) || json_count(keys) == 0)
 		return fail_set(f, EXIT_USAGE, "%s: protected.rootKeys is not an object with keys", name);
-	if (!signed_text(text, false, &plain) || !signed_text(text, true, &slashed))
-		return fail_set(f, EXIT_USAGE, "%s: protected is not an object", name);
 	for (struct json_iter it = json_begin(keys); json_next(&it);) {
 		struct jws_key *key = key_of(it.value, "keyType");
 
 		if (!key)
 			status = fail_set(f, EXIT_USAGE, "%s: root key '%s' is not an RSA public key of at"
 			    " least 2048 bits", name, it.key);
-		else if (!is_signed_by(key, &plain, signatures) && !is_signed_by(key, &slashed, signatures)) {
+		else if (!is_signed_by(key, &texts->plain, signatures) &&
+		    !is_signed_by(key, &texts->slashed, signatures)) {
 			jws_key_free(key);
 			status = fail_set(f, EXIT_DENIED, "%s: is not signed by its root key '%s'", name, it.key);
 		} else
@@ -316,28 +318,47 @@ list_check(const char *name, const char *member, struct json list, struct fail *
 	    fail_set(f, EXIT_USAGE, "%s: protected.%s is %s, not an array", name, member, json_kind_name(list));
 }
 
+/* The keys and lists of PROTECTED, the object that TEXTS spell. */
 static int
-parse_package(struct rootkeys *r, const char *name, const char *text, struct json package, struct fail *f)
+add_protected(struct rootkeys *r, const char *name, const struct signed_texts *texts, struct json protected,
+    struct json signatures, struct fail *f)
 {
-	_cleanup_json_ struct json protected = json_get(package, "protected");
-	_cleanup_json_ struct json signatures = json_get(package, "signatures");
-	_cleanup_json_ struct json keys = JSON_ABSENT;
-	_cleanup_json_ struct json roots = JSON_ABSENT;
-	_cleanup_json_ struct json signing = JSON_ABSENT;
-	int status;
+	_cleanup_json_ struct json keys = json_get(protected, "rootKeys");
+	_cleanup_json_ struct json roots = json_get(protected, "disabledRootKeys");
+	_cleanup_json_ struct json signing = json_get(protected, "disabledSigningKeys");
+	int status = list_check(name, "disabledRootKeys", roots, f);
 
-	if (!json_is_object(protected) || json_kind(signatures) != JSON_ARRAY)
-		return fail_set(f, EXIT_USAGE, "%s: is not a root key package: protected is %s, signatures is %s",
-		    name, json_kind_name(protected), json_kind_name(signatures));
-	keys = json_get(protected, "rootKeys");
-	roots = json_get(protected, "disabledRootKeys");
-	signing = json_get(protected, "disabledSigningKeys");
-	status = list_check(name, "disabledRootKeys", roots, f);
 	if (status == 0)
 		status = list_check(name, "disabledSigningKeys", signing, f);
 	if (status == 0)
-		status = add_package_keys(r, name, text, keys, signatures, f);
+		status = add_package_keys(r, name, texts, keys, signatures, f);
 	return status < 0 ? status : add_disabled(r, name, roots, signing, f);
+}
+
+/*
+ * What is read is the text whose signature is checked, and not the member of the
+ * parsed package: a member that is there twice, once spelled with an escape, is one
+ * thing to the parser and may be another to whatever wrote the text.
+ */
+static int
+parse_package(struct rootkeys *r, const char *name, const char *text, struct json package, struct fail *f)
+{
+	_cleanup_json_ struct json signatures = json_get(package, "signatures"), protected = JSON_ABSENT;
+	struct signed_texts texts = { BUF_INIT, BUF_INIT };
+	int status;
+
+	if (json_kind(signatures) != JSON_ARRAY)
+		return fail_set(f, EXIT_USAGE, "%s: is not a root key package: signatures is %s", name,
+		    json_kind_name(signatures));
+	if (!signed_text(text, false, &texts.plain) || !signed_text(text, true, &texts.slashed))
+		status = fail_set(f, EXIT_USAGE, "%s: is not a root key package: protected is not an object", name);
+	else
+		status = json_parse(name, texts.plain.s, texts.plain.len, &protected, f);
+	if (status == 0)
+		status = add_protected(r, name, &texts, protected, signatures, f);
+	buf_release(&texts.plain);
+	buf_release(&texts.slashed);
+	return status;
 }
 
 int

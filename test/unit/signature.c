@@ -233,6 +233,28 @@ disabled_keys_are_refused(void)
 	}
 }
 
+/* A package that disables the root key, with a second "protected", spelled otherwise, that does not. */
+static void
+only_what_was_signed_counts(void)
+{
+	static const char *const names[] = { "\\u0070rotected", "protec\\u0074ed" };
+	_cleanup_free_ char *good = sign(root, key, MANIFEST);
+	_cleanup_free_ char *disabling = package(root, root, "\"R\"", "", false);
+	_cleanup_free_ char *harmless = package(root, root, "", "", false);
+	const char *end = strstr(disabling, ",\"signatures\""), *value = strchr(harmless, ':') + 1;
+	const int len = (int)(strstr(harmless, ",\"signatures\"") - value), before = (int)(end - disabling);
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		_cleanup_free_ char *last = xasprintf("%.*s,\"%s\":%.*s%s", before, disabling, names[i], len, value, end);
+		_cleanup_free_ char *first = xasprintf("{\"%s\":%.*s,%s", names[i], len, value, disabling + 1);
+		_cleanup_free_ char *alone = xasprintf("{\"%s\":%.*s%s", names[i], len, value, end);
+
+		assert(status_of(last, good, MANIFEST) == EXIT_DENIED);
+		assert(status_of(first, good, MANIFEST) == EXIT_DENIED);
+		assert(status_of(alone, good, MANIFEST) == EXIT_USAGE);
+	}
+}
+
 static void
 damaged_key_files_are_refused(void)
 {
@@ -400,6 +422,7 @@ main(void)
 	a_signature_holds_for_its_manifest_alone();
 	other_algorithms_and_demands_are_refused();
 	disabled_keys_are_refused();
+	only_what_was_signed_counts();
 	damaged_key_files_are_refused();
 	no_change_of_the_file_runs_another_manifest(dir ? dir : ".");
 	unsigned_goals_need_permission();
