@@ -90,8 +90,9 @@ parse_file(struct parser *p, const char *id, struct json file, struct payload *o
 	const char *name = json_get_text(file, "fileName");
 
 	out->id = xstrdup(id);
-	if (!json_get_whole(size, &out->size_bytes) || out->size_bytes < 0)
-		out->size_bytes = -1;
+	out->size_bytes = -1;
+	if (json_kind(size) != JSON_NONE && (!json_get_whole(size, &out->size_bytes) || out->size_bytes < 0))
+		return manifest_refuse(p, "files.%s: sizeInBytes is not a number of bytes", id);
 	if (!name || !payload_is_name(name))
 		return manifest_refuse(p, "files.%s: fileName is not the name of a file", id);
 	out->name = xstrdup(name);

@@ -46,6 +46,11 @@ static const struct {
 	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a/b\"," HASH "}}}", "fileName" },
 	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\\u0007b\"," HASH "}}}", "fileName" },
 	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\"}}}", "has no hash" },
+	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\",\"sizeInBytes\":\"136\"," HASH "}}}", "sizeInBytes" },
+	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\",\"sizeInBytes\":1.5," HASH "}}}", "sizeInBytes" },
+	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\",\"sizeInBytes\":-1," HASH "}}}", "sizeInBytes" },
+	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\",\"sizeInBytes\":1e30," HASH "}}}", "sizeInBytes" },
+	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\",\"sizeInBytes\":null," HASH "}}}", "sizeInBytes" },
 	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\",\"hashes\":{\"md5\":\"x\"}}}}", "hash 'md5'" },
 	{ HEAD "\"files\":{\"f\":{\"fileName\":\"a\",\"hashes\":{\"sha256\":\"short\"}}}}", "hash 'sha256'" },
 };
