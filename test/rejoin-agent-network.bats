@@ -298,6 +298,51 @@ local_goal() {
 	end_pids "$agent_pid"
 }
 
+@test "a server that holds the request back longer than idle has not failed" {
+	double 10m
+	sed -i 's/^idle = .*/idle = 1s/' "$REJOIN_CONFIG_DIR/agent.conf"
+	local_goal w1 2.0
+	start agent rejoin-agent
+	wait_for '[ "$(version left) $(status_of state)" = "2.0 idle" ] && [ "$(requests_of GET /goal)" = 2 ]' 20
+	since=$(date +%s%N)
+	wait_for '[ $(($(date +%s%N) - since)) -ge 2500000000 ]'
+	local_goal w2 3.0
+	wait_for '[ "$(version left) $(status_of state)" = "3.0 idle" ]' 20
+	run grep 'nothing came' agent.err
+	status_is 1
+	end_pids "$agent_pid"
+}
+
+@test "a goal that is wrong from the start is asked for as often as any" {
+	sed -i 's/^poll = .*/poll = 1h/' "$REJOIN_CONFIG_DIR/agent.conf"
+	for goal in '{' '{"workflow":{"action":7,"id":"w"}}' '{"workflow":{"action":3,"id":"w"},"updateManifest":"{}"}'; do
+		: >access.log
+		rm -rf "$state"
+		printf '%s' "$goal" >www/goal.json
+		start agent rejoin-agent
+		wait_for '[ "$(status_of state)" = failed ]' 20
+		# the answer of a retry is after whatever the start has set going
+		for n in 1 2; do
+			printf 'retry-update%52s' '' | tr ' ' '\0' >"$run_dir/commands.fifo"
+			wait_for "[ \"0\$(status_of settled)\" -ge $n ]" 20
+		done
+		[ "$(gets /goal.json '[0-9]*')" -le 6 ]
+		end_pids "$agent_pid"
+	done
+}
+
+@test "where no goal was received yet, the note says why" {
+	rm -f www/goal.json
+	start agent rejoin-agent
+	wait_for '[[ "$(status_of note)" == *"goal.json: HTTP 404"* ]]' 20
+	printf 'retry-update%52s' '' | tr ' ' '\0' >"$run_dir/commands.fifo"
+	wait_for '[ "0$(status_of settled)" -ge 1 ]' 20
+	[[ $(status_of note) == *'goal.json: HTTP 404'* ]]
+	deploy w1 2.0
+	wait_for '[ "$(version left) $(status_of state)" = "2.0 idle" ] && [ -z "$(status_of note)" ]' 60
+	end_pids "$agent_pid"
+}
+
 @test "with report-method = post reports are sent by POST, with the token; Retry-After is obeyed" {
 	double 10m 'report-method = post'
 	(umask 077; echo token-1 >token)

@@ -17,7 +17,6 @@
 #include "base/http_run.h"
 #include "base/io.h"
 #include "base/json.h"
-#include "base/num.h"
 #include "base/secret.h"
 #include "base/writeback.h"
 #include "base/xalloc.h"
@@ -30,6 +29,8 @@ struct download {
 	int64_t from;		/* its length at first */
 	int64_t length, max, told_ms;
 	struct writeback written;
+	const char *fault;	/* what kept the body from the file: a word of deploy/http_job.h; or NULL */
+	int error;		/* of a write, with the fault "disk" */
 };
 
 static int64_t
@@ -66,14 +67,24 @@ tell_progress(struct download *d)
 	print_line(v);
 }
 
+static int
+body_refuse(struct download *d, const char *fault, int error)
+{
+	d->fault = fault;
+	d->error = error;
+	return -EIO;
+}
+
 /* A server that sends the whole sends it from the beginning. */
 static int
 body_begin(const struct http_response *r, struct download *d)
 {
 	const int64_t start = r->status == 206 ? http_response_range(r) : 0;
 
-	if (start < 0 || start > d->length || ftruncate(d->fd, start) < 0 || lseek(d->fd, start, SEEK_SET) < 0)
-		return -EIO;
+	if (start < 0 || start > d->length)
+		return body_refuse(d, "range", 0);
+	if (ftruncate(d->fd, start) < 0 || lseek(d->fd, start, SEEK_SET) < 0)
+		return body_refuse(d, "disk", errno);
 	d->length = start;
 	d->written = (struct writeback)WRITEBACK_FROM(start);
 	return 0;
@@ -88,13 +99,14 @@ on_chunk(const struct http_response *r, const char *p, size_t n, void *cookie)
 	if (n == 0)
 		return body_begin(r, d);
 	if (d->max && d->length + (int64_t)n > d->max)
-		return -EFBIG;
+		return body_refuse(d, "length", 0);
 	e = io_write_all(d->fd, p, n);
 	if (e < 0)
-		return e;
+		return body_refuse(d, "disk", -e);
 	d->length += (int64_t)n;
 	tell_progress(d);
-	return writeback_add(&d->written, d->fd, n);
+	e = writeback_add(&d->written, d->fd, n);
+	return e < 0 ? body_refuse(d, "disk", -e) : 0;
 }
 
 static int
@@ -114,17 +126,16 @@ static void
 print_response(const struct http_response *r, const struct download *d)
 {
 	_cleanup_json_ struct json v = json_object();
-	const char *etag = http_response_header(r, "ETag"), *after = http_response_header(r, "Retry-After");
+	const char *etag = http_response_header(r, "ETag");
 	const char *applied = http_response_header(r, "Preference-Applied");
-	int64_t s;
 
 	json_set(&v, "status", json_number(r->status));
 	if (etag)
 		json_set_text(&v, "etag", etag);
 	if (applied && strncasecmp(applied, "wait", 4) == 0)
 		json_set(&v, "wait", json_bool(true));
-	if (after && num_parse(after, 0, INT32_MAX, &s) == 0)
-		json_set(&v, "retryAfter", json_number((double)s));
+	if (r->retry_after_s > 0)
+		json_set(&v, "retryAfter", json_number((double)r->retry_after_s));
 	if (d->fd >= 0)
 		json_set(&v, "length", json_number((double)d->length));
 	print_line(v);
@@ -132,8 +143,22 @@ print_response(const struct http_response *r, const struct download *d)
 		_exit(EXIT_TROUBLE);
 }
 
+/* libcurl knows only that the body was not taken. */
 static int
-request_run(struct json v, struct fail *f)
+explain_fault(const struct download *d, const char *url, const char *path, struct fail *f)
+{
+	_cleanup_buf_ struct buf name = BUF_INIT;
+
+	if (d->error)
+		return fail_errno(f, d->error, "%s", path);
+	http_name(url, &name);
+	return *d->fault == 'l' ?
+	    fail_set(f, EXIT_DENIED, "%s: sends more than the %jd bytes of the file", name.s, (intmax_t)d->max) :
+	    fail_set(f, EXIT_TROUBLE, "%s: sends another range than the one that was asked for", name.s);
+}
+
+static int
+request_run(struct json v, const char **fault, struct fail *f)
 {
 	const char *url = json_get_text(v, "url"), *into = json_get_text(v, "into");
 	const char *token_file = json_get_text(v, "tokenFile"), *body = json_get_text(v, "body");
@@ -164,6 +189,9 @@ request_run(struct json v, struct fail *f)
 	    .chunk = into ? on_chunk : NULL }, &r, &d, f);
 	if (e == 0)
 		print_response(&r, &d);
+	else if (d.fault)
+		e = explain_fault(&d, url, into, f);
+	*fault = d.fault;
 	http_response_release(&r);
 	io_closep(&d.fd);
 	return e;
@@ -173,6 +201,7 @@ int
 main(int argc, char *argv[])
 {
 	_cleanup_json_ struct json request = JSON_ABSENT;
+	const char *fault = NULL;
 	struct fail f;
 	int e;
 
@@ -180,11 +209,13 @@ main(int argc, char *argv[])
 	http_helper_begin(argv);
 	e = http_helper_read(REQUEST_MAX, &request, &f);
 	if (e == 0)
-		e = request_run(request, &f);
+		e = request_run(request, &fault, &f);
 	if (e < 0) {
 		_cleanup_json_ struct json v = json_object();
 
 		json_set_text(&v, "error", f.text);
+		if (fault)
+			json_set_text(&v, "fault", fault);
 		print_line(v);
 	}
 	return e < 0 ? f.status : EXIT_OK;

@@ -186,6 +186,16 @@ transfer_free(struct http_transfer *t)
 	free(t);
 }
 
+/* libcurl knows both of its forms, seconds and a date. */
+static void
+read_retry_after(struct http_transfer *t)
+{
+	curl_off_t s = 0;
+
+	if (curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &s) == CURLE_OK)
+		t->r.retry_after_s = s;
+}
+
 /* T ends, with F or with what FAIL holds. */
 static void
 tell_done(struct http_transfer *t, bool failed)
@@ -194,6 +204,8 @@ tell_done(struct http_transfer *t, bool failed)
 	if (t->added)
 		curl_multi_remove_handle(t->h->multi, t->easy);
 	t->added = false;
+	if (t->easy)
+		read_retry_after(t);
 	t->done(&t->r, failed ? &t->fail : NULL, t->cookie);
 	transfer_free(t);
 }
@@ -380,7 +392,6 @@ take_header(char *p, size_t size, size_t n, void *cookie)
 
 	while (len && (p[len - 1] == '\r' || p[len - 1] == '\n'))
 		len--;
-	transfer_rearm(t);
 	if (len >= 5 && memcmp(p, "HTTP/", 5) == 0) {
 		buf_reset(&t->r.headers);
 		buf_reset(&t->r.body);
@@ -390,6 +401,9 @@ take_header(char *p, size_t size, size_t n, void *cookie)
 	} else if (!len) {
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 		t->r.status = (int)status;
+		/* not each line: headers without an end, or 1xx without a response, are no progress */
+		if (status >= 200)
+			transfer_rearm(t);
 		if (is_ok(t) && t->chunk && t->chunk(&t->r, "", 0, t->cookie) < 0)
 			return 0;
 	}

@@ -52,7 +52,7 @@ struct http_request {
 	const char *socket;		/* connect to this Unix socket, not to the URL's host; NULL */
 	int64_t timeout_ms;		/* for all of it; 0 for none */
 	int64_t connect_ms;		/* for the connection; 0: 30 s */
-	int64_t idle_ms;		/* without a byte; 0 for none */
+	int64_t idle_ms;		/* until the headers are whole, and then without a byte; 0 for none */
 	size_t max;			/* bytes of the body kept; 0: HTTP_BODY_MAX */
 	bool decode;			/* undo a Content-Encoding, though none is asked for */
 	bool secret;			/* URL, headers or body hold a secret */

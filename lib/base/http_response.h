@@ -13,6 +13,7 @@ struct http_response {
 	int status;		/* 0 while there is none */
 	struct buf body;	/* up to the request's maximum; empty where chunks were passed on */
 	struct buf headers;	/* of the last response: "Name: value", each ended by NUL */
+	int64_t retry_after_s;	/* its Retry-After, seconds from its end; 0 for none */
 };
 
 /* The value of R's header NAME (in any case), borrowed; NULL for none. */

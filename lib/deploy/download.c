@@ -25,12 +25,14 @@ struct download {
 	const char *urls[SOURCES_MAX];
 	bool is_useless[SOURCES_MAX];
 	bool was_short[SOURCES_MAX];	/* it has ended before the end, as if that were all */
+	bool was_mixed[SOURCES_MAX];	/* what it sent in several parts was not one content, or another part */
 	size_t n;
 	size_t owner;		/* the source of all that is in the file; SOURCES_MAX: several, or not known */
 	bool is_pure;		/* parts of several sources made other content: none are put together any more */
 	int64_t gained_ms;	/* when a byte came last, CLOCK_MONOTONIC */
 	struct http_job_backoff backoff;
 	struct fail fail;	/* the last one */
+	enum http_job_fault fault;	/* of the last transfer */
 };
 
 /* One run of the program. */
@@ -121,6 +123,10 @@ transfer_run(struct download *d, const char *url)
 	e = http_job_parse(run.out.s, run.out.len, &r, &d->fail);
 	if (e < 0 && run.status > EXIT_OK && run.status <= EXIT_DENIED)
 		d->fail.status = (enum exit_status)run.status;
+	d->fault = r.fault;
+	/* from its beginning, the next time: of a disk that is full nothing is kept either */
+	if (e < 0 && r.fault != HTTP_JOB_NO_FAULT)
+		(void)!ftruncate(d->fd, 0);
 	buf_release(&run.out);
 	return e < 0 ? e : r.status;
 }
@@ -139,9 +145,12 @@ is_whole(const struct download *d)
 	    d->check(d->fd, d->cookie);
 }
 
-/* STATUS of the source I was not a part of the content, or what is there now is not it. */
+/*
+ * STATUS of the source I was not a part of the content, or what is there now is not it.  RESUMED: it was asked
+ * for the rest of the file.
+ */
 static void
-source_judge(struct download *d, size_t i, int status)
+source_judge(struct download *d, size_t i, int status, bool resumed)
 {
 	const int len = (int)strcspn(d->urls[i], "?#");
 
@@ -157,7 +166,9 @@ source_judge(struct download *d, size_t i, int status)
 			fail_set(&d->fail, EXIT_TROUBLE, "%.*s: ended before its end", len, d->urls[i]);
 			return;
 		}
-		d->is_useless[i] = d->owner == i;
+		/* the content may have been replaced between two parts: once more, in one part */
+		d->is_useless[i] = d->owner == i && (!resumed || d->was_mixed[i]);
+		d->was_mixed[i] = d->owner == i;
 		d->is_pure |= d->owner != i;
 		(void)!ftruncate(d->fd, 0);
 		fail_set(&d->fail, EXIT_DENIED, "%.*s: is not what its hash says", len, d->urls[i]);
@@ -190,12 +201,14 @@ source_try(struct download *d, size_t i, bool *gained)
 	}
 	if (status < 0) {
 		/* a URL that is wrong, and a certificate, stay so */
-		d->is_useless[i] = d->fail.status == EXIT_USAGE || d->fail.status == EXIT_DENIED;
+		d->is_useless[i] = d->fail.status == EXIT_USAGE || d->fail.status == EXIT_DENIED ||
+		    (d->fault == HTTP_JOB_RANGE && d->was_mixed[i]);
+		d->was_mixed[i] |= d->fault == HTTP_JOB_RANGE;
 		return false;
 	}
 	if (status >= 200 && status < 300 && is_whole(d))
 		return true;
-	source_judge(d, i, status);
+	source_judge(d, i, status, before > 0);
 	return false;
 }
 
@@ -209,7 +222,7 @@ round_try(struct download *d, bool *any)
 	const size_t first = d->is_pure && d->owner < d->n ? d->owner : 0;
 
 	*any = false;
-	for (size_t k = 0; k < d->n; k++) {
+	for (size_t k = 0; k < d->n && d->fault != HTTP_JOB_DISK; k++) {
 		const size_t i = (first + k) % d->n;
 		bool gained;
 
@@ -217,7 +230,7 @@ round_try(struct download *d, bool *any)
 			continue;
 		if (source_try(d, i, &gained))
 			return true;
-		*any |= !d->is_useless[i];
+		*any |= !d->is_useless[i] && d->fault != HTTP_JOB_DISK;
 		if (d->is_pure && gained && !d->is_useless[i])
 			break;
 	}

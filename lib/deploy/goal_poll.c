@@ -237,7 +237,8 @@ poll_start(void *cookie)
 	p->may_be_held = may_wait;
 	p->has_asked |= may_wait;
 	p->job = http_job_start(p->loop, &(struct http_job_request){ .url = p->url, .headers = headers,
-	    .max = MANIFEST_MAX, .timeout_ms = may_wait ? WAIT_S * 1000 + SLACK_MS : REFRESH_MS, .link = p->link },
+	    .max = MANIFEST_MAX, .timeout_ms = may_wait ? WAIT_S * 1000 + SLACK_MS : REFRESH_MS,
+	    .may_idle = may_wait, .link = p->link },
 	    poll_done, p);
 }
 

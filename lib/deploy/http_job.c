@@ -46,7 +46,7 @@ http_job_format(const struct http_job_request *q)
 	set_number(&v, "max", q->max);
 	set_number(&v, "timeout", q->timeout_ms);
 	if (q->link) {
-		set_number(&v, "idle", q->link->idle_ms);
+		set_number(&v, "idle", q->may_idle ? 0 : q->link->idle_ms);
 		set_text(&v, "caFile", q->link->ca_file);
 		set_text(&v, "certFile", q->link->cert_file);
 		set_text(&v, "keyFile", q->link->key_file);
@@ -54,6 +54,24 @@ http_job_format(const struct http_job_request *q)
 		set_text(&v, "proxy", q->link->proxy);
 	}
 	return v;
+}
+
+/* Visible characters, as RFC 9110 has them, section 8.8.3: it comes back to the server in a header. */
+static bool
+is_etag(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s <= ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+static enum http_job_fault
+parse_fault(const char *word)
+{
+	return !word ? HTTP_JOB_NO_FAULT : strcmp(word, "disk") == 0 ? HTTP_JOB_DISK :
+	    strcmp(word, "range") == 0 ? HTTP_JOB_RANGE : strcmp(word, "length") == 0 ? HTTP_JOB_LENGTH :
+	    HTTP_JOB_NO_FAULT;
 }
 
 /* One line of what the program says; true where it is the last one. */
@@ -67,7 +85,7 @@ line_parse(struct json v, struct http_job_response *r)
 	if (status < 100 || status > 999)
 		return false;
 	r->status = (int)status;
-	if (etag && strlen(etag) < sizeof r->etag)
+	if (etag && strlen(etag) < sizeof r->etag && is_etag(etag))
 		memcpy(r->etag, etag, strlen(etag) + 1);
 	r->has_waited = json_kind(wait) == JSON_TRUE;
 	r->retry_after_ms = after < 0 ? -1 : (after < RETRY_AFTER_MAX ? after : RETRY_AFTER_MAX) * 1000;
@@ -90,8 +108,10 @@ http_job_parse(const char *out, size_t n, struct http_job_response *r, struct fa
 		out += len + 1;
 		n -= len + 1;
 		error = json_get_text(v, "error");
-		if (error)
+		if (error) {
+			r->fault = parse_fault(json_get_text(v, "fault"));
 			return fail_set(f, EXIT_TROUBLE, "%s", error);
+		}
 		if (!line_parse(v, r))
 			continue;
 		r->body = out;

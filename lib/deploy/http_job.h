@@ -12,8 +12,8 @@
  *
  *	{"status":200,"etag","wait":true,"retryAfter":SECONDS,"length":BYTES}
  *
- * with the body after that line, or {"error":TEXT} where there was no response; it exits with
- * the status that goes with that.  With INTO the body of a 2xx goes to the end of that file, which must
+ * with the body after that line, or {"error":TEXT,"fault":WORD} where there was no response, or its
+ * body could not go to the file; it exits with the status that goes with that.  With INTO the body of a 2xx goes to the end of that file, which must
  * exist: what is there already is not asked for again (RFC 9110, section 14).
  *
  * WAIT: the server held the request back until there was something new, as it was asked to by
@@ -49,15 +49,25 @@ struct http_job_request {
 	const char *into;		/* path of a file; NULL: the body is kept */
 	int64_t max;			/* bytes of the body, or of the file; 0: 1 MiB */
 	int64_t timeout_ms;		/* of all; 0 for none */
+	bool may_idle;			/* the server may hold it back: the idle time of LINK does not count */
 	const struct http_job_link *link;
 };
 
 /* Q as the program reads it. */
 struct json http_job_format(const struct http_job_request *q);
 
+/* What kept a body from the file INTO: the words of "fault". */
+enum http_job_fault {
+	HTTP_JOB_NO_FAULT,
+	HTTP_JOB_DISK,		/* "disk": it could not be written */
+	HTTP_JOB_RANGE,		/* "range": it is another part than what was asked for */
+	HTTP_JOB_LENGTH,	/* "length": it is longer than MAX */
+};
+
 struct http_job_response {
 	int status;		/* of HTTP; 0 where there was no response */
-	char etag[128];		/* empty for none, and for one that is longer */
+	enum http_job_fault fault;
+	char etag[128];		/* empty for none, for one that is longer, and for one that no request could hold */
 	bool has_waited;
 	int64_t retry_after_ms;	/* -1 for none */
 	int64_t length;		/* of the file INTO now */

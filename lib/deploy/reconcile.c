@@ -261,7 +261,9 @@ refresh_goal(struct reconciler *r)
 	struct fail f;
 	int e = desired_state_refresh(&r->desired, &g, &f);
 
-	if (e < 0 && !(e == -ENOENT && r->desired.damaged))
+	if (e == -ENOENT && *r->board.link_note)
+		status_board_show_note(&r->board, r->board.link_note);	/* why there is none */
+	else if (e < 0 && !(e == -ENOENT && r->desired.damaged))
 		status_board_set_note(&r->board, f.text);
 	else if (was_wrong && !reconcile_cycle_has_wrong_goal(r))
 		status_board_set_note(&r->board, "");
@@ -495,6 +497,9 @@ reconcile_refreshed(struct reconciler *r)
 void
 reconcile_note(struct reconciler *r, const char *text)
 {
+	/* "no goal was received" says less than the reason */
+	if (r->desired.missing && *text)
+		status_board_show_note(&r->board, r->board.link_note);
 	status_board_set_standing_note(&r->board, r->board.link_note, text);
 	status_board_publish(&r->board);
 }
