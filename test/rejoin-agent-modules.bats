@@ -431,7 +431,7 @@ ours() {
 		1) kill_hard "$hub_pid"; hub ;;
 		2) kill_hard "$agent_pid"; agent ;;
 		esac
-		sleep 0.$((RANDOM % 9))
+		sleep 0.$((RANDOM % 9))	# so that the next kill comes at any point of the recovery
 	done
 	wait_for '[ "$(log_of c | xargs)" = "start done" ]' 120 || { log_of c; false; }
 	states() { cut -d' ' -f2- kept | jq -r 'select(.kind == "state") | .key' | sort; }

@@ -478,7 +478,7 @@ part() { stat -c %s "$state"/cache/sha256/.*.part 2>/dev/null | sort -n | tail -
 	grep -q "of $mib.0 MiB" "$run_dir/status"
 	link down
 	before=$(part)
-	sleep "$cut"
+	sleep "$cut"	# the cut itself
 	link up
 	wait_for "[ \"0\$(part)\" -gt $((mib << 19)) ]" 90
 	[ "$(part)" -ge "$before" ]
@@ -504,7 +504,7 @@ part() { stat -c %s "$state"/cache/sha256/.*.part 2>/dev/null | sort -n | tail -
 	kill -KILL "$agent_pid"
 	wait_for '! alive "$agent_pid"'
 	agent
-	sleep "$cut"
+	sleep "$cut"	# the cut itself
 	link up
 	# the agent that was started again reports what it found: installed already
 	wait_for '[ "$(reported)" = "w1:6 w1:0 w2-next:6 w2-next:0 w2-next:0 " ]' 60

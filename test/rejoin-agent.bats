@@ -1335,7 +1335,8 @@ cancellable() {
 }
 
 @test "a completed deployment that another one has interrupted is run again" {
-	script '[ "$want" = 3.0 ] && [ "$action$id" = installright ] && sleep 100'
+	long_timeout
+	script '[ "$want" = 3.0 ] && [ "$action$id" = installright ] && { until [ -e '"$PWD"'/go ]; do sleep 0.02; done; say 0; }'
 	deploy w1 2.0 motors
 	cp goal.json one.json
 	agent
@@ -1344,6 +1345,8 @@ cancellable() {
 	wait_for '[ "$(calls right install)" = 2 ]'
 	[ "$(version left)" = 3.0 ]
 	mv one.json goal.json
+	wait_for 'grep -q w1 "$state/twins/desired.json"'
+	touch go
 	settled 3
 	[ "$(version left) $(version right)" = '2.0 2.0' ]
 	[ "$(jq -r .deviceUpdate.agent.workflow.id "$state/twins/current.json")" = w1 ]
@@ -1476,7 +1479,8 @@ good_after_kill() {
 	cp whole.json "$REJOIN_CONFIG_DIR/inventory.json"
 	rejoin-agent -q --once
 	[ "$(none) $(version front)" = '[] 2.0' ]
-	# one that cannot be read may match
+	# one that cannot be read may match; the script waits for a writer of the pipe until its deadline
+	sed -i 's/^script-timeout.*/script-timeout = 2s/' "$REJOIN_CONFIG_DIR/agent.conf"
 	rm -rf "$state" dev/front/fw.json
 	mkfifo dev/front/fw.json
 	run --separate-stderr rejoin-agent --once

@@ -674,10 +674,9 @@ asleep() { [ "$(cat "/proc/$1/comm")" = rejoin-ready ] && grep -q '^State:.S' "/
 		done
 	}
 	quiet() { local a; a=$(woken); read -rt 0.7 <> <(:) || :; [ "$a" = "$(woken)" ]; }
-	# they may still be on their way to their first sleep
-	wait_for quiet 20
+	# for twice as long, at any time: they may still be on their way to their first sleep
+	wait_for 'quiet && quiet'
 	[ "$(woken | wc -l)" -eq 4 ]
-	quiet
 }
 
 # A gate between two pipes moves what it does not copy otherwise: both ways are tried.

@@ -19,7 +19,7 @@ is_absence(int e)
 
 /* Find the first process of the list FILE by its start: 1, 0 where it lists none, or an error. */
 static int
-first_of(const char *file, pid_t *pid)
+first_started(const char *file, pid_t *pid)
 {
 	FILE *list = fopen(file, "re");
 	uint64_t start, first = UINT64_MAX;
@@ -63,7 +63,7 @@ cgroup_find_unit(const char *root, const char *below, const char *unit, pid_t *p
 
 	r = glob(pattern, GLOB_NOSORT, stop_at_error, &g);
 	for (size_t i = 0; r == 0 && i < g.gl_pathc && found == 0; i++)
-		found = first_of(g.gl_pathv[i], pid);
+		found = first_started(g.gl_pathv[i], pid);
 	globfree(&g);
 	return r == 0 || r == GLOB_NOMATCH ? found : -EIO;
 }

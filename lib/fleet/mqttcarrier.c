@@ -85,8 +85,9 @@ asked_publish(struct mqttcarrier *c)
 			device_publish(c, i);
 }
 
+/* Ask once more each device that has not answered when half of its time has passed. */
 static void
-on_again(void *cookie)
+repeat_requests(void *cookie)
 {
 	struct mqttcarrier *c = cookie;
 	const int64_t now = clock_mono_ms(), wall = clock_wall_ms();
@@ -432,7 +433,7 @@ mqttcarrier_new(const struct mqttcarrier_spec *spec, const struct carrier_callba
 	c->cb = *cb;
 	c->goal_text = (struct buf)BUF_INIT;
 	c->gather = (struct loop_timer){ .fn = on_gather, .cookie = c };
-	c->again = (struct loop_timer){ .fn = on_again, .cookie = c };
+	c->again = (struct loop_timer){ .fn = repeat_requests, .cookie = c };
 	c->devices = xcalloc(roster_count(spec->roster), sizeof *c->devices);
 	if (strcmp(spec->action[0], "goal") == 0) {
 		c->goal_id = goal_id(spec->goal);
