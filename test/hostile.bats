@@ -245,7 +245,8 @@ closed_to_others() {
 	mv a b
 	as_hostile touch public/go
 	wait_for 'grep -q "\"departed\"" watch.out'
-	! grep -q '"arrived"' watch.out
+	run grep '"arrived"' watch.out
+	status_is 1
 	mv b a
 	as_hostile touch public/go2
 	wait_for 'grep -q "\"arrived\"" watch.out'

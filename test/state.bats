@@ -17,7 +17,7 @@ earlier() {
 		"$3"
 		rm -rf "$kept"
 		mkdir -p "$kept"
-		(cd "$2" && find . -type f ! -name '*lock' -exec cp --parents {} "$kept" \;)
+		(cd "$2" && find . -type f ! -name '*lock' ! -name .status -exec cp --parents {} "$kept" \;)
 		# of no boot that there is, so that its processes are none of this machine
 		boot=$(cat /proc/sys/kernel/random/boot_id)
 		find "$kept" -type f -exec sed -i "s|$PWD|@PWD@|g; s|$boot|00000000-0000-4000-8000-000000000000|g; s|${boot%%-*}-|00000000-|g" {} +
