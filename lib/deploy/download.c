@@ -70,13 +70,19 @@ file_length(int fd)
 	return fstat(fd, &st) < 0 ? 0 : st.st_size;
 }
 
-static void
-show_progress(const struct download *d)
+void
+download_show(int64_t got, int64_t size)
 {
 	if (!shown)
 		return;
-	shown->size = d->size;
-	shown->got = file_length(d->fd);
+	shown->size = size;
+	shown->got = got;
+}
+
+static void
+show_progress(const struct download *d)
+{
+	download_show(file_length(d->fd), d->size);
 }
 
 /* The program has written: the file has grown. */

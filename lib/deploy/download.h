@@ -25,9 +25,12 @@ struct download_progress {
 	_Atomic int64_t got, size;	/* bytes; SIZE 0 while none is under way, -1 where it is not known */
 };
 
-/* From here on payloads may be downloaded by this process; both are borrowed, PROGRESS may be NULL. */
+/* From here on payloads may be downloaded by this process, unless LINK is NULL; both are borrowed, PROGRESS may be NULL. */
 void download_allow(const struct http_job_link *link, struct download_progress *progress);
 bool download_is_allowed(void);
+
+/* Show that GOT of SIZE bytes are there, also of what is copied; SIZE as in struct download_progress. */
+void download_show(int64_t got, int64_t size);
 
 /* Does URL name a server? */
 bool download_is_url(const char *url);

@@ -252,10 +252,12 @@ copy_hashed(const struct payload *p, int in, int out, char hex[SHA_HEX], struct 
 			r = writeback_add(&w, out, (size_t)n);
 		if (r < 0)
 			n = r;
+		download_show(w.end, p->size_bytes);
 		if (r < 0 || (p->size_bytes >= 0 && w.end > p->size_bytes))
 			break;	/* it grows while it is read */
 	}
 	sha_end(s, text);
+	download_show(w.end, 0);
 	return n < 0 ? refuse_errno(f, (int)n, p, "cannot be copied") : sha_hex(text, hex);
 }
 

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/sha.h"
 #include "base/xalloc.h"
+#include "deploy/download.h"
 #include "deploy/payload.h"
 
 static int bad;
@@ -118,6 +119,22 @@ check_good(const char *dir)
 	payload_release(&p);
 }
 
+/* What is copied is shown as what is downloaded. */
+static void
+check_progress(const char *dir)
+{
+	struct payload p = payload(dir, "shown", "hello, progress");
+	_cleanup_free_ char *cache = xasprintf("%s/cache-shown", dir), *path = NULL;
+	static struct download_progress progress;
+	struct fail f = { .status = EXIT_OK };
+
+	progress.size = -1;
+	download_allow(NULL, &progress);
+	expect("progress", payload_fetch(&p, cache, &path, &f) == 0 && progress.got == 15 && progress.size == 0, &f);
+	download_allow(NULL, NULL);
+	payload_release(&p);
+}
+
 static void
 check_bad(const char *dir)
 {
@@ -205,6 +222,7 @@ main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	check_good(dir);
+	check_progress(dir);
 	check_bad(dir);
 	check_race(dir);
 	file_remove_tree(dir);
