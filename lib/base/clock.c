@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -80,6 +82,48 @@ clock_format(struct timespec t, char text[CLOCK_TEXT])
 	n = strftime(text, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text + n, CLOCK_TEXT - n, ".%06ldZ", t.tv_nsec / 1000 % 1000000);
 	return text;
+}
+
+/* The offset of "Z" or "+HH:MM" from UTC, in seconds; false where S is none. */
+static bool
+zone_parse(const char *s, int64_t *offset)
+{
+	static const char form[] = "+00:00";
+	int digits[4], n = 0;
+
+	*offset = 0;
+	if ((*s == 'Z' || *s == 'z') && !s[1])
+		return true;
+	if ((*s != '+' && *s != '-') || strlen(s) != sizeof form - 1 || s[3] != ':')
+		return false;
+	for (int i = 1; s[i]; i++) {
+		if (i == 3)
+			continue;
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		digits[n++] = s[i] - '0';
+	}
+	*offset = ((digits[0] * 10 + digits[1]) * 60 + digits[2] * 10 + digits[3]) * (*s == '-' ? -60 : 60);
+	return true;
+}
+
+int
+clock_parse(const char *text, int64_t *ms)
+{
+	struct tm tm = { 0 };
+	const char *s = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t fraction = 0, offset, unit = 100;
+
+	if (s && *s == '.') {
+		if (s[1] < '0' || s[1] > '9')
+			return -EINVAL;
+		for (s++; *s >= '0' && *s <= '9'; s++, unit /= 10)
+			fraction += (*s - '0') * unit;
+	}
+	if (!s || !zone_parse(s, &offset))
+		return -EINVAL;
+	*ms = ((int64_t)timegm(&tm) - offset) * 1000 + fraction;
+	return 0;
 }
 
 char *

@@ -27,6 +27,9 @@ int64_t clock_wall_us(void);
 /* RFC 3339 in UTC with microseconds, "2026-11-21T20:16:00.123456Z", into TEXT; returns TEXT. */
 char *clock_format(struct timespec t, char text[CLOCK_TEXT]);
 
+/* TEXT, RFC 3339 with any fraction and zone, as milliseconds since 1970; -EINVAL where it is none. */
+int clock_parse(const char *text, int64_t *ms);
+
 /* Now, formatted so. */
 char *clock_now(char text[CLOCK_TEXT]);
 

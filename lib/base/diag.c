@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +81,7 @@ line_print(const char *label, const char *line, bool escape)
 	for (size_t left = strlen(line), len; left && n < sizeof out - 9; line += len, left -= len) {
 		char tame[UTF8_ESCAPED] = "";
 
-		len = escape && *line != '\t' ? utf8_escape(line, left, tame) : 1;
+		len = *line == '\n' || (escape && *line != '\t') ? utf8_escape(line, left, tame) : 1;
 		n += (size_t)sprintf(out + n, "%.*s", *tame ? UTF8_ESCAPED : (int)len, *tame ? tame : line);
 	}
 	out[n++] = '\n';
@@ -178,6 +177,16 @@ diag_journal(const char *fmt, ...)
 	vdiag(LOG_INFO, level >= DIAG_VERBOSE, 0, fmt, ap);
 	va_end(ap);
 	syslogged = was;
+}
+
+void
+diag_log(const char *text, bool verbose, void *cookie)
+{
+	(void)cookie;
+	if (verbose)
+		diag_note("%s", text);
+	else
+		diag_info("%s", text);
 }
 
 void

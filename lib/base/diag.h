@@ -2,14 +2,17 @@
  * diag - what a tool says on stderr, and how it ends.
  *
  * Every line reads "NAME: MESSAGE" or "NAME: MESSAGE: REASON", with the time
- * before it where REJOIN_STAMP is set, and where stderr is a terminal, bytes
- * that would control it are shown as \xHH.  Only
+ * before it where REJOIN_STAMP is set.  A newline in a message is shown as \x0A, so
+ * that no name can forge a line of a log, and where stderr is a terminal every byte
+ * that would control it is shown so.  Only
  * cmd/ may call the functions that print or end; a module of lib/ returns its
  * error (see base/fail.h).  The one exception is lack of memory: xalloc.h ends
  * the tool.
  */
 #ifndef BASE_DIAG_H
 #define BASE_DIAG_H
+
+#include <stdbool.h>
 
 #define PRINTF(f, a)	__attribute__((format(printf, f, a)))
 #define NORETURN	__attribute__((noreturn))
@@ -64,6 +67,9 @@ void diag_note(const char *fmt, ...) PRINTF(1, 2);
 
 /* The same, and in syslog also without --syslog: what an operator must be able to find later. */
 void diag_journal(const char *fmt, ...) PRINTF(1, 2);
+
+/* Tell TEXT as diag_info() does, with VERBOSE as diag_note(): a function for base/logger.h. */
+void diag_log(const char *text, bool verbose, void *cookie);
 
 /* Report and end with STATUS. */
 void die(enum exit_status status, int err, const char *fmt, ...) PRINTF(3, 4) NORETURN;

@@ -12,6 +12,7 @@ io_closep(int *fd)
 
 	if (*fd >= 0)
 		close(*fd);
+	*fd = -1;
 	errno = e;
 }
 

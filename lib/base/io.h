@@ -15,7 +15,7 @@
 
 /* Close on leaving the scope; a negative one is left alone. */
 #define _cleanup_fd_	__attribute__((cleanup(io_closep)))
-void io_closep(int *fd);
+void io_closep(int *fd);	/* closed, and -1; errno stays */
 
 /* NAME for reading, close-on-exec; a copy of standard input for "-". */
 int io_open(const char *name);
