@@ -23,7 +23,10 @@
 #include "module/bridge_messages.h"
 #include "module/sdk.h"
 
-enum { EVENTS_MAX = 1000, BACKLOG = 4, REFUSED_BLOB = 2 };
+enum { EVENTS_MAX = 1000, EVENTS_BYTES = 16 << 20, BACKLOG = 4 };
+
+/* With so many events not taken, no message of a sibling is received: its sender is told so. */
+enum { EVENTS_FEW = 100, EVENTS_FEW_BYTES = 4 << 20 };
 
 struct bridge {
 	struct loop *loop;
@@ -34,13 +37,14 @@ struct bridge {
 	struct child child;
 	int status, signo;		/* of the program */
 	int listen_fd, fd;		/* FD: the connection, -1 */
-	struct buf in, out;
+	short watched;			/* what of the connection is awaited */
+	struct buf in, out, unsent;	/* UNSENT: records that the peer does not take yet */
 	uint64_t skip;			/* bytes of a record that is too big */
 	uint64_t waiting;		/* the xid of an open getEvent */
 	bool is_waiting, is_stopping;
 	struct loop_timer deadline, stop;
 	struct sdk_event *events[EVENTS_MAX];	/* oldest first */
-	size_t n_events;
+	size_t n_events, events_bytes;
 };
 
 /* --- answers and events */
@@ -51,24 +55,64 @@ connection_close(struct bridge *b)
 	if (b->fd < 0)
 		return;
 	loop_unwatch(b->loop, b->fd);
+	b->watched = 0;
 	io_closep(&b->fd);
 	buf_reset(&b->in);
+	buf_reset(&b->unsent);
 	b->skip = 0;
 	b->is_waiting = false;
 	loop_timer_stop(b->loop, &b->deadline);
 }
 
-/* A record is small, and the peer waits for it: it is written in one go. */
+static void connection_ready(int fd, short events, void *cookie);
+
+/* Requests are read while the peer takes the answers: one that does not holds up itself alone. */
+static void
+connection_watch(struct bridge *b)
+{
+	const short events = b->unsent.len > 0 ? POLLOUT : POLLIN;
+
+	if (events == b->watched)
+		return;
+	if (b->watched)
+		loop_unwatch(b->loop, b->fd);
+	b->watched = events;
+	loop_watch(b->loop, b->fd, events, connection_ready, b);
+}
+
+static void
+unsent_write(struct bridge *b)
+{
+	while (b->fd >= 0 && b->unsent.len > 0) {
+		const ssize_t n = send(b->fd, b->unsent.s, b->unsent.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0) {
+			connection_close(b);
+			return;
+		}
+		memmove(b->unsent.s, b->unsent.s + n, b->unsent.len - (size_t)n);
+		b->unsent.len -= (size_t)n;
+	}
+	if (b->fd >= 0)
+		connection_watch(b);
+}
+
 static void
 record_write(struct bridge *b, uint64_t xid)
 {
 	const struct sdk_header h = { (uint32_t)b->out.len, 0, xid };
-	_cleanup_buf_ struct buf record = BUF_INIT;
+	const bool first = b->unsent.len == 0;
 
-	buf_add(&record, &h, sizeof h);
-	buf_add(&record, b->out.s, b->out.len);
-	if (b->fd >= 0 && io_write_all(b->fd, record.s, record.len) < 0)
-		connection_close(b);
+	if (b->fd < 0)
+		return;
+	buf_add(&b->unsent, &h, sizeof h);
+	buf_add(&b->unsent, b->out.s, b->out.len);
+	if (first)
+		unsent_write(b);
 }
 
 static void
@@ -76,6 +120,36 @@ result_write(struct bridge *b, uint64_t xid, enum sdk_result result)
 {
 	sdk_result_format(result, &b->out);
 	record_write(b, xid);
+}
+
+static size_t
+event_bytes(const struct sdk_event *e)
+{
+	return sizeof *e + (e->name ? strlen(e->name) : 0) + e->len;
+}
+
+/* The oldest event, which is the caller's now. */
+static struct sdk_event *
+event_first(struct bridge *b)
+{
+	struct sdk_event *e = b->events[0];
+
+	memmove(b->events, b->events + 1, --b->n_events * sizeof *b->events);
+	b->events_bytes -= event_bytes(e);
+	return e;
+}
+
+static void
+event_free(struct sdk_event *e)
+{
+	sdk_event_release(e);
+	free(e);
+}
+
+static void
+siblings_hold(struct bridge *b)
+{
+	bridge_messages_hold(b->messages, b->n_events >= EVENTS_FEW || b->events_bytes >= EVENTS_FEW_BYTES);
 }
 
 /* Answer an open getEvent, if there is something to answer it with. */
@@ -88,16 +162,13 @@ events_flush(struct bridge *b)
 		return;
 	b->is_waiting = false;
 	loop_timer_stop(b->loop, &b->deadline);
-	if (b->n_events > 0) {
-		e = b->events[0];
-		memmove(b->events, b->events + 1, --b->n_events * sizeof *b->events);
-	}
+	if (b->n_events > 0)
+		e = event_first(b);
 	sdk_event_format(e ? e : &exit_event, &b->out);
-	if (e) {
-		sdk_event_release(e);
-		free(e);
-	}
+	if (e)
+		event_free(e);
 	record_write(b, b->waiting);
+	siblings_hold(b);
 }
 
 /* E, whose texts are taken.  A program that takes no events loses the oldest. */
@@ -107,13 +178,12 @@ event_add(struct bridge *b, struct sdk_event e)
 	struct sdk_event *x = xcalloc(1, sizeof *x);
 
 	*x = e;
-	if (b->n_events == EVENTS_MAX) {
-		sdk_event_release(b->events[0]);
-		free(b->events[0]);
-		memmove(b->events, b->events + 1, --b->n_events * sizeof *b->events);
-	}
+	while (b->n_events > 0 && (b->n_events == EVENTS_MAX || b->events_bytes + event_bytes(x) > EVENTS_BYTES))
+		event_free(event_first(b));
 	b->events[b->n_events++] = x;
+	b->events_bytes += event_bytes(x);
 	events_flush(b);
+	siblings_hold(b);
 }
 
 static void
@@ -333,10 +403,18 @@ connection_ready(int fd, short events, void *cookie)
 {
 	struct bridge *b = cookie;
 	char block[16384];
-	const ssize_t n = io_read(fd, block, sizeof block);
 	size_t from = 0;
+	ssize_t n;
 
-	(void)events;
+	if (b->unsent.len > 0) {
+		if (events & (POLLERR | POLLHUP))
+			connection_close(b);
+		else
+			unsent_write(b);
+		return;
+	}
+	n = io_read(fd, block, sizeof block);
+
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
@@ -382,7 +460,7 @@ connection_accept(int fd, short events, void *cookie)
 		return;
 	}
 	b->fd = peer;
-	loop_watch(b->loop, peer, POLLIN, connection_ready, b);
+	connection_watch(b);
 	bridge_hub_resend(b->hub);
 }
 
@@ -480,12 +558,11 @@ bridge_release(struct bridge *b)
 	if (b->hub)
 		bridge_hub_free(b->hub);
 	bridge_messages_free(b->messages);
-	for (size_t i = 0; i < b->n_events; i++) {
-		sdk_event_release(b->events[i]);
-		free(b->events[i]);
-	}
+	while (b->n_events > 0)
+		event_free(event_first(b));
 	buf_release(&b->in);
 	buf_release(&b->out);
+	buf_release(&b->unsent);
 	loop_free(b->loop);
 	free(b);
 }
@@ -496,7 +573,7 @@ bridge_run(const struct bridge_spec *spec, int *signo, struct fail *f)
 	struct bridge *b = xcalloc(1, sizeof *b);
 	int r;
 
-	*b = (struct bridge){ .loop = loop_new(), .spec = spec, .listen_fd = -1, .fd = -1, .in = BUF_INIT, .out = BUF_INIT,
+	*b = (struct bridge){ .loop = loop_new(), .spec = spec, .listen_fd = -1, .fd = -1, .in = BUF_INIT, .out = BUF_INIT, .unsent = BUF_INIT,
 	    .child = CHILD_INIT, .deadline = { .fn = deadline_due, .cookie = b }, .stop = { .fn = stop_due, .cookie = b } };
 	r = bridge_open(b, f);
 	if (r == 0) {

@@ -25,6 +25,7 @@ struct bridge_messages {
 	void *cookie;
 	int fd;
 	int peers[PEERS];	/* connections; -1 */
+	bool held;		/* none is watched */
 };
 
 /* The socket NAME of the directory DIR, by a path that is short enough. */
@@ -87,7 +88,8 @@ peer_close(struct bridge_messages *m, int fd)
 	for (size_t i = 0; i < PEERS; i++)
 		if (m->peers[i] == fd)
 			m->peers[i] = -1;
-	loop_unwatch(m->loop, fd);
+	if (!m->held)
+		loop_unwatch(m->loop, fd);
 	close(fd);
 }
 
@@ -131,6 +133,28 @@ peer_accept(int fd, short events, void *cookie)
 	loop_watch(m->loop, peer, POLLIN, peer_ready, m);
 }
 
+static void
+socket_hold(struct bridge_messages *m, int fd, loop_fd_fn *fn)
+{
+	if (fd < 0)
+		return;
+	if (m->held)
+		loop_unwatch(m->loop, fd);
+	else
+		loop_watch(m->loop, fd, POLLIN, fn, m);
+}
+
+void
+bridge_messages_hold(struct bridge_messages *m, bool hold)
+{
+	if (m->held == hold)
+		return;
+	m->held = hold;
+	socket_hold(m, m->fd, peer_accept);
+	for (size_t i = 0; i < PEERS; i++)
+		socket_hold(m, m->peers[i], peer_ready);
+}
+
 struct bridge_messages *
 bridge_messages_new(struct loop *l, const char *home, bridge_message_fn *fn, void *cookie, struct fail *f)
 {
@@ -165,7 +189,7 @@ bridge_messages_free(struct bridge_messages *m)
 	for (size_t i = 0; i < PEERS; i++)
 		if (m->peers[i] >= 0)
 			peer_close(m, m->peers[i]);
-	if (m->fd >= 0)
+	if (m->fd >= 0 && !m->held)
 		loop_unwatch(m->loop, m->fd);
 	io_closep(&m->fd);
 	free(m->home);

@@ -21,6 +21,9 @@ typedef void bridge_message_fn(const char *topic, const char *data, size_t len, 
 /* HOME is STATE/instances/NAME/home. */
 struct bridge_messages *bridge_messages_new(struct loop *l, const char *home, bridge_message_fn *fn, void *cookie,
     struct fail *f);
+/* HOLD: receive nothing for now.  What does not fit into the socket meanwhile is refused to its sender. */
+void bridge_messages_hold(struct bridge_messages *m, bool hold);
+
 void bridge_messages_free(struct bridge_messages *m);
 
 /* To all that subscribe to what the instance publishes as ALIAS.  An error where one of them did not get it. */

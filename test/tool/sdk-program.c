@@ -10,6 +10,8 @@
  *			big			send a state of 200,000 bytes
  *			hold			do not obey the event exit
  *			wrong			send what is no request
+ *			flood			send requests without end, and read no response
+ *			stall			do nothing more
  *	call		echo, fail, hang, die; another is not found
  *	message		is sent as telemetry "received"
  */
@@ -157,6 +159,19 @@ blob_send(uint32_t operation, const char *words)
 	request_send(&b, "blob");
 }
 
+static void __attribute__((noreturn))
+requests_flood(void)
+{
+	struct buf b = BUF_INIT;
+	struct sdk_header h;
+
+	request_begin(&b, SDK_STREAM_PARAMS, 1);
+	h = (struct sdk_header){ (uint32_t)b.len, 0, 1 };
+	for (;;)
+		if (io_write_all(fd, &h, sizeof h) < 0 || io_write_all(fd, b.s, b.len) < 0)
+			leave(4);
+}
+
 static void
 config_do(const char *topic, const char *value, size_t len)
 {
@@ -176,6 +191,11 @@ config_do(const char *topic, const char *value, size_t len)
 		topic_send(SDK_SEND_STATE, "big", "status", big, sizeof big);
 	else if (strcmp(topic, "hold") == 0)
 		holds = true;
+	else if (strcmp(topic, "flood") == 0)
+		requests_flood();
+	else if (strcmp(topic, "stall") == 0)
+		for (;;)
+			pause();
 	else if (strcmp(topic, "stream") == 0) {
 		request_begin(&b, SDK_STREAM_PARAMS, 1);
 		request_send(&b, "stream");
