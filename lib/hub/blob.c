@@ -18,7 +18,7 @@ enum { RESULT_MAX = 65536, COPY = 65536 };
 
 /* Where the bytes are while they are transferred. */
 struct blob_place {
-	char *path;		/* that the helper opens */
+	char *path;		/* of our descriptor: the helper opens what we have checked, not a name */
 	char *temporary;	/* to be renamed; NULL: none */
 	int fd;
 };
@@ -92,7 +92,12 @@ token_ask(const struct blob_spec *spec, struct json *request, struct fail *f)
 
 /* --- the file */
 
-/* A file without a name, which the helper opens by our descriptor. */
+static void
+place_share(struct blob_place *p)
+{
+	p->path = xasprintf("/proc/%d/fd/%d", (int)getpid(), p->fd);
+}
+
 static int
 place_unnamed(struct blob_place *p, struct fail *f)
 {
@@ -101,7 +106,7 @@ place_unnamed(struct blob_place *p, struct fail *f)
 	p->fd = open(tmp && *tmp ? tmp : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (p->fd < 0)
 		return fail_errno(f, errno, "%s", tmp && *tmp ? tmp : "/tmp");
-	p->path = xasprintf("/proc/%d/fd/%d", (int)getpid(), p->fd);
+	place_share(p);
 	return 0;
 }
 
@@ -139,7 +144,7 @@ place_open(const struct blob_spec *spec, struct blob_place *p, struct fail *f)
 			return fail_errno(f, errno, "%s", spec->file);
 		if (!S_ISREG(st.st_mode))
 			return fail_set(f, EXIT_USAGE, "%s: is not a regular file", spec->file);
-		p->path = xstrdup(spec->file);
+		place_share(p);
 		return 0;
 	}
 	p->temporary = xasprintf("%s.%d.tmp", spec->file, (int)getpid());
@@ -149,7 +154,7 @@ place_open(const struct blob_spec *spec, struct blob_place *p, struct fail *f)
 		free(TAKE_PTR(p->temporary));
 		return r;
 	}
-	p->path = xstrdup(p->temporary);
+	place_share(p);
 	return 0;
 }
 
@@ -157,6 +162,7 @@ place_open(const struct blob_spec *spec, struct blob_place *p, struct fail *f)
 static int
 place_deliver(const struct blob_spec *spec, struct blob_place *p, struct fail *f)
 {
+	struct stat ours, there;
 	int r;
 
 	if (spec->put)
@@ -168,6 +174,9 @@ place_deliver(const struct blob_spec *spec, struct blob_place *p, struct fail *f
 	if (fsync(p->fd) < 0 || rename(p->temporary, spec->file) < 0)
 		return fail_errno(f, errno, "%s", spec->file);
 	free(TAKE_PTR(p->temporary));
+	/* another user of the directory may have put its own in place of the temporary file */
+	if (fstat(p->fd, &ours) < 0 || lstat(spec->file, &there) < 0 || ours.st_ino != there.st_ino || ours.st_dev != there.st_dev)
+		return fail_set(f, EXIT_DENIED, "%s: was replaced by another program meanwhile", spec->file);
 	return 0;
 }
 
