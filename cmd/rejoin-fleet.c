@@ -75,16 +75,6 @@ struct fleet_options {
 
 /* --- the carrier */
 
-static void
-on_log(const char *text, bool verbose, void *cookie)
-{
-	(void)cookie;
-	if (verbose)
-		diag_note("%s", text);
-	else
-		diag_info("%s", text);
-}
-
 /* ARGV of "exec:ARGV", and the action after it. */
 static int
 argv_join(struct fleet_options *o, struct fail *f)
@@ -139,7 +129,7 @@ carrier_make(const struct carrier_callbacks *cb, void *cookie, struct fail *f)
 	struct fleet_options *o = cookie;
 	struct execcarrier_spec exec = { .loop = o->loop, .roster = o->roster, .argv = o->argv };
 	const struct mqttcarrier_spec mqtt = { .loop = o->loop, .roster = o->roster, .action = o->action, .goal = o->goal,
-		.conf = o->profile ? &o->profile->hub : NULL, .rollout = rolloutlog_id(o->log), .log = on_log };
+		.conf = o->profile ? &o->profile->hub : NULL, .rollout = rolloutlog_id(o->log), .log = { diag_log, NULL } };
 
 	if (!is_exec(o))
 		return mqttcarrier_new(&mqtt, cb, f);
@@ -220,7 +210,7 @@ rollout_carry_out(struct fleet_options *o, struct rolloutlog *journal, struct fa
 {
 	const struct fleet_spec spec = {
 		.loop = o->loop, .roster = o->roster, .journal = journal, .policy = o->policy, .resume = o->resume,
-		.carrier = carrier_make, .outcome = print_outcome, .log = on_log, .cookie = o,
+		.carrier = carrier_make, .outcome = print_outcome, .log = { diag_log, NULL }, .cookie = o,
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -89,20 +89,10 @@ print_record(struct json record, void *cookie)
 	return r;
 }
 
-static void
-on_log(const char *text, bool verbose, void *cookie)
-{
-	(void)cookie;
-	if (verbose)
-		diag_note("%s", text);
-	else
-		diag_info("%s", text);
-}
-
 static int
 run_link(struct hub_options *o, struct fail *f)
 {
-	const struct hub_spec spec = { .profile = o->profile, .log = on_log };
+	const struct hub_spec spec = { .profile = o->profile, .log = { diag_log, NULL } };
 
 	if (geteuid() == 0)
 		diag_info("runs as root: a user of its own, such as rejoin-hub, is enough");

@@ -180,60 +180,6 @@ load hub
 	err_has password
 }
 
-@test "submissions that are links, FIFOs, foreign or forged are refused and counted" {
-	needs_root
-	needs setpriv
-	broker
-	profile rejoin 'group = nogroup'
-	link
-	gid=$(getent group nogroup | cut -d: -f3)
-	as() { setpriv --reuid 65534 --regid "$gid" --clear-groups "$@"; }
-	in=$HUB/in
-	echo '{"kind":"telemetry","key":"a/b","value":1}' >good
-	cp good "$in/.good"
-	ln -s /etc/shadow "$in/1000000.1"
-	mkfifo "$in/1000000.2"
-	ln "$in/.good" "$in/1000000.3"
-	mkdir "$in/1000000.4"
-	echo hello >"$in/.junk" && mv "$in/.junk" "$in/not-a-name"
-	wait_for '[ "$(rejoin-hub status --json | jq .refused)" = 5 ]' || rejoin-hub status --json
-	chmod o+x .. ../.. 2>/dev/null || :
-	# a user of the group: the directory lets it in, and the sender is its uid
-	mkdir -p "$REJOIN_STATE_DIR/agent"
-	echo '{"mine":65534}' >"$REJOIN_STATE_DIR/agent/owners"
-	submit() {
-		as sh -c 'umask 027; printf "%s\n" "$1" >"$2/.t$$" && mv "$2/.t$$" "$2/$(date +%s%3N000).$$"' - "$1" "$in"
-	}
-	submit '{"kind":"report","key":"deploymentStatus","value":{}}'
-	submit '{"kind":"state","key":"other/x","value":"1"}'
-	submit '{"kind":"telemetry","key":"$agent/x","value":1}'
-	submit '{"kind":"call","key":"$agent/x","value":1}'
-	submit 'not json'
-	wait_for '[ "$(rejoin-hub status --json | jq .refused)" = 10 ]' || { cat hub.err; false; }
-	# what cannot be removed is reported once, and holds nothing up
-	as sh -c 'umask 077; mkdir "$1/.d" && touch "$1/.d/x" && mv "$1/.d" "$1/1000000.5"' - "$in"
-	wait_for '[ "$(rejoin-hub status --json | jq .refused)" = 11 ]' || { cat hub.err; false; }
-	as sh -c 'mkdir "$1/.d" && touch "$1/.d/x" && mv "$1/.d" "$1/odd"' - "$in"
-	wait_for '[ "$(rejoin-hub status --json | jq .refused)" = 12 ]' || { cat hub.err; false; }
-	submit '{"kind":"telemetry","key":"mine/x","value":1}'
-	wait_for '[ "$(rejoin-hub status --json | jq .bulk.records)" = 1 ]'
-	run -0 rejoin-hub status --json
-	run -0 jq -c '[.urgent.records, .refused]' <<<"$output"
-	out_is '[0,12]'
-	[ "$(grep -c 'in/1000000.5: ' hub.err)" = 1 ]
-	# such a user reads neither the queues nor the submissions of others
-	run as ls "$HUB/urgent"
-	[ "$status" -ne 0 ]
-	run as ls "$in"
-	[ "$status" -ne 0 ]
-	# and cannot take away the submission of another
-	kill_hard "$hub_pid"
-	run -0 rejoin-hub send state a/b <<<x
-	f=$(find "$in" -name '*.*' -newer good -type f ! -name '.*' | head -1)
-	run as rm -f "$f"
-	[ -e "$f" ]
-}
-
 @test "calls of the device itself: as far as they are allowed, each once" {
 	broker
 	profile rejoin 'allow = status' 'fleet-groups = blue'
@@ -275,6 +221,22 @@ load hub
 	status_is 1
 	run --separate-stderr rejoin-hub call slow --timeout 300ms <<<1
 	status_is 4
+}
+
+@test "thingsboard: telemetry has the time at which it was submitted" {
+	broker
+	profile thingsboard
+	sub tel v1/devices/me/telemetry
+	link fetching
+	printf '%s\n' '{"key":"a/given","value":{"x":1},"time":"2026-01-02T03:04:05.678+01:00"}' '{"key":"a/odd","value":2,"time":"noon"}' |
+		rejoin-hub send telemetry --lines
+	before=$(date +%s%3N)
+	run -0 rejoin-hub send telemetry a/now <<<3
+	wait_for 'grep -q a/now tel.out'
+	grep -qxF 'v1/devices/me/telemetry {"ts":1767319445678,"values":{"a/given":{"x":1}}}' tel.out || { cat tel.out; false; }
+	grep -qxF 'v1/devices/me/telemetry {"a/odd":2}' tel.out
+	ts=$(sed -n 's,^v1[^ ]* ,,p' tel.out | jq -r 'select(.values."a/now") | .ts')
+	[ "$ts" -ge "$before" ] && [ "$ts" -le "$(date +%s%3N)" ]
 }
 
 @test "a shell script is a module: configuration, telemetry and calls by rejoin-hub alone" {

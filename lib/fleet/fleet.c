@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,18 +31,6 @@ struct fleet {
 	struct fail fail;
 	int64_t damaged;
 };
-
-static void __attribute__((format(printf, 3, 4)))
-fleet_log(struct fleet *t, bool verbose, const char *fmt, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = xvasprintf(fmt, ap);
-	va_end(ap);
-	t->spec.log(text, verbose, t->spec.cookie);
-}
 
 static void
 pump_soon(struct fleet *t)
@@ -114,7 +101,7 @@ on_result(const struct carrier_result *c, void *cookie)
 	if (rollout_result(t->rollout, c->device, c->outcome, clock_mono_ms()))
 		outcome_add(t, c, c->outcome, late);
 	else
-		fleet_log(t, true, "%s: %s", roster_name(t->spec.roster, c->device),
+		logger_note(&t->spec.log, "%s: %s", roster_name(t->spec.roster, c->device),
 		    rollout_state(t->rollout, c->device) == ROLLOUT_AGAIN ? "busy: it is asked again" : "a duplicate outcome");
 	pump_soon(t);
 }
@@ -134,7 +121,7 @@ on_ready(const char *why, void *cookie)
 	struct fleet *t = cookie;
 
 	if (why)
-		fleet_log(t, false, "%s", why);
+		logger_info(&t->spec.log, "%s", why);
 	pump_soon(t);
 }
 
@@ -176,7 +163,7 @@ device_ask(struct fleet *t, uint32_t device, bool again, int64_t now)
 	const struct carrier_ask ask = { device, t->attempts[device], again, rollout_deadline(t->rollout, device) - now };
 	struct fail f;
 
-	fleet_log(t, true, "%s: asked as %s.%u", roster_name(t->spec.roster, device), rolloutlog_id(t->spec.journal), device);
+	logger_note(&t->spec.log, "%s: asked as %s.%u", roster_name(t->spec.roster, device), rolloutlog_id(t->spec.journal), device);
 	if (t->carrier->ops->ask(t->carrier, &ask, &f) < 0)
 		on_not_asked(device, &f, t);
 }
@@ -227,7 +214,7 @@ totals_log(struct fleet *t, const char *what)
 		if (rollout_total(t->rollout, (enum rollout_state)s) > 0)
 			buf_printf(&b, "%s%u %s", b.len ? ", " : "", rollout_total(t->rollout, (enum rollout_state)s),
 			    rollout_state_name((enum rollout_state)s));
-	fleet_log(t, false, "%s: %s", what, b.len ? b.s : "no outcome");
+	logger_info(&t->spec.log, "%s: %s", what, b.len ? b.s : "no outcome");
 }
 
 static void
@@ -331,12 +318,12 @@ journal_restore(struct fleet *t, struct fail *f)
 	if (r < 0)
 		return r;
 	if (damaged + t->damaged > 0)
-		fleet_log(t, false, "%jd damaged lines in the journal are left out", (intmax_t)(damaged + t->damaged));
+		logger_info(&t->spec.log, "%jd damaged lines in the journal are left out", (intmax_t)(damaged + t->damaged));
 	rollout_restored(t->rollout, t->spec.resume && t->replay_halted, clock_mono_ms());
 	t->was_halted = t->replay_halted && !t->spec.resume;
 	t->wave = rollout_wave(t->rollout);
 	if (t->was_halted)
-		fleet_log(t, false, "the rollout was halted: --resume continues it");
+		logger_info(&t->spec.log, "the rollout was halted: --resume continues it");
 	if (t->spec.resume && t->replay_halted) {
 		struct json line = json_object();
 
@@ -365,7 +352,7 @@ asked_resume(struct fleet *t)
 		}
 	t->resuming = false;
 	if (n > 0)
-		fleet_log(t, false, "%u devices were asked before, and their outcomes are awaited", n);
+		logger_info(&t->spec.log, "%u devices were asked before, and their outcomes are awaited", n);
 }
 
 static void
@@ -375,7 +362,7 @@ on_signal(void *cookie)
 
 	t->signals++;
 	if (t->signals == 1) {
-		fleet_log(t, false, "no further device is asked; waiting for %u outcomes",
+		logger_info(&t->spec.log, "no further device is asked; waiting for %u outcomes",
 		    rollout_total(t->rollout, ROLLOUT_ASKED) + rollout_total(t->rollout, ROLLOUT_AGAIN));
 		rollout_stop(t->rollout);
 		pump_soon(t);
@@ -407,9 +394,9 @@ summary_log(struct fleet *t)
 
 	totals_log(t, text);
 	if (pending > 0)
-		fleet_log(t, false, "%u devices were not asked", pending);
+		logger_info(&t->spec.log, "%u devices were not asked", pending);
 	if (open > 0)
-		fleet_log(t, false, "%u devices were asked, and have no outcome yet", open);
+		logger_info(&t->spec.log, "%u devices were asked, and have no outcome yet", open);
 }
 
 int

@@ -16,6 +16,7 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "base/logger.h"
 #include "base/loop.h"
 #include "fleet/carrier.h"
 #include "fleet/rollout.h"
@@ -31,8 +32,7 @@ struct fleet_spec {
 	/* The carrier, made when the callbacks are there; NULL with F filled. */
 	struct carrier *(*carrier)(const struct carrier_callbacks *cb, void *cookie, struct fail *f);
 	int (*outcome)(struct json record, void *cookie);	/* a negative errno stops the rollout */
-	/* What the user should know; VERBOSE: a step. */
-	void (*log)(const char *text, bool verbose, void *cookie);
+	struct logger log;
 	void *cookie;
 };
 

@@ -294,14 +294,6 @@ on_published(int mid, void *cookie)
 	(void)cookie;
 }
 
-static void
-on_log(const char *text, bool verbose, void *cookie)
-{
-	struct mqttcarrier *c = cookie;
-
-	c->spec.log(text, verbose, c->spec.cookie);
-}
-
 /* --- the carrier */
 
 static int
@@ -425,7 +417,7 @@ mqttcarrier_new(const struct mqttcarrier_spec *spec, const struct carrier_callba
 	static const struct carrier_ops ops = { device_ask, device_recorded, is_ready, is_absent, carrier_stop, carrier_free };
 	struct mqttcarrier *c = xcalloc(1, sizeof *c);
 	const struct broker_callbacks on = { on_topics, on_up, on_nothing, on_down, on_drain, on_nothing, on_nothing, on_received,
-		on_published, on_nothing, on_log, c };
+		on_published, on_nothing, spec->log, c };
 	struct broker_spec broker = { .loop = spec->loop, .conf = spec->conf, .clean_session = true };
 
 	c->base.ops = &ops;

@@ -21,6 +21,7 @@
 
 #include "agent/profile.h"
 #include "base/json.h"
+#include "base/logger.h"
 #include "base/loop.h"
 #include "fleet/carrier.h"
 #include "fleet/roster.h"
@@ -32,8 +33,7 @@ struct mqttcarrier_spec {
 	const char *rollout;		/* its id */
 	char *const *action;		/* NULL-terminated: the action and its arguments */
 	struct json goal;		/* of the action "goal" */
-	void (*log)(const char *text, bool verbose, void *cookie);
-	void *cookie;
+	struct logger log;
 };
 
 /*

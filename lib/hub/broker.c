@@ -32,18 +32,6 @@ struct broker {
 	struct secret password, username;
 };
 
-static void __attribute__((format(printf, 3, 4)))
-broker_log(struct broker *b, bool verbose, const char *fmt, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = xvasprintf(fmt, ap);
-	va_end(ap);
-	b->cb.log(text, verbose, b->cb.cookie);
-}
-
 static uint32_t
 random_number(void)
 {
@@ -231,7 +219,7 @@ state_fetching(struct broker *b)
 		b->up = true;
 		b->reported_loss = false;
 		b->why[0] = '\0';
-		broker_log(b, false, "%s: connected as %s", b->spec.conf->broker, b->spec.id);
+		logger_info(&b->cb.log, "%s: connected as %s", b->spec.conf->broker, b->spec.id);
 	}
 	b->cb.up(first, b->cb.cookie);
 }
@@ -244,11 +232,11 @@ state_backoff(struct broker *b)
 
 	client_close(b);
 	if (b->connection.cause == CONNECTION_TAKEN_OVER)
-		broker_log(b, false, "%s: another client uses the id %s: next attempt in %jd s", url, b->spec.id, (intmax_t)(left / 1000));
+		logger_info(&b->cb.log, "%s: another client uses the id %s: next attempt in %jd s", url, b->spec.id, (intmax_t)(left / 1000));
 	else if (b->connection.cause == CONNECTION_DENIED)
-		broker_log(b, false, "%s: denied: %s; next attempt in %jd s", url, b->why, (intmax_t)(left / 1000));
+		logger_info(&b->cb.log, "%s: denied: %s; next attempt in %jd s", url, b->why, (intmax_t)(left / 1000));
 	else
-		broker_log(b, b->reported_loss, "%s: %s; trying again", url, b->why);
+		(b->reported_loss ? logger_note : logger_info)(&b->cb.log, "%s: %s; trying again", url, b->why);
 	b->reported_loss = true;
 }
 
@@ -286,7 +274,7 @@ state_act(struct broker *b)
 		state_fetching(b);
 		break;
 	case CONNECTION_SYNCED:
-		broker_log(b, true, "%s: synced", b->spec.conf->broker);
+		logger_note(&b->cb.log, "%s: synced", b->spec.conf->broker);
 		b->cb.synced(b->cb.cookie);
 		break;
 	case CONNECTION_DRAINING:
@@ -412,6 +400,10 @@ broker_publish(struct broker *b, const char *topic, const char *payload, size_t 
 	if (!b->mqtt || !b->up)
 		return -ENOTCONN;
 	mid = mqtt_publish(b->mqtt, topic, payload, len, retain, expiry_s, &f);
+	if (mid == -EBADMSG) {
+		logger_info(&b->cb.log, "%s", f.text);
+		return mid;
+	}
 	if (mid < 0)
 		broker_fail(b, CONNECTION_LOST, "%s", f.text);
 	return mid < 0 ? -EIO : mid;

@@ -13,6 +13,7 @@
 
 #include "agent/profile.h"
 #include "base/fail.h"
+#include "base/logger.h"
 #include "base/loop.h"
 #include "hub/connection.h"
 
@@ -32,7 +33,7 @@ struct broker_callbacks {
 	void (*received)(const char *topic, const char *payload, size_t len, void *cookie);
 	void (*published)(int mid, void *cookie);
 	void (*changed)(void *cookie);		/* the state, or what broker_why() says */
-	void (*log)(const char *text, bool verbose, void *cookie);
+	struct logger log;
 	void *cookie;
 };
 
@@ -60,7 +61,8 @@ void broker_stop(struct broker *b);
 void broker_fetched(struct broker *b);
 void broker_drained(struct broker *b);
 
-/* QoS 1, and with MQTT 5 an expiry in seconds, 0 for none.  The number of its PUBACK; -ENOTCONN, -EIO. */
+/* QoS 1, and with MQTT 5 an expiry in seconds, 0 for none.  The number of its PUBACK; -ENOTCONN, -EIO,
+ * and -EBADMSG for a message that the client or the broker's limits do not admit: the connection goes on. */
 int broker_publish(struct broker *b, const char *topic, const char *payload, size_t len, bool retain, int64_t expiry_s);
 
 bool broker_is_up(const struct broker *b);

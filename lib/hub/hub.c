@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <grp.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/dirs.h"
-#include "base/inotify.h"
 #include "base/io.h"
 #include "base/loop.h"
 #include "base/sdnotify.h"
@@ -25,21 +22,23 @@
 #include "hub/devicecall.h"
 #include "hub/hub.h"
 #include "hub/hubdir.h"
-#include "hub/intake.h"
+#include "hub/inbox.h"
 #include "hub/linkstatus.h"
 #include "hub/native.h"
 #include "hub/outcalls.h"
+#include "hub/refusals.h"
 #include "hub/results.h"
 #include "hub/sender.h"
 #include "hub/submission.h"
 
-enum { SWEEP_MS = 10000, STATUS_MS = 500, RETRY_INTAKE_MS = 5000, FULL_MS = 1000 };
+enum { SWEEP_MS = 10000, STATUS_MS = 500 };
 
 struct hub {
 	struct hub_spec spec;
 	const struct profile_hub *conf;
 	struct loop *loop;
 	char *dir, *id, *owners;
+	struct authority authority;
 	int lock;
 	const struct dialect *dialect;
 	struct dialect_context context;
@@ -49,37 +48,19 @@ struct hub {
 	/* records */
 	struct outbox *outbox;
 	struct sender *sender;
-	struct intake intake;
-	int inotify;			/* of in/ */
-	struct loop_timer scan, sweep, status, watchdog;
+	struct inbox *inbox;
+	struct loop_timer sweep, status, watchdog;
 	struct attributes attributes;
 	struct outcalls *outcalls;
 	struct devicecall *devicecall;
 	int64_t refused_messages;
+	struct refusals refusals;	/* of them */
 };
-
-static void __attribute__((format(printf, 3, 4)))
-hub_log(struct hub *h, bool verbose, const char *fmt, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = xvasprintf(fmt, ap);
-	va_end(ap);
-	h->spec.log(text, verbose, h->spec.cookie);
-}
-
-static void
-log_text(const char *text, void *cookie)
-{
-	hub_log(cookie, false, "%s", text);
-}
 
 static void
 log_fail(struct hub *h, const struct fail *f)
 {
-	hub_log(h, false, "%s", f->text);
+	logger_info(&h->spec.log, "%s", f->text);
 }
 
 /* --- status */
@@ -88,16 +69,22 @@ static void
 on_status(void *cookie)
 {
 	struct hub *h = cookie;
-	const struct linkstatus status = {
+	struct inbox_counts in;
+	struct linkstatus status = {
 		.state = connection_state_name(broker_state(h->broker)), .reason = broker_why(h->broker), .broker = h->conf->broker,
 		.client_id = h->id, .dialect = h->dialect->name, .denied = broker_is_denied(h->broker),
-		.confirms_end_to_end = sender_confirms_end_to_end(h->sender), .full = h->intake.full, .outbox = h->outbox,
-		.accepted = h->intake.accepted, .refused = h->intake.refused, .refused_messages = h->refused_messages,
+		.confirms_end_to_end = sender_confirms_end_to_end(h->sender), .outbox = h->outbox,
+		.refused_messages = h->refused_messages,
 	};
-	int r = linkstatus_write(h->dir, &status);
+	int r;
 
+	inbox_get_counts(h->inbox, &in);
+	status.full = in.full;
+	status.accepted = in.accepted;
+	status.refused = in.refused;
+	r = linkstatus_write(h->dir, &status);
 	if (r < 0)
-		hub_log(h, false, "%s/status: %s", h->dir, strerror(-r));
+		logger_info(&h->spec.log, "%s/status: %s", h->dir, strerror(-r));
 }
 
 static void
@@ -133,7 +120,7 @@ record_add(struct hub *h, const char *kind, const char *key, struct json value)
 	if (r == 0)
 		r = outbox_commit(h->outbox);
 	if (r < 0)
-		hub_log(h, false, "%s %s: %s", kind, key, strerror(-r));
+		logger_info(&h->spec.log, "%s %s: %s", kind, key, strerror(-r));
 	sender_pump(h->sender);
 	status_changed(h);
 }
@@ -169,7 +156,7 @@ call_expired(struct json call, void *cookie)
 static bool
 has_instance(const struct hub *h, const char *instance)
 {
-	return access(h->owners, F_OK) < 0 || authority_owner(&h->intake.authority, instance) != (uid_t)-1;
+	return access(h->owners, F_OK) < 0 || authority_owner(&h->authority, instance) != (uid_t)-1;
 }
 
 static void
@@ -181,7 +168,7 @@ call_received(struct hub *h, const struct dialect_event *e)
 
 	if (outcalls_has(h->outcalls, e->number))
 		return;
-	hub_log(h, true, "call %s received: %s/%s", e->id, e->instance, e->method);
+	logger_note(&h->spec.log, "call %s received: %s/%s", e->id, e->instance, e->method);
 	if (strcmp(e->instance, "$agent") == 0) {
 		devicecall_run(h->devicecall, call, clock_wall_ms());
 		return;
@@ -209,9 +196,9 @@ goal_log(struct hub *h, struct json attributes)
 	if (!id)
 		id = json_get_text(goal, "deploymentId");
 	if (json_kind(goal) == JSON_NULL)
-		hub_log(h, true, "goal withdrawn");
+		logger_note(&h->spec.log, "goal withdrawn");
 	else if (json_kind(goal) != JSON_NONE)
-		hub_log(h, true, "goal %s received", id ? id : "without an id");
+		logger_note(&h->spec.log, "goal %s received", id ? id : "without an id");
 }
 
 static void
@@ -227,20 +214,44 @@ attributes_received(struct hub *h, const struct dialect_event *e)
 }
 
 static void
+message_refused(struct hub *h, const struct fail *f)
+{
+	_cleanup_json_ struct json text = json_string(f->text);
+
+	h->refused_messages++;
+	status_changed(h);
+	if (!refusals_may_tell(&h->refusals, clock_mono_ms(), &h->spec.log, "messages"))
+		return;
+	logger_info(&h->spec.log, "message refused: %s", f->text);
+	record_add(h, "telemetry", "$agent/refused", text);
+}
+
+/* Its names come back in the answer's topic, in files and in messages. */
+static int
+call_check(const struct dialect_event *e, struct fail *f)
+{
+	const char *const names[] = { e->id, e->instance, e->method };
+	struct fail why;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (submission_check_key(names[i], &why) < 0)
+			return fail_set(f, EXIT_USAGE, "a call: %s", why.text);
+	return 0;
+}
+
+static void
 on_received(const char *topic, const char *payload, size_t len, void *cookie)
 {
 	struct hub *h = cookie;
 	_cleanup_dialect_event_ struct dialect_event e = DIALECT_EVENT_INIT;
-	_cleanup_json_ struct json text = JSON_ABSENT;
 	struct fail f;
 	int r = len > DIALECT_PAYLOAD_MAX ? fail_set(&f, EXIT_USAGE, "%s: %zu bytes, more than %d", topic, len,
 	    DIALECT_PAYLOAD_MAX) : h->dialect->receive(&h->context, topic, payload, len, &e, &f);
 
+	if (r == 0 && e.kind == DIALECT_CALL)
+		r = call_check(&e, &f);
 	if (r < 0) {
-		h->refused_messages++;
-		hub_log(h, false, "message refused: %s", f.text);
-		text = json_string(f.text);
-		record_add(h, "telemetry", "$agent/refused", text);
+		message_refused(h, &f);
 		return;
 	}
 	switch (e.kind) {
@@ -365,91 +376,15 @@ on_changed(void *cookie)
 	status_changed(cookie);
 }
 
-static void
-on_log(const char *text, bool verbose, void *cookie)
-{
-	struct hub *h = cookie;
-
-	h->spec.log(text, verbose, h->spec.cookie);
-}
-
-/* --- submissions */
-
-static enum intake_verdict
-item_accept(const struct intake_item *item, void *cookie, struct fail *f)
-{
-	struct hub *h = cookie;
-	_cleanup_json_ struct json record = json_copy(item->value), time = JSON_ABSENT;
-	_cleanup_free_ char *kind = xstrdup(json_get_text(item->value, "kind"));
-	const enum outbox_queue queue = submission_is_urgent(kind) ? OUTBOX_URGENT : OUTBOX_BULK;
-	const struct timespec at = { item->time_ms / 1000, item->time_ms % 1000 * 1000000 };
-	char text[CLOCK_TEXT];
-	int64_t id = 0;
-	int r;
-
-	if (strcmp(kind, "call") == 0)
-		return outcalls_accept(h->outcalls, item, f) == 0 ? INTAKE_ACCEPTED : INTAKE_REFUSED;
-	if (dialect_check(h->dialect, record, f) < 0)
-		return INTAKE_REFUSED;
-	time = json_get(record, "time");
-	if (!json_get_string(time))
-		json_set_text(&record, "time", clock_format(at, text));
-	if (strcmp(kind, "telemetry") == 0 && json_kind(time) != JSON_STRING)
-		json_set(&record, "ts", json_number((double)item->time_ms));
-	json_set_text(&record, "sub", item->sub);
-	r = outbox_add(h->outbox, queue, record, &id);
-	if (r == 0)
-		hub_log(h, true, "record %jd accepted: %s %s", (intmax_t)id, kind, json_get_text(record, "key"));
-	if (r == -ENOBUFS || r == -ENOSPC)
-		return INTAKE_FULL;
-	if (r == 0)
-		return INTAKE_ACCEPTED;
-	fail_errno(f, r, "outbox");
-	return r == -EMSGSIZE ? INTAKE_REFUSED : INTAKE_FULL;
-}
-
-static int
-batch_commit(void *cookie)
-{
-	struct hub *h = cookie;
-
-	return outbox_commit(h->outbox);
-}
+/* --- on the loop */
 
 static void
-item_refused(const struct fail *f, void *cookie)
+records_changed(void *cookie)
 {
 	struct hub *h = cookie;
 
-	hub_log(h, false, "submission refused: %s", f->text);
-}
-
-static void
-on_scan(void *cookie)
-{
-	struct hub *h = cookie;
-	const struct intake_callbacks cb = { item_accept, batch_commit, item_refused, h };
-	const int64_t refused = h->intake.refused;
-	int r = intake_scan(&h->intake, &cb);
-
-	if (r < 0) {
-		hub_log(h, false, "%s/in: %s", h->dir, strerror(-r));
-		loop_timer_set(h->loop, &h->scan, RETRY_INTAKE_MS);
-	}
-	if (r != 0 || h->intake.refused != refused)
-		status_changed(h);
 	sender_pump(h->sender);
-	/* what is left is taken when there is room */
-	if (r >= 0 && h->intake.full)
-		loop_timer_set(h->loop, &h->scan, FULL_MS);
-}
-
-static void
-on_in(int fd, short events, void *cookie)
-{
-	(void)events;
-	if (inotify_drain(fd) > 0)
-		on_scan(cookie);
+	status_changed(h);
 }
 
 static void
@@ -457,9 +392,7 @@ on_sweep(void *cookie)
 {
 	struct hub *h = cookie;
 
-	on_scan(h);
 	results_sweep(h->dir);
-	intake_sweep(&h->intake, clock_wall_ms());
 	calls_expire(h->dir, clock_wall_ms(), call_expired, h);
 	outcalls_expire(h->outcalls);
 	loop_timer_set(h->loop, &h->sweep, SWEEP_MS);
@@ -482,6 +415,17 @@ record_confirmed(const char *sub, int64_t id, const char *how, void *cookie)
 	(void)results_write(h->dir, sub, id, "confirmed", EXIT_OK, how, JSON_ABSENT);
 }
 
+/* A record that no message can carry: it is dropped, and the collector told so. */
+static void
+record_refused(const char *sub, int64_t id, const struct fail *why, void *cookie)
+{
+	struct hub *h = cookie;
+
+	logger_info(&h->spec.log, "record %jd dropped: %s", (intmax_t)id, why->text);
+	if (sub)
+		(void)results_write(h->dir, sub, id, "refused", EXIT_USAGE, why->text, JSON_ABSENT);
+}
+
 /* --- start and end */
 
 /* The group of the profile; (gid_t)-1 where there is none, with F filled where it should be. */
@@ -498,29 +442,25 @@ group_of(const struct profile_hub *conf, struct fail *f)
 static int
 records_open(struct hub *h, struct fail *f)
 {
-	const struct sender_callbacks cb = { message_publish, record_confirmed, log_text, h };
-	const struct sender_spec spec = { h->loop, h->dialect, &h->context, NULL, h->dir };
-	struct sender_spec with = spec;
+	const struct sender_callbacks cb = { message_publish, record_confirmed, record_refused, h };
+	struct sender_spec sender = { h->loop, h->dialect, &h->context, NULL, h->dir, h->spec.log };
+	struct inbox_spec in = { .loop = h->loop, .dir = h->dir, .authority = h->authority, .dialect = h->dialect,
+		.log = h->spec.log, .changed = records_changed, .cookie = h };
 	struct outcalls_spec out = { h->loop, h->dialect, &h->context, h->dir, message_publish, h };
 	struct devicecall_spec calls = { h->loop, h->dir, h->spec.profile, call_answer, h };
-	_cleanup_free_ char *in = hubdir_file(h->dir, "in");
 
 	if (outbox_open(h->dir, h->conf->urgent_max, h->conf->bulk_max, &h->outbox, f) < 0)
 		return -EIO;
-	with.outbox = h->outbox;
-	h->sender = sender_new(&with, &cb, f);
+	sender.outbox = h->outbox;
+	h->sender = sender_new(&sender, &cb);
 	if (attributes_open(&h->attributes, h->dir, f) < 0)
 		log_fail(h, f);
 	h->outcalls = outcalls_new(&out);
 	if (devicecall_new(&calls, &h->devicecall, f) < 0)
 		return -EIO;
-	h->owners = xasprintf("%s/agent/owners", dirs_state());
-	h->intake = (struct intake){ .dir = h->dir, .authority = { h->spec.profile->uid, h->owners } };
-	h->inotify = inotify_open();
-	if (h->inotify >= 0 && inotify_watch(h->inotify, in, IN_MOVED_TO | IN_ONLYDIR) >= 0)
-		loop_watch(h->loop, h->inotify, POLLIN, on_in, h);
-	else
-		hub_log(h, false, "%s: cannot be watched: read every 10 s", in);
+	in.outcalls = h->outcalls;
+	in.outbox = h->outbox;
+	h->inbox = inbox_new(&in);
 	return 0;
 }
 
@@ -539,7 +479,7 @@ on_shutdown(void *cookie)
 	struct hub *h = cookie;
 
 	sdnotify("STOPPING=1");
-	on_scan(h);
+	inbox_scan(h->inbox);
 	loop_hold(h->loop);
 	broker_stop(h->broker);
 }
@@ -548,7 +488,7 @@ static int
 link_open(struct hub *h, struct fail *f)
 {
 	const struct broker_callbacks cb = { on_topics, on_up, on_synced, on_down, on_drain, on_leave, on_off, on_received,
-		on_published, on_changed, on_log, h };
+		on_published, on_changed, h->spec.log, h };
 	struct broker_spec spec = { .loop = h->loop, .conf = h->conf, .id = h->id };
 
 	if (h->dialect->acknowledged) {
@@ -570,6 +510,8 @@ hub_open(struct hub *h, struct fail *f)
 	h->id = clientid_expand(h->conf->client_id, h->conf->cert_file, f);
 	if (!h->id)
 		return -EINVAL;
+	h->owners = xasprintf("%s/agent/owners", dirs_state());
+	h->authority = (struct authority){ h->spec.profile->uid, h->owners };
 	h->context = (struct dialect_context){ h->id, h->conf->goal_key, h->conf->fleet_groups };
 	h->dir = hubdir_path(h->spec.profile->name);
 	if (link_open(h, f) < 0)
@@ -592,9 +534,8 @@ hub_release(struct hub *h)
 	outbox_close(h->outbox);
 	outcalls_free(h->outcalls);
 	devicecall_free(h->devicecall);
-	intake_release(&h->intake);
+	inbox_free(h->inbox);
 	attributes_close(&h->attributes);
-	io_closep(&h->inotify);
 	io_closep(&h->lock);
 	free(h->dir);
 	free(h->id);
@@ -605,12 +546,11 @@ hub_release(struct hub *h)
 int
 hub_run(const struct hub_spec *spec, struct fail *f)
 {
-	struct hub h = { .spec = *spec, .conf = &spec->profile->hub, .loop = loop_new(), .lock = -1, .inotify = -1,
+	struct hub h = { .spec = *spec, .conf = &spec->profile->hub, .loop = loop_new(), .lock = -1,
 		.will = DIALECT_MESSAGE_INIT };
 	struct loop_stage stage = { .fn = on_shutdown, .cookie = &h };
 	int r;
 
-	h.scan = (struct loop_timer){ .fn = on_scan, .cookie = &h };
 	h.sweep = (struct loop_timer){ .fn = on_sweep, .cookie = &h };
 	h.status = (struct loop_timer){ .fn = on_status, .cookie = &h };
 	h.watchdog = (struct loop_timer){ .fn = on_watchdog, .cookie = &h };

@@ -3,7 +3,7 @@
  *
  * It connects (hub/connection.h), writes what comes from the broker into its
  * directory (hub/hubdir.h, hub/attributes.h, hub/calls.h), takes submissions
- * (hub/intake.h) into the outbox, and sends that (hub/sender.h).  Killed at any
+ * (hub/inbox.h) into the outbox, and sends that (hub/sender.h).  Killed at any
  * instruction and started again, it loses nothing that was accepted.
  */
 #ifndef HUB_HUB_H
@@ -11,12 +11,11 @@
 
 #include "agent/profile.h"
 #include "base/fail.h"
+#include "base/logger.h"
 
 struct hub_spec {
 	const struct profile *profile;	/* with a [hub] */
-	/* What the user should know; VERBOSE: a step. */
-	void (*log)(const char *text, bool verbose, void *cookie);
-	void *cookie;
+	struct logger log;
 };
 
 /* Run until SIGINT or SIGTERM: an exit status, or a negative errno with F filled. */

@@ -302,6 +302,13 @@ mqtt_subscribe(struct mqtt *m, char *const *topics, struct fail *f)
 	return 0;
 }
 
+/* The message is at fault, and not the connection. */
+static bool
+is_wrong_message(int rc)
+{
+	return rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_PAYLOAD_SIZE || rc == MOSQ_ERR_MALFORMED_UTF8 || rc == MOSQ_ERR_OVERSIZE_PACKET;
+}
+
 int
 mqtt_publish(struct mqtt *m, const char *topic, const char *payload, size_t len, bool retain, int64_t expiry_s,
     struct fail *f)
@@ -316,6 +323,10 @@ mqtt_publish(struct mqtt *m, const char *topic, const char *payload, size_t len,
 		rc = mosquitto_publish_v5(m->client, &mid, topic, (int)len, payload, 1, retain, props);
 	mosquitto_property_free_all(&props);
 
+	if (is_wrong_message(rc)) {
+		fail_set(f, EXIT_USAGE, "%.80s: %s", topic, mosquitto_strerror(rc));
+		return -EBADMSG;
+	}
 	if (rc != MOSQ_ERR_SUCCESS)
 		return failed(topic, rc, f);
 	mqtt_watch(m);

@@ -5,6 +5,8 @@
 #include "base/xalloc.h"
 #include "hub/native.h"
 
+enum { LEVELS_MAX = 64 };	/* of a state's key: brokers drop the connection over 200 or 128 of a topic */
+
 static char **
 topics_subscribed(const struct dialect_context *c)
 {
@@ -155,14 +157,24 @@ answer_encode(const struct dialect_context *c, struct json record, struct json v
 }
 
 static int
+levels_of(const char *key)
+{
+	int n = 1;
+
+	for (const char *s = key; *s; s++)
+		n += *s == '/';
+	return n;
+}
+
+static int
 record_encode(const struct dialect_context *c, struct json record, struct dialect_message *m, struct fail *f)
 {
 	_cleanup_json_ struct json value = json_get(record, "value"), dropped = json_get(record, "dropped");
 	const char *kind = json_get_text(record, "kind"), *key = json_get_text(record, "key");
 
-	/* a range of records that the queue dropped */
+	/* a range of records that its queue dropped; the topic says which queue */
 	if (json_kind(dropped) == JSON_NUMBER) {
-		m->topic = xasprintf("rejoin/1/%s/telemetry", c->id);
+		m->topic = xasprintf("rejoin/1/%s/%s", c->id, kind && strcmp(kind, "report") == 0 ? kind : "telemetry");
 		json_format(record, &m->payload);
 		return 0;
 	}
@@ -171,6 +183,8 @@ record_encode(const struct dialect_context *c, struct json record, struct dialec
 	if (strcmp(kind, "answer") == 0)
 		return answer_encode(c, record, value, m, f);
 	if (strcmp(kind, "state") == 0) {
+		if (levels_of(key) > LEVELS_MAX)
+			return fail_set(f, EXIT_USAGE, "state %.80s...: more than %d levels", key, LEVELS_MAX);
 		if (key[strcspn(key, "+#")])
 			return fail_set(f, EXIT_USAGE, "state %s: a name has no '+' and no '#'", key);
 		m->topic = xasprintf("rejoin/1/%s/state/%s", c->id, key);

@@ -99,6 +99,7 @@ line_add(const struct producer *p, const char *kind, const char *key, struct jso
 {
 	_cleanup_json_ struct json v = json_object();
 	char now[CLOCK_TEXT];
+	int r = submission_check_key(key, f);
 
 	json_set_text(&v, "kind", kind);
 	json_set_text(&v, "key", key);
@@ -109,14 +110,12 @@ line_add(const struct producer *p, const char *kind, const char *key, struct jso
 		json_set_text(&v, "time", clock_now(now));
 	if (p->wait)
 		json_set(&v, "wait", json_bool(true));
-	if (strcmp(kind, "call") == 0) {
+	if (strcmp(kind, "call") == 0)
 		json_set(&v, "timeout_ms", json_number((double)p->timeout_ms));
-	} else if (strcmp(kind, "answer") != 0) {
-		int r = dialect_check(p->dialect, v, f);
-
-		if (r < 0)
-			return r;
-	}
+	else if (r == 0 && strcmp(kind, "answer") != 0)
+		r = dialect_check(p->dialect, v, f);
+	if (r < 0)
+		return r;
 	json_format(v, out);
 	return buf_putc(out, '\n');
 }

@@ -106,33 +106,75 @@ dropped_telemetry(struct json record)
 	return v;
 }
 
+/* RECORD as a message, published; X's body where its attributes are read back. */
+static int
+record_publish(struct sender *s, struct json record, struct sender_flight *x, struct fail *f)
+{
+	_cleanup_dialect_message_ struct dialect_message m = DIALECT_MESSAGE_INIT;
+	const char *kind = json_get_text(record, "kind");
+	struct fail ignored;
+
+	if (dialect_of(s)->encode(s->spec.context, record, &m, f) < 0)
+		return -EBADMSG;
+	x->bytes = m.payload.len;
+	x->mid = s->cb.publish(&m, s->cb.cookie);
+	if (x->mid == -EBADMSG)
+		return fail_set(f, EXIT_USAGE, "%zu bytes to %.80s: no message can have them", m.payload.len, m.topic), -EBADMSG;
+	if (x->mid < 0)
+		return x->mid;
+	x->is_reported = dialect_of(s)->reports_by_key && kind &&
+	    (strcmp(kind, "report") == 0 || strcmp(kind, "state") == 0);
+	if (x->is_reported)
+		(void)json_parse(NULL, m.payload.s, m.payload.len, &x->body, &ignored);
+	return 0;
+}
+
+/* What is sent of RECORD: as it is, or as the range of those that were dropped, of the queue's kind. */
+static struct json
+record_shown(struct sender *s, enum outbox_queue queue, struct json record, bool is_dropped)
+{
+	static const char *const members[] = { "id", "prev", "acked" };
+	struct json v = is_dropped ? json_object() : json_copy(record);
+	_cleanup_json_ struct json range = JSON_ABSENT;
+
+	json_remove(&v, "wait");
+	if (!is_dropped)
+		return v;
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+		json_set(&v, members[i], json_get(record, members[i]));
+	range = json_get(record, "dropped");
+	json_set(&v, "dropped", json_kind(range) == JSON_NUMBER ? json_copy(range) : json_number(1));
+	if (dialect_of(s)->acknowledged) {
+		json_set_text(&v, "kind", queue == OUTBOX_URGENT ? "report" : "telemetry");
+	} else {
+		struct json told = dropped_telemetry(v);
+
+		json_release(&v);
+		v = told;
+	}
+	return v;
+}
+
 static int
 record_send(struct sender *s, enum outbox_queue queue, struct json record, int64_t id)
 {
 	_cleanup_json_ struct json wait = json_get(record, "wait"), dropped = json_get(record, "dropped");
-	_cleanup_json_ struct json shown = json_kind(dropped) == JSON_NUMBER && !dialect_of(s)->acknowledged ?
-	    dropped_telemetry(record) : json_copy(record);
-	_cleanup_dialect_message_ struct dialect_message m = DIALECT_MESSAGE_INIT;
-	const char *kind = json_get_text(record, "kind"), *sub = json_get_text(record, "sub");
+	_cleanup_json_ struct json shown = record_shown(s, queue, record, json_kind(dropped) == JSON_NUMBER);
+	const char *sub = json_kind(wait) == JSON_TRUE ? json_get_text(record, "sub") : NULL;
 	struct sender_flight x = { .queue = queue, .id = id };
 	struct fail f;
+	int r = record_publish(s, shown, &x, &f);
 
-	json_remove(&shown, "wait");
-	if (dialect_of(s)->encode(s->spec.context, shown, &m, &f) < 0) {
-		/* it was checked when it was accepted, by the dialect of that time */
-		s->cb.log(f.text, s->cb.cookie);
-		return outbox_confirm(s->spec.outbox, queue, id);
+	if (r == -EBADMSG && json_kind(dropped) != JSON_NUMBER) {
+		s->cb.refused(sub, id, &f, s->cb.cookie);
+		sub = NULL;
+		json_release(&shown);
+		shown = record_shown(s, queue, record, true);
+		r = record_publish(s, shown, &x, &f);
 	}
-	x.bytes = m.payload.len;
-	x.mid = s->cb.publish(&m, s->cb.cookie);
-	if (x.mid < 0)
-		return x.mid;
-	x.is_reported = dialect_of(s)->reports_by_key && kind &&
-	    (strcmp(kind, "report") == 0 || strcmp(kind, "state") == 0);
-	if (x.is_reported)
-		(void)json_parse(NULL, m.payload.s, m.payload.len, &x.body, &f);
-	if (sub && json_kind(wait) == JSON_TRUE)
-		x.sub = xstrdup(sub);
+	if (r < 0)
+		return r;
+	x.sub = sub ? xstrdup(sub) : NULL;
 	s->flights = xgrow(s->flights, s->n, &s->cap, sizeof *s->flights);
 	s->flights[s->n++] = x;
 	s->in_window[queue]++;
@@ -174,7 +216,7 @@ sender_pump(struct sender *s)
 			r = queue_send(s, OUTBOX_BULK);
 	}
 	if (r < 0)
-		s->cb.log(strerror(-r), s->cb.cookie);
+		logger_info(&s->spec.log, "outbox: %s", strerror(-r));
 	if (s->up && s->n > 0 && dialect_of(s)->acknowledged && !s->again.set)
 		loop_timer_set(s->spec.loop, &s->again, SENDER_AGAIN_MS);
 }
@@ -288,7 +330,7 @@ on_save(void *cookie)
 	buf_putc(&b, '\n');
 	r = file_replace(path, b.s, b.len, 0600, FILE_DURABLE);
 	if (r < 0) {
-		s->cb.log("reported.json cannot be written: reports stay in the outbox", s->cb.cookie);
+		logger_info(&s->spec.log, "reported.json cannot be written: reports stay in the outbox");
 		loop_timer_set(s->spec.loop, &s->save, SENDER_AGAIN_MS);
 		return;
 	}
@@ -349,7 +391,7 @@ on_no_answer(void *cookie)
 		return;
 	}
 	s->broker_only = true;
-	s->cb.log("the hub does not answer when reports are read back: the broker's acknowledgement counts", s->cb.cookie);
+	logger_info(&s->spec.log, "the hub does not answer when reports are read back: the broker's acknowledgement counts");
 	waits_confirm(s, "broker only");
 }
 
@@ -374,7 +416,7 @@ sender_reported(struct sender *s, int64_t number, struct json values)
 		waits_confirm(s, NULL);
 		return;
 	}
-	s->cb.log("the hub has other values than were reported: sent again", s->cb.cookie);
+	logger_info(&s->spec.log, "the hub has other values than were reported: sent again");
 	m.topic = xstrdup("v1/devices/me/attributes");
 	json_format(differing, &m.payload);
 	(void)s->cb.publish(&m, s->cb.cookie);
@@ -400,10 +442,11 @@ sender_confirms_end_to_end(const struct sender *s)
 }
 
 struct sender *
-sender_new(const struct sender_spec *spec, const struct sender_callbacks *cb, struct fail *f)
+sender_new(const struct sender_spec *spec, const struct sender_callbacks *cb)
 {
 	struct sender *s = xcalloc(1, sizeof *s);
 	_cleanup_free_ char *path = NULL;
+	struct fail f;
 	int r;
 
 	s->spec = *spec;
@@ -413,9 +456,9 @@ sender_new(const struct sender_spec *spec, const struct sender_callbacks *cb, st
 	s->read_back = (struct loop_timer){ .fn = on_read_back, .cookie = s };
 	s->answer = (struct loop_timer){ .fn = on_no_answer, .cookie = s };
 	path = reported_path(s);
-	r = json_load(path, FILE_NOFOLLOW, REPORTED_MAX, &s->reported, f);
+	r = json_load(path, FILE_NOFOLLOW, REPORTED_MAX, &s->reported, &f);
 	if (r < 0 && r != -ENOENT)
-		s->cb.log(f->text, s->cb.cookie);
+		logger_info(&s->spec.log, "%s", f.text);
 	if (!json_is_object(s->reported)) {
 		json_release(&s->reported);
 		s->reported = json_object();

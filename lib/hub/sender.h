@@ -23,6 +23,7 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "base/logger.h"
 #include "base/loop.h"
 #include "hub/dialect.h"
 #include "hub/outbox.h"
@@ -33,12 +34,12 @@ enum {
 };
 
 struct sender_callbacks {
-	/* Send M; the number of its PUBACK, or a negative errno. */
+	/* Send M; the number of its PUBACK, or a negative errno: -EBADMSG where M can be sent by no connection. */
 	int (*publish)(const struct dialect_message *m, void *cookie);
 	/* The record ID of the submission SUB, which asked for its result, is confirmed. */
 	void (*confirmed)(const char *sub, int64_t id, const char *how, void *cookie);
-	/* What the user should know. */
-	void (*log)(const char *text, void *cookie);
+	/* The record ID, of the submission SUB if that asked for its result, can be no message: a range of one that was dropped is sent for it. */
+	void (*refused)(const char *sub, int64_t id, const struct fail *why, void *cookie);
 	void *cookie;
 };
 
@@ -48,11 +49,12 @@ struct sender_spec {
 	const struct dialect_context *context;
 	struct outbox *outbox;
 	const char *dir;	/* of the link */
+	struct logger log;
 };
 
 struct sender;
 
-struct sender *sender_new(const struct sender_spec *spec, const struct sender_callbacks *cb, struct fail *f);
+struct sender *sender_new(const struct sender_spec *spec, const struct sender_callbacks *cb);
 void sender_free(struct sender *s);
 
 /* A connection is there: everything that is not confirmed is sent, in order. */

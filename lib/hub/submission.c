@@ -13,6 +13,7 @@
 #include "base/inotify.h"
 #include "base/io.h"
 #include "base/num.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "hub/submission.h"
 
@@ -22,6 +23,19 @@ bool
 submission_is_urgent(const char *kind)
 {
 	return strcmp(kind, "telemetry") != 0 && strcmp(kind, "log") != 0;
+}
+
+int
+submission_check_key(const char *key, struct fail *f)
+{
+	const size_t n = strlen(key);
+
+	if (n > SUBMISSION_KEY_MAX)
+		return fail_set(f, EXIT_USAGE, "the key has %zu bytes, more than %d", n, SUBMISSION_KEY_MAX);
+	for (const char *s = key; *s; s++)
+		if (utf8_control(s) > 0)
+			return fail_set(f, EXIT_USAGE, "the key has a control character at byte %td", s - key + 1);
+	return 0;
 }
 
 bool

@@ -7,7 +7,7 @@
  *	{"kind","key","value"[,"time"][,"wait":true]}		kind as in hub/dialect.h
  *	{"kind":"call","key":METHOD,"value":PARAMS,"wait":true}	a call of the hub
  *
- * It is written as .PID.tmp and renamed.  An urgent one (report, state, answer) is on
+ * All of them are of one queue.  It is written as .PID.tmp and renamed.  An urgent one (report, state, answer) is on
  * disk before the rename, and the rename is on disk when submission_send() returns; a
  * sender cannot open the directory, so the whole file system is synced for that.
  * One of telemetry and logs survives the death of every process, not a power cut.
@@ -32,6 +32,7 @@ enum {
 	SUBMISSION_NAME = 48,
 	SUBMISSION_MAX = 2 << 20,	/* bytes of a submission */
 	SUBMISSION_DONE_MS = 600000,	/* results are kept for so long */
+	SUBMISSION_KEY_MAX = 1024,	/* bytes of a key */
 };
 
 /*
@@ -43,6 +44,9 @@ int submission_send(const char *dir, const char *text, size_t len, bool urgent, 
 
 /* Are records of KIND urgent? */
 bool submission_is_urgent(const char *kind);
+
+/* EXIT_USAGE where KEY is too long, or has a control character: it goes into topics, names of files and logs. */
+int submission_check_key(const char *key, struct fail *f);
 
 /*
  * Wait until the result of the submission NAME is there, at most TIMEOUT_MS.

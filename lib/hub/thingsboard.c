@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "hub/thingsboard.h"
@@ -279,11 +280,14 @@ log_line(const char *key, struct json value, const char *time)
 static int
 telemetry_encode(enum schema schema, struct json record, const char *key, struct json value, struct dialect_message *m)
 {
-	_cleanup_json_ struct json body = object_of(key, json_copy(value)), ts = json_get(record, "ts");
+	_cleanup_json_ struct json body = object_of(key, json_copy(value));
+	const char *time = json_get_text(record, "time");
 	struct json with_time;
+	int64_t ms;
 
-	if (schema == SCHEMA_PLAIN && json_kind(ts) == JSON_NUMBER) {
-		with_time = object_of("ts", json_copy(ts));
+	/* a hub that is told no time takes that of the arrival, which may be days later */
+	if (schema == SCHEMA_PLAIN && time && clock_parse(time, &ms) == 0) {
+		with_time = object_of("ts", json_number((double)ms));
 		json_set(&with_time, "values", body);
 		body = with_time;
 	}

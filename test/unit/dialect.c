@@ -253,7 +253,7 @@ the_hub_behind_thingsboard(void)
 	dialect_event_release(&e);
 	assert(received("thingsboard", "v1/devices/me/rpc/response/4", "\"done\"", &e) == 0 &&
 	    e.kind == DIALECT_RESPONSE && e.number == 4 && strcmp(json_get_string(e.params), "done") == 0);
-	sends("thingsboard", "{\"kind\":\"telemetry\",\"key\":\"tel/t\",\"value\":2.50,\"ts\":1700000000000}",
+	sends("thingsboard", "{\"kind\":\"telemetry\",\"key\":\"tel/t\",\"value\":2.50,\"time\":\"2023-11-14T22:13:20Z\"}",
 	    "v1/devices/me/telemetry", "{\"ts\":1700000000000,\"values\":{\"tel/t\":2.50}}");
 	assert(received("thingsboard", "v1/devices/you/attributes", "nonsense", &e) == 0);
 }
