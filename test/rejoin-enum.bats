@@ -658,3 +658,35 @@ camera() {
 	run script -qec "stty cols 200; rejoin-enum inv.json" /dev/null
 	[[ ${lines[1]} == camera-0123456789-0123456789-0123456789-end* ]]
 }
+
+# in_udev SCRIPT - the shell text in a mount namespace with records of udev of its own: c1:7 is /dev/full, c1:3
+# /dev/null, n1 the loopback device.  The file queue exists while udev has events to process.
+in_udev() {
+	needs_mounts
+	[ -e /sys/class/mem/full ] || cannot 'no /sys/class/mem'
+	mkdir -p /run/udev
+	{
+		echo "mount -t tmpfs tmpfs /run/udev && mkdir /run/udev/data && : >/run/udev/queue && cd '$PWD' || exit 99"
+		echo 'finish() { printf "I:1234567\nE:X_SERIAL=%s\n" "$2" >"/run/udev/data/$1"; }'
+		echo "$1"
+	} >in_udev
+	run --separate-stderr own-mounts bash in_udev
+}
+
+@test "udev is not done: a template of attributes and one of properties say nothing of the device" {
+	needs jq
+	echo '{"components":[{"id":"a-${attr:dev}","each":true,"udev":{"SUBSYSTEM":"mem","attr:dev":"1:7"}},
+		{"id":"p-${X_SERIAL}","each":true,"udev":{"SUBSYSTEM":"mem","DEVNAME":"*/full"}}]}' >inventory.json
+	in_udev 'rejoin-enum -a inventory.json; echo $?; finish c1:7 S1; rm /run/udev/queue; rejoin-enum -a inventory.json | jq -r .id; rejoin-enum inventory.json >/dev/null; echo $?'
+	out_is $'0\na-1:7\np-S1\n0'
+	[ -z "$stderr" ]
+}
+
+@test "udev is not done with one of two devices: the other is here" {
+	needs jq
+	echo '{"components":[{"id":"full","udev":{"SUBSYSTEM":"mem","DEVNAME":"*/full"}},
+		{"id":"null","udev":{"SUBSYSTEM":"mem","DEVNAME":"*/null"}}]}' >inventory.json
+	in_udev 'finish c1:3 S1; rejoin-enum -a inventory.json | jq -r ".id + \" \" + .state"'
+	out_is $'full offline\nnull online'
+	[ -z "$stderr" ]
+}

@@ -787,6 +787,22 @@ offered_after() {
 	! [ -s watch.out ]
 }
 
+@test "a device that udev was not done with at the baseline arrives when it is" {
+	needs_mounts
+	needs jq
+	mkdir -p /run/udev
+	echo '{"components":[{"id":"nic","udev":{"SUBSYSTEM":"net","INTERFACE":"lo"}}]}' >net.json
+	cat >unfinished <<-END
+		mount -t tmpfs tmpfs /run/udev && mkdir /run/udev/data && : >/run/udev/queue && cd '$PWD' || exit 99
+		rejoin-watch -1 --state w net.json; echo "= \$?"
+		rejoin-watch -1 --state w net.json; echo "= \$?"
+		echo I:1234567 >/run/udev/data/n1
+		rejoin-watch -1 --state w net.json | jq -r .event; echo "= \${PIPESTATUS[0]}"
+	END
+	run own-mounts bash unfinished
+	out_is $'= 1\n= 1\narrived\n= 0'
+}
+
 @test "a tree of the kernel's, which reports nothing to inotify, is named, and scanned" {
 	needs_uevents
 	needs jq inotifywait
