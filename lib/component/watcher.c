@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "component/enumerate.h"
-#include "component/offer.h"
+#include "component/missed.h"
 #include "component/snapshot.h"
 #include "component/watcher.h"
 
@@ -48,14 +48,7 @@ struct watcher {
 	struct loop_timer settle, later, period, watchdog;
 	struct loop_stage shutdown;
 
-	/* What the agent may have missed. */
-	struct watcher_agent agent;	/* at the end of this scan */
-	char began_with[256];		/* its incarnation when the scan began */
-	struct json served;		/* the incarnation served last, a string; or absent */
-	bool at_start;			/* nothing was offered to it yet */
-	struct json offered_waiting;	/* ids that it waits for and that are offered now */
-	struct offer_table *offers;
-	char evaluation[320];		/* the one that the last scan took into account */
+	struct missed *missed;		/* by the agent */
 	struct loop_timer offer_again;
 };
 
@@ -167,116 +160,13 @@ wait_for_trigger(struct watcher *w)
 
 /* --- the agent */
 
-static void
-read_agent(struct watcher *w, struct watcher_agent *a)
-{
-	*a = (struct watcher_agent){ .waiting = JSON_ABSENT };
-	if (w->callbacks.agent)
-		w->callbacks.agent(a, w->callbacks.cookie);
-}
-
-static bool
-is_served(const struct watcher *w, const struct watcher_agent *a)
-{
-	const char *served = json_get_string(w->served);
-
-	return !*a->incarnation || (served && strcmp(served, a->incarnation) == 0);
-}
-
-/*
- * May the agent have evaluated before what this scan saw?  At the start nothing is
- * known of the time before: a part may have been replaced by one like the snapshot's, and
- * an agent that has updated the first does not wait for the second.  Later an agent
- * that reports what it waits for has missed nothing else; of one that does not, an
- * incarnation is served once, unless it began after the scan did: then it evaluates anew.
- */
-static bool
-may_have_missed(const struct watcher *w)
-{
-	const struct watcher_agent *a = &w->agent;
-
-	if (!w->callbacks.agent || a->running == 0)
-		return false;
-	if (w->at_start && !w->spec.once)
-		return true;
-	return !a->reports_waiting && !is_served(w, a) && strcmp(w->began_with, a->incarnation) == 0;
-}
-
-/* Is the component ID, which the agent waits for, to be offered now?  If not yet, there is a scan then. */
-static bool
-is_offer_due(struct watcher *w, const char *id)
-{
-	_cleanup_json_ struct json wanted = json_get(w->agent.waiting, id);
-	int64_t ms;
-
-	if (json_kind(wanted) == JSON_NONE)
-		return false;
-	ms = offer_table_delay(w->offers, id, w->agent.evaluation, clock_mono_ms());
-	if (ms > 0 && (!w->offer_again.set || clock_mono_ms() + ms < w->offer_again.at_ms))
-		loop_timer_set(w->loop, &w->offer_again, ms);
-	return ms == 0;
-}
-
-/* Add to EVENTS what the agent may not know of. */
-static void
-add_missed(struct watcher *w, struct json components, struct json *events)
-{
-	_cleanup_json_ struct json ids = snapshot_waking_ids(*events);
-	const struct watcher_agent *a = &w->agent;
-	const bool all = may_have_missed(w), waits = a->reports_waiting && a->is_settled;
-
-	json_release(&w->offered_waiting);
-	w->offered_waiting = json_object();
-	for (size_t i = 0; (all || waits) && i < json_count(components); i++) {
-		_cleanup_json_ struct json c = json_at(components, i), event = JSON_ABSENT, wanted = JSON_ABSENT;
-		bool due;
-
-		if (component_state(c) != COMPONENT_ONLINE)
-			continue;
-		event = json_get(ids, component_id(c));
-		wanted = json_get(a->waiting, component_id(c));
-		due = json_kind(event) == JSON_NONE && (all || is_offer_due(w, component_id(c)));
-		if (due)
-			snapshot_add_arrival(events, c, all ? "agent-start" : "agent-waiting");
-		if (json_kind(wanted) != JSON_NONE && (due || json_kind(event) != JSON_NONE))
-			json_set(&w->offered_waiting, component_id(c), json_null());
-	}
-	if (waits) {
-		offer_table_keep(w->offers, a->waiting);
-		snprintf(w->evaluation, sizeof w->evaluation, "%s", a->evaluation);
-	}
-}
-
-/* The offered events were delivered, so the agent is notified of them. */
-static void
-note_offers(struct watcher *w)
-{
-	for (struct json_iter it = json_begin(w->offered_waiting); json_next(&it); )
-		offer_table_note(w->offers, it.key, w->agent.evaluation, clock_mono_ms());
-	if (w->agent.running != 0 && !is_served(w, &w->agent) &&
-	    strcmp(w->began_with, w->agent.incarnation) == 0) {
-		json_release(&w->served);
-		w->served = json_string(w->agent.incarnation);
-		w->is_saved = false;
-	}
-	w->at_start = false;
-}
-
 void
 watcher_agent_changed(struct watcher *w)
 {
-	struct watcher_agent a;
+	const char *cause = w->ending || w->spec.once || !w->scanned ? NULL : missed_cause(w->missed);
 
-	if (w->ending || w->spec.once || !w->scanned)
-		return;
-	read_agent(w, &a);
-	if (a.reports_waiting) {
-		if (a.is_settled && json_count(a.waiting) && strcmp(a.evaluation, w->evaluation) != 0)
-			on_triggered("agent-waiting", w);
-	} else if (a.running != 0 && !is_served(w, &a)) {
-		on_triggered("agent-start", w);
-	}
-	json_release(&a.waiting);
+	if (cause)
+		on_triggered(cause, w);
 }
 
 static void
@@ -290,7 +180,7 @@ offer_pause_over(void *cookie)
 static int
 snapshot_write(struct watcher *w)
 {
-	int r = w->spec.state && !w->is_saved ? snapshot_save(w->spec.state, w->before, w->served) : 0;
+	int r = w->spec.state && !w->is_saved ? snapshot_save(w->spec.state, w->before, missed_served(w->missed)) : 0;
 	_cleanup_free_ char *why = NULL;
 
 	w->is_saved = r == 0;
@@ -301,9 +191,9 @@ snapshot_write(struct watcher *w)
 	return r;
 }
 
-/* The snapshot of this scan is the one that was acted on. */
+/* The snapshot of this scan is the one to compare with from here on. */
 static int
-events_commit(struct watcher *w)
+snapshot_commit(struct watcher *w)
 {
 	if (!w->is_known || !json_equal(w->before, w->after))
 		w->is_saved = false;
@@ -315,8 +205,16 @@ events_commit(struct watcher *w)
 	w->is_known = true;
 	w->backoff.tries = 0;
 	free(TAKE_PTR(w->held));
-	note_offers(w);
 	return snapshot_write(w);
+}
+
+/* What this scan saw was acted on. */
+static int
+events_commit(struct watcher *w)
+{
+	if (missed_acted(w->missed))
+		w->is_saved = false;
+	return snapshot_commit(w);
 }
 
 /* A scan and what followed from it are done; events_commit() returned R. */
@@ -356,22 +254,21 @@ watcher_acted(struct watcher *w, bool acted, const char *why)
 	tell_ready(w);
 }
 
-/* There is nothing to compare with yet: this scan is the baseline.  False at the end of the watcher. */
+/*
+ * There is nothing to compare with yet: this scan is the baseline, and the agent is
+ * served by what is offered next.  False at the end of the watcher.
+ */
 static bool
 set_baseline(struct watcher *w)
 {
-	const bool at_start = w->at_start;
 	int r = 0;
 
-	/* the agent is served by what is offered next */
 	if (w->worst == EXIT_OK) {
 		struct json after = json_copy(w->after);
 
-		w->agent.running = 0;
-		r = events_commit(w);
+		r = snapshot_commit(w);
 		w->after = after;
 	}
-	w->at_start = at_start;
 	if (w->worst == EXIT_OK && r == 0)
 		return true;
 	json_release(&w->after);
@@ -386,6 +283,7 @@ on_scanned(struct json components, enum exit_status worst, void *cookie)
 {
 	struct watcher *w = cookie;
 	_cleanup_json_ struct json events = JSON_ABSENT;
+	int64_t offer_ms;
 
 	w->scan = NULL;
 	w->scanned = true;
@@ -395,10 +293,11 @@ on_scanned(struct json components, enum exit_status worst, void *cookie)
 	w->after = snapshot_of(components, worst == EXIT_OK ? JSON_ABSENT : w->before);
 	if (!w->is_known && !set_baseline(w))
 		return;
-	json_release(&w->agent.waiting);
-	read_agent(w, &w->agent);
+	missed_end_scan(w->missed);
 	events = snapshot_events(w->before, w->after, components, w->removed, w->cause, w->spec.all);
-	add_missed(w, components, &events);
+	offer_ms = missed_add(w->missed, components, &events);
+	if (offer_ms > 0)
+		loop_timer_set(w->loop, &w->offer_again, offer_ms);
 	if (json_count(events) == 0) {
 		scan_over(w, events_commit(w));
 		return;
@@ -430,7 +329,6 @@ begin_scan(struct watcher *w)
 		.inventories = w->spec.triggers.inventories, .group = w->spec.group,
 		.problem = inventory_problem, .cookie = w,
 	};
-	struct watcher_agent a;
 
 	loop_timer_stop(w->loop, &w->settle);
 	loop_timer_stop(w->loop, &w->later);
@@ -442,9 +340,7 @@ begin_scan(struct watcher *w)
 		free(w->cause);
 		w->cause = TAKE_PTR(w->next_cause);
 	}
-	read_agent(w, &a);
-	snprintf(w->began_with, sizeof w->began_with, "%s", a.incarnation);
-	json_release(&a.waiting);
+	missed_begin_scan(w->missed);
 	if (w->triggers) {
 		spec.observer = trigger_set_begin_scan(w->triggers);
 		collect_removed(w);
@@ -538,11 +434,13 @@ static int
 load_state(struct watcher *w, struct fail *f)
 {
 	int r = snapshot_lock(w->spec.state, f);
+	struct json served = JSON_ABSENT;
 
 	if (r < 0)
 		return r;
 	w->lock_fd = r;
-	r = snapshot_load(w->spec.state, &w->before, &w->served, f);
+	r = snapshot_load(w->spec.state, &w->before, &served, f);
+	missed_set_served(w->missed, served);
 	w->is_known = w->is_saved = r == 0;
 	return r == -ENOENT ? 0 : r;
 }
@@ -558,8 +456,8 @@ watcher_new(struct loop *l, const struct watcher_spec *spec,
 		.loop = l, .spec = *spec, .callbacks = *callbacks, .lock_fd = -1,
 		.before = JSON_ABSENT, .removed = json_object(),
 		.said = json_object(), .to_say = json_object(),
-		.next_cause = xstrdup("start"), .pending = true, .at_start = true,
-		.offered_waiting = json_object(), .offers = offer_table_new(spec->rescan_ms),
+		.next_cause = xstrdup("start"), .pending = true,
+		.missed = missed_new(callbacks->agent, callbacks->cookie, spec->rescan_ms, spec->once),
 		.settle = { .fn = on_settled, .cookie = w },
 		.later = { .fn = on_settled, .cookie = w },
 		.period = { .fn = period_over, .cookie = w },
@@ -588,15 +486,12 @@ watcher_free(struct watcher *w)
 	stop_monitoring(w);
 	loop_stage_remove(w->loop, &w->shutdown);
 	trigger_set_free(w->triggers);
-	offer_table_free(w->offers);
+	missed_free(w->missed);
 	json_release(&w->before);
 	json_release(&w->after);
 	json_release(&w->removed);
 	json_release(&w->said);
 	json_release(&w->to_say);
-	json_release(&w->served);
-	json_release(&w->agent.waiting);
-	json_release(&w->offered_waiting);
 	io_closep(&w->lock_fd);
 	free(w->cause);
 	free(w->next_cause);

@@ -31,6 +31,7 @@
 #include "base/fail.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "component/missed.h"
 #include "component/trigger.h"
 
 struct watcher_spec {
@@ -45,16 +46,6 @@ struct watcher_spec {
 
 enum { WATCHER_UNSETTLED = 10 };
 
-/* The agent that acts on events, as seen from outside. */
-struct watcher_agent {
-	int running;			/* 1, 0, or -1 if unknown */
-	bool reports_waiting;		/* it says which components it waits for */
-	bool is_settled;		/* it is idle and no request is pending */
-	char incarnation[256];		/* "" where unknown */
-	char evaluation[320];		/* id of its last evaluation */
-	struct json waiting;		/* ids, an object for its keys; the watcher's to release */
-};
-
 struct watcher_callbacks {
 	/* Act on EVENTS (at least one), an array; watcher_acted() when done. */
 	void (*offer)(struct json events, void *cookie);
@@ -65,7 +56,7 @@ struct watcher_callbacks {
 	/* Nothing more to do: the one scan is done, or the first one failed. */
 	void (*end)(enum exit_status status, void *cookie);
 	/* Fill A with the agent as it is now.  NULL where no agent is involved. */
-	void (*agent)(struct watcher_agent *a, void *cookie);
+	missed_agent_fn *agent;
 	void *cookie;
 };
 
