@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,32 +7,18 @@
 #include "base/xalloc.h"
 #include "component/component.h"
 #include "component/enumerate.h"
+#include "component/enumerate_item.h"
 #include "component/inventory.h"
 #include "component/probe.h"
 #include "component/template.h"
 #include "component/udev.h"
-
-/* A component on its way into the list. */
-struct enumerate_item {
-	struct enumeration *owner;
-	struct json component, udev, probe;
-	const char *text;		/* instead of COMPONENT: its members but the state */
-	size_t text_len;
-	const char *id;
-	size_t inventory, entry;	/* where it stands */
-	bool has_data_file;
-	const char *doubt;		/* the inventory's: why its presence is unknown; or NULL */
-	char *device;			/* the one a template was filled in from, or NULL */
-	enum component_state state;
-	char *reason;			/* why it is not online */
-	bool dropped;
-};
 
 struct enumeration {
 	struct loop *loop;
 	struct inventory *inventories;	/* of one that was refused, the path alone */
 	size_t n_inventories;
 	bool *refused;			/* of each */
+	struct enumerate_report report;	/* of its items */
 	struct enumerate_spec spec;	/* its paths are not used after the start */
 	enumerate_done *done;
 	void *cookie;
@@ -47,62 +32,14 @@ struct enumeration {
 };
 
 static void
-problem_report(struct enumeration *e, const struct fail *f)
+problem_report(const struct fail *f, void *cookie)
 {
+	struct enumeration *e = cookie;
+
 	if (f->status > e->worst)
 		e->worst = f->status;
 	if (e->spec.problem)
 		e->spec.problem(f, e->spec.cookie);
-}
-
-static void
-item_location(const struct enumerate_item *i, struct buf *out)
-{
-	inventory_where(i->owner->inventories[i->inventory].path, i->entry, i->id, out);
-	if (i->device)
-		buf_printf(out, " (%s)", i->device);
-}
-
-static void item_problem(struct enumerate_item *i, enum exit_status status, const char *fmt, ...) PRINTF(3, 4);
-
-static void
-item_problem(struct enumerate_item *i, enum exit_status status, const char *fmt, ...)
-{
-	_cleanup_buf_ struct buf at = BUF_INIT;
-	char text[sizeof ((struct fail *)NULL)->text];
-	struct fail f;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	item_location(i, &at);
-	fail_set(&f, status, "%.300s: %s", at.s, text);
-	problem_report(i->owner, &f);
-}
-
-/* Everything that says how it is here must agree: offline is the last word, then unreadable. */
-static void
-item_decide(struct enumerate_item *i, enum component_state state, const char *reason)
-{
-	if (i->state == COMPONENT_OFFLINE || state == COMPONENT_ONLINE ||
-	    (i->state == COMPONENT_UNREADABLE && state == COMPONENT_UNREADABLE))
-		return;
-	i->state = state;
-	free(i->reason);
-	i->reason = xstrdup(reason);
-	if (state == COMPONENT_UNREADABLE)
-		item_problem(i, EXIT_OK, "%s", reason);
-}
-
-static void
-item_release(struct enumerate_item *i)
-{
-	json_release(&i->component);
-	json_release(&i->udev);
-	json_release(&i->probe);
-	free(i->device);
-	free(i->reason);
 }
 
 static struct enumerate_item *
@@ -113,65 +50,10 @@ add_item(struct enumeration *e, const struct enumerate_item *model)
 	return &e->items[e->n++];
 }
 
-/* Is it one of those that DATA may not say of itself? */
-static bool
-is_reserved(const char *key)
-{
-	static const char *const names[] = { "id", "state", "udev", "each", "probe", "properties" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(names[i], key) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Merge DATA, which the component itself provides in SOURCE: all members or none.
- * A component must not choose its own update, so reserved members are ignored.
- */
-static void
-members_merge(struct enumerate_item *i, struct json data, const char *source)
-{
-	const char *id = json_get_text(data, "id");
-	struct json_iter it;
-	struct fail f;
-	int r = 0;
-
-	for (it = json_begin(data); r == 0 && json_next(&it); )
-		if (!is_reserved(it.key))
-			r = component_check_member(it.key, it.value, source, &f);
-	json_end(&it);
-	if (r < 0) {
-		item_decide(i, COMPONENT_UNREADABLE, f.text);
-		return;
-	}
-	if (id && strcmp(id, i->id) != 0)
-		item_problem(i, EXIT_OK, "%s: claims to be '%.100s'; ignored", source, id);
-	for (it = json_begin(data); json_next(&it); )
-		if (!is_reserved(it.key) && *it.key)
-			json_set(&i->component, it.key, json_copy(it.value));
-}
-
-/* The data file's path, from the inventory's directory where it is relative. */
-static char *
-data_file(const struct enumerate_item *i)
-{
-	_cleanup_json_ struct json p = json_get(i->component, "properties");
-	const char *dir = json_get_text(p, "path"), *name = json_get_text(p, "firmwareDataFile");
-	const char *inventory = i->owner->inventories[i->inventory].path;
-	const char *slash = strrchr(inventory, '/');
-
-	if (!dir || !name)
-		return NULL;	/* a template's that could not be filled in */
-	if (*dir == '/' || !slash)
-		return xasprintf("%s/%s", dir, name);
-	return xasprintf("%.*s/%s/%s", (int)(slash - inventory), inventory, dir, name);
-}
-
 static void
 examine_data_file(struct enumerate_item *i)
 {
-	_cleanup_free_ char *path = i->has_data_file ? data_file(i) : NULL;
+	_cleanup_free_ char *path = i->has_data_file ? enumerate_item_data_file(i) : NULL;
 	_cleanup_json_ struct json data = JSON_ABSENT;
 	struct fail f;
 	int r;
@@ -184,11 +66,11 @@ examine_data_file(struct enumerate_item *i)
 	if (r == 0 && !json_is_object(data))
 		r = fail_set(&f, EXIT_USAGE, "%s: is %s, not an object", path, json_kind_name(data));
 	if (r == -ENOENT || r == -ENOTDIR)
-		item_decide(i, COMPONENT_OFFLINE, f.text);
+		enumerate_item_decide(i, COMPONENT_OFFLINE, f.text);
 	else if (r < 0)
-		item_decide(i, COMPONENT_UNREADABLE, f.text);
+		enumerate_item_decide(i, COMPONENT_UNREADABLE, f.text);
 	else
-		members_merge(i, data, path);
+		enumerate_item_merge(i, data, path);
 }
 
 /* Call FN for each device that MATCH fits; how many. */
@@ -218,7 +100,7 @@ examine_devices(struct enumerate_item *i)
 	if (json_kind(i->udev) == JSON_NONE)
 		return;
 	if (match_devices(i->owner, i->udev, observe_device, i) == 0)
-		item_decide(i, COMPONENT_OFFLINE, "no device matches");
+		enumerate_item_decide(i, COMPONENT_OFFLINE, "no device matches");
 }
 
 static void
@@ -228,9 +110,9 @@ on_probed(enum component_state state, struct json members, const char *reason, v
 	struct enumeration *e = i->owner;
 
 	if (state != COMPONENT_ONLINE)
-		item_decide(i, state, reason);
+		enumerate_item_decide(i, state, reason);
 	else if (json_is_object(members))
-		members_merge(i, members, "what the probe printed");
+		enumerate_item_merge(i, members, "what the probe printed");
 	if (--e->n_probing == 0)
 		loop_timer_set(e->loop, &e->end, 0);
 }
@@ -255,7 +137,7 @@ item_examine(struct enumerate_item *i)
 	if (i->state != COMPONENT_OFFLINE)
 		examine_data_file(i);
 	if (i->doubt)
-		item_decide(i, COMPONENT_UNREADABLE, i->doubt);
+		enumerate_item_decide(i, COMPONENT_UNREADABLE, i->doubt);
 	if (i->state == COMPONENT_OFFLINE || json_kind(i->probe) == JSON_NONE)
 		return;
 	if (!e->probes)
@@ -282,7 +164,8 @@ add_device(const struct udev_found *d, void *cookie)
 {
 	struct expansion *x = cookie;
 	const struct inventory_entry *entry = x->entry;
-	struct enumerate_item i = { .owner = x->e, .id = json_get_text(entry->component, "id"),
+	struct enumerate_item i = { .owner = x->e, .report = &x->e->report,
+	    .path = x->e->inventories[x->inventory].path, .id = json_get_text(entry->component, "id"),
 	    .inventory = x->inventory, .entry = x->at, .has_data_file = entry->has_data_file,
 	    .doubt = entry->doubt,
 	    .device = xstrdup(udev_found_path(d)) };
@@ -304,10 +187,10 @@ add_device(const struct udev_found *d, void *cookie)
 		observe_device(d, &i);
 		added = add_item(x->e, &i);
 		if (r < 0)
-			item_decide(added, COMPONENT_UNREADABLE, f.text);
+			enumerate_item_decide(added, COMPONENT_UNREADABLE, f.text);
 	} else {
-		item_problem(&i, EXIT_NO, "left out: %s", r < 0 ? f.text : "its id would be empty");
-		item_release(&i);
+		enumerate_item_problem(&i, EXIT_NO, "left out: %s", r < 0 ? f.text : "its id would be empty");
+		enumerate_item_release(&i);
 	}
 }
 
@@ -326,7 +209,8 @@ add_entries(struct enumeration *e, size_t at)
 			match_devices(e, entry->udev, add_device, &x);
 			continue;
 		}
-		add_item(e, &(struct enumerate_item){ .owner = e, .component = entry->component,
+		add_item(e, &(struct enumerate_item){ .owner = e, .report = &e->report, .path = inv->path,
+		    .component = entry->component,
 		    .udev = entry->udev, .probe = entry->probe, .id = inventory_id(inv, k),
 		    .text = entry->text_len ? inv->text.s + entry->text : NULL,
 		    .text_len = entry->text_len, .inventory = at, .entry = k,
@@ -416,7 +300,7 @@ refuse_one(struct enumeration *e)
 	if (!again)
 		return false;
 	inventory_where(e->inventories[first->inventory].path, first->entry, NULL, &at);
-	item_problem(again, EXIT_USAGE, "the same id as %s", at.s);
+	enumerate_item_problem(again, EXIT_USAGE, "the same id as %s", at.s);
 	e->refused[again->inventory] = true;
 	return true;
 }
@@ -436,13 +320,13 @@ settle_devices(struct enumeration *e)
 			if (!again->device)
 				continue;
 			buf_puts(&text, "the same id as ");
-			item_location(first, &text);
-			item_problem(again, EXIT_NO, "left out: %s", text.s);
+			enumerate_item_location(first, &text);
+			enumerate_item_problem(again, EXIT_NO, "left out: %s", text.s);
 			again->dropped = true;
 			buf_reset(&text);
 			buf_printf(&text, "another device has the same id: %s", again->device);
 			if (first->device)
-				item_decide(first, COMPONENT_UNREADABLE, text.s);
+				enumerate_item_decide(first, COMPONENT_UNREADABLE, text.s);
 		}
 	}
 }
@@ -454,7 +338,7 @@ drop_refused(struct enumeration *e)
 
 	for (size_t i = 0; i < e->n; i++)
 		if (e->items[i].dropped || e->refused[e->items[i].inventory])
-			item_release(&e->items[i]);
+			enumerate_item_release(&e->items[i]);
 		else
 			e->items[n++] = e->items[i];
 	e->n = n;
@@ -467,7 +351,7 @@ enumeration_free(struct enumeration *e)
 	probe_pool_free(e->probes);
 	udev_scan_free(e->devices);
 	for (size_t i = 0; i < e->n; i++)
-		item_release(&e->items[i]);
+		enumerate_item_release(&e->items[i]);
 	free(e->items);
 	for (size_t i = 0; i < e->n_inventories; i++)
 		inventory_release(&e->inventories[i]);
@@ -543,7 +427,7 @@ load_all(struct enumeration *e)
 			continue;
 		}
 		e->inventories[i].path = xstrdup(e->spec.inventories[i]);
-		problem_report(e, &f);
+		problem_report(&f, e);
 	}
 }
 
@@ -554,7 +438,7 @@ enumerate_start(struct loop *l, const struct enumerate_spec *spec, enumerate_don
 	struct enumeration *e = xcalloc(1, sizeof *e);
 
 	*e = (struct enumeration){ .loop = l, .spec = *spec, .done = done, .cookie = cookie,
-	    .end = { .fn = hand_over, .cookie = e } };
+	    .report = { problem_report, e }, .end = { .fn = hand_over, .cookie = e } };
 	while (spec->inventories[e->n_inventories])
 		e->n_inventories++;
 	e->inventories = xcalloc(e->n_inventories, sizeof *e->inventories);
