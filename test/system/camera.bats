@@ -11,7 +11,7 @@ setup_file() {
 }
 
 rear() { jq -r .version "$MACHINE_ROOT/srv/device/rear/fw.json" 2>/dev/null; }
-seen() { jq -r ".components.$1.state" "$MACHINE_ROOT/var/lib/rejoin/watch/rejoin.json"; }
+seen() { jq -r ".components.$1.state" "$MACHINE_ROOT/var/lib/rejoin/watch/rejoin/state.json"; }
 
 @test "the units start, and the camera that is away is waited for" {
 	up enable --now rejoin-agent.service rejoin-watch@rejoin.service rejoin-retry@rejoin.path
