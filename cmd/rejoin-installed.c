@@ -79,7 +79,7 @@ struct tool {
 	struct batch *batch;
 	struct listing *listing;
 	struct buf out;
-	int64_t n_yes, n_no, n_unknown;
+	struct evaluation_tally tally;
 	int signo;			/* that ended it */
 };
 
@@ -92,9 +92,7 @@ print_evaluation(struct json record, enum evaluation_answer answer, const char *
 		n = strcspn(output, "\n");
 		diag_note("%s: %.*s", component_id(record), (int)n, output);
 	}
-	t->n_yes += answer == EVALUATION_YES;
-	t->n_no += answer == EVALUATION_NO;
-	t->n_unknown += answer == EVALUATION_UNKNOWN;
+	evaluation_tally_add(&t->tally, answer);
 	if (answer == EVALUATION_NO || !t->missing)
 		listing_add(t->listing, record);
 	else if (answer == EVALUATION_UNKNOWN)
@@ -269,11 +267,9 @@ outcome_status(const struct tool *t)
 
 	if (worst > EXIT_NO)
 		return worst;
-	if (t->n_unknown > 0)
-		return EXIT_TROUBLE;
-	if (t->n_no + t->n_yes == 0)
+	if (t->tally.yes + t->tally.no + t->tally.unknown == 0)
 		diag(0, "no component");
-	return t->n_no > 0 || t->n_yes == 0 ? EXIT_NO : worst;
+	return evaluation_tally_status(&t->tally) != EXIT_OK ? evaluation_tally_status(&t->tally) : worst;
 }
 
 int

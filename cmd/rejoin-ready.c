@@ -14,7 +14,6 @@
 
 #include "base/diag.h"
 #include "base/opt.h"
-#include "base/suggest.h"
 #include "base/xalloc.h"
 #include "ready/cycle_runner.h"
 #include "ready/gate.h"
@@ -234,16 +233,10 @@ parse_options(struct opt_scan *s, struct ready *r)
 static const struct command *
 find_command(const char *name)
 {
-	_cleanup_buf_ struct buf hint = BUF_INIT;
-	struct suggest near;
-
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
-	suggest_begin(&near, name);
-	suggest_offer_list(&near, tool.words);
-	suggest_hint(&near, "sub-commands", &hint);
-	opt_misused_hint(hint.s, "%s: unknown sub-command", name);
+	opt_unknown_command(&tool, name);
 }
 
 /* "run" passes on a status: its own failures, a wrong command line among them, have one apart. */

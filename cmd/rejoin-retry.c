@@ -16,6 +16,7 @@
 #include "base/diag.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
+#include "retry/bridge.h"
 #include "retry/pending.h"
 #include "retry/preview.h"
 #include "retry/request_stream.h"
@@ -229,8 +230,6 @@ static void
 be_bridge(struct opt_scan *s, struct retry *r)
 {
 	const char *reason = s->n_operands > 0 ? *s->operands : "unspecified";
-	const char *bin = secure_getenv("ADU_AGENT_BIN");
-	const char *const command[] = { bin, "--command", "retry-update", NULL };
 
 	if (s->n_operands > 1)
 		opt_misused("%s: unexpected operand", s->operands[1]);
@@ -239,8 +238,7 @@ be_bridge(struct opt_scan *s, struct retry *r)
 	reason_clean(reason, strlen(reason), r->reason);
 	r->profile = profile_load_or_die(r->agent ? r->agent : "adu");
 	diag_note("Requesting deployment re-evaluation (reason: %s)", r->reason);
-	if (bin && access(bin, X_OK) == 0)
-		profile_ask_by(r->profile, command);
+	bridge_ask_by_environment(r->profile);
 }
 
 static enum exit_status
@@ -281,7 +279,7 @@ main(int argc, char *argv[])
 
 	diag_init(argv);
 	signal(SIGPIPE, SIG_IGN);
-	r.bridge = strncmp(diag_name(), "adu-trigger-reprocess", 21) == 0;
+	r.bridge = bridge_is_name(diag_name());
 	opt_begin(&s, argc, argv, &tool);
 	parse_options(&s, &r);
 	if (r.instance && (r.again || r.wait || r.mode == DRAIN || r.mode == STDIN))

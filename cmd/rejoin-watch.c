@@ -77,6 +77,13 @@ struct watch {
 	int status;
 };
 
+/* Is stdout a terminal's table?  With a command it is not ours. */
+static bool
+is_for_person(const struct watch *w)
+{
+	return w->format == LISTING_TABLE && !w->command;
+}
+
 static void
 events_offer(struct json events, void *cookie)
 {
@@ -87,12 +94,12 @@ events_offer(struct json events, void *cookie)
 		_cleanup_json_ struct json e = json_at(events, i);
 
 		diag_note("%s %s", json_get_text(e, "id"), json_get_text(e, "event"));
-		if (w->format == LISTING_TABLE && !w->command) {
+		if (is_for_person(w)) {
 			event_table_add(&w->table, e, &text);
-			continue;
+		} else {
+			json_format(e, &text);
+			buf_putc(&text, '\n');
 		}
-		json_format(e, &text);
-		buf_putc(&text, '\n');
 	}
 	event_sink_write(w->sink, text.s, text.len);
 }
@@ -144,16 +151,7 @@ on_ready(const char *what, int64_t scan_ms, void *cookie)
 	buf_printf(&text, "monitoring %s", what);
 	if (scan_ms)
 		buf_printf(&text, "; a scan every %g s", (double)scan_ms / 1000);
-	if (w->format == LISTING_TABLE && !w->command)
-		diag_info("%s", text.s);
-	else
-		diag_note("%s", text.s);
-}
-
-static bool
-is_settled(const struct status *s)
-{
-	return (s->state == AGENT_IDLE || s->state == AGENT_FAILED) && !s->pending && s->cycle == s->settled_cycle;
+	(is_for_person(w) ? diag_info : diag_note)("%s", text.s);
 }
 
 /* The agent as the watcher needs to know it. */
@@ -172,9 +170,9 @@ read_agent(struct watcher_agent *a, void *cookie)
 	snprintf(a->incarnation, sizeof a->incarnation, "%s", s.incarnation);
 	if (!a->reports_waiting)
 		return;
-	a->is_settled = s.running == 1 && is_settled(&s);
+	a->is_settled = s.running == 1 && status_is_settled(&s);
 	a->waiting = overview_waiting(&s);
-	snprintf(a->evaluation, sizeof a->evaluation, "%s/%jd", s.incarnation, (intmax_t)s.settled_cycle);
+	status_evaluation(&s, a->evaluation, sizeof a->evaluation);
 }
 
 static void

@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <stdio.h>
 
 #include "agent/status.h"
@@ -19,4 +20,16 @@ int
 status_wait_idle(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f)
 {
 	return status_method_find(p)->wait_idle(p, for_request, timeout_ms, f);
+}
+
+bool
+status_is_settled(const struct status *s)
+{
+	return (s->state == AGENT_IDLE || s->state == AGENT_FAILED) && !s->pending && s->cycle == s->settled_cycle;
+}
+
+void
+status_evaluation(const struct status *s, char *text, size_t size)
+{
+	snprintf(text, size, "%s/%jd", s->incarnation, (intmax_t)s->settled_cycle);
 }

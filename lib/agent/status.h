@@ -15,6 +15,7 @@
 #define AGENT_STATUS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -60,5 +61,11 @@ int status_read(const struct profile *p, struct status *s, struct fail *f);
  * or reboot either.  0, or -ETIMEDOUT; -ENODATA where its state cannot be told.
  */
 int status_wait_idle(const struct profile *p, bool for_request, int64_t timeout_ms, struct fail *f);
+
+/* Does it rest, with no request pending or taken and not evaluated: an agent that counts its cycles? */
+bool status_is_settled(const struct status *s);
+
+/* Put the id of its last evaluation into TEXT of SIZE bytes. */
+void status_evaluation(const struct status *s, char *text, size_t size);
 
 #endif

@@ -245,3 +245,17 @@ evaluation_record(struct json component, const struct evaluation *v)
 	json_set_text(&out, "reason", v->reason);
 	return out;
 }
+
+void
+evaluation_tally_add(struct evaluation_tally *t, enum evaluation_answer answer)
+{
+	t->yes += answer == EVALUATION_YES;
+	t->no += answer == EVALUATION_NO;
+	t->unknown += answer == EVALUATION_UNKNOWN;
+}
+
+enum exit_status
+evaluation_tally_status(const struct evaluation_tally *t)
+{
+	return t->unknown > 0 ? EXIT_TROUBLE : t->no > 0 || t->yes == 0 ? EXIT_NO : EXIT_OK;
+}

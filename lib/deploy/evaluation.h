@@ -33,6 +33,16 @@ struct evaluation_spec {
 	int64_t timeout_ms, grace_ms;	/* of each script */
 };
 
+/* How many components have which answer. */
+struct evaluation_tally {
+	int64_t yes, no, unknown;
+};
+
+void evaluation_tally_add(struct evaluation_tally *t, enum evaluation_answer answer);
+
+/* EXIT_TROUBLE with one unknown, EXIT_NO with one no or no component at all, else EXIT_OK. */
+enum exit_status evaluation_tally_status(const struct evaluation_tally *t);
+
 /* V is valid during the call. */
 typedef void evaluation_done(struct json component, const struct evaluation *v, void *cookie);
 
