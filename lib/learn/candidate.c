@@ -135,7 +135,7 @@ add_instance(struct candidate *c, const struct occurrence *x, const struct occur
 	if (c->n == CANDIDATE_INSTANCES)
 		return;
 	c->v = xgrow(c->v, c->n, &c->cap, sizeof *c->v);
-	c->v[c->n++] = (struct link_instance){ x->t, y->t, x->source, y->source, x->low, value };
+	c->v[c->n++] = (struct link_instance){ x->t, y->t, x->source, y->source, x->low, value, x->record, y->record };
 }
 
 static void

@@ -27,6 +27,7 @@ struct link_instance {
 	uint16_t a, b;
 	uint32_t a_low;			/* of a value that is a number */
 	uint32_t value;			/* which value they share */
+	uint32_t a_record, b_record;	/* their numbers in their sources */
 };
 
 struct candidate {

@@ -13,6 +13,9 @@
  * What is known so bounds the offsets of clocks, and those tell the direction of
  * other candidates: at least 98 % of their instances must be forward.
  *
+ * Where clocks tell nothing, as time stamps are coarser than the delays, messages that
+ * cross tell it by the order of files alone: learn/crossing.h.
+ *
  * Refused are candidates whose order differs within one source, whose delays are no
  * shorter than chance would have them, and numbers or names that recur whose steps
  * have nothing to do with each other, as those of two counters, or of two jobs with
@@ -29,11 +32,9 @@ enum { DIRECTION_INSTANCES = 16 /* for a rule */ };
 /*
  * Set the direction of each of C, and drop the implied: a pair that follows from two
  * others.  RES_NS[I] is the resolution of source I, of N.  Returns the bounds of
- * the clocks.
+ * the clocks.  ORDERED says of each source whether it is in the order of its program.
  */
-struct offsets *directions_find(struct candidates *c, const struct templates *t, const int64_t *res_ns, unsigned n);
-
-/* >0: the N sorted delays have a tail to the right; in [-1, 1]. */
-double direction_shape(const int64_t *d, unsigned n);
+struct offsets *directions_find(struct candidates *c, const struct templates *t, const int64_t *res_ns, const bool *ordered,
+    unsigned n);
 
 #endif

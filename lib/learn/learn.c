@@ -23,6 +23,7 @@ struct learner {
 	struct time_ctx *time;		/* of each, to find the end of the time of a record */
 	uint32_t *records;
 	int64_t *res;
+	bool *ordered;			/* its position is the order of its program */
 	unsigned n;
 	struct templates *templates;
 	struct occurrences *occurrences;
@@ -248,6 +249,7 @@ learn_run(struct source **v, unsigned n, const struct learn_spec *spec, struct b
 {
 	struct learner l = { .v = xcalloc((size_t)n + 1, sizeof(struct source *)), .time = xcalloc((size_t)n + 1, sizeof *l.time),
 	    .records = xcalloc((size_t)n + 1, sizeof *l.records), .res = xcalloc((size_t)n + 1, sizeof *l.res),
+	    .ordered = xcalloc((size_t)n + 1, sizeof *l.ordered),
 	    .n = n < OFFSET_CLOCKS_MAX ? n : OFFSET_CLOCKS_MAX, .what = what, .templates = templates_new(),
 	    .occurrences = occurrences_new(spec->memory) };
 	struct candidates c;
@@ -257,6 +259,7 @@ learn_run(struct source **v, unsigned n, const struct learn_spec *spec, struct b
 	for (unsigned i = 0; i < l.n; i++) {
 		l.v[i] = source_view(v[i], 0, v[i]->seekable ? SAMPLE : spec->held, VIEW);
 		l.time[i] = v[i]->time;
+		l.ordered[i] = v[i]->fifo && !v[i]->by_host && !v[i]->merged;
 	}
 	read_views(&l, spec, true);
 	templates_settle(l.templates);
@@ -266,7 +269,7 @@ learn_run(struct source **v, unsigned n, const struct learn_spec *spec, struct b
 	what->level = occurrences_level(l.occurrences);
 	what->left_out = templates_left_out(l.templates);
 	candidates_find(&c, l.occurrences, l.templates);
-	o = directions_find(&c, l.templates, l.res, l.n);
+	o = directions_find(&c, l.templates, l.res, l.ordered, l.n);
 	put_rules(out, &l, &c, o);
 	offsets_free(o);
 	candidates_release(&c);
@@ -278,4 +281,5 @@ learn_run(struct source **v, unsigned n, const struct learn_spec *spec, struct b
 	free(l.time);
 	free(l.records);
 	free(l.res);
+	free(l.ordered);
 }

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "learn/clockfit.h"
 #include "learn/direction.h"
+#include "learn/flow.h"
 #include "learn/template.h"
 
 static int failures;
@@ -138,12 +139,13 @@ struct world {
 	struct templates *t;
 	struct occurrences *o;
 	uint32_t records[8];
+	int64_t res;			/* of all stamps */
 };
 
 static void
 world_begin(struct world *w)
 {
-	*w = (struct world){ .t = templates_new(), .o = occurrences_new(16 << 20) };
+	*w = (struct world){ .t = templates_new(), .o = occurrences_new(16 << 20), .res = 1000 };
 	templates_settle(w->t);
 }
 
@@ -156,7 +158,7 @@ world_log(struct world *w, uint16_t source, int64_t t, const char *text)
 
 	w->records[source]++;
 	for (unsigned i = 0; i < n; i++)
-		occurrences_add(w->o, v[i].hash, &(struct occurrence){ .t = t, .slot = v[i].slot, .record = w->records[source],
+		occurrences_add(w->o, v[i].hash, &(struct occurrence){ .t = t / w->res * w->res, .slot = v[i].slot, .record = w->records[source],
 		    .source = source, .number = v[i].number, .low = v[i].low });
 }
 
@@ -164,12 +166,13 @@ world_log(struct world *w, uint16_t source, int64_t t, const char *text)
 static unsigned
 world_learn(struct world *w, struct candidates *c, int64_t *lo, int64_t *hi)
 {
-	const int64_t res[8] = { 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000 };
+	static const bool ordered[8] = { true, true, true, true, true, true, true, true };
+	const int64_t res[8] = { w->res, w->res, w->res, w->res, w->res, w->res, w->res, w->res };
 	struct offsets *o;
 	unsigned n = 0;
 
 	candidates_find(c, w->o, w->t);
-	o = directions_find(c, w->t, res, 8);
+	o = directions_find(c, w->t, res, ordered, 8);
 	offsets_range(o, 0, 1, lo, hi);
 	offsets_free(o);
 	for (size_t i = 0; i < c->n; i++)
@@ -269,6 +272,92 @@ test_calls(void)
 	expect(is_cause(&w, &c, "calling") && is_cause(&w, &c, "served"), "and the caller is the one that waits");
 	expect(lo <= 3000000000 && hi >= 3000000000 && hi - lo < 4000000, "which bounds the clocks on both sides");
 	world_end(&w, &c);
+}
+
+struct line {
+	int64_t t;
+	uint16_t source;
+	char text[40];
+};
+
+static int
+by_line_time(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+
+	return x->t != y->t ? (x->t > y->t) - (x->t < y->t) : (x->source > y->source) - (x->source < y->source);
+}
+
+enum { CROSSING_EVENTS = 3000 };
+
+/* What N sources of one program say of events, by stamps of 1 s: how many rules. */
+static unsigned
+learn_coarse(struct line *v, unsigned n, bool *right)
+{
+	struct candidates c;
+	struct world w;
+	int64_t lo, hi;
+	unsigned rules;
+
+	world_begin(&w);
+	w.res = 1000000000;
+	qsort(v, n, sizeof *v, by_line_time);
+	for (unsigned i = 0; i < n; i++)
+		world_log(&w, v[i].source, v[i].t + (v[i].source ? 7300000000 : 0), v[i].text);
+	rules = world_learn(&w, &c, &lo, &hi);
+	*right = is_cause(&w, &c, "cause");
+	world_end(&w, &c);
+	return rules;
+}
+
+/* Stamps are coarser than delays: what crosses tells the direction, and what does not tells nothing. */
+static void
+test_crossing(void)
+{
+	struct line *v = xcalloc(4 * CROSSING_EVENTS, sizeof *v);
+	int64_t t = 1000000000000;
+	unsigned n = 0;
+	bool right;
+
+	/* Messages both ways, with delays that have no tail. */
+	for (unsigned i = 0; i < CROSSING_EVENTS; i++) {
+		const uint16_t from = chance() < 0.5;
+
+		t += exponential(30e6);
+		v[n] = (struct line){ .t = t, .source = from };
+		snprintf(v[n++].text, sizeof v->text, "cause m%08x", i * 2654435761U);
+		v[n] = (struct line){ .t = t + 1000000 + (int64_t)(chance() * 4e6), .source = !from };
+		snprintf(v[n++].text, sizeof v->text, "effect m%08x", i * 2654435761U);
+	}
+	expect(learn_coarse(v, n, &right) == 1 && right, "messages that cross tell the cause without any clock");
+	/* The same one way. */
+	for (unsigned i = 0; i < n; i++)
+		v[i].source = strncmp(v[i].text, "effect", 6) == 0;
+	expect(learn_coarse(v, n, &right) == 0, "messages one way tell nothing without a clock");
+	/* An event that both see, and either first. */
+	for (unsigned i = n = 0; i < CROSSING_EVENTS; i++) {
+		const uint16_t from = chance() < 0.5;
+
+		t += exponential(30e6);
+		v[n] = (struct line){ .t = t + (int64_t)(chance() * 4e6), .source = from };
+		snprintf(v[n++].text, sizeof v->text, "heard m%08x", i * 2654435761U);
+		v[n] = (struct line){ .t = t + (int64_t)(chance() * 4e6), .source = !from };
+		snprintf(v[n++].text, sizeof v->text, "seen m%08x", i * 2654435761U);
+	}
+	expect(learn_coarse(v, n, &right) == 0, "nor does what either may see first");
+	/* Calls one way, with their answers. */
+	for (unsigned i = n = 0; i < CROSSING_EVENTS; i++) {
+		static const char *const what[] = { "cause of call", "effect of call", "cause of answer", "effect of answer" };
+		int64_t at = t += exponential(30e6);
+
+		for (unsigned k = 0; k < 4; k++) {
+			v[n] = (struct line){ .t = at, .source = k == 1 || k == 2 };
+			snprintf(v[n++].text, sizeof v->text, "%s r%08x", what[k], i * 2654435761U);
+			at += 1000000 + (int64_t)(chance() * (k == 1 ? 30e6 : 4e6));
+		}
+	}
+	expect(learn_coarse(v, n, &right) == 2 && right, "calls cross their answers");
+	free(v);
 }
 
 static void
@@ -374,7 +463,7 @@ test_clockfit(void)
 	n = clockfit_rest(&c, 12, rest);
 	expect(n == 12 * 11 * 4, "all instances are fitted");
 	qsort(rest, n, sizeof *rest, compare_numbers);
-	expect(rest[0] > -4000000 && rest[n - 1] < 60000000 && direction_shape(rest, n) > 0.35, "the clocks are taken out, and the tail stays");
+	expect(rest[0] > -4000000 && rest[n - 1] < 60000000 && flow_shape(rest, n) > 0.35, "the clocks are taken out, and the tail stays");
 	free(c.v);
 	free(rest);
 }
@@ -388,6 +477,7 @@ main(void)
 	test_sample();
 	test_shape();
 	test_calls();
+	test_crossing();
 	test_strangers();
 	test_queue();
 	test_offsets();
