@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "learn/pattern.h"
 #include "learn/template.h"
 #include "record/scan.h"
 
@@ -14,21 +15,6 @@ enum {
 	SHARE = 5,			/* which one record in so many has */
 	VALUE_MIN = 2, VALUE_MAX = 512,	/* bytes of a value */
 	TEXT_MAX = 512,			/* of a template */
-};
-
-/* A part of a template: text, a value in text, or a member of a JSON object. */
-struct piece {
-	char *text;			/* literal; the name of a member */
-	enum { PIECE_TEXT, PIECE_VALUE, PIECE_MEMBER /* with TEXT2 as its value */, PIECE_OPEN, PIECE_CLOSE, PIECE_SLOT } what;
-	char *text2;
-	uint32_t slot;
-};
-
-struct template_kind {
-	struct piece *v;
-	size_t n, cap;
-	bool json, cut;			/* CUT: its text is longer than what is looked at */
-	size_t before_min, before_max;
 };
 
 struct template_member {
@@ -423,11 +409,11 @@ templates_settle(struct templates *t)
 
 /* --- a new kind: its pieces, for the rules that are made of it */
 
-static struct piece *
+static struct template_piece *
 piece_add(struct template_kind *k)
 {
 	k->v = xgrow(k->v, k->n, &k->cap, sizeof *k->v);
-	k->v[k->n] = (struct piece){ .slot = UINT32_MAX };
+	k->v[k->n] = (struct template_piece){ .slot = UINT32_MAX };
 	return &k->v[k->n++];
 }
 
@@ -448,7 +434,7 @@ keep_text(const struct record_values *r, struct template_kind *k, struct span te
 	struct span value;
 
 	while (next_value(r->t, text.p, &p, end, &value)) {
-		struct piece *x = piece_add(k);
+		struct template_piece *x = piece_add(k);
 
 		x->text = xstrndup(from, (size_t)(value.p - from));
 		x = piece_add(k);
@@ -467,7 +453,7 @@ keep_members(const struct record_values *r, struct template_kind *k, const struc
 
 	while (scan_json(&s, &key, &value)) {
 		const uint64_t path = path_of(outer, key);
-		struct piece *x;
+		struct template_piece *x;
 
 		if (value.n == 0 || is_time_member(fmt, key, depth))
 			continue;
@@ -586,132 +572,14 @@ templates_kind_of(const struct templates *t, uint32_t slot)
 	return t->kind_of[slot];
 }
 
-/* --- rules */
-
-static void
-put_escaped(struct buf *out, const char *text)
-{
-	for (const char *p = text; *p; p++) {
-		if (*p < ' ' || *p > '~') {	/* a rules file is text */
-			buf_printf(out, "\\x%02x", (unsigned char)*p);
-			continue;
-		}
-		if (strchr("\\^$.[|()?*+{}#;", *p))
-			buf_putc(out, '\\');
-		buf_putc(out, *p);
-	}
-}
-
-#define WORD	"[\\w.:@\\x80-\\xff-]"
-
-/* The pieces from I on that are text and values, up to the end of them; SLOT is the group. */
-static size_t
-put_text_pattern(const struct template_kind *k, size_t i, uint32_t slot, struct buf *out)
-{
-	for (; i < k->n && (k->v[i].what == PIECE_TEXT || k->v[i].what == PIECE_VALUE); i++) {
-		if (k->v[i].what == PIECE_TEXT)
-			put_escaped(out, k->v[i].text);
-		else
-			buf_puts(out, k->v[i].slot == slot ? "(?<id>" WORD "+)" : WORD "+");
-	}
-	return i;
-}
-
-static void
-put_id_member(struct buf *out, const struct piece *x)
-{
-	buf_puts(out, "\"");
-	put_escaped(out, x->text);
-	buf_puts(out, "\": *");
-	buf_puts(out, *x->text2 == '"' ? "\"(?<id>[^\"]*)\"" : *x->text2 == '{' ? "(?<id>(\\{(?:[^{}]|(?-1))*\\}))" :
-	    *x->text2 == '[' ? "(?<id>(\\[(?:[^][]|(?-1))*\\]))" : "(?<id>[^,}\\] ]+)");
-}
-
-/* Members may stand in any order. */
-static void
-json_pattern(const struct template_kind *k, uint32_t slot, struct buf *out)
-{
-	const struct piece *id = NULL;
-
-	buf_puts(out, "^");
-	for (size_t i = 0; i < k->n; i++) {
-		const struct piece *x = &k->v[i];
-
-		if (x->what == PIECE_MEMBER) {
-			buf_puts(out, "(?=.*\"");
-			put_escaped(out, x->text);
-			buf_puts(out, "\": *\"");
-			put_escaped(out, x->text2);
-			buf_puts(out, "\")");
-		} else if (x->what == PIECE_OPEN) {
-			buf_puts(out, "(?=.*\"");
-			put_escaped(out, x->text);
-			buf_puts(out, "\": *\"");
-			i = put_text_pattern(k, i + 1, slot, out);
-			buf_puts(out, "\")");
-		} else if (x->what == PIECE_SLOT && x->slot == slot) {
-			id = x;
-		}
-	}
-	if (!id)
-		return;
-	buf_puts(out, ".*?");
-	put_id_member(out, id);
-}
-
 void
 templates_pattern(const struct templates *t, uint32_t slot, struct buf *out)
 {
-	const struct template_kind *k = &t->kinds[t->kind_of[slot]];
-
-	if (k->json) {
-		json_pattern(k, slot, out);
-		return;
-	}
-	if (k->before_max)
-		buf_printf(out, "^.{%zu,%zu}", k->before_min, k->before_max);
-	else
-		buf_putc(out, '^');
-	put_text_pattern(k, 0, slot, out);
-	buf_puts(out, k->cut ? "" : "$");
-}
-
-/* TEXT for a comment: what is no plain character is a blank. */
-static void
-put_printable(struct buf *out, const char *text)
-{
-	for (; *text; text++)
-		buf_putc(out, *text < ' ' || *text > '~' ? ' ' : *text);
-}
-
-static void
-put_named(struct buf *out, const char *name, const char *value, const char *end)
-{
-	put_printable(out, name);
-	buf_putc(out, '=');
-	put_printable(out, value);
-	buf_puts(out, end);
+	pattern_put(&t->kinds[t->kind_of[slot]], slot, out);
 }
 
 void
 templates_describe(const struct templates *t, uint32_t slot, struct buf *out)
 {
-	const struct template_kind *k = &t->kinds[t->kind_of[slot]];
-
-	for (size_t i = 0; i < k->n; i++) {
-		const struct piece *x = &k->v[i];
-
-		if (x->what == PIECE_TEXT)
-			put_printable(out, x->text);
-		else if (x->what == PIECE_VALUE)
-			buf_puts(out, x->slot == slot ? "<id>" : "*");
-		else if (x->what == PIECE_MEMBER)
-			put_named(out, x->text, x->text2, " ");
-		else if (x->what == PIECE_OPEN)
-			put_named(out, x->text, "", "");
-		else if (x->what == PIECE_CLOSE)
-			buf_putc(out, ' ');
-		else if (x->slot == slot)
-			put_named(out, x->text, "<id>", " ");
-	}
+	pattern_describe(&t->kinds[t->kind_of[slot]], slot, out);
 }
