@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""learn.py REJOIN-LOG SIZE - how well rules are learned, on logs whose causes are known (causes.py)
+"""learn.py REJOIN-LOG SIZE [NODES...] - how well rules are learned, on logs whose causes are known (causes.py)
 
-SIZE is small (a minute at most) or whole.  One line a case; the status is 1 where a number is not reached:
+SIZE is small (a minute at most) or whole, with logs of NODES (10 and 50; 0: the logs without causes).  One line a case;
+the status is 1 where a number is not reached:
   forward   learned pairs whose cause is first in truth, at least 99 %
   exact     those that are a message and its receipt, at least 95 %
   recall    messages between nodes that were found, at least 80 %
   inversions  pairs of records out of their true order: at most 2.5 times those with rules that a person wrote, and at
             most those by time
-and, without causes: false rules, and whether the merge is that without rules."""
+Messages that pass one way alone, by stamps coarser than their delays, teach nothing: then there must be no rule.
+Without causes: false rules, and whether the merge is that without rules."""
 import json
 import os
 import re
@@ -86,12 +88,16 @@ def causal(tool, directory, case, seed, records, nodes, offset, resolution):
     hand = order_of(tool, truth, files, "--rules", directory + "/rules.conf")
     by_time = order_of(tool, truth, files, "--order", "time")
     good = forward >= .99 and exact >= .95 and auto <= by_time
-    reached = good and recall >= .8 and auto <= 2.5 * max(hand, 1)
+    # Between two nodes, a queue passes one way: nothing but the shape of its delays tells which.
+    if case == "queues" and resolution == 1:
+        reached = good and count == 0
+    else:
+        reached = good and recall >= .8 and auto <= 2.5 * max(hand, 1)
     print("%-9s %2d nodes, +-%-5g s, %-5g s: %2d rules, forward %5.1f %%, exact %5.1f %%, recall %5.1f %%; inversions %9d, by hand %9d, by time %9d%s"
           % (case, nodes, offset, resolution, count, 100 * forward, 100 * exact, 100 * recall, auto, hand, by_time,
              "" if reached else "  NOT REACHED" if good else "  WRONG"))
     sys.stdout.flush()
-    return good, reached
+    return reached
 
 
 def unrelated(tool, directory, case, runs):
@@ -109,22 +115,24 @@ def unrelated(tool, directory, case, runs):
 
 def main():
     tool, whole = sys.argv[1], sys.argv[2] == "whole"
+    sizes = [int(x) for x in sys.argv[3:]] or ([10, 50, 0] if whole else [10, 0])
     bad = false = 0
     with tempfile.TemporaryDirectory() as top:
         directory = top + "/logs"
         for case in ("messages", "json", "requests", "queues"):
-            for nodes in (10, 50) if whole else (10,):
+            for nodes in [x for x in sizes if x]:
                 for offset in (0, .05, 5, 7200) if whole else (.05, 5):
                     for resolution in (1e-6, 1e-3, 1) if whole else (1e-6,):
-                        good, reached = causal(tool, directory, case, 1000 + nodes, 60000 if whole else 6000, nodes, offset, resolution)
-                        bad += not good or (not reached and not whole)
+                        records = 6000 if not whole else 20000 if nodes < 20 else 60000
+                        bad += not causal(tool, directory, case, 1000 + nodes, records, nodes, offset, resolution)
                         shutil.rmtree(directory)
         runs = 100 if whole else 4
-        for case in ("random", "counters", "ports", "symmetric", "cron"):
+        for case in ("random", "counters", "ports", "symmetric", "cron") if 0 in sizes else ():
             f, c = unrelated(tool, directory, case, runs)
             false += f
             bad += c > f
-    print("%d false in %d runs" % (false, 5 * runs))
+    if 0 in sizes:
+        print("%d false in %d runs" % (false, 5 * runs))
     return 1 if bad or false > (5 if whole else 0) else 0
 
 
