@@ -1,9 +1,9 @@
 /*
- * incarnation - the name of one life of a process: a restart has a new one.
+ * incarnation - the name of one instance of a process: a restart has a new one.
  *
  * The text is "BOOT-PID-START": the first 8 digits of the kernel's boot id, the
  * process id, and when it started in clock ticks since boot (proc(5), field 22),
- * so that neither a reused pid nor a reboot is mistaken for the same life.
+ * so that neither a reused pid nor a reboot is mistaken for the same instance.
  * Errors: -ESRCH where there is no such process; any other says that /proc cannot be
  * read, and nothing about the process.
  */

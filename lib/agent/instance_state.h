@@ -21,7 +21,7 @@ struct instance_state {
 	char text[INSTANCE_TEXT];	/* its state, for messages */
 };
 
-/* The life of process PID; -ESRCH where it is gone. */
+/* The state of the instance that is process PID; -ESRCH where it has ended. */
 int instance_state_of_process(pid_t pid, struct instance_state *l);
 
 /*

@@ -385,7 +385,7 @@ has_ending_child(const struct loop *l)
 	return false;
 }
 
-/* Go on with the shutdown as far as nothing has to be waited for. */
+/* Advance the shutdown until something has to be waited for. */
 static void
 advance_shutdown(struct loop *l)
 {

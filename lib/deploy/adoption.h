@@ -31,7 +31,7 @@ struct adoption *adoption_start(struct loop *l, const char *dir, const struct ad
 /* The runs that are waited for: the first one (PREVIOUS is NULL), or the one after PREVIOUS; NULL for none. */
 const struct handler_run_record *adoption_next(const struct adoption *a, const struct handler_run_record *previous);
 
-/* Does one go on on COMPONENT, "" for the host? */
+/* Is one still under way on COMPONENT, "" for the host? */
 bool adoption_is_on(const struct adoption *a, const char *component);
 
 /*
@@ -41,7 +41,7 @@ bool adoption_is_on(const struct adoption *a, const char *component);
  */
 void adoption_cancel(struct adoption *a, const char *spared, int64_t grace_ms);
 
-/* Forget them: the runs go on.  A may be NULL. */
+/* Free A, which may be NULL; the runs continue. */
 void adoption_free(struct adoption *a);
 
 #endif

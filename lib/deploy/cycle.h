@@ -43,7 +43,7 @@ struct cycle_outcome {
 	struct json held;		/* array of {"id","step","attempt","attempts","at"}; borrowed */
 	enum attempts_need need;	/* what a step waits for */
 	bool is_on_hold;		/* by hold-until */
-	bool is_occupied;		/* a run of an earlier agent goes on on a component: spec.is_occupied */
+	bool is_occupied;		/* a run of an earlier agent is under way on a component: spec.is_occupied */
 	int64_t held_ms;		/* until the first of HELD is due; -1 for none */
 	bool is_unreachable;		/* files could not be fetched that may be there later */
 };
@@ -64,7 +64,7 @@ struct cycle_spec {
 	void (*done)(const struct cycle_outcome *o, void *cookie);	/* once; the cycle is gone after it */
 	/* A path for the run directory of a handler (deploy/handler_run.h), to be freed. */
 	char *(*run_dir)(void *cookie);
-	/* Does a run of an earlier agent go on on COMPONENT?  Nothing is begun on it then. */
+	/* Is a run of an earlier agent under way on COMPONENT?  Nothing is begun on it then. */
 	bool (*is_occupied)(const char *component, void *cookie);
 	void *cookie;
 };

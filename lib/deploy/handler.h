@@ -82,7 +82,7 @@ bool handler_runs_script(const char *handler);
 /* Does it outlive the agent? */
 bool handler_is_durable(const struct handler *h);
 
-/* Let a durable one go on without us: DONE is not called, H is gone. */
+/* Free H and leave its process running, for one that is durable; DONE is not called. */
 void handler_detach(struct handler *h);
 
 /* The executable of the handler HANDLER, to be freed; NULL where there is none.  It is not checked for trust. */

@@ -64,7 +64,7 @@ bool reconcile_cycle_write_report(struct reconciler *r);
 /* The result C of WORKFLOW to the journal, and to the report where that is of the same workflow. */
 void reconcile_cycle_add_result(struct reconciler *r, const char *workflow, const struct cycle_result *c);
 
-/* Does a run of an earlier agent go on on COMPONENT, "" for the host?  COOKIE is the reconciler. */
+/* Is a run of an earlier agent still under way on COMPONENT, "" for the host?  COOKIE is the reconciler. */
 bool reconcile_cycle_is_occupied(const char *component, void *cookie);
 
 /* Tell the specification's callback whether there is work that another agent must not do beside us. */

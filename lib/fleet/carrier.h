@@ -59,7 +59,7 @@ struct carrier_ops {
 	bool (*is_absent)(const struct carrier *c, uint32_t device, bool expired);
 	/* End what is awaited; results follow.  False where that cannot be done. */
 	bool (*stop)(struct carrier *c);
-	/* What is awaited goes on without us. */
+	/* Free the carrier; requests that have no outcome yet continue on the devices. */
 	void (*free)(struct carrier *c);
 };
 

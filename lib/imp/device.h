@@ -1,11 +1,11 @@
 /*
  * device - a device at impCentral: how it is, and a restart of it.
  *
- * A restart is asked for, and done when the device hears of it: "accepted" is
- * not "restarted".  What tells one run of a device from the next is the newest
- * entry of its log that a start makes (an agent restarted, code downloaded, an
- * exit code), and where its log cannot be read, when its connection last
- * changed.
+ * A restart is requested, and carried out when the device receives the request:
+ * "accepted" is not "restarted".  A run of a device is identified by the newest
+ * entry of its log that a start writes (an agent restarted, code downloaded, an
+ * exit code), or, where its log cannot be read, by the time at which its
+ * connection last changed.
  */
 #ifndef IMP_DEVICE_H
 #define IMP_DEVICE_H

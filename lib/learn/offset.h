@@ -4,7 +4,7 @@
  * If records of A cause records of B, then B's clock is ahead of A's by at most the
  * smallest delay.  Bounds of both directions, and those by way of other clocks, leave
  * each pair of clocks a range.  A few delays that are shorter than the rest count as
- * errors: the bound is the hundredth part from below.
+ * errors: the bound is the 1st percentile.
  */
 #ifndef LEARN_OFFSET_H
 #define LEARN_OFFSET_H

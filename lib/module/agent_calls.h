@@ -41,7 +41,7 @@ struct agent_calls *agent_calls_new(struct loop *l, const struct agent_calls_spe
 /* Carry out TEXT, "METHOD NUMBER". */
 void agent_calls_run(struct agent_calls *c, const char *text);
 
-/* A restart that is under way goes on. */
+/* Free C; a restart that is under way continues. */
 void agent_calls_free(struct agent_calls *c);
 
 #endif

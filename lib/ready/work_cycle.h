@@ -36,7 +36,7 @@ struct work_cycle *work_cycle_adopt(struct loop *l, const char *state_dir, work_
 /* SIGNO to the process group of the command. */
 void work_cycle_signal(struct work_cycle *c, int signo);
 
-/* Forget the handle; the cycle goes on. */
+/* Free the handle; the cycle continues. */
 void work_cycle_release(struct work_cycle *c);
 
 /* End whatever runs in STATE_DIR, wait for that, and remove the directory. */

@@ -1,6 +1,6 @@
 /*
- * lease - until when a supervised process may run without word from the system
- * that wants it: a boot id and a deadline on CLOCK_BOOTTIME, which goes on
+ * lease - until when a supervised process may run without a renewal by the
+ * system that wants it: a boot id and a deadline on CLOCK_BOOTTIME, which runs
  * while the machine sleeps.
  *
  * A lease is the first line of a file, of a fixed width, so that it can be

@@ -43,7 +43,7 @@ struct segment_log {
 
 void segment_log_open(struct segment_log *l, int dir, int64_t max);
 
-/* N bytes of stream I (0 or 1) at NOW_US.  An error is counted in L, not returned: the command goes on. */
+/* N bytes of stream I (0 or 1) at NOW_US.  An error is counted in L, not returned: the command continues. */
 void segment_log_write(struct segment_log *l, int i, const void *p, size_t n, int64_t now_us);
 
 /* All that is kept is on disk. */

@@ -1,5 +1,5 @@
 /*
- * supervise - the supervisor's side of a run: start a shim, hear of the end,
+ * supervise - the supervisor's side of a run: start a shim, be notified of the end,
  * end it, and find it again after a restart of the supervisor.
  *
  * A run is a directory, used once (supervise/shim.h lists its files).  The
@@ -72,13 +72,13 @@ struct supervise *supervise_start(struct loop *l, const struct supervise_spec *s
     supervise_done *done, void *cookie, struct fail *f);
 
 /*
- * Hear of the end of a run that another process started: RUNNING, or
+ * Watch a run that another process started, for its end: RUNNING, or
  * INTERRUPTED, whose remaining processes are killed first.
  */
 struct supervise *supervise_adopt(struct loop *l, const char *dir, supervise_done *done,
     void *cookie);
 
-/* Forget the handle; the run goes on. */
+/* Free the handle; the run continues. */
 void supervise_forget(struct supervise *s);
 
 /*

@@ -59,7 +59,7 @@ struct store *store_open(struct loop *l, const char *path, const struct store_li
 /* Finish what is on its way to the disk; all answers are given. */
 void store_settle(struct store *s);
 
-/* The tasks go on running. */
+/* The tasks continue. */
 void store_close(struct store *s);
 
 int64_t store_id(const struct store *s);
