@@ -15,6 +15,7 @@
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
+#include "task/params.h"
 #include "task/taskcommand.h"
 #include "task/taskverbs.h"
 
@@ -118,7 +119,7 @@ parse_option(struct opt_scan *s, int key, struct taskcommand_line *o)
 		o->verb.from = opt_number(s, 0, INT64_MAX);
 		break;
 	case KEY_ID:
-		o->verb.id = opt_number(s, 1, INT64_C(1) << 53);
+		o->verb.id = opt_number(s, 1, PARAMS_ID_MAX);
 		break;
 	case OPT_KEY_JSON:
 		o->verb.json = true;

@@ -644,3 +644,98 @@ events() { task history --format jsonl | jq -r "select(.task == $1).event" | pas
 	out_has '"state":"recorded"'
 	out_has "$(uname -s)"
 }
+
+@test "run --detach: an id that cannot be printed is in the message, and the task runs" {
+	taskd
+	run -3 --separate-stderr sh -c 'rejoin-task run --detach -- echo Hello >/dev/full'
+	id=$(rejoin-task list --json | jq .id)
+	err_has "standard output: No space left on device; task $id runs: rejoin-task attach $id"
+	run -0 rejoin-task attach "$id"
+	out_is Hello
+}
+
+@test "times and ids that are none, and offsets beyond the end, are refused before anything is done" {
+	taskd
+	# usage STATUS TEXT ARGUMENT... - for run and attach it is the status of an own failure
+	usage() {
+		run "-$1" --separate-stderr rejoin-task "${@:3}"
+		err_has "$2"
+	}
+	usage 125 '--timeout: must be from 1ms to 366d' run --timeout 0s -- true
+	usage 125 '--timeout: must be from 1ms to 366d' run --timeout 400d -- true
+	usage 125 '--period: must be from 1ms to 1h' run --period 0s -- true
+	usage 125 '--period: must be from 1ms to 1h' run --period 2h --lease 20h -- true
+	usage 125 '--lease: must be from 1s to 1d' run --period 1ms --lease 500ms -- true
+	usage 125 '--lease: must be from 1s to 1d' run --on-loss leave --lease 2d -- true
+	for id in 0 9007199254740992 99999999999999999999 x; do
+		usage 125 "--id: not " run --id "$id" -- true
+		usage 125 "not a task's id, a number from 1 to 9007199254740991: '$id'" attach "$id"
+		for command in log kill release; do
+			usage 2 "not a task's id, a number from 1 to 9007199254740991: '$id'" "$command" "$id"
+		done
+	done
+	[ -z "$(states)" ]
+	id=$(rejoin-task run --detach -- sh -c 'printf Hello; while [ ! -e '"$PWD"'/go ]; do sleep 0.05; done')
+	wait_for 'rejoin-task list --json | jq -e ".out == 5"'
+	for follow in '' -f; do
+		usage 2 "task $id: offset 6 is beyond the end of its standard output, which has 5 bytes" log $follow --from 6 "$id"
+	done
+	run -0 rejoin-task log --from 5 "$id"
+	out_is ''
+	touch go
+}
+
+@test "run --lines: a member that is misspelt, or not for a line, is refused" {
+	taskd
+	cat >lines <<-X
+		{"argv":["touch","$PWD/ran"],"id":"5"}
+		{"argv":["touch","$PWD/ran"],"id":9007199254740992}
+		{"argv":["touch","$PWD/ran"],"on_loss":"leave"}
+		{"argv":["touch","$PWD/ran"],"session":5}
+		{"argv":["touch","$PWD/ran"],"nonce":"x"}
+		{"argv":["touch","$PWD/ran"],"timout_ms":5}
+		{"argv":["touch","$PWD/ran"],"timeout_ms":0}
+		{"argv":["touch","$PWD/ran"],"timeout_ms":"5"}
+	X
+	run -1 rejoin-task run --lines <lines
+	run -0 jq -r 'select(.event == "end") | .reason | gsub(" of this request.*|, not .*|taskd: "; "")' <<<"$output"
+	out_is 'request: "id": must be a whole number from 1 to 9007199254740991
+request: "id": must be a whole number from 1 to 9007199254740991
+request: "on_loss": is not for a line, but for the command: --on-loss
+request: "session": is not for a line
+request: "nonce": is not for a line
+"timout_ms": no such member
+"timeout_ms": must be a whole number from 1 to 31622400000
+"timeout_ms": must be a whole number from 1 to 31622400000'
+	[ ! -e ran ]
+}
+
+@test "the history of an agent that does not name its store is not taken, and that is said" {
+	needs python3
+	cat >old.py <<-'X'
+		import http.server, socketserver, sys
+		class Agent(http.server.BaseHTTPRequestHandler):
+		    def answer(self):
+		        body = b'{"id":5,"task":1,"owner":0,"session":1,"event":"ended","time":"x"}\n'
+		        if self.command == "POST":
+		            open("posted", "a").write(self.path + "\n")
+		            body = b'{"released":[],"refused":[]}'
+		        self.send_response(200)
+		        self.send_header("Content-Type", "application/jsonl")
+		        self.send_header("Content-Length", str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body)
+		    do_GET = do_POST = answer
+		    def address_string(self): return "x"
+		socketserver.UnixStreamServer(sys.argv[1], Agent).serve_forever()
+	X
+	start old python3 old.py "$PWD/old.sock"
+	wait_for '[ -S old.sock ]'
+	for command in history 'release 1'; do
+		# shellcheck disable=SC2086	# words
+		run -3 --separate-stderr rejoin-task "unix:$PWD/old.sock" $command
+		err_has 'the task agent does not name the store of its history, which is not copied, and nothing is released'
+		err_has 'hint: update rejoin-taskd on that machine'
+	done
+	[ ! -e posted ]
+}

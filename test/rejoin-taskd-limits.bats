@@ -81,3 +81,68 @@ states_of() {
 	printf '[taskd]\nuser-share = 100%%\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
 	run -0 rejoin-taskd --idle 1ms
 }
+
+# A client that holds what it can: connections whose requests stop before the last byte, or whose answers are not read.
+write_hog() {
+	cat >hog.py <<-'X'
+		# hog.py SOCKET bodies|answers PATH N UID: "held", then how often each status came; answers are read when the file go is there
+		import os, socket, sys, time
+		os.setuid(int(sys.argv[5]))
+		path, n, held, counts = sys.argv[3].encode(), int(sys.argv[4]), [], {}
+		body = b'{"id":1,"x":"' + b"x" * (2 * 1024 * 1024 - 100) + b'"}'
+		for _ in range(n):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.settimeout(30)
+		    s.connect(sys.argv[1])
+		    if sys.argv[2] == "bodies":
+		        s.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, len(body)) + body[:-1])
+		    else:
+		        s.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+		    held.append(s)
+		print("held", flush=True)
+		while sys.argv[2] == "answers" and not os.path.exists("go"): time.sleep(0.05)
+		for s in held:
+		    try:
+		        if sys.argv[2] == "bodies": s.sendall(body[-1:])
+		        got = s.recv(65536)
+		    except OSError: # half a request is ended after 10 s
+		        got = b""
+		    word = got.split(b" ")[1].decode() if got.startswith(b"HTTP/1.1 ") else "none"
+		    if word == "503" and b"Retry-After: 1" not in got: word = "503 without Retry-After"
+		    counts[word] = counts.get(word, 0) + 1
+		print(" ".join("%s:%d" % c for c in sorted(counts.items())), flush=True)
+	X
+}
+
+# resident_kib - of the agent, at most until now
+resident_kib() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$taskd_pid/status"; }
+
+@test "bodies and answers in flight are bounded in all and for each user, and others are served meanwhile" {
+	needs python3
+	taskd
+	open_to_others
+	write_hog
+	id=$(new_id)
+	other_agent /1/tasks -f -d '{"id":'"$id"',"on_loss":"leave","argv":["head","-c","3000000","/dev/zero"]}' >/dev/null
+	wait_for 'agent "/1/tasks/$id" | jq -e ".status"'
+	for hog in "bodies /1/release 10" "answers /1/tasks/$id/out 200" "answers /1/tasks 200"; do
+		for uid in 65534 65533 65532 65531; do
+			# shellcheck disable=SC2086	# words
+			start "hog$uid" python3 hog.py "$REJOIN_RUNTIME_DIR/taskd.sock" $hog $uid
+		done
+		wait_for '[ "$(cat hog6553?.out | grep -c held)" -eq 4 ]'
+		run -0 rejoin-task run -- echo served
+		out_is served
+		[ "$(resident_kib)" -lt 65536 ]
+		touch go
+		wait_for '[ "$(cat hog6553?.out | wc -l)" -eq 8 ]'
+		rm go
+		cat hog6553?.out
+		# a user has 8 MiB, which is room for 4 of them at most
+		[ "${hog%% *}" = answers ] || [ "$(cat hog6553?.out | grep -c '503:[0-9]')" -eq 4 ]
+		run -1 grep -h 'without' hog6553?.out
+	done
+	# what was refused is served afterwards
+	run -0 other_agent /1/release -d '{"id":1,"tasks":['"$id"']}'
+	out_has '"released":['"$id"']'
+}

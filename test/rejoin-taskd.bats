@@ -422,6 +422,24 @@ teardown() {
 	chmod 777 "$REJOIN_STATE_DIR/tasks"
 	run -7 --separate-stderr rejoin-taskd
 	status_is 7
+	chmod 700 "$REJOIN_STATE_DIR/tasks"
+	# a link is not followed, wherever it leads, and whatever is there
+	mv "$REJOIN_STATE_DIR/tasks" "$REJOIN_STATE_DIR/moved"
+	for to in moved "$PWD/made" /nowhere tasks; do
+		ln -sfn "$to" "$REJOIN_STATE_DIR/tasks"
+		run -7 --separate-stderr rejoin-taskd
+		err_has 'tasks: is a symbolic link'
+		err_has 'hint: '
+		[ ! -e made ]
+	done
+	rm "$REJOIN_STATE_DIR/tasks"
+	# the parts of it: sessions and a task
+	mkdir -m 700 "$REJOIN_STATE_DIR/tasks"
+	ln -s "$REJOIN_STATE_DIR/moved/sessions" "$REJOIN_STATE_DIR/tasks/sessions"
+	run -7 --separate-stderr rejoin-taskd
+	err_has 'sessions: '
+	rm -r "$REJOIN_STATE_DIR/tasks"
+	mv "$REJOIN_STATE_DIR/moved" "$REJOIN_STATE_DIR/tasks"
 	printf '[taskd]\ntask = 3\n' >"$REJOIN_CONFIG_DIR/taskd.conf"
 	run -2 --separate-stderr rejoin-taskd
 	status_is 2
@@ -521,8 +539,8 @@ teardown() {
 	run -0 as /1/session -d '{"id":'"$id"',"controller":"c","run":1,"period_ms":1000,"lease_ms":60000}'
 	out_has ' 409'
 	[ "$(head -1 "$REJOIN_STATE_DIR/tasks/sessions/$id.json")" = "$lease" ]
-	for what in kill policy adopt; do
-		run -0 as "/1/tasks/$task/$what" -d '{"id":1,"on_loss":"leave","session":'"$id"'}'
+	for what in 'kill {"id":1}' 'policy {"id":1,"on_loss":"leave"}' 'adopt {"id":1,"session":'"$id"'}'; do
+		run -0 as "/1/tasks/$task/${what%% *}" -d "${what#* }"
 		out_has ' 404'
 	done
 	for path in "/1/tasks/$task" "/1/tasks/$task/out" "/1/tasks/$task/output"; do
@@ -539,12 +557,17 @@ teardown() {
 	out_has 'only root may submit a task with new_privileges'
 	out_has ' 403'
 	# what the agent was started with is not his: neither its environment nor what root may raise
-	run -0 as /1/tasks -d '{"id":'$((task + 2))',"on_loss":"leave","argv":["env"],"environment":"inherit","stdio":"inherit","stop":"leader"}'
+	run -0 as /1/tasks -d '{"id":'$((task + 2))',"on_loss":"leave","argv":["env"]}'
 	out_has ' 202'
 	wait_for '[ "$(agent "/1/tasks/$((task + 2))" | jq -r .state)" = ended ]'
 	run -0 as "/1/tasks/$((task + 2))/out"
 	out_has REJOIN_RUN=
 	[[ $output != *REJOIN_STATE_DIR=* ]]
+	for own in '"environment":"inherit"' '"stdio":"inherit"' '"stop":"leader"' '"stdin":"x"' '"program":{}' '"cgroup":"none"' '"lease":false'; do
+		run -0 as /1/tasks -d '{"id":'$((task + 3))',"on_loss":"leave","argv":["env"],'"$own"'}'
+		out_has 'no such member of this request'
+		out_has ' 400'
+	done
 	for limit in nice memlock nofile rtprio; do
 		run -0 as /1/tasks -d '{"id":'$((task + 3))',"on_loss":"leave","argv":["true"],"limits":{"'$limit'":1099511627776}}'
 		out_has "higher limit than the agent's own"
@@ -553,7 +576,7 @@ teardown() {
 	# an id of another one is not his, and one that he makes up moves no clock of the agent
 	run -0 as /1/tasks -d '{"id":'$task',"on_loss":"leave","argv":["true"]}'
 	out_has ' 404'
-	run -0 as /1/tasks -d '{"id":9007199254740992,"on_loss":"leave","argv":["true"]}'
+	run -0 as /1/tasks -d '{"id":9007199254740991,"on_loss":"leave","argv":["true"]}'
 	out_has ' 202'
 	run -0 rejoin-task run -- true
 	run -0 sh -c "agent() { curl -s --unix-socket '$REJOIN_RUNTIME_DIR/taskd.sock' http://localhost/1/history; }; agent | jq -s 'map(.id) | max < $(($(new_id) + 60000000))'"

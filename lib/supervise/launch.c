@@ -87,8 +87,10 @@ parse_env(struct json v, struct launch *l, struct fail *f)
 		const char *s = plain_text(it.value);
 
 		if (!s || !*it.key || strchr(it.key, '=')) {
+			fail_set(f, EXIT_USAGE, "request: \"env\": '%.60s': must be a name without '=', with a string without a "
+			    "NUL", it.key);
 			json_end(&it);
-			return fail_member("env", "a name or a value is not one of an environment", f);
+			return -EINVAL;
 		}
 		l->env[n++] = xasprintf("%s=%s", it.key, s);
 	}
@@ -145,8 +147,13 @@ parse_whole(struct json o, const char *key, int64_t max, int64_t *out, struct fa
 
 	if (json_kind(v) == JSON_NONE)
 		return 0;
-	if (!json_get_whole(v, &n) || n < 0 || n > max)
-		return fail_member(key, "not a whole number in its range", f);
+	if (!json_get_whole(v, &n) || n < 0 || n > max) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		json_format(v, &text);
+		return fail_set(f, EXIT_USAGE, "request: \"%s\": must be a whole number from 0 to %jd, not %.60s", key,
+		    (intmax_t)max, text.s);
+	}
 	*out = n;
 	return 0;
 }
@@ -182,8 +189,13 @@ parse_limits(struct json v, struct launch *l, struct fail *f)
 		if (n >= 0)
 			l->limits[l->n_limits++] = (struct launch_limit){ limit_names[i].resource, n };
 	}
-	if ((size_t)l->n_limits != json_count(v))
-		return fail_member("limits", "an unknown limit", f);
+	for (struct json_iter it = json_begin(v); json_next(&it); )
+		if (launch_limit_resource(it.key) < 0) {
+			fail_set(f, EXIT_USAGE, "request: \"limits\": unknown limit: '%.60s' (as core, cpu, nofile, nproc, stack)",
+			    it.key);
+			json_end(&it);
+			return -EINVAL;
+		}
 	return 0;
 }
 
@@ -231,13 +243,12 @@ parse_cgroup(struct json o, struct launch *l, struct fail *f)
 static int
 parse_numbers(struct json v, struct launch *l, struct fail *f)
 {
-	const int64_t year_ms = INT64_C(366) * 24 * 3600 * 1000;
-	int r = parse_whole(v, "timeout_ms", year_ms, &l->timeout_ms, f);
+	int r = parse_whole(v, "timeout_ms", LAUNCH_TIME_MAX_MS, &l->timeout_ms, f);
 
 	if (r == 0)
-		r = parse_whole(v, "grace_ms", year_ms, &l->grace_ms, f);
+		r = parse_whole(v, "grace_ms", LAUNCH_TIME_MAX_MS, &l->grace_ms, f);
 	if (r == 0)
-		r = parse_whole(v, "drain_ms", year_ms, &l->drain_ms, f);
+		r = parse_whole(v, "drain_ms", LAUNCH_TIME_MAX_MS, &l->drain_ms, f);
 	if (r == 0)
 		r = parse_whole(v, "log_max", INT64_C(1) << 50, &l->log_max, f);
 	return r;

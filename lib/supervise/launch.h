@@ -45,6 +45,9 @@ enum {
 	LAUNCH_GRACE_MS = 10000, LAUNCH_DRAIN_MS = 2000, LAUNCH_LOG_MAX = 64 << 20,
 };
 
+/* A year: the largest time. */
+#define LAUNCH_TIME_MAX_MS	(INT64_C(366) * 24 * 3600 * 1000)
+
 struct launch_limit {
 	int resource;		/* RLIMIT_... */
 	int64_t value;		/* soft and hard */

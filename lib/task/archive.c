@@ -3,6 +3,7 @@
 
 #include "base/xalloc.h"
 #include "task/archive.h"
+#include "task/params.h"
 
 char *
 archive_path(struct adopted_mark mark, int wait_s)
@@ -21,11 +22,14 @@ archive_describe(struct json *body, struct adopted_mark mark)
 int
 archive_follow(const struct inquiry_agent *a, struct inquiry_link *l, struct controller *c, int wait_s, struct fail *f)
 {
-	bool is_other = true;
+	bool has_more = true;
 	int r = 0;
 
-	/* another store than the last time sends what it has from the beginning on: once more, after what is here of it */
-	for (int i = 0; i < 2 && is_other && r == 0; i++) {
+	/*
+	 * An answer has as much as the agent has room for: until there is no more.  Another store than
+	 * the last time sends what it has from the beginning on: once more, after what is here of it.
+	 */
+	for (int i = 0; has_more && r == 0; i++) {
 		_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
 		const struct adopted_mark mark = controller_adopted(c);
 		_cleanup_free_ char *path = archive_path(mark, i == 0 ? wait_s : 0);
@@ -33,7 +37,7 @@ archive_follow(const struct inquiry_agent *a, struct inquiry_link *l, struct con
 		r = inquiry_follow(a, l, path, &q, f);
 		if (r == 0)
 			r = controller_adopt(c, q.store, q.body.s, q.body.len, f);
-		is_other = q.store != mark.store;
+		has_more = q.store != mark.store || controller_adopted(c).history > mark.history;
 	}
 	return r;
 }
@@ -94,21 +98,41 @@ archive_forget(struct controller *c, struct json v)
 	}
 }
 
+/* Those of IDS from the place FROM on, as many as one request may have. */
+static int
+release_part(const struct inquiry_agent *a, struct controller *c, struct json ids, size_t from, struct json *refused,
+    struct fail *f)
+{
+	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
+	_cleanup_json_ struct json v = json_object(), items = JSON_ABSENT;
+	struct json part = json_array();
+	int r;
+
+	for (size_t i = from; i < json_count(ids) && i < from + PARAMS_LIST_MAX; i++)
+		json_append(&part, json_at(ids, i));
+	archive_describe(&v, controller_adopted(c));
+	json_set(&v, "tasks", part);
+	r = inquiry_post(a, "/1/release", &v, &q, f);
+	if (r < 0)
+		return r;
+	archive_forget(c, q.v);
+	items = json_get(q.v, "refused");
+	for (size_t i = 0; i < json_count(items); i++)
+		json_append(refused, json_at(items, i));
+	return 0;
+}
+
 int
 archive_release(const struct inquiry_agent *a, struct controller *c, struct json ids, struct json *refused,
     struct fail *f)
 {
-	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
-	_cleanup_json_ struct json v = json_object();
 	int r = archive_merge(a, c, 0, f);	/* on the disk here before it may go there */
+	size_t from = 0;
 
-	archive_describe(&v, controller_adopted(c));
-	json_set(&v, "tasks", json_copy(ids));
-	if (r == 0)
-		r = inquiry_post(a, "/1/release", &v, &q, f);
-	if (r < 0)
-		return r;
-	archive_forget(c, q.v);
-	*refused = json_get(q.v, "refused");
-	return 0;
+	*refused = json_array();
+	do {
+		r = r < 0 ? r : release_part(a, c, ids, from, refused, f);
+		from += PARAMS_LIST_MAX;
+	} while (r == 0 && from < json_count(ids));
+	return r;
 }

@@ -220,6 +220,16 @@ append_history(struct controller *c, const char *path, struct adopted *a, int64_
 	return file_replace(adopted, mark.s, mark.len, 0600, FILE_DURABLE);
 }
 
+static int
+refuse_unnamed(struct fail *f)
+{
+	int r = fail_set(f, EXIT_TROUBLE, "the task agent does not name the store of its history, which is not copied, and "
+	    "nothing is released");
+
+	fail_hint(f, "update rejoin-taskd on that machine");
+	return r;
+}
+
 int
 controller_adopt(struct controller *c, int64_t store, const char *text, size_t len, struct fail *f)
 {
@@ -229,7 +239,8 @@ controller_adopt(struct controller *c, int64_t store, const char *text, size_t l
 
 	if (lock < 0)
 		return lock;
-	r = adopted_load(marks, &a, f);
+	/* which of its records are here already could not be known, and what is said to be here may be dropped there */
+	r = store == 0 ? refuse_unnamed(f) : adopted_load(marks, &a, f);
 	if (r == 0) {
 		r = append_history(c, path, &a, store, text, len);
 		if (r < 0)

@@ -43,8 +43,8 @@ void controller_forget_task(struct controller *c, int64_t task);
 struct adopted_mark controller_adopted(struct controller *c);
 
 /*
- * Add the records of TEXT (JSON Lines, ids rising) of STORE (0: not told) that are
- * not there yet.  On disk when this returns 0: only then may the tasks be released.
+ * Add the records of TEXT (JSON Lines, ids rising) of STORE that are not there yet;
+ * of store 0, that of an agent which does not name its store, none: EXIT_TROUBLE.  On disk when this returns 0: only then may the tasks be released.
  */
 int controller_adopt(struct controller *c, int64_t store, const char *text, size_t len, struct fail *f);
 

@@ -42,6 +42,17 @@ end_of(const struct taskrecord *t, int i, int64_t from)
 	return taskrecord_is_over(t) && t->outcome.bytes[i] > from ? t->outcome.bytes[i] : from;
 }
 
+/* The end of what T has written to stream I. */
+static int64_t
+written_end(const struct taskrecord *t, int dir, int i)
+{
+	int64_t first, end = 0;
+
+	if (segment_bounds(dir, stream_names[i], &first, &end) < 0)
+		end = 0;
+	return end_of(t, i, end);
+}
+
 static enum output_result
 read_one(const struct taskrecord *t, int dir, int i, struct output_place *p, size_t max, struct buf *out,
     struct output_gap *gap)
@@ -53,6 +64,10 @@ read_one(const struct taskrecord *t, int dir, int i, struct output_place *p, siz
 	if (n > 0) {
 		p->at[i] += n;
 		return OUTPUT_SOME;
+	}
+	if (n == 0 && p->at[i] > written_end(t, dir, i)) {
+		*gap = (struct output_gap){ i, written_end(t, dir, i) };
+		return OUTPUT_BEYOND;
 	}
 	if (n == 0 && over)
 		next = end_of(t, i, p->at[i]);
@@ -95,9 +110,11 @@ output_read(const struct taskrecord *t, int i, struct output_place *p, const cha
 	b = read_frame(t, dir, 1, p, prefix, max / 2, out, &other);
 	if (a == OUTPUT_SOME || b == OUTPUT_SOME)
 		return OUTPUT_SOME;
-	if (b == OUTPUT_GAP && a != OUTPUT_GAP)
-		*gap = other;
-	if (a == OUTPUT_GAP || b == OUTPUT_GAP)
-		return OUTPUT_GAP;
+	for (int k = OUTPUT_GAP; k <= OUTPUT_BEYOND; k++) {
+		if (b == (enum output_result)k && a != b)
+			*gap = other;
+		if (a == (enum output_result)k || b == (enum output_result)k)
+			return (enum output_result)k;
+	}
 	return a == OUTPUT_END && b == OUTPUT_END ? OUTPUT_END : OUTPUT_NONE;
 }

@@ -30,11 +30,12 @@ enum output_result {
 	OUTPUT_NONE,	/* none yet */
 	OUTPUT_END,	/* none, and none will come */
 	OUTPUT_GAP,	/* the bytes of a stream from its place on are missing */
+	OUTPUT_BEYOND,	/* a place is behind the last byte that was written */
 };
 
 struct output_gap {
 	int stream;
-	int64_t first;		/* the first offset that is there, or the end */
+	int64_t first;		/* the first offset that is there, or the end; BEYOND: the end */
 };
 
 /*

@@ -10,9 +10,8 @@
 #include "base/xalloc.h"
 #include "task/admission.h"
 #include "task/routes.h"
+#include "task/routes_params.h"
 #include "task/streams.h"
-
-enum { PERIOD_MAX_MS = 3600 * 1000 };
 
 /* A request being answered: its client, and the parts of its path. */
 struct call {
@@ -30,16 +29,14 @@ now_ms(void)
 	return lease_now_ns() / 1000000;
 }
 
-/* The whole number KEY of the body, from LO to 2^53. */
-static bool
-number_of(struct call *c, const char *key, int64_t lo, int64_t *out)
+/* The number KEY of the body, which the rules have checked; OTHERWISE where there is none. */
+static int64_t
+number_of(const struct call *c, const char *key, int64_t otherwise)
 {
 	_cleanup_json_ struct json v = json_get(c->body, key);
+	int64_t n;
 
-	if (json_get_whole(v, out) && *out >= lo)
-		return true;
-	server_reply_error(c->q, 400, "usage", "\"%s\": not a whole number, or missing", key);
-	return false;
+	return json_get_whole(v, &n) ? n : otherwise;
 }
 
 /* A task that the caller may see; else the reply is 404, as if there were none. */
@@ -88,21 +85,22 @@ parse_session(struct call *c, struct task_session *s)
 {
 	const char *name = json_get_text(c->body, "controller"), *on_loss = json_get_text(c->body, "on_loss");
 
-	*s = (struct task_session){ .owner = c->q->uid };
-	if (!number_of(c, "id", 1, &s->id) || !number_of(c, "run", 0, &s->run) ||
-	    !number_of(c, "period_ms", 1, &s->period_ms))
-		return false;
+	*s = (struct task_session){ .owner = c->q->uid, .id = number_of(c, "id", 0), .run = number_of(c, "run", 0),
+	    .period_ms = number_of(c, "period_ms", 0), .lease_ms = number_of(c, "lease_ms", 0) };
 	s->leave = on_loss && strcmp(on_loss, "leave") == 0;
-	s->lease_ms = s->period_ms;
-	if (!s->leave && !number_of(c, "lease_ms", SESSION_LEASE_MIN_MS, &s->lease_ms))
-		return false;
 	snprintf(s->controller, sizeof s->controller, "%s", name ? name : "");
-	if (s->period_ms > PERIOD_MAX_MS || s->lease_ms > SESSION_LEASE_MAX_MS ||
-	    (!s->leave && 2 * s->period_ms > s->lease_ms)) {
-		server_reply_error(c->q, 400, "usage", "twice the period is more than the lease, or both are too long");
-		return false;
+	if (s->leave) {
+		s->lease_ms = s->period_ms;
+		return true;
 	}
-	return true;
+	if (s->lease_ms == 0)
+		server_reply_error(c->q, 400, "usage", "\"lease_ms\": is missing; on_loss \"kill\" needs it");
+	else if (2 * s->period_ms > s->lease_ms)
+		server_reply_error(c->q, 400, "usage", "\"period_ms\": must be at most half of lease_ms, %jd, not %jd",
+		    (intmax_t)s->lease_ms / 2, (intmax_t)s->period_ms);
+	else
+		return true;
+	return false;
 }
 
 /* "above" is for a controller whose clock was set back: a new id is to be over it. */
@@ -181,12 +179,9 @@ static void
 route_beat(struct call *c)
 {
 	_cleanup_json_ struct json v = json_object();
-	struct task_session *s, before;
-	int64_t id, n, seen;
+	const int64_t id = number_of(c, "session", 0), n = number_of(c, "n", 0), seen = number_of(c, "seen", 0);
+	struct task_session *s = session_of(c, id), before;
 
-	if (!number_of(c, "session", 1, &id) || !number_of(c, "n", 1, &n) || !number_of(c, "seen", 0, &seen))
-		return;
-	s = session_of(c, id);
 	if (!s)
 		return;
 	before = *s;
@@ -254,8 +249,8 @@ route_submit(struct call *c)
 static bool
 is_listed(struct call *c, const struct taskrecord *t)
 {
-	const int64_t owner = server_query_number(c->q, "owner", UINT32_MAX, -2);
-	const int64_t after = server_query_number(c->q, "after", INT64_MAX, 0);
+	const int64_t owner = server_query_number(c->q, "owner", -2);
+	const int64_t after = server_query_number(c->q, "after", 0);
 	const char *state = server_query(c->q, "state");
 
 	return (t->owner == c->q->uid || c->is_admin) && (owner == -2 || (int64_t)t->owner == owner) &&
@@ -278,14 +273,8 @@ list_tasks(struct call *c)
 static void
 kill_task(struct call *c, struct taskrecord *t)
 {
-	_cleanup_json_ struct json s = json_get(c->body, "signal"), g = json_get(c->body, "grace_ms");
-	int64_t signo = SIGTERM, grace_ms = -1;
-
-	if ((json_kind(s) != JSON_NONE && (!json_get_whole(s, &signo) || signo < 1 || signo >= NSIG)) ||
-	    (json_kind(g) != JSON_NONE && (!json_get_whole(g, &grace_ms) || grace_ms < 0)))
-		server_reply_error(c->q, 400, "usage", "\"signal\" or \"grace_ms\": not a number in its range");
-	else
-		store_kill(t, (int)signo, grace_ms, taskrecord_is_over(t) ? task_was_over : task_accepted, c->q);
+	store_kill(t, (int)number_of(c, "signal", SIGTERM), number_of(c, "grace_ms", -1),
+	    taskrecord_is_over(t) ? task_was_over : task_accepted, c->q);
 }
 
 static void
@@ -295,10 +284,6 @@ set_policy(struct call *c, struct taskrecord *t)
 	struct refusal r;
 	int e;
 
-	if (!on_loss || (strcmp(on_loss, "leave") != 0 && strcmp(on_loss, "kill") != 0)) {
-		server_reply_error(c->q, 400, "usage", "\"on_loss\": neither \"kill\" nor \"leave\"");
-		return;
-	}
 	if (strcmp(on_loss, "kill") == 0 && !session_of(c, t->session))
 		return;
 	e = store_set_session(t, t->session, on_loss[0] == 'l', &r);
@@ -311,13 +296,10 @@ set_policy(struct call *c, struct taskrecord *t)
 static void
 route_adopt(struct call *c, struct taskrecord *t)
 {
-	const struct task_session *s, *other;
+	const int64_t id = number_of(c, "session", 0);
+	const struct task_session *s = session_of(c, id), *other;
 	struct refusal r;
-	int64_t id;
 
-	if (!number_of(c, "session", 1, &id))
-		return;
-	s = session_of(c, id);
 	if (!s)
 		return;
 	other = t->session && !t->leave ? sessions_find(store_sessions(c->agent->store), t->session) : NULL;
@@ -419,31 +401,18 @@ release_committed(int err, void *cookie)
 static void
 route_release(struct call *c)
 {
-	_cleanup_json_ struct json tasks = json_get(c->body, "tasks"), history = json_get(c->body, "history");
-	_cleanup_json_ struct json store = json_get(c->body, "store");
-	const int64_t here = store_id(c->agent->store);
+	_cleanup_json_ struct json tasks = json_get(c->body, "tasks");
+	const int64_t here = store_id(c->agent->store), of = number_of(c, "store", here);
 	struct release_call *r;
-	int64_t id = 0, of = here;
 
-	if (json_kind(tasks) != JSON_NONE && json_kind(tasks) != JSON_ARRAY) {
-		server_reply_error(c->q, 400, "usage", "\"tasks\": not a list of ids");
-		return;
-	}
-	if (json_kind(history) != JSON_NONE && (!json_get_whole(history, &id) || id < 0)) {
-		server_reply_error(c->q, 400, "usage", "\"history\": not the id of a record");
-		return;
-	}
-	if (json_kind(store) != JSON_NONE && !json_get_whole(store, &of)) {
-		server_reply_error(c->q, 400, "usage", "\"store\": not the id of a store");
-		return;
-	}
 	if (of != here) {
 		server_reply_error(c->q, 410, "other-store", "the controller has the history of store %jd, and this is store "
 		    "%jd; nothing was released", (intmax_t)of, (intmax_t)here);
 		return;
 	}
 	r = xcalloc(1, sizeof *r);
-	*r = (struct release_call){ c->agent, c->q, json_copy(tasks), id, c->is_admin };
+	*r = (struct release_call){ c->agent, c->q, json_copy(tasks), number_of(c, "history", 0),
+	    c->is_admin };
 	store_commit(c->agent->store, release_committed, r);
 }
 
@@ -474,25 +443,27 @@ get_history(struct call *c)
 	streams_history(c->agent, c->q);
 }
 
+/* PARAMS: of a GET its query, of a POST the members of its body; NULL: none.  A POST has no query. */
 static const struct route {
 	const char *method, *path;	/* "1/beat"; or what follows "1/tasks/ID/" */
 	void (*plain)(struct call *c);
 	void (*task)(struct call *c, struct taskrecord *t);
+	const struct params_rule *params;
 } table[] = {
-	{ "POST", "session", route_couple, NULL },
-	{ "POST", "beat", route_beat, NULL },
-	{ "POST", "tasks", route_submit, NULL },
-	{ "GET", "tasks", list_tasks, NULL },
-	{ "GET", "output", get_session_output, NULL },
-	{ "GET", "history", get_history, NULL },
-	{ "POST", "release", route_release, NULL },
-	{ "GET", "", NULL, get_task },
-	{ "GET", "out", NULL, get_output },
-	{ "GET", "err", NULL, get_output },
-	{ "GET", "output", NULL, get_output },
-	{ "POST", "kill", NULL, kill_task },
-	{ "POST", "policy", NULL, set_policy },
-	{ "POST", "adopt", NULL, route_adopt },
+	{ "POST", "session", route_couple, NULL, routes_params_session },
+	{ "POST", "beat", route_beat, NULL, routes_params_beat },
+	{ "POST", "tasks", route_submit, NULL, submit_params },
+	{ "GET", "tasks", list_tasks, NULL, routes_params_list },
+	{ "GET", "output", get_session_output, NULL, routes_params_session_output },
+	{ "GET", "history", get_history, NULL, routes_params_history },
+	{ "POST", "release", route_release, NULL, routes_params_release },
+	{ "GET", "", NULL, get_task, NULL },
+	{ "GET", "out", NULL, get_output, routes_params_stream },
+	{ "GET", "err", NULL, get_output, routes_params_stream },
+	{ "GET", "output", NULL, get_output, routes_params_output },
+	{ "POST", "kill", NULL, kill_task, routes_params_kill },
+	{ "POST", "policy", NULL, set_policy, routes_params_policy },
+	{ "POST", "adopt", NULL, route_adopt, routes_params_adopt },
 };
 
 /* The route of a path; *PATH_KNOWN: another method has one. */
@@ -518,8 +489,13 @@ find_route(const struct call *c, bool *path_known)
 static bool
 parse_body(struct call *c)
 {
+	struct refusal r;
 	struct fail f;
 
+	if (params_check_size(c->q->body, c->q->body_len, &r) < 0) {
+		server_reply_refusal(c->q, &r);
+		return false;
+	}
 	if (json_parse("body", c->q->body, c->q->body_len, &c->body, &f) < 0) {
 		server_reply_error(c->q, 400, "usage", "%s", f.text);
 		return false;
@@ -527,6 +503,38 @@ parse_body(struct call *c)
 	if (json_is_object(c->body))
 		return true;
 	server_reply_error(c->q, 400, "usage", "body: not an object");
+	return false;
+}
+
+/* A query while its parameters are checked, one by one. */
+struct query_check {
+	const struct params_rule *rules;
+	bool seen[PARAMS_QUERY_MAX];
+	struct refusal *refusal;
+};
+
+static bool
+check_parameter(const char *name, const char *value, void *cookie)
+{
+	struct query_check *q = cookie;
+
+	return params_check_query(q->rules, name, value, q->seen, q->refusal) == 0;
+}
+
+/* Query and body have what the route allows; else the reply is given. */
+static bool
+check_params(struct call *c, const struct route *route)
+{
+	const bool is_post = strcmp(route->method, "POST") == 0;
+	struct refusal r;
+	struct query_check query = { is_post ? NULL : route->params, { false }, &r };
+
+	if (is_post && !parse_body(c))
+		return false;
+	if (server_each_query(c->q, check_parameter, &query) && params_check_missing(query.rules, query.seen, &r) == 0 &&
+	    (!is_post || params_check_body(route->params, c->body, &r) == 0))
+		return true;
+	server_reply_refusal(c->q, &r);
 	return false;
 }
 
@@ -544,7 +552,7 @@ routes_handle(struct server_request *q, void *cookie)
 		server_reply_error(q, 405, "method", "%s does not serve %s", q->path, q->method);
 	else if (!route)
 		server_reply_error(q, 404, "no-path", "no such path: %.100s", q->path);
-	else if (strcmp(q->method, "POST") != 0 || parse_body(&c)) {
+	else if (check_params(&c, route)) {
 		if (route->plain)
 			route->plain(&c);
 		else if ((t = task_of(&c, c.parts[2])))

@@ -103,13 +103,16 @@ write_frames(struct runner *r, const struct buf *b)
 static void
 skip_gap(struct runner *r, struct json v)
 {
-	_cleanup_json_ struct json first = json_get(v, "first");
+	_cleanup_json_ struct json first = json_get(v, "first"), end = json_get(v, "end");
 	const char *stream = json_get_text(v, "stream");
 	int i = stream && strcmp(stream, "err") == 0;
 	int64_t n;
 
 	if (json_get_whole(first, &n) && n > r->at[i])
 		report_dropped(r, i, n);
+	/* the agent's machine lost power, and with it the end of what we have */
+	else if (json_get_whole(end, &n) && n >= 0 && n < r->at[i])
+		r->at[i] = n;
 }
 
 static bool
@@ -401,7 +404,7 @@ control_answered(const struct client_answer *a, void *cookie)
 		control_succeeded(r, a);
 	} else if (coupling_is_final(a)) {
 		control_refused(r, a);
-	} else if (r->phase == RUNNER_SUBMIT && !a->f) {
+	} else if (r->phase == RUNNER_SUBMIT && !a->f && a->status != 503) {
 		client_explain(a, r->spec->name, &f);	/* 429, 507: it says that it did not record it */
 		runner_fail(r, &f);
 	} else {

@@ -13,16 +13,18 @@
 #include "base/io.h"
 #include "base/num.h"
 #include "base/xalloc.h"
+#include "task/quota.h"
 #include "task/server.h"
 
 enum {
 	CONNECTIONS = 1024, CONNECTIONS_A_UID = 256, CONNECTION_MEMORY = 12 << 10,
 	IDLE_S = 60, ARRIVE_MS = 10000, SWEEP_MS = 2000, SILENT_MS = 75000, STOP_ROUNDS = 10,
+	ANSWER_MIN = 16 << 10,	/* less room than this for an answer is none */
 };
 
 struct server_connection {
 	int fd;
-	uid_t uid;
+	struct quota_user *user;
 	int64_t began_ms;	/* a request began to arrive, the first one with the connection; 0: none is arriving */
 	int64_t last_ms;	/* the last one that was complete */
 	bool waiting;		/* for a reply of the handler */
@@ -39,6 +41,7 @@ struct server {
 	struct loop_timer timer, sweep;
 	struct server_connection *connections;
 	struct server_exchange *exchanges;
+	struct quota quota;
 	int waiting;
 	int64_t last_ms;
 	bool stopping;		/* the handler gets no more requests */
@@ -50,9 +53,10 @@ struct server_exchange {
 	struct MHD_Connection *mhd;
 	struct server_request request;
 	struct buf body;
+	size_t held;		/* of the quota: for the body, then for the answer */
 	struct MHD_Response *response;
 	unsigned int status;
-	bool dispatched, suspended, too_big;
+	bool dispatched, suspended, too_big, no_room;
 	struct server_exchange *next;
 };
 
@@ -94,18 +98,15 @@ connection_opened(struct server *s, struct MHD_Connection *mhd, void **context)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct server_connection *c = xcalloc(1, sizeof *c);
-	int same = 0;
 
 	c->fd = info->connect_fd;
-	c->uid = peer_of(c->fd);
+	c->user = quota_enter(&s->quota, peer_of(c->fd));
 	c->began_ms = c->last_ms = clock_mono_ms();
-	for (struct server_connection *other = s->connections; other; other = other->next)
-		same += other->uid == c->uid;
 	c->next = s->connections;
 	s->connections = c;
 	*context = c;
 	epoll_ctl(s->arrivals_fd, EPOLL_CTL_ADD, c->fd, &(struct epoll_event){ EPOLLIN | EPOLLET, { .ptr = c } });
-	if (same >= CONNECTIONS_A_UID)
+	if (c->user->connections > CONNECTIONS_A_UID)
 		shutdown(c->fd, SHUT_RDWR);
 }
 
@@ -119,6 +120,7 @@ connection_closed(struct server *s, struct server_connection *c)
 	if (*p)
 		*p = c->next;
 	epoll_ctl(s->arrivals_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	quota_leave(&s->quota, c->user);
 	free(c);
 }
 
@@ -173,10 +175,13 @@ request_begins(void *cookie, const char *uri, struct MHD_Connection *mhd)
 	return NULL;
 }
 
+/* R of LEN bytes is its reply. */
 static void
-exchange_set(struct server_exchange *x, int status, struct MHD_Response *r)
+exchange_set(struct server_exchange *x, int status, struct MHD_Response *r, size_t len)
 {
 	struct server *s = x->server;
+
+	quota_set(&s->quota, x->connection->user, &x->held, len);
 
 	if (x->response)	/* it has its reply */
 		MHD_destroy_response(x->response);
@@ -232,10 +237,35 @@ dispatch_request(struct server_exchange *x)
 		refuse_stopping(x);
 	else if (x->too_big)
 		server_reply_error(&x->request, 413, "too-large", "more than %d bytes", SERVER_BODY_MAX);
+	else if (x->no_room)
+		server_reply_busy(&x->request);
 	else if (is_from_browser(x->mhd))
 		server_reply_error(&x->request, 403, "denied", "requests of web pages are not served");
 	else
 		s->fn(&x->request, s->cookie);
+	/* what the handler keeps of it until the reply is no more than that, so it stays counted */
+	x->request.body = NULL;
+	buf_release(&x->body);
+}
+
+/* A body that is too large, or has no room, is read to its end, and not kept. */
+static void
+receive_body(struct server_exchange *x, const char *data, size_t len)
+{
+	struct quota *quota = &x->server->quota;
+	struct quota_user *user = x->connection->user;
+
+	if (x->too_big || x->no_room)
+		return;
+	if (len > SERVER_BODY_MAX - x->body.len)
+		x->too_big = true;
+	else if (!quota_has_room(quota, user, x->held, x->body.len + len))
+		x->no_room = true;
+	else
+		buf_add(&x->body, data, len);
+	if (x->too_big || x->no_room)
+		buf_release(&x->body);
+	quota_set(quota, user, &x->held, x->body.len);
 }
 
 static struct server_exchange *
@@ -246,7 +276,7 @@ exchange_new(struct server *s, struct MHD_Connection *mhd, const char *path, con
 	*x = (struct server_exchange){ .server = s, .connection = connection_of(mhd), .mhd = mhd,
 	    .body = BUF_MAX(SERVER_BODY_MAX), .next = s->exchanges };
 	x->request = (struct server_request){ .method = xstrdup(method), .path = xstrdup(path),
-	    .uid = x->connection->uid, .exchange = x };
+	    .uid = x->connection->user->uid, .exchange = x };
 	s->exchanges = x;
 	return x;
 }
@@ -263,8 +293,7 @@ on_request(void *cookie, struct MHD_Connection *mhd, const char *path, const cha
 		return MHD_YES;
 	}
 	if (*len > 0) {
-		if (buf_add(&x->body, data, *len) < 0)
-			x->too_big = true;
+		receive_body(x, data, *len);
 		*len = 0;
 		return MHD_YES;
 	}
@@ -293,6 +322,7 @@ request_completed(void *cookie, struct MHD_Connection *mhd, void **context,
 		*p = x->next;
 	if (x->response)
 		MHD_destroy_response(x->response);
+	quota_set(&s->quota, x->connection->user, &x->held, 0);
 	buf_release(&x->body);
 	free((void *)(uintptr_t)x->request.method);
 	free((void *)(uintptr_t)x->request.path);
@@ -411,14 +441,42 @@ server_query(const struct server_request *q, const char *name)
 }
 
 int64_t
-server_query_number(const struct server_request *q, const char *name, int64_t max, int64_t otherwise)
+server_query_number(const struct server_request *q, const char *name, int64_t otherwise)
 {
 	const char *s = server_query(q, name);
 	int64_t n;
 
-	if (!s)
-		return otherwise;
-	return num_parse(s, 0, max, &n) < 0 ? -1 : n;
+	return s && num_parse(s, 0, INT64_MAX, &n) == 0 ? n : otherwise;
+}
+
+struct query_walk {
+	bool (*fn)(const char *name, const char *value, void *cookie);
+	void *cookie;
+	bool is_good;
+};
+
+/* A NUL in a value would end it early: its length tells. */
+static enum MHD_Result
+walk_query(void *cookie, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value,
+    size_t value_len)
+{
+	struct query_walk *w = cookie;
+
+	(void)kind;
+	if ((name && strlen(name) != name_len) || (value && strlen(value) != value_len))
+		value = "a text with a NUL";
+	w->is_good = w->fn(name ? name : "", value ? value : "", w->cookie);
+	return w->is_good ? MHD_YES : MHD_NO;
+}
+
+bool
+server_each_query(const struct server_request *q, bool (*fn)(const char *name, const char *value, void *cookie),
+    void *cookie)
+{
+	struct query_walk w = { fn, cookie, true };
+
+	MHD_get_connection_values_n(q->exchange->mhd, MHD_GET_ARGUMENT_KIND, walk_query, &w);
+	return w.is_good;
 }
 
 int
@@ -439,20 +497,51 @@ server_path_parts(const struct server_request *q, char parts[SERVER_PARTS][SERVE
 	return *path ? 0 : n;
 }
 
+size_t
+server_answer_room(const struct server_request *q, size_t max)
+{
+	const struct server_exchange *x = q->exchange;
+	const size_t room = quota_room(&x->server->quota, x->connection->user, x->held) / 2;
+
+	return room < ANSWER_MIN ? 0 : room < max ? room : max;
+}
+
+void
+server_reply_busy(struct server_request *q)
+{
+	static const char *const headers[] = { "Retry-After: 1", NULL };
+	_cleanup_json_ struct json v = json_object();
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	json_set_text(&v, "error", "busy");
+	json_set_text(&v, "reason", "the requests and answers that are under way take all memory that they may have");
+	json_format(v, &b);
+	buf_putc(&b, '\n');
+	server_reply_bytes(q, 503, &b, "application/json", headers);
+}
+
 void
 server_reply_bytes(struct server_request *q, int status, struct buf *b, const char *type,
     const char *const *headers)
 {
-	size_t n = b->len;
-	struct MHD_Response *r = MHD_create_response_from_buffer(n, buf_steal(b), MHD_RESPMEM_MUST_FREE);
+	const struct server_exchange *x = q->exchange;
+	const size_t n = b->len;
+	struct MHD_Response *r;
 
+	if (!quota_has_room(&x->server->quota, x->connection->user, x->held, n)) {
+		buf_release(b);
+		server_reply_busy(q);
+		return;
+	}
+	/* it grew by doubling: what is counted is what is held */
+	r = MHD_create_response_from_buffer(n, xrealloc(buf_steal(b), n + 1, 1), MHD_RESPMEM_MUST_FREE);
 	MHD_add_response_header(r, "Content-Type", type);
 	for (; headers && *headers; headers++) {
 		_cleanup_free_ char *name = xstrndup(*headers, strcspn(*headers, ":"));
 
 		MHD_add_response_header(r, name, *headers + strlen(name) + 2);
 	}
-	exchange_set(q->exchange, status, r);
+	exchange_set(q->exchange, status, r, n);
 }
 
 void

@@ -3,8 +3,8 @@
  *
  * A request is read as a whole, then given to the handler, which replies at once
  * or later.  The peer is named by its uid (SO_PEERCRED).
- * Bounds: SERVER_BODY_MAX bytes of body (413), 8 KiB of headers, 1,024
- * connections, 256 a uid, 10 s for a request to arrive from its first byte on (the
+ * Bounds: SERVER_BODY_MAX bytes of body (413), bodies and answers of all in memory
+ * and of a uid (task/quota.h; 503 busy), 8 KiB of headers, 1,024 connections, 256 a uid, 10 s for a request to arrive from its first byte on (the
  * first one: from the connection on), 60 s idle between requests.  What a peer sends
  * together with the request before counts as idle.
  */
@@ -53,14 +53,27 @@ int64_t server_last_ms(const struct server *s);
 /* The argument NAME of the query; NULL where there is none. */
 const char *server_query(const struct server_request *q, const char *name);
 
-/* The same as a whole number from 0 to MAX; OTHERWISE where there is none, -1 where it is not one. */
-int64_t server_query_number(const struct server_request *q, const char *name, int64_t max, int64_t otherwise);
+/* The same as a whole number, which the route has checked; OTHERWISE where there is none. */
+int64_t server_query_number(const struct server_request *q, const char *name, int64_t otherwise);
+
+/* FN for each argument of the query, until it returns false, as this does then. */
+bool server_each_query(const struct server_request *q, bool (*fn)(const char *name, const char *value, void *cookie),
+    void *cookie);
 
 /* The parts of the path, which begins with a slash; how many, 0 where they are too many or too long. */
 int server_path_parts(const struct server_request *q, char parts[SERVER_PARTS][SERVER_PART_MAX]);
 
 /* V as the body, with STATUS. */
 void server_reply(struct server_request *q, int status, struct json v);
+
+/*
+ * How many bytes an answer to Q may have now, so that others have room beside it;
+ * at most MAX.  0 where there is no room: the reply is to be server_reply_busy().
+ */
+size_t server_answer_room(const struct server_request *q, size_t max);
+
+/* 503 busy, Retry-After: 1. */
+void server_reply_busy(struct server_request *q);
 
 /* {"error":NAME,"reason":TEXT} */
 void server_reply_error(struct server_request *q, int status, const char *name, const char *fmt, ...) PRINTF(4, 5);

@@ -23,7 +23,10 @@
 #include "base/fail.h"
 #include "supervise/lease.h"
 
-enum { SESSION_NAME = 256, SESSION_LEASE_MIN_MS = 1000, SESSION_LEASE_MAX_MS = 24 * 3600 * 1000 };
+enum {
+	SESSION_NAME = 256, SESSION_PERIOD_MAX_MS = 3600 * 1000,
+	SESSION_LEASE_MIN_MS = 1000, SESSION_LEASE_MAX_MS = 24 * 3600 * 1000,
+};
 
 struct task_session {
 	int64_t id;			/* an HLC, of the request that made it */

@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "task/oversessions.h"
 #include "task/sessions.h"
+#include "task/storedir.h"
 
 enum { SESSION_FILE_MAX = 4096 };
 
@@ -73,13 +74,15 @@ sessions_open(const char *path, const char *boot, struct fail *f)
 	_cleanup_free_ char *over = xasprintf("%s/.over", path);
 	struct sessions *s = xcalloc(1, sizeof *s);
 	struct dirent *e;
-	DIR *d;
-	int r = file_make_dirs(path, 0700);
+	DIR *d = NULL;
 
 	*s = (struct sessions){ .path = xstrdup(path), .boot = xstrdup(boot) };
-	d = r < 0 ? NULL : opendir(path);
+	if (storedir_make(path, f) == 0) {
+		d = opendir(path);
+		if (!d)
+			fail_errno(f, errno, "%s", path);
+	}
 	if (!d) {
-		fail_errno(f, r < 0 ? r : errno, "%s", path);
 		sessions_close(s);
 		return NULL;
 	}

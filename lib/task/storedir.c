@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/lock.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 #include "task/storedir.h"
 
@@ -32,17 +33,44 @@ load_id(const char *dir, const char *boot, struct hlc *clock, int64_t *id, struc
 	return r < 0 ? fail_errno(f, r, "%s", path) : 0;
 }
 
+/* A link leads to tasks that are not this agent's, and no directory is made through one. */
+static int
+refuse_link(const char *dir, struct fail *f)
+{
+	fail_set(f, EXIT_DENIED, "%s: is a symbolic link", dir);
+	fail_hint(f, "move the directory there, or mount it there (mount --bind)");
+	return -EPERM;
+}
+
+int
+storedir_make(const char *dir, struct fail *f)
+{
+	struct stat st;
+	int r;
+
+	/* what is wrong with it otherwise is found when it is made */
+	if (lstat(dir, &st) == 0 && S_ISLNK(st.st_mode))
+		return refuse_link(dir, f);
+	r = file_make_dirs(dir, 0700);
+	if (r < 0)
+		return fail_errno(f, r, "%s", dir);
+	r = trust_check_dir(dir, (gid_t)-1, f);
+	if (r < 0)
+		return r;
+	/* stricter: that of root is no directory of another user's agent */
+	if (lstat(dir, &st) < 0 || st.st_uid != geteuid() || st.st_mode & 022)
+		return fail_set(f, EXIT_DENIED, "%s: is not the caller's, or others can write there", dir);
+	return 0;
+}
+
 static int
 lock_directory(const char *dir, int *lock_fd, struct fail *f)
 {
 	_cleanup_free_ char *path = xasprintf("%s/.lock", dir);
-	struct stat st;
-	int r = file_make_dirs(dir, 0700);
+	int r = storedir_make(dir, f);
 
-	if (r < 0 || stat(dir, &st) < 0)
-		return fail_errno(f, r < 0 ? r : errno, "%s", dir);
-	if (st.st_uid != geteuid() || st.st_mode & 022)
-		return fail_set(f, EXIT_DENIED, "%s: is not the caller's, or others can write there", dir);
+	if (r < 0)
+		return r;
 	*lock_fd = lock_open(path, 0600);
 	r = *lock_fd < 0 ? *lock_fd : lock_try(*lock_fd);
 	if (r == -EAGAIN)

@@ -9,7 +9,7 @@
 #include "task/streams.h"
 
 enum {
-	WAIT_MAX_S = 30, HISTORY_MAX = 4 << 20,
+	HISTORY_MAX = 4 << 20,
 	SHARE_MAX = 256 << 10,	/* bytes of one task in an answer for a session */
 	GATHER_MS = 20,		/* how long output of a session is gathered for one answer */
 };
@@ -23,6 +23,21 @@ reply_gap(struct server_request *q, const struct output_gap *gap, int64_t from)
 	json_set_text(&v, "stream", gap->stream ? "err" : "out");
 	json_set(&v, "first", json_number((double)gap->first));
 	json_set(&v, "dropped", json_number((double)(gap->first - from)));
+	server_reply(q, 416, v);
+}
+
+/* Where the machine lost power, that is less than a controller has read. */
+static void
+reply_beyond(struct server_request *q, const struct output_gap *gap, int64_t from)
+{
+	_cleanup_json_ struct json v = json_object();
+	_cleanup_free_ char *reason = xasprintf("\"%s\": offset %jd is beyond the end, %jd", gap->stream ? "err" : "out",
+	    (intmax_t)from, (intmax_t)gap->first);
+
+	json_set_text(&v, "error", "beyond");
+	json_set_text(&v, "reason", reason);
+	json_set_text(&v, "stream", gap->stream ? "err" : "out");
+	json_set(&v, "end", json_number((double)gap->first));
 	server_reply(q, 416, v);
 }
 
@@ -44,8 +59,13 @@ try_output(struct server_request *q, bool last, void *cookie)
 	struct output_gap gap;
 	const struct taskrecord *t;
 	enum output_result r;
+	const size_t max = server_answer_room(q, OUTPUT_MAX);
 	int i;
 
+	if (max == 0) {
+		server_reply_busy(q);
+		return true;
+	}
 	server_path_parts(q, parts);
 	i = stream_of(parts[3]);
 	t = store_find(agent->store, atoll(parts[2]));
@@ -53,16 +73,16 @@ try_output(struct server_request *q, bool last, void *cookie)
 		server_reply_error(q, 404, "no-task", "task %s was released", parts[2]);
 		return true;
 	}
-	p.at[0] = server_query_number(q, i < 0 ? "out" : "from", INT64_MAX, 0);
-	p.at[1] = server_query_number(q, i < 0 ? "err" : "from", INT64_MAX, 0);
-	if (p.at[0] < 0 || p.at[1] < 0) {
-		server_reply_error(q, 400, "usage", "an offset is not a whole number");
-		return true;
-	}
+	p.at[0] = server_query_number(q, i < 0 ? "out" : "from", 0);
+	p.at[1] = server_query_number(q, i < 0 ? "err" : "from", 0);
 	snprintf(offset, sizeof offset, "Rejoin-Offset: %jd", (intmax_t)p.at[i < 0 ? 0 : i]);
-	r = output_read(t, i, &p, "", OUTPUT_MAX, &b, &gap);
+	r = output_read(t, i, &p, "", max, &b, &gap);
 	if (r == OUTPUT_GAP) {
 		reply_gap(q, &gap, p.at[gap.stream]);
+		return true;
+	}
+	if (r == OUTPUT_BEYOND) {
+		reply_beyond(q, &gap, p.at[gap.stream]);
 		return true;
 	}
 	if (r == OUTPUT_NONE && !last)
@@ -96,6 +116,7 @@ struct session_read {
 	uid_t uid;
 	struct taskcursor before;
 	struct buf answer;
+	size_t max;		/* bytes of output */
 	bool some;		/* it has more than the cursor */
 };
 
@@ -136,13 +157,18 @@ read_task(struct session_read *s, const struct taskrecord *t, struct taskcursor_
 	enum output_result r;
 
 	do {
-		r = output_read(t, -1, &p, prefix, SHARE_MAX, &s->answer, &gap);
+		r = output_read(t, -1, &p, prefix, s->max < SHARE_MAX ? s->max : SHARE_MAX, &s->answer, &gap);
 		if (r == OUTPUT_GAP)
 			add_gap(s, t, &p, &gap);
-		s->some |= r != OUTPUT_NONE;
+		s->some |= r == OUTPUT_SOME || r == OUTPUT_GAP;
 	} while (r == OUTPUT_GAP);
-	if (r == OUTPUT_END)
+	/* beyond: the cursor is from before a loss of power, and nothing more comes */
+	if (r == OUTPUT_BEYOND)
+		r = taskrecord_is_over(t) ? OUTPUT_END : OUTPUT_NONE;
+	if (r == OUTPUT_END) {
 		add_end(s, t);
+		s->some = true;
+	}
 	*i = (struct taskcursor_item){ t->id, { p.at[0], p.at[1] }, r == OUTPUT_END };
 }
 
@@ -204,7 +230,7 @@ read_session(struct session_read *s)
 	const size_t fitting = count_fitting(items, n);
 	const size_t first = fitting > 0 ? (size_t)rand() % fitting : 0;
 
-	for (size_t k = 0; k < fitting && s->answer.len < OUTPUT_MAX; k++) {
+	for (size_t k = 0; k < fitting && s->answer.len < s->max; k++) {
 		struct taskcursor_item *i = &items[(first + k) % fitting];
 
 		if (!i->over)
@@ -216,9 +242,14 @@ read_session(struct session_read *s)
 static bool
 try_session(struct server_request *q, bool last, void *cookie)
 {
-	struct session_read s = { .agent = cookie, .session = server_query_number(q, "session", INT64_MAX, 0),
-	    .uid = q->uid, .answer = BUF_INIT };
+	struct session_read s = { .agent = cookie, .session = server_query_number(q, "session", 0),
+	    .uid = q->uid, .answer = BUF_INIT, .max = server_answer_room(q, OUTPUT_MAX) };
 	const char *after = server_query(q, "after");
+
+	if (s.max == 0) {
+		server_reply_busy(q);
+		return true;
+	}
 
 	if (taskcursor_parse(after ? after : "", &s.before) < 0) {
 		server_reply_error(q, 400, "usage", "\"after\": not a cursor");
@@ -237,7 +268,7 @@ static char **
 session_dirs(struct server_request *q, void *cookie)
 {
 	const struct task_agent *agent = cookie;
-	const int64_t session = server_query_number(q, "session", INT64_MAX, 0);
+	const int64_t session = server_query_number(q, "session", 0);
 	const size_t size = store_size(agent->store);
 	char **dirs = xcalloc(size + 1, sizeof *dirs);
 	size_t n = 0;
@@ -258,20 +289,21 @@ try_history(struct server_request *q, bool last, void *cookie)
 	struct task_agent *agent = cookie;
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	const int64_t store = store_id(agent->store);
-	int64_t after = server_query_number(q, "after", INT64_MAX, 0), of = server_query_number(q, "store", INT64_MAX, store);
+	int64_t after = server_query_number(q, "after", 0), of = server_query_number(q, "store", store);
 	_cleanup_free_ char *header = xasprintf("Rejoin-Store: %jd", (intmax_t)store);
 	const char *const headers[] = { header, NULL };
+	const size_t max = server_answer_room(q, HISTORY_MAX);
 	struct refusal r;
 	int e;
 
-	if (after < 0 || of < 0) {
-		server_reply_error(q, 400, "usage", "\"%s\": not a whole number", after < 0 ? "after" : "store");
+	if (max == 0) {
+		server_reply_busy(q);
 		return true;
 	}
 	if (of != store)	/* an id of another store says nothing here */
 		after = 0;
 	e = taskhistory_read(store_history(agent->store), after, task_agent_is_admin(agent, q->uid) ? -1 : (int64_t)q->uid,
-	    HISTORY_MAX, &b);
+	    max, &b);
 	if (e < 0) {
 		refusal_errno(&r, e, "history");
 		server_reply_refusal(q, &r);
@@ -286,12 +318,7 @@ try_history(struct server_request *q, bool last, void *cookie)
 static void
 wait_for(struct task_agent *a, struct server_request *q, waiters_try *fn, waiters_dirs *dirs, int64_t gather_ms)
 {
-	const int64_t wait = server_query_number(q, "wait", WAIT_MAX_S, 0);
-
-	if (wait < 0)
-		server_reply_error(q, 400, "usage", "\"wait\": not a whole number of seconds up to %d", WAIT_MAX_S);
-	else
-		waiters_add(a->waiters, q, fn, dirs, gather_ms, wait * 1000);
+	waiters_add(a->waiters, q, fn, dirs, gather_ms, server_query_number(q, "wait", 0) * 1000);
 }
 
 void
@@ -303,10 +330,7 @@ streams_task(struct task_agent *a, struct server_request *q)
 void
 streams_session(struct task_agent *a, struct server_request *q)
 {
-	if (server_query_number(q, "session", INT64_MAX, 0) <= 0)
-		server_reply_error(q, 400, "usage", "\"session\": not a session's id, or missing");
-	else
-		wait_for(a, q, try_session, session_dirs, GATHER_MS);
+	wait_for(a, q, try_session, session_dirs, GATHER_MS);
 }
 
 struct history_call {

@@ -8,6 +8,8 @@
 #include "task/agent.h"
 #include "task/server.h"
 
+enum { STREAMS_WAIT_MAX_S = 30 };
+
 /* GET /1/tasks/ID/out, err or output, of a task that the caller may see. */
 void streams_task(struct task_agent *a, struct server_request *q);
 

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,44 +18,33 @@ refuse_usage(struct refusal *r, const char *text)
 	return refusal_set(r, 400, "usage", "%s", text);
 }
 
-/* An optional whole number from 0 to MAX. */
-static int
-parse_number(struct json v, const char *key, int64_t max, int64_t *out, struct refusal *r)
+/* Those of supervise/launch.h are checked there. */
+const struct params_rule submit_params[] = {
+	PARAMS_ID("id", true),
+	PARAMS_ID("session", false),
+	{ "argv", PARAMS_OTHER, true, 0, 0, NULL },
+	{ "env", PARAMS_OTHER, false, 0, 0, NULL },
+	{ "cwd", PARAMS_OTHER, false, 0, 0, NULL },
+	{ "user", PARAMS_OTHER, false, 0, 0, NULL },
+	{ "stdin_b64", PARAMS_OTHER, false, 0, 0, NULL },
+	{ "on_loss", PARAMS_WORD, false, 0, 0, "kill leave" },
+	{ "grace_ms", PARAMS_NUMBER, false, 0, LAUNCH_TIME_MAX_MS, NULL },
+	{ "timeout_ms", PARAMS_NUMBER, false, 1, LAUNCH_TIME_MAX_MS, NULL },
+	PARAMS_ID("start_before", false),
+	{ "log_max", PARAMS_NUMBER, false, 0, PARAMS_ID_MAX, NULL },
+	{ "limits", PARAMS_OTHER, false, 0, 0, NULL },
+	{ "new_privileges", PARAMS_OTHER, false, 0, 0, NULL },
+	{ "nonce", PARAMS_TEXT, false, 1, SUBMIT_NONCE - 1, NULL },
+	PARAMS_END
+};
+
+static int64_t
+number_of(struct json v, const char *key, int64_t otherwise)
 {
 	_cleanup_json_ struct json n = json_get(v, key);
 	int64_t got;
 
-	if (json_kind(n) == JSON_NONE || json_kind(n) == JSON_NULL)
-		return 0;
-	if (!json_get_whole(n, &got) || got < 0 || got > max)
-		return refusal_set(r, 400, "usage", "\"%s\": not a whole number in its range", key);
-	*out = got;
-	return 0;
-}
-
-static int
-parse_loss(struct json v, struct submit *q, struct refusal *r)
-{
-	const char *on_loss = json_get_text(v, "on_loss");
-
-	if (on_loss && strcmp(on_loss, "kill") != 0 && strcmp(on_loss, "leave") != 0)
-		return refuse_usage(r, "\"on_loss\": neither \"kill\" nor \"leave\"");
-	q->launch.lease = !on_loss || strcmp(on_loss, "kill") == 0;
-	return 0;
-}
-
-static int
-parse_nonce(struct json v, struct submit *q, struct refusal *r)
-{
-	_cleanup_json_ struct json n = json_get(v, "nonce");
-	const char *s = json_get_string(n);
-
-	if (json_kind(n) == JSON_NONE)
-		return 0;
-	if (!s || !*s || strlen(s) != json_string_len(n) || strlen(s) >= SUBMIT_NONCE)
-		return refuse_usage(r, "\"nonce\": not a text of 1 to 64 bytes");
-	strcpy(q->nonce, s);
-	return 0;
+	return json_get_whole(n, &got) ? got : otherwise;
 }
 
 static int
@@ -115,31 +105,22 @@ make_digest(struct submit *q)
 int
 submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r)
 {
-	const int64_t whole_max = INT64_C(1) << 53;
-	int64_t log = log_max;
-	int e;
+	const char *on_loss = json_get_text(v, "on_loss"), *nonce = json_get_text(v, "nonce");
+	const int64_t log = number_of(v, "log_max", log_max);
+	int e = parse_launch(v, q, r);
 
-	if (!json_is_object(v))
-		return refuse_usage(r, "not an object");
-	e = parse_launch(v, q, r);
-	if (e == 0)
-		e = parse_number(v, "id", whole_max, &q->id, r);
-	if (e == 0 && q->id == 0)
-		return refuse_usage(r, "\"id\" is required: wall clock milliseconds * 1000 + n");
-	if (e == 0)
-		e = parse_number(v, "session", whole_max, &q->session, r);
-	if (e == 0)
-		e = parse_number(v, "start_before", whole_max, &q->start_before, r);
-	if (e == 0)
-		e = parse_number(v, "log_max", log_max, &log, r);
-	if (e == 0)
-		e = parse_loss(v, q, r);
-	if (e == 0)
-		e = parse_nonce(v, q, r);
 	if (e == 0)
 		e = parse_stdin(v, q, r);
+	if (e == 0 && log > log_max)
+		e = refusal_set(r, 400, "usage", "\"log_max\": must be at most the agent's log-max, %jd, not %jd",
+		    (intmax_t)log_max, (intmax_t)log);
 	if (e < 0)
 		return e;
+	q->id = number_of(v, "id", 0);
+	q->session = number_of(v, "session", 0);
+	q->start_before = number_of(v, "start_before", 0);
+	q->launch.lease = !on_loss || strcmp(on_loss, "kill") == 0;
+	snprintf(q->nonce, sizeof q->nonce, "%s", nonce ? nonce : "");
 	q->launch.log_max = log;
 	make_digest(q);
 	return 0;

@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/sha.h"
 #include "supervise/launch.h"
+#include "task/params.h"
 #include "task/refusal.h"
 
 enum { SUBMIT_STDIN_MAX = 1 << 20, SUBMIT_NONCE = 65 };
@@ -37,12 +38,15 @@ struct submit {
 	char nonce[SUBMIT_NONCE];	/* empty: none */
 };
 
+/* The members of the body. */
+extern const struct params_rule submit_params[];
+
 #define SUBMIT_INIT	{ .launch = LAUNCH_INIT, .in = BUF_INIT }
 
 #define _cleanup_submit_	__attribute__((cleanup(submit_release)))
 void submit_release(struct submit *q);
 
-/* LOG_MAX is the most that "log_max" may be, and its default. */
+/* V is an object whose members submit_params allows.  LOG_MAX is the most that "log_max" may be, and its default. */
 int submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r);
 
 /* The member "task" of request.json. */

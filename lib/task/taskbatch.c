@@ -313,7 +313,7 @@ control_answered(const struct client_answer *a, void *cookie)
 		control_succeeded(b, a);
 	} else if (coupling_is_final(a)) {
 		control_refused(b, a);
-	} else if (b->step == BATCH_SUBMIT && !a->f) {
+	} else if (b->step == BATCH_SUBMIT && !a->f && a->status != 503) {
 		/* 429, 507: it says that it did not record it; some that are over make room */
 		b->blocked = b->tasks.over > 0;
 		b->step = BATCH_IDLE;

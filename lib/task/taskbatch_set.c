@@ -1,4 +1,5 @@
 #include "base/diag.h"
+#include "task/params.h"
 #include "task/taskbatch_set.h"
 #include "task/taskevent.h"
 
@@ -87,7 +88,7 @@ taskbatch_set_over(const struct taskbatch_set *s)
 {
 	struct json ids = json_array();
 
-	for (const struct taskbatch_task *t = s->first; t; t = t->next)
+	for (const struct taskbatch_task *t = s->first; t && json_count(ids) < PARAMS_LIST_MAX; t = t->next)
 		if (t->over)
 			json_append(&ids, json_number((double)t->id));
 	return ids;

@@ -3,6 +3,9 @@
 #include "base/num.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "supervise/launch.h"
+#include "task/params.h"
+#include "task/session.h"
 #include "task/taskcommand.h"
 
 static const struct taskcommand commands[] = {
@@ -60,8 +63,8 @@ id_of(const char *text)
 {
 	int64_t id;
 
-	if (num_parse(text, 1, INT64_C(1) << 53, &id) < 0)
-		opt_misused("not a task's id: '%s'", text);
+	if (num_parse(text, 1, PARAMS_ID_MAX, &id) < 0)
+		opt_misused("not a task's id, a number from 1 to %jd: '%s'", (intmax_t)PARAMS_ID_MAX, text);
 	return id;
 }
 
@@ -72,6 +75,15 @@ parse_ids(struct taskcommand_line *o)
 		opt_misused("either --all or the ids of tasks");
 	for (char **p = o->operands; *p; p++)
 		json_append(&o->verb.ids, json_number((double)id_of(*p)));
+}
+
+static bool
+has_option(const struct taskcommand_line *o, const char *name)
+{
+	for (size_t i = 0; i < o->n_given; i++)
+		if (strcmp(o->given[i]->name, name) == 0)
+			return true;
+	return false;
 }
 
 /* An option that the command would ignore is misuse. */
@@ -97,6 +109,20 @@ taskcommand_need_utf8(const char *what, const char *text)
 {
 	if (utf8_check(text, strlen(text)) != strlen(text))
 		opt_misused("%s: not UTF-8, so it cannot be sent: '%s'", what, text);
+}
+
+/* The agent would refuse them. */
+static void
+check_times(const struct taskcommand_line *o)
+{
+	const struct link_timing *t = &o->verb.timing;
+
+	if (t->period_ms < 1 || t->period_ms > SESSION_PERIOD_MAX_MS)
+		opt_misused("--period: must be from 1ms to 1h");
+	if (t->lease_ms < SESSION_LEASE_MIN_MS || t->lease_ms > SESSION_LEASE_MAX_MS)
+		opt_misused("--lease: must be from 1s to 1d");
+	if (has_option(o, "timeout") && (o->verb.timeout_ms < 1 || o->verb.timeout_ms > LAUNCH_TIME_MAX_MS))
+		opt_misused("--timeout: must be from 1ms to 366d; without it the task has no timeout");
 }
 
 void
@@ -129,6 +155,7 @@ taskcommand_check(const struct taskcommand *c, struct taskcommand_line *o)
 		parse_ids(o);
 	if (o->verb.detach && o->loss_given && !o->leave)
 		opt_misused("--detach leaves the task without a controller: not with --on-loss kill");
+	check_times(o);
 	o->verb.timing.leave = o->loss_given ? o->leave : o->verb.detach;
 	if (!o->verb.timing.leave && 2 * o->verb.timing.period_ms > o->verb.timing.lease_ms)
 		opt_misused("twice the --period is more than the --lease");

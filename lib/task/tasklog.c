@@ -14,10 +14,15 @@ static int
 skip_gap(const struct inquiry_agent *a, int64_t task, int stream, struct json v, int64_t *at,
     const struct taskevent_sink *events, struct fail *f)
 {
-	_cleanup_json_ struct json first = json_get(v, "first");
+	_cleanup_json_ struct json first = json_get(v, "first"), end = json_get(v, "end");
 	struct json event;
 	int64_t n;
 
+	/* the agent's machine lost power, and with it the end of what was read here */
+	if (json_get_whole(end, &n) && n >= 0 && n < *at) {
+		*at = n;
+		return 0;
+	}
 	if (!json_get_whole(first, &n) || n <= *at)
 		return fail_set(f, EXIT_TROUBLE, "%s: an answer that is not understood", a->name);
 	event = taskevent_new("dropped");
@@ -29,6 +34,27 @@ skip_gap(const struct inquiry_agent *a, int64_t task, int stream, struct json v,
 	    (intmax_t)task, (intmax_t)*at, (intmax_t)n, stream_names[stream]);
 	*at = n;
 	return 0;
+}
+
+static bool
+is_beyond(struct json v, int64_t at)
+{
+	_cleanup_json_ struct json end = json_get(v, "end");
+	int64_t n;
+
+	return json_get_whole(end, &n) && n < at;
+}
+
+/* AT is what the user asked for. */
+static int
+refuse_beyond(const struct inquiry_agent *a, int64_t task, int stream, struct json v, int64_t at, struct fail *f)
+{
+	_cleanup_json_ struct json end = json_get(v, "end");
+	int64_t n;
+
+	json_get_whole(end, &n);
+	return fail_set(f, EXIT_USAGE, "%s: task %jd: offset %jd is beyond the end of its standard %s, which has %jd bytes",
+	    a->name, (intmax_t)task, (intmax_t)at, stream_names[stream], (intmax_t)n);
 }
 
 static int
@@ -47,6 +73,7 @@ copy_stream(const struct inquiry_agent *a, int64_t task, int stream, int64_t at,
 {
 	_cleanup_inquiry_ struct inquiry q = INQUIRY_INIT;
 	struct inquiry_link link = { .events = events };
+	bool begun = false;
 	int r;
 
 	do {
@@ -54,6 +81,9 @@ copy_stream(const struct inquiry_agent *a, int64_t task, int stream, int64_t at,
 		    stream ? "err" : "out", (intmax_t)at, follow ? WAIT_S : 0);
 
 		r = inquiry_follow(a, &link, path, &q, f);
+		if (r == 0 && q.status == 416 && !begun && is_beyond(q.v, at))
+			return refuse_beyond(a, task, stream, q.v, at, f);
+		begun |= r == 0;
 		if (r == 0 && q.status == 416)
 			r = skip_gap(a, task, stream, q.v, &at, events, f);
 		else if (r == 0)

@@ -25,6 +25,9 @@ enum taskrecord_state {
 	TASK_RECORDED, TASK_RUNNING, TASK_ENDED, TASK_KILLED, TASK_UNKNOWN, TASK_FAILED, TASK_EXPIRED,
 };
 
+/* Their names, which taskrecord_state_name() returns. */
+#define TASKRECORD_STATES	"recorded running ended killed unknown failed expired"
+
 struct taskrecord {
 	struct store *store;		/* the store's */
 	int64_t id, session;		/* session 0: none */

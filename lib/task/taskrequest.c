@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "task/link.h"
+#include "task/params.h"
 #include "task/taskrequest.h"
 
 struct json
@@ -75,6 +76,26 @@ taskrequest_read_stdin(struct json *request, int fd)
 	return 0;
 }
 
+/* What the controller sets, which must not seem to be taken from a line; and an id that would be none. */
+static int
+refuse_members(struct json request, struct fail *f)
+{
+	static const char *const ours[] = { "session", "on_loss", "nonce" };
+	_cleanup_json_ struct json id = json_get(request, "id");
+	int64_t n;
+
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+		_cleanup_json_ struct json v = json_get(request, ours[i]);
+
+		if (json_kind(v) != JSON_NONE)
+			return fail_set(f, EXIT_USAGE, "request: \"%s\": is not for a line%s", ours[i],
+			    i == 1 ? ", but for the command: --on-loss" : "");
+	}
+	if (json_kind(id) != JSON_NONE && (!json_get_whole(id, &n) || n < 1 || n > PARAMS_ID_MAX))
+		return fail_set(f, EXIT_USAGE, "request: \"id\": must be a whole number from 1 to %jd", (intmax_t)PARAMS_ID_MAX);
+	return 0;
+}
+
 int
 taskrequest_parse(const char *line, size_t len, bool leave, struct json *request, struct fail *f)
 {
@@ -88,6 +109,9 @@ taskrequest_parse(const char *line, size_t len, bool leave, struct json *request
 	grace = json_get(*request, "grace_ms");
 	if (json_count(argv) == 0)
 		return fail_set(f, EXIT_USAGE, "request: no \"argv\", an array of words");
+	r = refuse_members(*request, f);
+	if (r < 0)
+		return r;
 	if (!leave && json_get_number(grace) > LINK_GRACE_MS)
 		return fail_set(f, EXIT_USAGE, "request: \"grace_ms\": more than %d, after which a task that is lost is said to"
 		    " be ended; --on-loss leave has no such limit", LINK_GRACE_MS);

@@ -71,8 +71,10 @@ run_task(struct taskverbs *o, struct json request, bool ended, struct fail *f)
 	int64_t task;
 	int status = runner_run(&spec, &task, f);
 
-	if (o->detach && status == EXIT_OK)
-		printf("%jd\n", (intmax_t)task);
+	/* the task runs whatever becomes of the line: without its id it could not be found again */
+	if (o->detach && status == EXIT_OK && (printf("%jd\n", (intmax_t)task) < 0 || fflush(stdout) != 0))
+		diag(0, "standard output: %s; task %jd runs: rejoin-task attach %jd", strerror(errno), (intmax_t)task,
+		    (intmax_t)task);
 	if (status == TASKEVENT_FAILED && f->text[0])
 		fail_tell(f, NULL);
 	return status;

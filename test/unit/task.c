@@ -19,6 +19,7 @@
 #include "task/frames.h"
 #include "task/link.h"
 #include "task/oversessions.h"
+#include "task/quota.h"
 #include "task/session.h"
 #include "task/submit.h"
 #include "task/target.h"
@@ -46,6 +47,44 @@ shares_the_limits(void)
 	/* no more than the share of each counts for the others */
 	assert(usage_log_bytes(&u, 1000, 50) == 530 && usage_log_bytes(&u, 1000, 100) == 830);
 	assert(usage_of(&u, other + 2)->tasks == 0);
+}
+
+static void
+bounds_what_is_held(void)
+{
+	struct quota q = { 0, NULL };
+	struct quota_user *a = quota_enter(&q, 1), *b = quota_enter(&q, 2), *c, *d;
+	size_t parts[6] = { 0 }, whole = 0;
+
+	assert(a != b && quota_enter(&q, 1) == a && a->connections == 2);
+	assert(quota_room(&q, a, 0) == QUOTA_A_USER);
+	/* a user's own bound */
+	quota_set(&q, a, &parts[0], QUOTA_A_USER - 100);
+	assert(quota_room(&q, a, 0) == 100 && quota_room(&q, a, parts[0]) == QUOTA_A_USER && quota_room(&q, b, 0) == QUOTA_A_USER);
+	assert(!quota_has_room(&q, a, 0, QUOTA_SMALL + 1) && quota_has_room(&q, a, 0, QUOTA_SMALL));
+	/* small parts are not counted */
+	quota_set(&q, a, &parts[1], QUOTA_SMALL);
+	assert(parts[1] == 0 && quota_room(&q, a, 0) == 100);
+	/* that of all */
+	quota_set(&q, b, &parts[2], QUOTA_A_USER);
+	c = quota_enter(&q, 3);
+	d = quota_enter(&q, 4);
+	quota_set(&q, c, &parts[3], QUOTA_A_USER);
+	assert(q.held == QUOTA_ALL - 100 && quota_room(&q, d, 0) == 100 && !quota_has_room(&q, d, 0, QUOTA_SMALL + 1));
+	/* one that could never have room has it while its user holds nothing else */
+	assert(quota_has_room(&q, d, 0, QUOTA_A_USER + 1) && !quota_has_room(&q, a, 0, QUOTA_A_USER + 1));
+	quota_set(&q, d, &whole, QUOTA_A_USER + 1);
+	assert(quota_room(&q, a, 0) == 0);
+	quota_set(&q, d, &whole, 0);
+	quota_set(&q, b, &parts[2], 0);
+	quota_leave(&q, b);
+	quota_leave(&q, c);	/* with what it held */
+	quota_leave(&q, d);
+	quota_set(&q, a, &parts[0], 0);
+	quota_leave(&q, a);
+	assert(q.users == a && q.held == 0);
+	quota_leave(&q, a);
+	assert(!q.users);
 }
 
 /* --- the words of the contract, on a clock that the test moves */
@@ -840,6 +879,7 @@ main(void)
 	own = getcwd(NULL, 0);
 	claims_each_id_once();
 	shares_the_limits();
+	bounds_what_is_held();
 	commits_in_groups();
 	keeps_history_until_it_is_released();
 	beats_once_a_period();
