@@ -1965,6 +1965,36 @@ inside() { nsenter -t "$agent_pid" -m "$@"; }
 	[ "$(version host) $(calls host install)" = '2.0 1' ]
 }
 
+# What only evaluates has no shim: nothing that it starts may get away from rejoin-guard either.
+@test "what is-installed and download start ends with them, without session, environment and parent" {
+	local away='trap \"\" TERM; echo \$\$ >>'"$PWD"'/away.\$0; exec sleep 100'
+	sed -i 's/^script-timeout.*/script-timeout = 2s/; s/^stop-grace.*/stop-grace = 200ms/' "$REJOIN_CONFIG_DIR/agent.conf"
+	script '[ "$id" = left ] && [ -e '"$PWD"'/$action ] && {
+			(setsid env -i PATH="$PATH" sh -c "'"$away"'" $action </dev/null >/dev/null 2>&1 &)
+			setsid env -i PATH="$PATH" sh -c "'"$away"'" $action & sleep 100; }'
+	deploy w1 2.0 motors
+	for action in is-installed download; do
+		rm -rf "$state" is-installed download
+		touch $action
+		agent
+		settled 1
+		[ "$(version left) $(version right)" = '1.0 2.0' ]
+		for pid in $(cat away.$action); do
+			run alive "$pid"
+			status_is 1
+		done
+		[ "$(wc -l <away.$action)" -ge 2 ]
+		# nor from an agent that is killed while they run
+		: >away.$action
+		frame >"$run_dir/commands.fifo"
+		fw left 1.0
+		wait_for '[ "$(wc -l <away.$action)" -ge 2 ]' 20
+		kill -KILL "$agent_pid"
+		for pid in $(cat away.$action); do wait_for '! alive $pid' 20; done
+		rm -f "$run_dir/status"
+	done
+}
+
 # The lines of the deadline, of an action under the shim: what left the session, and what has no environment.
 @test "children that left the session or have no environment end at the deadline" {
 	sed -i 's/^script-timeout.*/script-timeout = 3s/; s/^stop-grace.*/stop-grace = 200ms/' "$REJOIN_CONFIG_DIR/agent.conf"

@@ -5,7 +5,7 @@
  * sets reach further: a session, which a descendant leaves only by setsid(2),
  * and a mark, REJOIN_RUN=MARK in the environment, which it loses only by
  * clearing its environment.  A descendant that does both is reached by its
- * subreaper or cgroup alone (supervise/).
+ * subreaper or cgroup alone (supervise/, and the program rejoin-guard).
  *
  * Each process is pinned by a pidfd before it is examined, so a reused process
  * id is never signalled.  The caller itself and process 1 are left out.

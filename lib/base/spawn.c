@@ -7,9 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dirs.h"
 #include "base/io.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
+
+enum { GUARD_FD = 3, GUARD_SLACK_MS = 500 };	/* rejoin-guard reports there; and has so long beside its own grace */
 
 struct spawn {
 	struct loop *loop;
@@ -19,6 +22,7 @@ struct spawn {
 	pid_t pid;
 	struct loop_child *child;	/* while it runs */
 	int in_fd, out_fd, err_fd;
+	int guard_fd;		/* of rejoin-guard: the errno of a program that could not be run */
 	char *in;
 	size_t in_len, in_done;
 	bool out_tail;
@@ -44,6 +48,7 @@ spawn_free(struct spawn *s)
 	stop_fd(s, &s->in_fd);
 	stop_fd(s, &s->out_fd);
 	stop_fd(s, &s->err_fd);
+	io_closep(&s->guard_fd);
 	if (s->report.set) {
 		loop_timer_stop(s->loop, &s->report);
 		loop_release(s->loop);
@@ -176,6 +181,7 @@ static void
 child_ended(const struct loop_child_end *e, void *cookie)
 {
 	struct spawn *s = cookie;
+	int err;
 
 	s->child = NULL;
 	drain_rest(s);
@@ -183,6 +189,8 @@ child_ended(const struct loop_child_end *e, void *cookie)
 	s->result.signo = e->signo;
 	s->result.timed_out = e->timed_out;
 	s->result.ended = e->ended;
+	if (s->guard_fd >= 0 && io_read(s->guard_fd, &err, sizeof err) == sizeof err)
+		s->result.error = err;
 	report_done(s);
 }
 
@@ -216,9 +224,28 @@ build_environment(char *const *base, const char *mark)
 	return env;
 }
 
+/* "rejoin-guard GRACE_MS session|group" before ARGV; the first two and the array are to be freed. */
+static char **
+guard_argv(const struct spawn_spec *spec)
+{
+	static char session[] = "session", group[] = "group";
+	size_t n = 0;
+	char **v;
+
+	while (spec->argv[n])
+		n++;
+	v = xcalloc(n + 4, sizeof *v);
+	v[0] = dirs_helper("rejoin-guard");
+	v[1] = xasprintf("%lld", (long long)spec->grace_ms);
+	v[2] = spec->session ? session : group;
+	for (size_t i = 0; i < n; i++)
+		v[3 + i] = spec->argv[i];
+	return v;
+}
+
 /* Runs it with its ends of the pipes (-1: /dev/null; -2: ours). */
 static int
-program_launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err)
+program_launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, int err, int guard)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
@@ -253,10 +280,21 @@ program_launch(struct spawn *s, const struct spawn_spec *spec, int in, int out, 
 		posix_spawn_file_actions_addopen(&fa, 2, "/dev/null", O_WRONLY, 0);
 	if (spec->dir)
 		posix_spawn_file_actions_addchdir_np(&fa, spec->dir);
+	if (guard >= 0)
+		posix_spawn_file_actions_adddup2(&fa, guard, GUARD_FD);
 	/* descriptors that were passed to us without O_CLOEXEC */
 	if (!spec->out_inherit)
-		posix_spawn_file_actions_addclosefrom_np(&fa, 3);
-	r = posix_spawnp(&s->pid, spec->argv[0], &fa, &at, spec->argv, env);
+		posix_spawn_file_actions_addclosefrom_np(&fa, guard >= 0 ? GUARD_FD + 1 : 3);
+	if (spec->guard) {
+		char **argv = guard_argv(spec);
+
+		r = posix_spawnp(&s->pid, argv[0], &fa, &at, argv, env);
+		free(argv[0]);
+		free(argv[1]);
+		free(argv);
+	} else {
+		r = posix_spawnp(&s->pid, spec->argv[0], &fa, &at, spec->argv, env);
+	}
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&at);
 	if (spec->mark)
@@ -281,7 +319,7 @@ reset_sigchld(void)
 static int
 start_program(struct spawn *s, const struct spawn_spec *spec)
 {
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 }, guard[2] = { -1, -1 };
 	const bool is_read = spec->out_max || spec->output;
 	int r = 0;
 
@@ -292,12 +330,16 @@ start_program(struct spawn *s, const struct spawn_spec *spec)
 		r = our_pipe(out, 0);
 	if (r == 0 && !spec->err_inherit && !spec->err_to_out && is_read)
 		r = our_pipe(err, 0);
+	if (r == 0 && spec->guard)
+		r = our_pipe(guard, 0);
+	s->guard_fd = guard[0];
 	s->in_fd = in[1];
 	s->out_fd = out[0];
 	s->err_fd = err[0];
 	if (r == 0)
 		r = program_launch(s, spec, in[0], spec->out_inherit ? -2 : out[1],
-		    spec->err_inherit ? -2 : err[1]);
+		    spec->err_inherit ? -2 : err[1], guard[1]);
+	io_closep(&guard[1]);
 	io_closep(&in[0]);
 	io_closep(&out[1]);
 	io_closep(&err[1]);
@@ -307,7 +349,7 @@ start_program(struct spawn *s, const struct spawn_spec *spec)
 	}
 	s->child = loop_child_add(s->loop, &(struct loop_child_spec){
 		.pid = s->pid, .session = spec->session, .mark = spec->mark,
-		.timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms,
+		.timeout_ms = spec->timeout_ms, .grace_ms = spec->grace_ms + (spec->guard ? GUARD_SLACK_MS : 0),
 	}, child_ended, s);
 	return s->child ? 0 : -errno;
 }
@@ -331,7 +373,7 @@ spawn_start(struct loop *l, const struct spawn_spec *spec, spawn_done *done, voi
 
 	*s = (struct spawn){
 		.loop = l, .done = done, .output = spec->output, .cookie = cookie,
-		.in_fd = -1, .out_fd = -1, .err_fd = -1,
+		.in_fd = -1, .out_fd = -1, .err_fd = -1, .guard_fd = -1,
 		.in = spec->in ? xstrndup(spec->in, spec->in_len) : NULL, .in_len = spec->in_len,
 		.out_tail = spec->out_tail,
 		.report = { .fn = report_failure, .cookie = s },

@@ -7,7 +7,8 @@
  * were passed to us: then it runs in our place, as under xargs(1).  It leads a process group, or a session where
  * SESSION is set.  The loop owns the process (base/loop.h): at the deadline, by
  * spawn_end() and at shutdown it gets SIGTERM, after GRACE_MS SIGKILL, and so do
- * the descendants that are in its group, its session or have its MARK.
+ * the descendants that are in its group, its session or have its MARK.  With GUARD so
+ * do all its descendants, also where we are killed: it runs below the program rejoin-guard.
  * When the program has ended, output that its descendants still hold open is not
  * waited for.
  */
@@ -34,6 +35,7 @@ struct spawn_spec {
 	const char *mark;	/* REJOIN_RUN in its environment (base/procset.h); NULL for none */
 	char *const *env;	/* its whole environment beside MARK; NULL for ours */
 	bool session;		/* a session of its own, without our terminal */
+	bool guard;		/* none of its descendants gets away; not with OUT_INHERIT */
 	int64_t timeout_ms;	/* 0 for no deadline */
 	int64_t grace_ms;	/* between SIGTERM and SIGKILL */
 	size_t out_max;		/* bytes kept of its stdout, and of its stderr; the rest is counted */

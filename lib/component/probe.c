@@ -116,7 +116,7 @@ probe_start(struct probe_pool *ps, struct probe *p)
 	    ps->n_started++);
 	const struct spawn_spec spec = {
 		.argv = argv, .mark = mark, .timeout_ms = ps->timeout_ms,
-		.grace_ms = GRACE_MS, .out_max = FILE_DATA_MAX,
+		.grace_ms = GRACE_MS, .out_max = FILE_DATA_MAX, .guard = true,
 	};
 
 	for (size_t i = 0; i < n; i++) {

@@ -95,7 +95,7 @@ run_attached(struct handler *h)
 	struct spawn_spec spec = {
 		.argv = h->argv, .mark = h->mark, .timeout_ms = h->timeout_ms,
 		.grace_ms = h->grace_ms < ATTACHED_GRACE_MS ? h->grace_ms : ATTACHED_GRACE_MS, .out_max = OUTPUT_MAX, .out_tail = true,
-		.err_to_out = true, .session = true, .env = h->env,
+		.err_to_out = true, .session = true, .guard = true, .env = h->env,
 	};
 	struct handler_args sh = { 0 };
 
