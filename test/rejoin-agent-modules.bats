@@ -388,9 +388,61 @@ ours() {
 	out_is '"kill"'
 }
 
+@test "the logs of link, agent and collector, drawn: goal, deployment, instance and report across the broker" {
+	export REJOIN_STAMP=1
+	broker
+	collector
+	profile rejoin 'report-min = 0s'
+	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOT
+	[agent]
+	goal = file:$HUB/goal.json
+	report = hub:dev
+	allow-modules = yes
+	trust-hub = yes
+	allow-unsigned = yes
+	handler-user = $(id -un)
+	[module-impl.spawn]
+	user = $(id -un)
+	EOT
+	unset REJOIN_AGENT
+	mkdir modules
+	module say <<-'EOT'
+	#!/bin/sh
+	echo 1 | rejoin-hub send telemetry "$REJOIN_INSTANCE/first"
+	exec sleep 600
+	EOT
+	echo '{}' >shared.json
+	deploy d-1 a=say
+	agent -v
+	hub
+	wait_for '[ "$(rejoin-hub -A dev status --json 2>/dev/null | jq -r .state)" = synced ]'
+	mosquitto_pub -p "$PORT" -q 1 -r -t rejoin/1/d1/goal -m "$(jq -c .deployment shared.json)"
+	wait_for 'grep -q a/first kept'
+	wait_for 'grep -q "\"a\":{\"status\":\"ok\"" kept' || { cat kept; false; }
+	cp -r "$TOP/packaging/formats.d" "$TOP/packaging/rules.d" "$REJOIN_CONFIG_DIR/"
+	# the clock of the link is two seconds ahead of the others
+	awk 'match($0, /T[0-9:]+\./) { split(substr($0, RSTART + 1, 8), a, ":"); s = a[1] * 3600 + a[2] * 60 + a[3] + 2
+		printf "%s%02d:%02d:%02d%s\n", substr($0, 1, RSTART), s / 3600, s % 3600 / 60, s % 60, substr($0, RSTART + 9) }' hub.err >link.log
+	cp agent.err agent.log
+	sed 's/^d1 //' kept >collector.log
+	run -0 --separate-stderr rejoin-log --graph --ascii agent.log link.log collector.log
+	printf '%s\n' "$output" >drawn
+	drawn() { grep -n -m1 "$1" drawn | cut -d: -f1; }
+	[ "$(drawn 'goal d-1 received')" -lt "$(drawn 'deployment d-1: begins')" ] || { cat drawn; false; }
+	[ "$(drawn 'deployment d-1: begins')" -lt "$(drawn 'instance a: started')" ]
+	# the report that says so: from the agent to the link, from there to the collector, each with its arrow
+	sub=$(sed -n '/instance a: started/,$s/.*report submitted as //p' agent.log | head -n 1)
+	id=$(sed -n "s/.*record \([0-9]*\) accepted: report .*submitted as $sub\$/\1/p" link.log)
+	[ "$(drawn 'instance a: started')" -lt "$(drawn "report submitted as $sub")" ]
+	grep -q -- "->.*record $id accepted" drawn || { cat drawn; false; }
+	run -0 --separate-stderr rejoin-log --json agent.log link.log collector.log
+	run -0 jq -r '.edges[]' <<<"$output"
+	for rule in rejoin-hub-deployment rejoin-hub-report rejoin-hub-record; do out_has "$rule"; done
+}
+
 @test "link, agent and broker killed at random: no state is lost or comes twice, no instance starts twice" {
-	local kills=6 count=60 i
-	[ -z "${SOAK-}" ] || kills=50 count=600
+	local kills=6 count=60 pause=0.1 wait=120 i
+	[ -z "${SOAK-}" ] || kills=50 count=2000 pause=0.02 wait=1200
 	broker
 	collector
 	profile rejoin
@@ -413,7 +465,7 @@ ours() {
 	trap 'exit 0' TERM
 	for i in \$(seq $count); do
 		until printf %s "\$i" | rejoin-hub send state "\$REJOIN_INSTANCE/s\$i"; do sleep 0.1; done
-		sleep 0.1 || exit
+		sleep $pause || exit
 	done
 	echo done >>log
 	while :; do sleep 0.1; done
@@ -433,9 +485,9 @@ ours() {
 		esac
 		sleep 0.$((RANDOM % 9))	# so that the next kill comes at any point of the recovery
 	done
-	wait_for '[ "$(log_of c | xargs)" = "start done" ]' 120 || { log_of c; false; }
+	wait_for '[ "$(log_of c | xargs)" = "start done" ]' "$wait" || { log_of c; false; }
 	states() { cut -d' ' -f2- kept | jq -r 'select(.kind == "state") | .key' | sort; }
-	wait_for '[ "$(states | uniq | wc -l)" -eq '"$count"' ]' 120 || { states | tail; cat hub.err; false; }
+	wait_for '[ "$(states | uniq | wc -l)" -eq '"$count"' ]' "$wait" || { states | tail; cat hub.err; false; }
 	# each once: the collector knows a record by its submission
 	[ "$(states | uniq -d | wc -l)" -eq 0 ]
 	[ "$(log_of c | xargs)" = 'start done' ]

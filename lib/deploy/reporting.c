@@ -211,6 +211,7 @@ hub_submit(struct reporting *g, struct json record, struct fail *f)
 	_cleanup_json_ struct json line = json_object(), value = json_copy(record);
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	char name[SUBMISSION_NAME];
+	int r;
 
 	json_set_text(&line, "kind", "report");
 	json_set_text(&line, "key", "");
@@ -220,7 +221,10 @@ hub_submit(struct reporting *g, struct json record, struct fail *f)
 	json_set(&line, "value", json_copy(value));
 	json_format(line, &text);
 	buf_putc(&text, '\n');
-	return submission_send(dir, text.s, text.len, true, name, f);
+	r = submission_send(dir, text.s, text.len, true, name, f);
+	if (r == 0)
+		log_line(g, "report %" PRId64 ": submitted as %s", g->sending, name);
+	return r;
 }
 
 /* RECORD by its id G->sending to rejoin-hub. */

@@ -62,7 +62,7 @@ item_accept(const struct intake_item *item, void *cookie, struct fail *f)
 		return INTAKE_REFUSED;
 	r = outbox_add(i->spec.outbox, submission_is_urgent(kind) ? OUTBOX_URGENT : OUTBOX_BULK, record, &id);
 	if (r == 0) {
-		logger_note(&i->spec.log, "record %jd accepted: %s %s", (intmax_t)id, kind, json_get_text(record, "key"));
+		logger_note(&i->spec.log, "record %jd accepted: %s %s, submitted as %s", (intmax_t)id, kind, json_get_text(record, "key"), item->sub);
 		return INTAKE_ACCEPTED;
 	}
 	fail_errno(f, r, "outbox");

@@ -311,7 +311,7 @@ open_all(struct agent_run *a, struct fail *f)
 		r = reconcile_new(a->loop, &spec, &a->reconciler, f);
 	if (r == 0)
 		r = modules_new(a->loop, &(struct modules_spec){ .config = &a->config, .state = s->state,
-		    .paused = on_paused, .log = on_log, .cookie = a }, &a->modules, f);
+		    .paused = on_paused, .log = { diag_log, NULL }, .cookie = a }, &a->modules, f);
 	if (r < 0)
 		return r;
 	a->calls = agent_calls_new(a->loop, &(struct agent_calls_spec){ .profile = s->profile, .config = &a->config,

@@ -100,7 +100,9 @@ report_submit(struct deployment_report *r)
 	buf_putc(&b, '\n');
 	e = submission_send(r->hub, b.s, b.len, true, name, &f);
 	if (e < 0 && !r->has_failed)
-		r->spec.log(f.text, r->spec.cookie);
+		logger_info(&r->spec.log, "%s", f.text);
+	else if (e == 0)
+		logger_note(&r->spec.log, "report submitted as %s", name);
 	r->has_failed = e < 0;
 	return e == 0;
 }

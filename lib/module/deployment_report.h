@@ -21,14 +21,14 @@
 #include <stdint.h>
 
 #include "base/json.h"
+#include "base/logger.h"
 #include "base/loop.h"
 
 struct deployment_report_spec {
 	const char *hub;		/* the link's directory */
 	bool is_evp1;
 	int64_t min_ms, max_ms;
-	void (*log)(const char *text, void *cookie);
-	void *cookie;
+	struct logger log;
 };
 
 struct deployment_report;

@@ -1,6 +1,5 @@
 #include <dirent.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,18 +14,6 @@
 #include "module/module_file.h"
 
 enum { PAUSED_POLL_MS = 5000 };
-
-void
-manager_log(struct manager *m, const char *fmt, ...)
-{
-	_cleanup_free_ char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = xvasprintf(fmt, ap);
-	va_end(ap);
-	m->spec.log(text, m->spec.cookie);
-}
 
 /* Any number of reasons are one pass. */
 void
@@ -108,7 +95,7 @@ routes_write(struct manager *m, const struct instance *i, const struct manifest_
 	struct fail f;
 
 	if (instance_set_routes(i->dir, routes, &f) < 0)
-		manager_log(m, "instance %s: %s", i->name, f.text);
+		logger_info(&m->spec.log, "instance %s: %s", i->name, f.text);
 }
 
 /* The file is the state: it is also made and removed by hand. */
@@ -118,7 +105,7 @@ check_paused(struct manager *m)
 	const bool paused = access(m->paused, F_OK) == 0;
 
 	if (paused != m->was_paused) {
-		manager_log(m, paused ? "modules and instances are paused" : "modules and instances are resumed");
+		logger_info(&m->spec.log, "modules and instances are %s", paused ? "paused" : "resumed");
 		m->was_paused = paused;
 		m->spec.paused(paused, m->spec.cookie);
 	}
@@ -230,7 +217,7 @@ manager_shutdown(void *cookie)
 			manager_stop_instance(i);
 	}
 	if (m->awaited > 0) {
-		manager_log(m, "stopping %zu instance%s", m->awaited, m->awaited == 1 ? "" : "s");
+		logger_info(&m->spec.log, "stopping %zu instance%s", m->awaited, m->awaited == 1 ? "" : "s");
 		loop_hold(m->loop);
 	}
 }
@@ -298,6 +285,8 @@ manager_set(struct manager *m, struct module_manifest *manifest)
 		manifest = xcalloc(1, sizeof *manifest);
 		manifest->id = xstrdup("");
 	}
+	if (*manifest->id && (!was || strcmp(was->id, manifest->id) != 0))
+		logger_note(&m->spec.log, "deployment %s: begins", manifest->id);
 	manager_set_modules(m, manifest);
 	m->manifest = manifest;
 	module_manifest_free(was);

@@ -33,6 +33,7 @@
 
 #include "base/fail.h"
 #include "base/json.h"
+#include "base/logger.h"
 #include "base/loop.h"
 #include "deploy/agent_config.h"
 #include "deploy/module_manifest.h"
@@ -45,7 +46,7 @@ struct manager_spec {
 	void (*changed)(struct json v, void *cookie);
 	/* The file that pauses has been made, or removed. */
 	void (*paused)(bool paused, void *cookie);
-	void (*log)(const char *text, void *cookie);
+	struct logger log;
 	void *cookie;
 };
 

@@ -87,7 +87,7 @@ manager_update_owners(struct manager *m)
 	struct fail f;
 
 	if (owners_write(m, &f) < 0)
-		manager_log(m, "%s", f.text);
+		logger_info(&m->spec.log, "%s", f.text);
 }
 
 static void
@@ -95,7 +95,7 @@ instance_fail(struct instance *i, const char *why)
 {
 	i->state = INSTANCE_ERROR;
 	if (!i->failure || strcmp(i->failure, why) != 0)
-		manager_log(i->manager, "instance %s: %s", i->name, why);
+		logger_info(&i->manager->spec.log, "instance %s: %s", i->name, why);
 	manager_set_failure(&i->failure, why);
 	loop_timer_set(i->manager->loop, &i->retry, manager_retry_ms(i->tries++));
 }
@@ -117,7 +117,7 @@ instance_exited(struct instance *i, const struct supervise_view *v, const struct
 	else if (outcome_status(&v->outcome) != 0)
 		outcome_describe(&v->outcome, &how);
 	manager_set_failure(&i->failure, how.len > 0 ? how.s : NULL);
-	manager_log(i->manager, "instance %s: has ended%s%s", i->name, how.len > 0 ? ": " : "", how.s);
+	logger_info(&i->manager->spec.log, "instance %s: has ended%s%s", i->name, how.len > 0 ? ": " : "", how.s);
 }
 
 static void
@@ -129,7 +129,7 @@ instance_ended(const struct supervise_view *v, const struct fail *f, void *cooki
 	i->run = NULL;
 	i->uid = (uid_t)-1;
 	if (i->state == INSTANCE_STOPPING) {
-		manager_log(m, "instance %s: stopped", i->name);
+		logger_info(&m->spec.log, "instance %s: stopped", i->name);
 		i->state = INSTANCE_WAITING;
 		i->tries = 0;
 		manager_set_failure(&i->failure, NULL);
@@ -222,7 +222,7 @@ manager_try_start(struct instance *i, const struct manifest_instance *w)
 	i->identity = json_copy(identity);
 	i->state = INSTANCE_RUNNING;
 	manager_set_failure(&i->failure, NULL);
-	manager_log(m, "instance %s: started", i->name);
+	logger_info(&m->spec.log, "instance %s: started", i->name);
 }
 
 bool
@@ -238,7 +238,7 @@ manager_compare_instance(struct instance *i)
 		return true;
 	case INSTANCE_RUNNING:
 		if (!is_wanted || !json_equal(identity, i->identity)) {
-			manager_log(m, "instance %s: stopping", i->name);
+			logger_info(&m->spec.log, "instance %s: stopping", i->name);
 			manager_stop_instance(i);
 		}
 		return true;
@@ -254,7 +254,7 @@ manager_compare_instance(struct instance *i)
 	}
 	if (w)
 		return true;
-	manager_log(m, "instance %s: removed", i->name);
+	logger_info(&m->spec.log, "instance %s: removed", i->name);
 	file_remove_tree(i->dir);
 	return false;
 }
@@ -271,7 +271,7 @@ manager_adopt_instance(struct manager *m, const char *name, const char *dir)
 	struct fail f;
 
 	if (instance_examine(dir, &v, &identity, &f) < 0) {
-		manager_log(m, "%s", f.text);
+		logger_info(&m->spec.log, "%s", f.text);
 		return;
 	}
 	if (json_get_text(identity, "instance"))
@@ -284,6 +284,6 @@ manager_adopt_instance(struct manager *m, const char *name, const char *dir)
 	if (lstat(home, &st) == 0)
 		i->uid = st.st_uid;
 	i->run = supervise_adopt(m->loop, run, instance_ended, i);
-	manager_log(m, "instance %s: %s", name, v.state == SUPERVISE_RUNNING ? "goes on, as an earlier agent started it" :
+	logger_info(&m->spec.log, "instance %s: %s", name, v.state == SUPERVISE_RUNNING ? "goes on, as an earlier agent started it" :
 	    "its shim was killed; ending what is left of it");
 }

@@ -30,7 +30,7 @@ module_fail(struct module *x, const char *why)
 {
 	x->state = MODULE_ERROR;
 	if (!x->failure || strcmp(x->failure, why) != 0)
-		manager_log(x->manager, "module %s: %s", x->spec->id, why);
+		logger_info(&x->manager->spec.log, "module %s: %s", x->spec->id, why);
 	manager_set_failure(&x->failure, why);
 	loop_timer_set(x->manager->loop, &x->retry, manager_retry_ms(x->tries++));
 }
@@ -47,7 +47,7 @@ module_fetched(const char *failure, void *cookie)
 		x->state = MODULE_OK;
 		x->tries = 0;
 		manager_set_failure(&x->failure, NULL);
-		manager_log(x->manager, "module %s: loaded", x->spec->id);
+		logger_info(&x->manager->spec.log, "module %s: loaded", x->spec->id);
 	}
 	manager_request_pass(x->manager);
 }

@@ -61,8 +61,6 @@ struct manager {
 
 /* --- manager.c */
 
-void manager_log(struct manager *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
 /* Run a pass from the loop, soon; many requests before it are one. */
 void manager_request_pass(struct manager *m);
 

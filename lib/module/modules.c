@@ -37,7 +37,7 @@ status_write(struct modules *m, struct json v)
 	if (r < 0) {
 		_cleanup_free_ char *text = xasprintf("%s: %s", m->status, strerror(-r));
 
-		m->spec.log(text, m->spec.cookie);
+		logger_info(&m->spec.log, "%s", text);
 	}
 }
 
@@ -59,14 +59,6 @@ paused_changed(bool paused, void *cookie)
 	struct modules *m = cookie;
 
 	m->spec.paused(paused, m->spec.cookie);
-}
-
-static void
-log_text(const char *text, void *cookie)
-{
-	struct modules *m = cookie;
-
-	m->spec.log(text, m->spec.cookie);
 }
 
 /* After the instances have ended. */
@@ -96,7 +88,7 @@ report_open(struct modules *m, const char *name, struct fail *f)
 	}
 	m->report = deployment_report_new(m->loop, &(struct deployment_report_spec){ .hub = dir,
 	    .is_evp1 = strcmp(p->hub.dialect, "evp1") == 0, .min_ms = p->hub.report_min_ms, .max_ms = p->hub.report_max_ms,
-	    .log = log_text, .cookie = m });
+	    .log = m->spec.log });
 	profile_free(p);
 	m->link = xstrdup(name);
 	if (json_is_object(m->last))
@@ -118,7 +110,7 @@ parts_open(struct modules *m, struct fail *f)
 		r = report_open(m, c->report + 4, f);
 	if (r == 0 && !m->manager)
 		r = manager_new(m->loop, &(struct manager_spec){ .config = c, .state = m->spec.state, .agent = m->link,
-		    .changed = status_changed, .paused = paused_changed, .log = log_text, .cookie = m }, &m->manager, f);
+		    .changed = status_changed, .paused = paused_changed, .log = m->spec.log, .cookie = m }, &m->manager, f);
 	return r;
 }
 
@@ -189,7 +181,7 @@ modules_reload(struct modules *m)
 	deployment_report_free(TAKE_PTR(m->report));
 	free(TAKE_PTR(m->link));
 	if (parts_open(m, &f) < 0)
-		m->spec.log(f.text, m->spec.cookie);
+		logger_info(&m->spec.log, "%s", f.text);
 	if (m->manager)
 		manager_set_agent(m->manager, m->link);
 	if (!had)

@@ -12,6 +12,7 @@
 
 #include "base/fail.h"
 #include "base/loop.h"
+#include "base/logger.h"
 #include "deploy/agent_config.h"
 #include "deploy/module_manifest.h"
 
@@ -21,7 +22,7 @@ struct modules_spec {
 	const struct agent_config *config;
 	const char *state;		/* the agent's directory */
 	void (*paused)(bool paused, void *cookie);	/* module/manager.h */
-	void (*log)(const char *text, void *cookie);
+	struct logger log;
 	void *cookie;
 };
 
