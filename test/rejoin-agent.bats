@@ -1220,7 +1220,7 @@ cancellable() {
 	echo 'nonsense = 1' >>"$REJOIN_CONFIG_DIR/agent.conf"
 	run --separate-stderr rejoin-agent
 	status_is 2
-	err_has "agent.conf:7: key 'nonsense' is not known in [agent]"
+	err_has "$REJOIN_CONFIG_DIR/agent.conf:7: key 'nonsense' is not known in [agent]"
 	sed -i '/nonsense/d; s/^script-timeout.*/script-timeout = 0s/' "$REJOIN_CONFIG_DIR/agent.conf"
 	run --separate-stderr rejoin-agent
 	status_is 2

@@ -164,7 +164,8 @@ dirs_find(const char *subdir, const char *name)
 	const char *(*const roots[])(void) = { dirs_config, dirs_vendor };
 
 	for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
-		_cleanup_free_ char *path = xconcat(roots[i](), "/", subdir, "/", name, NULL);
+		_cleanup_free_ char *path = subdir ? xconcat(roots[i](), "/", subdir, "/", name, NULL) :
+		    xconcat(roots[i](), "/", name, NULL);
 
 		if (access(path, F_OK) == 0)
 			return TAKE_PTR(path);

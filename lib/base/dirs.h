@@ -30,7 +30,7 @@ bool dirs_runtime_is_users(void);
 const char *dirs_runtime_system(void);
 
 /*
- * SUBDIR/NAME in the configuration directory, else in the vendor's; NULL where
+ * SUBDIR/NAME, or NAME where SUBDIR is NULL, in the configuration directory, else in the vendor's; NULL where
  * neither has it.  To be freed.
  */
 char *dirs_find(const char *subdir, const char *name);

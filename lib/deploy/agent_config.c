@@ -254,7 +254,7 @@ agent_config_parse(const char *file, const char *text, size_t len, struct agent_
 int
 agent_config_load(struct agent_config *s, struct fail *f)
 {
-	_cleanup_free_ char *path = dirs_find(".", "agent.conf");
+	_cleanup_free_ char *path = dirs_find(NULL, "agent.conf");
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	int r = path ? file_load_trusted(path, (gid_t)-1, CONFIG_MAX, &text, f) : 0;
 

@@ -61,7 +61,7 @@ select_components(struct goal_check *c, const struct goal_check_spec *spec)
 static enum review_level
 check_user(const struct agent_config *config, const struct goal_check_spec *spec)
 {
-	_cleanup_free_ char *path = dirs_find(".", "agent.conf");
+	_cleanup_free_ char *path = dirs_find(NULL, "agent.conf");
 
 	if (!path || config->handler_user || geteuid() != 0)
 		return REVIEW_OK;

@@ -22,7 +22,7 @@ swupdate_is_handler(const char *handler)
 int
 swupdate_load_config(struct json *out, struct fail *f)
 {
-	_cleanup_free_ char *path = dirs_find(".", "swupdate-handler-config.json");
+	_cleanup_free_ char *path = dirs_find(NULL, "swupdate-handler-config.json");
 	int r = path ? json_load(path, FILE_TRUSTED, CONFIG_MAX, out, f) : 0;
 
 	if (!path)
