@@ -1443,12 +1443,14 @@ cancellable() {
 # Nothing is installed twice that IsInstalled can see, nothing reported is lost,
 # nothing half-written is read.
 # The state "unreadable" is not offline: one that is away, and whose version file could not be
-# looked for, is tried, and fails.
+# looked for, is tried, and fails.  That stays its last result; the report of what is there is good.
 good_after_kill() {
 	rejoin-agent -q --once --jobs 2 &&
 		[ "$(version left) $(version right) $(version front)" = '2.0 2.0 2.0' ] &&
 		[ ! -e doubled ] && jq -e . "$state/journal.jsonl" >/dev/null &&
-		[ "$(jq '.rejoin.results | length' "$state/twins/current.json")" = 3 ] &&
+		[ "$(jq '[.rejoin.results[] | select(.component != "rear")] | length' "$state/twins/current.json")" = 3 ] &&
+		[ "$(jq '[.deviceUpdate.agent.lastInstallResult.stepResults[] | select(.resultCode <= 0)] | length' \
+			"$state/twins/current.json")" = 0 ] &&
 		[ "$(jq -r .deviceUpdate.agent.state "$state/twins/current.json")" = 0 ] &&
 		[ "$(jq -r '.component | select(. != "" and . != "rear")' "$state/journal.jsonl" | sort -u | wc -l)" = 3 ] &&
 		[ "$(jq 'select(.component == "rear" and .resultCode > 0)' "$state/journal.jsonl" | wc -l)" = 0 ]

@@ -188,13 +188,35 @@ add_step_result(struct json *steps, struct json record)
 	    json_get_text(record, "details")));
 }
 
+/*
+ * Is RECORD a failure of an earlier cycle?  So it is where this one had none, and where its component
+ * is waited for now.  It stays the last result of its component.
+ */
+static bool
+is_past_failure(struct json record, const struct cycle_outcome *o)
+{
+	_cleanup_json_ struct json code = json_get(record, "resultCode");
+	const char *component = json_get_text(record, "component");
+
+	if (json_get_number(code) > 0 || o->cancelled)
+		return false;
+	for (size_t i = 0; i < json_count(o->waiting); i++) {
+		_cleanup_json_ struct json c = json_at(o->waiting, i);
+
+		if (component && strcmp(component, component_id(c)) == 0)
+			return true;
+	}
+	return !o->failed;
+}
+
 static struct json
-step_results(const struct report *r)
+step_results(const struct report *r, const struct cycle_outcome *o)
 {
 	struct json steps = json_object();
 
 	for (struct json_iter it = json_begin(r->results); json_next(&it); )
-		add_step_result(&steps, it.value);
+		if (!is_past_failure(it.value, o))
+			add_step_result(&steps, it.value);
 	return steps;
 }
 
@@ -288,7 +310,7 @@ report_end(struct report *r, const struct goal *g, const struct cycle_outcome *o
 	struct json last = install_result(o->code, o->erc, o->details);
 	struct json mine = rejoin_member(r);
 
-	json_set(&last, "stepResults", step_results(r));
+	json_set(&last, "stepResults", step_results(r, o));
 	json_set(&agent, "lastInstallResult", last);
 	json_set(&agent, "state", json_number(o->failed ? REPORT_FAILED : is_unfinished(o) ? REPORT_IN_PROGRESS :
 	    REPORT_IDLE));

@@ -148,6 +148,62 @@ check_interrupted(void)
 	release(&x);
 }
 
+/* The result of STEP is CODE; -1: it has none. */
+static bool
+step_is(const struct report *r, const char *step, double code)
+{
+	static const char *const path[] = { "deviceUpdate", "agent", "lastInstallResult", "stepResults" };
+	struct json v = json_copy(r->twin);
+	_cleanup_json_ struct json found = JSON_ABSENT;
+	bool is;
+
+	for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
+		struct json next = json_get(v, path[i]);
+
+		json_release(&v);
+		v = next;
+	}
+	found = json_get(v, step);
+	json_release(&v);
+	if (!json_is_object(found))
+		return code < 0;
+	v = json_get(found, "resultCode");
+	is = json_get_number(v) == code;
+	json_release(&v);
+	return is;
+}
+
+/* A failure of a cycle before is no failure of a step now; it stays the last result of its component. */
+static void
+check_past_failures(void)
+{
+	_cleanup_json_ struct json away = waiting("b");
+	const struct cycle_outcome failed = { .failed = true, .details = "", .held_ms = -1 };
+	const struct cycle_outcome failed_and_away = { .failed = true, .details = "", .waiting = away, .held_ms = -1 };
+	const struct cycle_outcome good = { .code = 700, .details = "", .waiting = away, .held_ms = -1 };
+	struct goal g = goal("w");
+	struct report r;
+
+	report_init(&r, JSON_ABSENT);
+	report_begin(&r, &g);
+	add(&r, record("step_0.0", "a", 700, ""));
+	add(&r, record("step_0.0", "b", 0, "broken"));
+	add(&r, record("step_1.0", "c", 0, "broken"));
+	report_end(&r, &g, &failed, "now");
+	assert(step_is(&r, "step_0", 0) && step_is(&r, "step_1", 0));
+	/* b has gone */
+	report_end(&r, &g, &failed_and_away, "now");
+	assert(step_is(&r, "step_0", 700) && step_is(&r, "step_1", 0));
+	/* and so has c, which is not even waited for */
+	report_end(&r, &g, &good, "now");
+	assert(step_is(&r, "step_0", 700) && step_is(&r, "step_1", -1));
+	assert(!add(&r, record("step_0.0", "b", 0, "broken")));
+	report_end(&r, &g, &failed, "now");
+	assert(step_is(&r, "step_0", 0));
+	report_release(&r);
+	release(&g);
+}
+
 /* A list as long as an inventory may be is no reason to stand still. */
 static void
 check_many_waiting(void)
@@ -182,6 +238,7 @@ main(void)
 	check_news();
 	check_round();
 	check_interrupted();
+	check_past_failures();
 	check_many_waiting();
 	return 0;
 }
