@@ -496,6 +496,22 @@ says_what_to_do() {
 	found fail "$PWD/pipe" 'has no reader'
 }
 
+# bats test_tags=plain
+@test "fifo: a reader that cannot be looked for just now is unknown, not absent" {
+	needs_strace
+	profile "path = $PWD/pipe" '[status]' 'method = none'
+	mkfifo -m 660 pipe
+	start reader sh -c 'exec 3<>pipe; echo up; exec sleep 1000'
+	wait_for '[ -s reader.out ]'
+	local at
+	for at in /proc "/proc/$reader_pid/fd"; do
+		run --separate-stderr strace -qq -o /dev/null -P $at -e trace=openat -e inject=openat:error=EMFILE \
+			rejoin-doctor -A t --format jsonl fifo
+		status_is 0
+		found warn "$PWD/pipe" 'it is unknown whether it has a reader'
+	done
+}
+
 @test "fifo: a reader that hidepid hides is unknown, not absent" {
 	needs_root
 	needs setpriv

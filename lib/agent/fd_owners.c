@@ -221,7 +221,7 @@ check_process(const char *name, void *cookie)
 	if (p.as.pid == getpid())
 		return;
 	if (!each_number(fds, check_descriptor, &p)) {
-		s->hidden += errno == EACCES || errno == EPERM;
+		s->hidden += errno != ENOENT && errno != ESRCH;		/* else it has ended */
 		return;
 	}
 	if (!p.found && S_ISFIFO(s->st.st_mode))
@@ -242,7 +242,8 @@ fd_owners_find(int fd, struct fd_owner out[], size_t max, size_t *hidden)
 		return 0;
 	if (read_proc(path, &info))
 		s.ino = inode_of(&info);
-	each_number("/proc", check_process, &s);
+	if (!each_number("/proc", check_process, &s))
+		s.hidden++;
 	*hidden = s.hidden;
 	return s.n;
 }

@@ -149,8 +149,8 @@ test_readers(struct doctor_run *x)
 		doctor_warn(x, path, "%zu processes read it: each gets a part of the requests", readers);
 		doctor_advise(x, "stop all but the agent");
 	} else if (readers == 0 && hidden > 0) {
-		doctor_warn(x, path, "it is unknown whether it has a reader: %zu processes belong to other "
-		    "users", hidden);
+		doctor_warn(x, path, "it is unknown whether it has a reader: %zu processes cannot be "
+		    "inspected", hidden);
 		doctor_advise(x, "run rejoin-doctor as root, or rejoin-doctor --probe fifo");
 	} else if (readers == 0 && view != PROCESS_VIEW_ALL) {
 		doctor_warn(x, path, "it is unknown whether it has a reader: %s", process_view_limit(view));
