@@ -51,6 +51,8 @@ test_access(struct doctor_run *x, const char *caller)
 	} else if (errno == EACCES) {
 		access_explain(path, &f);
 		doctor_fail(x, caller, "%s", f.text);
+		if (*f.hint)
+			doctor_advise(x, "%s", f.hint);
 	} else if (errno == ENOENT) {
 		doctor_ok(x, caller, "has the groups that are needed; %s does not exist", path);
 	} else {
