@@ -165,9 +165,7 @@ clean_up(struct tool *t)
 static void
 set_criteria(struct tool *t)
 {
-	_cleanup_free_ char *state = agent_config_state_dir();
-	_cleanup_free_ char *agents = xasprintf("%s/cache", state);
-	bool shared = t->ask.manifest && access(agents, W_OK | X_OK) == 0;
+	_cleanup_free_ char *cache = t->ask.manifest ? agent_config_cache_dir() : NULL;
 	struct fail f;
 	int r = 0;
 
@@ -178,7 +176,7 @@ set_criteria(struct tool *t)
 		download_allow(&t->config.link, NULL);
 	}
 	if (r == 0)
-		r = criteria_init(&t->criteria, &t->ask, shared ? agents : NULL, &f);
+		r = criteria_init(&t->criteria, &t->ask, cache, &f);
 	if (r < 0)
 		fail_die(&f);
 	download_allow(NULL, NULL);	/* from here on nothing may hold up the loop */

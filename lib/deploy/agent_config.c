@@ -284,6 +284,15 @@ agent_config_state_dir(void)
 	return xasprintf("%s/agent", dirs_state());
 }
 
+char *
+agent_config_cache_dir(void)
+{
+	_cleanup_free_ char *state = agent_config_state_dir();
+	_cleanup_free_ char *cache = xasprintf("%s/cache", state);
+
+	return access(cache, W_OK | X_OK) == 0 ? TAKE_PTR(cache) : NULL;
+}
+
 const char *
 agent_config_user(const struct agent_config *s)
 {

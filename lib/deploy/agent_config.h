@@ -86,6 +86,9 @@ void agent_config_release(struct agent_config *s);
 /* The default state directory of the agent; to be freed. */
 char *agent_config_state_dir(void);
 
+/* Where the agent keeps what it has fetched, if the caller may add to it; else NULL.  To be freed. */
+char *agent_config_cache_dir(void);
+
 /* The user for deploy/handler.h: NULL where it is the caller's. */
 const char *agent_config_user(const struct agent_config *s);
 
