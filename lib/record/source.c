@@ -366,25 +366,30 @@ source_view(struct source *s, int64_t from, int64_t to, size_t buffer)
 	return v;
 }
 
+/* Pass over the rest of the line, however long it is. */
+static void
+skip_line(struct source *s)
+{
+	bool whole;
+	size_t len;
+
+	do {
+		whole = splitter_line(s, 0, &len);
+		s->cur += len;
+		s->lo = s->cur;
+	} while (!whole);
+}
+
 bool
 source_probe(struct source *s, int64_t from, int64_t *off, int64_t *t)
 {
-	size_t len;
-
 	source_rewind(s);
 	/* One byte before, so that a record which begins just at FROM is seen to. */
 	s->base = s->at = from ? from - 1 : 0;
 	if (from) {
 		if (!sourcebuf_fill(s))
 			return false;
-		for (;;) {
-			bool whole = splitter_line(s, 0, &len);
-
-			s->cur += len;
-			s->lo = s->cur;
-			if (whole)
-				break;
-		}
+		skip_line(s);
 	}
 	for (;;) {
 		if (s->cur == s->hi && !sourcebuf_fill(s))
@@ -394,13 +399,6 @@ source_probe(struct source *s, int64_t from, int64_t *off, int64_t *t)
 			*t = source_time(s, s->next.ns);
 			return true;
 		}
-		for (;;) {
-			bool whole = splitter_line(s, 0, &len);
-
-			s->cur += len;
-			s->lo = s->cur;
-			if (whole)
-				break;
-		}
+		skip_line(s);
 	}
 }

@@ -129,21 +129,30 @@ set_limit(const struct profile *p, int64_t credit, struct limit *l)
 		l->left = p->restart.limit;
 }
 
+/* The limit at *NOW, which is the present, and the credit that is left.  A profile without a limit has no credit. */
+static int
+read_limit(const struct profile *p, struct limit_clock *now, int64_t *credit, struct limit *l, struct fail *f)
+{
+	int r;
+
+	*l = (struct limit){ .left = INT64_MAX };
+	*credit = 0;
+	if (p->restart.limit == 0)
+		return 0;
+	read_clock(now);
+	r = read_credit(p, now, credit, f);
+	if (r == 0)
+		set_limit(p, *credit, l);
+	return r;
+}
+
 int
 limit_read(const struct profile *p, struct limit *l, struct fail *f)
 {
 	struct limit_clock now;
 	int64_t credit;
-	int r;
 
-	*l = (struct limit){ .left = INT64_MAX };
-	if (p->restart.limit == 0)
-		return 0;
-	read_clock(&now);
-	r = read_credit(p, &now, &credit, f);
-	if (r == 0)
-		set_limit(p, credit, l);
-	return r;
+	return read_limit(p, &now, &credit, l, f);
 }
 
 static int
@@ -203,14 +212,9 @@ limit_take(const struct profile *p, struct fail *f)
 	struct limit_clock now;
 	struct limit l;
 	int64_t credit;
-	int r;
+	int r = read_limit(p, &now, &credit, &l, f);
 
-	if (p->restart.limit == 0)
-		return 0;
-	read_clock(&now);
-	r = read_credit(p, &now, &credit, f);
-	if (r < 0)
+	if (r < 0 || p->restart.limit == 0)
 		return r;
-	set_limit(p, credit, &l);
 	return l.wait_ms ? set_limited(p, &l, f) : write_credit(p, &now, credit - price_of(p), f);
 }
