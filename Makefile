@@ -270,8 +270,8 @@ install: all
 		sed -i -e 's|/usr/share/rejoin|$(VENDORDIR)|g' -e 's|/usr/bin/rejoin|$(BINDIR)/rejoin|g' $(notdir $(wildcard packaging/examples/*))
 	cd '$(DESTDIR)$(VENDORDIR)/examples' && chmod 755 $(notdir $(wildcard packaging/examples/*.sh))
 	$(call put,644,$(wildcard packaging/tmpfiles.d/*),$(TMPFILESDIR))
-	# of each profile with a group; its own configuration directory, so nothing of this machine
-	REJOIN_CONFIG_DIR='$(CURDIR)/packaging' $(EMULATOR) $B/libexec/rejoin/rejoin-tmpfiles '$(DESTDIR)$(TMPFILESDIR)'
+	# of each profile with a group; its own configuration directory, so nothing of this machine but, without DESTDIR, its groups
+	REJOIN_CONFIG_DIR='$(CURDIR)/packaging' $(EMULATOR) $B/libexec/rejoin/rejoin-tmpfiles $(if $(DESTDIR),,--here) '$(DESTDIR)$(TMPFILESDIR)'
 	$(call put,644,$(wildcard packaging/sysusers.d/*),$(SYSUSERSDIR))
 	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(RULESDIR)'
 	for f in $(UNITS_IN:packaging/systemd/%.in=%); do \

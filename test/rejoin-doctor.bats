@@ -636,6 +636,12 @@ says_what_to_do() {
 	grep -qx $'d /run/rejoin/retry/t\t2770 root games -' out/rejoin-t.conf
 	grep -q 'root adu -' out/rejoin-adu.conf
 	[ ! -e out/rejoin-mender.conf ]
+	# with --here, of groups of this machine alone; what was written for another is taken away
+	sed -i 's/^group = adu/group = no-such-group/' "$REJOIN_CONFIG_DIR/agents.d/adu.conf"
+	run "$B/libexec/rejoin/rejoin-tmpfiles" --here out
+	status_is 0
+	[ -e out/rejoin-t.conf ] && [ ! -e out/rejoin-adu.conf ]
+	sed -i 's/^group = no-such-group/group = adu/' "$REJOIN_CONFIG_DIR/agents.d/adu.conf"
 	# a profile without a group, and one that is gone; a file of another author stays
 	echo '# mine' >out/rejoin-other.conf
 	profile "path = $PWD/pipe"

@@ -1,16 +1,20 @@
 /*
- * rejoin-tmpfiles [DIR [NAME...]] - write a tmpfiles.d(5) file for each profile that
+ * rejoin-tmpfiles [--here] [DIR [NAME...]] - write a tmpfiles.d(5) file for each profile that
  * has a group, so that the directory of its pending requests exists after a boot.
  *
  * Without it that directory is made by the first request of root, and requests of
  * the agent's own user are lost before.  DIR is /etc/tmpfiles.d by default, NAME
  * all profiles.  The file is DIR/rejoin-NAME.conf; that of a profile without a
- * group, or of a profile that is gone, is removed if this program wrote it.  The
- * group need not exist yet: systemd-tmpfiles(8) then skips the line.
+ * group, or of a profile that is gone, is removed if this program wrote it.
+ *
+ * The group need not exist yet: systemd-tmpfiles(8) then skips the line, with an
+ * error in the journal at each boot.  With --here a profile counts as one without
+ * a group where that is not a group of this machine.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <grp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +44,7 @@ remove_ours(const char *path, struct fail *f)
 }
 
 static int
-write_for(const char *dir, const char *name, struct fail *f)
+write_for(const char *dir, const char *name, bool here, struct fail *f)
 {
 	_cleanup_free_ char *path = xasprintf("%s/rejoin-%s.conf", dir, name);
 	_cleanup_profile_ struct profile *p = NULL;
@@ -49,7 +53,7 @@ write_for(const char *dir, const char *name, struct fail *f)
 
 	if (r < 0)
 		return r;
-	if (!p->group)
+	if (!p->group || (here && !getgrnam(p->group)))
 		return remove_ours(path, f);
 	buf_printf(&b, "%s for the profile %s: its pending retry requests.\n"
 	    "d /run/rejoin/retry/%s\t2770 root %s -\n", written, name, name, p->group);
@@ -84,14 +88,16 @@ remove_stale(const char *dir, char *const *names, struct fail *f)
 int
 main(int argc, char *argv[])
 {
-	const char *dir = argc > 1 ? argv[1] : "/etc/tmpfiles.d";
-	char **all = argc > 2 ? NULL : profile_names();
+	const bool here = argc > 1 && strcmp(argv[1], "--here") == 0;
+	char **operands = argv + 1 + here;
+	const char *dir = *operands ? *operands : "/etc/tmpfiles.d";
+	char **all = *operands && operands[1] ? NULL : profile_names();
 	enum exit_status status = EXIT_OK;
 	struct fail f;
 
 	diag_init(argv);
-	for (char *const *name = all ? all : argv + 2; *name; name++)
-		if (write_for(dir, *name, &f) < 0) {
+	for (char *const *name = all ? all : operands + 1; *name; name++)
+		if (write_for(dir, *name, here, &f) < 0) {
 			fail_tell(&f, NULL);
 			status = f.status;
 		}

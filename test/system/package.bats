@@ -66,6 +66,28 @@ slow_install() {
 	in_machine test -x /usr/libexec/rejoin/rejoin-shim
 	in_machine getent group rejoin
 	in_machine test -d /run/rejoin/retry
+	# no message of a helper: the groups of agents that are not here are not named
+	run grep -iE 'fail|error|warn|cannot|no such' out
+	out_is ''
+	run in_machine systemd-tmpfiles --create
+	[[ $output != *'Failed to resolve'* ]]
+	purges
+}
+
+@test "an agent that is installed later brings its group, and gets the directory of its requests" {
+	installs /debs
+	in_machine test ! -e /run/rejoin/retry/adu
+	mkdir -p agent/DEBIAN agent/usr/lib/systemd/system
+	printf 'Package: an-agent\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' >agent/DEBIAN/control
+	printf '#!/bin/sh\ngetent group adu >/dev/null || groupadd --system adu\n' >agent/DEBIAN/postinst
+	chmod 755 agent/DEBIAN/postinst
+	printf '[Service]\nExecStart=/bin/true\n' >agent/usr/lib/systemd/system/an-agent.service
+	dpkg-deb --root-owner-group -b agent "$MACHINE_ROOT/an-agent.deb" >/dev/null
+	in_machine dpkg -i /an-agent.deb >out 2>&1 || { cat out; false; }
+	[ "$(in_machine stat -c '%a %G' /run/rejoin/retry/adu)" = '2770 adu' ]
+	in_machine grep -q 'root adu' /etc/tmpfiles.d/rejoin-adu.conf
+	in_machine dpkg -P an-agent >out 2>&1 || { cat out; false; }
+	in_machine groupdel adu
 	purges
 }
 
