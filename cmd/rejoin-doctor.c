@@ -202,12 +202,12 @@ explain(const struct doctor *d, char *const *texts)
 	int r;
 
 	if (!*texts)
-		opt_misused("explain: requires an operand CODE");
+		opt_misused_hint("rejoin-doctor explain 603", "explain: requires an operand CODE");
 	if (codes_load(&codes, &f) < 0)
 		fail_die(&f);
 	r = printout_codes(d->format, codes, texts, &wrong, &out);
 	if (r < 0)
-		opt_misused("explain: not a code: '%s'", wrong);
+		opt_misused_hint("a code is a number, such as 603, 0x30501080 or -1073741817", "explain: not a code: '%s'", wrong);
 	codes_free(codes);
 	write_out(&out);
 	return r > 0 ? EXIT_OK : EXIT_NO;

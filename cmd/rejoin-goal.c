@@ -276,6 +276,7 @@ run_command(struct goal_tool *t, const struct opt_scan *scan)
 	if (strcmp(command, "check") != 0 && strcmp(command, "show") != 0)
 		opt_unknown_command(&tool, command);
 	path = only_file(scan);
+	fail_set_next_step("'rejoin-goal make' writes a goal; rejoin-goal(1) has an example");
 	return *command == 'c' ? check_goal(t, path) : show_goal(t, path);
 }
 

@@ -274,7 +274,8 @@ main(int argc, char *argv[])
 		diag_hint("rejoin-doctor -A %s says what to do", v.profile->name);
 	status = reached || s.running == 0 ? status_of(&v, &s) : EXIT_TIMEOUT;
 	if (!reached)
-		diag(0, "%s: timed out waiting for --until; it is %s%s", v.profile->name, status_text_state(s.state),
+		diag(0, "%s: timed out waiting for %s; it is %s%s", v.profile->name, until_names[v.until],
+		    status_text_state(s.state),
 		    pending_exists(&v.pending) ? ", and a retry request is pending" : "");
 	pending_release(&v.pending);
 	profile_free(v.profile);

@@ -19,7 +19,7 @@ trap 'exit 130' INT TERM
 tree=$work/rejoin-$version
 mkdir "$tree"
 git archive HEAD | tar -x -C "$tree"
-cp -r packaging/debian "$tree/debian"
+cp -r "$tree/packaging/debian" "$tree/debian"
 (cd "$tree" && dpkg-buildpackage -b -us -uc) >"$out/build.log" 2>&1 || {
 	tail -20 "$out/build.log" >&2
 	echo "build.sh: the whole log is in $out/build.log" >&2
