@@ -881,6 +881,34 @@ with_actions() { # ACTIONS - the goal's steps name them
 	[ "$(calls left restore) $(calls left backup)" = '1 2' ]
 }
 
+@test "an install that an earlier agent began and that failed is restored, whatever the goal is now" {
+	conf 'backoff = 1h'
+	long_timeout
+	for goal in w2 w1; do
+		rm -rf "$state" calls began go
+		fw left 1.0
+		with_actions 'backup restore'
+		script "$keeps_old"'
+			[ "$action$id" = installleft ] && { echo "{\"version\":\"half\"}" >"$path/fw.json"
+				touch '"$PWD"'/began; until [ -e '"$PWD"'/go ]; do sleep 0.05; done; say 0 broken; }'
+		deploy w1 2.0 motors
+		agent
+		wait_for '[ -e began ]'
+		kill -KILL "$agent_pid"
+		wait_for '! alive "$agent_pid"'
+		# the new goal has nothing for the component
+		[ $goal = w1 ] || deploy w2 3.0 robots
+		agent
+		touch go
+		wait_for '[ "$(version left) $(calls left restore)" = "1.0 1" ] && case $(status_of state) in idle|failed) ;; *) false ;; esac' 20
+		[ "$(jq -c 'select(.component == "left") | [.workflow, .phase, .details]' "$state/journal.jsonl")" = '["w1","install","broken"]' ]
+		# and it is not restored a second time
+		answered
+		[ "$(calls left restore) $(version left)" = '1 1.0' ]
+		end_pids "$agent_pid"
+	done
+}
+
 @test "a restore before an attempt that fails is tried again, and counts as an attempt" {
 	with_actions 'backup restore'
 	conf 'backoff = 100ms' 'max-attempts = 3'

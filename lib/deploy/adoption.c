@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct adopted_run {
 	struct handler_run_record record;
 	struct supervise *supervise;	/* NULL once it has ended */
 	struct canceller *canceller;	/* the handler's own cancel, before the run is ended; or NULL */
+	struct handler *restore;	/* that undoes it, after it has failed; or NULL */
 	bool is_cancelled;
 };
 
@@ -33,12 +35,58 @@ adoption_free(struct adoption *a)
 		if (a->runs[i]->supervise)
 			supervise_forget(a->runs[i]->supervise);
 		canceller_end(a->runs[i]->canceller);
+		if (a->runs[i]->restore)
+			handler_detach(a->runs[i]->restore);
 		handler_run_record_release(&a->runs[i]->record);
 		free(a->runs[i]->dir);
 		free(a->runs[i]);
 	}
 	free(a->runs);
 	free(a);
+}
+
+/* It is over with the run; the adoption may be gone afterwards. */
+static void
+run_finish(struct adoption *a)
+{
+	const struct adoption_callbacks callbacks = a->callbacks;
+
+	if (--a->running > 0)
+		return;
+	adoption_free(a);
+	callbacks.done(callbacks.cookie);
+}
+
+static void
+restore_ended(const struct handler_result *r, void *cookie)
+{
+	struct adopted_run *run = cookie;
+	struct adoption *a = run->owner;
+
+	run->restore = NULL;
+	run->record.action = HANDLER_RESTORE;
+	a->callbacks.ended(&run->record, r, a->callbacks.cookie);
+	run_finish(a);
+}
+
+/* CODE is the result of RUN; false where there is nothing to undo. */
+static bool
+run_restore(struct adopted_run *run, int32_t code)
+{
+	const struct handler_run_record *record = &run->record;
+	struct handler_call call = {
+		.workflow = record->workflow, .step = record->step, .handler = record->handler,
+		.action = HANDLER_RESTORE, .properties = record->properties, .component = record->target,
+		.work_folder = record->work_folder, .file = record->file, .user = record->user,
+	};
+
+	if (code > 0 || (record->action != HANDLER_INSTALL && record->action != HANDLER_APPLY) || !*record->handler ||
+	    (!record->has_backup && !handler_undoes_by_cancel(record->handler, record->properties)))
+		return false;
+	run->owner->callbacks.restoring(&call, run->owner->callbacks.cookie);
+	run->restore = handler_start(run->owner->loop, &call, restore_ended, run);
+	free((char *)(uintptr_t)call.run_dir);
+	return true;
 }
 
 static void
@@ -48,7 +96,8 @@ run_ended(const struct supervise_view *v, const struct fail *f, void *cookie)
 	struct adoption *a = run->owner;
 	const struct adoption_callbacks callbacks = a->callbacks;
 	_cleanup_buf_ struct buf details = BUF_INIT, output = BUF_INIT;
-	struct handler_result r;
+	struct handler_result r = { .code = RESULT_FAILURE };
+	bool restores = false;
 
 	run->supervise = NULL;
 	canceller_end(TAKE_PTR(run->canceller));
@@ -64,12 +113,18 @@ run_ended(const struct supervise_view *v, const struct fail *f, void *cookie)
 		r.details = details.s;
 		r.output = output.s;
 		callbacks.ended(&run->record, &r, callbacks.cookie);
+		/* before the directory goes: the work folder stays as long as there is a run */
+		restores = run_restore(run, r.code);
 	}
 	file_remove_tree(run->dir);
-	if (--a->running > 0)
-		return;
-	adoption_free(a);
-	callbacks.done(callbacks.cookie);
+	if (!restores)
+		run_finish(a);
+}
+
+static bool
+is_running(const struct adopted_run *run)
+{
+	return run->supervise || run->restore;
 }
 
 static void
@@ -117,7 +172,7 @@ adoption_next(const struct adoption *a, const struct handler_run_record *previou
 	bool is_after = !previous;
 
 	for (size_t i = 0; i < a->n; i++) {
-		if (is_after && a->runs[i]->supervise)
+		if (is_after && is_running(a->runs[i]))
 			return &a->runs[i]->record;
 		is_after |= &a->runs[i]->record == previous;
 	}
@@ -128,7 +183,7 @@ bool
 adoption_is_on(const struct adoption *a, const char *component)
 {
 	for (size_t i = 0; i < a->n; i++)
-		if (a->runs[i]->supervise && strcmp(a->runs[i]->record.component, component) == 0)
+		if (is_running(a->runs[i]) && strcmp(a->runs[i]->record.component, component) == 0)
 			return true;
 	return false;
 }

@@ -6,6 +6,8 @@
  * reported as its result file and status say; one whose shim was killed is
  * reported as interrupted, after its remaining processes were killed.  None is
  * started a second time.  A directory in which nothing was executed is removed.
+ * An install or apply that has failed is undone at once, by the handler's restore,
+ * whatever the goal is now: no later attempt may be there to do it.
  */
 #ifndef DEPLOY_ADOPTION_H
 #define DEPLOY_ADOPTION_H
@@ -13,11 +15,17 @@
 #include <stdbool.h>
 
 #include "base/loop.h"
+#include "deploy/handler.h"
 #include "deploy/handler_run.h"
 
 struct adoption_callbacks {
 	/* A run has ended.  When this returns its directory is removed, so the result must be on disk. */
 	void (*ended)(const struct handler_run_record *record, const struct handler_result *r, void *cookie);
+	/*
+	 * An install or apply has failed, and the handler can undo it: how restore is to be run, of CALL the
+	 * members run_dir (to be freed by the adoption), new_privileges, timeout_ms and grace_ms.
+	 */
+	void (*restoring)(struct handler_call *call, void *cookie);
 	/* All have; called once, from the loop, after which the adoption is gone. */
 	void (*done)(void *cookie);
 	void *cookie;

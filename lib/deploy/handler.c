@@ -353,6 +353,7 @@ run_durable(struct handler *h, const struct handler_call *call)
 		.handler = xstrdup(call->handler), .work_folder = xstrdup(call->work_folder),
 		.file = call->file ? xstrdup(call->file) : NULL,
 		.properties = json_copy(call->properties), .target = json_copy(call->component),
+		.has_backup = call->has_backup,
 	};
 	struct launch l = LAUNCH_INIT;
 	struct fail f;

@@ -45,6 +45,7 @@ struct handler_call {
 	/* Run it under the shim, in this directory (deploy/handler_run.h); NULL: as an attached child. */
 	const char *run_dir;
 	const char *workflow, *step;	/* for its record there */
+	bool has_backup;		/* for its record: restore can undo it */
 	bool new_privileges;		/* there: without NoNewPrivileges */
 };
 

@@ -36,7 +36,7 @@ handler_run_load(const char *dir, struct handler_run_record *r, struct fail *f)
 {
 	_cleanup_free_ char *path = xasprintf("%s/request.json", dir);
 	_cleanup_json_ struct json v = JSON_ABSENT;
-	_cleanup_json_ struct json call = JSON_ABSENT, timeout = JSON_ABSENT;
+	_cleanup_json_ struct json call = JSON_ABSENT, timeout = JSON_ABSENT, backup = JSON_ABSENT;
 	const char *action;
 	int e = json_load(path, FILE_NOFOLLOW, LAUNCH_REQUEST_MAX, &v, f);
 
@@ -59,6 +59,8 @@ handler_run_load(const char *dir, struct handler_run_record *r, struct fail *f)
 	r->user = copy_text_or_null(v, "user");
 	r->properties = json_get(call, "properties");
 	r->target = json_get(call, "target");
+	backup = json_get(call, "backup");
+	r->has_backup = json_kind(backup) == JSON_TRUE;
 	if (!json_get_whole(timeout, &r->timeout_ms))
 		r->timeout_ms = 0;
 	return 0;
@@ -100,6 +102,8 @@ format_record(const struct handler_run_record *r)
 	json_set(&call, "properties", json_copy(r->properties));
 	if (json_is_object(r->target))
 		json_set(&call, "target", json_copy(r->target));
+	if (r->has_backup)
+		json_set(&call, "backup", json_bool(true));
 	json_set(&extra, "call", call);
 	return extra;
 }

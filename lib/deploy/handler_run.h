@@ -5,10 +5,10 @@
  * request.json has the member "call" beside the launch's:
  *
  *	{"workflow","step","component","action","name","result_file","timeout_ms",
- *	 "handler","properties","target","work_folder","file"}
+ *	 "handler","properties","target","work_folder","file","backup"}
  *
  * The first line is all that another agent needs to take over the run's result; the
- * second, and the request's user, what it needs to call the handler's cancel.
+ * second, and the request's user, what it needs to call the handler's cancel and restore.
  */
 #ifndef DEPLOY_HANDLER_RUN_H
 #define DEPLOY_HANDLER_RUN_H
@@ -29,6 +29,7 @@ struct handler_run_record {
 	char *handler, *work_folder;
 	char *file, *user;	/* NULL for none */
 	struct json properties, target;
+	bool has_backup;	/* restore can undo it */
 };
 
 /* The record of the run DIR; release R afterwards. */

@@ -419,6 +419,17 @@ adopted_run_ended(const struct handler_run_record *run, const struct handler_res
 }
 
 static void
+adopted_run_restoring(struct handler_call *call, void *cookie)
+{
+	const struct reconciler *r = cookie;
+
+	call->run_dir = reconcile_cycle_run_dir(cookie);
+	call->new_privileges = r->spec.config->new_privileges;
+	call->timeout_ms = r->spec.config->script_timeout_ms;
+	call->grace_ms = r->spec.config->stop_grace_ms;
+}
+
+static void
 adoption_done(void *cookie)
 {
 	struct reconciler *r = cookie;
@@ -434,7 +445,7 @@ void
 reconcile_start(struct reconciler *r, const struct status *s)
 {
 	_cleanup_free_ char *mark = NULL;
-	const struct adoption_callbacks callbacks = { adopted_run_ended, adoption_done, r };
+	const struct adoption_callbacks callbacks = { adopted_run_ended, adopted_run_restoring, adoption_done, r };
 	char waiting_note[STATUS_TEXT];
 	const int64_t waiting = r->board.status.waiting;
 	const bool paused = r->board.status.paused;

@@ -198,8 +198,8 @@ on_done(const struct cycle_outcome *o, void *cookie)
 	r->decide(r);
 }
 
-static char *
-new_run(void *cookie)
+char *
+reconcile_cycle_run_dir(void *cookie)
 {
 	struct reconciler *r = cookie;
 
@@ -213,7 +213,7 @@ reconcile_cycle_begin(struct reconciler *r)
 		.goal = r->goal, .config = r->spec.config, .inventory = r->spec.inventory,
 		.attempts = r->attempts, .work = r->dir.work, .cache = r->dir.cache, .working = on_working, .phase = on_phase,
 		.fetching = on_fetching,
-		.result = on_result, .log = reconcile_cycle_on_log, .done = on_done, .run_dir = new_run,
+		.result = on_result, .log = reconcile_cycle_on_log, .done = on_done, .run_dir = reconcile_cycle_run_dir,
 		.is_occupied = reconcile_cycle_is_occupied, .cookie = r,
 	};
 

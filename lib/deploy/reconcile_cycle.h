@@ -70,6 +70,9 @@ bool reconcile_cycle_is_occupied(const char *component, void *cookie);
 /* Tell the specification's callback whether there is work that another agent must not do beside us. */
 void reconcile_cycle_update_busy(struct reconciler *r);
 
+/* A directory, not there yet, for a run of a handler (deploy/handler_run.h); to be freed.  COOKIE is the reconciler. */
+char *reconcile_cycle_run_dir(void *cookie);
+
 /* Begin a cycle for the goal, which is there; none runs. */
 void reconcile_cycle_begin(struct reconciler *r);
 

@@ -25,6 +25,8 @@ start_action(struct steps *s, enum handler_action action)
 
 	call.run_dir = run_dir;
 	call.step = name;
+	call.has_backup = (action == HANDLER_INSTALL || action == HANDLER_APPLY) &&
+	    attempts_has_backup(c->spec.attempts, name, s->id);
 	s->action = action;
 	s->handler = handler_start(c->loop, &call, action_done, s);
 }
