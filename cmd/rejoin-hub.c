@@ -13,16 +13,14 @@
 #include "agent/profile.h"
 #include "base/diag.h"
 #include "base/dirs.h"
-#include "base/file.h"
-#include "base/io.h"
 #include "base/json.h"
 #include "base/opt.h"
-#include "base/secret.h"
 #include "base/xalloc.h"
 #include "hub/blob.h"
 #include "hub/dialects.h"
 #include "hub/hub.h"
 #include "hub/hubdir.h"
+#include "hub/linkstatus.h"
 #include "hub/producer.h"
 #include "hub/reader.h"
 
@@ -60,14 +58,13 @@ static const struct opt_tool tool = {
 	.example = "echo 21.5 | rejoin-hub send telemetry room/temperature --wait",
 };
 
-enum { VALUE_MAX = 1 << 20, HEADERS_MAX = 65536, BLOB_IDLE_MS = 60000 };
+enum { BLOB_IDLE_MS = 60000 };
 
 struct hub_options {
 	bool follow, json, lines, wait;
 	int64_t timeout_ms;
 	bool timeout_given;
 	char **headers;
-	size_t n_headers, headers_cap;
 	const char *status, *instance, *ca_file;
 	char **operands;
 	int n_operands;
@@ -107,20 +104,6 @@ producer_of(const struct hub_options *o)
 	return (struct producer){ o->dir, dialects_find(o->profile->hub.dialect), o->wait, o->timeout_ms };
 }
 
-/* The value of KIND on standard input. */
-static int
-read_value(const char *kind, struct json *out, struct fail *f)
-{
-	_cleanup_buf_ struct buf b = BUF_MAX(VALUE_MAX);
-	ssize_t n;
-
-	while ((n = io_read_buf(STDIN_FILENO, &b)) > 0)
-		;
-	if (n == -EMSGSIZE)
-		return fail_set(f, EXIT_USAGE, "standard input: a value has at most %d bytes", VALUE_MAX);
-	return n < 0 ? fail_errno(f, (int)n, "standard input") : producer_value(kind, &b, out, f);
-}
-
 static void
 line_wrong(const struct fail *f)
 {
@@ -147,7 +130,7 @@ word_send(struct hub_options *o, struct fail *f)
 	if (r == 0 && o->lines)
 		return producer_send_lines(&p, kind, STDIN_FILENO, line_wrong, f);
 	if (r == 0)
-		r = read_value(kind, &value, f);
+		r = producer_read(kind, STDIN_FILENO, &value, f);
 	return r == 0 ? producer_send(&p, kind, o->operands[2], value, f) : r;
 }
 
@@ -160,7 +143,7 @@ word_answer(struct hub_options *o, struct fail *f)
 
 	if (o->n_operands != 2)
 		opt_misused("answer: one operand, the call's id");
-	r = read_value("answer", &response, f);
+	r = producer_read("answer", STDIN_FILENO, &response, f);
 	json_set_text(&v, "status", o->status);
 	json_set(&v, "response", response);
 	if (r == 0)
@@ -181,7 +164,7 @@ word_call(struct hub_options *o, struct fail *f)
 		opt_misused("call: one operand, the method");
 	r = hubdir_check_running(o->dir, f);
 	if (r == 0)
-		r = read_value("call", &params, f);
+		r = producer_read("call", STDIN_FILENO, &params, f);
 	if (r == 0)
 		r = producer_call(&p, o->operands[1], params, &response, f);
 	if (r >= 0)
@@ -194,17 +177,10 @@ word_call(struct hub_options *o, struct fail *f)
 static void
 blob_print(const struct hub_options *o, int r, const struct blob_result *b, const struct fail *f)
 {
-	_cleanup_json_ struct json v = json_object();
-	_cleanup_buf_ struct buf text = BUF_INIT;
 	const bool to_stdout = strcmp(o->operands[3], "-") == 0 && strcmp(o->operands[1], "get") == 0;
+	_cleanup_buf_ struct buf text = BUF_INIT;
 
-	json_set_text(&v, "result", r == 0 ? "ok" : r > 0 ? "refused" : "error");
-	json_set(&v, "http_status", json_number(b->http_status));
-	json_set(&v, "bytes", json_number((double)b->bytes));
-	if (r != 0)
-		json_set_text(&v, "reason", f->text);
-	json_format(v, &text);
-	buf_putc(&text, '\n');
+	blob_format(b, r, f, &text);
 	fwrite(text.s, 1, text.len, to_stdout ? stderr : stdout);
 }
 
@@ -246,21 +222,11 @@ instance_operand(const struct hub_options *o)
 	return o->operands[1];
 }
 
-static void
-print_queue(struct json status, const char *name)
-{
-	_cleanup_json_ struct json q = json_get(status, name), records = json_get(q, "records"), bytes = json_get(q, "bytes");
-	_cleanup_json_ struct json max = json_get(q, "max"), dropped = json_get(q, "dropped");
-
-	printf("%s: %.0f records, %.0f of %.0f bytes, %.0f dropped\n", name, json_get_number(records), json_get_number(bytes),
-	    json_get_number(max), json_get_number(dropped));
-}
-
 static int
 word_status(struct hub_options *o, struct fail *f)
 {
 	_cleanup_json_ struct json v = JSON_ABSENT, running = JSON_ABSENT, denied = JSON_ABSENT;
-	const char *reason;
+	_cleanup_buf_ struct buf text = BUF_INIT;
 
 	if (o->n_operands > 1)
 		opt_misused("unexpected operand: '%s'", o->operands[1]);
@@ -271,12 +237,8 @@ word_status(struct hub_options *o, struct fail *f)
 	if (o->json) {
 		json_print(v);
 	} else {
-		reason = json_get_text(v, "reason");
-		printf("%s: %s%s%s\n", json_get_text(v, "broker"), json_kind(running) == JSON_TRUE ? json_get_text(v, "state") : "no link is running",
-		    reason ? ": " : "", reason ? reason : "");
-		printf("confirmed: %s\n", json_get_text(v, "confirmed"));
-		print_queue(v, "urgent");
-		print_queue(v, "bulk");
+		linkstatus_format(v, &text);
+		fputs(text.s, stdout);
 	}
 	if (json_kind(running) != JSON_TRUE)
 		return EXIT_ABSENT;
@@ -286,34 +248,12 @@ word_status(struct hub_options *o, struct fail *f)
 /* --- */
 
 static void
-header_push(struct hub_options *o, const char *line, size_t len)
-{
-	o->headers = xgrow(o->headers, o->n_headers + 1, &o->headers_cap, sizeof *o->headers);
-	o->headers[o->n_headers++] = xstrndup(line, len);
-	o->headers[o->n_headers] = NULL;
-}
-
-/* A header, or with @ the file that holds some: what is in an argument can be read by other users. */
-static void
 header_add(struct hub_options *o, const char *text)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct fail f;
 
-	if (*text != '@') {
-		header_push(o, text, strlen(text));
-		return;
-	}
-	if (file_load(text + 1, 0, HEADERS_MAX, &b, &f) < 0)
+	if (blob_headers_add(&o->headers, text, &f) < 0)
 		fail_die(&f);
-	for (char *p = b.s; *p; p += strspn(p, "\r\n")) {
-		const size_t n = strcspn(p, "\r\n");
-
-		if (n > 0)
-			header_push(o, p, n);
-		p += n;
-	}
-	secret_wipe(&b);
 }
 
 static const char *
@@ -367,29 +307,37 @@ parse(int argc, char *argv[], struct hub_options *o)
 static int
 word_run(struct hub_options *o, struct fail *f)
 {
+	if (o->n_operands > 1)
+		opt_misused("unexpected operand: '%s'", o->operands[1]);
+	return run_link(o, f);
+}
+
+static int
+word_config(struct hub_options *o, struct fail *f)
+{
+	return reader_config(o->dir, instance_operand(o), o->follow, print_record, NULL, f);
+}
+
+static int
+word_calls(struct hub_options *o, struct fail *f)
+{
+	return reader_calls(o->dir, instance_operand(o), o->follow, print_record, NULL, f);
+}
+
+static int
+command_run(struct hub_options *o, struct fail *f)
+{
+	static const struct { const char *word; int (*fn)(struct hub_options *o, struct fail *f); } words[] = {
+		{ "run", word_run }, { "send", word_send }, { "config", word_config }, { "calls", word_calls },
+		{ "answer", word_answer }, { "call", word_call }, { "blob", word_blob }, { "status", word_status },
+	};
 	const char *word = o->operands[0];
 
 	if (!word)
 		opt_misused("one of run, send, config, calls, answer, call, blob, status is missing");
-	if (strcmp(word, "run") == 0) {
-		if (o->n_operands > 1)
-			opt_misused("unexpected operand: '%s'", o->operands[1]);
-		return run_link(o, f);
-	}
-	if (strcmp(word, "send") == 0)
-		return word_send(o, f);
-	if (strcmp(word, "config") == 0)
-		return reader_config(o->dir, instance_operand(o), o->follow, print_record, NULL, f);
-	if (strcmp(word, "calls") == 0)
-		return reader_calls(o->dir, instance_operand(o), o->follow, print_record, NULL, f);
-	if (strcmp(word, "answer") == 0)
-		return word_answer(o, f);
-	if (strcmp(word, "call") == 0)
-		return word_call(o, f);
-	if (strcmp(word, "blob") == 0)
-		return word_blob(o, f);
-	if (strcmp(word, "status") == 0)
-		return word_status(o, f);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(word, words[i].word) == 0)
+			return words[i].fn(o, f);
 	opt_unknown_command(&tool, word);
 }
 
@@ -410,7 +358,7 @@ main(int argc, char *argv[])
 		exit(EXIT_USAGE);
 	}
 	o.dir = hubdir_path(o.profile->name);
-	r = word_run(&o, &f);
+	r = command_run(&o, &f);
 	free(o.dir);
 	xfree_strv(o.headers);
 	profile_free(o.profile);

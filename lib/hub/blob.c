@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "base/dirs.h"
+#include "base/file.h"
 #include "base/io.h"
 #include "base/secret.h"
 #include "base/spawn.h"
 #include "base/xalloc.h"
 #include "hub/blob.h"
 
-enum { RESULT_MAX = 65536, COPY = 65536 };
+enum { RESULT_MAX = 65536, COPY = 65536, HEADERS_MAX = 65536 };
 
 /* Where the bytes are while they are transferred. */
 struct blob_place {
@@ -298,4 +299,52 @@ blob_run(const struct blob_spec *spec, struct blob_result *result, struct fail *
 		r = place_deliver(spec, &place, f);
 	place_release(&place);
 	return r;
+}
+
+void
+blob_format(const struct blob_result *b, int r, const struct fail *f, struct buf *out)
+{
+	_cleanup_json_ struct json v = json_object();
+
+	json_set_text(&v, "result", r == 0 ? "ok" : r > 0 ? "refused" : "error");
+	json_set(&v, "http_status", json_number(b->http_status));
+	json_set(&v, "bytes", json_number((double)b->bytes));
+	if (r != 0)
+		json_set_text(&v, "reason", f->text);
+	json_format(v, out);
+	buf_putc(out, '\n');
+}
+
+static void
+header_push(char ***headers, const char *line, size_t len)
+{
+	size_t n = 0;
+
+	while (*headers && (*headers)[n])
+		n++;
+	*headers = xrealloc(*headers, n + 2, sizeof **headers);
+	(*headers)[n] = xstrndup(line, len);
+	(*headers)[n + 1] = NULL;
+}
+
+int
+blob_headers_add(char ***headers, const char *text, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (*text != '@') {
+		header_push(headers, text, strlen(text));
+		return 0;
+	}
+	if (file_load(text + 1, 0, HEADERS_MAX, &b, f) < 0)
+		return -EIO;
+	for (char *p = b.s; *p; p += strspn(p, "\r\n")) {
+		const size_t n = strcspn(p, "\r\n");
+
+		if (n > 0)
+			header_push(headers, p, n);
+		p += n;
+	}
+	secret_wipe(&b);
+	return 0;
 }

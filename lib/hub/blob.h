@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/fail.h"
 #include "base/json.h"
 #include "hub/producer.h"
@@ -46,5 +47,14 @@ struct blob_result {
  * a negative errno with F filled for the rest.
  */
 int blob_run(const struct blob_spec *spec, struct blob_result *r, struct fail *f);
+
+/* {"result","http_status","bytes"[,"reason"]} and a newline: what blob_run() returned as R, with F where that is not 0. */
+void blob_format(const struct blob_result *b, int r, const struct fail *f, struct buf *out);
+
+/*
+ * Add TEXT to HEADERS, NULL or what xfree_strv() frees: a header, or with @ the file that holds some, one a line;
+ * what is in an argument can be read by other users.
+ */
+int blob_headers_add(char ***headers, const char *text, struct fail *f);
 
 #endif

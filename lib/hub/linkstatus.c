@@ -52,3 +52,26 @@ linkstatus_write(const char *dir, const struct linkstatus *s)
 	buf_putc(&b, '\n');
 	return file_replace(path, b.s, b.len, 0644, 0);
 }
+
+static void
+queue_format(struct json status, const char *name, struct buf *out)
+{
+	_cleanup_json_ struct json q = json_get(status, name), records = json_get(q, "records"), bytes = json_get(q, "bytes");
+	_cleanup_json_ struct json max = json_get(q, "max"), dropped = json_get(q, "dropped");
+
+	buf_printf(out, "%s: %.0f records, %.0f of %.0f bytes, %.0f dropped\n", name, json_get_number(records), json_get_number(bytes),
+	    json_get_number(max), json_get_number(dropped));
+}
+
+void
+linkstatus_format(struct json v, struct buf *out)
+{
+	_cleanup_json_ struct json running = json_get(v, "running");
+	const char *reason = json_get_text(v, "reason");
+
+	buf_printf(out, "%s: %s%s%s\n", json_get_text(v, "broker"), json_kind(running) == JSON_TRUE ? json_get_text(v, "state") :
+	    "no link is running", reason ? ": " : "", reason ? reason : "");
+	buf_printf(out, "confirmed: %s\n", json_get_text(v, "confirmed"));
+	queue_format(v, "urgent", out);
+	queue_format(v, "bulk", out);
+}

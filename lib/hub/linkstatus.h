@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "base/json.h"
 #include "hub/outbox.h"
 
 struct linkstatus {
@@ -21,6 +23,9 @@ struct linkstatus {
 	const struct outbox *outbox;
 	int64_t accepted, refused, refused_messages;
 };
+
+/* V, what the file says, as the lines that a person reads. */
+void linkstatus_format(struct json v, struct buf *out);
 
 /* Into DIR's status; 0 or a negative errno. */
 int linkstatus_write(const char *dir, const struct linkstatus *s);

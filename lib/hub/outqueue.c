@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,60 +9,23 @@
 
 #include "base/file.h"
 #include "base/io.h"
-#include "base/json.h"
-#include "base/num.h"
 #include "base/xalloc.h"
 #include "hub/outqueue.h"
+#include "hub/outqueue_parts.h"
 
 enum {
-	SEGMENT_SIZE = 1 << 20, SEGMENT_NAME = 40, PIECE = 4096,
+	SEGMENT_SIZE = 1 << 20, PIECE = 4096,
 	SPENT_SIZE = 64 << 10,	/* a last segment of this size is unlinked once all in it is confirmed */
-	CURSOR_MAX = 4096,
 };
 
-struct outqueue_segment {
-	int64_t first, last;	/* ids */
-	int64_t size, records;	/* bytes and lines */
-};
-
-/* What a commit has made readable: all before END bytes of segment N - 1. */
-struct outqueue_mark {
-	size_t n;
-	int64_t end, last, records;
-};
-
-struct outqueue {
-	char *path;
-	int dir;
-	int64_t max;
-	bool durable, is_new_segment;
-	int unsynced;			/* the -errno that left a segment behind which is perhaps not on disk */
-	struct outqueue_segment *v;	/* oldest first */
-	size_t n, cap;
-	int fd;				/* of the last segment, to append; -1 for none */
-	struct outqueue_mark committed;
-	int64_t last;
-	int64_t confirmed;		/* id */
-	int64_t head;			/* offset in V[0] of the first line that is not confirmed */
-	int64_t *accepted;		/* ids confirmed behind the head, sorted */
-	size_t n_accepted, accepted_cap;
-	struct { int64_t id, prev, n, all; } dropped;
-	struct { int64_t id, n; } given;	/* the range of DROPPED that was given out */
-	int64_t damaged;
-	int read_fd;			/* of the segment READ_FIRST */
-	int64_t read_first;
-	struct { int64_t id, first, at; } place;	/* where the item after ID begins */
-};
-
-static void
-segment_name(char name[SEGMENT_NAME], int64_t first)
+void
+outqueue_segment_name(char name[OUTQUEUE_SEGMENT_NAME], int64_t first)
 {
-	snprintf(name, SEGMENT_NAME, "%016" PRId64 ".jsonl", first);
+	snprintf(name, OUTQUEUE_SEGMENT_NAME, "%016" PRId64 ".jsonl", first);
 }
 
-/* The id in a line that begins with {"id":ID, and ends as an object; -1 for another. */
-static int64_t
-line_id(const char *s, size_t n)
+int64_t
+outqueue_line_id(const char *s, size_t n)
 {
 	static const char begin[] = "{\"id\":";
 	const size_t m = sizeof begin - 1;
@@ -77,49 +39,8 @@ line_id(const char *s, size_t n)
 	return i > m && (s[i] == ',' || s[i] == '}') ? id : -1;
 }
 
-/* --- the cursor */
-
-static int
-cursor_write(struct outqueue *q, bool durable)
-{
-	_cleanup_free_ char *path = xasprintf("%s/cursor", q->path);
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	buf_printf(&b, "{\"confirmed\":%" PRId64 ",\"dropped\":%" PRId64 ",\"droppedId\":%" PRId64
-	    ",\"droppedPrev\":%" PRId64 ",\"droppedAll\":%" PRId64 "}\n", q->confirmed, q->dropped.n,
-	    q->dropped.id, q->dropped.prev, q->dropped.all);
-	return file_replace(path, b.s, b.len, 0600, durable && q->durable ? FILE_DURABLE : 0);
-}
-
-static int64_t
-cursor_member(struct json v, const char *key)
-{
-	_cleanup_json_ struct json m = json_get(v, key);
-	int64_t n;
-
-	return json_get_whole(m, &n) && n > 0 ? n : 0;
-}
-
-/* One that cannot be read is that of an empty queue: records are given out again, none is lost. */
-static void
-cursor_read(struct outqueue *q)
-{
-	_cleanup_free_ char *path = xasprintf("%s/cursor", q->path);
-	_cleanup_json_ struct json v = JSON_ABSENT;
-	struct fail f;
-
-	if (json_load(path, FILE_NOFOLLOW, CURSOR_MAX, &v, &f) < 0)
-		return;
-	q->confirmed = cursor_member(v, "confirmed");
-	q->dropped.n = cursor_member(v, "dropped");
-	q->dropped.id = cursor_member(v, "droppedId");
-	q->dropped.prev = cursor_member(v, "droppedPrev");
-	q->dropped.all = cursor_member(v, "droppedAll");
-}
-
-/* All up to this id is confirmed or counted as dropped. */
-static int64_t
-queue_base(const struct outqueue *q)
+int64_t
+outqueue_base(const struct outqueue *q)
 {
 	return q->dropped.n > 0 && q->dropped.id > q->confirmed ? q->dropped.id : q->confirmed;
 }
@@ -129,12 +50,12 @@ queue_base(const struct outqueue *q)
 static int
 read_open(struct outqueue *q, int64_t first)
 {
-	char name[SEGMENT_NAME];
+	char name[OUTQUEUE_SEGMENT_NAME];
 
 	if (q->read_fd >= 0 && q->read_first == first)
 		return 0;
 	io_closep(&q->read_fd);
-	segment_name(name, first);
+	outqueue_segment_name(name, first);
 	q->read_first = first;
 	q->read_fd = openat(q->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	return q->read_fd < 0 ? -errno : 0;
@@ -147,9 +68,8 @@ segment_end(const struct outqueue *q, size_t i)
 	return i + 1 < q->committed.n ? q->v[i].size : i + 1 == q->committed.n ? q->committed.end : 0;
 }
 
-/* The line at AT of segment I into LINE, without its newline: 1, 0 at the end. */
-static int
-line_read(struct outqueue *q, size_t i, int64_t at, struct buf *line)
+int
+outqueue_line_read(struct outqueue *q, size_t i, int64_t at, struct buf *line)
 {
 	const int64_t end = segment_end(q, i);
 	int r = at >= end ? 0 : read_open(q, q->v[i].first);
@@ -203,7 +123,7 @@ find_place(const struct outqueue *q, int64_t after, int64_t *at, int64_t *prev)
 	size_t i = 0;
 
 	*at = q->head;
-	*prev = queue_base(q);
+	*prev = outqueue_base(q);
 	if (after <= *prev)
 		return 0;
 	for (i = q->committed.n; i > 1 && q->v[i - 1].first > after; i--)
@@ -230,11 +150,11 @@ outqueue_next(struct outqueue *q, int64_t after, struct outqueue_item *item)
 	for (size_t i = find_place(q, after, &at, &prev); i < q->committed.n; i++, at = 0) {
 		int r;
 
-		while ((r = line_read(q, i, at, &item->line)) > 0) {
-			int64_t id = line_id(item->line.s, item->line.len);
+		while ((r = outqueue_line_read(q, i, at, &item->line)) > 0) {
+			int64_t id = outqueue_line_id(item->line.s, item->line.len);
 
 			at += (int64_t)item->line.len + 1;
-			if (id > after && id > queue_base(q) && !is_accepted(q, id)) {
+			if (id > after && id > outqueue_base(q) && !is_accepted(q, id)) {
 				item->id = id;
 				item->prev = prev;
 				item->dropped = 0;
@@ -253,20 +173,20 @@ outqueue_next(struct outqueue *q, int64_t after, struct outqueue_item *item)
 
 /* --- appending */
 
-static void
-mark_committed(struct outqueue *q)
+void
+outqueue_mark_committed(struct outqueue *q)
 {
 	q->committed.n = q->n;
 	q->committed.end = q->n > 0 ? q->v[q->n - 1].size : 0;
 	q->committed.last = q->last;
 }
 
-static void
-remove_segment(struct outqueue *q, size_t i)
+void
+outqueue_remove_segment(struct outqueue *q, size_t i)
 {
-	char name[SEGMENT_NAME];
+	char name[OUTQUEUE_SEGMENT_NAME];
 
-	segment_name(name, q->v[i].first);
+	outqueue_segment_name(name, q->v[i].first);
 	if (q->read_fd >= 0 && q->read_first == q->v[i].first) {
 		io_closep(&q->read_fd);
 		q->read_fd = -1;
@@ -280,7 +200,7 @@ remove_segment(struct outqueue *q, size_t i)
 static void
 remove_first(struct outqueue *q)
 {
-	remove_segment(q, 0);
+	outqueue_remove_segment(q, 0);
 	q->committed.n--;
 	q->committed.end = q->committed.n > 0 ? q->committed.end : 0;
 	q->head = 0;
@@ -322,10 +242,10 @@ count_head(struct outqueue *q, int64_t *open)
 	int64_t n = 0;
 
 	*open = 0;
-	for (int64_t at = q->head; line_read(q, 0, at, &line) > 0; at += (int64_t)line.len + 1) {
-		int64_t id = line_id(line.s, line.len);
+	for (int64_t at = q->head; outqueue_line_read(q, 0, at, &line) > 0; at += (int64_t)line.len + 1) {
+		int64_t id = outqueue_line_id(line.s, line.len);
 
-		if (id <= queue_base(q))
+		if (id <= outqueue_base(q))
 			continue;
 		n++;
 		*open += !is_accepted(q, id);
@@ -349,8 +269,8 @@ drop_first(struct outqueue *q)
 	else if (n > 0)
 		q->confirmed = q->v[0].last;
 	q->committed.records -= n;
-	forget_accepted(q, queue_base(q));
-	r = cursor_write(q, true);
+	forget_accepted(q, outqueue_base(q));
+	r = outqueue_cursor_write(q, true);
 	if (r == 0)
 		remove_first(q);
 	return r;
@@ -366,7 +286,7 @@ is_spent(const struct outqueue *q)
 static int
 remove_spent(struct outqueue *q)
 {
-	int r = cursor_write(q, true);
+	int r = outqueue_cursor_write(q, true);
 
 	if (r < 0)
 		return r;
@@ -398,9 +318,9 @@ make_room(struct outqueue *q, size_t n)
 static int
 open_segment(struct outqueue *q, int64_t id)
 {
-	char name[SEGMENT_NAME];
+	char name[OUTQUEUE_SEGMENT_NAME];
 
-	segment_name(name, id);
+	outqueue_segment_name(name, id);
 	q->fd = openat(q->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (q->fd < 0)
 		return -errno;
@@ -449,16 +369,16 @@ outqueue_revert(struct outqueue *q)
 	q->unsynced = 0;
 	while (q->n > q->committed.n) {
 		close_last(q);
-		remove_segment(q, q->n - 1);
+		outqueue_remove_segment(q, q->n - 1);
 	}
 	q->last = q->committed.last;
 	if (q->n == 0 || q->v[q->n - 1].size == end)
 		return;
 	q->v[q->n - 1].records = 0;
 	if (q->fd < 0) {
-		char name[SEGMENT_NAME];
+		char name[OUTQUEUE_SEGMENT_NAME];
 
-		segment_name(name, q->v[q->n - 1].first);
+		outqueue_segment_name(name, q->v[q->n - 1].first);
 		q->fd = openat(q->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	}
 	if (q->fd >= 0 && ftruncate(q->fd, end) == 0) {
@@ -490,7 +410,7 @@ outqueue_commit(struct outqueue *q)
 		q->v[i].records = 0;
 	}
 	q->is_new_segment = false;
-	mark_committed(q);
+	outqueue_mark_committed(q);
 	return 0;
 }
 
@@ -503,15 +423,15 @@ advance_head(struct outqueue *q, int64_t to)
 	_cleanup_buf_ struct buf line = BUF_INIT;
 
 	while (q->dropped.n == 0 && q->committed.n > 0) {
-		int r = line_read(q, 0, q->head, &line);
-		int64_t id = r > 0 ? line_id(line.s, line.len) : 0;
+		int r = outqueue_line_read(q, 0, q->head, &line);
+		int64_t id = r > 0 ? outqueue_line_id(line.s, line.len) : 0;
 
 		if (r < 0)
 			return r;
 		if (r == 0 && q->committed.n == 1)
 			break;
 		if (r == 0) {
-			r = cursor_write(q, true);
+			r = outqueue_cursor_write(q, true);
 			if (r < 0)
 				return r;
 			remove_first(q);
@@ -535,7 +455,7 @@ settle_confirmed(struct outqueue *q, int64_t to)
 
 	forget_accepted(q, q->confirmed);
 	if (r == 0)
-		r = is_spent(q) && q->v[0].size >= SPENT_SIZE ? remove_spent(q) : cursor_write(q, false);
+		r = is_spent(q) && q->v[0].size >= SPENT_SIZE ? remove_spent(q) : outqueue_cursor_write(q, false);
 	return r;
 }
 
@@ -589,112 +509,6 @@ outqueue_get_level(const struct outqueue *q, struct outqueue_level *level)
 
 /* --- opening */
 
-static int
-by_first(const void *a, const void *b)
-{
-	const struct outqueue_segment *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
-static int
-list_segments(struct outqueue *q)
-{
-	int fd = openat(q->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	if (!d) {
-		io_closep(&fd);
-		return -errno;
-	}
-	while ((e = readdir(d))) {
-		char digits[17];
-		struct stat st;
-		int64_t first;
-
-		if (strlen(e->d_name) != 22 || strcmp(e->d_name + 16, ".jsonl") != 0)
-			continue;
-		memcpy(digits, e->d_name, 16);
-		digits[16] = '\0';
-		if (num_parse(digits, 0, INT64_MAX, &first) < 0 ||
-		    fstatat(q->dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-			continue;
-		q->v = xgrow(q->v, q->n, &q->cap, sizeof *q->v);
-		q->v[q->n++] = (struct outqueue_segment){ .first = first, .size = st.st_size };
-	}
-	closedir(d);
-	if (q->n > 0)
-		qsort(q->v, q->n, sizeof *q->v, by_first);
-	return 0;
-}
-
-/* Count what V[I] holds; a torn last line is left out of its size. */
-static int
-scan_segment(struct outqueue *q, size_t i)
-{
-	struct outqueue_segment *s = &q->v[i];
-	_cleanup_buf_ struct buf line = BUF_INIT;
-	int64_t at = 0;
-	int r;
-
-	q->committed = (struct outqueue_mark){ .n = i + 1, .end = s->size, .records = q->committed.records };
-	while ((r = line_read(q, i, at, &line)) > 0) {
-		int64_t next = at + (int64_t)line.len + 1, id = line_id(line.s, line.len);
-
-		if (next > s->size) {
-			s->size = at;
-			break;
-		}
-		at = next;
-		if (id <= s->last)
-			q->damaged++;
-		else
-			s->last = id;
-		q->committed.records += id >= 0 && id > queue_base(q);
-		if (i == 0 && id <= queue_base(q) && at > q->head)
-			q->head = at;
-	}
-	return r < 0 ? r : 0;
-}
-
-static int
-open_last(struct outqueue *q)
-{
-	struct outqueue_segment *s = &q->v[q->n - 1];
-	char name[SEGMENT_NAME];
-
-	segment_name(name, s->first);
-	q->fd = openat(q->dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	return q->fd < 0 || ftruncate(q->fd, s->size) < 0 ? -errno : 0;
-}
-
-static int
-load_segments(struct outqueue *q)
-{
-	int r = list_segments(q);
-
-	for (size_t i = 0; r == 0 && i < q->n; ) {
-		r = scan_segment(q, i);
-		if (r < 0)
-			break;
-		if (q->v[i].last <= queue_base(q)) {
-			remove_segment(q, i);
-			q->committed.n--;
-			q->head = 0;
-			continue;
-		}
-		q->last = q->v[i].last;
-		i++;
-	}
-	if (r == 0 && q->n > 0)
-		r = open_last(q);
-	if (queue_base(q) > q->last)
-		q->last = queue_base(q);
-	mark_committed(q);
-	return r;
-}
-
 int
 outqueue_open(const char *dir, int64_t max, bool durable, struct outqueue **out)
 {
@@ -709,8 +523,7 @@ outqueue_open(const char *dir, int64_t max, bool durable, struct outqueue **out)
 		r = -errno;
 	if (r == 0) {
 		file_remove_temporaries(dir);
-		cursor_read(q);
-		r = load_segments(q);
+		r = outqueue_load(q);
 	}
 	if (r < 0) {
 		outqueue_close(q);

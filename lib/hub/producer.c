@@ -1,7 +1,9 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/lines.h"
 #include "base/xalloc.h"
 #include "hub/hubdir.h"
@@ -40,6 +42,19 @@ producer_value(const char *kind, const struct buf *b, struct json *out, struct f
 		len--;
 	*out = dialect_text(b->s, len);
 	return 0;
+}
+
+int
+producer_read(const char *kind, int fd, struct json *out, struct fail *f)
+{
+	_cleanup_buf_ struct buf b = BUF_MAX(DIALECT_PAYLOAD_MAX);
+	ssize_t n;
+
+	while ((n = io_read_buf(fd, &b)) > 0)
+		;
+	if (n == -EMSGSIZE)
+		return fail_set(f, EXIT_USAGE, "standard input: a value has at most %d bytes", DIALECT_PAYLOAD_MAX);
+	return n < 0 ? fail_errno(f, (int)n, "standard input") : producer_value(kind, &b, out, f);
 }
 
 /* The queue is full as far as the link has said. */

@@ -29,8 +29,9 @@ bool producer_is_kind(const char *kind);
 
 /*
  * The bytes of a value of KIND: telemetry, reports and calls are JSON, states and logs any bytes,
- * answers JSON or any bytes.
+ * answers JSON or any bytes.  producer_read() reads them from FD, at most DIALECT_PAYLOAD_MAX.
  */
+int producer_read(const char *kind, int fd, struct json *out, struct fail *f);
 int producer_value(const char *kind, const struct buf *b, struct json *out, struct fail *f);
 
 /* Submit VALUE, which is taken.  Returns 0, or 1 where the other side answered no. */
