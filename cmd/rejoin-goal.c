@@ -211,8 +211,9 @@ text_option(struct goal_tool *t, int key)
 	return NULL;
 }
 
+/* An option of the whole command, or of the step before it. */
 static int
-one_option(struct goal_tool *t, int key, struct opt_scan *s, struct fail *f)
+set_option(struct goal_tool *t, int key, struct opt_scan *s, struct fail *f)
 {
 	const char **text = text_option(t, key);
 
@@ -239,7 +240,7 @@ parse_options(struct goal_tool *t, struct opt_scan *s)
 		for (; r == 0 && n < s->n_operands && strcmp(*s->operands, "make") == 0; n++)
 			r = draft_add_file(t->draft, s->operands[n], &f);
 		if (r == 0 && key != -1)
-			r = one_option(t, key, s, &f);
+			r = set_option(t, key, s, &f);
 		if (r < 0)
 			fail_die(&f);
 	} while (key != -1);

@@ -35,6 +35,10 @@ urls_beside(const char *path, struct json v)
 	return urls;
 }
 
+/*
+ * The file PATH as a goal.  It is one; or an update manifest, whose files are beside it; or an object of
+ * updateManifest and fileUrls, without a workflow.
+ */
 static int
 parse_goal(const char *path, struct json v, const struct buf *text, struct goal **out,
     struct fail *f)

@@ -7,6 +7,7 @@
 #include "base/sha.h"
 #include "base/xalloc.h"
 #include "deploy/import.h"
+#include "deploy/manifest.h"
 #include "deploy/payload.h"
 
 PRINTF(3, 4) static int
@@ -132,6 +133,9 @@ convert_steps(const char *name, struct json v, struct json *out, struct fail *f)
 	struct json list = json_array();
 	int r = 0;
 
+	/* before what they refer to is fetched, a file for each */
+	if (json_count(steps) > MANIFEST_STEPS_MAX)
+		r = import_refuse(f, name, "%zu steps are too many, at most %d", json_count(steps), MANIFEST_STEPS_MAX);
 	for (size_t i = 0; r == 0 && i < json_count(steps); i++) {
 		_cleanup_json_ struct json step = json_at(steps, i);
 		struct json converted = JSON_ABSENT;

@@ -79,6 +79,21 @@ check_goal(void)
 	child = CHILD;
 }
 
+/* Too many of them are refused before any is read: each could be a file of a server. */
+static void
+check_many(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int n;
+
+	buf_puts(&text, HEAD("5.0") "\"instructions\":{\"steps\":[" REFER);
+	for (int i = 0; i < MANIFEST_STEPS_MAX; i++)
+		buf_puts(&text, "," REFER);
+	buf_puts(&text, "]}," FILES "}");
+	convert(text.s, "257 steps are too many", &n);
+	assert(n == 0);
+}
+
 static void
 check_refusals(void)
 {
@@ -114,6 +129,7 @@ main(void)
 {
 	check_goal();
 	check_refusals();
+	check_many();
 	check_child();
 	return 0;
 }
