@@ -44,13 +44,37 @@ start_controller() {
 	until [ -s "$dir/out/$1.pid" ]; do sleep 0.005; done
 }
 
-# kill_controller I - false where it has ended
+# kill_controller - one that has not ended, which i is set to; false where there is none
 kill_controller() {
-	[ ! -e "$dir/out/$1.status" ] || return
-	kill -KILL "$(cat "$dir/out/$1.pid")" || return
-	until [ -e "$dir/out/$1.status" ]; do sleep 0.005; done
-	rm "$dir/out/$1.pid"
+	pick_controller || return
+	kill -KILL "$(cat "$dir/out/$i.pid")" || return
+	until [ -e "$dir/out/$i.status" ]; do sleep 0.005; done
+	rm "$dir/out/$i.pid"
 	killed_controllers=$((killed_controllers + 1))
+}
+
+# pick_controller - set i to one that has not ended; false where there is none
+pick_controller() {
+	local alive=()
+	for ((i = 0; i < next; i++)); do
+		[ -e "$dir/out/$i.status" ] || alive+=("$i")
+	done
+	[ ${#alive[@]} -gt 0 ] && i=${alive[RANDOM % ${#alive[@]}]}
+}
+
+# kill_shim - of a task that was started and has not ended
+kill_shim() {
+	local s p alive=()
+	for s in "$dir"/state/tasks/*/started; do
+		[ -e "${s%started}status" ] || alive+=("$s")
+	done
+	[ ${#alive[@]} -gt 0 ] || return
+	s=${alive[RANDOM % ${#alive[@]}]}
+	p=$(jq -r .shim "$s")
+	grep -qs rejoin-shim "/proc/$p/comm" || return
+	kill -KILL "$p" || return
+	killed_shims=$((killed_shims + 1))
+	shim_killed[$(basename "${s%/started}")]=1
 }
 
 clean_up() {
@@ -75,8 +99,8 @@ killed_taskd=0 killed_controllers=0 killed_shims=0
 declare -A shim_killed
 next=0 k=0
 while [ "$next" -lt "$tasks" ] || [ "$k" -lt "$kills" ]; do
-	# a few at a time
-	for _ in 1 2 3; do
+	# so many between two kills that there is something to kill until the last one
+	for ((n = 0; n < (tasks + kills - 1) / kills; n++)); do
 		[ "$next" -lt "$tasks" ] || break
 		id[next]=$((base + next))
 		start_controller "$next"
@@ -89,23 +113,15 @@ while [ "$next" -lt "$tasks" ] || [ "$k" -lt "$kills" ]; do
 	0 | 1 | 2) kill_taskd ;;
 	3)
 		# both at once
-		i=$((RANDOM % next))
-		kill_controller "$i" || continue
+		kill_controller || continue
 		kill_taskd
 		start_controller "$i"
 		;;
 	7)
-		started=("$dir"/state/tasks/*/started)
-		s=${started[RANDOM % ${#started[@]}]}
-		p=$(jq -r .shim "$s" 2>/dev/null) && [ -n "$p" ] && grep -qs rejoin-shim "/proc/$p/comm" &&
-			kill -KILL "$p" 2>/dev/null && {
-			killed_shims=$((killed_shims + 1))
-			shim_killed[$(basename "$(dirname "$s")")]=1
-		}
+		kill_shim
 		;;
 	*)
-		i=$((RANDOM % next))
-		kill_controller "$i" || continue
+		kill_controller || continue
 		start_controller "$i"
 		;;
 	esac

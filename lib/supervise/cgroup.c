@@ -178,8 +178,9 @@ cgroup_is_populated(const char *path)
 	return cgroup_read(path, "cgroup.events", &b) == 0 && strstr(b.s, "populated 1");
 }
 
+/* SIGNO to each process that the cgroup PATH has now; to how many it was sent. */
 static int
-signal_each(const char *path, int signo)
+signal_processes(const char *path, int signo)
 {
 	_cleanup_buf_ struct buf b = BUF_MAX(CGROUP_FILE_MAX);
 	int n = 0;
@@ -202,10 +203,10 @@ cgroup_signal(const char *path, int signo)
 	int n = 0;
 
 	if (signo != SIGKILL)
-		return signal_each(path, signo);
+		return signal_processes(path, signo);
 	if (cgroup_write(path, "cgroup.kill", "1") == 0)	/* Linux 5.14 */
 		return 1;
-	for (int i = 0; i < KILL_ROUNDS && (n = signal_each(path, signo)) > 0; i++)
+	for (int i = 0; i < KILL_ROUNDS && (n = signal_processes(path, signo)) > 0; i++)
 		;
 	return n;
 }

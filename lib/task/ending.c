@@ -11,8 +11,9 @@ struct ending {
 	void *cookie;
 };
 
+/* The committer's: it writes ID/ended (task/taskrecord.h). */
 static int
-write_ending(struct committer_job *j, void *cookie)
+write_ended_file(struct committer_job *j, void *cookie)
 {
 	const struct ending *e = cookie;
 
@@ -39,5 +40,5 @@ ending_add(struct committer *c, struct taskrecord *t, enum taskrecord_state stat
 
 	*e = (struct ending){ t, state, xstrdup(reason), fn, cookie };
 	t->endings++;
-	committer_add(c, write_ending, ending_written, e);
+	committer_add(c, write_ended_file, ending_written, e);
 }

@@ -38,8 +38,9 @@ request_answered(const struct client_answer *a, void *cookie)
 	}
 }
 
+/* To the agent, as it was decided: end the task by the signal, or leave it without a controller. */
 static void
-send_request(void *cookie)
+send_kill_or_policy(void *cookie)
 {
 	struct interrupt *i = cookie;
 	_cleanup_json_ struct json v = json_object();
@@ -61,7 +62,7 @@ begin_request(struct interrupt *i)
 {
 	i->tries = 0;
 	loop_timer_stop(i->spec.loop, &i->again);
-	send_request(i);
+	send_kill_or_policy(i);
 }
 
 static void
@@ -118,7 +119,7 @@ interrupt_new(const struct interrupt_spec *spec)
 	struct interrupt *i = xcalloc(1, sizeof *i);
 
 	*i = (struct interrupt){ .spec = *spec };
-	i->again = (struct loop_timer){ .fn = send_request, .cookie = i };
+	i->again = (struct loop_timer){ .fn = send_kill_or_policy, .cookie = i };
 	i->signals = (struct usersignals){ signal_came, i };
 	usersignals_watch(&i->signals, spec->loop);
 	return i;

@@ -74,7 +74,7 @@ tasks_of_owner(struct call *c)
 	struct json list = json_array();
 	const struct store *s = c->agent->store;
 
-	for (size_t i = 0; i < store_size(s); i++)
+	for (size_t i = 0; i < store_task_count(s); i++)
 		if (store_at(s, i)->owner == c->q->uid)
 			json_append(&list, taskrecord_describe(store_at(s, i)));
 	return list;
@@ -148,7 +148,7 @@ changed_since(struct call *c, const struct task_session *s, int64_t count)
 {
 	struct json list = json_array();
 
-	for (size_t i = 0; i < store_size(c->agent->store); i++) {
+	for (size_t i = 0; i < store_task_count(c->agent->store); i++) {
 		const struct taskrecord *t = store_at(c->agent->store, i);
 
 		if (t->session == s->id && t->changed > count)
@@ -171,7 +171,7 @@ renew_lease(struct call *c, struct task_session *s, const struct task_session *b
 		return e;
 	}
 	s->told_before = s->told;
-	s->told = store_count(c->agent->store);
+	s->told = store_changes(c->agent->store);
 	return 0;
 }
 
@@ -263,7 +263,7 @@ list_tasks(struct call *c)
 	_cleanup_json_ struct json v = json_object();
 	struct json list = json_array();
 
-	for (size_t i = 0; i < store_size(c->agent->store); i++)
+	for (size_t i = 0; i < store_task_count(c->agent->store); i++)
 		if (is_listed(c, store_at(c->agent->store, i)))
 			json_append(&list, taskrecord_describe(store_at(c->agent->store, i)));
 	json_set(&v, "tasks", list);

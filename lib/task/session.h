@@ -38,7 +38,7 @@ struct task_session {
 	int64_t n;			/* the highest number seen */
 	int64_t deadline_ms;		/* of the lease */
 	int64_t heard_ms;		/* the last request */
-	int64_t told, told_before;	/* store_count() at the last beat, and at the one before */
+	int64_t told, told_before;	/* store_changes() at the last beat, and at the one before */
 };
 
 enum session_beat { SESSION_RENEWED, SESSION_DUPLICATE, SESSION_DECREASED, SESSION_EXPIRED };

@@ -40,7 +40,7 @@ struct store {
 	struct taskset tasks;
 	store_changed *changed;
 	void *cookie;
-	int64_t count;
+	int64_t changes;
 	struct loop_timer retry;	/* starts what could not be started */
 	struct loop_timer commit;	/* brings the history to the disk, once for all changes of a while */
 };
@@ -74,13 +74,13 @@ store_history(struct store *s)
 }
 
 int64_t
-store_count(const struct store *s)
+store_changes(const struct store *s)
 {
-	return s->count;
+	return s->changes;
 }
 
 size_t
-store_size(const struct store *s)
+store_task_count(const struct store *s)
 {
 	return s->tasks.n;
 }
@@ -185,7 +185,7 @@ static void
 set_state(struct taskrecord *t, enum taskrecord_state state)
 {
 	t->state = state;
-	t->changed = ++t->store->count;
+	t->changed = ++t->store->changes;
 	record_state(t);
 	t->store->changed(t->store->cookie);
 }
@@ -346,7 +346,7 @@ load_task(struct store *s, int64_t id)
 		return;
 	}
 	taskset_insert(&s->tasks, t);
-	t->changed = ++s->count;
+	t->changed = ++s->changes;
 	adopt_task(t);
 }
 
@@ -596,7 +596,7 @@ store_release(struct taskrecord *t, struct refusal *r)
 	if (e < 0)
 		return refusal_errno(r, e, "release");
 	record_event(t, "released", JSON_ABSENT);
-	s->count++;
+	s->changes++;
 	taskset_remove(&s->tasks, t);
 	return 0;
 }

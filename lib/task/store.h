@@ -67,9 +67,9 @@ const char *store_boot(const struct store *s);
 struct sessions *store_sessions(struct store *s);
 struct taskhistory *store_history(struct store *s);
 const struct store_limits *store_limits(const struct store *s);
-int64_t store_count(const struct store *s);	/* rises with each change of a state */
+int64_t store_changes(const struct store *s);	/* rises with each change of a state */
 
-size_t store_size(const struct store *s);
+size_t store_task_count(const struct store *s);
 struct taskrecord *store_at(const struct store *s, size_t i);
 struct taskrecord *store_find(const struct store *s, int64_t id);
 

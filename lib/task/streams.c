@@ -180,7 +180,7 @@ items_of(const struct session_read *s, size_t *n)
 	size_t cap = 0;
 
 	*n = 0;
-	for (size_t k = 0; k < store_size(s->agent->store); k++) {
+	for (size_t k = 0; k < store_task_count(s->agent->store); k++) {
 		const struct taskrecord *t = store_at(s->agent->store, k);
 		const struct taskcursor_item *i = taskcursor_find(&s->before, t->id);
 
@@ -269,7 +269,7 @@ session_dirs(struct server_request *q, void *cookie)
 {
 	const struct task_agent *agent = cookie;
 	const int64_t session = server_query_number(q, "session", 0);
-	const size_t size = store_size(agent->store);
+	const size_t size = store_task_count(agent->store);
 	char **dirs = xcalloc(size + 1, sizeof *dirs);
 	size_t n = 0;
 

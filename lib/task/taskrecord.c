@@ -65,8 +65,9 @@ whole_of(struct json v, const char *key)
 	return json_get_whole(n, &out) && out >= 0 ? out : 0;
 }
 
+/* ID/lease, which names the file of the session's lease, into V; false where it is not there, or not whole. */
 static bool
-load_lease(const struct taskrecord *t, struct json *v)
+load_lease_name(const struct taskrecord *t, struct json *v)
 {
 	_cleanup_free_ char *path = xasprintf("%s/lease", t->dir);
 	struct fail f;
@@ -79,7 +80,7 @@ taskrecord_names_lease(const struct taskrecord *t)
 {
 	_cleanup_json_ struct json v = JSON_ABSENT;
 
-	return load_lease(t, &v);
+	return load_lease_name(t, &v);
 }
 
 /* ID/lease has the session of a task that was moved; else its request has it. */
@@ -92,7 +93,7 @@ load_session(struct taskrecord *t, struct json own)
 
 	t->session = whole_of(own, "session");
 	t->leave = on_loss && strcmp(on_loss, "leave") == 0;
-	if (!load_lease(t, &v))
+	if (!load_lease_name(t, &v))
 		return;
 	file = json_get_text(v, "file");
 	t->leave = !file;

@@ -1,7 +1,6 @@
 #!/bin/bash
-# rejoin-task and rejoin-taskd: 1,000 tasks at once, heartbeats, the bytes of a log,
+# rejoin-task and rejoin-taskd: 1,000 tasks that run at once, heartbeats, the bytes of a log,
 # and what a command costs beside ssh(1) and systemd-run(1).
-# shellcheck disable=SC2016	# one script is for the tasks
 set -u
 cd "$(dirname "$0")/../.." || exit
 : "${B:=$PWD/build}"
@@ -31,34 +30,49 @@ rejoin-taskd --idle 0s 2>"$dir/err" &
 taskd=$!
 until rejoin-task list >/dev/null 2>&1; do sleep 0.05; done
 
-# --- many tasks, in one session, and the beats of another one meanwhile
-session=$(agent /1/session -d '{"id":'"$(date +%s%3N000)"',"controller":"bench","run":1,"period_ms":1000,"lease_ms":3600000}')
-id=$(jq .session <<<"$session") seen=$(jq .now <<<"$session")
+# --- many tasks in one session, all running at once, and the heartbeats of that session
+# Each task waits for a byte of a FIFO.  The controller's own period is so long that the heartbeats are
+# ours: the next n of the same session, on one connection; curl measures each from the request's first byte
+# to the answer's last.
+mkfifo "$dir/go"
 for ((i = 0; i < TASKS; i++)); do
-	echo '{"argv":["sh","-c","for i in 1 2 3 4 5; do echo $i; sleep 1; done"]}'
+	echo '{"argv":["sh","-c","read -r go <'"$dir"'/go; echo ended"]}'
 done >"$dir/lines"
 begun=$(now)
-rejoin-task run --lines <"$dir/lines" >"$dir/records" 2>"$dir/lines.err" &
+rejoin-task run --lines --period 1h --lease 24h <"$dir/lines" >"$dir/records" 2>"$dir/lines.err" &
 many=$!
-n=0 most=0
-# one connection: what curl measures of each beat, from the request's first byte to the answer's last
-while kill -0 "$many" 2>/dev/null; do
-	{
-		for ((k = 0; k < 100; k++)); do
-			n=$((n + 1))
-			printf 'next\nurl = "http://localhost/1/beat"\nunix-socket = "%s"\nsilent\noutput = /dev/null\n' "$dir/run/taskd.sock"
-			printf 'data = "{\\"id\\":1,\\"session\\":%s,\\"n\\":%s,\\"seen\\":%s}"\nwrite-out = "%%{time_total}\\n"\n' "$id" "$n" "$seen"
-		done
-	} | sed 1d | curl -sK - >>"$dir/beats"
-	running=$(grep -c '"event":"submitting"' "$dir/records")
-	ended=$(grep -c '"event":"end"' "$dir/records")
-	[ $((running - ended)) -le "$most" ] || most=$((running - ended))
-	sleep 0.1
+until [ -s "$dir/records" ] && id=$(agent /1/tasks | jq -e '.tasks[0].session'); do sleep 0.1; done
+seen=$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime) n=0
+# beat FILE COUNT - so many, and their times to FILE
+beat() {
+	local k
+	for ((k = n + 1; k <= n + $2; k++)); do
+		printf 'next\nurl = "http://localhost/1/beat"\nunix-socket = "%s"\nsilent\noutput = /dev/null\n' "$dir/run/taskd.sock"
+		printf 'data = "{\\"id\\":1,\\"session\\":%s,\\"n\\":%s,\\"seen\\":%s}"\nwrite-out = "%%{http_code} %%{time_total}\\n"\n' "$id" "$k" "$seen"
+	done | sed 1d | curl -sK - >>"$1"
+	n=$((n + $2))
+}
+beats() { # FILE - how long they took; one that was not answered 200 counts as an hour
+	sort -n -k 2 <(sed 's/^[^2].*/0 3600/' "$1") | awk '{ t[NR] = $2 * 1000 }
+		END { printf "%d: p50 %.1f ms, p99 %.1f ms, max %.1f ms", NR, t[int(NR * .5)], t[int(NR * .99)], t[NR] }'
+}
+started() { find "$dir/state/tasks" -maxdepth 2 -name started 2>/dev/null | wc -l; }
+while kill -0 "$many" 2>/dev/null && [ "$(started)" -lt "$TASKS" ]; do
+	beat "$dir/beats.starting" 100
 done
-row "$TASKS tasks in one session, 5 s each" "$((($(now) - begun) / 1000)) ms, at most $most at a time"
-row "the same: ended with 0, records of output" "$(grep -c '"state":"ended","exit":0' "$dir/records"), $(grep -c '"event":"output"' "$dir/records")"
-row "beats answered meanwhile ($(wc -l <"$dir/beats"))" "$(sort -n "$dir/beats" | awk '{ t[NR] = $1 * 1000 }
-	END { printf "p50 %.1f ms, p99 %.1f ms, max %.1f ms", t[int(NR * .5)], t[int(NR * .99)], t[NR] }')" - 'p99 < 50 ms'
+row "$TASKS tasks in one session, until all run" "$((($(now) - begun) / 1000)) ms"
+beat "$dir/beats.running" 2000
+row "running at once, as the agent says" "$(agent '/1/tasks?state=running' | jq '.tasks | length')" - "$TASKS"
+exec 9<>"$dir/go"
+for ((i = 0; i < TASKS; i++)); do echo >&9; done
+while kill -0 "$many" 2>/dev/null; do
+	beat "$dir/beats.ending" 100
+done
+wait "$many"
+row "heartbeats of their session, while all run" "$(beats "$dir/beats.running")" - 'p99 < 50 ms'
+row "the same, while they start" "$(beats "$dir/beats.starting")"
+row "the same, while they end and are released" "$(beats "$dir/beats.ending")"
+row "ended with 0, records of output" "$(grep -c '"state":"ended","exit":0' "$dir/records"), $(grep -c '"event":"output"' "$dir/records")" - "$TASKS"
 row "rejoin-taskd, resident at most" "$(awk '/VmHWM/ { printf "%.1f MiB", $2 / 1024 }' "/proc/$taskd/status")" - '< 64 MiB'
 
 # --- the bytes of a log
