@@ -44,7 +44,7 @@ cp /etc/resolv.conf "$tree/etc/"
 mount -t proc proc "$tree/proc"
 mkdir "$tree/src"
 git archive HEAD | tar -x -C "$tree/src"
-cp -r packaging/debian "$tree/src/debian"
+cp -r "$tree/src/packaging/debian" "$tree/src/debian"
 in_tree dpkg --add-architecture "$arch"
 in_tree apt-get -q update
 in_tree apt-get -y -q --no-install-recommends install "crossbuild-essential-$arch"
