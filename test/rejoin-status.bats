@@ -630,6 +630,18 @@ fake() {
 	rm -rf "$public"
 }
 
+@test "in the journal a message has its priority" {
+	: >log
+	# as systemd.exec(5) says: the device and inode of standard error
+	run bash -c 'JOURNAL_STREAM=$(stat -c %d:%i log) rejoin-status --untill idle 2>>log'
+	status_is 2
+	[[ $(head -1 log) == '<3>rejoin-status: --untill: unknown option' ]]
+	[[ $(sed -n 2p log) == '<3>hint: '* ]]
+	# not where standard error is another file
+	run bash -c 'JOURNAL_STREAM=$(stat -c %d:%i log) rejoin-status --untill idle 2>&1'
+	[[ ${lines[0]} == 'rejoin-status: --untill'* ]]
+}
+
 @test "misuse" {
 	profile
 	view --until never

@@ -181,6 +181,13 @@ invocation_of(const struct profile *p, char id[64])
 	id[n > 0 ? n : 0] = '\0';
 }
 
+const char *
+overview_incarnation(const struct profile *p, const struct status *s, char id[64])
+{
+	invocation_of(p, id);
+	return s->running == 1 && *id ? id : s->incarnation;
+}
+
 struct json
 overview_of(const struct profile *p, const struct status *s, bool pending)
 {

@@ -34,6 +34,9 @@ struct json overview_of(const struct profile *p, const struct status *s, bool pe
 /* The components that the report of S says are waited for: an object with their ids as keys. */
 struct json overview_waiting(const struct status *s);
 
+/* The name of the incarnation of S that P's readers are shown: the invocation, else S's own. */
+const char *overview_incarnation(const struct profile *p, const struct status *s, char id[64]);
+
 struct overview_style {
 	int64_t now_s;		/* seconds since 1970: times are shown as they are seen then */
 	int terminal;		/* that the tables fit, with a coloured state; -1 for none */

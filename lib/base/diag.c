@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -14,7 +16,8 @@
 
 static const char *name = "?", *tag;
 static enum diag_level level = DIAG_NORMAL;
-static bool syslogged, stamped;
+static bool syslogged, stamped, journalled;
+static int said = LOG_ERR;	/* the priority of the last message: that of its hint */
 
 /* A descriptor opened later must not become standard error.  A stream that was closed still fails when used. */
 static void
@@ -23,6 +26,20 @@ fill_standard_streams(void)
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
 			return;
+}
+
+/* Standard error is the journal's: systemd.exec(5), $JOURNAL_STREAM. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
 }
 
 void
@@ -35,6 +52,7 @@ diag_init(char *argv[])
 	name = argv[0];
 	fill_standard_streams();
 	stamped = getenv("REJOIN_STAMP") && *getenv("REJOIN_STAMP");
+	journalled = stderr_is_journal();
 }
 
 const char *
@@ -74,8 +92,13 @@ diag_to_syslog(void)
 static void
 line_print(const char *label, const char *line, bool escape)
 {
-	char out[10240], now[CLOCK_TEXT];
-	size_t n = (size_t)snprintf(out, 1024, "%s%s%s: ", stamped ? clock_now(now) : "", stamped ? " " : "", label);
+	char out[10240], now[CLOCK_TEXT], priority[16] = "";
+	size_t n;
+
+	/* journald takes it off: sd-daemon(3) */
+	if (journalled)
+		snprintf(priority, sizeof priority, "<%d>", said);
+	n = (size_t)snprintf(out, 1024, "%s%s%s%s: ", priority, stamped ? clock_now(now) : "", stamped ? " " : "", label);
 
 	n = n < 1024 ? n : 1023;
 	for (size_t left = strlen(line), len; left && n < sizeof out - 9; line += len, left -= len) {
@@ -105,6 +128,7 @@ vdiag(int priority, bool shown, int err, const char *fmt, va_list ap)
 	n = vsnprintf(line, sizeof line, fmt, ap);
 	if (n >= 0 && (size_t)n < sizeof line && err)
 		snprintf(line + n, sizeof line - (size_t)n, ": %s", strerror(abs(err)));
+	said = priority;
 	if (shown) {
 		fflush(stdout);
 		line_print(name, line, isatty(STDERR_FILENO));
@@ -137,7 +161,7 @@ diag_hint(const char *fmt, ...)
 		char hint[2064];
 
 		snprintf(hint, sizeof hint, "hint: %s", line);
-		to_log(LOG_ERR, hint);
+		to_log(said, hint);
 	}
 }
 

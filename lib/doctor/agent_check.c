@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/overview.h"
 #include "agent/process.h"
 #include "agent/status.h"
 #include "agent/status_text.h"
@@ -64,6 +65,8 @@ static void
 report_running(struct doctor_run *x, const struct status *s)
 {
 	const char *name = x->profile->name;
+	char id[64];
+	const char *incarnation = overview_incarnation(x->profile, s, id);
 
 	switch (s->state) {
 	case AGENT_HUNG:
@@ -91,7 +94,7 @@ report_running(struct doctor_run *x, const struct status *s)
 		break;
 	}
 	doctor_ok(x, name, "is running%s%s, %s%s%s%s%s", *s->since ? " since " : "", s->since,
-	    status_text_state(s->state), *s->incarnation ? ", incarnation " : "", s->incarnation,
+	    status_text_state(s->state), *incarnation ? ", incarnation " : "", incarnation,
 	    *s->note ? "; " : "", s->note);
 }
 
