@@ -82,8 +82,8 @@ bound_offsets(const struct search_state *s, struct offsets *o, const struct cand
 		least = flow_quantile(s->room, f.n, 50) - STRAY * (c->spread_ns + 1000);
 		while (s->room[k] < least)
 			k++;
-		/* A stamp that is coarser than the delays may be too early by its whole resolution. */
-		for (unsigned m = k; 2 * res > c->spread_ns && m < f.n; m++)
+		/* A stamp may be too early by its whole resolution. */
+		for (unsigned m = k; m < f.n; m++)
 			s->room[m] += res;
 		offsets_bound(o, sign > 0 ? f.v->a : f.v->b, sign > 0 ? f.v->b : f.v->a, s->room + k, f.n - k);
 	}
