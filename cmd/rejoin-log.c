@@ -106,6 +106,14 @@ tell_lost_channel(const struct rule *r, const struct source *s, int64_t off, voi
 }
 
 static void
+tell_refuted(const struct rule *r, int64_t pairs, int64_t against, void *cookie)
+{
+	(void)cookie;
+	diag_info("rule [%s] is not used any more: %jd of its last %jd pairs contradict what is known better", r->name, (intmax_t)against,
+	    (intmax_t)pairs);
+}
+
+static void
 tell_offset(const char *clock, int64_t ns)
 {
 	if (!clock) {
@@ -241,6 +249,14 @@ on_progress_signal(void *cookie)
 	diag_info("%zu records are held, in %zu bytes", records, bytes);
 }
 
+static void
+tell_learned(const struct learned *w)
+{
+	diag_note("%u rules learned from %jd records, by one id in %u", w->rules, (intmax_t)w->records, 1U << (w->level < 31 ? w->level : 31));
+	if (w->timed_out)
+		diag_info("learning ended after %d s: not all records were read", LEARN_SECONDS);
+}
+
 /* As merge_sources(), and then what comes; with a state but without --follow, what there is now. */
 static enum exit_status
 follow_sources(struct options *set, struct source_specs *specs, const struct formats *formats, bool failed)
@@ -251,12 +267,18 @@ follow_sources(struct options *set, struct source_specs *specs, const struct for
 	    .estimate = set->run.estimate && set->run.rules.n, .offset = tell_offset, .opened = begin_source },
 	    .specs = specs, .state_path = set->state, .asked = on_progress_signal, .tell = report_problem, .cookie = &w };
 	bool tty = isatty(STDOUT_FILENO);
+	struct learned learned;
 	struct picture *pic;
 	struct render out;
 	struct fail f;
 	int signo;
 
 	options_settle_style(set, tty, specs);
+	if (set->auto_rules) {
+		learning_use_files(&set->run, specs, formats, &learned);
+		tell_learned(&learned);
+		spec.live.estimate = set->run.estimate && set->run.rules.n;
+	}
 	pic = picture_begin(&set->picture, &set->run.rules, &set->run.style, tty);
 	render_init(&out, STDOUT_FILENO, options_is_plain(set) ? NULL : &set->run.style);
 	run_scheduler_spec(&set->run, &spec.live.merge);
@@ -297,14 +319,6 @@ list(const struct options *set, struct sources *all)
 	fwrite(out.s, 1, out.len, stdout);
 	free(surveys);
 	return true;
-}
-
-static void
-tell_learned(const struct learned *w)
-{
-	diag_note("%u rules learned from %jd records, by one id in %u", w->rules, (intmax_t)w->records, 1U << (w->level < 31 ? w->level : 31));
-	if (w->timed_out)
-		diag_info("learning ended after %d s: not all records were read", LEARN_SECONDS);
 }
 
 /* Print rules. */
@@ -370,6 +384,7 @@ main(int argc, char *argv[])
 	set.run.dropped = tell_dropped;
 	set.run.unsafe = tell_unsafe;
 	set.run.lost_channel = tell_lost_channel;
+	set.run.refuted = tell_refuted;
 	opt_begin(&scan, argc, argv, &options_tool);
 	while (opt_next(&scan) != -1)
 		options_set(&set, &scan);

@@ -200,6 +200,15 @@ dag_wait_on(struct dag *g, struct node *e, struct node *before, enum constraint_
 	resolve(g, dependency_new(g, e, 0, class, rule), before);
 }
 
+void
+dag_wait_softly(struct dag *g, struct node *e, struct node *before, enum constraint_class class, uint16_t rule)
+{
+	struct dependency *d = dependency_new(g, e, 0, class, rule);
+
+	d->quiet = true;
+	resolve(g, d, before);
+}
+
 const struct index_entry *
 dag_entry(const struct dag *g, uint64_t id)
 {
@@ -296,9 +305,9 @@ dag_drop(struct dag *g, struct dependency *d)
 {
 	if (!d->quiet)
 		node_mark(d->waiter, "cycle");
-	if (g->cb.dropped && !d->quiet)
-		g->cb.dropped(&(struct dag_dropped){ d->predecessor, d->waiter, (enum constraint_class)d->class, d->rule },
-		    g->cb.cookie);
+	if (g->cb.dropped)
+		g->cb.dropped(&(struct dag_dropped){ d->predecessor, d->waiter, (enum constraint_class)d->class, d->rule,
+		    d->quiet }, g->cb.cookie);
 	leave_predecessor(d);
 	dag_settle(g, d);
 }

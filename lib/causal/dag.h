@@ -33,6 +33,7 @@ struct dag_dropped {
 	const struct node *before, *after;
 	enum constraint_class class;
 	uint16_t rule;			/* UINT16_MAX for none */
+	bool quiet;			/* it was less sure than others, and nothing is said of it */
 };
 
 /* What is reported to the owner of a graph; each may be NULL. */
@@ -67,6 +68,9 @@ void dag_retire(struct dag *g, struct node *e);
 
 /* E waits for BEFORE; for the record before it in the source where CLASS is CONSTRAINT_PROGRAM. */
 void dag_wait_on(struct dag *g, struct node *e, struct node *before, enum constraint_class class, uint16_t rule);
+
+/* The same by a constraint that is less sure than all others. */
+void dag_wait_softly(struct dag *g, struct node *e, struct node *before, enum constraint_class class, uint16_t rule);
 
 /* E waits for the record that sends ID.  QUIET: if none does, or only behind E, E is neither marked nor counted. */
 void dag_wait_on_id(struct dag *g, struct node *e, uint64_t id, enum constraint_class class, uint16_t rule,

@@ -37,6 +37,7 @@
 #include "causal/count.h"
 #include "causal/exchange.h"
 #include "causal/dag.h"
+#include "causal/refutation.h"
 #include "record/rule.h"
 
 /* What kinds share.  Borrowed by their states. */
@@ -44,6 +45,7 @@ struct kind_env {
 	struct dag *dag;
 	struct index *index;
 	struct exchange *exchange;
+	struct refutations *refutations;
 	const struct known_ids *known;	/* NULL: one pass */
 	struct causal_count *count;
 	bool live;

@@ -10,9 +10,9 @@ enum {
 
 void
 lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct dag *dag,
-    struct exchange *x, bool lines, bool plain)
+    struct exchange *x, struct refutations *refutations, bool lines, bool plain)
 {
-	*l = (struct lane){ .queues = queues, .index = index, .dag = dag, .exchange = x, .lines = lines,
+	*l = (struct lane){ .queues = queues, .index = index, .dag = dag, .exchange = x, .refutations = refutations, .lines = lines,
 	    .plain = plain };
 	tree_init(&l->tree, n ? n : 1);
 	l->heads = xcalloc(n + 1, sizeof *l->heads);
@@ -244,7 +244,7 @@ lane_is_met(struct lane *l, const struct queue *q)
 		const struct constraint *x = &b->constraints[i];
 		const struct index_entry *e;
 
-		if (x->what != CONSTRAINT_NEED)
+		if (x->what != CONSTRAINT_NEED || (x->soft && refutations_has(l->refutations, x->rule)))
 			continue;
 		e = index_find(l->index, x->id);
 		if (!(e && index_is_sent(l->index, e, b->v[h->index].t)) && !sends_itself(b, h->index, x->id))
@@ -264,6 +264,8 @@ lane_sent(struct lane *l, struct queue *q)
 	for (uint32_t i = b->first[h->index]; i < b->first[h->index + 1]; i++) {
 		struct index_entry *e;
 
+		if (b->constraints[i].soft)
+			refutations_follow(l->refutations, b->constraints[i].rule);
 		if (b->constraints[i].what != CONSTRAINT_SEND)
 			continue;
 		e = index_put(l->index, b->constraints[i].id);

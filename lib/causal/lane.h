@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 #include "causal/exchange.h"
+#include "causal/refutation.h"
 #include "causal/index.h"
 #include "causal/queue.h"
 #include "causal/tree.h"
@@ -40,6 +41,7 @@ struct lane {
 	struct index *index;
 	struct dag *dag;
 	struct exchange *exchange;
+	struct refutations *refutations;
 	unsigned *fresh;		/* N_FRESH queues whose heads may not be entered */
 	size_t n_fresh;
 	bool lines;			/* lines are counted */
@@ -47,7 +49,7 @@ struct lane {
 };
 
 void lane_init(struct lane *l, struct queue **queues, unsigned n, struct index *index, struct dag *dag,
-    struct exchange *x, bool lines, bool plain);
+    struct exchange *x, struct refutations *refutations, bool lines, bool plain);
 void lane_release(struct lane *l);
 
 /*

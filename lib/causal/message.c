@@ -20,6 +20,8 @@ message_admit(void *state, struct node *e, const struct constraint *x)
 
 	if (x->what == CONSTRAINT_SEND)
 		exchange_send(m->exchange, e, x->id);
+	else if (x->soft && refutations_has(m->refutations, x->rule))
+		return;
 	else if (!x->soft || !m->live || e->backlog)
 		exchange_need(m->exchange, e, x->id, (enum constraint_class)x->class, x->rule, x->soft);
 }
@@ -31,7 +33,7 @@ message_check_due(void *state, struct node *e, const struct constraint *x, bool 
 	const struct kind_env *m = state;
 	const struct index_entry *sent;
 
-	if (!x->soft || !m->live || e->backlog || again || x->what != CONSTRAINT_NEED)
+	if (!x->soft || !m->live || e->backlog || again || x->what != CONSTRAINT_NEED || refutations_has(m->refutations, x->rule))
 		return;
 	sent = dag_entry(m->dag, x->id);
 	if (sent && sent->state != INDEX_NONE && sent->state != INDEX_WANTED)
@@ -45,6 +47,8 @@ message_retire(void *state, struct node *e, const struct constraint *x)
 
 	if (x->what == CONSTRAINT_SEND)
 		dag_sent(m->dag, e, x->id);
+	else if (x->soft)
+		refutations_follow(m->refutations, x->rule);
 }
 
 static void

@@ -174,7 +174,7 @@ nth_check_due(void *state, struct node *e, const struct constraint *x, bool agai
 	struct nth_receiver *r;
 	struct nth_send *sent;
 
-	if (x->what != CONSTRAINT_NTH_RECV || again)
+	if (x->what != CONSTRAINT_NTH_RECV || again || refutations_has(s->env.refutations, x->rule))
 		return;
 	c = channel_get(s, x);
 	r = receiver_get(c, e);
@@ -182,7 +182,9 @@ nth_check_due(void *state, struct node *e, const struct constraint *x, bool agai
 		return;
 	forget_old(c, e, x->n);
 	sent = find_send(s, c, r, e, x->n);
-	if (!sent) {
+	if (!sent && x->soft) {
+		s->counts[c->rule].lost_sends++;
+	} else if (!sent) {
 		exchange_wait_once(s->env.exchange, e, missing_id(x), x);
 		if (!e->judged)
 			return;			/* it is asked once more */
@@ -190,7 +192,7 @@ nth_check_due(void *state, struct node *e, const struct constraint *x, bool agai
 		s->env.count->unmatched++;
 		node_mark(e, "unmatched");
 	} else if (sent->node) {
-		dag_wait_on(s->env.dag, e, sent->node, (enum constraint_class)x->class, x->rule);
+		(x->soft ? dag_wait_softly : dag_wait_on)(s->env.dag, e, sent->node, (enum constraint_class)x->class, x->rule);
 	} else {
 		dag_tell_sent(s->env.dag, e, &sent->entry, 0, (enum constraint_class)x->class, x->rule);
 	}
@@ -200,10 +202,13 @@ nth_check_due(void *state, struct node *e, const struct constraint *x, bool agai
 static void
 nth_retire(void *state, struct node *e, const struct constraint *x)
 {
-	struct nth_channel *c = channel_get(state, x);
+	struct nths *s = state;
+	struct nth_channel *c = channel_get(s, x);
 
 	if (x->what == CONSTRAINT_NTH_RECV) {
 		receiver_get(c, e)->current = NULL;
+		if (x->soft)
+			refutations_follow(s->env.refutations, x->rule);
 		return;
 	}
 	for (size_t i = 0; i < c->n; i++)

@@ -68,6 +68,8 @@ struct scheduler_spec {
 	/* Too many messages of a rule with match = nth have no other side; bytes of a stream are missing; or NULL. */
 	void (*unsafe)(const struct rule *r, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie);
 	void (*lost_channel)(const struct rule *r, const struct source *s, int64_t off, void *cookie);
+	/* The learned rule R is not used any more: AGAINST of the last PAIRS were dropped; or NULL. */
+	void (*refuted)(const struct rule *r, int64_t pairs, int64_t against, void *cookie);
 	void (*idle)(void *cookie);	/* before it sleeps; or NULL */
 	void *cookie;
 };
@@ -86,6 +88,7 @@ struct scheduler {
 	struct index *index;
 	struct dag *dag;
 	struct exchange *exchange;
+	struct refutations *refutations;
 	struct lane lane;
 	struct lookahead *lookahead;	/* of the batch policy; NULL where records are admitted instead */
 	size_t lookahead_bytes;		/* that it holds */

@@ -6,9 +6,14 @@ static void
 tell_dropped(const struct dag_dropped *d, void *cookie)
 {
 	struct scheduler *s = cookie;
+	int64_t pairs, against;
 	struct scheduler_dropped x = { d->before->queue->source, d->after->queue->source, d->before->off, d->after->off,
 	    reason_name(s->spec->rules, d->class, d->rule) };
 
+	if (refutations_drop(s->refutations, d->rule, &pairs, &against) && s->spec->refuted)
+		s->spec->refuted(&s->spec->rules->v[d->rule], pairs, against, s->spec->cookie);
+	if (d->quiet)
+		return;
 	s->count->dropped++;
 	if (s->spec->dropped)
 		s->spec->dropped(&x, s->spec->cookie);
@@ -143,6 +148,6 @@ scheduler_dag_callbacks(struct scheduler *s)
 struct kind_env
 scheduler_kind_env(struct scheduler *s)
 {
-	return (struct kind_env){ s->dag, s->index, s->exchange, s->spec->known, s->count, s->spec->live, s->spec->verify,
+	return (struct kind_env){ s->dag, s->index, s->exchange, s->refutations, s->spec->known, s->count, s->spec->live, s->spec->verify,
 	    tell_unsafe, tell_lost_channel, s };
 }

@@ -215,6 +215,7 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 		index_keep(s->index, is_early, (void *)(uintptr_t)spec->known);
 	cb = scheduler_dag_callbacks(s);
 	s->dag = dag_new(s->index, &cb, !spec->minimax && !spec->verify, spec->live);
+	s->refutations = refutations_new(spec->rules);
 	s->exchange = exchange_new(s->dag, spec->known, count, spec->live, spec->relations ? spec->buffer / 4 : 0);
 	s->queues_cap = s->used_cap = n + 1;
 	s->queues = xcalloc(n + 1, sizeof *s->queues);
@@ -227,7 +228,7 @@ scheduler_open(struct scheduler *s, struct source **v, unsigned n, const struct 
 	s->cursor = cursor_open(v, n, &c);
 	for (unsigned i = 0; i < n; i++)
 		s->queues[i] = queue_setup(s, i, v[i]);
-	lane_init(&s->lane, s->queues, n, s->index, s->dag, s->exchange, s->lines && !spec->by_time,
+	lane_init(&s->lane, s->queues, n, s->index, s->dag, s->exchange, s->refutations, s->lines && !spec->by_time,
 	    spec->by_time);
 	exchange_on_head(s->exchange, settle_lane, admit_head, s);
 }
@@ -248,6 +249,7 @@ scheduler_close(struct scheduler *s)
 			kind_table[k]->release(s->states[k]);
 	lane_release(&s->lane);
 	exchange_free(s->exchange);
+	refutations_free(s->refutations);
 	dag_free(s->dag);
 	index_free(s->index);
 	cursor_close(s->cursor);

@@ -28,3 +28,21 @@ learning_use(struct run *run, const struct sources *all, struct learned *what)
 	if (rules_parse(&run->rules, "learned rules", text.s, text.len, &f) < 0)
 		fail_die(&f);
 }
+
+static void
+ignore_problem(const struct fail *f, void *cookie)
+{
+	(void)f;
+	(void)cookie;
+}
+
+void
+learning_use_files(struct run *run, struct source_specs *specs, const struct formats *formats, struct learned *what)
+{
+	struct sources all;
+
+	run_open_files(specs, formats, domains_new(), &all);
+	learning_use(run, &all, what);
+	/* What is wrong with a file is told when it is followed. */
+	sources_close(&all, ignore_problem, NULL);
+}

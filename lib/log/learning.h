@@ -14,4 +14,7 @@ void learning_rules(const struct run *run, const struct sources *all, struct buf
 /* Add the rules of ALL to those of RUN. */
 void learning_use(struct run *run, const struct sources *all, struct learned *what);
 
+/* Add the rules of those SPECS that are files and are there, before they are followed. */
+void learning_use_files(struct run *run, struct source_specs *specs, const struct formats *formats, struct learned *what);
+
 #endif

@@ -325,9 +325,10 @@ check_learning(const struct options *o)
 		    o->state ? "--save-state" : drawing(o) ? drawing(o) : "--format=shiviz");
 	if (o->learn && (o->run.style.explain || o->run.style.last || o->run.style.json || filter_is_any(&o->run.filter)))
 		opt_misused("--learn prints no record: it cannot be combined with --explain, --lines, --format=jsonl or a filter");
-	if (o->auto_rules && (o->learn || o->follow || o->check || o->sources || o->state))
-		opt_misused("--rules=auto cannot be combined with %s", o->learn ? "--learn" : o->follow ? "--follow: use --learn, and "
-		    "follow with --rules=FILE" : o->check ? "--check" : o->sources ? "--sources" : "--save-state");
+	/* The rules, and so what a state counts by them, would be others in each run. */
+	if (o->auto_rules && (o->learn || o->check || o->sources || o->state))
+		opt_misused("--rules=auto cannot be combined with %s", o->learn ? "--learn" : o->check ? "--check" : o->sources ? "--sources" :
+		    "--save-state: use --learn, and --rules=FILE");
 }
 
 void

@@ -40,7 +40,7 @@ run_scheduler_spec(const struct run *run, struct scheduler_spec *spec)
 	    .buffer = minimax ? SIZE_MAX : (size_t)run->buffer_bytes, .explain = style->explain || style->json, .lines = style->lines,
 	    .relations = style->artist,
 	    .fields = style->json || run->filter.level >= 0, .dropped = run->dropped, .unsafe = run->unsafe,
-	    .lost_channel = run->lost_channel };
+	    .lost_channel = run->lost_channel, .refuted = run->refuted };
 }
 
 struct printing {
@@ -267,27 +267,35 @@ prescan(struct run *run, struct sources *all)
 }
 
 void
-run_sample_clocks(struct run *run, struct source_specs *specs, const struct formats *formats, struct domains *domains)
+run_open_files(struct source_specs *specs, const struct formats *formats, struct domains *domains, struct sources *all)
 {
-	_cleanup_free_ int64_t *offsets = xcalloc(SKEW_CLOCKS_MAX, sizeof *offsets);
-	struct sources all = { .v = xcalloc(specs->n + 1, sizeof(struct source *)), .domains = domains };
-	bool any, failed = false;
-	struct clocks c;
 	struct fail f;
 	struct stat st;
 
+	*all = (struct sources){ .v = xcalloc(specs->n + 1, sizeof(struct source *)), .domains = domains };
 	for (size_t i = 0; i < specs->n && specs->n <= SAMPLED_MAX; i++) {
 		struct source *s;
 
 		if (stat(specs->v[i].location, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
 		    source_open(&specs->v[i], formats, SAMPLE_READ, true, &s, &f) < 0)
 			continue;
-		s->rank = all.n;
+		s->rank = all->n;
 		s->cookie = &specs->v[i];
 		source_set_domains(s, domains);
 		source_read_hosts(s);
-		all.v[all.n++] = s;
+		all->v[all->n++] = s;
 	}
+}
+
+void
+run_sample_clocks(struct run *run, struct source_specs *specs, const struct formats *formats, struct domains *domains)
+{
+	_cleanup_free_ int64_t *offsets = xcalloc(SKEW_CLOCKS_MAX, sizeof *offsets);
+	bool any, failed = false;
+	struct sources all;
+	struct clocks c;
+
+	run_open_files(specs, formats, domains, &all);
 	clocks_begin(&c, run, &all, &any);
 	run_choose_orders(run, &all);
 	if (run->estimate && any)

@@ -28,6 +28,7 @@ struct run {
 	/* As in struct scheduler_spec. */
 	void (*unsafe)(const struct rule *r, int64_t pairs, int64_t lost_sends, int64_t lost_receives, void *cookie);
 	void (*lost_channel)(const struct rule *r, const struct source *s, int64_t off, void *cookie);
+	void (*refuted)(const struct rule *r, int64_t pairs, int64_t against, void *cookie);
 };
 
 /* What the causal merge is told, but for how it prints and what a prescan knows. */
@@ -35,6 +36,9 @@ void run_scheduler_spec(const struct run *run, struct scheduler_spec *spec);
 
 /* Have sources that are in no order of all their hosts be read by host, unless the user says how they are read. */
 void run_choose_orders(const struct run *run, struct sources *all);
+
+/* The regular files of SPECS that are there and hold anything, but for more than can be looked at; the cookie of each is its spec. */
+void run_open_files(struct source_specs *specs, const struct formats *formats, struct domains *domains, struct sources *all);
 
 /*
  * Before files of SPECS are followed: estimate the offsets of DOMAINS from what

@@ -205,7 +205,7 @@ message_add(struct constraints *out, enum constraint_kind what, const struct wat
 	struct constraint *e = constraints_add(out, what, CONSTRAINT_MESSAGE, hash_bytes(w->index, id.p, id.n));
 
 	e->rule = w->index;
-	e->soft = w->rule->learned && what == CONSTRAINT_NEED;
+	e->soft = w->rule->learned && (what == CONSTRAINT_NEED || what == CONSTRAINT_NTH_RECV);
 	e->n = w->rule->match == MATCH_FIRST ? 0 : w->rule->within_ns;
 	return e;
 }

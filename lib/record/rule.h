@@ -95,7 +95,7 @@ struct constraint {
 	bool own;		/* of CONSTRAINT_SEQUENCE: it has no id, and may begin anew */
 	bool started;		/* of a lifecycle: before the first record of it */
 	bool absolute;		/* of a stream: N counts from its beginning */
-	bool soft;		/* of CONSTRAINT_NEED: nothing is said where ID is sent by no record */
+	bool soft;		/* of a need or receive: nothing is said where ID is sent by no record */
 };
 
 struct constraints {
