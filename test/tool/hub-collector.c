@@ -3,7 +3,6 @@
  * every device once, as a line "DEVICE RECORD" of FILE, and acknowledges it then.
  */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +10,11 @@
 
 #include "base/io.h"
 #include "base/json.h"
-#include "base/loop.h"
 #include "base/xalloc.h"
 #include "hub/chain.h"
-#include "hub/mqtt.h"
+#include "mqtt-peer.h"
 
-enum { DEVICES = 64, SUBS = 8192, AGAIN_MS = 200 };
+enum { DEVICES = 64, SUBS = 8192 };
 
 struct device {
 	char id[64];
@@ -24,10 +22,8 @@ struct device {
 };
 
 static struct collector {
-	struct loop *loop;
-	struct mqtt *client;
-	struct loop_timer again;
-	int port, file;
+	struct mqtt_peer peer;
+	int file;
 	struct device devices[DEVICES];
 	size_t n;
 	char *subs[SUBS];		/* submissions that are kept: a ring */
@@ -103,75 +99,24 @@ on_received(const char *topic, const char *payload, size_t len, void *cookie)
 		break;
 	}
 	ack = xasprintf("{\"%s\":%jd}", bulk ? "bulk" : "urgent", (intmax_t)chain_acknowledgement(chain));
-	(void)mqtt_publish(c.client, to, ack, strlen(ack), false, 1, &f);
-}
-
-static void
-on_nothing(void *cookie)
-{
-	(void)cookie;
-}
-
-static void
-on_published(int mid, void *cookie)
-{
-	(void)mid;
-	(void)cookie;
-}
-
-static void
-on_accepted(void *cookie)
-{
-	char *topics[] = { (char []){ "rejoin/1/+/report" }, (char []){ "rejoin/1/+/telemetry" }, (char []){ "rejoin/1/+/log" },
-		(char []){ "rejoin/1/+/res" }, (char []){ "rejoin/1/+/state/#" }, NULL };
-	struct fail f;
-
-	(void)cookie;
-	(void)mqtt_subscribe(c.client, topics, &f);
-}
-
-static void
-on_lost(enum mqtt_loss loss, const char *why, void *cookie)
-{
-	(void)loss;
-	(void)why;
-	(void)cookie;
-	loop_timer_set(c.loop, &c.again, AGAIN_MS);
-}
-
-static void
-connect_again(void *cookie)
-{
-	static const struct mqtt_callbacks cb = { on_nothing, on_accepted, on_nothing, on_published, on_received, on_lost };
-	const struct mqtt_spec spec = { .id = "collector", .keep_alive_s = 5 };
-	struct fail f;
-
-	(void)cookie;
-	mqtt_free(c.client);
-	c.client = mqtt_new(c.loop, &spec, &cb, NULL, &f);
-	if (!c.client || mqtt_connect(c.client, "127.0.0.1", c.port, &f) < 0)
-		loop_timer_set(c.loop, &c.again, AGAIN_MS);
+	(void)mqtt_publish(c.peer.client, to, ack, strlen(ack), false, 1, &f);
 }
 
 int
 main(int argc, char *argv[])
 {
-	int signo = 0;
+	char *const topics[] = { (char []){ "rejoin/1/+/report" }, (char []){ "rejoin/1/+/telemetry" },
+		(char []){ "rejoin/1/+/log" }, (char []){ "rejoin/1/+/res" }, (char []){ "rejoin/1/+/state/#" }, NULL };
 
 	if (argc != 3)
 		return 2;
-	signal(SIGPIPE, SIG_IGN);
-	c.port = atoi(argv[1]);
 	c.file = open(argv[2], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (c.file < 0)
 		return 3;
-	c.loop = loop_new();
-	c.again = (struct loop_timer){ .fn = connect_again };
-	loop_end_on_signals(c.loop, &signo);
-	connect_again(NULL);
-	loop_run(c.loop);
-	mqtt_free(c.client);
-	loop_free(c.loop);
+	c.peer = (struct mqtt_peer){ .loop = loop_new(), .id = "collector", .port = atoi(argv[1]), .topics = topics,
+		.received = on_received };
+	mqtt_peer_run(&c.peer);
+	loop_free(c.peer.loop);
 	for (size_t i = 0; i < SUBS; i++)
 		free(c.subs[i]);
 	close(c.file);

@@ -3,7 +3,6 @@
  * attributes, keeps those that it reports, and publishes to it those of FILE, a JSON object,
  * that have changed.  "TOPIC PAYLOAD" of all that the device publishes goes to stdout.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,20 +12,16 @@
 #include "base/filewatch.h"
 #include "base/io.h"
 #include "base/json.h"
-#include "base/loop.h"
 #include "base/xalloc.h"
-#include "hub/mqtt.h"
+#include "mqtt-peer.h"
 
 #define ME	"v1/devices/me/"
 
-enum { AGAIN_MS = 200, POLL_MS = 1000, FILE_MAX = 1 << 20 };
+enum { POLL_MS = 1000, FILE_MAX = 1 << 20 };
 
 static struct tbhub {
-	struct loop *loop;
-	struct mqtt *client;
-	struct loop_timer again;
+	struct mqtt_peer peer;
 	const char *file;
-	int port;
 	struct json shared, reported;	/* the hub's attributes, the device's */
 } hub;
 
@@ -37,7 +32,7 @@ publish(const char *topic, struct json v)
 	struct fail f;
 
 	json_format(v, &b);
-	(void)mqtt_publish(hub.client, topic, b.s, b.len, false, 1, &f);
+	(void)mqtt_publish(hub.peer.client, topic, b.s, b.len, false, 1, &f);
 }
 
 static bool
@@ -118,31 +113,8 @@ on_file(bool names, void *cookie)
 	}
 	json_release(&hub.shared);
 	hub.shared = json_copy(next);
-	if (hub.client && json_count(change) > 0)
+	if (hub.peer.client && json_count(change) > 0)
 		publish(ME "attributes", change);
-}
-
-static void
-on_nothing(void *cookie)
-{
-	(void)cookie;
-}
-
-static void
-on_published(int mid, void *cookie)
-{
-	(void)mid;
-	(void)cookie;
-}
-
-static void
-on_accepted(void *cookie)
-{
-	char *topics[] = { (char []){ ME "#" }, NULL };
-	struct fail f;
-
-	(void)cookie;
-	(void)mqtt_subscribe(hub.client, topics, &f);
 }
 
 static void
@@ -153,49 +125,22 @@ on_subscribed(void *cookie)
 	fflush(stdout);
 }
 
-static void
-on_lost(enum mqtt_loss loss, const char *why, void *cookie)
-{
-	(void)loss;
-	(void)why;
-	(void)cookie;
-	loop_timer_set(hub.loop, &hub.again, AGAIN_MS);
-}
-
-static void
-connect_again(void *cookie)
-{
-	static const struct mqtt_callbacks cb = { on_nothing, on_accepted, on_subscribed, on_published, on_received, on_lost };
-	const struct mqtt_spec spec = { .id = "tbhub", .keep_alive_s = 5 };
-	struct fail f;
-
-	(void)cookie;
-	mqtt_free(hub.client);
-	hub.client = mqtt_new(hub.loop, &spec, &cb, NULL, &f);
-	if (!hub.client || mqtt_connect(hub.client, "127.0.0.1", hub.port, &f) < 0)
-		loop_timer_set(hub.loop, &hub.again, AGAIN_MS);
-}
-
 int
 main(int argc, char *argv[])
 {
+	char *const topics[] = { (char []){ ME "#" }, NULL };
 	struct filewatch *w;
-	int signo = 0;
 
 	if (argc != 3)
 		return 2;
-	signal(SIGPIPE, SIG_IGN);
-	hub = (struct tbhub){ .loop = loop_new(), .again = { .fn = connect_again }, .file = argv[2], .port = atoi(argv[1]),
-	    .shared = json_object(), .reported = json_object() };
+	hub = (struct tbhub){ .peer = { .loop = loop_new(), .id = "tbhub", .port = atoi(argv[1]), .topics = topics,
+	    .received = on_received, .subscribed = on_subscribed }, .file = argv[2], .shared = json_object(), .reported = json_object() };
 	on_file(false, NULL);
-	w = filewatch_new(hub.loop, POLL_MS);
+	w = filewatch_new(hub.peer.loop, POLL_MS);
 	filewatch_add(w, hub.file, FILEWATCH_PATH, on_file, NULL);
-	loop_end_on_signals(hub.loop, &signo);
-	connect_again(NULL);
-	loop_run(hub.loop);
+	mqtt_peer_run(&hub.peer);
 	filewatch_free(w);
-	mqtt_free(hub.client);
-	loop_free(hub.loop);
+	loop_free(hub.peer.loop);
 	json_release(&hub.shared);
 	json_release(&hub.reported);
 	return 0;
