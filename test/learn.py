@@ -123,7 +123,7 @@ def main():
             for nodes in [x for x in sizes if x]:
                 for offset in (0, .05, 5, 7200) if whole else (.05, 5):
                     for resolution in (1e-6, 1e-3, 1) if whole else (1e-6,):
-                        records = 6000 if not whole else 20000 if nodes < 20 else 60000
+                        records = 6000 if not whole else 20000 if nodes < 20 else 120000
                         bad += not causal(tool, directory, case, 1000 + nodes, records, nodes, offset, resolution)
                         shutil.rmtree(directory)
         runs = 100 if whole else 4
