@@ -11,7 +11,8 @@
 # (a status that is not 0 or 1) without a word.  ERRORWALK_MAX evenly spaced
 # points at most (16), all of them with SOAK=1.  Calls of the loader are left out.
 # With ERRORWALK_ALL each bad point is printed, and the walk goes on.  ERRORWALK_PART
-# N/M takes the Nth of M parts of the points, for M walks at once.
+# N/M takes the Nth of M parts of the points, for M walks at once: by call and number, as
+# each walk traces a run of its own, and one that waits longer has more calls.
 set -u
 # shellcheck source=/dev/null
 . "$(dirname "$0")/points.bash"
@@ -54,11 +55,14 @@ points=$(walk_points "$log" | awk -v skip="$(head -n "${loader:-0}" "$log" |
 	$2 > n[$1]' | while read -r name n; do
 	for error in $(errors_of "$name"); do echo "$name $n $error"; done
 done)
+part=${ERRORWALK_PART:-1/1}
+points=$(awk -v part="${part%/*}" -v of="${part#*/}" '
+	$1 $2 != last { last = $1 $2; k = 0 }
+	($2 + length($1) + k++) % of == part - 1' <<<"$points")
 total=$(wc -l <<<"$points")
 step=$(walk_step "$total" "$ERRORWALK_MAX")
 
-part=${ERRORWALK_PART:-1/1}
-first=$((${part%/*} + (step > 1 ? RANDOM % step : 0))) step=$((step * ${part#*/}))
+first=$((1 + (step > 1 ? RANDOM % step : 0)))
 runs=0 bad=0
 for ((i = first; i <= total; i += step)); do
 	read -r name n error < <(sed -n "${i}p" <<<"$points")
