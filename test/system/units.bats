@@ -169,12 +169,13 @@ ${owner#*:}"
 	up stop lim
 }
 
-@test "a start limit that restarts on request used up, and a stop by hand after it" {
+@test "a start limit that restarts by hand used up before a crash, whose result does not name it" {
 	unit hand 'ExecStart=/bin/sleep 1000' '[Unit]' 'StartLimitBurst=2' 'StartLimitIntervalSec=600'
 	up start hand
 	up restart hand
-	up stop hand
-	[ "$(up show -P ActiveState hand)" = inactive ]
+	up kill -s KILL hand
+	wait_for '[ "$(up show -P ActiveState hand)" = failed ]' 20
+	[ "$(up show -P Result hand)" = signal ]
 	run --separate-stderr in_machine rejoin-restart -A hand
 	status_is 0
 	up stop hand
