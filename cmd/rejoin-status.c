@@ -153,6 +153,7 @@ print_log(const struct viewer *v)
 	_cleanup_free_ char *program = program_sibling("rejoin-log");
 	const struct spawn_spec spec = { .argv = (char *[]){ program, (char[]){ "-q" }, (char[]){ "-n5" },
 	    (char[]){ "-A" }, v->profile->name, NULL }, .timeout_ms = LOG_MS, .grace_ms = 100, .out_max = 16384 };
+	const unsigned columns = table_columns(STDOUT_FILENO);
 	_cleanup_buf_ struct buf shown = BUF_INIT;
 	struct spawn_result r;
 
@@ -160,7 +161,10 @@ print_log(const struct viewer *v)
 		return;
 	spawn_run(&spec, &r);
 	for (char *line, *rest = r.out.s; r.status == 0 && (line = strsep(&rest, "\n")) && *line; ) {
-		table_escape(line, &shown);
+		if (table_width(line) > columns)
+			table_pad(line, columns, &shown);
+		else
+			table_escape(line, &shown);
 		buf_putc(&shown, '\n');
 	}
 	if (shown.len)

@@ -81,6 +81,10 @@ report() {
 	[[ $output != *'line 2'* && $output != *$'\e[2J'* ]]
 	NO_COLOR=1 run script -qec "rejoin-status -A t" /dev/null
 	[[ $output != *$'\e['* ]]
+	# a line that is too wide is shortened in its middle
+	echo "2026-01-22T10:18:19Z a line that does not fit into forty columns, and its end" >>a.log
+	run script -qec "stty cols 40; rejoin-status -A t" /dev/null
+	[[ $output =~ 2026-01-22[^$'\n']*'~'[^$'\n']*'its end' ]]
 	# a record keeps the exact time, and a table in a pipe has neither colour nor log
 	view
 	member '.since|test("^20..-.*Z$")' true
