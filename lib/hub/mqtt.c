@@ -100,7 +100,7 @@ on_disconnect(struct mosquitto *client, void *cookie, int rc, const mosquitto_pr
 	else if (m->version5 && rc == MQTT_RC_NOT_AUTHORIZED)
 		end_set(m, MQTT_LOST_DENIED, mosquitto_reason_string(rc));
 	else
-		end_set(m, MQTT_LOST_ERROR, rc == 0 ? "disconnected" : rc < 128 ? mosquitto_strerror(rc) :
+		end_set(m, MQTT_LOST_ERROR, rc == 0 ? "disconnected" : rc == MOSQ_ERR_KEEPALIVE ? "no answer within keep-alive" : rc < 128 ? mosquitto_strerror(rc) :
 		    mosquitto_reason_string(rc));
 }
 
