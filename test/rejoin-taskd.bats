@@ -563,13 +563,15 @@ teardown() {
 	run -0 as "/1/tasks/$((task + 2))/out"
 	out_has REJOIN_RUN=
 	[[ $output != *REJOIN_STATE_DIR=* ]]
-	for own in '"environment":"inherit"' '"stdio":"inherit"' '"stop":"leader"' '"stdin":"x"' '"program":{}' '"cgroup":"none"' '"lease":false'; do
-		run -0 as /1/tasks -d '{"id":'$((task + 3))',"on_loss":"leave","argv":["env"],'"$own"'}'
-		out_has 'no such member of this request'
-		out_has ' 400'
-	done
+	run -0 as /1/tasks -d '{"id":'$((task + 3))',"on_loss":"leave","argv":["env"],"environment":"inherit","stdio":"inherit","stop":"leader",
+	    "stdin":"/etc/shadow","program":{"path":"/bin/false"},"cgroup":"none","lease":false}'
+	out_has ' 202'
+	wait_for '[ "$(agent "/1/tasks/$((task + 3))" | jq -r .state)" = ended ]'
+	run -0 as "/1/tasks/$((task + 3))/out"
+	out_has REJOIN_RUN=
+	[[ $output != *REJOIN_STATE_DIR=* ]]
 	for limit in nice memlock nofile rtprio; do
-		run -0 as /1/tasks -d '{"id":'$((task + 3))',"on_loss":"leave","argv":["true"],"limits":{"'$limit'":1099511627776}}'
+		run -0 as /1/tasks -d '{"id":'$((task + 4))',"on_loss":"leave","argv":["true"],"limits":{"'$limit'":1099511627776}}'
 		out_has "higher limit than the agent's own"
 		out_has ' 403'
 	done

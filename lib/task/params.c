@@ -58,7 +58,7 @@ refuse_value(const struct params_rule *rule, struct buf *value, struct refusal *
 }
 
 static int
-refuse_unknown(const struct params_rule *rules, const char *what, const char *name, struct refusal *r)
+refuse_unknown(const struct params_rule *rules, const char *name, struct refusal *r)
 {
 	_cleanup_buf_ struct buf known = BUF_INIT, shown = BUF_INIT;
 
@@ -66,7 +66,7 @@ refuse_unknown(const struct params_rule *rules, const char *what, const char *na
 		buf_printf(&known, "%s%s", known.len > 0 ? ", " : "", rules->name);
 	buf_puts(&shown, name);
 	shorten_value(&shown);
-	return refusal_set(r, 400, "usage", "\"%s\": no such %s of this request; it may have %s", shown.s, what,
+	return refusal_set(r, 400, "usage", "\"%s\": no such parameter of this request; it may have %s", shown.s,
 	    known.len > 0 ? known.s : "none");
 }
 
@@ -164,9 +164,7 @@ check_member(const struct params_rule *rules, const char *name, struct json v, s
 	const struct params_rule *rule = find_rule(rules, name);
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
-	if (!rule)
-		return refuse_unknown(rules, "member", name, r);
-	if (is_allowed(rule, v))
+	if (!rule || is_allowed(rule, v))
 		return 0;
 	json_format(v, &text);
 	return refuse_value(rule, &text, r);
@@ -202,7 +200,7 @@ params_check_query(const struct params_rule *rules, const char *name, const char
 	bool is_good = true;
 
 	if (!rule)
-		return refuse_unknown(rules, "parameter", name, r);
+		return refuse_unknown(rules, name, r);
 	if (seen[rule - rules])
 		return refusal_set(r, 400, "usage", "\"%s\": is there twice", name);
 	seen[rule - rules] = true;

@@ -2,9 +2,11 @@
  * params - which parameters a request of the task protocol may have, in its query
  * and in its body, and with which values.
  *
- * A request with one that is not named by a rule, or with a value that a rule does
- * not allow, is refused (400 usage): it would be carried out otherwise than it was
- * meant.  The text names the parameter, what it may be, and what it was.
+ * A request with a value that a rule does not allow, or with a parameter of a query
+ * that no rule names, is refused (400 usage): it would be carried out otherwise than
+ * it was meant.  The text names the parameter, what it may be, and what it was.
+ * A member of a body that no rule names is ignored, so that a later controller can
+ * work with an earlier agent.
  */
 #ifndef TASK_PARAMS_H
 #define TASK_PARAMS_H
