@@ -16,6 +16,8 @@ boot() {
 	setsid "$BATS_TEST_DIRNAME/machine.sh" "$tree" "$MACHINE" $$ \
 		>"$MACHINE/out" 2>&1 </dev/null 3>&- 4>&- &
 	export MACHINE_PID=$!
+	# the copy of the tree and make install take as long as the disk and the compiler let them: no part of the boot
+	wait_for '[ -e "$MACHINE/installed" ] || ! kill -0 $MACHINE_PID 2>/dev/null' 600
 	wait_for '[ -s "$MACHINE/leader" ] || ! kill -0 $MACHINE_PID 2>/dev/null' 60
 	[ -s "$MACHINE/leader" ] || { cat "$MACHINE/out"; return 1; }
 	wait_for 'up is-system-running | grep -qE "running|degraded"' 60 ||

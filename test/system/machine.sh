@@ -1,9 +1,10 @@
 #!/bin/bash
 # Boot a copy of TREE with the toolkit installed in it: machine.sh TREE DIR PID
 #
-# Leaves the pid of the machine's init in DIR/leader, what it printed in
-# DIR/console.  Lives as long as the process PID, or until SIGTERM: then the
-# machine is ended and its tree removed, whatever became of the tests.
+# Leaves DIR/installed once the toolkit is there, then the pid of the machine's
+# init in DIR/leader, what it printed in DIR/console.  Lives as long as the
+# process PID, or until SIGTERM: then the machine is ended and its tree removed,
+# whatever became of the tests.
 set -eu
 tree=$1 dir=$2 owner=$3
 root=$(mktemp -d "$(dirname "$tree")/run.XXXXXX")
@@ -28,6 +29,7 @@ make -s -C "$(dirname "$0")/../.." DEPS=none DESTDIR="$root" PREFIX=/usr B="${B#
 	exit 1
 }
 : >"$root/etc/machine-id"
+: >"$dir/installed"
 
 # nspawn wants a bus to exist, though the machine is not registered on it
 dbus-daemon --system --nofork --nopidfile --address="unix:path=$dir/bus" >"$dir/bus.log" 2>&1 &
