@@ -13,7 +13,7 @@
  *
  * It runs with a deadline, in its own session without our terminal, with an
  * environment of a few variables, and everything it started is ended with it at the
- * deadline; of an attached one as far as base/procset.h reaches.  A result file left from before is removed first.  Details are data:
+ * deadline.  A result file left from before is removed first.  Details are data:
  * they are never a format, and bounded.
  *
  * An action that changes nothing is an attached child: it ends with the agent.  One
