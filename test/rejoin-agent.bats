@@ -259,6 +259,15 @@ result() { # COMPONENT - code of its last result
 	[[ $(status_of note) == *'left: out of grease'* ]]
 }
 
+@test "a failure that comes without a reason is told by its codes" {
+	script '[ "$id" = left ] && { printf "{\"resultCode\":0,\"extendedResultCode\":5}" >"$result"; exit 0; }'
+	deploy w1 2.0 motors
+	run --separate-stderr timeout -k 1 20 rejoin-agent --once
+	status_is 1
+	err_has 'w1: failed: left: result code 0, extended code 0x00000005, waiting'
+	[ "$(status_of note)" = '"left: result code 0, extended code 0x00000005"' ]
+}
+
 @test "with on-failure = stop the others are left alone" {
 	echo 'on-failure = stop' >>"$REJOIN_CONFIG_DIR/agent.conf"
 	script '[ "$id" = left ] && say 0 broken'

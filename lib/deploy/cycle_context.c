@@ -42,7 +42,11 @@ cycle_context_add_failure(struct cycle_context *c, int32_t code, int32_t erc, co
 	c->outcome.code = code;
 	c->outcome.erc = erc;
 	buf_reset(&c->details);
-	buf_printf(&c->details, "%s%s%s", component, *component ? ": " : "", details);
+	buf_printf(&c->details, "%s%s", component, *component ? ": " : "");
+	if (*details)
+		buf_puts(&c->details, details);
+	else	/* a handler need not say why it has failed */
+		buf_printf(&c->details, "result code %d, extended code 0x%08X", code, (unsigned)erc);
 }
 
 void

@@ -54,9 +54,8 @@ handler_result_add_details(struct buf *details, const char *text)
 int
 handler_result_parse(const char *text, size_t len, struct handler_result *r, struct buf *details)
 {
-	_cleanup_json_ struct json v = JSON_ABSENT;
+	_cleanup_json_ struct json v = JSON_ABSENT, said = JSON_ABSENT;
 	struct fail f;
-	const char *said;
 
 	if (json_parse(NULL, text, len, &v, &f) < 0 || !json_is_object(v) ||
 	    get_int32(v, "resultCode", &r->code) < 0 ||
@@ -64,9 +63,9 @@ handler_result_parse(const char *text, size_t len, struct handler_result *r, str
 		return -EBADMSG;
 	if (r->code <= 0 && r->erc == 0)
 		r->erc = ERC_SCRIPT_FAILED;
-	said = json_get_text(v, "resultDetails");
-	if (said)
-		handler_result_add_details(details, said);
+	said = json_get(v, "resultDetails");
+	if (json_get_string(said))	/* up to a NUL: a part of the reason is better than none */
+		handler_result_add_details(details, json_get_string(said));
 	return 0;
 }
 

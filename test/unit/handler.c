@@ -127,6 +127,8 @@ static const struct {
 	{ "{\"resultCode\":900,\"extendedResultCode\":0,\"resultDetails\":\"\"}", 0, 900, 0, "" },
 	{ "{\"resultCode\":901,\"resultDetails\":null}", 0, 901, 0, "" },
 	{ " {\"resultCode\":600,\"resultDetails\":\"%n%s\"}\n", 0, 600, 0, "%n%s" },
+	{ "{\"resultCode\":0,\"extendedResultCode\":5,\"resultDetails\":\"why\\u0000not\"}", 0, 0, 5, "why" },
+	{ "{\"resultCode\":901,\"resultDetails\":{}}", 0, 901, 0, "" },
 	{ "{\"resultCode\":0,\"extendedResultCode\":805306870,\"resultDetails\":\"x\"}", 0, 0,
 	    0x300001F6, "x" },
 	{ "{\"resultCode\":0}", 0, 0, ERC_SCRIPT_FAILED, "" },
