@@ -233,7 +233,7 @@ inline_step(const struct draft_step *s)
 
 /* A manifest with STEPS, an array that is taken, of those of D's files that IDS names; all where IDS is absent. */
 static struct json
-manifest_text(const struct draft *d, struct json compatibility, struct json steps, struct json ids)
+manifest_make(const struct draft *d, struct json compatibility, struct json steps, struct json ids)
 {
 	struct json m = json_object(), instructions = json_object(), files = json_object();
 
@@ -276,7 +276,7 @@ write_child(struct draft *d, size_t i, const char *dir, struct json *step, char 
 
 	json_append(&compatibility, json_copy(s->selector));
 	json_append(&steps, inline_step(s));
-	child = manifest_text(d, compatibility, steps, s->files);
+	child = manifest_make(d, compatibility, steps, s->files);
 	r = write_json(path, child, f);
 	if (r == 0)
 		r = add_file(d, path, id, f);
@@ -315,7 +315,7 @@ write_steps(struct draft *d, const char *dir, struct json *whole, struct fail *f
 		json_append(&steps, step);
 	}
 	json_append(&compatibility, json_object());
-	*whole = manifest_text(d, compatibility, steps, ids);
+	*whole = manifest_make(d, compatibility, steps, ids);
 	return r;
 }
 

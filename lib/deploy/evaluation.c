@@ -61,9 +61,9 @@ by_program(const struct criteria *q, struct json component, struct buf *reason)
 	return v;
 }
 
-/* What is not here to be asked; true where that settles it. */
+/* True where COMPONENT is not online, so that its version cannot be asked for; REASON says why. */
 static bool
-by_state(struct json component, struct buf *reason)
+state_settles(struct json component, struct buf *reason)
 {
 	enum component_state s = component_state(component);
 	const char *why = json_get_text(component, "reason");
@@ -221,7 +221,7 @@ evaluation_start(struct loop *l, const struct evaluation_spec *spec, struct json
 
 	if (q->kind == CRITERIA_STEPS && !criteria_select(q, component)) {
 		v.answer = EVALUATION_NOT_SELECTED;
-	} else if (!by_state(component, &reason)) {
+	} else if (!state_settles(component, &reason)) {
 		if (q->kind == CRITERIA_STEPS) {
 			evaluation_run_start(l, spec, component, done, cookie);
 			return;
