@@ -1262,7 +1262,15 @@ cancellable() {
 	run --separate-stderr rejoin-agent
 	status_is 2
 	err_has 'script-timeout: is more than 0s'
-	sed -i '/script-timeout/d; /handler-user/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	sed -i '/script-timeout/d; /stop-grace/d' "$REJOIN_CONFIG_DIR/agent.conf"
+	for key in script-timeout stop-grace reboot-timeout backoff; do
+		conf "$key = 8784h" "$key = 367d"
+		run --separate-stderr rejoin-agent
+		status_is 2
+		err_has ":6: $key: is more than 366d"
+		sed -i "/^$key/d" "$REJOIN_CONFIG_DIR/agent.conf"
+	done
+	sed -i '/handler-user/d' "$REJOIN_CONFIG_DIR/agent.conf"
 	if [ "$(id -u)" = 0 ]; then
 		run --separate-stderr rejoin-agent
 		status_is 2

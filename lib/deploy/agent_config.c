@@ -12,14 +12,30 @@
 #include "base/num.h"
 #include "base/xalloc.h"
 #include "deploy/agent_config.h"
+#include "supervise/launch.h"
 
 enum { CONFIG_MAX = 65536, JOBS_MAX = 256, ATTEMPTS_MAX = 1000 };
+
+/* The shim takes no longer time: a setting that it refuses would make each installation fail. */
+static int
+duration_check(const struct ini_entry *e, int64_t ms, struct fail *f)
+{
+	return ms > LAUNCH_TIME_MAX_MS ? ini_bad(e, f, "%s: is more than 366d", e->key) : 0;
+}
+
+static int
+duration_parse(const struct ini_entry *e, int64_t *ms, struct fail *f)
+{
+	int r = ini_duration(e, ms, f);
+
+	return r < 0 ? r : duration_check(e, *ms, f);
+}
 
 /* Without a deadline a script that hangs would keep all others from their turn. */
 static int
 timeout_parse(const struct ini_entry *e, int64_t *ms, struct fail *f)
 {
-	int r = ini_duration(e, ms, f);
+	int r = duration_parse(e, ms, f);
 
 	return r == 0 && *ms == 0 ? ini_bad(e, f, "%s: is more than 0s", e->key) : r;
 }
@@ -79,7 +95,7 @@ parse_backoff(const struct ini_entry *e, struct attempts_policy *p, struct fail 
 		else if (num_parse_duration(*w, &p->delays_ms[p->n_delays]) < 0)
 			r = ini_bad(e, f, "backoff: not a duration: '%s'", *w);
 		else
-			p->n_delays++;
+			r = duration_check(e, p->delays_ms[p->n_delays++], f);
 	}
 	xfree_strv(words);
 	return r == 0 && p->n_delays == 0 ? ini_bad(e, f, "backoff: no duration") : r;
@@ -117,7 +133,7 @@ link_parse(const struct ini_entry *e, struct http_job_link *l, struct fail *f)
 	if (strcmp(e->key, "poll") == 0)
 		return timeout_parse(e, &l->poll_ms, f);
 	if (strcmp(e->key, "patience") == 0)
-		return ini_duration(e, &l->patience_ms, f);
+		return duration_parse(e, &l->patience_ms, f);
 	return ini_unknown(e, "ca-file cert-file key-file token-file proxy idle poll patience", f);
 }
 
@@ -229,7 +245,7 @@ entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 	if (strcmp(e->key, "script-timeout") == 0)
 		return timeout_parse(e, &s->script_timeout_ms, f);
 	if (strcmp(e->key, "stop-grace") == 0)
-		return ini_duration(e, &s->stop_grace_ms, f);
+		return duration_parse(e, &s->stop_grace_ms, f);
 	if (strcmp(e->key, "report") == 0)
 		return report_parse(e, s, f);
 	if (strcmp(e->key, "report-method") == 0) {
