@@ -143,7 +143,7 @@ says_what_to_do() {
 	found fail "$public/pipe" 'mode 0640'
 	found fail nobody 'is not a member of the group daemon'
 	says_what_to_do 'usermod -aG daemon nobody'
-	found warn "$public/pipe" "belong to other users"
+	found warn "$public/pipe" "processes cannot be inspected"
 	# it cannot repair what is not its own, and says so
 	run --separate-stderr "${as[@]}" "${doctor[@]}" --fix fifo
 	status_is 1

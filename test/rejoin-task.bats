@@ -704,7 +704,7 @@ request: "id": must be a whole number from 1 to 9007199254740991
 request: "on_loss": is not for a line, but for the command: --on-loss
 request: "session": is not for a line
 request: "nonce": is not for a line
-"timout_ms": no such member
+request: "timout_ms": no such member
 "timeout_ms": must be a whole number from 1 to 31622400000
 "timeout_ms": must be a whole number from 1 to 31622400000'
 	[ ! -e ran ]

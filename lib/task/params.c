@@ -187,6 +187,18 @@ params_check_body(const struct params_rule *rules, struct json body, struct refu
 	return 0;
 }
 
+bool
+params_find_unknown(const struct params_rule *rules, struct json body, struct buf *name)
+{
+	for (struct json_iter it = json_begin(body); json_next(&it); )
+		if (!find_rule(rules, it.key)) {
+			buf_puts(name, it.key);
+			json_end(&it);
+			return true;
+		}
+	return false;
+}
+
 /* --- queries */
 
 int

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "task/refusal.h"
 
@@ -52,6 +53,9 @@ int params_check_size(const char *text, size_t len, struct refusal *r);
 
 /* BODY, an object, by RULES. */
 int params_check_body(const struct params_rule *rules, struct json body, struct refusal *r);
+
+/* Has BODY, an object, a member that no rule names?  NAME gets that of the first one. */
+bool params_find_unknown(const struct params_rule *rules, struct json body, struct buf *name);
 
 /* A query, parameter by parameter; SEEN, at first all false, has those that were there. */
 int params_check_query(const struct params_rule *rules, const char *name, const char *value,

@@ -46,7 +46,7 @@ extern const struct params_rule submit_params[];
 #define _cleanup_submit_	__attribute__((cleanup(submit_release)))
 void submit_release(struct submit *q);
 
-/* V is an object whose members submit_params allows.  LOG_MAX is the most that "log_max" may be, and its default. */
+/* V is an object that params_check_body() found good by submit_params.  LOG_MAX is the most that "log_max" may be, and its default. */
 int submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r);
 
 /* The member "task" of request.json. */

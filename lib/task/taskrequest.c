@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "task/link.h"
-#include "task/params.h"
+#include "task/submit.h"
 #include "task/taskrequest.h"
 
 struct json
@@ -76,12 +76,16 @@ taskrequest_read_stdin(struct json *request, int fd)
 	return 0;
 }
 
-/* What the controller sets, which must not seem to be taken from a line; and an id that would be none. */
+/*
+ * What the controller sets, which must not seem to be taken from a line; an id that
+ * would be none; and what is misspelt, which an agent would ignore.
+ */
 static int
 refuse_members(struct json request, struct fail *f)
 {
 	static const char *const ours[] = { "session", "on_loss", "nonce" };
 	_cleanup_json_ struct json id = json_get(request, "id");
+	_cleanup_buf_ struct buf unknown = BUF_INIT;
 	int64_t n;
 
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
@@ -93,6 +97,8 @@ refuse_members(struct json request, struct fail *f)
 	}
 	if (json_kind(id) != JSON_NONE && (!json_get_whole(id, &n) || n < 1 || n > PARAMS_ID_MAX))
 		return fail_set(f, EXIT_USAGE, "request: \"id\": must be a whole number from 1 to %jd", (intmax_t)PARAMS_ID_MAX);
+	if (params_find_unknown(submit_params, request, &unknown))
+		return fail_set(f, EXIT_USAGE, "request: \"%s\": no such member", unknown.s);
 	return 0;
 }
 
