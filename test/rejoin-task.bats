@@ -647,10 +647,43 @@ events() { task history --format jsonl | jq -r "select(.task == $1).event" | pas
 	out_has "$(uname -s)"
 }
 
+@test "a task that is refused leaves nothing in the memory of the controller" {
+	taskd
+	run -125 --separate-stderr rejoin-task run --user no-such-user -- true
+	err_has "no such user: 'no-such-user'"
+	run -125 --separate-stderr rejoin-task run --id 5 -- true
+	err_has 'task 5 is older than this store'
+	run -1 rejoin-task run --lines <<-X
+		{"argv":["true"],"user":"no-such-user"}
+		{"argv":["true"],"id":6}
+		{"argv":["echo","here"]}
+	X
+	run -0 ls "$REJOIN_STATE_DIR/controller/local/tasks"
+	out_is ''
+	# that of an earlier task with this id is kept
+	id=$(rejoin-task run --detach -- true)
+	run -125 --separate-stderr rejoin-task run --id "$id" -- false
+	err_has 'was requested with another command'
+	run -0 ls "$REJOIN_STATE_DIR/controller/local/tasks"
+	out_is "$id"
+	run -0 rejoin-task attach "$id"
+}
+
+@test "standard input of more than a task gets is refused, and just as much is not" {
+	taskd
+	head -c 1048577 /dev/zero >too-long
+	run -125 --separate-stderr rejoin-task run -i -- wc -c <too-long
+	err_has 'standard input: is longer than 1 MiB'
+	head -c 1048576 too-long >fits
+	run -0 rejoin-task run -i -- wc -c <fits
+	out_is 1048576
+}
+
 @test "run --detach: an id that cannot be printed is in the message, and the task runs" {
 	taskd
 	run -3 --separate-stderr sh -c 'rejoin-task run --detach -- echo Hello >/dev/full'
 	id=$(rejoin-task list --json | jq .id)
+	[ "${#stderr_lines[@]}" -eq 1 ]
 	err_has "standard output: No space left on device; task $id runs: rejoin-task attach $id"
 	run -0 rejoin-task attach "$id"
 	out_is Hello

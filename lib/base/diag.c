@@ -227,6 +227,7 @@ die(enum exit_status status, int err, const char *fmt, ...)
 void
 finish(enum exit_status status)
 {
+	errno = 0;	/* an earlier write may be the one that failed; its reason is not known here */
 	if (fflush(stdout) == EOF || ferror(stdout))
 		die(EXIT_TROUBLE, errno, "write error");
 	exit(status);

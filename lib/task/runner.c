@@ -357,6 +357,8 @@ control_refused(struct runner *r, const struct client_answer *a)
 			loop_timer_set(r->loop, &r->control_timer, 0);
 		}
 	} else {
+		if (r->phase == RUNNER_SUBMIT && taskrequest_is_void(word, r->nonce[0] != '\0'))
+			controller_forget_task(r->spec->controller, r->task);
 		client_explain(a, r->spec->name, &f);
 		runner_fail(r, &f);
 	}

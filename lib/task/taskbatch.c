@@ -285,6 +285,8 @@ control_refused(struct taskbatch *b, const struct client_answer *a)
 		controller_forget_task(b->spec->controller, b->of_step->id);
 		b->of_step->id = 0;	/* another id will do */
 	} else if (b->step == BATCH_SUBMIT) {
+		if (taskrequest_is_void(word, b->of_step->nonce[0] != '\0'))
+			controller_forget_task(b->spec->controller, b->of_step->id);
 		taskbatch_set_refuse(&b->tasks, b->of_step, "refused", f.text);
 		want_lines(b);
 	} else if (b->step == BATCH_ADOPT) {

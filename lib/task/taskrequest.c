@@ -59,6 +59,14 @@ taskrequest_is_id_taken(const char *word, int sent)
 	    (strcmp(word, "released") == 0 && sent == 1));
 }
 
+bool
+taskrequest_is_void(const char *word, bool is_ours)
+{
+	/* an id that was given may be that of an earlier task, which the refusal leaves as it is */
+	return is_ours || (word && (strcmp(word, "other-store") == 0 || strcmp(word, "released") == 0 ||
+	    strcmp(word, "expired") == 0));
+}
+
 int
 taskrequest_read_stdin(struct json *request, int fd)
 {

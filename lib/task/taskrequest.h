@@ -34,6 +34,9 @@ void taskrequest_nonce(char out[TASKREQUEST_NONCE]);
  */
 bool taskrequest_is_id_taken(const char *word, int sent);
 
+/* Is it certain that the agent has, or will have, no task by this id that is to be continued?  IS_OURS: we chose the id. */
+bool taskrequest_is_void(const char *word, bool is_ours);
+
 /* The rest of FD as the standard input, at most 1 MiB; -EMSGSIZE where it is more. */
 int taskrequest_read_stdin(struct json *request, int fd);
 

@@ -72,9 +72,12 @@ run_task(struct taskverbs *o, struct json request, bool ended, struct fail *f)
 	int status = runner_run(&spec, &task, f);
 
 	/* the task runs whatever becomes of the line: without its id it could not be found again */
-	if (o->detach && status == EXIT_OK && (printf("%jd\n", (intmax_t)task) < 0 || fflush(stdout) != 0))
+	if (o->detach && status == EXIT_OK && (printf("%jd\n", (intmax_t)task) < 0 || fflush(stdout) != 0)) {
 		diag(0, "standard output: %s; task %jd runs: rejoin-task attach %jd", strerror(errno), (intmax_t)task,
 		    (intmax_t)task);
+		clearerr(stdout);	/* it is said, with its reason */
+		status = EXIT_TROUBLE;
+	}
 	if (status == TASKEVENT_FAILED && f->text[0])
 		fail_tell(f, NULL);
 	return status;
@@ -94,6 +97,8 @@ taskverbs_run(struct taskverbs *o, struct fail *f)
 	if (o->user)
 		json_set_text(&request, "user", o->user);
 	r = o->give_stdin ? taskrequest_read_stdin(&request, STDIN_FILENO) : 0;
+	if (r == -EMSGSIZE)
+		return fail_set(f, EXIT_TROUBLE, "standard input: is longer than 1 MiB, the most that a task gets");
 	if (r < 0)
 		return fail_errno(f, r, "standard input");
 	return run_task(o, request, false, f);
