@@ -14,6 +14,7 @@ static const struct { const char *name; int resource; } limit_names[] = {
 };
 
 enum { LIMIT_NAMES = sizeof limit_names / sizeof *limit_names };
+#define LIMIT_MAX	((INT64_C(1) << 53) - 1)	/* what a number of JSON has exactly */
 
 int
 launch_limit_resource(const char *name)
@@ -182,7 +183,7 @@ parse_limits(struct json v, struct launch *l, struct fail *f)
 		return fail_member("limits", "not an object", f);
 	for (int i = 0; i < LIMIT_NAMES; i++) {
 		int64_t n = -1;
-		int r = parse_whole(v, limit_names[i].name, INT64_MAX, &n, f);
+		int r = parse_whole(v, limit_names[i].name, LIMIT_MAX, &n, f);
 
 		if (r < 0)
 			return r;
