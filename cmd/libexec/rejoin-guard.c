@@ -65,6 +65,8 @@ program_start(char *const *argv, bool session, pid_t *pid)
 {
 	posix_spawnattr_t at;
 	sigset_t none, all;
+	char **env;
+	int r;
 
 	sigemptyset(&none);
 	sigfillset(&all);
@@ -73,7 +75,13 @@ program_start(char *const *argv, bool session, pid_t *pid)
 	    (session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP)));
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setsigdefault(&at, &all);
-	return posix_spawnp(pid, argv[0], NULL, &at, argv, program_environment());
+	env = program_environment();
+	r = posix_spawnp(pid, argv[0], NULL, &at, argv, env);
+	for (size_t i = 0; env[i]; i++)
+		free(env[i]);
+	free(env);
+	posix_spawnattr_destroy(&at);
+	return r;
 }
 
 /* Its pipes are not ours: the other end must see that the program has closed them. */
