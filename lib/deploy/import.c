@@ -63,7 +63,7 @@ manifest_version(struct json v)
 {
 	const char *version = json_get_text(v, "manifestVersion");
 
-	if (!version || (version[1] != '\0' && version[1] != '.'))
+	if (!version || !*version || (version[1] != '\0' && version[1] != '.'))
 		return NULL;
 	return *version == '4' ? "4" : *version == '5' ? "5" : NULL;
 }

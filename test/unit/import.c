@@ -100,6 +100,7 @@ check_refusals(void)
 	int n;
 
 	convert(HEAD("3.0") STEPS(INLINE) FILES "}", "version '3.0'", &n);
+	convert(HEAD("") STEPS(INLINE) FILES "}", "version ''", &n);
 	convert(HEAD("50") STEPS(INLINE) FILES "}", "version '50'", &n);
 	convert("{" ID("n") ",\"files\":[]}", "version ''", &n);
 	convert(HEAD("4.0") STEPS(INLINE) "\"files\":[{\"filename\":\"..\"}]}", "files[0].filename", &n);
