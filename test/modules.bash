@@ -14,13 +14,8 @@ end_instances() {
 	done
 }
 
-# device DIALECT - a broker, a hub behind it, the link, and agent.conf, all of the profile dev
-device() {
-	broker
-	echo '{}' >shared.json
-	start tbhub tbhub "$PORT" "$PWD/shared.json"
-	wait_for 'grep -q "^ready$" tbhub.out'
-	profile "$1" 'report-min = 0s' "${@:2}"
+# agent_conf - that of an agent behind the link dev, which runs modules as this user
+agent_conf() {
 	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOT
 	[agent]
 	goal = file:$HUB/goal.json
@@ -32,6 +27,16 @@ device() {
 	[module-impl.spawn]
 	user = $(id -un)
 	EOT
+}
+
+# device DIALECT - a broker, a hub behind it, the link, and agent.conf, all of the profile dev
+device() {
+	broker
+	echo '{}' >shared.json
+	start tbhub tbhub "$PORT" "$PWD/shared.json"
+	wait_for 'grep -q "^ready$" tbhub.out'
+	profile "$1" 'report-min = 0s' "${@:2}"
+	agent_conf
 	unset REJOIN_AGENT
 	mkdir -p modules
 }

@@ -393,17 +393,7 @@ ours() {
 	broker
 	collector
 	profile rejoin 'report-min = 0s'
-	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOT
-	[agent]
-	goal = file:$HUB/goal.json
-	report = hub:dev
-	allow-modules = yes
-	trust-hub = yes
-	allow-unsigned = yes
-	handler-user = $(id -un)
-	[module-impl.spawn]
-	user = $(id -un)
-	EOT
+	agent_conf
 	unset REJOIN_AGENT
 	mkdir modules
 	module say <<-'EOT'
@@ -446,17 +436,7 @@ ours() {
 	broker
 	collector
 	profile rejoin
-	cat >"$REJOIN_CONFIG_DIR/agent.conf" <<-EOT
-	[agent]
-	goal = file:$HUB/goal.json
-	report = hub:dev
-	allow-modules = yes
-	trust-hub = yes
-	allow-unsigned = yes
-	handler-user = $(id -un)
-	[module-impl.spawn]
-	user = $(id -un)
-	EOT
+	agent_conf
 	unset REJOIN_AGENT
 	mkdir modules
 	module count <<-EOT

@@ -33,15 +33,6 @@ struct download {
 	int error;		/* of a write, with the fault "disk" */
 };
 
-static int64_t
-positive_member(struct json v, const char *key)
-{
-	_cleanup_json_ struct json m = json_get(v, key);
-	int64_t n;
-
-	return json_get_whole(m, &n) && n > 0 ? n : 0;
-}
-
 /* V and a newline to stdout; a reader that is gone ends us. */
 static void
 print_line(struct json v)
@@ -170,7 +161,7 @@ request_run(struct json v, const char **fault, struct fail *f)
 	int e = url ? 0 : fail_set(f, EXIT_USAGE, "a request needs a url");
 
 	if (e == 0 && into)
-		e = download_open(into, positive_member(v, "max"), &d, f);
+		e = download_open(into, json_get_positive(v, "max"), &d, f);
 	if (e == 0 && token_file) {
 		secret_guard();
 		e = secret_load(token_file, &token, f);
@@ -185,7 +176,7 @@ request_run(struct json v, const char **fault, struct fail *f)
 	    .token = token_file ? &token : NULL, .body = body, .body_len = body ? strlen(body) : 0,
 	    .ca_file = json_get_text(v, "caFile"), .cert_file = json_get_text(v, "certFile"),
 	    .key_file = json_get_text(v, "keyFile"), .proxy = json_get_text(v, "proxy"),
-	    .timeout_ms = positive_member(v, "timeout"), .idle_ms = positive_member(v, "idle"), .max = (size_t)positive_member(v, "max"),
+	    .timeout_ms = json_get_positive(v, "timeout"), .idle_ms = json_get_positive(v, "idle"), .max = (size_t)json_get_positive(v, "max"),
 	    .chunk = into ? on_chunk : NULL }, &r, &d, f);
 	if (e == 0)
 		print_response(&r, &d);

@@ -497,6 +497,14 @@ json_get_whole_or(struct json object, const char *key, int64_t otherwise)
 	return json_get_whole(v, &n) ? n : otherwise;
 }
 
+int64_t
+json_get_positive(struct json object, const char *key)
+{
+	const int64_t n = json_get_whole_or(object, key, 0);
+
+	return n > 0 ? n : 0;
+}
+
 const char *
 json_get_text(struct json object, const char *key)
 {

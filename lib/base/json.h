@@ -98,6 +98,9 @@ struct json json_take_at(struct json *array, size_t i);
 /* OBJECT's member KEY where that is a whole number, as json_get_whole() has it, else OTHERWISE. */
 int64_t json_get_whole_or(struct json object, const char *key, int64_t otherwise);
 
+/* The same where the number is above 0, else 0. */
+int64_t json_get_positive(struct json object, const char *key);
+
 /* OBJECT's string member KEY, borrowed as long as OBJECT lives unchanged; NULL for none, and for one with a NUL in it. */
 const char *json_get_text(struct json object, const char *key);
 

@@ -30,15 +30,6 @@ outqueue_cursor_write(struct outqueue *q, bool durable)
 	return file_replace(path, b.s, b.len, 0600, durable && q->durable ? FILE_DURABLE : 0);
 }
 
-static int64_t
-cursor_member(struct json v, const char *key)
-{
-	_cleanup_json_ struct json m = json_get(v, key);
-	int64_t n;
-
-	return json_get_whole(m, &n) && n > 0 ? n : 0;
-}
-
 /* One that cannot be read is that of an empty queue: records are given out again, none is lost. */
 static void
 cursor_read(struct outqueue *q)
@@ -49,11 +40,11 @@ cursor_read(struct outqueue *q)
 
 	if (json_load(path, FILE_NOFOLLOW, CURSOR_MAX, &v, &f) < 0)
 		return;
-	q->confirmed = cursor_member(v, "confirmed");
-	q->dropped.n = cursor_member(v, "dropped");
-	q->dropped.id = cursor_member(v, "droppedId");
-	q->dropped.prev = cursor_member(v, "droppedPrev");
-	q->dropped.all = cursor_member(v, "droppedAll");
+	q->confirmed = json_get_positive(v, "confirmed");
+	q->dropped.n = json_get_positive(v, "dropped");
+	q->dropped.id = json_get_positive(v, "droppedId");
+	q->dropped.prev = json_get_positive(v, "droppedPrev");
+	q->dropped.all = json_get_positive(v, "droppedAll");
 }
 
 /* --- the segments */

@@ -11,15 +11,6 @@
 
 enum { ADOPTED_FILE_MAX = 16384 };
 
-static int64_t
-number_of(struct json v, const char *key)
-{
-	_cleanup_json_ struct json n = json_get(v, key);
-	int64_t out;
-
-	return json_get_whole(n, &out) && out > 0 ? out : 0;
-}
-
 int
 adopted_load(const char *path, struct adopted *a, struct fail *f)
 {
@@ -33,14 +24,14 @@ adopted_load(const char *path, struct adopted *a, struct fail *f)
 		f->status = EXIT_TROUBLE;	/* it is a file of ours, also where it is no JSON */
 		return r;
 	}
-	a->marks[a->n++] = (struct adopted_mark){ number_of(v, "store"), number_of(v, "history") };
-	a->bytes = number_of(v, "bytes");
-	a->before = number_of(v, "before");
+	a->marks[a->n++] = (struct adopted_mark){ json_get_positive(v, "store"), json_get_positive(v, "history") };
+	a->bytes = json_get_positive(v, "bytes");
+	a->before = json_get_positive(v, "before");
 	others = json_get(v, "others");
 	for (size_t i = 0; i < json_count(others) && a->n < ADOPTED_STORES; i++) {
 		_cleanup_json_ struct json item = json_at(others, i);
 
-		a->marks[a->n++] = (struct adopted_mark){ number_of(item, "store"), number_of(item, "history") };
+		a->marks[a->n++] = (struct adopted_mark){ json_get_positive(item, "store"), json_get_positive(item, "history") };
 	}
 	return 0;
 }
@@ -114,7 +105,7 @@ parse_records(const char *text, size_t len, int64_t after, struct adopted_record
 
 		if (json_parse(NULL, p, (size_t)(nl - p), &v, &f) < 0)
 			continue;
-		id = number_of(v, "id");
+		id = json_get_positive(v, "id");
 		if (id <= after)
 			continue;
 		event = json_get_text(v, "event");

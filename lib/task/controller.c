@@ -35,14 +35,12 @@ static int64_t
 load_number(const struct controller *c, const char *name, const char *key)
 {
 	_cleanup_free_ char *path = path_of(c, name);
-	_cleanup_json_ struct json v = JSON_ABSENT, n = JSON_ABSENT;
+	_cleanup_json_ struct json v = JSON_ABSENT;
 	struct fail f;
-	int64_t out;
 
 	if (json_load(path, FILE_NOFOLLOW, 4096, &v, &f) < 0)
 		return 0;
-	n = json_get(v, key);
-	return json_get_whole(n, &out) && out > 0 ? out : 0;
+	return json_get_positive(v, key);
 }
 
 static int

@@ -33,10 +33,7 @@ now_ms(void)
 static int64_t
 number_of(const struct call *c, const char *key, int64_t otherwise)
 {
-	_cleanup_json_ struct json v = json_get(c->body, key);
-	int64_t n;
-
-	return json_get_whole(v, &n) ? n : otherwise;
+	return json_get_whole_or(c->body, key, otherwise);
 }
 
 /* A task that the caller may see; else the reply is 404, as if there were none. */

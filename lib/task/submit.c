@@ -38,15 +38,6 @@ const struct params_rule submit_params[] = {
 	PARAMS_END
 };
 
-static int64_t
-number_of(struct json v, const char *key, int64_t otherwise)
-{
-	_cleanup_json_ struct json n = json_get(v, key);
-	int64_t got;
-
-	return json_get_whole(n, &got) ? got : otherwise;
-}
-
 static int
 parse_stdin(struct json v, struct submit *q, struct refusal *r)
 {
@@ -106,7 +97,7 @@ int
 submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r)
 {
 	const char *on_loss = json_get_text(v, "on_loss"), *nonce = json_get_text(v, "nonce");
-	const int64_t log = number_of(v, "log_max", log_max);
+	const int64_t log = json_get_whole_or(v, "log_max", log_max);
 	int e = parse_launch(v, q, r);
 
 	if (e == 0)
@@ -116,9 +107,9 @@ submit_parse(struct json v, int64_t log_max, struct submit *q, struct refusal *r
 		    (intmax_t)log_max, (intmax_t)log);
 	if (e < 0)
 		return e;
-	q->id = number_of(v, "id", 0);
-	q->session = number_of(v, "session", 0);
-	q->start_before = number_of(v, "start_before", 0);
+	q->id = json_get_whole_or(v, "id", 0);
+	q->session = json_get_whole_or(v, "session", 0);
+	q->start_before = json_get_whole_or(v, "start_before", 0);
 	q->launch.lease = !on_loss || strcmp(on_loss, "kill") == 0;
 	snprintf(q->nonce, sizeof q->nonce, "%s", nonce ? nonce : "");
 	q->launch.log_max = log;

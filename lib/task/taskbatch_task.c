@@ -12,10 +12,7 @@ static const char *const stream_names[] = { "out", "err" };
 int64_t
 taskbatch_task_id(struct json request)
 {
-	_cleanup_json_ struct json id = json_get(request, "id");
-	int64_t n;
-
-	return json_get_whole(id, &n) && n > 0 ? n : 0;
+	return json_get_positive(request, "id");
 }
 
 struct taskbatch_task *

@@ -56,15 +56,6 @@ taskrecord_set_outcome(struct taskrecord *t, const struct outcome *o)
 
 /* --- from the disk */
 
-static int64_t
-whole_of(struct json v, const char *key)
-{
-	_cleanup_json_ struct json n = json_get(v, key);
-	int64_t out;
-
-	return json_get_whole(n, &out) && out >= 0 ? out : 0;
-}
-
 /* ID/lease, which names the file of the session's lease, into V; false where it is not there, or not whole. */
 static bool
 load_lease_name(const struct taskrecord *t, struct json *v)
@@ -91,7 +82,7 @@ load_session(struct taskrecord *t, struct json own)
 	const char *on_loss = json_get_text(own, "on_loss"), *file;
 	long long id;
 
-	t->session = whole_of(own, "session");
+	t->session = json_get_positive(own, "session");
 	t->leave = on_loss && strcmp(on_loss, "leave") == 0;
 	if (!load_lease_name(t, &v))
 		return;
@@ -118,8 +109,8 @@ taskrecord_load(struct taskrecord *t)
 	snprintf(t->digest, sizeof t->digest, "%s", digest);
 	nonce = json_get_text(own, "nonce");
 	snprintf(t->nonce, sizeof t->nonce, "%s", nonce ? nonce : "");
-	t->owner = (uid_t)whole_of(own, "owner");
-	t->start_before = whole_of(own, "start_before");
+	t->owner = (uid_t)json_get_positive(own, "owner");
+	t->start_before = json_get_positive(own, "start_before");
 	t->command = submit_command(v, COMMAND_MAX);
 	load_session(t, own);
 	return true;
