@@ -224,10 +224,19 @@ die(enum exit_status status, int err, const char *fmt, ...)
 	exit(status);
 }
 
+/* May a write(2) have failed with ERR? */
+static bool
+is_write_error(int err)
+{
+	return err == ENOSPC || err == EDQUOT || err == EFBIG || err == EIO || err == EPIPE || err == EBADF;
+}
+
 void
 finish(enum exit_status status)
 {
-	errno = 0;	/* an earlier write may be the one that failed; its reason is not known here */
+	/* where an earlier write has failed, its reason is known only as long as errno has not changed */
+	if (!is_write_error(errno))
+		errno = 0;
 	if (fflush(stdout) == EOF || ferror(stdout))
 		die(EXIT_TROUBLE, errno, "write error");
 	exit(status);
