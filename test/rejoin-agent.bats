@@ -1509,7 +1509,7 @@ good_after_kill() {
 	deploy w1 2.0
 	export state run_dir
 	export -f fw version good_after_kill
-	KILLWALK_FOLLOW='' "$TOP/test/fault/killwalk.sh" \
+	KILLWALK_MAX=${KILLWALK_MAX:-50} KILLWALK_FOLLOW='' "$TOP/test/fault/killwalk.sh" \
 		'openat,write,pwrite64,rename,unlink,unlinkat,rmdir,mkdir,mknodat,fchmod,chmod,ftruncate,fdatasync,fsync,copy_file_range,clone3' \
 		'rm -rf "$state" "$run_dir"; for c in left right front; do fw $c 1.0; done' \
 		'rejoin-agent -q --once --jobs 2' good_after_kill
@@ -1554,7 +1554,7 @@ good_after_error() {
 	deploy w1 2.0
 	export state run_dir
 	export -f fw version good_after_kill good_after_error
-	"$TOP/test/fault/errorwalk.sh" \
+	ERRORWALK_MAX=${ERRORWALK_MAX:-50} "$TOP/test/fault/errorwalk.sh" \
 		'openat,read,write,pwrite64,rename,unlink,unlinkat,rmdir,mkdir,mknodat,fchmod,chmod,ftruncate,fdatasync,fsync,copy_file_range,clone3,pipe2,epoll_create1,inotify_init1,inotify_add_watch,getdents64,fcntl,socketpair' \
 		'rm -rf "$state" "$run_dir"; for c in left right front; do fw $c 1.0; done' \
 		'rejoin-agent -q --once --jobs 2' good_after_error
