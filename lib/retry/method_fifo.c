@@ -48,7 +48,7 @@ static int
 describe_fifo(const struct profile *p, struct buf *out, struct fail *f)
 {
 	const struct profile_retry *how = &p->retry;
-	int fd = fifo_open(p, f);
+	int fd = fifo_open(p, f), r = fd < 0 ? fd : 0;
 
 	buf_printf(out, "method\tfifo\npath\t%s\nframe\t", how->path);
 	if (how->frame == FRAME_BYTE)
@@ -57,7 +57,7 @@ describe_fifo(const struct profile *p, struct buf *out, struct fail *f)
 		buf_printf(out, "%s %s\n", how->frame == FRAME_LINE ? "line" : "adu64", how->command);
 	buf_printf(out, "reader\t%s\n", fd < 0 ? f->text : "yes");
 	io_closep(&fd);
-	return fd < 0 ? fd : 0;
+	return r;
 }
 
 const struct retry_method retry_method_fifo = { send_fifo, describe_fifo };
