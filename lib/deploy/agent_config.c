@@ -260,11 +260,16 @@ entry_parse(const struct ini_entry *e, void *cookie, struct fail *f)
 int
 agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s, struct fail *f)
 {
+	int r;
+
 	*s = (struct agent_config){ .jobs = 1, .reboot_timeout_ms = 600000, .cache_max = INT64_C(1) << 30, .fifo_uid = (uid_t)-1, .fifo_gid = (gid_t)-1, .script_timeout_ms = 600000, .stop_grace_ms = 10000,
 	    .link = { .idle_ms = 10000, .poll_ms = 60000, .patience_ms = 60000 },
 	    .attempts = { 3, { 60 * 1000, 10 * 60 * 1000, 60 * 60 * 1000 }, 3 } };
 	module_runners_init(&s->runners);
-	return ini_parse(file, text, len, entry_parse, s, f);
+	r = ini_parse(file, text, len, entry_parse, s, f);
+	if (r < 0)
+		agent_config_release(s);
+	return r;
 }
 
 int
@@ -274,7 +279,11 @@ agent_config_load(struct agent_config *s, struct fail *f)
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	int r = path ? file_load_trusted(path, (gid_t)-1, CONFIG_MAX, &text, f) : 0;
 
-	return r < 0 ? r : agent_config_parse(path ? path : "agent.conf", text.s, text.len, s, f);
+	if (r < 0) {
+		*s = (struct agent_config){ 0 };
+		return r;
+	}
+	return agent_config_parse(path ? path : "agent.conf", text.s, text.len, s, f);
 }
 
 void

@@ -77,7 +77,7 @@ struct agent_config {
 	struct module_runners runners;
 };
 
-/* Without a file S holds the defaults, and 0 is returned. */
+/* Without a file S holds the defaults, and 0 is returned.  On failure S is empty: there is nothing to release. */
 int agent_config_load(struct agent_config *s, struct fail *f);
 int agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *s,
     struct fail *f);
