@@ -133,7 +133,7 @@ resident_kib() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$taskd_pid/st
 		wait_for '[ "$(cat hog6553?.out | grep -c held)" -eq 4 ]'
 		run -0 rejoin-task run -- echo served
 		out_is served
-		[ "$(resident_kib)" -lt 65536 ]
+		[[ $B = *san ]] || [ "$(resident_kib)" -lt 65536 ]	# a sanitizer keeps what was freed
 		touch go
 		wait_for '[ "$(cat hog6553?.out | wc -l)" -eq 8 ]'
 		rm go
